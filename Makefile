@@ -1,0 +1,45 @@
+# `make demo` shows the engine at work, `make test` checks everything. Both need python3 (3.11 or
+# later) and make, nothing else: the database and the broker come in wheels.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DELETE_ON_ERROR:
+.PHONY: .venv lock format check test demo clean
+
+demo: .venv
+	$(BIN)/python -m workers.demo
+
+test: check
+	$(BIN)/pytest
+
+check: .venv
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m migrations.check
+
+format: .venv
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+.venv: .venv/installed .venv/linked
+
+.venv/installed: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else f"halo-engine needs Python 3.11 or later; {sys.executable} is {sys.version.split()[0]}. Name another: make PYTHON=/path/to/python3.12")'
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+.venv/linked: pyproject.toml .venv/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation -e .
+	@touch $@
+
+# Newest versions that pyproject.toml allows, with their hashes and without any registry's address.
+lock:
+	uv pip compile pyproject.toml --extra dev --upgrade --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' --quiet -o requirements.lock
+
+clean:
+	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,78 @@
+"""When a cron expression fires, on the organisation's clock (contract §1, §4).
+
+An expression that names hours (``30 2 * * *``) means times on the wall: one that a change of the
+clock skips fires at the first instant after the gap, one that comes twice fires the first time.
+One for every hour (``*/15 * * * *``) means a pace, which a change of the clock does not break.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import lru_cache
+from itertools import takewhile
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from croniter import CroniterError, croniter
+
+from halo_engine.domain.errors import bad_input, shown
+from halo_engine.domain.instants import from_wall_clock, to_wall_clock
+
+_LONGEST: Final = 200
+# Jenkins' hashed and random fields: nobody could say when such a series is evaluated next.
+_HASHED_OR_RANDOM: Final = re.compile(r"(?<![a-z])[hr](?![a-z])", re.IGNORECASE)
+
+
+def parse_cron(text: object, field: str = "reevaluate_cron") -> str:
+    """Return the expression ``text`` if it has five fields and fires; else raise a 400."""
+    if isinstance(text, str) and len(text) <= _LONGEST and _is_sound(text):
+        return text
+    problem = (
+        f"{shown(text)} is not a cron expression; allowed are five fields (minute, hour, day, "
+        "month, weekday) such as */15 * * * *, without H and R"
+    )
+    raise bad_input(field, problem, "bad_cron")
+
+
+def next_instant(cron: str, zone: ZoneInfo, after: datetime) -> datetime:
+    """Return the first instant after ``after`` at which ``cron`` fires in ``zone``."""
+    return next(_instants(cron, zone, after))
+
+
+def instants_between(
+    cron: str, zone: ZoneInfo, after: datetime, until: datetime
+) -> Iterator[datetime]:
+    """Yield in order the instants at which ``cron`` fires: after ``after``, up to ``until``."""
+    return takewhile(lambda instant: instant <= until, _instants(cron, zone, after))
+
+
+def _instants(cron: str, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
+    if _is_paced(cron):
+        pace = croniter(cron, after.astimezone(zone))
+        while True:
+            yield pace.get_next(datetime).astimezone(UTC)
+    latest = after
+    times = croniter(cron, to_wall_clock(after, zone))
+    while True:
+        instant = from_wall_clock(times.get_next(datetime), zone)
+        # Times of a skipped hour share the first instant after it; repeated ones have passed.
+        if instant > latest:
+            latest = instant
+            yield instant
+
+
+@lru_cache(maxsize=256)
+def _is_paced(cron: str) -> bool:
+    hours = croniter.expand(cron)[0][1]
+    return hours == ["*"] or len(hours) == 24
+
+
+def _is_sound(text: str) -> bool:
+    if len(text.split()) != 5 or _HASHED_OR_RANDOM.search(text):
+        return False
+    try:
+        croniter.expand(text, strict=True)
+        croniter(text, datetime(2024, 1, 1)).get_next()  # noqa: DTZ001 -- a wall clock time
+    except CroniterError:
+        return False
+    return True

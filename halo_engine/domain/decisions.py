@@ -1,0 +1,217 @@
+"""What happens to a run: plain rules over gathered facts, with no I/O (contract §5, §6).
+
+``journey.facts`` gathers, this module decides, ``journey.record`` writes down.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from halo_engine.domain.reasons import (
+    AudienceType,
+    ConditionType,
+    ExitReason,
+    SkipReason,
+    Status,
+)
+from halo_engine.domain.series import Series, Step
+
+
+@dataclass(frozen=True, slots=True)
+class SeatHolder:
+    """The active run that holds the seat of the company which another run's contact is in."""
+
+    contact_id: UUID
+    number: int
+    enrolled_at: datetime
+    enrollment_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What exit rules look at, of one active run.
+
+    ``replied`` and ``exit_event_fired`` are None when no rule of the series asks. Of a list series
+    ``audience_holds`` says whether the contact is on the list.
+    """
+
+    series: Series
+    contact_id: UUID
+    number: int
+    enrolled_at: datetime
+    enrollment_id: int
+    company_id: UUID | None
+    company_seat: UUID | None
+    seat_holder: SeatHolder | None
+    audience_holds: bool
+    exit_filter_holds: bool
+    suppressed: bool
+    replied: bool | None
+    exit_event_fired: bool | None
+
+    @property
+    def moves_seat(self) -> bool:
+        """Whether the contact's company is another than the one whose seat it has (guard 10)."""
+        return self.series.settings.one_per_company and self.company_id != self.company_seat
+
+
+@dataclass(frozen=True, slots=True)
+class DueFacts:
+    """What a due row's step looks at, beside the facts of its run.
+
+    Four answer the four conditions; those that the step does not ask are None. ``visited`` holds
+    the steps at which the run already has a row, of a series that was edited.
+    """
+
+    run: RunFacts
+    recipient_id: int
+    step: Step
+    has_address: bool
+    email_opened: bool | None
+    link_clicked: bool | None
+    property_holds: bool | None
+    event_fired: bool | None
+    visited: Collection[UUID] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """The run ends: its active row becomes ``exited`` with ``reason`` (contract §6)."""
+
+    series: Series
+    contact_id: UUID
+    number: int
+    reason: ExitReason
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """The row's email is to be sent now."""
+
+    due: DueFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Postpone:
+    """The row waits for the next opening of its window."""
+
+    due: DueFacts
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The row is done with ``status``; the run goes on to ``next_step``, or ends with ``ends``."""
+
+    series: Series
+    contact_id: UUID
+    number: int
+    recipient_id: int
+    status: Status
+    reason: str | None
+    next_step: Step | None
+    next_due: datetime | None
+    ends: ExitReason | None
+
+    @property
+    def exit_reason(self) -> ExitReason | None:
+        """What the row itself is stamped with: only the last row of a finished series is (§5)."""
+        return self.ends if self.ends is ExitReason.COMPLETED else None
+
+
+def decide_exit(facts: RunFacts) -> Exit | None:
+    """Return the end of a run for which an exit rule fires, or None (contract §6)."""
+    reason = exit_reason(facts)
+    return Exit(facts.series, facts.contact_id, facts.number, reason) if reason else None
+
+
+def exit_reason(facts: RunFacts) -> ExitReason | None:
+    """Return the exit rule that fires, the first in the order of §6's table, or None."""
+    series = facts.series
+    if series.has_rule(ExitReason.UNSUBSCRIBED) and left_list(facts):
+        return ExitReason.UNSUBSCRIBED
+    if series.has_rule(ExitReason.REPLIED) and facts.replied:
+        return ExitReason.REPLIED
+    if series.has_rule(ExitReason.SEGMENT_LEAVE) and left_segment(facts):
+        return ExitReason.SEGMENT_LEAVE
+    if series.has_rule(ExitReason.EVENT) and facts.exit_event_fired:
+        return ExitReason.EVENT
+    if facts.exit_filter_holds:
+        return ExitReason.FILTER_MATCH
+    return ExitReason.SUPPRESSED if facts.suppressed else None
+
+
+def left_list(facts: RunFacts) -> bool:
+    """Return whether the contact is off the list of a list series (contract §5, §6)."""
+    return facts.series.audience_type is AudienceType.SUBSCRIPTION and not facts.audience_holds
+
+
+def left_segment(facts: RunFacts) -> bool:
+    """Return whether the audience filter no longer holds; NULL is not holding (contract §6)."""
+    return facts.series.audience_type is AudienceType.SEGMENT and not facts.audience_holds
+
+
+def decide_step(facts: DueFacts, now: datetime) -> Send | Postpone | Finish:
+    """Return what becomes of a due row whose run goes on (contract §5)."""
+    if facts.step.removed:
+        return finish(facts, Status.SKIPPED, SkipReason.STEP_REMOVED, now)
+    if facts.step.condition is not None:
+        return _decide_condition(facts, now)
+    return _decide_email(facts, now)
+
+
+def _decide_condition(facts: DueFacts, now: datetime) -> Finish:
+    if condition_holds(facts):
+        return finish(facts, Status.COMPLETED, None, now)
+    return Finish(
+        series=facts.run.series,
+        contact_id=facts.run.contact_id,
+        number=facts.run.number,
+        recipient_id=facts.recipient_id,
+        status=Status.SKIPPED,
+        reason=SkipReason.CONDITION_NOT_MET,
+        next_step=None,
+        next_due=None,
+        ends=ExitReason.CONDITION_NOT_MET,
+    )
+
+
+def condition_holds(facts: DueFacts) -> bool:
+    """Return whether the gate of a condition step is open (contract §5)."""
+    assert facts.step.condition is not None
+    answers = {
+        ConditionType.EMAIL_OPENED: facts.email_opened,
+        ConditionType.LINK_CLICKED: facts.link_clicked,
+        ConditionType.USER_PROPERTY: facts.property_holds,
+        ConditionType.EVENT_FIRED: facts.event_fired,
+    }
+    return bool(answers[facts.step.condition.type])
+
+
+def _decide_email(facts: DueFacts, now: datetime) -> Send | Postpone | Finish:
+    if not facts.has_address:
+        return finish(facts, Status.SKIPPED, SkipReason.NO_EMAIL, now)
+    window = facts.step.window
+    if window is not None and not window.contains(now, facts.run.series.zone):
+        return Postpone(facts, window.next_opening(now, facts.run.series.zone))
+    if left_list(facts.run):
+        return finish(facts, Status.SKIPPED, SkipReason.UNSUBSCRIBED, now)
+    return Send(facts)
+
+
+def finish(facts: DueFacts, status: Status, reason: str | None, now: datetime) -> Finish:
+    """Return the row's end with ``status`` and the step that follows, reached ``now`` (§5)."""
+    series = facts.run.series
+    following = series.step_after(facts.step, facts.visited)
+    return Finish(
+        series=series,
+        contact_id=facts.run.contact_id,
+        number=facts.run.number,
+        recipient_id=facts.recipient_id,
+        status=status,
+        reason=reason,
+        next_step=following,
+        next_due=series.opening(following, now) if following else None,
+        ends=None if following else ExitReason.COMPLETED,
+    )

@@ -1,0 +1,117 @@
+"""The one exception that says no, and how it words what was wrong."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+RefusalStatus = Literal[400, 401, 404, 409]
+
+_LONGEST_VALUE_SHOWN = 60
+_LONGEST_FIELD_SHOWN = 200
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+class Refusal(Exception):  # noqa: N818 -- the contract's word: a refusal is an answer, not a fault
+    """Say no to a request, with a reason that a program and a person can both read (contract §11).
+
+    ``status`` is 400, 401, 404 or 409; ``code`` is stable snake_case; ``message`` names the field
+    and what is allowed. All three stay in ``args``, so that a refusal survives pickling and a
+    result backend.
+    """
+
+    def __init__(self, status: RefusalStatus, code: str, message: str) -> None:
+        super().__init__(status, code, message)
+        self.status: RefusalStatus = status
+        self.code = code
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+    def as_dict(self) -> dict[str, str | int]:
+        """Return the refusal as JSON-ready data: ``{status, code, message}``."""
+        return {"status": self.status, "code": self.code, "message": self.message}
+
+
+def bad_input(field: str, problem: str, code: str = "bad_input") -> Refusal:
+    """Make the 400 for a field: ``field: problem``, where ``problem`` ends in what is allowed."""
+    return Refusal(400, code, f"{_printable(field, _LONGEST_FIELD_SHOWN)}: {problem}")
+
+
+def unauthorized(code: str, message: str) -> Refusal:
+    """Make the 401 for a missing or wrong key or token."""
+    return Refusal(401, code, message)
+
+
+def not_found(what: str, key: str) -> Refusal:
+    """Make the 404 for a ``what`` (contact, series, …) when ``key`` names none."""
+    return Refusal(404, f"unknown_{what.replace(' ', '_')}", f"There is no {what} {shown(key)}.")
+
+
+def conflict(code: str, message: str) -> Refusal:
+    """Make the 409 for a request that the present state does not allow."""
+    return Refusal(409, code, message)
+
+
+@contextmanager
+def located(where: str) -> Iterator[None]:
+    """Put ``where: `` before the message of a refusal raised inside, so nested input has a path."""
+    try:
+        yield
+    except Refusal as refusal:
+        raise Refusal(refusal.status, refusal.code, f"{where}: {refusal.message}") from refusal
+
+
+def validated(model: type[_Model], data: object, where: str) -> _Model:
+    """Build ``model`` from untrusted ``data``; raise a 400 with the path of the first thing wrong.
+
+    ``where`` names the input as its sender knows it: ``audience_filters[0][1]``, ``send_window``.
+    """
+    try:
+        with located(where):
+            return model.model_validate(data)
+    except ValidationError as error:
+        raise _refusal_from(error, model, where) from error
+
+
+def shown(value: object) -> str:
+    """Quote an untrusted value for a message: short, printable, and safe to store and encode."""
+    if isinstance(value, str):
+        return f"‘{_printable(value, _LONGEST_VALUE_SHOWN)}’"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, int):
+        # Python refuses to print integers of more than 4,300 digits.
+        return str(value) if value.bit_length() <= 64 else "a huge number"
+    if isinstance(value, float):
+        return repr(value)
+    kinds: dict[type, str] = {dict: "an object", list: "a list", tuple: "a list"}
+    return kinds.get(type(value), f"a {type(value).__name__}")
+
+
+def _printable(text: str, longest: int) -> str:
+    cut = text if len(text) <= longest else text[: longest - 1] + "…"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
+
+
+def _refusal_from(error: ValidationError, model: type[BaseModel], where: str) -> Refusal:
+    """Word Pydantic's first finding as ours; an unknown key is answered with the known ones."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    path = where
+    for part in first["loc"]:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}"
+    keys = ", ".join(info.alias or name for name, info in model.model_fields.items())
+    match first["type"]:
+        case "extra_forbidden" if len(first["loc"]) == 1:
+            return bad_input(path, f"unknown key; allowed are {keys}", "unknown_key")
+        case "extra_forbidden":
+            return bad_input(path, "unknown key", "unknown_key")
+        case "missing":
+            return bad_input(path, "is required", "missing_key")
+        case "model_type" if not first["loc"]:
+            return bad_input(path, f"{shown(first['input'])} is not an object with {keys}")
+        case "value_error":
+            return bad_input(path, first["msg"].removeprefix("Value error, "))
+    return bad_input(path, f"{shown(first['input'])} is refused: {first['msg']}")

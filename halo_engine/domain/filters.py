@@ -1,0 +1,224 @@
+"""Filters: ``{field, operator, value}``, in AND groups joined by OR, and the presets (§3)."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Annotated, Any, Final, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from halo_engine.domain.errors import bad_input, shown, validated
+from halo_engine.domain.fields import Field, FieldType, depends_on, resolve
+from halo_engine.domain.instants import RelativeInstant, parse_date_value
+from halo_engine.domain.values import check_number, check_text
+
+Value = bool | int | float | str
+
+
+class Operator(StrEnum):
+    """What a filter does with its value (contract §3)."""
+
+    IS = "is"
+    IS_NOT = "is_not"
+    CONTAINS = "contains"
+    GT = "gt"
+    LT = "lt"
+    GTE = "gte"
+    LTE = "lte"
+    BEFORE = "before"
+    AFTER = "after"
+
+
+#: The operators that each type has, in the order of the contract.
+OPERATORS: Final = MappingProxyType(
+    {
+        FieldType.STRING: (Operator.IS, Operator.IS_NOT, Operator.CONTAINS),
+        FieldType.NUMBER: (Operator.IS, Operator.GT, Operator.LT, Operator.GTE, Operator.LTE),
+        FieldType.BOOLEAN: (Operator.IS,),
+        FieldType.DATE: (Operator.BEFORE, Operator.AFTER),
+    }
+)
+
+_WANTED: Final = {
+    FieldType.STRING: "text",
+    FieldType.NUMBER: "a number",
+    FieldType.BOOLEAN: "true or false",
+    FieldType.DATE: "a date",
+}
+
+
+class Filter(BaseModel):
+    """One comparison of a field with a value, known to be sound (contract §3).
+
+    ``value`` keeps its JSON form: text, a number or a boolean; a date stays text, absolute or
+    relative to now (see ``date_bound``). Building an unsound one raises a 400 that names field,
+    operator and what is allowed.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    field: str
+    operator: Operator
+    value: Value
+
+    @property
+    def target(self) -> Field:
+        """The field that is compared."""
+        return resolve(self.field)
+
+    @property
+    def type(self) -> FieldType:
+        """The type that is compared: the field's, or for a custom field that of the value."""
+        if self.operator in OPERATORS[FieldType.DATE]:
+            return FieldType.DATE
+        return self.target.type or _type_of(self.value)
+
+    @field_validator("operator", mode="before")
+    @classmethod
+    def _is_operator(cls, word: object, info: ValidationInfo) -> Operator:
+        if isinstance(word, str) and word in set(Operator):
+            return Operator(word)
+        problem = f"operator {shown(word)} is unknown; allowed are {', '.join(Operator)}"
+        raise bad_input(info.data.get("field", "filter"), problem, "bad_operator")
+
+    @field_validator("value", mode="before")
+    @classmethod
+    def _is_scalar(cls, value: object, info: ValidationInfo) -> object:
+        if isinstance(value, Value):
+            return value
+        where = " ".join(str(part) for part in info.data.values()) or "filter"
+        problem = f"{shown(value)} cannot be compared; allowed are text, a number, true and false"
+        raise bad_input(where, problem, "bad_filter_value")
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> Self:
+        declared = self.target.type
+        types = (declared,) if declared else _custom_types(self.value)
+        for type_ in types:
+            if self.operator in OPERATORS[type_]:
+                _check_value(self.value, type_, f"{self.field} {self.operator}")
+                return self
+        allowed = ", ".join(operator for type_ in types for operator in OPERATORS[type_])
+        problem = f"operator {self.operator} is not one of a {types[0]}'s; allowed are {allowed}"
+        raise bad_input(self.field, problem, "bad_operator")
+
+    # True equals 1 in Python, and a cache keyed by filters must not take one for the other.
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Filter) and self._identity == other._identity
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
+
+    @property
+    def _identity(self) -> tuple[str, Operator, bool, Value]:
+        return self.field, self.operator, isinstance(self.value, bool), self.value
+
+
+def parse_groups(data: object, where: str) -> tuple[tuple[Filter, ...], ...]:
+    """Return the AND groups that ``data`` writes; a flat list of filters is one group.
+
+    ``[]`` is no filter, an empty group is refused; ``where`` names the setting in the 400's path.
+    """
+    if not isinstance(data, list | tuple):
+        raise bad_input(where, f"{shown(data)} is not a list of filters", "bad_filters")
+    if data and not any(isinstance(group, list | tuple) for group in data):
+        return (tuple(_parse(item, f"{where}[{i}]") for i, item in enumerate(data)),)
+    return tuple(_parse_group(group, f"{where}[{i}]") for i, group in enumerate(data))
+
+
+def _parse_field(data: object, info: ValidationInfo) -> tuple[tuple[Filter, ...], ...]:
+    return parse_groups(data, info.field_name or "filters")
+
+
+#: AND groups joined by OR; as a field of a model it takes every form that may be written.
+FilterGroups = Annotated[tuple[tuple[Filter, ...], ...], BeforeValidator(_parse_field)]
+
+
+def filter_keys(groups: FilterGroups) -> frozenset[str]:
+    """Return the keys whose changes can change whether the filters hold (see ``depends_on``)."""
+    return frozenset(key for group in groups for item in group for key in depends_on(item.target))
+
+
+def dump_groups(groups: FilterGroups) -> list[list[dict[str, Any]]]:
+    """Return the filters as JSON-ready data that ``parse_groups`` takes."""
+    return [[item.model_dump(mode="json") for item in group] for group in groups]
+
+
+def date_bound(value: str, zone: ZoneInfo, now: datetime) -> datetime:
+    """Return the instant that a date filter compares with when it is evaluated at ``now``."""
+    bound = parse_date_value(value, zone)
+    return now + bound.offset if isinstance(bound, RelativeInstant) else bound
+
+
+def _parse_group(group: object, where: str) -> tuple[Filter, ...]:
+    if not isinstance(group, list | tuple):
+        problem = "is not a group; allowed are one list of filters, or a list of groups"
+        raise bad_input(where, problem, "bad_filters")
+    if not group:
+        raise bad_input(where, "a group holds at least one filter", "empty_group")
+    return tuple(_parse(item, f"{where}[{i}]") for i, item in enumerate(group))
+
+
+def _parse(item: object, where: str) -> Filter:
+    return item if isinstance(item, Filter) else validated(Filter, item, where)
+
+
+def _type_of(value: Value) -> FieldType:
+    if isinstance(value, bool):
+        return FieldType.BOOLEAN
+    return FieldType.STRING if isinstance(value, str) else FieldType.NUMBER
+
+
+def _custom_types(value: Value) -> tuple[FieldType, ...]:
+    # JSON has no dates: text takes a string's operators, and a date's with a date in it.
+    type_ = _type_of(value)
+    return (type_, FieldType.DATE) if type_ is FieldType.STRING else (type_,)
+
+
+def _check_value(value: Value, wanted: FieldType, where: str) -> None:
+    if wanted is FieldType.DATE:
+        parse_date_value(value, ZoneInfo("UTC"), where)
+    elif _type_of(value) is not wanted:
+        problem = f"{shown(value)} has another type; allowed is {_WANTED[wanted]}"
+        raise bad_input(where, problem, "bad_filter_value")
+    elif isinstance(value, str):
+        check_text(value, where)
+    elif not isinstance(value, bool):
+        check_number(value, where)
+
+
+def _preset(field: str, operator: Operator, value: str) -> Filter:
+    return Filter(field=field, operator=operator, value=value)
+
+
+#: The one-click filters of the audience builder, by label.
+PRESETS: Final[Mapping[str, Filter]] = MappingProxyType(
+    {
+        "On trial": _preset("stripe:subscription_status", Operator.IS, "trialing"),
+        "Active subscribers": _preset("stripe:subscription_status", Operator.IS, "active"),
+        "Past due": _preset("stripe:subscription_status", Operator.IS, "past_due"),
+        "Set to cancel": _preset("renewal_status", Operator.IS, "set_to_cancel"),
+        "From SDK": _preset("source", Operator.IS, "sdk"),
+        "Signed up in 30 days": _preset("signed_up_at", Operator.AFTER, "-30d"),
+        "Inactive 30 days+": _preset("last_seen", Operator.BEFORE, "-30d"),
+    }
+)
+
+
+def apply_preset(groups: FilterGroups, label: str) -> FilterGroups:
+    """Return ``groups`` with the preset appended to the first group, unless it is there already."""
+    preset = PRESETS.get(label)
+    if preset is None:
+        problem = f"{shown(label)} is unknown; allowed are {', '.join(PRESETS)}"
+        raise bad_input("preset", problem, "unknown_preset")
+    first, *others = groups or ((),)
+    return ((*first, preset) if preset not in first else first, *others)

@@ -1,0 +1,242 @@
+"""A series: its definition as users write it, and the series as the engine runs it (contract §1, §4
+to §9).
+
+The *definition* is what a file holds and a save validates. A *series* is a definition that was
+saved: it has ids, a status, and steps in order, each with the send window that applies to it.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Annotated, Any, Self
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+
+from halo_engine.domain.durations import format_duration, parse_duration
+from halo_engine.domain.filters import FilterGroups, filter_keys
+from halo_engine.domain.reasons import (
+    AudienceType,
+    ConditionType,
+    ContactTypeChoice,
+    DeliveryGuarantee,
+    EntryTrigger,
+    ExitReason,
+    SeriesKind,
+    SeriesStatus,
+)
+from halo_engine.domain.windows import SendWindow
+
+UTC = ZoneInfo("UTC")
+KEY_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"
+
+Delay = Annotated[
+    timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration, return_type=str)
+]
+
+
+class _Definition(BaseModel):
+    """What all parts of a definition share: frozen, and an unknown key is an error that names
+    it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Email(_Definition):
+    """The email that a step sends; merge fields allowed in both texts (contract §9)."""
+
+    subject: str = Field(min_length=1, max_length=998)
+    body: str
+
+
+class Condition(_Definition):
+    """The gate that a step is (contract §5); whether its value is usable is activation check 9."""
+
+    type: ConditionType
+    value: str | None = None
+
+
+class StepDefinition(_Definition):
+    """One step: an email or a condition, after a delay (contract §5)."""
+
+    key: str = Field(pattern=KEY_PATTERN)
+    delay: Delay = timedelta(0)
+    email: Email | None = None
+    condition: Condition | None = None
+    send_window: SendWindow | None = None
+
+    @property
+    def has_own_window(self) -> bool:
+        """Whether the step says anything of its window, ``null`` (none) included."""
+        return "send_window" in self.model_fields_set
+
+    @model_validator(mode="after")
+    def _is_one_of_both(self) -> Self:
+        if (self.email is None) == (self.condition is None):
+            raise ValueError("a step is either an email or a condition")
+        return self
+
+
+#: The exit rules that a series may list; the others of §6 are always on.
+EXIT_RULES = (
+    ExitReason.COMPLETED,
+    ExitReason.UNSUBSCRIBED,
+    ExitReason.REPLIED,
+    ExitReason.SEGMENT_LEAVE,
+    ExitReason.EVENT,
+    ExitReason.FILTER_MATCH,
+    ExitReason.MANUAL,
+)
+
+
+class Settings(_Definition):
+    """The setting keys of the documents, unchanged (contract §4 to §9)."""
+
+    one_per_company: bool = False
+    reenroll_enabled: bool = False
+    reenroll_delay_days: Annotated[float, Field(ge=0, le=36_500)] | None = None
+    entry_event_name: str | None = Field(default=None, max_length=255)
+    exit_rules: tuple[ExitReason, ...] = ()
+    exit_event_name: str | None = Field(default=None, max_length=255)
+    exit_filters: FilterGroups = ()
+    goal_enabled: bool = False
+    goal_filters: FilterGroups = ()
+    goal_window_days: float = Field(default=30, gt=0, le=36_500)
+    send_window: SendWindow | None = None
+    delivery_guarantee: DeliveryGuarantee = DeliveryGuarantee.AT_MOST_ONCE
+
+    @model_validator(mode="after")
+    def _lists_known_rules(self) -> Self:
+        for rule in self.exit_rules:
+            if rule not in EXIT_RULES:
+                raise ValueError(
+                    f"exit_rules: {rule} is not a rule; one of {', '.join(EXIT_RULES)}"
+                )
+        return self
+
+
+class SeriesDefinition(_Definition):
+    """A series as it is written in a file and saved (contract §3 to §9, scenario files)."""
+
+    name: str | None = Field(default=None, min_length=1, max_length=255)
+    kind: SeriesKind = SeriesKind.TRANSACTIONAL
+    entry_trigger: EntryTrigger
+    audience_type: AudienceType = AudienceType.ALL
+    contact_type: ContactTypeChoice = ContactTypeChoice.BOTH
+    subscription: str | None = None
+    audience_filters: FilterGroups = ()
+    settings: Settings = Settings()
+    steps: tuple[StepDefinition, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_each_step_once(self) -> Self:
+        keys = [step.key for step in self.steps]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise ValueError(f"steps: the key {key} is used twice")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A saved step, with the send window that applies to it (its own, or the series')."""
+
+    id: UUID
+    key: str
+    position: int
+    delay: timedelta
+    email: Email | None
+    condition: Condition | None
+    window: SendWindow | None
+    removed: bool = False
+
+
+@dataclass(frozen=True)
+class Series:
+    """A saved series as the engine runs it; ``steps`` are the live ones in order.
+
+    ``edited``: it may have been saved since its activation, so steps may stand in another order.
+    """
+
+    id: UUID
+    key: str
+    status: SeriesStatus
+    kind: SeriesKind
+    entry_trigger: EntryTrigger
+    audience_type: AudienceType
+    contact_type: ContactTypeChoice
+    subscription_id: UUID | None
+    audience_filters: FilterGroups
+    settings: Settings
+    steps: tuple[Step, ...]
+    removed_steps: tuple[Step, ...] = ()
+    edited: bool = False
+    active_periods: tuple[tuple[datetime, datetime | None], ...] = ()
+    zone: ZoneInfo = UTC
+
+    @cached_property
+    def steps_by_id(self) -> Mapping[UUID, Step]:
+        """Every step that a recipient can stand at, removed ones included."""
+        return {step.id: step for step in (*self.removed_steps, *self.steps)}
+
+    @cached_property
+    def audience_keys(self) -> frozenset[str]:
+        """The keys whose changes can change whether the audience filter holds."""
+        return filter_keys(self.audience_filters)
+
+    @property
+    def is_active(self) -> bool:
+        """Whether contacts may enter and recipients move on now."""
+        return self.status is SeriesStatus.ACTIVE
+
+    @property
+    def first_step(self) -> Step | None:
+        """Where a run begins; a series without steps cannot be activated (contract §8)."""
+        return self.steps[0] if self.steps else None
+
+    @property
+    def exit_filters(self) -> FilterGroups:
+        """The exit filter, empty when rule ``filter_match`` is off (contract §6)."""
+        return self.settings.exit_filters if self.has_rule(ExitReason.FILTER_MATCH) else ()
+
+    @property
+    def goal_filters(self) -> FilterGroups:
+        """The goal's filters, empty when the goal is off (contract §7)."""
+        return self.settings.goal_filters if self.settings.goal_enabled else ()
+
+    def has_rule(self, rule: ExitReason) -> bool:
+        """Return whether the series lists exit ``rule`` (contract §6)."""
+        return rule in self.settings.exit_rules
+
+    def step_after(self, step: Step, visited: Collection[UUID] = ()) -> Step | None:
+        """Return the step that follows ``step``, passing over those that the run has ``visited``.
+
+        After a removed step comes the first that is now at or after its old place (contract §5).
+        """
+        first = step.position if step.removed else step.position + 1
+        return next(
+            (later for later in self.steps if later.position >= first and later.id not in visited),
+            None,
+        )
+
+    def was_active_at(self, instant: datetime) -> bool:
+        """Return whether ``instant`` lies in an active period; a period's end is outside (§4)."""
+        return any(
+            start <= instant and (end is None or instant < end)
+            for start, end in self.active_periods
+        )
+
+    def opening(self, step: Step, reached_at: datetime) -> datetime:
+        """Return when a step reached at ``reached_at`` is due: after its delay, in its window
+        (§5).
+        """
+        due = reached_at + step.delay
+        return due if step.window is None else step.window.next_opening(due, self.zone)
+
+
+def settings_json(definition: SeriesDefinition) -> dict[str, Any]:
+    """Return the settings as the ``automations.settings`` column holds them."""
+    return definition.settings.model_dump(mode="json", by_alias=True)

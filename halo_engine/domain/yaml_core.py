@@ -1,0 +1,72 @@
+"""YAML as series and scenario files are written: 1.2 core, so `17:00`, `on` and dates are text."""
+
+import re
+from collections.abc import Hashable
+from typing import Any
+
+import yaml
+
+from halo_engine.domain.errors import Refusal, bad_input
+
+
+class _CoreLoader(yaml.SafeLoader):
+    """Scalars as YAML 1.2's core schema reads them; a key given twice is an error."""
+
+    # A class of its own must not add to the resolvers of the one it is made from.
+    yaml_implicit_resolvers = {}  # noqa: RUF012 -- PyYAML declares it so
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                raise yaml.constructor.ConstructorError(
+                    None, None, "a key is text", key_node.start_mark
+                )
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key} is given twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+_CORE = (
+    ("tag:yaml.org,2002:bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("tag:yaml.org,2002:int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
+    (
+        "tag:yaml.org,2002:float",
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        "-+0123456789.",
+    ),
+    ("tag:yaml.org,2002:null", r"~|null|Null|NULL|", "~nN\0"),
+)
+for _tag, _pattern, _first in _CORE:
+    for _character in _first:
+        _CoreLoader.yaml_implicit_resolvers.setdefault(
+            "" if _character == "\0" else _character, []
+        ).append((_tag, re.compile(f"^(?:{_pattern})$")))
+
+
+def _construct_int(loader: _CoreLoader, node: yaml.ScalarNode) -> int:
+    text = loader.construct_scalar(node)
+    return int(text, 0) if text.startswith(("0o", "0x")) else int(text)
+
+
+_CoreLoader.add_constructor("tag:yaml.org,2002:int", _construct_int)
+
+
+def load_yaml(text: str, where: str) -> Any:
+    """Return what ``text`` writes; a 400 names ``where``, line and column of what is no YAML."""
+    try:
+        # A safe loader: nothing but scalars, lists and mappings comes out of it.
+        return yaml.load(text, Loader=_CoreLoader)
+    except yaml.YAMLError as error:
+        raise _malformed(error, where) from None
+
+
+def _malformed(error: yaml.YAMLError, where: str) -> Refusal:
+    mark = getattr(error, "problem_mark", None)
+    place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+    return bad_input(f"{where}{place}", f"{problem}; allowed is YAML 1.2", "bad_yaml")

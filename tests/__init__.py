@@ -1,0 +1,1 @@
+"""What the engine promises, as tests: each says in one sentence what it proves."""

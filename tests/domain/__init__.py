@@ -1,0 +1,1 @@
+"""The rules of the contract as plain Python: no database, no clock."""

@@ -1,0 +1,129 @@
+"""A refusal says no in a way that programs and people can read (contract §11)."""
+
+import json
+import pickle
+
+import pytest
+from pydantic import BaseModel, ConfigDict
+
+from halo_engine.domain.errors import (
+    Refusal,
+    bad_input,
+    conflict,
+    located,
+    not_found,
+    shown,
+    unauthorized,
+    validated,
+)
+
+
+def test_a_refusal_is_its_message_and_tells_the_rest_as_data() -> None:
+    """Printed it is the message; as data it has status, code and message."""
+    refusal = bad_input(
+        "traits.mrr", "‘N/A’ is refused; allowed are a number, or null", "bad_trait"
+    )
+    assert str(refusal) == "traits.mrr: ‘N/A’ is refused; allowed are a number, or null"
+    assert refusal.as_dict() == {
+        "status": 400,
+        "code": "bad_trait",
+        "message": "traits.mrr: ‘N/A’ is refused; allowed are a number, or null",
+    }
+
+
+def test_a_refusal_survives_pickling_and_a_json_result_backend() -> None:
+    """Rebuilt from its pickle, or from its arguments as JSON, it is the same refusal."""
+    refusal = conflict("series_not_draft", "This series is active.")
+    unpickled = pickle.loads(pickle.dumps(refusal))
+    rebuilt = Refusal(*json.loads(json.dumps(refusal.args)))
+    assert type(unpickled) is Refusal
+    assert unpickled.as_dict() == rebuilt.as_dict() == refusal.as_dict()
+
+
+def test_each_status_has_its_constructor() -> None:
+    """The four statuses of the contract are made by four words."""
+    refusals = [
+        bad_input("user_id", "is required"),
+        unauthorized("bad_token", "The token is expired."),
+        not_found("contact", "nobody"),
+        conflict("not_paused", "This series is not paused."),
+    ]
+    assert [(refusal.status, refusal.code, str(refusal)) for refusal in refusals] == [
+        (400, "bad_input", "user_id: is required"),
+        (401, "bad_token", "The token is expired."),
+        (404, "unknown_contact", "There is no contact ‘nobody’."),
+        (409, "not_paused", "This series is not paused."),
+    ]
+
+
+def test_a_refusal_raised_inside_gets_the_path_to_it() -> None:
+    """Where nested input is read, each level puts its place before the message."""
+    with pytest.raises(Refusal) as caught, located("users[3]"), located("traits"):
+        raise bad_input("mrr", "‘x’ is not a number", "bad_trait")
+    assert caught.value.as_dict() == {
+        "status": 400,
+        "code": "bad_trait",
+        "message": "users[3]: traits: mrr: ‘x’ is not a number",
+    }
+
+
+class Seat(BaseModel):
+    """A part of a model that is read strictly."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    number: int
+
+
+class Row(BaseModel):
+    """A model that is read strictly."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    seats: list[Seat]
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "message"),
+    [
+        ("text", "bad_input", "row: ‘text’ is not an object with seats"),
+        ({}, "missing_key", "row.seats: is required"),
+        ({"seats": [], "seets": 1}, "unknown_key", "row.seets: unknown key; allowed are seats"),
+        ({"seats": [{"number": 1, "x": 1}]}, "unknown_key", "row.seats[0].x: unknown key"),
+        (
+            {"seats": [{"number": 1}, {"number": [2]}]},
+            "bad_input",
+            "row.seats[1].number: a list is refused: Input should be a valid integer",
+        ),
+    ],
+)
+def test_input_that_fits_no_model_is_refused_with_its_path(
+    data: object, code: str, message: str
+) -> None:
+    """The path leads to the first thing that is wrong, and unknown keys are never ignored."""
+    with pytest.raises(Refusal) as caught:
+        validated(Row, data, "row")
+    assert caught.value.as_dict() == {"status": 400, "code": code, "message": message}
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("pro", "‘pro’"),
+        ("a\x00b\r\n", "‘a\\x00b\\r\\n’"),
+        ("\ud800", "‘\\ud800’"),
+        ("x" * 100, f"‘{'x' * 59}…’"),
+        (None, "null"),
+        (True, "true"),
+        (-3, "-3"),
+        pytest.param(10**5000, "a huge number", id="5001 digits"),
+        (0.5, "0.5"),
+        ({"a": 1}, "an object"),
+        ([1], "a list"),
+        (b"x", "a bytes"),
+    ],
+)
+def test_untrusted_values_are_quoted_short_and_printable(value: object, words: str) -> None:
+    """Whatever was sent, a message can be printed, stored and encoded."""
+    assert shown(value) == words
+    shown(value).encode()

@@ -1,0 +1,152 @@
+"""Merge fields (contract §9)."""
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from halo_engine.domain.errors import Refusal
+from halo_engine.domain.fields import COLUMNS, Entity
+from halo_engine.domain.merge_fields import fields_of, render, text_of
+
+UTC_ZONE = ZoneInfo("UTC")
+
+#: Names of fields of every kind that the contract has.
+NAMES = st.sampled_from(
+    [
+        *COLUMNS[Entity.CONTACT],
+        "role",
+        "custom:Company size",
+        "custom:naïve\N{ZERO WIDTH JOINER}",
+        "lead:email",
+        "lead:custom:role",
+        "company.name",
+        "company.custom:seats",
+        "stripe:plan",
+        "event:trial_started",
+    ]
+)
+SPACE = st.text(" \t\n", max_size=2)
+#: Text without double braces, also where it meets a merge field.
+PLAIN = st.text().filter(
+    lambda text: (
+        "{{" not in text
+        and "}}" not in text
+        and not text.startswith("}")
+        and not text.endswith("{")
+    )
+)
+FALLBACKS = st.text(st.characters(exclude_characters="{}")).map(str.strip)
+VALUES = st.text()
+
+
+@given(PLAIN)
+def test_text_without_merge_fields_stays_as_it_is(text: str) -> None:
+    """Single braces, and everything else, are only text."""
+    assert render(text, {}) == text
+    assert fields_of(text) == frozenset()
+
+
+@given(PLAIN, SPACE, NAMES, SPACE, FALLBACKS, PLAIN, VALUES)
+def test_a_merge_field_gives_the_value_or_else_the_fallback(
+    before: str, left: str, name: str, right: str, fallback: str, after: str, value: str
+) -> None:
+    """A blank value is missing; what stands around the field is untouched, whatever it holds."""
+    template = f"{before}{{{{{left}{name}{right}|{left}{fallback}{right}}}}}{after}"
+    shown = value if value.strip() else fallback
+    assert render(template, {name: value}) == f"{before}{shown}{after}"
+    assert render(template, {}) == f"{before}{fallback}{after}"
+    assert {field.name for field in fields_of(template)} == {name}
+
+
+@given(NAMES)
+def test_without_a_fallback_a_missing_value_is_blank(name: str) -> None:
+    """No field, no text."""
+    assert render(f"[{{{{ {name} }}}}]", {}) == "[]"
+
+
+def test_a_value_is_not_read_as_a_template() -> None:
+    """A contact cannot smuggle merge fields in by its name."""
+    assert render("{{ name }}", {"name": "{{ email }}", "email": "x"}) == "{{ email }}"
+
+
+def test_a_fallback_may_hold_bars() -> None:
+    """Only the first bar divides the field from its fallback."""
+    assert render("{{ name|a|b }}", {}) == "a|b"
+
+
+@given(st.text())
+def test_any_template_is_rendered_or_refused(template: str) -> None:
+    """Whatever is typed, the answer is a text or one kind of refusal."""
+    with suppress(Refusal):
+        assert fields_of(template) == fields_of(f"{template} {template}")
+        render(template, {})
+
+
+@pytest.mark.parametrize(
+    ("template", "excerpt"),
+    [
+        ("Hi {{ name", "{{ name"),
+        ("Hi name }}!", "}}!"),
+        ("{{{ name }}}", "{{{ name }}}"),
+        ("{{ name }}}", "{{ name }}}"),
+        ("{{ a {{ name }}", "{{ a {{ name }}"),
+        ("{{ name {x} }}", "{{ name {x} }}"),
+    ],
+)
+def test_double_braces_that_are_no_merge_field_are_refused(template: str, excerpt: str) -> None:
+    """The refusal shows the text from the braces on, and what is allowed."""
+    with pytest.raises(Refusal) as refused:
+        render(template, {})
+    assert refused.value.as_dict() == {
+        "status": 400,
+        "code": "bad_merge_field",
+        "message": f"merge field: ‘{excerpt}’ is not one; allowed are {{{{ name }}}} and "
+        "{{ name|fallback }}, without other braces",
+    }
+
+
+@pytest.mark.parametrize("template", ["{{ nickname }}", "{{ nickname|there }}", "{{nickname}}"])
+def test_an_unknown_field_is_named(template: str) -> None:
+    """A template that asks for what nobody has is refused when it is read."""
+    with pytest.raises(Refusal, match="‘nickname’ is unknown") as refused:
+        fields_of(template)
+    assert refused.value.code == "unknown_field"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, ""),
+        ("Ann  Lee", "Ann  Lee"),
+        (True, "true"),
+        (False, "false"),
+        (0, "0"),
+        (-7, "-7"),
+        (2**63 - 1, "9223372036854775807"),
+        (5.0, "5"),
+        (0.1, "0.1"),
+        (120.50, "120.5"),
+        (1e22, "1e+22"),
+        (Decimal("4900"), "4900"),
+        (Decimal("4900.00"), "4900"),
+        (Decimal("0.10"), "0.1"),
+        (Decimal("1E+3"), "1000"),
+        (datetime(2026, 5, 27, 23, 30, tzinfo=UTC), "2026-05-27"),
+        ({"a": 1}, ""),
+        (["a"], ""),
+    ],
+)
+def test_values_read_as_a_person_would_write_them(value: object, text: str) -> None:
+    """Booleans are words, numbers have no needless zeros, dates are days, the rest is blank."""
+    assert text_of(value, UTC_ZONE) == text
+
+
+def test_a_date_is_a_day_on_the_calendar_of_the_organisation() -> None:
+    """Half past eleven at night in London is the next day in Berlin."""
+    night = datetime(2026, 5, 27, 23, 30, tzinfo=UTC)
+    assert text_of(night, ZoneInfo("Europe/Berlin")) == "2026-05-28"

@@ -1,0 +1,57 @@
+"""The words that are stored and answered are those of the contract, in its order."""
+
+from halo_engine.domain.reasons import (
+    ContactType,
+    ContactTypeChoice,
+    ExitReason,
+    ReasonCode,
+    Status,
+)
+
+
+def test_reason_codes_stand_in_the_order_of_the_guards() -> None:
+    """The first guard that refuses gives the code, so their order is part of the contract (§4)."""
+    assert list(ReasonCode) == [
+        "series_not_active",
+        "contact_type",
+        "audience_mismatch",
+        "suppressed",
+        "already_active",
+        "already_enrolled",
+        "reenroll_delay",
+        "not_newly_matching",
+        "exit_filter",
+        "company_already_enrolled",
+        "awaiting_evaluation",
+        "trigger_not_fired",
+    ]
+
+
+def test_exit_reasons_stand_in_the_order_in_which_one_is_stamped() -> None:
+    """When several rules hold the first in the table is stamped (§6); the gate comes last."""
+    assert list(ExitReason) == [
+        "completed",
+        "unsubscribed",
+        "replied",
+        "segment_leave",
+        "event",
+        "filter_match",
+        "manual",
+        "suppressed",
+        "company_already_enrolled",
+        "condition_not_met",
+    ]
+
+
+def test_pending_and_processing_recipients_are_active() -> None:
+    """A recipient is active until its step is over (§1)."""
+    assert [status for status in Status if status.is_active] == ["pending", "processing"]
+
+
+def test_a_series_admits_the_contact_types_it_is_for() -> None:
+    """Both admits users and leads, the other choices admit their own (§3)."""
+    admitted = {
+        choice.value: [kind.value for kind in ContactType if choice.admits(kind)]
+        for choice in ContactTypeChoice
+    }
+    assert admitted == {"both": ["user", "lead"], "user": ["user"], "lead": ["lead"]}
