@@ -1,0 +1,74 @@
+"""Connections to PostgreSQL, and the one way to run a transaction that may lose a race."""
+
+import random
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import sqlalchemy
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+_Result = TypeVar("_Result")
+
+#: What two honest transactions can do to each other: a deadlock, a serialization failure, and the
+#: same new row at the same moment (a unique violation). A second try sees what the winner wrote.
+_LOST_RACES = frozenset({"40P01", "40001", "23505"})
+_ATTEMPTS = 5
+_FIRST_PAUSE_SECONDS = 0.02
+
+
+def create_engine(
+    url: str,
+    *,
+    application_name: str = "halo",
+    statement_timeout_seconds: float = 60.0,
+    pool_size: int = 2,
+) -> Engine:
+    """Make an engine whose sessions are READ COMMITTED, in UTC, and limited per statement.
+
+    The pool holds `pool_size` connections and as many again under load; a caller waits 10 s for
+    one. Not safe to carry over a fork: each worker process makes its own.
+    """
+    timeout = round(statement_timeout_seconds * 1000)
+    return sqlalchemy.create_engine(
+        url,
+        isolation_level="READ COMMITTED",
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_timeout=10,
+        # A server that was restarted must not cost the next task its transaction.
+        pool_pre_ping=True,
+        connect_args={
+            "application_name": application_name,
+            "connect_timeout": 10,
+            "options": f"-c timezone=UTC -c statement_timeout={timeout}",
+        },
+    )
+
+
+def run_in_transaction(
+    engine: Engine, work: Callable[[Connection], _Result], *, attempts: int = _ATTEMPTS
+) -> _Result:
+    """Run `work` in a transaction of its own, commit, and return what it returned.
+
+    A deadlock, a serialization failure or a unique violation runs `work` again in a new
+    transaction, up to `attempts` times in all with growing, random pauses; then the last error is
+    raised. `work` must therefore do nothing that a rollback does not undo.
+    """
+    for attempt in range(1, attempts):
+        try:
+            with engine.begin() as connection:
+                return work(connection)
+        except DBAPIError as error:
+            if sqlstate(error) not in _LOST_RACES:
+                raise
+        time.sleep(random.uniform(0.5, 1.5) * _FIRST_PAUSE_SECONDS * 2 ** (attempt - 1))
+    with engine.begin() as connection:
+        return work(connection)
+
+
+def sqlstate(error: DBAPIError) -> str | None:
+    """The five characters that PostgreSQL gave the error; None when it never got that far."""
+    state: object = getattr(error.orig, "sqlstate", None)
+    return state if isinstance(state, str) else None

@@ -1,0 +1,151 @@
+"""What an installation can set, read from environment variables that begin with `HALO_`."""
+
+import re
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+_DATABASE_EXAMPLE = "postgresql://user:password@host:5432/database"
+_BROKER_EXAMPLE = "redis://:password@host:6379/0"
+
+
+class ConfigurationError(Exception):
+    """A setting is missing or wrong; the message is one line that names the variable."""
+
+
+def _database_url(url: str) -> str:
+    """Give the URL the driver's scheme; refuse what is no PostgreSQL URL, without repeating it."""
+    scheme, found, rest = url.partition("://")
+    if not found or scheme not in {"postgres", "postgresql", "postgresql+psycopg"}:
+        raise ValueError(f"is not a PostgreSQL URL; write {_DATABASE_EXAMPLE}")
+    rewritten = f"postgresql+psycopg://{rest}"
+    try:
+        parsed = make_url(rewritten)
+    except (ArgumentError, ValueError):
+        raise ValueError(f"cannot be read; write {_DATABASE_EXAMPLE}") from None
+    if not parsed.database:
+        raise ValueError(f"names no database; write {_DATABASE_EXAMPLE}")
+    return rewritten
+
+
+_BROKER_SCHEMES = {
+    "redis": "redis",
+    "rediss": "rediss",
+    "valkey": "redis",
+    "valkeys": "rediss",
+    "redis+socket": "redis+socket",
+    "unix": "redis+socket",
+}
+
+
+def _broker_url(url: str) -> str:
+    """Give the URL the scheme that Celery reads; refuse what is no Redis or Valkey URL."""
+    scheme, found, rest = url.partition("://")
+    if not found or scheme not in _BROKER_SCHEMES:
+        raise ValueError(f"is not a Redis or Valkey URL; write {_BROKER_EXAMPLE}")
+    rewritten = f"{_BROKER_SCHEMES[scheme]}://{rest}"
+    try:
+        parts = urlsplit(rewritten)
+        port_readable = parts.port != 0
+    except ValueError:
+        raise ValueError(f"cannot be read; write {_BROKER_EXAMPLE}") from None
+    if parts.scheme == "redis+socket":
+        if scheme == "redis+socket":
+            return rewritten
+        number = dict(parse_qsl(parts.query)).get("db", "0")
+        return f"redis+socket://{parts.path}?virtual_host={number}"
+    number = parts.path.removeprefix("/")
+    if not port_readable or not (number == "" or number.isdecimal()):
+        raise ValueError(f"cannot be read; write {_BROKER_EXAMPLE}")
+    return rewritten
+
+
+class Settings(BaseSettings):
+    """One installation's settings; each field is the variable `HALO_` and its name in capitals.
+
+    Seconds are wall-clock seconds. The four limits (statement to lease) must grow in the order
+    given, so that a statement ends before its task is asked to, the task before it is killed, and
+    all of it before another worker may claim the same rows.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="HALO_", env_ignore_empty=True, frozen=True, hide_input_in_errors=True
+    )
+
+    database_url: Annotated[str, AfterValidator(_database_url)] | None = None
+    broker_url: Annotated[str, AfterValidator(_broker_url)] | None = None
+    mail_folder: Path = Path(".halo/mail")
+    mail_from_name: str = Field(default="Halo", min_length=1)
+    mail_from_address: str = "series@halo.example"
+    tick_seconds: float = Field(default=60.0, ge=0.1, le=3600)
+    statement_timeout_seconds: float = Field(default=60.0, gt=0)
+    soft_limit_seconds: float = Field(default=90.0, gt=0)
+    hard_limit_seconds: float = Field(default=120.0, gt=0)
+    lease_seconds: float = Field(default=180.0, gt=0)
+    soft_shutdown_seconds: float = Field(default=8.0, ge=0)
+    worker_concurrency: int = Field(default=2, ge=1, le=256)
+    log_format: Literal["console", "json"] = "console"
+    ready_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _limits_grow(self) -> Self:
+        limits = (
+            self.statement_timeout_seconds,
+            self.soft_limit_seconds,
+            self.hard_limit_seconds,
+            self.lease_seconds,
+        )
+        if any(low >= high for low, high in pairwise(limits)):
+            raise ValueError(
+                "HALO_STATEMENT_TIMEOUT_SECONDS < HALO_SOFT_LIMIT_SECONDS < "
+                "HALO_HARD_LIMIT_SECONDS < HALO_LEASE_SECONDS does not hold: "
+                + ", ".join(f"{limit:g}" for limit in limits)
+            )
+        return self
+
+    def required_database_url(self) -> str:
+        """The database's URL; raises ConfigurationError when it is not set."""
+        return _required(self.database_url, "HALO_DATABASE_URL", _DATABASE_EXAMPLE)
+
+    def required_broker_url(self) -> str:
+        """The broker's URL; raises ConfigurationError when it is not set."""
+        return _required(self.broker_url, "HALO_BROKER_URL", _BROKER_EXAMPLE)
+
+
+def load_settings() -> Settings:
+    """Read the settings from the environment; raises ConfigurationError naming what is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = [_problem(found["loc"], found["msg"]) for found in error.errors()]
+        raise ConfigurationError("; ".join(problems)) from None
+
+
+def masked(url: str) -> str:
+    """The URL as it may be shown: a password, also one in the query, becomes `***`."""
+    hidden = re.sub(r"(://[^:/?#]*:).*@", r"\1***@", url)
+    return re.sub(r"(password=)[^&#]*", r"\1***", hidden, flags=re.IGNORECASE)
+
+
+def one_line(error: BaseException, url: str) -> str:
+    """The first line of an error met at `url`, without the password that the URL holds."""
+    said = (str(error).strip() or type(error).__name__).splitlines()[0]
+    secret = urlsplit(url).password
+    return said.replace(unquote(secret), "***").replace(secret, "***") if secret else said
+
+
+def _required(value: str | None, variable: str, example: str) -> str:
+    if value is None:
+        raise ConfigurationError(f"{variable} is not set; write {example}")
+    return value
+
+
+def _problem(where: tuple[int | str, ...], message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    return f"HALO_{str(where[0]).upper()}: {message}" if where else message

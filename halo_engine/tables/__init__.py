@@ -1,0 +1,41 @@
+"""Every table of the engine, as SQLAlchemy Core: one module per aggregate, one ``metadata`` for
+all.
+"""
+
+from halo_engine.tables.contacts import audience_fields, companies, end_users
+from halo_engine.tables.enrollments import (
+    automation_enrollments,
+    automation_recipients,
+    enrollment_refusals,
+)
+from halo_engine.tables.events import contact_sessions, event_counts, events
+from halo_engine.tables.idempotency import idempotency_keys
+from halo_engine.tables.lists import subscription_members, subscriptions, suppressions
+from halo_engine.tables.messages import messages
+from halo_engine.tables.metadata import metadata
+from halo_engine.tables.organizations import organizations
+from halo_engine.tables.series import automation_active_periods, automation_steps, automations
+from halo_engine.tables.signals import signals
+
+__all__ = [
+    "audience_fields",
+    "automation_active_periods",
+    "automation_enrollments",
+    "automation_recipients",
+    "automation_steps",
+    "automations",
+    "companies",
+    "contact_sessions",
+    "end_users",
+    "enrollment_refusals",
+    "event_counts",
+    "events",
+    "idempotency_keys",
+    "messages",
+    "metadata",
+    "organizations",
+    "signals",
+    "subscription_members",
+    "subscriptions",
+    "suppressions",
+]

@@ -1,0 +1,165 @@
+"""Enrollments, recipients and kept refusals: what a series decided about a contact (contract §4 to
+§7).
+
+The promises are constraints here. ``(contact, series, number)`` is the key, and a new number is
+taken only when the latest run has ended, so two racers collide; a company's seat is a unique index
+over active runs.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    literal_column,
+    text,
+)
+
+from halo_engine.domain.reasons import ExitReason, ReasonCode, Status
+from halo_engine.tables.metadata import (
+    INSTANT,
+    QUEUE_STORAGE,
+    arrival_id,
+    metadata,
+    one_of,
+)
+
+automation_enrollments = Table(
+    "automation_enrollments",
+    metadata,
+    Column("org_id", Uuid, primary_key=True),
+    Column("end_user_id", Uuid, primary_key=True),
+    Column("automation_id", Uuid, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    arrival_id(primary_key=False),
+    Column("company_seat", Uuid),
+    Column("created_at", INSTANT, nullable=False),
+    Column("ended_at", INSTANT),
+    Column("exit_reason", Text),
+    # Guard 8: seen outside the audience since this run began; put outside by a change of the
+    # definition.
+    Column("left_audience", Boolean, nullable=False, server_default=text("false")),
+    Column("outside_by_definition", Boolean, nullable=False, server_default=text("false")),
+    # §7: what the goal's filters said when they were last looked at; a conversion is a change to
+    # true.
+    Column("goal_held", Boolean, nullable=False, server_default=text("false")),
+    Column("converted_at", INSTANT),
+    one_of("exit_reason", ExitReason),
+    CheckConstraint("(ended_at IS NULL) = (exit_reason IS NULL)", name="ended_for_a_reason"),
+    CheckConstraint("number >= 1", name="number_from_one"),
+    ForeignKeyConstraint(["org_id", "automation_id"], ["automations.org_id", "automations.id"]),
+    ForeignKeyConstraint(
+        ["org_id", "end_user_id"], ["end_users.org_id", "end_users.id"], ondelete="CASCADE"
+    ),
+    Index(
+        "automation_enrollments_seat_key",
+        "org_id",
+        "automation_id",
+        "company_seat",
+        unique=True,
+        postgresql_where=text("ended_at IS NULL AND company_seat IS NOT NULL"),
+    ),
+    Index("automation_enrollments_series_idx", "org_id", "automation_id", "id"),
+    postgresql_with=QUEUE_STORAGE,
+)
+
+automation_recipients = Table(
+    "automation_recipients",
+    metadata,
+    Column("org_id", Uuid, primary_key=True),
+    arrival_id(),
+    Column("automation_id", Uuid, nullable=False),
+    Column("step_id", Uuid, nullable=False),
+    Column("end_user_id", Uuid, nullable=False),
+    Column("enrollment_number", Integer, nullable=False),
+    Column("status", Text, nullable=False, server_default=Status.PENDING),
+    Column("reason", Text),
+    Column("exit_reason", Text),
+    Column("scheduled_for", INSTANT, nullable=False),
+    Column("created_at", INSTANT, nullable=False),
+    Column("finished_at", INSTANT),
+    Column("lease_token", Uuid),
+    Column("lease_expires_at", INSTANT),
+    Column("attempts", SmallInteger, nullable=False, server_default=text("0")),
+    one_of("status", Status),
+    one_of("exit_reason", ExitReason),
+    CheckConstraint(
+        "(status IN ('pending', 'processing')) = (finished_at IS NULL)",
+        name="active_until_finished",
+    ),
+    CheckConstraint(
+        "CASE WHEN status IN ('pending', 'processing') THEN exit_reason IS NULL AND reason IS NULL"
+        " WHEN status = 'exited' THEN exit_reason IS NOT NULL"
+        " WHEN status IN ('skipped', 'failed') THEN reason IS NOT NULL"
+        " ELSE reason IS NULL END",
+        name="says_why",
+    ),
+    CheckConstraint(
+        "(status = 'processing') = (lease_token IS NOT NULL)"
+        " AND (lease_token IS NULL) = (lease_expires_at IS NULL)",
+        name="leased_while_processing",
+    ),
+    ForeignKeyConstraint(["org_id", "step_id"], ["automation_steps.org_id", "automation_steps.id"]),
+    ForeignKeyConstraint(
+        ["org_id", "end_user_id", "automation_id", "enrollment_number"],
+        [
+            "automation_enrollments.org_id",
+            "automation_enrollments.end_user_id",
+            "automation_enrollments.automation_id",
+            "automation_enrollments.number",
+        ],
+        name="automation_recipients_enrollment_fkey",
+        ondelete="CASCADE",
+    ),
+    # Contact before step: the same index finds a contact's rows in any series.
+    Index(
+        "automation_recipients_step_contact_key", "org_id", "end_user_id", "step_id", unique=True
+    ),
+    # All columns of the claim's ORDER BY, or every batch would sort the whole backlog.
+    Index(
+        "automation_recipients_due_idx",
+        "org_id",
+        "automation_id",
+        "scheduled_for",
+        "id",
+        postgresql_where=text("status = 'pending'"),
+    ),
+    Index(
+        "automation_recipients_leased_idx",
+        "org_id",
+        "automation_id",
+        postgresql_where=text("status = 'processing'"),
+    ),
+    postgresql_with=QUEUE_STORAGE,
+)
+
+#: Spelled out rather than bound: a bound status would hide the partial indexes from the planner.
+IS_PENDING = automation_recipients.c.status == literal_column("'pending'")
+IS_PROCESSING = automation_recipients.c.status == literal_column("'processing'")
+IS_ACTIVE = automation_recipients.c.status.in_(
+    [literal_column("'pending'"), literal_column("'processing'")]
+)
+
+enrollment_refusals = Table(
+    "enrollment_refusals",
+    metadata,
+    Column("org_id", Uuid, primary_key=True),
+    Column("automation_id", Uuid, primary_key=True),
+    Column("end_user_id", Uuid, primary_key=True),
+    Column("code", Text, nullable=False),
+    Column("refused_at", INSTANT, nullable=False),
+    # An arrival number, to compare with an enrollment's within one instant.
+    Column("arrival", BigInteger, nullable=False),
+    one_of("code", ReasonCode),
+    ForeignKeyConstraint(["org_id", "automation_id"], ["automations.org_id", "automations.id"]),
+    ForeignKeyConstraint(
+        ["org_id", "end_user_id"], ["end_users.org_id", "end_users.id"], ondelete="CASCADE"
+    ),
+)

@@ -1,0 +1,89 @@
+"""Events that were tracked, and how often each fired for each contact (contract §2, §3, §5)."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from halo_engine.tables.metadata import INSTANT, arrival_id, metadata
+
+#: ``live``: arrived within a day of happening, for a known contact; the rest is history (contract
+#: §2, Events).
+events = Table(
+    "events",
+    metadata,
+    Column("org_id", Uuid, ForeignKey("organizations.id"), primary_key=True),
+    arrival_id(),
+    Column("end_user_id", Uuid),
+    Column("session_id", Text),
+    Column("name", Text, nullable=False),
+    Column("properties", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("happened_at", INSTANT, nullable=False),
+    Column("created_at", INSTANT, nullable=False),
+    Column("live", Boolean, nullable=False),
+    CheckConstraint("name <> ''", name="named"),
+    CheckConstraint("end_user_id IS NOT NULL OR session_id IS NOT NULL", name="somebodys"),
+    CheckConstraint("end_user_id IS NOT NULL OR NOT live", name="anonymous_is_history"),
+    ForeignKeyConstraint(
+        ["org_id", "end_user_id"], ["end_users.org_id", "end_users.id"], ondelete="CASCADE"
+    ),
+    Index(
+        "events_contact_idx",
+        "org_id",
+        "end_user_id",
+        "name",
+        "happened_at",
+        "id",
+        postgresql_where=text("end_user_id IS NOT NULL"),
+    ),
+    Index(
+        "events_anonymous_idx",
+        "org_id",
+        "session_id",
+        postgresql_where=text("end_user_id IS NULL"),
+    ),
+)
+
+#: Whose an anonymous session turned out to be: for the systems that hold transcripts and tickets.
+contact_sessions = Table(
+    "contact_sessions",
+    metadata,
+    Column("org_id", Uuid, primary_key=True),
+    Column("session_id", Text, primary_key=True),
+    Column("end_user_id", Uuid, primary_key=True),
+    Column("linked_at", INSTANT, nullable=False),
+    CheckConstraint("session_id <> ''", name="session_named"),
+    ForeignKeyConstraint(
+        ["org_id", "end_user_id"], ["end_users.org_id", "end_users.id"], ondelete="CASCADE"
+    ),
+    Index("contact_sessions_contact_idx", "org_id", "end_user_id"),
+)
+
+event_counts = Table(
+    "event_counts",
+    metadata,
+    Column("org_id", Uuid, primary_key=True),
+    Column("end_user_id", Uuid, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    Column("first_at", INSTANT, nullable=False),
+    Column("last_at", INSTANT, nullable=False),
+    # The latest live firing, by instant and arrival: what exits and conditions compare with.
+    Column("live_at", INSTANT),
+    Column("live_id", BigInteger),
+    CheckConstraint("count >= 1", name="fired"),
+    CheckConstraint("(live_at IS NULL) = (live_id IS NULL)", name="live_is_whole"),
+    ForeignKeyConstraint(
+        ["org_id", "end_user_id"], ["end_users.org_id", "end_users.id"], ondelete="CASCADE"
+    ),
+)

@@ -1,0 +1,51 @@
+"""Subscription lists, who is on them, and the addresses that get no mail at all (§2, §3)."""
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Table,
+    Text,
+    Uuid,
+)
+
+from halo_engine.tables.metadata import INSTANT, entity_id, metadata
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("org_id", Uuid, ForeignKey("organizations.id"), primary_key=True),
+    entity_id(),
+    Column("key", Text, nullable=False),
+    Column("created_at", INSTANT, nullable=False),
+    Index("subscriptions_key_key", "org_id", "key", unique=True),
+)
+
+subscription_members = Table(
+    "subscription_members",
+    metadata,
+    Column("org_id", Uuid, primary_key=True),
+    Column("end_user_id", Uuid, primary_key=True),
+    Column("subscription_id", Uuid, primary_key=True),
+    Column("subscribed_at", INSTANT, nullable=False),
+    ForeignKeyConstraint(
+        ["org_id", "end_user_id"], ["end_users.org_id", "end_users.id"], ondelete="CASCADE"
+    ),
+    ForeignKeyConstraint(
+        ["org_id", "subscription_id"], ["subscriptions.org_id", "subscriptions.id"]
+    ),
+    Index("subscription_members_list_idx", "org_id", "subscription_id"),
+)
+
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("org_id", Uuid, ForeignKey("organizations.id"), primary_key=True),
+    Column("address", Text, primary_key=True),
+    Column("bounced_at", INSTANT),
+    Column("unsubscribed_at", INSTANT),
+    CheckConstraint("bounced_at IS NOT NULL OR unsubscribed_at IS NOT NULL", name="has_a_cause"),
+    CheckConstraint("address = lower(address)", name="address_lowered"),
+)

@@ -1,0 +1,66 @@
+"""The send ledger: what was meant to be sent, what was, and what came of it (contract §9)."""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+
+from halo_engine.tables.metadata import INSTANT, metadata, one_of
+
+#: ``intended``: committed, outcome not known yet; ``unknown``: it never will be.
+MESSAGE_STATES = ("intended", "sent", "failed", "unknown")
+
+#: No key to ``automation_recipients``: the ledger outlives a recipient row that re-enrollment
+#: deletes.
+messages = Table(
+    "messages",
+    metadata,
+    Column("org_id", Uuid, primary_key=True),
+    Column("recipient_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("end_user_id", Uuid, nullable=False),
+    Column("automation_id", Uuid, nullable=False),
+    Column("enrollment_number", Integer, nullable=False),
+    Column("step_id", Uuid, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("to_address", Text, nullable=False),
+    Column("intended_at", INSTANT, nullable=False),
+    Column("sent_at", INSTANT),
+    Column("error", Text),
+    Column("opened_at", INSTANT),
+    Column("clicked_at", INSTANT),
+    # The latest reply; its arrival number orders it with enrollments within one instant.
+    Column("replied_at", INSTANT),
+    Column("reply_arrival", BigInteger),
+    one_of("state", MESSAGE_STATES),
+    CheckConstraint("(state = 'sent') = (sent_at IS NOT NULL)", name="sent_at_an_instant"),
+    CheckConstraint("(replied_at IS NULL) = (reply_arrival IS NULL)", name="reply_is_whole"),
+    CheckConstraint("state <> 'failed' OR error IS NOT NULL", name="failed_for_an_error"),
+    ForeignKeyConstraint(
+        ["org_id", "end_user_id"], ["end_users.org_id", "end_users.id"], ondelete="CASCADE"
+    ),
+    ForeignKeyConstraint(["org_id", "step_id"], ["automation_steps.org_id", "automation_steps.id"]),
+    Index("messages_message_id_key", "org_id", "message_id", unique=True),
+    Index(
+        "messages_intended_idx",
+        "org_id",
+        "recipient_id",
+        postgresql_where=text("state = 'intended'"),
+    ),
+    Index(
+        "messages_enrollment_idx",
+        "org_id",
+        "end_user_id",
+        "automation_id",
+        "enrollment_number",
+        "recipient_id",
+    ),
+)

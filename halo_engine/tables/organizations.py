@@ -1,0 +1,26 @@
+"""Organisations: the customers' workspaces that every other row belongs to (contract §1)."""
+
+from sqlalchemy import Boolean, CheckConstraint, Column, Table, Text, text
+
+from halo_engine.tables.metadata import INSTANT, entity_id, metadata, one_of
+
+organizations = Table(
+    "organizations",
+    metadata,
+    entity_id(),
+    Column("key", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("widget_key", Text, nullable=False, unique=True),
+    Column("identity_secret", Text),
+    Column("timezone", Text, nullable=False, server_default="UTC"),
+    Column("mrr_mode", Text, nullable=False, server_default="manual"),
+    Column("stripe_connected", Boolean, nullable=False, server_default=text("false")),
+    Column("verified_domain", Boolean, nullable=False, server_default=text("false")),
+    Column("company_footer", Text),
+    Column("reevaluate_cron", Text, nullable=False, server_default="*/15 * * * *"),
+    # When the last pass of re-evaluation began; from its creation on, an organisation has had one.
+    Column("reevaluated_at", INSTANT, nullable=False),
+    Column("created_at", INSTANT, nullable=False),
+    one_of("mrr_mode", ("manual", "stripe")),
+    CheckConstraint("key <> ''", name="key_not_blank"),
+)

@@ -1,0 +1,68 @@
+"""Signals: durable notes that something happened which series may react to (contract §1, §2).
+
+Written in the transaction of the change itself, handled in order of ``id``, deleted by whoever
+handled them in the same transaction. A *wide* signal concerns a series' audience, a company or
+everybody, and is worked in pages; ``cursor`` is where it stands.
+"""
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from halo_engine.domain.signals import SignalKind
+from halo_engine.tables.metadata import (
+    INSTANT,
+    QUEUE_STORAGE,
+    arrival_id,
+    metadata,
+    one_of,
+)
+
+signals = Table(
+    "signals",
+    metadata,
+    Column("org_id", Uuid, ForeignKey("organizations.id"), primary_key=True),
+    arrival_id(),
+    Column("kind", Text, nullable=False),
+    Column("end_user_id", Uuid),
+    Column("company_id", Uuid),
+    Column("automation_id", Uuid),
+    # The canonical names of the fields that changed; of a created contact, none: everything is new.
+    Column("changed", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("event_name", Text),
+    Column("happened_at", INSTANT, nullable=False),
+    Column("created_at", INSTANT, nullable=False),
+    Column("cursor", JSONB(none_as_null=True)),
+    Column("attempts", SmallInteger, nullable=False, server_default=text("0")),
+    Column("parked_at", INSTANT),
+    Column("error", Text),
+    one_of("kind", SignalKind),
+    CheckConstraint(
+        "CASE kind WHEN 'company_changed' THEN company_id IS NOT NULL"
+        " WHEN 'activated' THEN automation_id IS NOT NULL"
+        " WHEN 'reevaluated' THEN true"
+        " ELSE end_user_id IS NOT NULL END",
+        name="concerns_something",
+    ),
+    CheckConstraint("(kind = 'event') = (event_name IS NOT NULL)", name="event_named"),
+    CheckConstraint("(parked_at IS NULL) = (error IS NULL)", name="parked_for_an_error"),
+    ForeignKeyConstraint(
+        ["org_id", "end_user_id"], ["end_users.org_id", "end_users.id"], ondelete="CASCADE"
+    ),
+    ForeignKeyConstraint(
+        ["org_id", "company_id"], ["companies.org_id", "companies.id"], ondelete="CASCADE"
+    ),
+    ForeignKeyConstraint(["org_id", "automation_id"], ["automations.org_id", "automations.id"]),
+    Index("signals_waiting_idx", "org_id", "id", postgresql_where=text("parked_at IS NULL")),
+    postgresql_with=QUEUE_STORAGE,
+)

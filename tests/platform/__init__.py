@@ -1,0 +1,1 @@
+"""The platform: servers, processes, settings, migrations, doorbell, the `halo` command."""

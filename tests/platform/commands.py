@@ -1,0 +1,28 @@
+"""Running the `halo` command as a person does: as a process, with an environment."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+HALO = Path(sys.executable).with_name("halo")
+
+
+def start_halo(*arguments: str, **environment: str) -> "subprocess.Popen[str]":
+    """Start `halo` in a session of its own, standard error joined to standard output."""
+    return subprocess.Popen(
+        [HALO, *arguments],
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def run_halo(*arguments: str, **environment: str) -> tuple[int, str]:
+    """Run `halo` to its end; return its exit status and what it printed."""
+    process = start_halo(*arguments, **environment)
+    output, _ = process.communicate(timeout=60)
+    return process.returncode, output

@@ -1,0 +1,164 @@
+"""The `halo` command as a person meets it: a whole stack, and clear words when something is off."""
+
+import json
+import signal
+
+import psutil
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import Engine, text
+
+from halo_engine import migrate
+from tests.platform.commands import run_halo, start_halo
+from workers.command import main
+
+_NOWHERE = "postgresql://halo:s3cret@127.0.0.1:1/halo"
+
+
+def test_doctor_finds_nothing_wrong(
+    monkeypatch: pytest.MonkeyPatch, database: Engine, broker_url: str
+) -> None:
+    """With servers, schema and mail folder in order it says so, and which versions run."""
+    url = database.url.render_as_string(hide_password=False)
+    status, findings = _doctor(monkeypatch, HALO_DATABASE_URL=url, HALO_BROKER_URL=broker_url)
+    assert status == 0
+    states = {subject: state for subject, (state, _) in findings.items()}
+    assert set(states) >= {"Python", "Celery", "database", "PostgreSQL", "schema", "broker"}
+    assert [subject for subject, state in states.items() if state == "wrong"] == []
+    assert findings["schema"] == ("ok", f"at {migrate.head_revision()}")
+    assert findings["workers"] == ("note", "none answers")
+
+
+def test_doctor_without_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers that do not answer are named with their masked URL and what to do."""
+    status, findings = _doctor(
+        monkeypatch, HALO_DATABASE_URL=_NOWHERE, HALO_BROKER_URL="redis://:s3cret@127.0.0.1:1/0"
+    )
+    assert status == 1
+    assert findings["database"] == ("ok", "postgresql+psycopg://halo:***@127.0.0.1:1/halo")
+    assert findings["PostgreSQL"][0] == "wrong"
+    assert "Connection refused" in findings["PostgreSQL"][1]
+    assert findings["Redis or Valkey"][0] == "wrong"
+    assert "s3cret" not in str(findings)
+
+
+def test_doctor_with_a_wrong_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A URL that cannot be one is reported by its variable."""
+    status, findings = _doctor(monkeypatch, HALO_DATABASE_URL="mysql://h/d")
+    assert status == 1
+    example = "write postgresql://user:password@host:5432/database"
+    said = f"HALO_DATABASE_URL: is not a PostgreSQL URL; {example}"
+    assert findings["settings"] == ("wrong", said)
+
+
+def test_doctor_with_an_empty_database(
+    monkeypatch: pytest.MonkeyPatch, empty_database: str, broker_url: str
+) -> None:
+    """A database that was never migrated is told from one that is behind."""
+    status, findings = _doctor(
+        monkeypatch, HALO_DATABASE_URL=empty_database, HALO_BROKER_URL=broker_url
+    )
+    assert (status, findings["schema"]) == (1, ("wrong", "the database is empty"))
+
+
+def test_doctor_with_a_schema_of_another_version(
+    monkeypatch: pytest.MonkeyPatch, database: Engine, broker_url: str
+) -> None:
+    """A revision that this code does not know means that the code is the older one."""
+    with database.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'tomorrow'"))
+    url = database.url.render_as_string(hide_password=False)
+    status, findings = _doctor(monkeypatch, HALO_DATABASE_URL=url, HALO_BROKER_URL=broker_url)
+    head = migrate.head_revision()
+    assert status == 1
+    assert findings["schema"] == ("wrong", f"at tomorrow, unknown to this code ({head})")
+
+
+def test_doctor_spots_a_misspelt_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A HALO_ variable that nothing reads is pointed out with the one probably meant."""
+    monkeypatch.setenv("HALO_DATABSE_URL", "x")
+    printed = CliRunner().invoke(main, ["doctor"]).output
+    assert "HALO_DATABSE_URL is no setting" in printed
+    assert "Did you mean HALO_DATABASE_URL?" in printed
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("mysql://h/d", "HALO_DATABASE_URL: is not a PostgreSQL URL; write postgresql://user:"),
+        (_NOWHERE, 'connection failed: connection to server at "127.0.0.1", port 1 failed: '),
+    ],
+)
+def test_migrate_without_a_database_is_one_line(url: str, said: str) -> None:
+    """A wrong URL or a server that is away ends `halo migrate` with one line and status 1."""
+    status, output = run_halo("migrate", HALO_DATABASE_URL=url)
+    assert status == 1
+    assert output.startswith(f"Error: {said}")
+    assert output.count("\n") == 1
+
+
+def test_migrate_says_from_where_to_where(empty_database: str) -> None:
+    """`halo migrate` names the revisions before and after, and a second run finds nothing to do."""
+    head = migrate.head_revision()
+    assert run_halo("migrate", HALO_DATABASE_URL=empty_database) == (0, f"nothing -> {head}\n")
+    assert run_halo("migrate", HALO_DATABASE_URL=empty_database) == (0, f"at {head} already\n")
+
+
+def test_up_migrates_runs_a_worker_and_a_beat_and_stops_them(
+    empty_database: str, broker_url: str
+) -> None:
+    """`halo up` gets from an empty database to a ticking stack; Ctrl-C ends all of it with 0."""
+    up = start_halo("up", **_stack(empty_database, broker_url))
+    assert up.stdout is not None
+    lines = []
+    for line in up.stdout:
+        lines.append(line)
+        if "halo.tick" in line and "succeeded" in line:
+            break
+    family = psutil.Process(up.pid).children(recursive=True)
+    assert len(family) >= 4  # the worker, its two processes, the beat
+    up.send_signal(signal.SIGINT)
+    rest, _ = up.communicate(timeout=60)
+    assert up.returncode == 0
+    assert rest.endswith("stopped\n")
+    assert f"schema    {migrate.head_revision()}\n" in lines
+    assert psutil.wait_procs(family, timeout=5)[1] == []
+
+
+def test_up_ends_with_an_error_when_its_beat_dies(empty_database: str, broker_url: str) -> None:
+    """When one of its processes ends, `halo up` stops the others and exits 1, naming it."""
+    up = start_halo("up", **_stack(empty_database, broker_url))
+    assert up.stdout is not None
+    for line in up.stdout:
+        if line.startswith("ready"):
+            break
+    family = psutil.Process(up.pid).children(recursive=True)
+    [beat] = [process for process in family if "beat" in process.cmdline()]
+    beat.kill()
+    rest, _ = up.communicate(timeout=60)
+    assert up.returncode == 1
+    assert "Error: beat ended with status -9" in rest
+    assert psutil.wait_procs(family, timeout=5)[1] == []
+
+
+def _stack(database_url: str, broker_url: str) -> dict[str, str]:
+    return {
+        "HALO_DATABASE_URL": database_url,
+        "HALO_BROKER_URL": broker_url,
+        "HALO_TICK_SECONDS": "1",
+    }
+
+
+def _doctor(
+    monkeypatch: pytest.MonkeyPatch, **environment: str
+) -> tuple[int, dict[str, tuple[str, str]]]:
+    """Run `halo doctor --json`; return its exit status and, by subject, state and words."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    result = CliRunner().invoke(main, ["doctor", "--json"])
+    report = json.loads(result.output)
+    assert report["ok"] == (result.exit_code == 0)
+    findings = {
+        finding["subject"]: (finding["state"], finding["said"]) for finding in report["findings"]
+    }
+    return result.exit_code, findings

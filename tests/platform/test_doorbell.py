@@ -1,0 +1,63 @@
+"""The doorbell: coalesced, answered before looking, and never in the way of a door."""
+
+from uuid import uuid4
+
+import pytest
+
+from halo_engine.settings import Settings
+from workers.configuration import SIGNALS_QUEUE, EngineApp, create_app
+from workers.connections import broker
+from workers.doorbell import answer, ring
+
+
+@pytest.fixture
+def app(broker_url: str) -> EngineApp:
+    """A client of the empty broker."""
+    return create_app(Settings(broker_url=broker_url))
+
+
+def test_many_rings_are_one_message(app: EngineApp) -> None:
+    """Until a worker looks, an organisation has one message waiting, however often it rings."""
+    org, other = uuid4(), uuid4()
+    assert [ring(org, app) for _ in range(3)] == [True, False, False]
+    assert ring(other, app)
+    assert _waiting(app) == 2
+
+
+def test_an_answered_bell_rings_again(app: EngineApp) -> None:
+    """What comes after a worker began to look gets a message of its own."""
+    org = uuid4()
+    ring(org, app)
+    answer(org, app)
+    assert ring(org, app)
+    assert _waiting(app) == 2
+
+
+def test_a_lost_message_silences_the_bell_for_a_while_only(app: EngineApp) -> None:
+    """The mark that coalesces expires by itself within half a minute."""
+    org = uuid4()
+    ring(org, app)
+    assert 0 < broker(app.conf.broker_url).ttl(f"halo:doorbell:{org}") <= 30
+
+
+def test_a_message_that_cannot_be_sent_leaves_no_mark(app: EngineApp) -> None:
+    """When the mark is set but the message is refused, the next ring tries again."""
+    org = uuid4()
+    # A queue of the wrong type refuses the message; the mark is taken all the same.
+    broker(app.conf.broker_url).set(SIGNALS_QUEUE, "no list")
+    assert not ring(org, app)
+    broker(app.conf.broker_url).delete(SIGNALS_QUEUE)
+    assert ring(org, app)
+    assert _waiting(app) == 1
+
+
+@pytest.mark.parametrize("url", ["redis://127.0.0.1:1/0", "unix:///nowhere/valkey.sock"])
+def test_a_broker_that_is_away_fails_nobody(url: str) -> None:
+    """Without a broker the bell says that no message went out, and raises nothing."""
+    app = create_app(Settings(broker_url=url))
+    assert not ring(uuid4(), app)
+    answer(uuid4(), app)
+
+
+def _waiting(app: EngineApp) -> int:
+    return int(broker(app.conf.broker_url).llen(SIGNALS_QUEUE))

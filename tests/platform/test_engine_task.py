@@ -1,0 +1,75 @@
+"""What becomes of a task that is refused, loses its database, or fails."""
+
+import pytest
+from sqlalchemy import create_engine
+
+from halo_engine.domain.errors import conflict
+from halo_engine.settings import Settings
+from workers.configuration import EngineApp, create_app
+
+
+@pytest.fixture
+def app() -> EngineApp:
+    """An app whose tasks run in this process, retries included."""
+    return create_app(Settings())
+
+
+def test_a_refusal_is_the_answer_and_is_not_tried_again(app: EngineApp) -> None:
+    """A refusal comes back as data after one run (contract §11)."""
+    runs = []
+
+    @app.task(name="test.refuse")
+    def refuse() -> None:
+        runs.append(1)
+        raise conflict("series_not_draft", "status: is active; only a draft can be changed")
+
+    assert refuse.apply().get() == {
+        "refused": {
+            "status": 409,
+            "code": "series_not_draft",
+            "message": "status: is active; only a draft can be changed",
+        }
+    }
+    assert len(runs) == 1
+
+
+def test_a_lost_database_is_tried_again(app: EngineApp) -> None:
+    """A task whose server is away runs until the server is back."""
+    runs = []
+
+    @app.task(name="test.lost")
+    def lost() -> int:
+        runs.append(1)
+        if len(runs) < 3:
+            create_engine("postgresql+psycopg://127.0.0.1:1/none").connect()
+        return len(runs)
+
+    assert lost.apply().get() == 3
+
+
+def test_a_task_gives_up_in_the_end(app: EngineApp) -> None:
+    """After five tries more the loss is the task's failure."""
+    runs = []
+
+    @app.task(name="test.gone")
+    def gone() -> None:
+        runs.append(1)
+        raise OSError("no route")
+
+    with pytest.raises(OSError, match="no route"):
+        gone.apply().get()
+    assert len(runs) == 6
+
+
+def test_any_other_error_fails_at_once(app: EngineApp) -> None:
+    """A fault of ours is raised after one run: trying again cannot cure it."""
+    runs = []
+
+    @app.task(name="test.fault")
+    def fault() -> None:
+        runs.append(1)
+        raise KeyError("x")
+
+    with pytest.raises(KeyError):
+        fault.apply().get()
+    assert len(runs) == 1

@@ -1,0 +1,55 @@
+"""Stopping signals: one exception, at a moment when nothing is torn."""
+
+import signal
+
+import pytest
+
+from workers.stack.interruption import Interrupted, interruptible, shielded
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_stopping_signal_is_an_exception(signum: signal.Signals) -> None:
+    """Each of the three signals ends the body, and the exit status tells which."""
+    with pytest.raises(Interrupted) as raised, interruptible():
+        signal.raise_signal(signum)
+    assert raised.value.exit_status == 128 + signum
+
+
+def test_a_shield_holds_the_signal_back() -> None:
+    """What must not be torn runs to its end before the exception comes, nested shields too."""
+    done = []
+
+    def work() -> None:
+        with shielded():
+            with shielded():
+                signal.raise_signal(signal.SIGTERM)
+            done.append("whole")
+        done.append("never")
+
+    with pytest.raises(Interrupted), interruptible():
+        work()
+    assert done == ["whole"]
+
+
+def test_only_the_first_signal_counts() -> None:
+    """On the way down an impatient second Ctrl-C does not leave things half stopped."""
+    stopped = []
+
+    def work() -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        finally:
+            signal.raise_signal(signal.SIGINT)
+            stopped.append("all")
+
+    with pytest.raises(Interrupted), interruptible():
+        work()
+    assert stopped == ["all"]
+
+
+def test_handlers_are_put_back() -> None:
+    """Afterwards signals mean what they meant before."""
+    before = [signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)]
+    with interruptible():
+        pass
+    assert [signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)] == before

@@ -1,0 +1,120 @@
+"""What the HALO_ variables may hold, and how a wrong one is named."""
+
+import pytest
+
+from halo_engine.settings import ConfigurationError, load_settings, masked, one_line
+
+_GOOD_DATABASES = {
+    "postgres://h/d": "postgresql+psycopg://h/d",
+    "postgresql://u:p@h:5432/d": "postgresql+psycopg://u:p@h:5432/d",
+    "postgresql+psycopg://u@/d?host=%2Frun": "postgresql+psycopg://u@/d?host=%2Frun",
+}
+_BAD_DATABASES = {
+    "mysql://u:secret@h/d": "is not a PostgreSQL URL",
+    "h:5432/d": "is not a PostgreSQL URL",
+    "postgres://u:secret@h:port/d": "cannot be read",
+    "postgres://u:secret@h": "names no database",
+}
+_GOOD_BROKERS = {
+    "redis://h": "redis://h",
+    "rediss://:p@h:6380/2": "rediss://:p@h:6380/2",
+    "valkey://h/1": "redis://h/1",
+    "valkeys://h/1": "rediss://h/1",
+    "unix:///run/v.sock?db=3": "redis+socket:///run/v.sock?virtual_host=3",
+    "unix:///run/v.sock": "redis+socket:///run/v.sock?virtual_host=0",
+    "redis+socket:///run/v.sock": "redis+socket:///run/v.sock",
+}
+_BAD_BROKERS = {
+    "amqp://u:secret@h": "is not a Redis or Valkey URL",
+    "localhost": "is not a Redis or Valkey URL",
+    "redis://:secret@h:port/0": "cannot be read",
+    "redis://:secret@h/first": "cannot be read",
+}
+
+
+@pytest.mark.parametrize(("given", "read"), _GOOD_DATABASES.items())
+def test_a_database_url_gets_the_drivers_scheme(
+    monkeypatch: pytest.MonkeyPatch, given: str, read: str
+) -> None:
+    """Every usual spelling of a PostgreSQL URL is read."""
+    monkeypatch.setenv("HALO_DATABASE_URL", given)
+    assert load_settings().required_database_url() == read
+
+
+@pytest.mark.parametrize(("given", "problem"), _BAD_DATABASES.items())
+def test_a_wrong_database_url_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, given: str, problem: str
+) -> None:
+    """A wrong URL names its variable, what is wrong and an example, and never the password."""
+    monkeypatch.setenv("HALO_DATABASE_URL", given)
+    with pytest.raises(ConfigurationError) as raised:
+        load_settings()
+    example = "write postgresql://user:password@host:5432/database"
+    assert str(raised.value) == f"HALO_DATABASE_URL: {problem}; {example}"
+
+
+@pytest.mark.parametrize(("given", "read"), _GOOD_BROKERS.items())
+def test_a_broker_url_gets_celerys_scheme(
+    monkeypatch: pytest.MonkeyPatch, given: str, read: str
+) -> None:
+    """Redis and Valkey URLs, over TCP, TLS or a socket, become what Celery reads."""
+    monkeypatch.setenv("HALO_BROKER_URL", given)
+    assert load_settings().required_broker_url() == read
+
+
+@pytest.mark.parametrize(("given", "problem"), _BAD_BROKERS.items())
+def test_a_wrong_broker_url_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, given: str, problem: str
+) -> None:
+    """A wrong URL names its variable, what is wrong and an example, and never the password."""
+    monkeypatch.setenv("HALO_BROKER_URL", given)
+    with pytest.raises(ConfigurationError) as raised:
+        load_settings()
+    example = "write redis://:password@host:6379/0"
+    assert str(raised.value) == f"HALO_BROKER_URL: {problem}; {example}"
+
+
+def test_a_url_that_is_missing_is_one_line() -> None:
+    """What needs a server says which variable to set."""
+    with pytest.raises(ConfigurationError, match=r"^HALO_BROKER_URL is not set; write redis://"):
+        load_settings().required_broker_url()
+
+
+def test_all_wrong_settings_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two wrong variables give one line that names both."""
+    monkeypatch.setenv("HALO_TICK_SECONDS", "0")
+    monkeypatch.setenv("HALO_WORKER_CONCURRENCY", "many")
+    with pytest.raises(ConfigurationError) as raised:
+        load_settings()
+    assert str(raised.value) == (
+        "HALO_TICK_SECONDS: Input should be greater than or equal to 0.1; "
+        "HALO_WORKER_CONCURRENCY: Input should be a valid integer, "
+        "unable to parse string as an integer"
+    )
+
+
+def test_the_limits_must_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lease that ends before the task that holds it is refused."""
+    monkeypatch.setenv("HALO_LEASE_SECONDS", "100")
+    with pytest.raises(ConfigurationError, match=r"does not hold: 60, 90, 120, 100$"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://u:p@ss:w/d@h:1/d", "postgresql://u:***@h:1/d"),
+        ("redis://:secret@h/0", "redis://:***@h/0"),
+        ("postgresql://u@h/d?password=secret&x=1", "postgresql://u@h/d?password=***&x=1"),
+        ("redis+socket:///run/v.sock", "redis+socket:///run/v.sock"),
+    ],
+)
+def test_a_shown_url_has_no_password(url: str, shown: str) -> None:
+    """A password is masked wherever a URL may carry it."""
+    assert masked(url) == shown
+
+
+def test_an_errors_line_has_no_password() -> None:
+    """The first line of an error is kept, without the password of the URL."""
+    error = ValueError("bad password 's@cret'\nHINT: no")
+    assert one_line(error, "redis://:s%40cret@h") == "bad password '***'"

@@ -1,0 +1,1 @@
+"""What runs: the Celery app and its tasks, the stack of processes, the `halo` command."""

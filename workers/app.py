@@ -1,0 +1,52 @@
+"""The Celery app: `celery -A workers.app worker` and `celery -A workers.app beat` start from it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from celery import signals
+
+from halo_engine.settings import ConfigurationError, load_settings
+from workers.configuration import create_app
+from workers.connections import close_connections, open_connections
+from workers.log import configure_worker_logging, forget_task, name_task
+
+
+def _require_servers(**_: object) -> None:
+    with _clear_words():
+        settings = load_settings()
+        settings.required_database_url()
+        settings.required_broker_url()
+
+
+def _require_broker(**_: object) -> None:
+    with _clear_words():
+        load_settings().required_broker_url()
+
+
+def _say_ready(**_: object) -> None:
+    ready_file = load_settings().ready_file
+    if ready_file:
+        ready_file.touch()
+
+
+@contextmanager
+def _clear_words() -> Iterator[None]:
+    """End with one line and no traceback when a setting is missing or wrong."""
+    try:
+        yield
+    except ConfigurationError as error:
+        raise SystemExit(f"halo: {error}") from None
+
+
+signals.celeryd_init.connect(_require_servers)
+signals.beat_init.connect(_require_broker)
+signals.setup_logging.connect(configure_worker_logging)
+signals.worker_process_init.connect(open_connections)
+signals.worker_process_shutdown.connect(close_connections)
+signals.worker_ready.connect(_say_ready)
+signals.beat_init.connect(_say_ready)
+signals.task_prerun.connect(name_task)
+signals.task_postrun.connect(forget_task)
+
+with _clear_words():
+    app = create_app(load_settings(), set_as_current=True)

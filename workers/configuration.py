@@ -1,0 +1,92 @@
+"""How Celery is set up for this engine: broker, queues, limits, schedule."""
+
+from celery import Celery
+from kombu import Exchange, Queue
+
+from halo_engine.settings import Settings
+from workers.engine_task import EngineTask
+from workers.schedule import beat_schedule
+
+EngineApp = Celery[EngineTask]
+
+_REDIS_TIMEOUTS = {"socket_timeout": 10.0, "socket_connect_timeout": 5.0}
+_HEALTH_CHECK_SECONDS = 25
+
+TICK_QUEUE = "halo.tick"
+SIGNALS_QUEUE = "halo.signals"
+CALLS_QUEUE = "halo.calls"
+
+
+def create_app(settings: Settings, *, set_as_current: bool = False) -> EngineApp:
+    """Make a Celery app for the broker that the settings name.
+
+    Only a worker's or beat's app is `set_as_current`; any number of others may serve as clients.
+    """
+    app = EngineApp("halo", task_cls=EngineTask, set_as_current=set_as_current)
+    app.conf.update(_broker(settings))
+    app.conf.update(_tasks(settings))
+    app.conf.update(
+        beat_schedule=beat_schedule(settings.tick_seconds),
+        # In memory: the tick is idempotent, and there is no file for two beats to fight over.
+        beat_scheduler="celery.beat:Scheduler",
+        beat_max_loop_interval=min(5.0, settings.tick_seconds),
+        timezone="UTC",
+        worker_concurrency=settings.worker_concurrency,
+        worker_prefetch_multiplier=1,
+        worker_redirect_stdouts=False,
+        worker_soft_shutdown_timeout=settings.soft_shutdown_seconds,
+    )
+    return app
+
+
+def _broker(settings: Settings) -> dict[str, object]:
+    """Where messages and results go; nothing here may wait for ever for a server that is silent."""
+    return {
+        "broker_url": settings.broker_url,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_connection_timeout": 5.0,
+        "broker_pool_acquire_timeout": 5.0,
+        "broker_transport_options": {
+            **_REDIS_TIMEOUTS,
+            "socket_keepalive": True,
+            "health_check_interval": _HEALTH_CHECK_SECONDS,
+            # A message whose worker died comes back after this; longer than any task may run.
+            "visibility_timeout": max(600, round(2 * settings.hard_limit_seconds)),
+        },
+        "result_backend": settings.broker_url,
+        "result_backend_max_retries": 3,
+        "result_expires": 3600,
+        "redis_socket_timeout": _REDIS_TIMEOUTS["socket_timeout"],
+        "redis_socket_connect_timeout": _REDIS_TIMEOUTS["socket_connect_timeout"],
+        # A socket on this machine knows no keepalive, and refuses the word.
+        "redis_socket_keepalive": not (settings.broker_url or "").startswith("redis+socket:"),
+        "redis_backend_health_check_interval": _HEALTH_CHECK_SECONDS,
+    }
+
+
+def _tasks(settings: Settings) -> dict[str, object]:
+    """What a task is sent as, to which queue, and how long it may take."""
+    return {
+        "imports": ("workers.tasks",),
+        "accept_content": ["json"],
+        "task_serializer": "json",
+        "result_serializer": "json",
+        "task_create_missing_queues": False,
+        "task_default_queue": CALLS_QUEUE,
+        "task_queues": [
+            Queue(name, Exchange(name), routing_key=name)
+            for name in (TICK_QUEUE, SIGNALS_QUEUE, CALLS_QUEUE)
+        ],
+        "task_routes": {
+            "halo.tick": {"queue": TICK_QUEUE},
+            "halo.settle": {"queue": SIGNALS_QUEUE},
+        },
+        # Acknowledged before they run: the next tick finds what a lost one would have done. And a
+        # worker with an unacknowledged message crashes when the broker goes: these two run long.
+        "task_annotations": {name: {"acks_late": False} for name in ("halo.tick", "halo.settle")},
+        "task_publish_retry_policy": {"max_retries": 2, "interval_step": 0.2, "interval_max": 0.5},
+        "task_soft_time_limit": settings.soft_limit_seconds,
+        "task_time_limit": settings.hard_limit_seconds,
+        "worker_proc_alive_timeout": 30.0,
+    }

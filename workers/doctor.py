@@ -1,0 +1,167 @@
+"""What is configured, reachable and migrated, which versions run, and what to do about the rest."""
+
+import os
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+import redis
+import sqlalchemy
+from kombu.exceptions import OperationalError as BrokerError
+from sqlalchemy import Connection, NullPool, text
+from sqlalchemy.exc import DBAPIError
+
+from halo_engine import migrate
+from halo_engine.settings import ConfigurationError, Settings, load_settings, masked, one_line
+from workers.configuration import create_app
+from workers.connections import broker
+
+_PATIENCE_SECONDS = 3
+_OLDEST_POSTGRESQL = 15
+_OLDEST_REDIS = (6, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at: `ok`, `note` (may be meant so) or `wrong`, and what to do about it."""
+
+    subject: str
+    state: Literal["ok", "note", "wrong"]
+    said: str
+    remedy: str | None = None
+
+
+def examine() -> list[Finding]:
+    """Look at everything that an installation needs; nothing here raises for what is wrong."""
+    return list(_examine())
+
+
+def _examine() -> Iterator[Finding]:
+    yield Finding("Python", "ok", platform.python_version())
+    yield Finding("Celery", "ok", version("celery"))
+    yield from _unknown_settings()
+    try:
+        settings = load_settings()
+    except ConfigurationError as error:
+        yield Finding("settings", "wrong", str(error), "Correct the variable.")
+        return
+    yield from _database(settings)
+    yield from _broker(settings)
+    yield _mail_folder(settings.mail_folder)
+
+
+def _unknown_settings() -> Iterator[Finding]:
+    known = {f"HALO_{name.upper()}" for name in Settings.model_fields}
+    for name in sorted(os.environ):
+        if name.startswith("HALO_") and not name.startswith("HALO_TEST_") and name not in known:
+            near = get_close_matches(name, known, n=1)
+            remedy = (
+                f"Did you mean {near[0]}?" if near else f"Known are {', '.join(sorted(known))}."
+            )
+            yield Finding("settings", "note", f"{name} is no setting", remedy)
+
+
+def _database(settings: Settings) -> Iterator[Finding]:
+    url = settings.database_url
+    if url is None:
+        yield _missing("database", "HALO_DATABASE_URL")
+        return
+    yield Finding("database", "ok", masked(url))
+    engine = sqlalchemy.create_engine(
+        url, poolclass=NullPool, connect_args={"connect_timeout": _PATIENCE_SECONDS}
+    )
+    try:
+        with engine.connect() as connection:
+            yield _postgresql(connection)
+            yield from _characters(connection)
+            yield _schema(connection)
+    except DBAPIError as error:
+        remedy = "Start the server, or correct HALO_DATABASE_URL."
+        yield Finding("PostgreSQL", "wrong", one_line(error.orig or error, url), remedy)
+
+
+def _postgresql(connection: Connection) -> Finding:
+    found, shown = connection.execute(
+        text("SELECT current_setting('server_version_num')::int, current_setting('server_version')")
+    ).one()
+    if found < _OLDEST_POSTGRESQL * 10_000:
+        remedy = f"Use PostgreSQL {_OLDEST_POSTGRESQL} or later."
+        return Finding("PostgreSQL", "wrong", f"{shown} is too old", remedy)
+    return Finding("PostgreSQL", "ok", shown)
+
+
+def _characters(connection: Connection) -> Iterator[Finding]:
+    encoding = connection.scalar(text("SELECT current_setting('server_encoding')"))
+    if encoding != "UTF8":
+        remedy = "Create the database with ENCODING 'UTF8'."
+        yield Finding("encoding", "wrong", f"the database's encoding is {encoding}", remedy)
+    elif not connection.scalar(text("SELECT lower('É') = 'é'")):
+        remedy = "Create the database with a locale such as C.UTF-8."
+        yield Finding("locale", "note", "only the letters A to Z have a lower case here", remedy)
+
+
+def _schema(connection: Connection) -> Finding:
+    current, head = migrate.revision_of(connection), migrate.head_revision()
+    if current == head:
+        return Finding("schema", "ok", f"at {head}")
+    if current is None:
+        return Finding("schema", "wrong", "the database is empty", "Run `halo migrate`.")
+    if not migrate.knows(current):
+        remedy = "Run the code that migrated it, or newer."
+        return Finding("schema", "wrong", f"at {current}, unknown to this code ({head})", remedy)
+    return Finding(
+        "schema", "wrong", f"at {current}, this code needs {head}", "Run `halo migrate`."
+    )
+
+
+def _broker(settings: Settings) -> Iterator[Finding]:
+    url = settings.broker_url
+    if url is None:
+        yield _missing("broker", "HALO_BROKER_URL")
+        return
+    yield Finding("broker", "ok", masked(url))
+    try:
+        yield _broker_version(broker(url).info("server"))
+        yield _workers(settings)
+    except (redis.RedisError, BrokerError, OSError, ValueError) as error:
+        remedy = "Start the server, or correct HALO_BROKER_URL."
+        yield Finding("Redis or Valkey", "wrong", one_line(error, url), remedy)
+
+
+def _broker_version(info: dict[str, str]) -> Finding:
+    if "valkey_version" in info:
+        return Finding("Valkey", "ok", info["valkey_version"])
+    found = info["redis_version"]
+    if tuple(int(part) for part in found.split(".")[:2]) < _OLDEST_REDIS:
+        oldest = ".".join(map(str, _OLDEST_REDIS))
+        return Finding("Redis", "wrong", f"{found} is too old", f"Use Redis {oldest} or later.")
+    return Finding("Redis", "ok", found)
+
+
+def _workers(settings: Settings) -> Finding:
+    names = create_app(settings).control.inspect(timeout=1.0).ping() or {}
+    if not names:
+        remedy = "Run `halo up`, or the Procfile's processes."
+        return Finding("workers", "note", "none answers", remedy)
+    return Finding("workers", "ok", ", ".join(sorted(names)))
+
+
+def _mail_folder(folder: Path) -> Finding:
+    place = folder.absolute()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    if place.is_dir() and os.access(place, os.W_OK | os.X_OK):
+        return Finding("mail folder", "ok", str(folder))
+    remedy = "Set HALO_MAIL_FOLDER to a folder that can be written."
+    return Finding("mail folder", "wrong", f"{folder} cannot be written", remedy)
+
+
+def _missing(subject: str, variable: str) -> Finding:
+    said = f"{variable} is not set, and no `halo up` of this project runs"
+    return Finding(
+        subject, "wrong", said, f"Set {variable}, or run `halo up` for embedded servers."
+    )

@@ -1,0 +1,35 @@
+"""How every task of the engine answers, fails and tries again."""
+
+from typing import Any
+
+import structlog
+from celery import Task
+from sqlalchemy.exc import OperationalError
+
+from halo_engine.domain.errors import Refusal
+
+_log = structlog.get_logger(__name__)
+
+
+class EngineTask(Task[..., Any]):
+    """A task that answers a refusal as data and repeats what the next moment may cure.
+
+    A Refusal becomes the result `{"refused": {status, code, message}}` and is never tried again
+    (contract §11). A lost database or broker is: five times within about a minute. The message is
+    acknowledged after the work, so bodies must bear being run twice.
+    """
+
+    autoretry_for = (OperationalError, OSError)
+    max_retries = 5
+    retry_backoff = 1
+    retry_backoff_max = 30
+    retry_jitter = True
+    acks_late = True
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the body; return its answer, or the refusal it raised."""
+        try:
+            return super().__call__(*args, **kwargs)
+        except Refusal as refusal:
+            _log.info("refused", **refusal.as_dict())
+            return {"refused": refusal.as_dict()}

@@ -1,0 +1,1 @@
+"""A whole stack on one machine: embedded PostgreSQL and Valkey, worker and beat processes."""

@@ -1,0 +1,143 @@
+"""Where a stack keeps its data, and who owns it while it runs."""
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import stat
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO
+
+from workers.stack.children import StackError, stop_leftovers
+from workers.stack.interruption import shielded
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+#: As root PostgreSQL runs as another account, which must be able to walk down to its data.
+_PASSABLE = 0o711
+_PRIVATE = 0o700
+_PATIENCE_SECONDS = 0.3
+
+
+def state_folder() -> Path:
+    """The folder of this project for everything a stack writes, made when it is missing.
+
+    `.halo` in the project; as root one named after the project's path in the system's folder for
+    temporary files that outlive a reboot, since PostgreSQL must then run as an account that may be
+    barred from the project, and no permission of anyone's is loosened for it.
+    """
+    if os.geteuid() != 0:
+        return _made(PROJECT / ".halo", _PRIVATE)
+    name = re.sub(r"[^\w-]", "-", PROJECT.name, flags=re.ASCII)[:20]
+    digest = hashlib.sha256(str(PROJECT).encode()).hexdigest()[:10]
+    return _made(Path("/var/tmp") / f"halo-engine-{name}-{digest}", _PASSABLE)
+
+
+def lasting_folder(name: str) -> Path:
+    """The folder of the stack called `name`, kept from run to run."""
+    return _made(state_folder() / name, _folder_mode())
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Own `folder` for the body's time, and end what runs in it before and afterwards.
+
+    Before, that is what a crashed owner left; afterwards, what an interruption did. Raises
+    StackError when another process owns it. A killed owner owns nothing: the lock goes with it.
+    """
+    with (folder / "owner").open("a+") as lock:
+        if not _locked(lock):
+            lock.seek(0)
+            owner = lock.read().strip() or "unknown"
+            raise StackError(
+                f"the stack in {folder} is running already (process {owner}): stop that one first"
+            )
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        with shielded():
+            stop_leftovers(folder)
+        try:
+            yield
+        finally:
+            # A signal may have come between a start and the moment its caller knew of it.
+            with shielded():
+                stop_leftovers(folder)
+
+
+def is_claimed(folder: Path) -> bool:
+    """Whether a living process owns `folder` at this moment."""
+    try:
+        with (folder / "owner").open("r") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
+
+
+@contextmanager
+def throwaway_folder(name: str) -> Iterator[Path]:
+    """Own a new folder of the stack called `name` for the body's time, then delete it.
+
+    Any number may exist at once. Those that killed processes left are cleared away first, and
+    what still runs in them is ended.
+    """
+    runs = _made(state_folder() / "runs", _folder_mode())
+    with ExitStack() as stack:
+        with (runs / "lock").open("w") as lock:
+            # Held until the new folder is claimed: nobody may take it for a leftover before.
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            _clear_leftovers(runs)
+            folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=runs))
+            folder.chmod(_folder_mode())
+            stack.enter_context(claimed(folder))
+        try:
+            yield folder
+        finally:
+            _clear(folder)
+
+
+def _clear_leftovers(runs: Path) -> None:
+    for folder in runs.iterdir():
+        if folder.is_dir() and not is_claimed(folder):
+            _clear(folder)
+
+
+def _clear(folder: Path) -> None:
+    with shielded():
+        stop_leftovers(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _locked(lock: IO[str]) -> bool:
+    """Take the lock; a moment's patience covers somebody who only looks whether it is taken."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+        else:
+            return True
+
+
+def _folder_mode() -> int:
+    return _PASSABLE if os.geteuid() == 0 else _PRIVATE
+
+
+def _made(folder: Path, mode: int) -> Path:
+    folder.mkdir(exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise StackError(f"{folder} belongs to somebody else: remove it, or move the project")
+    folder.chmod(mode)
+    return folder

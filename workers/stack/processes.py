@@ -1,0 +1,100 @@
+"""A real worker and a real beat as child processes."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from workers.stack.children import Child, Stopping, start_child, wait_until
+from workers.stack.servers import Servers
+
+#: Running tasks may finish (warm shutdown); those that do not are given back (cold shutdown).
+_WORKER_STOPPING = Stopping(((signal.SIGTERM, 8.0), (signal.SIGQUIT, 5.0)))
+_COLD_AFTER_SECONDS = 1
+_BEAT_STOPPING = Stopping(((signal.SIGTERM, 5.0),))
+
+
+def stack_environment(servers: Servers, **settings: object) -> dict[str, str]:
+    """This process's environment with the servers' URLs and further settings in it.
+
+    A setting is given by its field's name: `tick_seconds=1` becomes `HALO_TICK_SECONDS=1`.
+    """
+    named = {f"HALO_{name.upper()}": str(value) for name, value in settings.items()}
+    return {
+        **os.environ,
+        "HALO_DATABASE_URL": servers.database_url,
+        "HALO_BROKER_URL": servers.broker_url,
+        **named,
+    }
+
+
+def start_worker(
+    folder: Path, environment: Mapping[str, str], *, name: str = "worker", log: Path | None = None
+) -> Child:
+    """Start a worker of all queues and wait until it consumes; raise StackError when it does not.
+
+    Several may run in one folder under different names. Without a log it writes where we write.
+    """
+    options = ["--without-gossip", "--without-mingle", "--hostname", f"{name}@%h"]
+    patient = {**environment, "HALO_SOFT_SHUTDOWN_SECONDS": str(_COLD_AFTER_SECONDS)}
+    return _started(folder, name, ["worker", *options], patient, log, _WORKER_STOPPING)
+
+
+def start_beat(
+    folder: Path, environment: Mapping[str, str], *, name: str = "beat", log: Path | None = None
+) -> Child:
+    """Start a beat and wait until it has begun; raise StackError when it does not."""
+    return _started(folder, name, ["beat"], environment, log, _BEAT_STOPPING)
+
+
+@contextmanager
+def running_processes(
+    folder: Path, environment: Mapping[str, str], *, logs: Path | None = None
+) -> Iterator[tuple[Child, Child]]:
+    """Run one worker and one beat for the body's time; `logs` is a folder for their output."""
+    with ExitStack() as stack:
+        log = logs / "worker.log" if logs else None
+        worker = start_worker(folder, environment, log=log)
+        stack.callback(worker.stop)
+        log = logs / "beat.log" if logs else None
+        beat = start_beat(folder, environment, log=log)
+        stack.callback(beat.stop)
+        yield worker, beat
+
+
+def _started(
+    folder: Path,
+    name: str,
+    arguments: list[str],
+    environment: Mapping[str, str],
+    log: Path | None,
+    stopping: Stopping,
+) -> Child:
+    ready = folder / f"{name}.ready"
+    ready.unlink(missing_ok=True)
+    child = start_child(
+        folder,
+        name,
+        [
+            sys.executable,
+            "-P",
+            "-m",
+            "celery",
+            "-q",
+            "-A",
+            "workers.app",
+            *arguments,
+            "--loglevel=INFO",
+        ],
+        environment={**environment, "HALO_READY_FILE": str(ready)},
+        log=log,
+        stopping=stopping,
+    )
+    try:
+        wait_until(child, ready.exists, "it was ready")
+    except BaseException:
+        child.stop()
+        raise
+    return child
