@@ -1,0 +1,279 @@
+"""The one compiler: a filter becomes a SQL predicate here and nowhere else (contract §3, §5).
+
+A predicate is true or false, never NULL, and it never raises: a missing value, and a stored value
+of another type than the one compared, match nothing. Every value is a bound parameter, so filters
+of one shape share one compiled statement.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from operator import eq, ge, gt, le, lt, ne
+from typing import Any, Self
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    DateTime,
+    FromClause,
+    Numeric,
+    Text,
+    and_,
+    case,
+    false,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.sql.operators import custom_op
+from sqlalchemy.types import UserDefinedType
+
+from halo_engine.audience.dates import compare_date
+from halo_engine.audience.letters import contains
+from halo_engine.domain.expressions import Expression
+from halo_engine.domain.fields import Entity, Field, FieldType
+from halo_engine.domain.filters import Filter, FilterGroups, Operator, date_bound
+from halo_engine.domain.reasons import ContactType
+from halo_engine.tables import companies, end_users, event_counts
+
+_COMPARISONS: Mapping[Operator, Callable[[Any, Any], Any]] = {
+    Operator.IS: eq,
+    Operator.IS_NOT: ne,
+    Operator.GT: gt,
+    Operator.LT: lt,
+    Operator.GTE: ge,
+    Operator.LTE: le,
+    Operator.BEFORE: lt,
+    Operator.AFTER: ge,
+}
+#: How the operators are written in a jsonpath, by which custom fields are compared.
+_IN_JSONPATH: Mapping[Operator, str] = {
+    Operator.IS: "==",
+    Operator.IS_NOT: "!=",
+    Operator.GT: ">",
+    Operator.LT: "<",
+    Operator.GTE: ">=",
+    Operator.LTE: "<=",
+}
+_MATCHES_PATH: custom_op[bool] = custom_op("@@", is_comparison=True, return_type=Boolean())
+
+
+class _Path(UserDefinedType[str]):
+    """A jsonpath parameter that says in the statement what it is."""
+
+    cache_ok = True
+    render_bind_cast = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        """Return the name of the type in SQL."""
+        return "JSONPATH"
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a filter is evaluated, and in which zone it reads dates without one (contract §1)."""
+
+    now: datetime
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whose values a filter reads: a contact, its company, and how often its events fired.
+
+    ``contact`` and ``company`` are rows of the FROM clause (``matching.scan``); their custom fields
+    are read from ``contact_fields`` and ``company_fields``, see ``of_contacts_unpacked``.
+    """
+
+    contact: FromClause
+    company: FromClause
+    contact_fields: ColumnElement[Any]
+    company_fields: ColumnElement[Any]
+    event_count: Callable[[str], ColumnElement[int]] = field(compare=False)
+
+    @classmethod
+    def of_contacts(cls) -> Self:
+        """Return the contacts, their companies, and how often events ever fired for them."""
+        stored = end_users.c.custom_fields, companies.c.custom_fields
+        return cls(end_users, companies, *stored, _times_ever_fired)
+
+    @classmethod
+    def of_contacts_unpacked(cls) -> Self:
+        """Return the same for many filters at once: the custom fields of a row are unpacked once.
+
+        PostgreSQL compresses what is longer than 2 kB, and would expand it anew for every filter.
+        """
+        return cls(end_users, companies, *_UNPACKED, _times_ever_fired)
+
+    def counting_events(self, event_count: Callable[[str], ColumnElement[int]]) -> Self:
+        """Return the same subject, its events counted by ``event_count(name)`` (contract §7)."""
+        return replace(self, event_count=event_count)
+
+
+def predicate(groups: FilterGroups, subject: Subject, moment: Moment) -> ColumnElement[bool]:
+    """Return whether any of the groups holds, with all of its filters; without groups, false."""
+    held = [and_(*(_holds(item, subject, moment) for item in group)) for group in groups]
+    return or_(false(), *held).is_(True)
+
+
+def expression_predicate(
+    expression: Expression, subject: Subject, moment: Moment
+) -> ColumnElement[bool]:
+    """Return whether a ``user_property`` expression holds, as the type that is stored (§5)."""
+    return predicate(tuple((reading,) for reading in expression.readings), subject, moment)
+
+
+def value_of(target: Field, subject: Subject) -> ColumnElement[Any]:
+    """Return the value that a filter on ``target`` sees: a column's, a count, or a custom field's
+    ``jsonb``.
+    """
+    value = _stored(target, subject) if target.custom else _typed_value(target, subject)
+    return case((_is_lead(subject), value)) if target.leads_only else value
+
+
+def lacks(item: Filter, subject: Subject, moment: Moment) -> ColumnElement[bool]:
+    """Return whether the value that ``item`` compares is missing, or of another type (§3)."""
+    target = item.target
+    present: ColumnElement[bool]
+    if item.type is FieldType.DATE:
+        present = _date_holds(item, subject, moment).is_not(None)
+    elif target.custom:
+        stored_type = func.jsonb_typeof(_stored(target, subject))
+        present = stored_type.is_not_distinct_from(literal_column(f"'{item.type}'"))
+    else:
+        present = _typed_value(target, subject).is_not(None)
+    return ~_of_leads(target, subject, present)
+
+
+def _unpacked(table: FromClause, name: str) -> ColumnElement[Any]:
+    # A concatenation gives a value in memory, and OFFSET keeps it from being made for each use.
+    value = table.c.custom_fields.op("||")(literal_column("'{}'::jsonb")).label("value")
+    return select(value).correlate(table).offset(literal_column("0")).lateral(name).c.value
+
+
+_UNPACKED = _unpacked(end_users, "contact_fields"), _unpacked(companies, "company_fields")
+
+
+def _times_ever_fired(name: str) -> ColumnElement[int]:
+    count = (
+        select(event_counts.c.count)
+        .where(
+            event_counts.c.org_id == end_users.c.org_id,
+            event_counts.c.end_user_id == end_users.c.id,
+            event_counts.c.name == literal(name, Text()),
+        )
+        .correlate(end_users)
+        .scalar_subquery()
+    )
+    return func.coalesce(count, literal_column("0", BigInteger()))
+
+
+def _holds(item: Filter, subject: Subject, moment: Moment) -> ColumnElement[bool]:
+    if item.type is FieldType.DATE:
+        return _of_leads(item.target, subject, _date_holds(item, subject, moment))
+    if item.target.entity is Entity.EVENT:
+        return _typed_holds(item, subject)
+    return _value_holds(item, subject)
+
+
+# Making these expressions takes longer than PostgreSQL needs to evaluate them for a small batch.
+@lru_cache(maxsize=4096)
+def _value_holds(item: Filter, subject: Subject) -> ColumnElement[bool]:
+    """Compare what depends neither on the moment nor on how ``subject`` counts events."""
+    compare = _custom_holds if item.target.custom else _typed_holds
+    return _of_leads(item.target, subject, compare(item, subject))
+
+
+def _of_leads(target: Field, subject: Subject, held: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Narrow to leads a field that only leads have."""
+    return and_(_is_lead(subject), held) if target.leads_only else held
+
+
+def _is_lead(subject: Subject) -> ColumnElement[bool]:
+    return subject.contact.c.contact_type == literal_column(f"'{ContactType.LEAD}'")
+
+
+def _date_holds(item: Filter, subject: Subject, moment: Moment) -> ColumnElement[bool]:
+    target, compares, zone = item.target, _COMPARISONS[item.operator], ZoneInfo(moment.zone)
+    bound = date_bound(str(item.value), zone, moment.now)
+    if target.custom:
+        return compare_date(_stored_text(target, subject), compares, bound, zone)
+    compared: ColumnElement[bool] = compares(
+        _typed_value(target, subject), literal(bound, DateTime(timezone=True))
+    )
+    return compared
+
+
+def _typed_holds(item: Filter, subject: Subject) -> ColumnElement[bool]:
+    """Compare a value that has a type of its own: a column's, or an event's count."""
+    value = _typed_value(item.target, subject)
+    if item.operator is Operator.CONTAINS:
+        return contains(value, str(item.value))
+    compared: ColumnElement[bool] = _COMPARISONS[item.operator](value, _parameter(item))
+    return compared
+
+
+def _typed_value(target: Field, subject: Subject) -> ColumnElement[Any]:
+    match target.entity:
+        case Entity.CONTACT:
+            return subject.contact.c[target.attribute]
+        case Entity.COMPANY:
+            return subject.company.c[target.attribute]
+        case Entity.STRIPE:
+            return subject.contact.c[f"stripe_{target.attribute}"]
+        case Entity.EVENT:
+            return subject.event_count(target.attribute)
+
+
+def _parameter(item: Filter) -> ColumnElement[Any]:
+    match item.value:
+        case bool():
+            return literal(item.value, Boolean())
+        case int() | float():
+            # The digits as they are written, which a double has only nearly.
+            return literal(Decimal(repr(item.value)), Numeric())
+        case _:
+            return literal(item.value, Text())
+
+
+def _custom_holds(item: Filter, subject: Subject) -> ColumnElement[bool]:
+    """Compare a custom field as the type of the filter's value: that of another type is missing."""
+    target = item.target
+    if item.operator is Operator.CONTAINS:
+        return contains(_stored_text(target, subject), str(item.value))
+    path = literal(_path(target.attribute, item), _Path())
+    return _custom_fields(target, subject).operate(_MATCHES_PATH, path)
+
+
+def _custom_fields(target: Field, subject: Subject) -> ColumnElement[Any]:
+    of_company = target.entity is Entity.COMPANY
+    return subject.company_fields if of_company else subject.contact_fields
+
+
+def _stored(target: Field, subject: Subject) -> ColumnElement[Any]:
+    """Return the custom field as it is stored; NULL when it is not."""
+    key = literal(target.attribute, Text())
+    return _custom_fields(target, subject).op("->", return_type=JSONB())(key)
+
+
+def _path(key: str, item: Filter) -> str:
+    """Return the comparison as a jsonpath, which compares within one type only and never raises."""
+    place, value = (json.dumps(each, ensure_ascii=False) for each in (key, item.value))
+    path = f"strict $.{place} {_IN_JSONPATH[item.operator]} {value}"
+    # To jsonpath null differs from any text; here it is missing and matches nothing.
+    return f"{path} && $.{place} != null" if item.operator is Operator.IS_NOT else path
+
+
+def _stored_text(target: Field, subject: Subject) -> ColumnElement[str]:
+    """Return the custom field if text is stored in it, else NULL."""
+    fields, key = _custom_fields(target, subject), literal(target.attribute, Text())
+    is_text = func.jsonb_typeof(fields.op("->")(key)) == literal_column("'string'")
+    return case((is_text, fields.op("->>", return_type=Text())(key)))

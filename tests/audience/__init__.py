@@ -1,0 +1,1 @@
+"""Whom filters and audiences mean, on a real database (contract §3, §5)."""
