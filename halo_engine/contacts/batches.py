@@ -1,0 +1,54 @@
+"""Batches of entries that are checked one by one: a bad one does not spoil the others (§2)."""
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Final, TypeVar
+
+from pydantic import BeforeValidator, Field, ValidationInfo
+
+from halo_engine.contacts.calls import Answer, Call
+from halo_engine.domain.errors import Refusal, bad_input, located, validated
+
+LARGEST_BATCH: Final = 500
+
+_Call = TypeVar("_Call", bound=Call)
+_Result = TypeVar("_Result")
+
+
+def _check_size(entries: object, info: ValidationInfo) -> object:
+    if isinstance(entries, list) and len(entries) > LARGEST_BATCH:
+        problem = f"{len(entries)} are too many; allowed are {LARGEST_BATCH} in a batch"
+        raise bad_input(str(info.field_name), problem, "too_many")
+    return entries
+
+
+#: At most 500 entries of any kind; each is checked when it is read.
+Batch = Annotated[list[Any], Field(max_length=LARGEST_BATCH), BeforeValidator(_check_size)]
+
+
+class RefusedEntry(Answer):
+    """An entry that was left out, by its index in the batch, and why."""
+
+    index: int
+    status: int
+    code: str
+    message: str
+
+
+def read_each(
+    entries: Sequence[object], model: type[_Call], where: str, read: Callable[[_Call], _Result]
+) -> tuple[list[_Result], tuple[RefusedEntry, ...]]:
+    """Return what ``read`` makes of each entry, and the entries that are refused.
+
+    ``where`` names the batch as its sender knows it: ``users``.
+    """
+    results: list[_Result] = []
+    refused: list[RefusedEntry] = []
+    for index, entry in enumerate(entries):
+        place = f"{where}[{index}]"
+        try:
+            call = validated(model, entry, place)
+            with located(place):
+                results.append(read(call))
+        except Refusal as refusal:
+            refused.append(RefusedEntry.model_validate({"index": index, **refusal.as_dict()}))
+    return results, tuple(refused)

@@ -1,0 +1,152 @@
+"""The reading half of the statement that writes companies: find, lock, lay over (contract §2)."""
+
+from typing import Any, Final
+
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Integer,
+    Text,
+    case,
+    cast,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, array
+
+from halo_engine.contacts.parameters import NOW, ORG_ID, given_rows
+from halo_engine.tables import companies, end_users
+
+#: The recognised traits of a company, each a column (contract §2).
+COMPANY_TRAITS: Final = (
+    "name",
+    "signed_up_at",
+    "renewal_date",
+    "renewal_status",
+    "contract_term",
+    "payment_terms",
+    "on_contract",
+    "mrr",
+    "arr",
+)
+
+
+def merged_companies() -> CTE:
+    """Return ``merged``: the companies of the given rows as they are to be, locked, one row each.
+
+    ``created`` says what becomes of it, ``changed`` holds the keys of the fields that differ from
+    what is stored, and ``writes`` is false when none does. ``mover_id`` is the user named, and
+    ``left_id`` the company that the user is in. A row whose user is unknown is left out.
+    """
+    laid = _laid_over(*_found())
+    is_new = laid.c.stored_id.is_(None)
+    changed = _changed(laid)
+    is_other = or_(is_new, func.cardinality(changed) > 0)
+    return (
+        select(
+            *[laid.c[name] for name in ("place", "external_id", "mover_id", "left_id")],
+            *[laid.c[name] for name in (*COMPANY_TRAITS, "custom_fields", "field_types")],
+            func.coalesce(laid.c.stored_id, func.uuid7()).label("id"),
+            is_new.label("created"),
+            changed.label("changed"),
+            is_other.label("writes"),
+            func.coalesce(laid.c.created_at, NOW).label("created_at"),
+            case((is_other, NOW), else_=laid.c.updated_at).label("updated_at"),
+        )
+        .order_by(laid.c.place)
+        .cte("merged")
+    )
+
+
+def _found() -> tuple[CTE, CTE]:
+    """Return ``sound``, the rows whose user is known, and ``before``, the companies there are.
+
+    Both are locked, users first, each in order of id.
+    """
+    given = given_rows(
+        {
+            "place": Integer(),
+            "external_id": Text(),
+            "user_id": Text(),
+            "columns": JSONB(),
+            "custom_fields": JSONB(),
+            "field_types": JSONB(),
+        }
+    )
+    mover = (
+        select(end_users.c.id, end_users.c.external_id, end_users.c.company_id)
+        .where(end_users.c.org_id == ORG_ID)
+        .where(end_users.c.external_id.in_(select(given.c.user_id)))
+        .order_by(end_users.c.id)
+        .with_for_update(key_share=True)
+        .cte("mover")
+    )
+    sound = (
+        select(given, mover.c.id.label("mover_id"), mover.c.company_id.label("left_id"))
+        .select_from(given.outerjoin(mover, mover.c.external_id == given.c.user_id))
+        .where(or_(given.c.user_id.is_(None), mover.c.id.is_not(None)))
+        .cte("sound")
+    )
+    before = (
+        select(sound.c.place, companies)
+        .select_from(sound.join(companies, companies.c.external_id == sound.c.external_id))
+        .where(companies.c.org_id == ORG_ID)
+        .order_by(companies.c.id)
+        .with_for_update(key_share=True, of=companies)
+        .cte("before")
+    )
+    return sound, before
+
+
+def _laid_over(sound: CTE, before: CTE) -> CTE:
+    """Lay what is given over what is stored: a given key overwrites, a missing one stays (§2)."""
+    columns = [
+        case(
+            (sound.c.columns.has_key(name), _given_value(sound, name)), else_=before.c[name]
+        ).label(name)
+        for name in COMPANY_TRAITS
+    ]
+    merged_fields = before.c.custom_fields.concat(sound.c.custom_fields)
+    return (
+        select(
+            *[sound.c[name] for name in ("place", "external_id", "mover_id", "left_id")],
+            sound.c.field_types,
+            sound.c.custom_fields.label("given_custom_fields"),
+            *columns,
+            func.coalesce(merged_fields, sound.c.custom_fields).label("custom_fields"),
+            *[before.c[name].label(f"stored_{name}") for name in ("id", *COMPANY_TRAITS)],
+            before.c.custom_fields.label("stored_custom_fields"),
+            before.c.created_at,
+            before.c.updated_at,
+        )
+        .select_from(sound.outerjoin(before, before.c.place == sound.c.place))
+        .cte("laid")
+    )
+
+
+def _given_value(sound: CTE, name: str) -> ColumnElement[Any]:
+    return cast(sound.c.columns[name].astext, companies.c[name].type)
+
+
+def _changed(laid: CTE) -> ColumnElement[Any]:
+    keys: list[ColumnElement[Any]] = [
+        case((laid.c[name].is_distinct_from(laid.c[f"stored_{name}"]), literal(f"company.{name}")))
+        for name in COMPANY_TRAITS
+    ]
+    keys_of = func.jsonb_object_keys(laid.c.given_custom_fields)
+    each = keys_of.table_valued("key", name="each").render_derived()
+    custom = func.array(
+        select(literal("company.custom:").concat(each.c.key))
+        .where(
+            laid.c.custom_fields[each.c.key].is_distinct_from(
+                laid.c.stored_custom_fields[each.c.key]
+            )
+        )
+        .order_by(each.c.key)
+        .scalar_subquery(),
+        type_=ARRAY(Text()),
+    )
+    return func.array_remove(array[Any](keys, type_=Text()), null()).concat(custom)

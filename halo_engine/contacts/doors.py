@@ -1,0 +1,122 @@
+"""The doors' table of contract §2: what sets one way of writing contacts apart from the others."""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final
+
+from halo_engine.domain.fields import COLUMNS, Entity
+from halo_engine.domain.signals import SignalKind
+
+
+class Finds(Enum):
+    """How a door finds the contact that it is about; an address is compared in lower case."""
+
+    EXTERNAL_ID = auto()
+    #: Else the lead of the address.
+    EXTERNAL_ID_ELSE_LEAD = auto()
+    #: Else whoever of that address was created first, lead or user.
+    EXTERNAL_ID_ELSE_ADDRESS = auto()
+    #: By its own id, which the caller has looked up and locked.
+    ID = auto()
+
+
+#: The recognised traits, each a column (contract §2, Identify).
+TRAIT_COLUMNS: Final = (
+    "name",
+    "email",
+    "signed_up_at",
+    "renewal_date",
+    "renewal_status",
+    "contract_term",
+    "payment_terms",
+    "on_contract",
+    "mrr",
+    "arr",
+)
+STRIPE_COLUMNS: Final = tuple(f"stripe_{name}" for name in COLUMNS[Entity.STRIPE])
+DOCUMENTS: Final = ("custom_fields", "context")
+
+
+def field_key(column: str) -> str:
+    """Return the key (``domain.fields``) under which a change of the column is announced."""
+    if column in STRIPE_COLUMNS:
+        return column.replace("stripe_", "stripe:", 1)
+    return column
+
+
+_EVERYTHING_GIVEN: Final = (*TRAIT_COLUMNS, *DOCUMENTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One way in (contract §2).
+
+    ``source`` is a new contact's, which takes everything given; ``merges`` names the columns that
+    are merged into a contact found. ``promotes``: a lead found becomes the user of the external ID
+    given. ``seen_at_signup``: a new contact was first and last seen when it signed up.
+    ``created_is_changed``: a creation counts as changed traits too. ``on_created``,
+    ``on_promoted`` and ``on_changed`` are the signals written.
+    """
+
+    source: str
+    finds: Finds
+    merges: tuple[str, ...] = ()
+    creates: bool = True
+    promotes: bool = False
+    bumps_last_seen: bool = False
+    seen_at_signup: bool = True
+    on_created: SignalKind = SignalKind.CREATED
+    created_is_changed: bool = False
+    on_promoted: SignalKind = SignalKind.PROMOTED
+    on_changed: SignalKind = SignalKind.CHANGED
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that can be given here, each a field."""
+        return (*TRAIT_COLUMNS, *(name for name in self.merges if name in STRIPE_COLUMNS))
+
+
+IDENTIFY: Final = Door(
+    source="sdk",
+    finds=Finds.EXTERNAL_ID_ELSE_LEAD,
+    merges=_EVERYTHING_GIVEN,
+    promotes=True,
+    bumps_last_seen=True,
+    seen_at_signup=False,
+    created_is_changed=True,
+)
+UPDATE: Final = Door(
+    source="api",
+    finds=Finds.EXTERNAL_ID,
+    merges=_EVERYTHING_GIVEN,
+    on_created=SignalKind.SILENT,
+    on_changed=SignalKind.SILENT,
+)
+LEAD_FORM: Final = Door(
+    source="lead_form",
+    finds=Finds.EXTERNAL_ID_ELSE_ADDRESS,
+    bumps_last_seen=True,
+    seen_at_signup=False,
+)
+TEAMMATE: Final = Door(source="dashboard", finds=Finds.EXTERNAL_ID_ELSE_ADDRESS)
+INTEGRATION: Final = Door(
+    source="",
+    finds=Finds.ID,
+    merges=_EVERYTHING_GIVEN,
+    promotes=True,
+    created_is_changed=True,
+)
+STRIPE: Final = Door(
+    source="stripe",
+    finds=Finds.EXTERNAL_ID_ELSE_ADDRESS,
+    merges=STRIPE_COLUMNS,
+    created_is_changed=True,
+)
+CSV: Final = Door(
+    source="csv",
+    finds=Finds.ID,
+    merges=_EVERYTHING_GIVEN,
+    promotes=True,
+    on_promoted=SignalKind.SILENT,
+    on_changed=SignalKind.SILENT,
+)

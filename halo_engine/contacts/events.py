@@ -1,0 +1,213 @@
+"""The statement that writes events: rows, counts, ``last_seen``, signals (contract §2)."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import (
+    CTE,
+    DateTime,
+    FromClause,
+    Integer,
+    Select,
+    Text,
+    and_,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSONB, insert
+
+from halo_engine.contacts.counts import count_events
+from halo_engine.contacts.parameters import NOW, ORG_ID, given_rows, values_of
+from halo_engine.domain.instants import format_instant
+from halo_engine.domain.signals import SignalKind
+from halo_engine.tables import end_users, events, idempotency_keys, signals
+from halo_engine.work import Work
+
+#: An event that is older on arrival is history: it triggers, ends and passes nothing (contract §2).
+HISTORY = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """An event that was found sound, and, under its idempotency key, what is answered to it.
+
+    ``user_id`` may turn out to be nobody's; without one the event is of a session.
+    """
+
+    name: str
+    user_id: str | None
+    session_id: str | None
+    properties: Mapping[str, Any]
+    happened_at: datetime
+    key: str | None
+    fingerprint: str
+    answer: Mapping[str, Any]
+
+
+def write_events(work: Work, happenings: Mapping[int, Happening]) -> set[int]:
+    """Write events in the order of their ordinals, in one statement; return which were written.
+
+    The others are of unknown users, or their idempotency key was used before.
+    """
+    rows = [
+        {**asdict(each), "ordinal": ordinal, "happened_at": format_instant(each.happened_at)}
+        for ordinal, each in happenings.items()
+    ]
+    written = work.connection.execute(_statement(), values_of(work, rows))
+    return set(written.scalars())
+
+
+@lru_cache(maxsize=1)
+def _statement() -> Select[int]:
+    given = given_rows(
+        {
+            "ordinal": Integer(),
+            "user_id": Text(),
+            "session_id": Text(),
+            "name": Text(),
+            "properties": JSONB(),
+            "happened_at": DateTime(timezone=True),
+            "key": Text(),
+            "fingerprint": Text(),
+            "answer": JSONB(),
+        }
+    )
+    known = _hold_contacts(given)
+    addressed = (
+        select(given, known.c.id.label("end_user_id"))
+        .select_from(given.outerjoin(known, known.c.external_id == given.c.user_id))
+        .where(or_(given.c.user_id.is_(None), known.c.id.is_not(None)))
+        .cte("addressed")
+    )
+    fresh = _claim_keys(addressed)
+    written = _insert_events(fresh)
+    return select(fresh.c.ordinal).add_cte(
+        count_events(ORG_ID, written), _see(written), _signal(written)
+    )
+
+
+def _hold_contacts(given: FromClause) -> CTE:
+    """Lock the users in order of id, so that two batches wait for each other and no longer."""
+    return (
+        select(end_users.c.id, end_users.c.external_id)
+        .where(
+            end_users.c.org_id == ORG_ID,
+            end_users.c.external_id.in_(select(given.c.user_id)),
+        )
+        .order_by(end_users.c.id)
+        .with_for_update(key_share=True)
+        .cte("known")
+    )
+
+
+def _claim_keys(addressed: FromClause) -> CTE:
+    """Take the idempotency keys, and return the events whose key was free, or that have none.
+
+    A racer that took the key first is waited for. Of several events with one key the first counts.
+    """
+    turn = func.row_number().over(partition_by=addressed.c.key, order_by=addressed.c.ordinal)
+    in_turn = select(addressed, or_(addressed.c.key.is_(None), turn == 1).label("is_first")).cte(
+        "in_turn"
+    )
+    table = idempotency_keys
+    claims = (
+        select(
+            ORG_ID,
+            in_turn.c.key,
+            in_turn.c.fingerprint,
+            in_turn.c.answer,
+            NOW,
+        )
+        .where(in_turn.c.key.is_not(None), in_turn.c.is_first)
+        .order_by(in_turn.c.key)
+    )
+    claimed = (
+        insert(table)
+        .from_select([column.name for column in table.c], claims)
+        .on_conflict_do_nothing()
+        .returning(table.c.key)
+        .cte("claimed")
+    )
+    return (
+        select(in_turn)
+        .select_from(in_turn.outerjoin(claimed, claimed.c.key == in_turn.c.key))
+        .where(
+            in_turn.c.is_first,
+            or_(in_turn.c.key.is_(None), claimed.c.key.is_not(None)),
+        )
+        .cte("fresh")
+    )
+
+
+def _insert_events(fresh: FromClause) -> CTE:
+    is_live = and_(
+        fresh.c.end_user_id.is_not(None),
+        fresh.c.happened_at >= NOW - literal(HISTORY),
+    )
+    rows = select(
+        ORG_ID,
+        fresh.c.end_user_id,
+        fresh.c.session_id,
+        fresh.c.name,
+        fresh.c.properties,
+        fresh.c.happened_at,
+        NOW,
+        is_live,
+    ).order_by(fresh.c.ordinal)
+    columns = [
+        "org_id",
+        "end_user_id",
+        "session_id",
+        "name",
+        "properties",
+        "happened_at",
+        "created_at",
+        "live",
+    ]
+    return (
+        insert(events)
+        .from_select(columns, rows, include_defaults=False)
+        .returning(
+            events.c.id, events.c.end_user_id, events.c.name, events.c.happened_at, events.c.live
+        )
+        .cte("written")
+    )
+
+
+def _see(written: FromClause) -> CTE:
+    return (
+        update(end_users)
+        .where(end_users.c.org_id == ORG_ID, end_users.c.id.in_(select(written.c.end_user_id)))
+        .values(last_seen=func.greatest(end_users.c.last_seen, NOW), updated_at=NOW)
+        .returning(end_users.c.id)
+        .cte("seen")
+    )
+
+
+def _signal(written: FromClause) -> CTE:
+    """Tell the series, in order of arrival, unless it is anonymous or history (contract §2)."""
+    rows = (
+        select(
+            ORG_ID,
+            literal(SignalKind.EVENT.value, Text()),
+            written.c.end_user_id,
+            written.c.name,
+            written.c.happened_at,
+            NOW,
+        )
+        .where(written.c.live)
+        .order_by(written.c.id)
+    )
+    columns = ["org_id", "kind", "end_user_id", "event_name", "happened_at", "created_at"]
+    return (
+        insert(signals)
+        .from_select(columns, rows, include_defaults=False)
+        .returning(signals.c.id)
+        .cte("signalled")
+    )

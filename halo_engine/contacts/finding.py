@@ -1,0 +1,89 @@
+"""Finding whom callers name: by ``user_id``, or by email where a contact has none (contract §2)."""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import CTE, ColumnElement, FromClause, Integer, Select, Text, func, select, true
+from sqlalchemy.sql.selectable import LateralFromClause
+
+from halo_engine.contacts.calls import Answer
+from halo_engine.contacts.parameters import ORG_ID, given_rows, values_of
+from halo_engine.domain.errors import Refusal, not_found
+from halo_engine.tables import end_users
+from halo_engine.work import Work
+
+_Call = TypeVar("_Call")
+_Answer = TypeVar("_Answer")
+
+
+class Noted(Answer):
+    """The contact of whom something was noted."""
+
+    id: UUID
+
+
+def named_contacts(given: FromClause) -> CTE:
+    """Return ``named``: ``place``, ``contact_id`` and ``address`` for each contact that is found.
+
+    ``given`` has a ``place`` and a ``contact``: a user's external ID; else, in any case, the email
+    of a lead (scenarios: how a contact is named).
+    """
+    user = _first("named_user", end_users.c.external_id == given.c.contact)
+    lead = _first(
+        "named_lead",
+        user.c.id.is_(None),
+        end_users.c.external_id.is_(None),
+        end_users.c.address == func.lower(given.c.contact),
+    )
+    contact_id = func.coalesce(user.c.id, lead.c.id)
+    return (
+        select(
+            given.c.place,
+            contact_id.label("contact_id"),
+            func.coalesce(user.c.address, lead.c.address).label("address"),
+        )
+        .select_from(given.outerjoin(user, true()).outerjoin(lead, true()))
+        .where(contact_id.is_not(None))
+        .cte("named")
+    )
+
+
+def _first(name: str, *conditions: ColumnElement[bool]) -> LateralFromClause:
+    """Look up one contact for each row: the limit keeps an ill-informed planner at the index."""
+    return (
+        select(end_users.c.id, end_users.c.address)
+        .where(end_users.c.org_id == ORG_ID, *conditions)
+        .limit(1)
+        .correlate_except(end_users)
+        .lateral(name)
+    )
+
+
+def only(
+    write_all: Callable[[Work, Sequence[_Call]], Sequence[_Answer | Refusal]],
+    work: Work,
+    call: _Call,
+) -> _Answer:
+    """Write a set of one, and return its answer; a refusal is raised."""
+    [outcome] = write_all(work, [call])
+    if isinstance(outcome, Refusal):
+        raise outcome
+    return outcome
+
+
+def find_contacts(work: Work, names: Sequence[str]) -> list[UUID]:
+    """Return the ids of the contacts named, in order; the first unknown name is a 404."""
+    given = [{"place": place, "contact": name} for place, name in enumerate(names)]
+    rows = work.connection.execute(_finding(), values_of(work, given))
+    found = {row.place: row.contact_id for row in rows}
+    for place, name in enumerate(names):
+        if place not in found:
+            raise not_found("contact", name)
+    return [found[place] for place in range(len(names))]
+
+
+@lru_cache(maxsize=1)
+def _finding() -> Select[Any]:
+    return select(named_contacts(given_rows({"place": Integer(), "contact": Text()})))

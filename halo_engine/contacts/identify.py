@@ -1,0 +1,48 @@
+"""Identify a user: the door by which a live user's app says who it is (contract §2, Identify)."""
+
+from typing import Any
+
+from halo_engine.contacts.answers import ContactAnswer, Stored
+from halo_engine.contacts.calls import Call, Identifier
+from halo_engine.contacts.doors import IDENTIFY
+from halo_engine.contacts.reading import read_person
+from halo_engine.contacts.sessions import link_session
+from halo_engine.contacts.upsert import write_contacts
+from halo_engine.contacts.verification import verify_user
+from halo_engine.work import Work
+
+
+class IdentifyCall(Call):
+    """A user by the app's own id, traits and context to merge, and the session it was before."""
+
+    user_id: Identifier
+    traits: dict[str, Any] | None = None
+    context: dict[str, Any] | None = None
+    session_id: Identifier | None = None
+    user_token: str | None = None
+
+
+class IdentifyAnswer(ContactAnswer):
+    """The contact; what is ``stored`` only for a verified call, since the widget key is public."""
+
+    stored: Stored | None = None
+
+
+def identify(work: Work, call: IdentifyCall) -> IdentifyAnswer:
+    """Create or update the user, note what changed, and bump ``last_seen`` (contract §2).
+
+    A new ``user_id`` with a lead's email promotes the lead. Raises 401 where identity verification
+    is on and ``user_token`` does not prove the user, 400 for traits that are refused; nothing is
+    written then.
+    """
+    is_verified = verify_user(work, call.user_token, call.user_id)
+    reading = read_person(work.org, call.user_id, call.traits, call.context)
+    [written] = write_contacts(work, IDENTIFY, [reading.person], with_stored=is_verified)
+    stored = Stored.of(written) if is_verified else None
+    answer = IdentifyAnswer.of(written, reading.warnings, stored=stored)
+    if call.session_id is None:
+        return answer
+    first_seen = link_session(work, call.session_id, written.id)
+    if first_seen is None:
+        return answer
+    return answer.model_copy(update={"first_seen": first_seen})

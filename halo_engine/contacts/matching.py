@@ -1,0 +1,190 @@
+"""Whom people are when they come one after the other: by external ID, else by address (§2).
+
+A set is looked up in one statement, merged here as if each came alone, and written in another. So a
+file may name one contact twice, by id and by email, and still makes no duplicate.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Integer, Select, Text, func, select, true
+
+from halo_engine.contacts.doors import Door
+from halo_engine.contacts.merge import first_of
+from halo_engine.contacts.parameters import ORG_ID, given_rows, values_of
+from halo_engine.contacts.people import Person
+from halo_engine.contacts.upsert import write_contacts
+from halo_engine.tables import end_users
+from halo_engine.work import Work
+
+#: What is read of a contact: whose it is, and its place in the order of creation.
+_READ = ("id", "external_id", "address", "created_at")
+
+
+@dataclass(slots=True, eq=False)
+class _Contact:
+    """A contact that some of the people are; ``person`` is what they say of it together."""
+
+    external_id: str | None
+    address: str | None
+    created: tuple[datetime, int | UUID]
+    id: UUID | None = None
+    person: Person | None = None
+
+
+def write_one_by_one(work: Work, door: Door, people: Sequence[Person]) -> list[bool]:
+    """Write people as if each came alone, in two statements; return for each if it was created.
+
+    The door finds by id. Two statements more are needed where an address that a contact has just
+    left is asked for.
+    """
+    outcomes: list[bool] = []
+    while len(outcomes) < len(people):
+        roll = _Roll(work, door, people[len(outcomes) :])
+        outcomes += roll.taken
+        write_contacts(work, door, [each.person for each in roll.contacts if each.person])
+    return outcomes
+
+
+class _Roll:
+    """The contacts that people turn out to be, in the order in which they were named first."""
+
+    def __init__(self, work: Work, door: Door, people: Sequence[Person]) -> None:
+        self._work = work
+        self._door = door
+        self._by_external_id: dict[str, _Contact] = {}
+        self._by_address: dict[str, list[_Contact]] = {}
+        self._left: set[str] = set()
+        self.contacts: list[_Contact] = []
+        self.taken: list[bool] = []
+        for person, address in zip(people, self._look_up(people), strict=True):
+            # Whoever else has an address that was left is unknown here.
+            if address in self._left and person.external_id not in self._by_external_id:
+                return
+            self.taken.append(self._take(person, address))
+
+    def _look_up(self, people: Sequence[Person]) -> list[str | None]:
+        """Lock whom the people may be; return their addresses."""
+        given = [
+            {"place": place, "external_id": each.external_id, "email": each.columns.get("email")}
+            for place, each in enumerate(people)
+        ]
+        addresses: list[str | None] = []
+        known: dict[UUID, _Contact] = {}
+        for row in self._work.connection.execute(_lookup(), values_of(self._work, given)):
+            addresses.append(row.given_address)
+            for prefix in ("by_id", "by_address"):
+                id_, external_id, address, created_at = (
+                    getattr(row, f"{prefix}_{name}") for name in _READ
+                )
+                if id_ is not None:
+                    known[id_] = _Contact(external_id, address, (created_at, id_), id_)
+        for contact in known.values():
+            self._enter(contact)
+        return addresses
+
+    def _take(self, person: Person, address: str | None) -> bool:
+        contact = self._find(person, address)
+        is_new = contact is None
+        if contact is None:
+            created = (self._work.now, len(self.contacts))
+            contact = _Contact(person.external_id, address, created)
+            self._enter(contact)
+        if contact.person is None:
+            self.contacts.append(contact)
+            contact.person = replace(person, contact_id=contact.id)
+        else:
+            contact.person = contact.person.then(person.limited_to(self._door.merges))
+        if not is_new:
+            self._update(contact, person, address)
+        return is_new
+
+    def _find(self, person: Person, address: str | None) -> _Contact | None:
+        known = self._by_external_id.get(person.external_id or "")
+        namesakes = self._by_address.get(address or "")
+        if known is None and namesakes:
+            return min(namesakes, key=_in_order_of_creation)
+        return known
+
+    def _enter(self, contact: _Contact) -> None:
+        if contact.external_id is not None:
+            self._by_external_id[contact.external_id] = contact
+        if contact.address is not None:
+            self._by_address.setdefault(contact.address, []).append(contact)
+
+    def _update(self, contact: _Contact, person: Person, address: str | None) -> None:
+        """Follow what the door will do to the contact's external ID and address."""
+        if self._door.promotes and contact.external_id is None and person.external_id is not None:
+            contact.external_id = person.external_id
+            self._by_external_id[person.external_id] = contact
+        if "email" not in self._door.merges or "email" not in person.columns:
+            return
+        if address != contact.address:
+            if contact.address is not None:
+                self._by_address[contact.address].remove(contact)
+                self._left.add(contact.address)
+            if address is not None:
+                self._by_address.setdefault(address, []).append(contact)
+            contact.address = address
+
+
+def _in_order_of_creation(contact: _Contact) -> tuple[datetime, bool, Any]:
+    """Contacts that are stored come before those that are yet to be made."""
+    created_at, place = contact.created
+    return created_at, contact.id is None, place
+
+
+@lru_cache(maxsize=1)
+def _lookup() -> Select[Any]:
+    """Return the statement that finds, for each person, contacts by external ID and by address."""
+    given = given_rows({"place": Integer(), "external_id": Text(), "email": Text()})
+    known, namesake = end_users.alias("known"), end_users.alias("namesake")
+    address = func.lower(given.c.email)
+    by_id = first_of(
+        select(known.c.id).where(
+            known.c.org_id == ORG_ID, known.c.external_id == given.c.external_id
+        )
+    )
+    by_address = first_of(
+        select(namesake.c.id)
+        .where(namesake.c.org_id == ORG_ID, namesake.c.address == address)
+        .order_by(namesake.c.created_at, namesake.c.id)
+    )
+    found = (
+        select(
+            given.c.place,
+            address.label("given_address"),
+            by_id.c.id.label("known_id"),
+            by_address.c.id.label("namesake_id"),
+        )
+        .select_from(given.outerjoin(by_id, true()).outerjoin(by_address, true()))
+        .cte("found")
+    )
+    ids = select(found.c.known_id.label("id")).union(select(found.c.namesake_id)).subquery("ids")
+    ids_in_order = select(ids).order_by(ids.c.id).subquery("ids_in_order")
+    stored = end_users.alias("stored")
+    lock = (
+        select(*[stored.c[name] for name in _READ])
+        .where(stored.c.org_id == ORG_ID, stored.c.id == ids_in_order.c.id)
+        .with_for_update()
+        .lateral("lock")
+    )
+    locked = select(lock).select_from(ids_in_order.join(lock, true())).cte("locked")
+    mine, theirs = locked.alias("mine"), locked.alias("theirs")
+    return (
+        select(
+            found.c.given_address,
+            *[mine.c[name].label(f"by_id_{name}") for name in _READ],
+            *[theirs.c[name].label(f"by_address_{name}") for name in _READ],
+        )
+        .select_from(
+            found.outerjoin(mine, mine.c.id == found.c.known_id).outerjoin(
+                theirs, theirs.c.id == found.c.namesake_id
+            )
+        )
+        .order_by(found.c.place)
+    )

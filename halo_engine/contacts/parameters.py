@@ -1,0 +1,33 @@
+"""The parameters of statements that are built once: whose, when, and what is given.
+
+They are named unlike any column: SQLAlchemy would set a column of an UPDATE to the parameter of its
+name.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CTE, ColumnElement, DateTime, Uuid, bindparam, column, func, select
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeEngine
+
+from halo_engine.work import Work
+
+ORG_ID: ColumnElement[UUID] = bindparam("work_org_id", type_=Uuid())
+NOW: ColumnElement[datetime] = bindparam("work_now", type_=DateTime(timezone=True))
+_GIVEN: ColumnElement[Any] = bindparam("given_rows", type_=JSONB())
+
+
+def given_rows(columns: Mapping[str, TypeEngine[Any]]) -> CTE:
+    """Return the CTE ``given``: the rows of ``values_of`` with these columns."""
+    rows = func.jsonb_to_recordset(_GIVEN).table_valued(
+        *[column(name, type_) for name, type_ in columns.items()]
+    )
+    return select(rows.render_derived(name="given", with_types=True)).cte("given")
+
+
+def values_of(work: Work, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the values of all parameters; ``rows`` are JSON, any number of them."""
+    return {"work_org_id": work.org_id, "work_now": work.now, "given_rows": rows}

@@ -1,0 +1,47 @@
+"""People as they come to a door: what was said of them, checked and ready to be written (§2)."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Self
+from uuid import UUID
+
+from halo_engine.domain.traits import ColumnValue
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A contact as it comes to a door; no two of one set may be the same contact.
+
+    ``columns`` holds the recognised traits, and ``stripe_*`` columns, that were given; None is a
+    null. ``contact_id`` is for doors that find contacts by it.
+    """
+
+    external_id: str | None = None
+    columns: Mapping[str, ColumnValue] = field(default_factory=dict)
+    custom: Mapping[str, object] = field(default_factory=dict)
+    context: Mapping[str, object] = field(default_factory=dict)
+    signed_up_at: datetime | None = None
+    contact_id: UUID | None = None
+
+    def then(self, later: Self) -> Self:
+        """Return this person after ``later`` was said of it too.
+
+        When it signed up, for a contact that is new, is what was said first.
+        """
+        return replace(
+            self,
+            external_id=self.external_id or later.external_id,
+            columns={**self.columns, **later.columns},
+            custom={**self.custom, **later.custom},
+            context={**self.context, **later.context},
+        )
+
+    def limited_to(self, columns: Collection[str]) -> Self:
+        """Return this person with what is kept in these columns alone."""
+        return replace(
+            self,
+            columns={name: value for name, value in self.columns.items() if name in columns},
+            custom=self.custom if "custom_fields" in columns else {},
+            context=self.context if "context" in columns else {},
+        )

@@ -1,0 +1,36 @@
+"""Signals to which exits, conditions and goals react, and nobody enters (contract §2)."""
+
+from typing import Final
+
+from sqlalchemy import CTE, FromClause, Text, literal, select
+from sqlalchemy.dialects.postgresql import array, insert
+
+from halo_engine.contacts.parameters import NOW, ORG_ID
+from halo_engine.domain.signals import SignalKind
+from halo_engine.tables import signals
+
+#: What is announced as changed where it is no field: who is on a list, which addresses get mail at
+#: all, what became of a mail.
+LIST_KEY: Final = "list"
+SUPPRESSION_KEY: Final = "suppression"
+MAIL_KEY: Final = "mail"
+
+
+def tell(concerned: FromClause, *changed: str) -> CTE:
+    """Write a silent signal for each contact: the CTE to add to the statement that changes it.
+
+    ``concerned`` has ``place`` and ``contact_id``. The signals are in the order of the places;
+    within one in that of the ids, which are time-ordered.
+    """
+    keys = array([literal(key, Text()) for key in changed])
+    kind = literal(SignalKind.SILENT.value, Text())
+    rows = select(ORG_ID, kind, concerned.c.contact_id, keys, NOW, NOW).order_by(
+        concerned.c.place, concerned.c.contact_id
+    )
+    columns = ["org_id", "kind", "end_user_id", "changed", "happened_at", "created_at"]
+    return (
+        insert(signals)
+        .from_select(columns, rows, include_defaults=False)
+        .returning(signals.c.id)
+        .cte("told")
+    )

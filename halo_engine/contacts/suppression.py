@@ -1,0 +1,110 @@
+"""Addresses that get no mail: bounced, or unsubscribed from everything (contract §3)."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, Self
+
+from pydantic import model_validator
+from sqlalchemy import (
+    CTE,
+    Column,
+    FromClause,
+    Integer,
+    Select,
+    Text,
+    and_,
+    func,
+    select,
+)
+from sqlalchemy.dialects.postgresql import insert
+
+from halo_engine.contacts.calls import Call, Identifier
+from halo_engine.contacts.finding import Noted, named_contacts, only
+from halo_engine.contacts.parameters import NOW, ORG_ID, given_rows, values_of
+from halo_engine.contacts.silent import SUPPRESSION_KEY, tell
+from halo_engine.domain.errors import Refusal, bad_input, not_found, shown
+from halo_engine.tables import end_users, messages, suppressions
+from halo_engine.work import Work
+
+
+class BounceCall(Call):
+    """A contact whose address bounced, or the Message-ID of the mail that came back."""
+
+    contact: Identifier | None = None
+    message_id: Identifier | None = None
+
+    @model_validator(mode="after")
+    def _names_one(self) -> Self:
+        if (self.contact is None) == (self.message_id is None):
+            raise bad_input("contact", "allowed is either a contact or a message_id", "bad_call")
+        return self
+
+
+def bounce(work: Work, call: BounceCall) -> Noted:
+    """Suppress an address for good; exits react for every contact that has it (contract §3, §6).
+
+    Of a mail it is the address that it was sent to. Raises 404 for an unknown contact or mail, 400
+    for a contact without an address; nothing is written then.
+    """
+    return only(bounce_all, work, call)
+
+
+def bounce_all(work: Work, calls: Sequence[BounceCall]) -> list[Noted | Refusal]:
+    """Suppress a set of addresses, in one statement; a call refused does not spoil the others."""
+    given = [{"place": place, **call.model_dump()} for place, call in enumerate(calls)]
+    rows = work.connection.execute(_bouncing(), values_of(work, given))
+    found = {row.place: row for row in rows}
+    outcomes: list[Noted | Refusal] = []
+    for place, call in enumerate(calls):
+        if place not in found:
+            outcomes.append(_unknown(call))
+        elif found[place].address is None:
+            problem = f"{shown(call.contact)} has no email; allowed is a contact that has one"
+            outcomes.append(bad_input("contact", problem, "no_email"))
+        else:
+            outcomes.append(Noted(id=found[place].contact_id))
+    return outcomes
+
+
+def _unknown(call: BounceCall) -> Refusal:
+    if call.message_id is not None:
+        return not_found("mail", call.message_id)
+    return not_found("contact", str(call.contact))
+
+
+@lru_cache(maxsize=1)
+def _bouncing() -> Select[Any]:
+    given = given_rows({"place": Integer(), "contact": Text(), "message_id": Text()})
+    named = named_contacts(given)
+    is_it = and_(messages.c.org_id == ORG_ID, messages.c.message_id == given.c.message_id)
+    of_mails = select(
+        given.c.place, messages.c.end_user_id, func.lower(messages.c.to_address)
+    ).select_from(given.join(messages, is_it))
+    found = select(named).union_all(of_mails).cte("found")
+    return select(found).add_cte(
+        suppress(found, suppressions.c.bounced_at),
+        tell(namesakes(found).cte("concerned"), SUPPRESSION_KEY),
+    )
+
+
+def suppress(addressed: FromClause, cause: Column[Any]) -> CTE:
+    """Suppress the ``address`` of each row for a cause, a column; the first instant is kept."""
+    rows = (
+        select(ORG_ID, addressed.c.address, NOW)
+        .distinct()
+        .where(addressed.c.address.is_not(None))
+        .order_by(addressed.c.address)
+    )
+    new = insert(suppressions).from_select(["org_id", "address", cause.name], rows)
+    return new.on_conflict_do_update(
+        index_elements=["org_id", "address"],
+        set_={cause.name: func.coalesce(cause, new.excluded[cause.name])},
+    ).cte("suppressed")
+
+
+def namesakes(addressed: FromClause) -> Select[Any]:
+    """Return ``place`` and ``contact_id`` of every contact that has the ``address`` of a row."""
+    is_namesake = and_(end_users.c.org_id == ORG_ID, end_users.c.address == addressed.c.address)
+    return select(addressed.c.place, end_users.c.id.label("contact_id")).select_from(
+        addressed.join(end_users, is_namesake)
+    )

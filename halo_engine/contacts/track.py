@@ -1,0 +1,112 @@
+"""Tracking events: what is refused, what is history, what was said before (contract §2, Events)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+from pydantic import Field, model_validator
+
+from halo_engine.contacts.calls import Answer, Call, EventName, Identifier, JsonObject
+from halo_engine.contacts.events import Happening, write_events
+from halo_engine.contacts.idempotency import answer_as_before, fingerprint, kept_answers
+from halo_engine.domain.errors import Refusal, bad_input, not_found, shown
+from halo_engine.domain.instants import format_instant, parse_instant
+from halo_engine.work import Work
+
+
+class TrackCall(Call):
+    """An event of a user, or of a session whose user is not known yet (contract §2, Events).
+
+    With both, the event is the user's, and the session is kept beside it.
+    """
+
+    event: EventName
+    user_id: Identifier | None = None
+    session_id: Identifier | None = None
+    properties: JsonObject = Field(default_factory=dict)
+    timestamp: str | None = None
+    idempotency_key: Identifier | None = None
+
+    @model_validator(mode="after")
+    def _is_somebodys(self) -> Self:
+        if self.user_id is None and self.session_id is None:
+            raise bad_input("user_id", "is required, unless there is a session_id", "missing_key")
+        return self
+
+
+class TrackAnswer(Answer):
+    """What was tracked, and the instant at which it counts as having happened."""
+
+    event: str
+    timestamp: str
+    warnings: tuple[str, ...] = ()
+
+
+def track(work: Work, call: TrackCall) -> TrackAnswer:
+    """Write an event; series react if it is a known contact's and not history (contract §2).
+
+    Raises 400 for a timestamp in the future, 404 for an unknown ``user_id``, 409 for an idempotency
+    key that was used with another body; with the same body it answers as the first time and writes
+    nothing.
+    """
+    [outcome] = track_all(work, [call])
+    if isinstance(outcome, Refusal):
+        raise outcome
+    return outcome
+
+
+def track_all(work: Work, calls: Sequence[TrackCall]) -> list[TrackAnswer | Refusal]:
+    """Write a set of events, in the order given; a call that is refused does not spoil the others.
+
+    One statement, and a second one when an idempotency key was used before.
+    """
+    outcomes: dict[int, TrackAnswer | Refusal] = {}
+    sound: dict[int, Happening] = {}
+    for ordinal, call in enumerate(calls):
+        try:
+            sound[ordinal] = _happening(work, call)
+        except Refusal as refusal:
+            outcomes[ordinal] = refusal
+    for ordinal in write_events(work, sound):
+        outcomes[ordinal] = TrackAnswer.model_validate(sound[ordinal].answer)
+    unwritten = {n: each for n, each in sound.items() if n not in outcomes}
+    return [each for _, each in sorted({**outcomes, **_explained(work, unwritten)}.items())]
+
+
+def _happening(work: Work, call: TrackCall) -> Happening:
+    happened_at = work.now
+    if call.timestamp is not None:
+        happened_at = parse_instant(call.timestamp, work.org.zone)
+    if happened_at > work.now:
+        problem = f"{shown(call.timestamp)} is in the future; allowed is up to now"
+        raise bad_input("timestamp", problem, "future_timestamp")
+    answer = TrackAnswer(event=call.event, timestamp=format_instant(happened_at))
+    return Happening(
+        name=call.event,
+        user_id=call.user_id,
+        session_id=call.session_id,
+        properties=call.properties,
+        happened_at=happened_at,
+        key=call.idempotency_key,
+        fingerprint=fingerprint("track", call),
+        answer=answer.model_dump(mode="json"),
+    )
+
+
+def _explained(work: Work, unwritten: Mapping[int, Happening]) -> dict[int, TrackAnswer | Refusal]:
+    """Say why sound events were not written: a key used before, else an unknown user."""
+    keys = {key for each in unwritten.values() if (key := each.key) is not None}
+    kept = kept_answers(work, keys) if keys else {}
+    return {n: _explanation(each, kept) for n, each in unwritten.items()}
+
+
+def _explanation(
+    happening: Happening, kept: Mapping[str, tuple[str, dict[str, Any]]]
+) -> TrackAnswer | Refusal:
+    key = happening.key
+    if key is None or key not in kept:
+        return not_found("contact", str(happening.user_id))
+    try:
+        answer = answer_as_before(key, happening.fingerprint, kept[key])
+    except Refusal as refusal:
+        return refusal
+    return TrackAnswer.model_validate(answer)

@@ -1,0 +1,174 @@
+"""The statement that writes contacts: upsert, changes, signals and registered fields at once (§2).
+
+It takes a set of any size; one contact is a set of one. Contacts are locked in order of id;
+whatever differs is written together with the signals that say so. Two transactions that create the
+same contact meet in a unique index: one of them fails, is run again
+(``database.run_in_transaction``), and then finds the contact.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Select,
+    Text,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy.dialects.postgresql import array, insert
+
+from halo_engine.contacts.doors import DOCUMENTS, TRAIT_COLUMNS, Door
+from halo_engine.contacts.merge import MANAGED, constant, merged_contacts
+from halo_engine.contacts.parameters import NOW, ORG_ID, values_of
+from halo_engine.contacts.people import Person
+from halo_engine.contacts.registry import register_fields, seen_types
+from halo_engine.domain.fields import Entity
+from halo_engine.domain.instants import format_instant
+from halo_engine.domain.signals import EVERYTHING, SignalKind
+from halo_engine.tables import end_users, signals
+from halo_engine.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A contact as it stands after the statement; ``place`` is the person's index in the set.
+
+    ``changed`` holds the keys of the fields that differ from before; ``stored`` the traits,
+    ``custom_fields`` and ``context``, where they were asked for.
+    """
+
+    place: int
+    id: UUID
+    external_id: str | None
+    created: bool
+    promoted: bool
+    changed: Sequence[str]
+    instants: Mapping[str, datetime | None]
+    stored: Mapping[str, Any]
+
+
+def write_contacts(
+    work: Work, door: Door, people: Sequence[Person], *, with_stored: bool = False
+) -> list[Written]:
+    """Write ``people`` through ``door`` in one statement; the answer is in their order (§2).
+
+    The answer leaves out who is unknown at a door that creates nobody.
+    """
+    rows = work.connection.execute(
+        _statement(door, with_stored),
+        values_of(work, [_as_json(work, place, person) for place, person in enumerate(people)]),
+    ).mappings()
+    return [
+        Written(
+            **{name: row[name] for name in _OUTCOME},
+            instants={name: row[name] for name in MANAGED},
+            stored={name: row[name] for name in _STORED if with_stored},
+        )
+        for row in rows
+    ]
+
+
+_OUTCOME = ("place", "id", "external_id", "created", "promoted", "changed")
+_STORED = (*TRAIT_COLUMNS, *DOCUMENTS)
+
+
+def _as_json(work: Work, place: int, person: Person) -> dict[str, object]:
+    signed_up_at = person.signed_up_at
+    return {
+        "place": place,
+        "signed_up_at": format_instant(signed_up_at) if signed_up_at else None,
+        "contact_id": str(person.contact_id) if person.contact_id else None,
+        "external_id": person.external_id,
+        "columns": {
+            name: format_instant(value) if isinstance(value, datetime) else value
+            for name, value in person.columns.items()
+        },
+        "custom_fields": person.custom,
+        "context": person.context,
+        "field_types": seen_types(person.custom, work.org.zone),
+    }
+
+
+@lru_cache(maxsize=64)
+def _statement(door: Door, with_stored: bool) -> Select[Any]:
+    merged = merged_contacts(door)
+    updated_at = case((_writes(door, merged), NOW), else_=merged.c.updated_at)
+    names = (*_OUTCOME, *MANAGED, *(_STORED if with_stored else ()))
+    return (
+        select(
+            *[merged.c[name] for name in names if name != "updated_at"],
+            updated_at.label("updated_at"),
+        )
+        .order_by(merged.c.place)
+        .add_cte(_upserted(door, merged), _signaled(door, merged), _registered(door, merged))
+    )
+
+
+def _writes(door: Door, merged: CTE) -> ColumnElement[bool]:
+    """Return whether the contact's row is written at all."""
+    if door.bumps_last_seen:
+        return true()
+    return or_(merged.c.created, func.cardinality(merged.c.changed) > 0, merged.c.context_changed)
+
+
+def _upserted(door: Door, merged: CTE) -> CTE:
+    given = (
+        "id",
+        "external_id",
+        *door.columns,
+        *DOCUMENTS,
+        "created_at",
+        "first_seen",
+        "last_seen",
+    )
+    rows = (
+        select(ORG_ID, literal(door.source), NOW, *[merged.c[name] for name in given])
+        .where(_writes(door, merged))
+        .order_by(merged.c.id)
+    )
+    writing = insert(end_users).from_select(
+        ["org_id", "source", "updated_at", *given], rows, include_defaults=False
+    )
+    overwritten = ["external_id", *door.merges, "updated_at", "last_seen"]
+    return writing.on_conflict_do_update(
+        index_elements=["org_id", "id"],
+        set_={name: writing.excluded[name] for name in overwritten},
+    ).cte("upserted")
+
+
+def _signaled(door: Door, merged: CTE) -> CTE:
+    """Note what happened to whom, in the order given; a new contact has its door's."""
+    kind = case(
+        (merged.c.created, constant(door.on_created)),
+        (merged.c.promoted, constant(door.on_promoted)),
+        else_=constant(door.on_changed),
+    )
+    changed: ColumnElement[Any] = merged.c.changed
+    if door.on_created is SignalKind.CREATED:
+        news = [constant(EVERYTHING)] if door.created_is_changed else []
+        changed = case((merged.c.created, array(news, type_=Text)), else_=changed)
+    rows = (
+        select(ORG_ID, kind, merged.c.id, changed, NOW, NOW)
+        .where(or_(merged.c.created, func.cardinality(merged.c.changed) > 0))
+        .order_by(merged.c.place)
+    )
+    # The id is the table's own default, made row by row in this order.
+    columns = ["org_id", "kind", "end_user_id", "changed", "happened_at", "created_at"]
+    return insert(signals).from_select(columns, rows, include_defaults=False).cte("signaled")
+
+
+def _registered(door: Door, merged: CTE) -> CTE:
+    """Register the custom fields of whoever was written with them."""
+    if "custom_fields" in door.merges:
+        return register_fields(Entity.CONTACT, merged)
+    return register_fields(Entity.CONTACT, select(merged).where(merged.c.created).cte("new"))

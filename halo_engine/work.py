@@ -1,0 +1,109 @@
+"""One organisation's transaction: what every flow and every door works with (architecture: only the
+edge commits).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeVar
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, Connection, func, select
+
+from halo_engine.audience.compiler import Moment
+from halo_engine.domain.errors import not_found, unauthorized
+from halo_engine.domain.instants import parse_zone
+from halo_engine.tables import organizations
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """An organisation's own settings (contract §1, §2)."""
+
+    id: UUID
+    key: str
+    timezone: str
+    identity_secret: str | None
+    mrr_mode: str
+    stripe_connected: bool
+    verified_domain: bool
+    company_footer: str | None
+    reevaluate_cron: str
+    reevaluated_at: datetime
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone in which dates, windows and cron expressions without their own are read."""
+        return parse_zone(self.timezone)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """An open transaction for one organisation, at the instant ``now``; whoever opened it
+    commits.
+    """
+
+    connection: Connection
+    org: Organization
+    now: datetime
+
+    @property
+    def org_id(self) -> UUID:
+        """The organisation's id, first in every key."""
+        return self.org.id
+
+    @property
+    def moment(self) -> Moment:
+        """What relative and zone-less values are resolved with."""
+        return Moment(self.now, self.org.timezone)
+
+
+_Result = TypeVar("_Result")
+
+
+class Transact(Protocol):
+    """How a flow gets its transactions: each call runs ``action`` in one of its own and commits
+    it.
+    """
+
+    def __call__(self, action: Callable[[Work], _Result]) -> _Result:
+        """Return what ``action`` returned; it may be run again after a lost race."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrgRef:
+    """How a caller names an organisation: by its id, its key, or its publishable widget key
+    (§2).
+    """
+
+    id: UUID | None = None
+    key: str | None = None
+    widget_key: str | None = None
+
+
+def open_work(connection: Connection, ref: OrgRef, now: datetime | None) -> Work:
+    """Read the organisation and, unless ``now`` is given, the database's clock, in one statement.
+
+    An unknown widget key is a 401, another unknown organisation a 404 (contract §2, §11).
+    """
+    table = organizations
+    statement = select(
+        *[table.c[name] for name in Organization.__slots__],
+        func.clock_timestamp().label("clock"),
+    ).where(_named_by(ref))
+    row = connection.execute(statement).mappings().one_or_none()
+    if row is None:
+        if ref.widget_key is not None:
+            raise unauthorized("unknown_widget_key", "This widget key names no organisation.")
+        raise not_found("organisation", str(ref.key or ref.id))
+    organization = Organization(**{name: row[name] for name in Organization.__slots__})
+    return Work(connection, organization, now or row["clock"])
+
+
+def _named_by(ref: OrgRef) -> ColumnElement[bool]:
+    if ref.id is not None:
+        return organizations.c.id == ref.id
+    if ref.key is not None:
+        return organizations.c.key == ref.key
+    return organizations.c.widget_key == ref.widget_key

@@ -1,0 +1,1 @@
+"""The ways in, each against a real database."""

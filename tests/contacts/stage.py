@@ -1,0 +1,189 @@
+"""Setting the stage for the doors' tests: an organisation, its contacts, and what was written."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel
+from sqlalchemy import Connection, Engine, Table, Text, Uuid, cast, event, func, insert, select
+
+from halo_engine.domain.errors import Refusal, validated
+from halo_engine.tables import (
+    automation_steps,
+    automations,
+    end_users,
+    messages,
+    organizations,
+    signals,
+)
+from halo_engine.tables.metadata import arrivals
+from halo_engine.work import OrgRef, Work, open_work
+
+NOW = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
+EARLIER = datetime(2026, 5, 1, 9, 0, tzinfo=UTC)
+
+_numbers = count(1)
+
+
+def new_organization(connection: Connection, now: datetime = NOW, **settings: Any) -> Work:
+    """Make an organisation that no other test uses, and open its work at ``now``."""
+    name = f"org-{next(_numbers)}-{datetime.now(UTC).timestamp()}"
+    made = insert(organizations).values(
+        key=name, name=name, widget_key=name, created_at=now, reevaluated_at=now, **settings
+    )
+    org_id: UUID = connection.execute(made.returning(organizations.c.id)).scalar_one()
+    return open_work(connection, OrgRef(id=org_id), now)
+
+
+def committed_organization(database: Engine, *user_ids: str) -> OrgRef:
+    """Commit an organisation with these users: for tests with several transactions."""
+    with database.begin() as connection:
+        work = new_organization(connection)
+        for user_id in user_ids:
+            add_contact(work, user_id)
+    return OrgRef(id=work.org_id)
+
+
+def add_contact(work: Work, user_id: str | None, **values: Any) -> UUID:
+    """Write a contact that was last seen a month ago; return its id."""
+    row = {
+        "org_id": work.org_id,
+        "external_id": user_id,
+        "source": "sdk",
+        **dict.fromkeys(("created_at", "updated_at", "first_seen", "last_seen"), EARLIER),
+        **values,
+    }
+    made = insert(end_users).values(row).returning(end_users.c.id)
+    contact_id: UUID = work.connection.execute(made).scalar_one()
+    return contact_id
+
+
+def add_series(work: Work, key: str, *steps: str) -> UUID:
+    """Write an active series of emails, a step for each key; return its id."""
+    made = insert(automations).values(
+        org_id=work.org_id,
+        key=key,
+        name=key,
+        kind="transactional",
+        status="active",
+        entry_trigger="manual",
+        audience_type="all",
+        contact_type="both",
+        audience_filters=[],
+        settings={},
+        **dict.fromkeys(("created_at", "updated_at", "activated_at"), EARLIER),
+    )
+    series_id: UUID = work.connection.execute(made.returning(automations.c.id)).scalar_one()
+    for position, step in enumerate(steps):
+        add_step(work, series_id, step, position)
+    return series_id
+
+
+def add_step(work: Work, series_id: UUID, key: str, position: int, **values: Any) -> None:
+    """Write an email step at a position of the series."""
+    row = {
+        "org_id": work.org_id,
+        "automation_id": series_id,
+        "key": key,
+        "position": position,
+        "delay_seconds": 0,
+        "email": {"subject": key, "body": key},
+        **values,
+    }
+    work.connection.execute(insert(automation_steps).values(row))
+
+
+def add_message(
+    work: Work, contact_id: UUID, series_id: UUID, step: str, run: int = 1, **values: Any
+) -> int:
+    """Write a mail of the step that was sent a month ago; return its recipient's id."""
+    is_step = (automation_steps.c.automation_id == series_id, automation_steps.c.key == step)
+    step_id = select(func.max(cast(automation_steps.c.id, Text))).where(*is_step).scalar_subquery()
+    row = {
+        "org_id": work.org_id,
+        "recipient_id": arrivals.next_value(),
+        "end_user_id": contact_id,
+        "automation_id": series_id,
+        "enrollment_number": run,
+        "step_id": cast(step_id, Uuid),
+        "state": "sent",
+        "message_id": f"<{next(_numbers)}@halo>",
+        "to_address": "ann@a.example",
+        "intended_at": EARLIER,
+        "sent_at": EARLIER,
+        **values,
+    }
+    made = insert(messages).values(row).returning(messages.c.recipient_id)
+    recipient_id: int = work.connection.execute(made).scalar_one()
+    return recipient_id
+
+
+def rows(work: Work, table: Table, *columns: str) -> list[tuple[Any, ...]]:
+    """Return these columns of the organisation's rows in ``table``, in the order of its key."""
+    found = select(*[table.c[name] for name in columns])
+    found = found.where(table.c.org_id == work.org_id).order_by(*table.primary_key.columns)
+    return [tuple(row) for row in work.connection.execute(found)]
+
+
+def written_signals(work: Work) -> list[tuple[Any, ...]]:
+    """Return the organisation's signals in order of arrival: kind, contact, what changed."""
+    return rows(work, signals, "kind", "end_user_id", "changed")
+
+
+def last_seen(work: Work, contact_id: UUID) -> datetime:
+    """Return when the contact was last seen."""
+    found = select(end_users.c.last_seen).where(
+        end_users.c.org_id == work.org_id, end_users.c.id == contact_id
+    )
+    instant: datetime = work.connection.execute(found).scalar_one()
+    return instant
+
+
+def refused(model: type[BaseModel], data: object, where: str) -> tuple[int, str, str]:
+    """Return status, code and message of the refusal that ``data`` meets as a call."""
+    try:
+        validated(model, data, where)
+    except Refusal as refusal:
+        return refusal.status, refusal.code, refusal.message
+    raise AssertionError(f"{data} was not refused")
+
+
+def overtaken(
+    database: Engine, org: OrgRef, first: Callable[[Work], object], second: Callable[[Work], object]
+) -> None:
+    """Let ``first`` write, then ``second`` run until it waits for that, and only then commit both."""
+    with (
+        ThreadPoolExecutor(1) as pool,
+        database.connect() as one,
+        database.connect() as other,
+        database.connect() as watcher,
+    ):
+        first(open_work(one, org, NOW))
+        work = open_work(other, org, NOW)
+        pid = other.execute(select(func.pg_backend_pid())).scalar_one()
+        running = pool.submit(second, work)
+        is_waiting = select(func.cardinality(func.pg_blocking_pids(pid)) > 0)
+        while not watcher.execute(is_waiting).scalar_one():
+            assert not running.done(), "the second did not wait"
+        one.commit()
+        running.result()
+        other.commit()
+
+
+@contextmanager
+def statements(connection: Connection) -> Iterator[list[str]]:
+    """Collect the statements that are executed on the connection."""
+    seen: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        seen.append(statement)
+
+    event.listen(connection, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(connection, "before_cursor_execute", note)

@@ -1,0 +1,501 @@
+"""Identifying users (contract §2: the doors' table, Identify, Lead promoted, Anonymous work)."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine
+
+from halo_engine.contacts.identify import IdentifyAnswer, IdentifyCall, identify
+from halo_engine.contacts.track import TrackCall, track
+from halo_engine.domain.errors import Refusal, validated
+from halo_engine.domain.signals import EVERYTHING
+from halo_engine.tables import (
+    audience_fields,
+    contact_sessions,
+    end_users,
+    event_counts,
+    events,
+    signals,
+)
+from halo_engine.work import Work, open_work
+from tests.contacts.racing import at_once
+from tests.contacts.stage import (
+    EARLIER,
+    NOW,
+    add_contact,
+    committed_organization,
+    last_seen,
+    new_organization,
+    refused,
+    rows,
+    statements,
+    written_signals,
+)
+
+
+def says(work: Work, **call: Any) -> IdentifyAnswer:
+    """Identify ``ann``, unless the call says otherwise."""
+    return identify(work, validated(IdentifyCall, {"user_id": "ann", **call}, "identify"))
+
+
+def refusal(work: Work, **call: Any) -> dict[str, Any]:
+    """Return the refusal that the call meets."""
+    with pytest.raises(Refusal) as raised:
+        says(work, **call)
+    return raised.value.as_dict()
+
+
+# The row of the doors' table: creates (`sdk`), bumps, reacts.
+
+
+def test_an_unknown_user_is_created(work: Work) -> None:
+    """The first call makes a user of source ``sdk``, seen now, and signals the creation alone."""
+    answer = says(work, traits={"name": "Ann", "email": "Ann@A.example", "plan": "pro"})
+    now = "2026-06-01T09:00:00.000000+00:00"
+    assert answer.model_dump(mode="json") == {
+        "id": str(answer.id),
+        "user_id": "ann",
+        "contact_type": "user",
+        "created": True,
+        "created_at": now,
+        "updated_at": now,
+        "first_seen": now,
+        "last_seen": now,
+        "last_contacted_at": None,
+        "warnings": [],
+        "stored": None,
+    }
+    names = ("external_id", "contact_type", "source", "name", "email", "address", "custom_fields")
+    assert rows(work, end_users, *names) == [
+        ("ann", "user", "sdk", "Ann", "Ann@A.example", "ann@a.example", {"plan": "pro"})
+    ]
+    assert written_signals(work) == [("created", answer.id, [EVERYTHING])]
+
+
+def test_a_known_user_is_updated(work: Work) -> None:
+    """A later call merges what is given, bumps ``last_seen``, and signals the keys that changed."""
+    ann = add_contact(work, "ann", name="Ann", custom_fields={"plan": "pro", "team": 7})
+    answer = says(work, traits={"name": "Ann", "email": "a@a.example", "plan": "free", "team": 7})
+    assert (answer.id, answer.created) == (ann, False)
+    assert (answer.first_seen, answer.last_seen) == (EARLIER, NOW)
+    assert rows(work, end_users, "name", "email", "source", "custom_fields") == [
+        ("Ann", "a@a.example", "sdk", {"plan": "free", "team": 7})
+    ]
+    assert written_signals(work) == [("changed", ann, ["email", "custom:plan"])]
+
+
+def test_last_seen_alone_is_no_change(work: Work) -> None:
+    """A call that says nothing new bumps ``last_seen`` and ``updated_at`` and signals nothing."""
+    ann = add_contact(work, "ann", name="Ann", custom_fields={"n": 1}, context={"tab": "home"})
+    answer = says(work, traits={"name": "Ann", "n": 1.0}, context={"tab": "home"})
+    assert (last_seen(work, ann), answer.updated_at) == (NOW, NOW)
+    assert written_signals(work) == []
+
+
+def test_a_change_of_the_context_is_no_change_of_traits(work: Work) -> None:
+    """Context is for the assistant: no filter names it, so no series is told."""
+    add_contact(work, "ann", context={"tab": "home", "deep": {"a": 1}})
+    says(work, context={"deep": {"b": 2}, "n": 1})
+    assert rows(work, end_users, "context") == [({"tab": "home", "deep": {"b": 2}, "n": 1},)]
+    assert written_signals(work) == []
+
+
+# Merging.
+
+
+def test_traits_merge_as_the_documents_show(work: Work) -> None:
+    """Two calls add up: a given key overwrites, a missing one stays."""
+    says(work, traits={"name": "Jane", "role": "viewer"})
+    says(work, traits={"role": "admin", "email": "jane@a.example"})
+    assert rows(work, end_users, "name", "email", "custom_fields") == [
+        ("Jane", "jane@a.example", {"role": "admin"})
+    ]
+
+
+def test_every_recognised_trait_has_its_column(work: Work) -> None:
+    """The ten recognised traits are columns; everything else is a custom field, as it was sent."""
+    custom = {
+        "role": "admin",
+        "plan": "pro",
+        "avatar": "https://a.example/a.png",
+        "onboarding_step": 3,
+        "last_login": "2025-01-15T10:30:00Z",
+        "tags": ["a", {"b": None}],
+    }
+    says(
+        work,
+        traits={
+            "name": "Jane Doe",
+            "email": "jane@a.example",
+            "signed_up_at": "2023-04-12T00:00:00Z",
+            "renewal_date": "2026-07-01",
+            "renewal_status": "up_for_renewal",
+            "contract_term": "annual",
+            "payment_terms": "monthly",
+            "on_contract": True,
+            "mrr": 4900,
+            "arr": 58800.5,
+            **custom,
+        },
+    )
+    names = ("name", "email", "signed_up_at", "renewal_date", "renewal_status", "contract_term")
+    assert rows(work, end_users, *names) == [
+        (
+            "Jane Doe",
+            "jane@a.example",
+            datetime(2023, 4, 12, tzinfo=UTC),
+            datetime(2026, 7, 1, tzinfo=UTC),
+            "up_for_renewal",
+            "annual",
+        )
+    ]
+    assert rows(work, end_users, "payment_terms", "on_contract", "mrr", "arr", "custom_fields") == [
+        ("monthly", True, 4900, 58800.5, custom)
+    ]
+
+
+def test_null_overwrites_all_but_signed_up_at(work: Work) -> None:
+    """``null`` empties a trait; for ``signed_up_at`` it keeps what is stored."""
+    ann = add_contact(
+        work, "ann", name="Ann", signed_up_at=EARLIER, on_contract=True, custom_fields={"role": "x"}
+    )
+    says(work, traits={"name": None, "signed_up_at": None, "on_contract": None, "role": None})
+    assert rows(work, end_users, "name", "signed_up_at", "on_contract", "custom_fields") == [
+        (None, EARLIER, None, {"role": None})
+    ]
+    assert written_signals(work) == [("changed", ann, ["name", "on_contract", "custom:role"])]
+
+
+def test_dates_without_an_offset_are_the_organisations(work: Work) -> None:
+    """A date alone is its midnight in the organisation's time zone."""
+    in_berlin = replace(work, org=replace(work.org, timezone="Europe/Berlin"))
+    says(in_berlin, traits={"signed_up_at": "2026-05-27"})
+    assert rows(work, end_users, "signed_up_at") == [(datetime(2026, 5, 26, 22, tzinfo=UTC),)]
+
+
+def test_first_seen_of_a_live_user_is_now(work: Work) -> None:
+    """A sign-up long ago does not make a user who comes today one who was seen then."""
+    answer = says(work, traits={"signed_up_at": "2023-04-12"})
+    assert (answer.first_seen, answer.last_seen) == (NOW, NOW)
+
+
+def test_custom_fields_are_registered_with_the_type_seen(work: Work) -> None:
+    """Each custom field is registered once; one seen as null so far learns its type later."""
+    traits = {"s": "x", "n": 1, "b": True, "d": "2026-01-01", "o": {}, "a": [], "u": None}
+    says(work, traits={**traits, "email": "a@a.example"})
+    says(work, traits={"n": "two", "u": 2.5})
+    assert rows(work, audience_fields, "entity", "key", "type") == [
+        ("contact", "a", "array"),
+        ("contact", "b", "boolean"),
+        ("contact", "d", "date"),
+        ("contact", "n", "number"),
+        ("contact", "o", "object"),
+        ("contact", "s", "string"),
+        ("contact", "u", "number"),
+    ]
+
+
+# Revenue and Stripe.
+
+
+@pytest.mark.parametrize(
+    ("mode", "connected", "taken"),
+    [
+        ("manual", False, True),
+        ("manual", True, True),
+        ("stripe", False, True),
+        ("stripe", True, False),
+    ],
+)
+def test_revenue_is_taken_unless_stripe_rules(
+    work: Work, mode: str, connected: bool, taken: bool
+) -> None:
+    """``mrr`` and ``arr`` are ignored, and the answer says so, only where Stripe sets them."""
+    org = replace(work.org, mrr_mode=mode, stripe_connected=connected)
+    answer = says(replace(work, org=org), traits={"mrr": 100, "arr": 1200, "name": "Ann"})
+    assert rows(work, end_users, "name", "mrr", "arr") == [
+        ("Ann", 100, 1200) if taken else ("Ann", None, None)
+    ]
+    ignored = [f"{name} is ignored: it comes from Stripe" for name in ("mrr", "arr")]
+    assert answer.warnings == (() if taken else tuple(ignored))
+
+
+# Refusals: nothing is written.
+
+
+@pytest.mark.parametrize(
+    ("call", "code", "message"),
+    [
+        (
+            {"user_id": " "},
+            "bad_id",
+            "identify: user_id: ‘ ’ is refused; allowed are 1 to 255 characters, not blank",
+        ),
+        (
+            {"user_id": 7},
+            "bad_id",
+            "identify: user_id: 7 is refused; allowed are 1 to 255 characters, not blank",
+        ),
+        ({"user_id": "x" * 256}, "bad_id", None),
+        (
+            {"traits": {"created_at": "2020-01-01", "id": 1}},
+            "reserved_trait",
+            None,
+        ),
+        (
+            {"traits": {"renewal_status": "maybe"}},
+            "bad_trait",
+            (
+                "traits.renewal_status: ‘maybe’ is refused; allowed are up_for_renewal, "
+                "in_progress, likely_to_renew, expansion_opportunity, set_to_cancel, "
+                "set_to_cancel_trial, at_risk, renewed, lost, or null"
+            ),
+        ),
+        ({"traits": {"signed_up_at": "tomorrow"}}, "bad_date", None),
+        ({"traits": {"email": 5}}, "bad_email", None),
+        ({"traits": {"x": "a\0b"}}, "bad_text", None),
+        ({"traits": {"x": float("nan")}}, "bad_number", None),
+        ({"traits": {"x": 2**63}}, "bad_number", None),
+        ({"context": {"x": "y" * 20_000}}, "too_large", None),
+        ({"session_id": ""}, "bad_id", None),
+        ({"org_id": "x"}, "unknown_key", None),
+    ],
+)
+def test_what_is_refused_writes_nothing(
+    work: Work, call: dict[str, Any], code: str, message: str | None
+) -> None:
+    """A refused call is a 400 with a stable code, and leaves no row behind."""
+    said = refusal(work, **call)
+    assert (said["status"], said["code"]) == (400, code)
+    assert message in (None, said["message"])
+    for table in (end_users, signals, audience_fields, contact_sessions):
+        assert rows(work, table, "org_id") == []
+
+
+def test_each_reserved_key_is_named(work: Work) -> None:
+    """The message names every key that Halo manages and that was sent."""
+    keys = ("id", "external_id", "org_id", "company_id", "created_at", "updated_at", "first_seen")
+    for key in (*keys, "last_seen", "last_contacted_at", "customer_for"):
+        message = refusal(work, traits={key: None})["message"]
+        assert message.startswith(f"traits: {key} cannot be set; ")
+
+
+def test_a_call_without_a_user_is_refused() -> None:
+    """``user_id`` is required."""
+    said = (400, "missing_key", "identify.user_id: is required")
+    assert refused(IdentifyCall, {"traits": {}}, "identify") == said
+
+
+# A lead promoted to user.
+
+
+def test_a_lead_becomes_the_user(work: Work) -> None:
+    """A new ``user_id`` with a lead's email, in any case, is that lead from now on."""
+    lea = add_contact(work, None, source="lead_form", email="Lea@a.example", name="Lea")
+    answer = says(work, user_id="lea", traits={"email": "lea@A.example", "plan": "pro"})
+    assert (answer.id, answer.created, answer.contact_type) == (lea, False, "user")
+    assert rows(work, end_users, "external_id", "source", "name", "email", "last_seen") == [
+        ("lea", "lead_form", "Lea", "lea@A.example", NOW)
+    ]
+    assert written_signals(work) == [
+        ("promoted", lea, ["email", "external_id", "contact_type", "custom:plan"])
+    ]
+
+
+def test_a_known_user_never_absorbs_a_lead(work: Work) -> None:
+    """A user who takes the email of a lead leaves the lead alone."""
+    add_contact(work, None, email="lea@a.example")
+    add_contact(work, "ann")
+    says(work, traits={"email": "lea@a.example"})
+    assert sorted(rows(work, end_users, "external_id", "email"), key=str) == [
+        ("ann", "lea@a.example"),
+        (None, "lea@a.example"),
+    ]
+
+
+def test_a_user_of_the_same_email_is_another_contact(work: Work) -> None:
+    """Only leads are promoted: two users may share an address."""
+    add_contact(work, "ben", email="shared@a.example")
+    assert says(work, traits={"email": "shared@a.example"}).created
+    assert len(rows(work, end_users, "id")) == 2
+
+
+# Anonymous work.
+
+
+def test_a_sessions_events_become_the_contacts(work: Work) -> None:
+    """They count from now on and lower ``first_seen``; no series is told of them."""
+    before = replace(work, now=NOW - timedelta(hours=2))
+    for name in ("viewed", "clicked", "viewed"):
+        track(before, TrackCall(event=name, session_id="s1"))
+    track(before, TrackCall(event="viewed", session_id="s2"))
+    answer = says(work, session_id="s1")
+    assert (answer.first_seen, answer.created_at) == (before.now, NOW)
+    assert rows(work, end_users, "first_seen") == [(before.now,)]
+    mine = (answer.id, False)
+    assert rows(work, events, "end_user_id", "live") == [mine, mine, mine, (None, False)]
+    counted = rows(work, event_counts, "end_user_id", "name", "count", "first_at", "live_at")
+    assert counted == [
+        (answer.id, "clicked", 1, before.now, None),
+        (answer.id, "viewed", 2, before.now, None),
+    ]
+    assert written_signals(work) == [("created", answer.id, [EVERYTHING])]
+    assert rows(work, contact_sessions, "session_id", "end_user_id", "linked_at") == [
+        ("s1", answer.id, NOW)
+    ]
+
+
+def test_a_link_is_kept_once_and_adds_up(work: Work) -> None:
+    """Identifying again with the session links what came since, and keeps the first link."""
+    ann = add_contact(work, "ann")
+    track(work, TrackCall(event="viewed", user_id="ann"))
+    for hours in (1, 2):
+        later = replace(work, now=NOW + timedelta(hours=hours))
+        track(later, TrackCall(event="viewed", session_id="s1"))
+        says(later, session_id="s1")
+    assert rows(work, end_users, "first_seen") == [(EARLIER,)]
+    assert rows(work, event_counts, "count", "first_at", "last_at", "live_at") == [
+        (3, NOW, NOW + timedelta(hours=2), NOW)
+    ]
+    assert rows(work, contact_sessions, "end_user_id", "linked_at") == [
+        (ann, NOW + timedelta(hours=1))
+    ]
+
+
+def test_a_session_of_two_users_belongs_to_both(work: Work) -> None:
+    """Who identifies first gets the events; the link is kept for either."""
+    track(work, TrackCall(event="viewed", session_id="s1"))
+    ann, ben = (says(work, user_id=user, session_id="s1").id for user in ("ann", "ben"))
+    assert rows(work, events, "end_user_id") == [(ann,)]
+    assert {row[0] for row in rows(work, contact_sessions, "end_user_id")} == {ann, ben}
+
+
+# Isolation, races, numbers of statements.
+
+
+def test_organisations_do_not_meet(work: Work) -> None:
+    """The same ``user_id``, email and session in another organisation are another's."""
+    other = new_organization(work.connection)
+    add_contact(other, None, email="ann@a.example")
+    track(other, TrackCall(event="viewed", session_id="s1"))
+    assert says(work, traits={"email": "ann@a.example"}, session_id="s1").created
+    assert rows(other, end_users, "external_id") == [(None,)]
+    assert rows(other, events, "end_user_id") == [(None,)]
+
+
+def call(user_id: str, **traits: Any) -> Callable[[Work], IdentifyAnswer]:
+    """Return the action of identifying a user with these traits."""
+    return lambda work: says(work, user_id=user_id, traits=traits)
+
+
+def test_two_first_calls_make_one_contact(database: Engine) -> None:
+    """Racing first calls end as one contact with the traits of both, and created once."""
+    org = committed_organization(database)
+    for number in range(10):
+        answers = at_once(
+            database,
+            org,
+            call(f"u{number}", a=1, name="Ann"),
+            call(f"u{number}", b=2, email="a@b.co"),
+        )
+        assert sorted(each.created for each in answers) == [False, True]
+        assert answers[0].id == answers[1].id
+    with database.connect() as connection:
+        work = open_work(connection, org, NOW)
+        merged = {"name": "Ann", "email": "a@b.co", "custom_fields": {"a": 1, "b": 2}}
+        assert rows(work, end_users, *merged) == [tuple(merged.values())] * 10
+        assert sorted(kind for kind, _, _ in written_signals(work)) == [
+            *["changed"] * 10,
+            *["created"] * 10,
+        ]
+
+
+def test_two_changes_of_one_contact_both_stay(database: Engine) -> None:
+    """Calls that race on one contact are merged one after the other: neither is lost."""
+    org = committed_organization(database, "ann")
+    for n in range(10):
+        at_once(database, org, call("ann", **{f"a{n}": 1}), call("ann", **{f"b{n}": 1}))
+    with database.connect() as connection:
+        [(custom,)] = rows(open_work(connection, org, NOW), end_users, "custom_fields")
+    assert custom == {f"{letter}{n}": 1 for letter in "ab" for n in range(10)}
+
+
+def test_a_lead_is_promoted_once(database: Engine) -> None:
+    """Two new users with a lead's email: one becomes the lead's row, the other a new contact."""
+    org = committed_organization(database)
+    for n in range(10):
+        with database.begin() as connection:
+            lead = add_contact(open_work(connection, org, NOW), None, email=f"{n}@a.example")
+        calls = [call(f"{name}{n}", email=f"{n}@a.example") for name in ("ann", "ben")]
+        answers = at_once(database, org, *calls)
+        assert sorted(each.created for each in answers) == [False, True]
+        assert lead in {each.id for each in answers}
+    with database.connect() as connection:
+        found = rows(open_work(connection, org, NOW), end_users, "external_id")
+    assert {user for (user,) in found} == {
+        f"{name}{n}" for name in ("ann", "ben") for n in range(10)
+    }
+
+
+def test_a_call_is_one_statement_and_a_session_one_more(work: Work) -> None:
+    """Contact, signal and registered fields are one statement; the plan is reused on and on."""
+    for n in range(12):
+        with statements(work.connection) as seen:
+            says(work, user_id=f"u{n % 4}", traits={"email": f"{n}@a.example", f"c{n}": n})
+        assert len(seen) == 1
+        with statements(work.connection) as seen:
+            says(work, user_id=f"u{n % 4}", session_id=f"s{n}")
+        assert len(seen) == 2
+
+
+# Whatever is thrown at the door.
+
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.sampled_from(["2026-01-01", "tomorrow", "a@b.example", "\0", "\ud800", "annual", "true"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=8,
+)
+NAMES = st.text(max_size=8) | st.sampled_from(
+    ["name", "email", "signed_up_at", "renewal_status", "on_contract", "mrr", "id", "role", "$ne"]
+)
+OBJECTS = st.dictionaries(NAMES, JSON, max_size=6) | JSON
+
+
+@settings(
+    max_examples=300,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    call=st.fixed_dictionaries(
+        {"user_id": st.text(max_size=4) | JSON},
+        optional={"traits": OBJECTS, "context": OBJECTS, "session_id": JSON, "user_token": JSON},
+    )
+)
+def test_only_documented_refusals_come_out(work: Work, call: dict[str, Any]) -> None:
+    """Any input is either answered or refused with 400; what is stored is what was sent."""
+    with work.connection.begin_nested() as savepoint:
+        try:
+            answer = says(work, **call)
+        except Refusal as refused_call:
+            event(f"{refused_call.status} {refused_call.code}")
+            if refused_call.status != 400:
+                raise
+        else:
+            [custom] = [
+                stored
+                for contact, stored in rows(work, end_users, "id", "custom_fields")
+                if contact == answer.id
+            ]
+            assert custom.keys() <= (call.get("traits") or {}).keys()
+        savepoint.rollback()
