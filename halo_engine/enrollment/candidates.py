@@ -1,0 +1,170 @@
+"""Who is at the door, and of which series: candidates for the guards (contract §4).
+
+Three kinds. *Named* candidates were brought by something that happened to them; a series whose
+refusals are kept judges them whether they match or not. A *page* of contacts is looked through for
+those that match. Contacts that are *asked* about are judged in any case, for an answer.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    CTE,
+    DateTime,
+    FromClause,
+    Integer,
+    Select,
+    Uuid,
+    any_,
+    column,
+    func,
+    literal,
+    select,
+    true,
+)
+
+from halo_engine.domain.series import Series
+from halo_engine.domain.signals import Signal, triggers
+from halo_engine.enrollment.pages import Page
+from halo_engine.tables.rows import rows_of
+
+_INSTANT = DateTime(timezone=True)
+
+
+class Candidates(Protocol):
+    """Contacts at the door, and how they pair with the series that are judged, given by ordinal."""
+
+    def among(self, contacts: FromClause, contact: FromClause) -> Select[Any]:
+        """Return a scan of ``contacts`` narrowed to the candidates; the columns are the
+        caller's.
+        """
+
+    def paired(self, scanned: CTE, rules: FromClause) -> FromClause:
+        """Join each scanned candidate with the series at whose door it is."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """Contacts brought by signals; ``concerns`` lists the series of each class."""
+
+    rows: FromClause
+    concerns: FromClause
+
+    def among(self, contacts: FromClause, contact: FromClause) -> Select[Any]:
+        """Look at the named contacts only."""
+        named = contacts.join(self.rows, self.rows.c.end_user_id == contact.c.id)
+        return select(self.rows.c.entered_at, self.rows.c["class"]).select_from(named)
+
+    def paired(self, scanned: CTE, rules: FromClause) -> FromClause:
+        """Pair by class; outside its audience a candidate counts only where refusals are kept
+        (§4).
+        """
+        holds = rules.c.ordinal == any_(scanned.c.audiences)
+        return scanned.join(self.concerns, self.concerns.c["class"] == scanned.c["class"]).join(
+            rules, (rules.c.ordinal == self.concerns.c.ordinal) & (holds | rules.c.keeps_refusals)
+        )
+
+
+@dataclass(frozen=True)
+class Paged:
+    """The contacts of a page, at the door of every series whose audience they match."""
+
+    page: Page
+    now: datetime
+
+    def among(self, contacts: FromClause, contact: FromClause) -> Select[Any]:
+        """Look at every contact of the page."""
+        return (
+            select(literal(self.now, _INSTANT).label("entered_at"))
+            .select_from(contacts)
+            .where(*self.page.holds(contact))
+        )
+
+    def paired(self, scanned: CTE, rules: FromClause) -> FromClause:
+        """Pair with what matched; the others are not at the door."""
+        matched = (
+            func.unnest(scanned.c.audiences)
+            .table_valued(column("ordinal", Integer()), name="matched")
+            .render_derived()
+        )
+        return scanned.join(matched, true()).join(rules, rules.c.ordinal == matched.c.ordinal)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Contacts about whom somebody asks, everybody without ``contacts``, at the door of every
+    series.
+    """
+
+    now: datetime
+    contacts: Collection[UUID] | None = None
+
+    def among(self, contacts: FromClause, contact: FromClause) -> Select[Any]:
+        """Look at the contacts asked about."""
+        asked = select(literal(self.now, _INSTANT).label("entered_at")).select_from(contacts)
+        if self.contacts is None:
+            return asked
+        return asked.where(contact.c.id == any_(literal(list(self.contacts), ARRAY(Uuid()))))
+
+    def paired(self, scanned: CTE, rules: FromClause) -> FromClause:
+        """Pair each with every series, whether it matches or not."""
+        return scanned.join(rules, true())
+
+
+def candidates_of_signals(
+    signals: Sequence[Signal], series: Sequence[Series]
+) -> tuple[list[Series], Candidates] | None:
+    """Return the series that some signal triggers, with the signals' contacts; None when there are
+    none.
+
+    Signals that trigger the same series form a class, so the rows passed grow with the signals, not
+    with signals times series.
+    """
+    brought = [
+        (signal, places)
+        for signal in signals
+        if (places := tuple(n for n, each in enumerate(series) if triggers(signal, each)))
+    ]
+    concerned = sorted({place for _, places in brought for place in places})
+    if not concerned:
+        return None
+    ordinals = {place: ordinal for ordinal, place in enumerate(concerned)}
+    classes = {places: n for n, places in enumerate(dict.fromkeys(each for _, each in brought))}
+    pairs = [(class_, ordinals[place]) for places, class_ in classes.items() for place in places]
+    candidates = named_candidates(
+        [
+            (signal.contact_id, signal.arrived_at, classes[places])
+            for signal, places in brought
+            if signal.contact_id is not None
+        ],
+        pairs,
+    )
+    return [series[place] for place in concerned], candidates
+
+
+def named_candidates(
+    contacts: Sequence[tuple[UUID, datetime, int]], pairs: Sequence[tuple[int, int]]
+) -> Named:
+    """Return contacts, each with its instant and class, as candidates of the (class, ordinal)
+    pairs.
+    """
+    rows = rows_of(
+        "candidates",
+        {
+            "end_user_id": (Uuid(), [contact for contact, _, _ in contacts]),
+            "entered_at": (_INSTANT, [instant for _, instant, _ in contacts]),
+            "class": (Integer(), [class_ for _, _, class_ in contacts]),
+        },
+    )
+    concerns = rows_of(
+        "concerns",
+        {
+            "class": (Integer(), [class_ for class_, _ in pairs]),
+            "ordinal": (Integer(), [ordinal for _, ordinal in pairs]),
+        },
+    )
+    return Named(rows, concerns)

@@ -1,0 +1,242 @@
+"""The statement that enrolls: guards, enrollments, first recipients and kept refusals at once
+(contract §4).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import (
+    CTE,
+    Connection,
+    and_,
+    any_,
+    case,
+    delete,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy.dialects.postgresql import insert
+
+from halo_engine.audience.compiler import Moment
+from halo_engine.domain.reasons import ReasonCode, Status
+from halo_engine.domain.series import Series
+from halo_engine.enrollment.candidates import Candidates
+from halo_engine.enrollment.guards import judge
+from halo_engine.tables import (
+    automation_enrollments,
+    automation_recipients,
+    enrollment_refusals,
+)
+from halo_engine.tables.metadata import arrivals
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """How many candidates of one series were enrolled (``code`` None) or refused for one reason."""
+
+    series: Series
+    code: ReasonCode | None
+    count: int
+
+
+def enroll(
+    connection: Connection,
+    org_id: UUID,
+    series: Sequence[Series],
+    moment: Moment,
+    candidates: Candidates,
+) -> list[Admission]:
+    """Enroll every candidate that no guard refuses, in one statement (contract §4).
+
+    A racer that took the contact's next number or the company's seat first wins without an error:
+    the unique indexes decide. The caller holds the series still (``series.locks``).
+    """
+    verdicts = judge(org_id, series, moment, candidates)
+    enrolled = _insert_enrollments(org_id, verdicts)
+    cleared = _clear_earlier_recipients(org_id, enrolled)
+    placed = _insert_first_recipients(org_id, verdicts, enrolled, cleared)
+    refused = _keep_refusals(org_id, verdicts)
+    placed_count = select(
+        placed.c.automation_id, null().label("code"), func.count().label("contacts")
+    ).group_by(placed.c.automation_id)
+    refused_count = (
+        select(verdicts.c.automation_id, verdicts.c.code, func.count())
+        .where(verdicts.c.code.is_not(None))
+        .group_by(verdicts.c.automation_id, verdicts.c.code)
+    )
+    statement = placed_count.union_all(refused_count).add_cte(refused)
+    by_id = {each.id: each for each in series}
+    return [
+        Admission(
+            by_id[row.automation_id], ReasonCode(row.code) if row.code else None, row.contacts
+        )
+        for row in connection.execute(statement)
+    ]
+
+
+def _insert_enrollments(org_id: UUID, verdicts: CTE) -> CTE:
+    """Insert the runs, sorted by seat and contact: racers that lock in one order do not
+    deadlock.
+    """
+    admitted = (
+        select(
+            literal(org_id),
+            verdicts.c.end_user_id,
+            verdicts.c.automation_id,
+            func.coalesce(verdicts.c.latest_number, 0) + 1,
+            verdicts.c.seat,
+            verdicts.c.entered_at,
+            verdicts.c.ordinal == any_(verdicts.c.goals),
+        )
+        .where(verdicts.c.code.is_(None))
+        .order_by(verdicts.c.seat, verdicts.c.contact_created_at, verdicts.c.end_user_id)
+    )
+    runs = automation_enrollments
+    columns = [
+        runs.c.org_id,
+        runs.c.end_user_id,
+        runs.c.automation_id,
+        runs.c.number,
+        runs.c.company_seat,
+        runs.c.created_at,
+        runs.c.goal_held,
+    ]
+    return (
+        insert(runs)
+        .from_select(columns, admitted, include_defaults=False)
+        .on_conflict_do_nothing()
+        .returning(runs.c.end_user_id, runs.c.automation_id, runs.c.number)
+        .cte("enrolled")
+    )
+
+
+def _clear_earlier_recipients(org_id: UUID, enrolled: CTE) -> CTE:
+    """Delete what an earlier run left: (step, contact) is unique. Active rows are spared
+    (facts).
+    """
+    rows = automation_recipients
+    return (
+        delete(rows)
+        .where(
+            rows.c.org_id == org_id,
+            rows.c.end_user_id == enrolled.c.end_user_id,
+            rows.c.automation_id == enrolled.c.automation_id,
+            enrolled.c.number > 1,
+            rows.c.status.not_in([Status.PENDING, Status.PROCESSING]),
+        )
+        .returning(rows.c.id)
+        .cte("cleared")
+    )
+
+
+def _insert_first_recipients(org_id: UUID, verdicts: CTE, enrolled: CTE, cleared: CTE) -> CTE:
+    """Place each run at its first step. Counting ``cleared`` makes the deletion come first."""
+    done = select(func.count().label("rows")).select_from(cleared).subquery("done")
+    due = func.coalesce(verdicts.c.opens_at, verdicts.c.entered_at + verdicts.c.delay)
+    places = (
+        select(
+            literal(org_id),
+            enrolled.c.automation_id,
+            verdicts.c.step_id,
+            enrolled.c.end_user_id,
+            enrolled.c.number,
+            case((done.c.rows >= 0, due)),
+            verdicts.c.entered_at,
+        )
+        .select_from(
+            enrolled.join(
+                verdicts,
+                and_(
+                    verdicts.c.end_user_id == enrolled.c.end_user_id,
+                    verdicts.c.automation_id == enrolled.c.automation_id,
+                ),
+            ).join(done, true())
+        )
+        .order_by(verdicts.c.contact_created_at, enrolled.c.end_user_id)
+    )
+    rows = automation_recipients
+    columns = [
+        rows.c.org_id,
+        rows.c.automation_id,
+        rows.c.step_id,
+        rows.c.end_user_id,
+        rows.c.enrollment_number,
+        rows.c.scheduled_for,
+        rows.c.created_at,
+    ]
+    return (
+        insert(rows)
+        .from_select(columns, places, include_defaults=False)
+        .returning(rows.c.automation_id)
+        .cte("placed")
+    )
+
+
+def _keep_refusals(org_id: UUID, verdicts: CTE) -> CTE:
+    """Keep the latest refusal where a trigger fires at an instant; written when it says something
+    new.
+    """
+    kept = enrollment_refusals.alias("kept")
+    news = (
+        select(
+            literal(org_id),
+            verdicts.c.automation_id,
+            verdicts.c.end_user_id,
+            verdicts.c.code,
+            verdicts.c.entered_at,
+            arrivals.next_value(),
+        )
+        .select_from(
+            verdicts.outerjoin(
+                kept,
+                and_(
+                    kept.c.org_id == org_id,
+                    kept.c.automation_id == verdicts.c.automation_id,
+                    kept.c.end_user_id == verdicts.c.end_user_id,
+                ),
+            )
+        )
+        .where(
+            verdicts.c.keeps_refusals,
+            verdicts.c.code != ReasonCode.ALREADY_ACTIVE.value,
+            or_(
+                kept.c.code.is_(None),
+                kept.c.code != verdicts.c.code,
+                kept.c.arrival < verdicts.c.latest_id,
+            ),
+        )
+    )
+    refusals = enrollment_refusals
+    statement = insert(refusals).from_select(
+        [
+            refusals.c.org_id,
+            refusals.c.automation_id,
+            refusals.c.end_user_id,
+            refusals.c.code,
+            refusals.c.refused_at,
+            refusals.c.arrival,
+        ],
+        news,
+        include_defaults=False,
+    )
+    return (
+        statement.on_conflict_do_update(
+            index_elements=[
+                refusals.c.org_id,
+                refusals.c.automation_id,
+                refusals.c.end_user_id,
+            ],
+            set_={
+                "code": statement.excluded.code,
+                "refused_at": statement.excluded.refused_at,
+                "arrival": statement.excluded.arrival,
+            },
+        )
+        .returning(refusals.c.end_user_id)
+        .cte("refused")
+    )

@@ -1,0 +1,241 @@
+"""The guards of contract §4, as one query: for each contact and series, the first reason to refuse,
+or none.
+
+Enrollment inserts from this query; explain and the ledger read it. So the three cannot disagree.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import (
+    CTE,
+    Boolean,
+    ColumnElement,
+    DateTime,
+    FromClause,
+    Integer,
+    Interval,
+    Text,
+    Uuid,
+    and_,
+    any_,
+    case,
+    exists,
+    func,
+    literal,
+    null,
+    select,
+    true,
+)
+
+from halo_engine.audience.compiler import Moment, Subject, predicate
+from halo_engine.audience.matching import audience, matches, scan, suppressed
+from halo_engine.domain.reasons import ContactTypeChoice, EntryTrigger, ReasonCode
+from halo_engine.domain.series import Series
+from halo_engine.enrollment.candidates import Candidates
+from halo_engine.tables import automation_enrollments
+from halo_engine.tables.rows import rows_of
+
+
+def judge(org_id: UUID, series: Sequence[Series], moment: Moment, candidates: Candidates) -> CTE:
+    """Return the CTE ``verdicts``: a row for each candidate and series, ``code`` NULL when nothing
+    refuses.
+    """
+    return _seat_in_order_of_creation(as_they_stand(org_id, series, moment, candidates))
+
+
+def as_they_stand(
+    org_id: UUID, series: Sequence[Series], moment: Moment, candidates: Candidates
+) -> CTE:
+    """Return the CTE ``judged``: each candidate judged by itself, ``guard`` NULL when nothing
+    refuses.
+
+    That candidates who come together compete for a company's seat is not looked at.
+    """
+    scanned = _scan(org_id, series, moment, candidates)
+    rules = _rules(series, moment)
+    pairs = (
+        select(
+            scanned,
+            *rules.c,
+            (rules.c.ordinal == any_(scanned.c.audiences)).label("audience_holds"),
+        )
+        .select_from(candidates.paired(scanned, rules))
+        .cte("pairs")
+    )
+    return _judge_pairs(org_id, pairs)
+
+
+def is_matched(judged: FromClause) -> ColumnElement[bool]:
+    """Return whether a judged candidate is *matched*: guards 2 to 4 let it through (contract
+    §3).
+    """
+    return and_(~_misfits(judged), judged.c.audience_holds, ~judged.c.suppressed)
+
+
+def _scan(org_id: UUID, series: Sequence[Series], moment: Moment, candidates: Candidates) -> CTE:
+    """Look at each candidate once, whatever the number of series."""
+    subject = Subject.of_contacts()
+    # At entry nothing has fired "since enrollment" (contract §7).
+    entering = subject.counting_events(lambda _name: literal(0))
+    audiences = [(n, audience(each, subject, moment)) for n, each in enumerate(series)]
+    exits = [
+        (n, predicate(each.exit_filters, subject, moment))
+        for n, each in enumerate(series)
+        if each.exit_filters
+    ]
+    goals = [
+        (n, predicate(each.goal_filters, entering, moment))
+        for n, each in enumerate(series)
+        if each.goal_filters
+    ]
+    contact = subject.contact
+    source = scan(subject, [each for _, each in (*audiences, *exits, *goals)])
+    return (
+        candidates.among(source, contact)
+        .add_columns(
+            contact.c.id.label("end_user_id"),
+            contact.c.contact_type,
+            contact.c.company_id,
+            contact.c.created_at.label("contact_created_at"),
+            suppressed(subject).label("suppressed"),
+            matches(audiences).label("audiences"),
+            matches(exits).label("exit_filters"),
+            matches(goals).label("goals"),
+        )
+        .where(contact.c.org_id == org_id)
+        .cte("scanned")
+    )
+
+
+def _rules(series: Sequence[Series], moment: Moment) -> FromClause:
+    """Return what the guards need to know of each series, as rows."""
+
+    def delay(each: Series) -> timedelta | None:
+        days = each.settings.reenroll_delay_days
+        return timedelta(days=days) if days else None
+
+    first = [each.first_step for each in series]
+    return rows_of(
+        "rules",
+        {
+            "ordinal": (Integer(), range(len(series))),
+            "automation_id": (Uuid(), [each.id for each in series]),
+            "is_active": (Boolean(), [each.is_active for each in series]),
+            "wants": (Text(), [each.contact_type.value for each in series]),
+            "keeps_refusals": (Boolean(), [keeps_refusals(each) for each in series]),
+            "reenrolls": (Boolean(), [each.settings.reenroll_enabled for each in series]),
+            "reenroll_delay": (Interval(), [delay(each) for each in series]),
+            "wants_new_match": (
+                Boolean(),
+                [each.entry_trigger is EntryTrigger.SEGMENT_MATCH for each in series],
+            ),
+            "one_per_company": (Boolean(), [each.settings.one_per_company for each in series]),
+            "step_id": (Uuid(), [step.id if step else None for step in first]),
+            "delay": (Interval(), [step.delay if step else None for step in first]),
+            "opens_at": (
+                DateTime(timezone=True),
+                [
+                    each.opening(step, moment.now) if step and step.window else None
+                    for each, step in zip(series, first, strict=True)
+                ],
+            ),
+        },
+    )
+
+
+def keeps_refusals(series: Series) -> bool:
+    """Return whether the latest refusal of a contact is kept: its trigger fires at an instant
+    (§4).
+    """
+    return series.entry_trigger in (EntryTrigger.USER_CREATED, EntryTrigger.EVENT)
+
+
+def _judge_pairs(org_id: UUID, pairs: CTE) -> CTE:
+    """Apply guards 1 to 10 in their documented order; the first that refuses gives ``code``."""
+    runs = automation_enrollments
+    latest = (
+        select(
+            runs.c.id,
+            runs.c.number,
+            runs.c.created_at,
+            runs.c.ended_at,
+            (runs.c.left_audience | runs.c.outside_by_definition).label("was_outside"),
+        )
+        .where(
+            runs.c.org_id == org_id,
+            runs.c.end_user_id == pairs.c.end_user_id,
+            runs.c.automation_id == pairs.c.automation_id,
+        )
+        .order_by(runs.c.number.desc())
+        .limit(1)
+        .lateral("latest")
+    )
+    seat = case((pairs.c.one_per_company, pairs.c.company_id))
+    enrolled_before = latest.c.number.is_not(None)
+    is_enrolled = and_(enrolled_before, latest.c.ended_at.is_(None))
+    refusals: list[tuple[ColumnElement[bool], ReasonCode]] = [
+        (~pairs.c.is_active, ReasonCode.SERIES_NOT_ACTIVE),
+        (_misfits(pairs), ReasonCode.CONTACT_TYPE),
+        (~pairs.c.audience_holds, ReasonCode.AUDIENCE_MISMATCH),
+        (pairs.c.suppressed, ReasonCode.SUPPRESSED),
+        (is_enrolled, ReasonCode.ALREADY_ACTIVE),
+        (and_(enrolled_before, ~pairs.c.reenrolls), ReasonCode.ALREADY_ENROLLED),
+        (
+            pairs.c.entered_at - latest.c.created_at < pairs.c.reenroll_delay,
+            ReasonCode.REENROLL_DELAY,
+        ),
+        (
+            and_(enrolled_before, pairs.c.wants_new_match, ~latest.c.was_outside),
+            ReasonCode.NOT_NEWLY_MATCHING,
+        ),
+        (pairs.c.ordinal == any_(pairs.c.exit_filters), ReasonCode.EXIT_FILTER),
+        (_seat_taken(org_id, pairs, seat), ReasonCode.COMPANY_ALREADY_ENROLLED),
+    ]
+    return (
+        select(
+            pairs,
+            seat.label("seat"),
+            latest.c.id.label("latest_id"),
+            latest.c.number.label("latest_number"),
+            latest.c.created_at.label("latest_at"),
+            is_enrolled.label("is_enrolled"),
+            case(*[(refuses, code.value) for refuses, code in refusals], else_=null()).label(
+                "guard"
+            ),
+        )
+        .select_from(pairs.outerjoin(latest, true()))
+        .cte("judged")
+    )
+
+
+def _misfits(pairs: FromClause) -> ColumnElement[bool]:
+    return and_(
+        pairs.c.wants != ContactTypeChoice.BOTH.value, pairs.c.wants != pairs.c.contact_type
+    )
+
+
+def _seat_taken(org_id: UUID, pairs: CTE, seat: ColumnElement[UUID | None]) -> ColumnElement[bool]:
+    runs = automation_enrollments.alias("seated")
+    return exists().where(
+        runs.c.org_id == org_id,
+        runs.c.automation_id == pairs.c.automation_id,
+        runs.c.company_seat == seat,
+        runs.c.ended_at.is_(None),
+    )
+
+
+def _seat_in_order_of_creation(judged: CTE) -> CTE:
+    """Of those enrolled together, give a company's seat to the contact created first (guard 10)."""
+    turn = func.row_number().over(
+        partition_by=(judged.c.ordinal, judged.c.seat, judged.c.guard.is_(None)),
+        order_by=(judged.c.contact_created_at, judged.c.end_user_id),
+    )
+    too_late = and_(judged.c.guard.is_(None), judged.c.seat.is_not(None), turn > 1)
+    return select(
+        judged,
+        case((too_late, ReasonCode.COMPANY_ALREADY_ENROLLED.value), else_=judged.c.guard).label(
+            "code"
+        ),
+    ).cte("verdicts")

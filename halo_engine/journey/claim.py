@@ -1,0 +1,143 @@
+"""Taking hold of runs and due rows, so that nobody else moves them meanwhile (contract §5).
+
+A *run* is moved only by whoever holds the row lock on its enrollment. Signals wait for that lock;
+the tick passes over what somebody else holds (``SKIP LOCKED``) and comes back for it.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Uuid,
+    and_,
+    any_,
+    exists,
+    func,
+    literal,
+    select,
+    true,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from halo_engine.tables import automation_enrollments, automation_recipients
+from halo_engine.tables.enrollments import IS_PENDING
+from halo_engine.tables.rows import rows_of
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One enrollment, named by its key."""
+
+    contact_id: UUID
+    series_id: UUID
+    number: int
+    is_active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class DueRow:
+    """A claimed recipient row: the run it belongs to and the step it stands at."""
+
+    id: int
+    step_id: UUID
+    reached_at: datetime
+    run: Run
+
+
+def hold_runs(connection: Connection, org_id: UUID, contacts: Collection[UUID]) -> list[Run]:
+    """Lock and return the runs of ``contacts``, ended ones included.
+
+    Waits for whoever is moving one of them; what is read afterwards is as they left it.
+    """
+    runs = automation_enrollments
+    rows = connection.execute(
+        select(
+            runs.c.end_user_id,
+            runs.c.automation_id,
+            runs.c.number,
+            runs.c.ended_at.is_(None).label("is_active"),
+        )
+        .where(
+            runs.c.org_id == org_id,
+            runs.c.end_user_id == any_(literal(list(contacts), ARRAY(Uuid()))),
+        )
+        .order_by(runs.c.end_user_id, runs.c.automation_id, runs.c.number)
+        .with_for_update()
+    )
+    return [Run(row.end_user_id, row.automation_id, row.number, row.is_active) for row in rows]
+
+
+def claim_due(
+    connection: Connection, org_id: UUID, series: Sequence[UUID], now: datetime, limit: int
+) -> list[DueRow]:
+    """Lock and return due rows of ``series``, at most about ``limit``, by ``scheduled_for`` and
+    creation.
+
+    Series take turns: each that has due rows gets an equal share of the batch, so a large one does
+    not hold up a small one (contract §5).
+    """
+    rows, runs = automation_recipients, automation_enrollments
+    asked = rows_of("asked", {"automation_id": (Uuid(), series)})
+
+    def due_in(series_id: ColumnElement[UUID]) -> list[ColumnElement[bool]]:
+        return [
+            rows.c.org_id == org_id,
+            rows.c.automation_id == series_id,
+            IS_PENDING,
+            rows.c.scheduled_for <= now,
+        ]
+
+    turns = (
+        select(asked.c.automation_id)
+        .where(exists().where(*due_in(asked.c.automation_id)))
+        .cte("turns")
+        .prefix_with("MATERIALIZED")
+    )
+    share = select(func.greatest(literal(limit) / func.greatest(func.count(), 1), 1)).select_from(
+        turns
+    )
+    claimed = (
+        select(
+            rows.c.id,
+            rows.c.scheduled_for,
+            rows.c.automation_id,
+            rows.c.step_id,
+            rows.c.created_at,
+            rows.c.end_user_id,
+            rows.c.enrollment_number,
+        )
+        .select_from(
+            rows.join(
+                runs,
+                and_(
+                    runs.c.org_id == rows.c.org_id,
+                    runs.c.end_user_id == rows.c.end_user_id,
+                    runs.c.automation_id == rows.c.automation_id,
+                    runs.c.number == rows.c.enrollment_number,
+                ),
+            )
+        )
+        .where(*due_in(turns.c.automation_id))
+        .order_by(rows.c.scheduled_for, rows.c.id)
+        .limit(share.scalar_subquery())
+        .with_for_update(of=[rows, runs], skip_locked=True)
+        .lateral("claimed")
+    )
+    statement = (
+        select(claimed)
+        .select_from(turns.join(claimed, true()))
+        .order_by(claimed.c.scheduled_for, claimed.c.id)
+    )
+    return [
+        DueRow(
+            row.id,
+            row.step_id,
+            row.created_at,
+            Run(row.end_user_id, row.automation_id, row.enrollment_number),
+        )
+        for row in connection.execute(statement)
+    ]

@@ -1,0 +1,176 @@
+"""Observing runs: who was seen outside the audience, and which goals began to hold (contract §4,
+§7).
+
+Both are memory for later answers and change nobody's enrollment, so they are written by one
+statement that touches only the rows whose memory changes.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    FromClause,
+    Uuid,
+    and_,
+    any_,
+    case,
+    cast,
+    false,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from halo_engine.audience.compiler import Subject, predicate
+from halo_engine.audience.matching import audience, scan
+from halo_engine.domain.reasons import EntryTrigger
+from halo_engine.domain.series import Series
+from halo_engine.enrollment.pages import Page
+from halo_engine.tables import automation_enrollments, events
+from halo_engine.work import Work
+
+_RUNS = automation_enrollments
+
+
+@dataclass(frozen=True)
+class Observed:
+    """Whose runs are looked at: those of ``contacts``, or of everybody in ``page``."""
+
+    contacts: Collection[UUID] | None = None
+    page: Page | None = None
+
+    def includes(self, contact: FromClause) -> list[ColumnElement[bool]]:
+        """Return the conditions under which a contact's runs are looked at."""
+        if self.page is not None:
+            return self.page.holds(contact)
+        return [contact.c.id == any_(literal(list(self.contacts or ()), ARRAY(Uuid())))]
+
+
+def observe(work: Work, series: Sequence[Series], whose: Observed, *, leaving: bool = True) -> None:
+    """Remember for each run of ``series`` what it shows now.
+
+    A run's contact was *seen outside* when the audience does not hold, unless a change of the
+    definition put it outside (guard 8); it is asked with ``leaving`` only. A goal converts when it
+    begins to hold within its window (§7).
+    """
+    asked = [each for each in series if each.goal_filters or (leaving and _remembers_leaving(each))]
+    if not asked:
+        return
+    seen = _seen(work, asked, whose, leaving=leaving).cte("seen")
+    converts = and_(seen.c.goal_holds, ~_RUNS.c.goal_held)
+    work.connection.execute(
+        update(_RUNS)
+        .where(
+            _RUNS.c.org_id == work.org_id,
+            _RUNS.c.end_user_id == seen.c.end_user_id,
+            _RUNS.c.automation_id == seen.c.automation_id,
+            _RUNS.c.number == seen.c.number,
+            or_(seen.c.has_left, seen.c.goal_holds != _RUNS.c.goal_held),
+        )
+        .values(
+            left_audience=or_(_RUNS.c.left_audience, seen.c.has_left),
+            goal_held=func.coalesce(seen.c.goal_holds, _RUNS.c.goal_held),
+            converted_at=case((converts, work.now), else_=_RUNS.c.converted_at),
+        )
+    )
+
+
+def _remembers_leaving(series: Series) -> bool:
+    return series.entry_trigger is EntryTrigger.SEGMENT_MATCH
+
+
+def _seen(work: Work, series: Sequence[Series], whose: Observed, *, leaving: bool) -> Any:
+    """Look at runs together with their contacts: has it left, does its goal hold (NULL: not
+    asked).
+    """
+    subject = Subject.of_contacts()
+    since_entry = subject.counting_events(_count_since_enrollment)
+    holds = {each.id: audience(each, subject, work.moment) for each in series}
+    goals = {
+        each.id: predicate(each.goal_filters, since_entry, work.moment)
+        for each in series
+        if each.goal_filters
+    }
+    contact = subject.contact
+    source = scan(subject, [*holds.values(), *goals.values()]).join(
+        _RUNS, and_(_RUNS.c.org_id == contact.c.org_id, _RUNS.c.end_user_id == contact.c.id)
+    )
+    left = [
+        (_RUNS.c.automation_id == each.id, ~holds[each.id])
+        for each in series
+        if leaving and _remembers_leaving(each)
+    ]
+    begun = [
+        (
+            and_(_RUNS.c.automation_id == each.id, _within_window(work, each)),
+            goals[each.id],
+        )
+        for each in series
+        if each.id in goals
+    ]
+    return (
+        select(
+            _RUNS.c.end_user_id,
+            _RUNS.c.automation_id,
+            _RUNS.c.number,
+            (and_(case(*left, else_=false()), _may_leave()) if left else false()).label("has_left"),
+            cast(case(*begun) if begun else null(), Boolean).label("goal_holds"),
+        )
+        .select_from(source)
+        .where(
+            contact.c.org_id == work.org_id,
+            _RUNS.c.automation_id.in_([each.id for each in series]),
+            *whose.includes(contact),
+        )
+    )
+
+
+def _may_leave() -> ColumnElement[bool]:
+    """Only the latest run remembers, once, and a change of the definition is no leaving (guard
+    8).
+    """
+    later = _RUNS.alias("later")
+    return and_(
+        ~_RUNS.c.left_audience,
+        ~_RUNS.c.outside_by_definition,
+        ~select(later.c.id)
+        .where(
+            later.c.org_id == _RUNS.c.org_id,
+            later.c.end_user_id == _RUNS.c.end_user_id,
+            later.c.automation_id == _RUNS.c.automation_id,
+            later.c.number > _RUNS.c.number,
+        )
+        .exists(),
+    )
+
+
+def _within_window(work: Work, series: Series) -> ColumnElement[bool]:
+    window = timedelta(days=series.settings.goal_window_days)
+    return and_(_RUNS.c.converted_at.is_(None), _RUNS.c.created_at >= work.now - window)
+
+
+def _count_since_enrollment(name: str) -> ColumnElement[int]:
+    """Count what fired after the enrollment; within its instant, order of arrival
+    decides.
+    """
+    return (
+        select(func.count())
+        .where(
+            events.c.org_id == _RUNS.c.org_id,
+            events.c.end_user_id == _RUNS.c.end_user_id,
+            events.c.name == name,
+            tuple_(events.c.happened_at, events.c.id) > tuple_(_RUNS.c.created_at, _RUNS.c.id),
+        )
+        .correlate(_RUNS)
+        .scalar_subquery()
+    )

@@ -1,0 +1,257 @@
+"""Recording: decisions about runs written down in a few set-based statements (contract §5, §6)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    DateTime,
+    FromClause,
+    Integer,
+    Text,
+    Uuid,
+    func,
+    insert,
+    literal,
+    null,
+    select,
+    update,
+)
+
+from halo_engine.domain.decisions import Exit, Finish, Postpone, Send
+from halo_engine.domain.reasons import Status
+from halo_engine.domain.seats import TakeSeat
+from halo_engine.tables import automation_enrollments, automation_recipients
+from halo_engine.tables.enrollments import IS_ACTIVE, IS_PENDING
+from halo_engine.tables.rows import rows_of
+
+_INSTANT = DateTime(timezone=True)
+
+
+def record_exits(
+    connection: Connection, org_id: UUID, exits: Sequence[Exit], now: datetime
+) -> None:
+    """End runs by an exit rule; the active row becomes ``exited``, the company's seat is free
+    (§6).
+    """
+    if not exits:
+        return
+    given = rows_of(
+        "given",
+        {
+            "end_user_id": (Uuid(), [each.contact_id for each in exits]),
+            "automation_id": (Uuid(), [each.series.id for each in exits]),
+            "number": (Integer(), [each.number for each in exits]),
+            "reason": (Text(), [each.reason.value for each in exits]),
+        },
+    )
+    ended = _end_runs(org_id, given, given.c.reason, now)
+    rows = automation_recipients
+    connection.execute(
+        update(rows)
+        .where(
+            rows.c.org_id == org_id,
+            rows.c.end_user_id == ended.c.end_user_id,
+            rows.c.automation_id == ended.c.automation_id,
+            IS_ACTIVE,
+        )
+        .values(
+            status=Status.EXITED,
+            exit_reason=ended.c.exit_reason,
+            finished_at=now,
+            lease_token=None,
+            lease_expires_at=None,
+        )
+    )
+
+
+def record_seats(connection: Connection, org_id: UUID, moves: Sequence[TakeSeat]) -> None:
+    """Move runs to the seats that they take: first out of the old, since two may change places
+    (§4).
+    """
+    if not moves:
+        return
+    runs = automation_enrollments
+    given = rows_of(
+        "given",
+        {
+            "end_user_id": (Uuid(), [each.run.contact_id for each in moves]),
+            "automation_id": (Uuid(), [each.run.series.id for each in moves]),
+            "number": (Integer(), [each.run.number for each in moves]),
+            "seat": (Uuid(), [each.seat for each in moves]),
+        },
+    )
+    for seat in (null(), given.c.seat):
+        connection.execute(
+            update(runs)
+            .where(
+                runs.c.org_id == org_id,
+                runs.c.end_user_id == given.c.end_user_id,
+                runs.c.automation_id == given.c.automation_id,
+                runs.c.number == given.c.number,
+                runs.c.ended_at.is_(None),
+            )
+            .values(company_seat=seat)
+        )
+
+
+def record_finished(
+    connection: Connection, org_id: UUID, finished: Sequence[Finish], now: datetime
+) -> None:
+    """Finish rows, create the rows of the steps that follow, and end the runs that are at their
+    end.
+
+    A row that is no longer active (an exit came first) is left as it is, and its run goes nowhere.
+    """
+    if not finished:
+        return
+    given = rows_of(
+        "given",
+        {
+            "place": (Integer(), range(len(finished))),
+            "id": (BigInteger(), [each.recipient_id for each in finished]),
+            "automation_id": (Uuid(), [each.series.id for each in finished]),
+            "end_user_id": (Uuid(), [each.contact_id for each in finished]),
+            "number": (Integer(), [each.number for each in finished]),
+            "status": (Text(), [each.status.value for each in finished]),
+            "reason": (Text(), [each.reason for each in finished]),
+            "exit_reason": (Text(), [each.exit_reason for each in finished]),
+            "next_step_id": (
+                Uuid(),
+                [each.next_step.id if each.next_step else None for each in finished],
+            ),
+            "next_due": (_INSTANT, [each.next_due for each in finished]),
+            "ends": (Text(), [each.ends for each in finished]),
+        },
+    )
+    done = _finish_rows(org_id, given, now)
+    ended = _end_runs(org_id, done, done.c.ends, now)
+    rows = automation_recipients
+    following = (
+        select(
+            literal(org_id),
+            done.c.automation_id,
+            done.c.next_step_id,
+            done.c.end_user_id,
+            done.c.number,
+            done.c.next_due,
+            literal(now, _INSTANT),
+        )
+        .where(done.c.next_step_id.is_not(None))
+        .order_by(done.c.place)
+    )
+    connection.execute(
+        insert(rows)
+        .from_select(
+            [
+                rows.c.org_id,
+                rows.c.automation_id,
+                rows.c.step_id,
+                rows.c.end_user_id,
+                rows.c.enrollment_number,
+                rows.c.scheduled_for,
+                rows.c.created_at,
+            ],
+            following,
+            include_defaults=False,
+        )
+        .add_cte(ended)
+    )
+
+
+def _finish_rows(org_id: UUID, given: FromClause, now: datetime) -> CTE:
+    rows = automation_recipients
+    return (
+        update(rows)
+        .where(rows.c.org_id == org_id, rows.c.id == given.c.id, IS_ACTIVE)
+        .values(
+            status=given.c.status,
+            reason=given.c.reason,
+            exit_reason=given.c.exit_reason,
+            finished_at=now,
+            lease_token=None,
+            lease_expires_at=None,
+        )
+        .returning(
+            given.c.place,
+            given.c.automation_id,
+            given.c.end_user_id,
+            given.c.number,
+            given.c.next_step_id,
+            given.c.next_due,
+            given.c.ends,
+        )
+        .cte("done")
+    )
+
+
+def _end_runs(
+    org_id: UUID, given: FromClause, reason: ColumnElement[str | None], now: datetime
+) -> CTE:
+    """End the given runs that are active and have a reason to end."""
+    runs = automation_enrollments
+    return (
+        update(runs)
+        .where(
+            runs.c.org_id == org_id,
+            runs.c.end_user_id == given.c.end_user_id,
+            runs.c.automation_id == given.c.automation_id,
+            runs.c.number == given.c.number,
+            runs.c.ended_at.is_(None),
+            reason.is_not(None),
+        )
+        .values(ended_at=now, exit_reason=reason)
+        .returning(runs.c.end_user_id, runs.c.automation_id, runs.c.exit_reason)
+        .cte("ended")
+    )
+
+
+def record_postponed(connection: Connection, org_id: UUID, postponed: Sequence[Postpone]) -> None:
+    """Move rows that are due outside their window to its next opening (contract §5)."""
+    if not postponed:
+        return
+    rows = automation_recipients
+    given = rows_of(
+        "given",
+        {
+            "id": (BigInteger(), [each.due.recipient_id for each in postponed]),
+            "until": (_INSTANT, [each.until for each in postponed]),
+        },
+    )
+    connection.execute(
+        update(rows)
+        .where(rows.c.org_id == org_id, rows.c.id == given.c.id, IS_PENDING)
+        .values(scheduled_for=given.c.until)
+    )
+
+
+def record_leases(
+    connection: Connection,
+    org_id: UUID,
+    sends: Sequence[Send],
+    token: UUID,
+    expires_in_seconds: int,
+) -> None:
+    """Lease rows whose email is to be sent to the worker that holds ``token`` (contract §9).
+
+    The lease runs on the database's clock, whatever clock the business is on.
+    """
+    if not sends:
+        return
+    rows = automation_recipients
+    given = rows_of("given", {"id": (BigInteger(), [each.due.recipient_id for each in sends])})
+    connection.execute(
+        update(rows)
+        .where(rows.c.org_id == org_id, rows.c.id == given.c.id, IS_PENDING)
+        .values(
+            status=Status.PROCESSING,
+            lease_token=token,
+            lease_expires_at=func.clock_timestamp()
+            + func.make_interval(0, 0, 0, 0, 0, 0, expires_in_seconds),
+            attempts=rows.c.attempts + 1,
+        )
+    )

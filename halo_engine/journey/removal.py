@@ -1,0 +1,49 @@
+"""The manual exit: a teammate removes a contact, or stops a whole series (contract §6)."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import select
+
+from halo_engine.domain.decisions import Exit
+from halo_engine.domain.errors import Refusal
+from halo_engine.domain.reasons import ExitReason
+from halo_engine.domain.series import Series
+from halo_engine.journey.claim import hold_runs
+from halo_engine.journey.record import record_exits
+from halo_engine.series.completion import complete_finished
+from halo_engine.series.locks import hold_series_still
+from halo_engine.tables import automation_enrollments
+from halo_engine.work import Work
+
+
+def remove(work: Work, contact_id: UUID, series: Series) -> None:
+    """End the contact's active run; a 404 when it has none."""
+    if not _end(work, [contact_id], series):
+        raise Refusal(404, "not_enrolled", f"The contact is not in series ‘{series.key}’ now.")
+
+
+def remove_everybody(work: Work, series: Series) -> int:
+    """End every active run of the series, and return how many there were."""
+    runs = automation_enrollments
+    contacts = work.connection.scalars(
+        select(runs.c.end_user_id).where(
+            runs.c.org_id == work.org_id,
+            runs.c.automation_id == series.id,
+            runs.c.ended_at.is_(None),
+        )
+    ).all()
+    return _end(work, contacts, series)
+
+
+def _end(work: Work, contacts: Sequence[UUID], series: Series) -> int:
+    hold_series_still(work.connection, work.org_id)
+    runs = hold_runs(work.connection, work.org_id, contacts)
+    exits = [
+        Exit(series, run.contact_id, run.number, ExitReason.MANUAL)
+        for run in runs
+        if run.is_active and run.series_id == series.id
+    ]
+    record_exits(work.connection, work.org_id, exits, work.now)
+    complete_finished(work, [series])
+    return len(exits)

@@ -1,0 +1,132 @@
+"""Reading the series of an organisation, ready to run.
+
+Definitions change only under the exclusive lock of ``series.locks``, so whoever holds the shared
+one may trust what it read here until it commits.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, RowMapping, select
+
+from halo_engine.domain.filters import parse_groups
+from halo_engine.domain.reasons import (
+    AudienceType,
+    ConditionType,
+    ContactTypeChoice,
+    EntryTrigger,
+    SeriesKind,
+    SeriesStatus,
+)
+from halo_engine.domain.series import Condition, Email, Series, Settings, Step
+from halo_engine.domain.windows import SendWindow
+from halo_engine.tables import automation_active_periods, automation_steps, automations
+
+#: Series in these states still have something to do for a contact.
+RUNNING = (SeriesStatus.ACTIVE, SeriesStatus.PAUSED, SeriesStatus.COMPLETED)
+
+
+def load_series(
+    connection: Connection,
+    org_id: UUID,
+    zone: ZoneInfo,
+    *,
+    statuses: Collection[SeriesStatus] = RUNNING,
+    ids: Collection[UUID] | None = None,
+    keys: Collection[str] | None = None,
+) -> tuple[Series, ...]:
+    """Return the organisation's series in order of creation, in three statements however many there
+    are.
+
+    ``statuses``, ``ids`` and ``keys`` narrow which; ``zone`` is the organisation's, for windows
+    without their own.
+    """
+    wanted = [automations.c.org_id == org_id, automations.c.status.in_(statuses)]
+    if ids is not None:
+        wanted.append(automations.c.id.in_(ids))
+    if keys is not None:
+        wanted.append(automations.c.key.in_(keys))
+    rows = connection.execute(
+        select(automations).where(*wanted).order_by(automations.c.created_at, automations.c.id)
+    ).mappings()
+    found = {row["id"]: row for row in rows}
+    steps = _rows_by_series(
+        connection.execute(
+            select(automation_steps)
+            .where(
+                automation_steps.c.org_id == org_id,
+                automation_steps.c.automation_id.in_(found.keys()),
+            )
+            .order_by(automation_steps.c.position)
+        ).mappings()
+    )
+    periods = _rows_by_series(
+        connection.execute(
+            select(automation_active_periods).where(
+                automation_active_periods.c.org_id == org_id,
+                automation_active_periods.c.automation_id.in_(found.keys()),
+            )
+        ).mappings()
+    )
+    return tuple(_series(row, steps[id_], periods[id_], zone) for id_, row in found.items())
+
+
+def _rows_by_series(rows: Iterable[RowMapping]) -> Mapping[UUID, list[RowMapping]]:
+    grouped: dict[UUID, list[RowMapping]] = defaultdict(list)
+    for row in rows:
+        grouped[row["automation_id"]].append(row)
+    return grouped
+
+
+def _series(
+    row: RowMapping, steps: Sequence[RowMapping], periods: Sequence[RowMapping], zone: ZoneInfo
+) -> Series:
+    settings = Settings.model_validate(row["settings"])
+    return Series(
+        id=row["id"],
+        key=row["key"],
+        status=SeriesStatus(row["status"]),
+        kind=SeriesKind(row["kind"]),
+        entry_trigger=EntryTrigger(row["entry_trigger"]),
+        audience_type=AudienceType(row["audience_type"]),
+        contact_type=ContactTypeChoice(row["contact_type"]),
+        subscription_id=row["subscription_id"],
+        audience_filters=parse_groups(row["audience_filters"], "audience_filters"),
+        settings=settings,
+        steps=tuple(_step(step, settings) for step in steps if step["removed_at"] is None),
+        removed_steps=tuple(_step(step, settings) for step in steps if step["removed_at"]),
+        edited=row["activated_at"] is not None and row["updated_at"] > row["activated_at"],
+        active_periods=tuple((period["started_at"], period["ended_at"]) for period in periods),
+        zone=zone,
+    )
+
+
+def _step(row: RowMapping, settings: Settings) -> Step:
+    email = Email.model_validate(row["email"]) if row["email"] is not None else None
+    condition = (
+        Condition(type=ConditionType(row["condition_type"]), value=row["condition_value"])
+        if row["condition_type"]
+        else None
+    )
+    return Step(
+        id=row["id"],
+        key=row["key"],
+        position=row["position"],
+        delay=timedelta(seconds=row["delay_seconds"]),
+        email=email,
+        condition=condition,
+        window=_window(row, settings) if email else None,
+        removed=row["removed_at"] is not None,
+    )
+
+
+def _window(row: RowMapping, settings: Settings) -> SendWindow | None:
+    """Return the window of an email step: its own, none when it says ``null``, else the series'
+    (§5).
+    """
+    if not row["has_own_window"]:
+        return settings.send_window
+    return SendWindow.model_validate(row["send_window"]) if row["send_window"] else None

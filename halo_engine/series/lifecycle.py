@@ -1,0 +1,115 @@
+"""Draft, active, paused, completed: what operators do to a series (contract §8).
+
+Each change takes the organisation's exclusive lock, so a pause that has returned admits nobody
+after it.
+"""
+
+from sqlalchemy import func, update
+from sqlalchemy.dialects.postgresql import insert
+
+from halo_engine.domain.errors import conflict, not_found
+from halo_engine.domain.reasons import EntryTrigger, SeriesStatus
+from halo_engine.domain.series import Series
+from halo_engine.domain.signals import SignalKind
+from halo_engine.series.locks import lock_series_for_change
+from halo_engine.series.preflight import refuse_unless_ready
+from halo_engine.series.save import load_saved
+from halo_engine.tables import automation_active_periods, automations, signals
+from halo_engine.work import Work
+
+
+def find_series(work: Work, key: str) -> Series:
+    """Return the series ``key`` in whatever state; a 404 when there is none."""
+    found = load_saved(work, key)
+    if not found:
+        raise not_found("series", key)
+    return found[0]
+
+
+def activate(work: Work, key: str, by: str) -> Series:
+    """Make a draft active, or refuse with the first failing check (contract §8).
+
+    Who matches now is enrolled by the signal that this leaves behind: a large audience takes
+    several transactions.
+    """
+    lock_series_for_change(work.connection, work.org_id)
+    series = _find_in(work, key, SeriesStatus.DRAFT, "activated")
+    refuse_unless_ready(work, series, first_activation=True)
+    _open_period(work, series, by)
+    if series.entry_trigger in (EntryTrigger.MANUAL, EntryTrigger.SEGMENT_MATCH):
+        work.connection.execute(
+            insert(signals).values(
+                org_id=work.org_id,
+                kind=SignalKind.ACTIVATED,
+                automation_id=series.id,
+                happened_at=work.now,
+                created_at=work.now,
+            )
+        )
+    return series
+
+
+def pause(work: Work, key: str, by: str) -> Series:
+    """Pause an active series: nobody enters, nothing is sent or advanced (contract §5, §8)."""
+    lock_series_for_change(work.connection, work.org_id)
+    series = _find_in(work, key, SeriesStatus.ACTIVE, "paused")
+    work.connection.execute(
+        update(automations)
+        .where(automations.c.org_id == work.org_id, automations.c.id == series.id)
+        .values(status=SeriesStatus.PAUSED, updated_at=work.now)
+    )
+    periods = automation_active_periods
+    work.connection.execute(
+        update(periods)
+        .where(
+            periods.c.org_id == work.org_id,
+            periods.c.automation_id == series.id,
+            periods.c.ended_at.is_(None),
+        )
+        .values(ended_at=work.now, ended_by=by)
+    )
+    return series
+
+
+def resume(work: Work, key: str, by: str) -> Series:
+    """Make a paused series active again, after the same checks (contract §8)."""
+    lock_series_for_change(work.connection, work.org_id)
+    series = _find_in(work, key, SeriesStatus.PAUSED, "resumed")
+    refuse_unless_ready(work, series, first_activation=False)
+    _open_period(work, series, by)
+    return series
+
+
+def _find_in(work: Work, key: str, status: SeriesStatus, done: str) -> Series:
+    """Return the series if it is in ``status``; a 409 says in which it is and in which it had to
+    be.
+    """
+    series = find_series(work, key)
+    if series.status is not status:
+        problem = f"Series ‘{key}’ is {series.status}; only one that is {status} can be {done}."
+        raise conflict(f"not_{status}", problem)
+    return series
+
+
+def _open_period(work: Work, series: Series, by: str) -> None:
+    """Make the series active from now on; "while active" is judged by these periods (§4)."""
+    work.connection.execute(
+        update(automations)
+        .where(automations.c.org_id == work.org_id, automations.c.id == series.id)
+        .values(
+            status=SeriesStatus.ACTIVE,
+            activated_at=func.coalesce(automations.c.activated_at, work.now),
+            updated_at=work.now,
+        )
+    )
+    periods = automation_active_periods
+    opened = insert(periods).values(
+        org_id=work.org_id, automation_id=series.id, started_at=work.now, started_by=by
+    )
+    # Paused and resumed within one instant, it was active without a break.
+    work.connection.execute(
+        opened.on_conflict_do_update(
+            index_elements=[periods.c.org_id, periods.c.automation_id, periods.c.started_at],
+            set_={"ended_at": None, "ended_by": None},
+        )
+    )

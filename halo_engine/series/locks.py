@@ -1,0 +1,47 @@
+"""One lock between those who move contacts and those who change what moves them (contract §4, guard
+1).
+
+Whoever enrolls, ends or advances holds the organisation's lock *shared*; activating, pausing,
+resuming, stopping and saving take it *exclusively*. PostgreSQL queues the two fairly: a pause waits
+for the batches under way, no newer batch overtakes it, and once it has committed nobody is
+admitted. See ``docs/decisions/0004-locks.md``.
+"""
+
+from uuid import UUID
+
+from sqlalchemy import Connection, bindparam, func, select
+
+#: The first key of the two-part advisory locks; one number for each purpose.
+SERIES_LOCK = 1
+DRAIN_LOCK = 2
+
+
+def _key(org_id: UUID) -> int:
+    """Return the second key: 31 bits of the id's random part; organisations that share it merely
+    wait.
+    """
+    return org_id.int & 0x7FFFFFFF
+
+
+_shared = select(func.pg_advisory_xact_lock_shared(SERIES_LOCK, bindparam("key")))
+_exclusive = select(func.pg_advisory_xact_lock(SERIES_LOCK, bindparam("key")))
+_drain = select(func.pg_advisory_xact_lock(DRAIN_LOCK, bindparam("key")))
+
+
+def hold_series_still(connection: Connection, org_id: UUID) -> None:
+    """Keep the organisation's series from changing until this transaction ends."""
+    connection.execute(_shared, {"key": _key(org_id)})
+
+
+def lock_series_for_change(connection: Connection, org_id: UUID) -> None:
+    """Wait for all movement in the organisation's series to commit, and hold off more until this
+    ends.
+    """
+    connection.execute(_exclusive, {"key": _key(org_id)})
+
+
+def take_turn_at_signals(connection: Connection, org_id: UUID) -> None:
+    """Become the only one who handles the organisation's signals: their order of arrival counts
+    (§1).
+    """
+    connection.execute(_drain, {"key": _key(org_id)})

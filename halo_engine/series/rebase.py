@@ -1,0 +1,103 @@
+"""What saving a series means for those who are or were in it (contract §4, guards 8 and 10)."""
+
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, func, null, select, update
+
+from halo_engine.audience.compiler import Subject
+from halo_engine.audience.matching import audience, scan
+from halo_engine.domain.series import Series
+from halo_engine.tables import automation_enrollments, end_users
+from halo_engine.work import Work
+
+_RUNS = automation_enrollments
+
+
+def rebase_audience(work: Work, series: Series) -> None:
+    """Note whom the definition as it is now puts outside: that is no leaving (guard 8)."""
+    subject = Subject.of_contacts()
+    holds = audience(series, subject, work.moment)
+    contact, later = subject.contact, _RUNS.alias("later")
+    is_latest = ~(
+        select(later.c.id)
+        .where(
+            later.c.org_id == _RUNS.c.org_id,
+            later.c.end_user_id == _RUNS.c.end_user_id,
+            later.c.automation_id == _RUNS.c.automation_id,
+            later.c.number > _RUNS.c.number,
+        )
+        .exists()
+    )
+    seen = (
+        select(_RUNS.c.end_user_id, _RUNS.c.number, (~holds).label("outside"))
+        .select_from(
+            scan(subject, [holds]).join(
+                _RUNS,
+                and_(_RUNS.c.org_id == contact.c.org_id, _RUNS.c.end_user_id == contact.c.id),
+            )
+        )
+        .where(
+            contact.c.org_id == work.org_id,
+            _RUNS.c.automation_id == series.id,
+            ~_RUNS.c.left_audience,
+            is_latest,
+        )
+        .cte("seen")
+    )
+    work.connection.execute(
+        update(_RUNS)
+        .where(
+            *_runs_of(work, series.id),
+            _RUNS.c.end_user_id == seen.c.end_user_id,
+            _RUNS.c.number == seen.c.number,
+            _RUNS.c.outside_by_definition != seen.c.outside,
+        )
+        .values(outside_by_definition=seen.c.outside)
+    )
+
+
+def rebase_seats(work: Work, series: Series) -> None:
+    """Give each company's seat to its earliest active run, or take all seats back (guard 10).
+
+    Who is without a seat in a company that has none to give ends at the next check.
+    """
+    work.connection.execute(
+        update(_RUNS)
+        .where(*_runs_of(work, series.id), _RUNS.c.company_seat.is_not(None), _is_active())
+        .values(company_seat=null())
+    )
+    if not series.settings.one_per_company:
+        return
+    contact = end_users
+    turn = func.row_number().over(
+        partition_by=contact.c.company_id, order_by=(_RUNS.c.created_at, _RUNS.c.id)
+    )
+    turns = (
+        select(_RUNS.c.end_user_id, contact.c.company_id, turn.label("turn"))
+        .select_from(
+            _RUNS.join(
+                contact,
+                and_(contact.c.org_id == _RUNS.c.org_id, contact.c.id == _RUNS.c.end_user_id),
+            )
+        )
+        .where(*_runs_of(work, series.id), _is_active(), contact.c.company_id.is_not(None))
+        .cte("turns")
+    )
+    work.connection.execute(
+        update(_RUNS)
+        .where(
+            *_runs_of(work, series.id),
+            _is_active(),
+            _RUNS.c.end_user_id == turns.c.end_user_id,
+            turns.c.turn == 1,
+        )
+        .values(company_seat=turns.c.company_id)
+    )
+
+
+def _runs_of(work: Work, series_id: UUID) -> list[ColumnElement[bool]]:
+    return [_RUNS.c.org_id == work.org_id, _RUNS.c.automation_id == series_id]
+
+
+def _is_active() -> ColumnElement[bool]:
+    return _RUNS.c.ended_at.is_(None)

@@ -1,0 +1,139 @@
+"""Saving what a user wrote: validation first, then the series' row and its steps (§3, §5, §11)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from halo_engine.domain.errors import bad_input, validated
+from halo_engine.domain.filters import dump_groups
+from halo_engine.domain.reasons import SeriesStatus
+from halo_engine.domain.series import Series, SeriesDefinition, StepDefinition
+from halo_engine.series.catalogue import load_series
+from halo_engine.series.locks import lock_series_for_change
+from halo_engine.series.preflight import refuse_unless_ready
+from halo_engine.series.rebase import rebase_audience, rebase_seats
+from halo_engine.tables import automation_steps, automations, subscriptions
+from halo_engine.work import Work
+
+
+def parse_definition(key: str, data: object) -> SeriesDefinition:
+    """Return the definition that ``data`` writes; a 400 names what is wrong and where (§3)."""
+    return validated(SeriesDefinition, data, f"series.{key}")
+
+
+def save_series(work: Work, key: str, definition: SeriesDefinition) -> UUID:
+    """Save the series ``key``, new ones as drafts, and return its id; nothing is half written.
+
+    Recipients keep their rows and their ``scheduled_for``; a step that is gone is kept as removed
+    for those who stand at it. Saving an active series must leave it activatable (contract §5), so
+    it refuses with the first failing check of §8.
+    """
+    lock_series_for_change(work.connection, work.org_id)
+    [before] = load_saved(work, key) or [None]
+    series_id = _save_row(work, key, definition)
+    _save_steps(work, series_id, definition.steps)
+    [saved] = load_saved(work, key)
+    if saved.status is SeriesStatus.ACTIVE:
+        refuse_unless_ready(work, saved, first_activation=False)
+    if before is not None and _audience_of(before) != _audience_of(saved):
+        rebase_audience(work, saved)
+    if before is not None and _seats_of(before) != _seats_of(saved):
+        rebase_seats(work, saved)
+    return series_id
+
+
+def load_saved(work: Work, key: str) -> tuple[Series, ...]:
+    """Return the series ``key`` as it is stored, in whatever state; nothing when there is none."""
+    return load_series(
+        work.connection, work.org_id, work.org.zone, statuses=list(SeriesStatus), keys=[key]
+    )
+
+
+def _audience_of(series: Series) -> tuple[object, ...]:
+    return series.audience_type, series.audience_filters, series.subscription_id
+
+
+def _seats_of(series: Series) -> bool:
+    return series.settings.one_per_company
+
+
+def _save_row(work: Work, key: str, definition: SeriesDefinition) -> UUID:
+    values = {
+        "name": definition.name or key,
+        "kind": definition.kind,
+        "entry_trigger": definition.entry_trigger,
+        "audience_type": definition.audience_type,
+        "contact_type": definition.contact_type,
+        "subscription_id": _list_id(work, key, definition.subscription),
+        "audience_filters": dump_groups(definition.audience_filters),
+        "settings": definition.settings.model_dump(mode="json"),
+        "updated_at": work.now,
+    }
+    statement = insert(automations).values(
+        org_id=work.org_id, key=key, status=SeriesStatus.DRAFT, created_at=work.now, **values
+    )
+    saved = statement.on_conflict_do_update(
+        index_elements=[automations.c.org_id, automations.c.key], set_=values
+    ).returning(automations.c.id)
+    series_id: UUID = work.connection.execute(saved).scalar_one()
+    return series_id
+
+
+def _list_id(work: Work, key: str, list_key: str | None) -> UUID | None:
+    if list_key is None:
+        return None
+    found: UUID | None = work.connection.execute(
+        select(subscriptions.c.id).where(
+            subscriptions.c.org_id == work.org_id, subscriptions.c.key == list_key
+        )
+    ).scalar_one_or_none()
+    if found is None:
+        raise bad_input(f"series.{key}.subscription", f"there is no subscription list ‘{list_key}’")
+    return found
+
+
+def _save_steps(work: Work, series_id: UUID, steps: Sequence[StepDefinition]) -> None:
+    """Mark the steps that are gone, then write those that are there, in two statements."""
+    table = automation_steps
+    work.connection.execute(
+        update(table)
+        .where(
+            table.c.org_id == work.org_id,
+            table.c.automation_id == series_id,
+            table.c.removed_at.is_(None),
+            table.c.key.not_in([step.key for step in steps]),
+        )
+        .values(removed_at=work.now)
+    )
+    if not steps:
+        return
+    rows = [
+        {"org_id": work.org_id, "automation_id": series_id, "position": n, **_step_row(step)}
+        for n, step in enumerate(steps)
+    ]
+    statement = insert(table).values(rows)
+    kept = ("position", "delay_seconds", "email", "condition_type", "condition_value")
+    work.connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=[table.c.org_id, table.c.automation_id, table.c.key],
+            index_where=table.c.removed_at.is_(None),
+            set_={
+                name: statement.excluded[name] for name in (*kept, "has_own_window", "send_window")
+            },
+        )
+    )
+
+
+def _step_row(step: StepDefinition) -> Mapping[str, Any]:
+    return {
+        "key": step.key,
+        "delay_seconds": int(step.delay.total_seconds()),
+        "email": step.email.model_dump(mode="json") if step.email else None,
+        "condition_type": step.condition.type if step.condition else None,
+        "condition_value": step.condition.value if step.condition else None,
+        "has_own_window": step.has_own_window,
+        "send_window": step.send_window.model_dump(mode="json") if step.send_window else None,
+    }
