@@ -1,0 +1,137 @@
+"""The intent to send one email: committed before it is sent, if everything still allows it (§9)."""
+
+from functools import cache
+from typing import Any
+from uuid import UUID, uuid5
+
+from sqlalchemy import (
+    DateTime,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+)
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.sql.dml import ReturningInsert
+
+from halo_engine.domain.reasons import AudienceType, SeriesStatus
+from halo_engine.tables import (
+    automation_enrollments,
+    automation_recipients,
+    automations,
+    end_users,
+    messages,
+    subscription_members,
+    suppressions,
+)
+from halo_engine.work import Work
+
+
+def message_id_of(org_id: UUID, recipient_id: int, domain: str) -> str:
+    """Return the Message-ID of a row's email: the same whoever asks, however often."""
+    return f"<{uuid5(org_id, str(recipient_id))}@{domain}>"
+
+
+def intend(work: Work, token: UUID, recipient_id: int, address: str, message_id: str) -> str | None:
+    """Note that the row's email is about to be sent to ``address``; return its Message-ID.
+
+    None, and nothing is noted, unless ``token`` still leases the row, its run and its series are
+    active, the contact's address is still this one and not suppressed, and the contact is still on
+    the list of a list series. The caller holds the series still. An earlier intent keeps its
+    Message-ID. The row stays locked: an exit that is not committed by now waits, and comes after.
+    """
+    given = {
+        "of_org": work.org_id,
+        "row": recipient_id,
+        "token": token,
+        "address": address,
+        "fresh_id": message_id,
+        "now": work.now,
+    }
+    return work.connection.execute(_intent(), given).scalar_one_or_none()
+
+
+@cache
+def _intent() -> ReturningInsert[str]:
+    """Build the statement once: it runs for every single email."""
+    columns = messages.c
+    intent = insert(messages).from_select(
+        [
+            columns.org_id,
+            columns.recipient_id,
+            columns.end_user_id,
+            columns.automation_id,
+            columns.enrollment_number,
+            columns.step_id,
+            columns.to_address,
+            columns.state,
+            columns.message_id,
+            columns.intended_at,
+        ],
+        _if_still_wanted(),
+        include_defaults=False,
+    )
+    again = intent.on_conflict_do_update(
+        index_elements=[columns.org_id, columns.recipient_id],
+        set_={
+            "state": intent.excluded.state,
+            "to_address": intent.excluded.to_address,
+            "intended_at": intent.excluded.intended_at,
+            "error": None,
+        },
+        where=columns.state != "sent",
+    )
+    return again.returning(columns.message_id)
+
+
+def _if_still_wanted() -> Select[Any]:
+    rows, runs = automation_recipients, automation_enrollments
+    series, contacts = automations, end_users
+    is_suppressed = exists().where(
+        suppressions.c.org_id == contacts.c.org_id, suppressions.c.address == contacts.c.address
+    )
+    is_on_the_list = exists().where(
+        subscription_members.c.org_id == contacts.c.org_id,
+        subscription_members.c.end_user_id == contacts.c.id,
+        subscription_members.c.subscription_id == series.c.subscription_id,
+    )
+    of_run = and_(
+        runs.c.org_id == rows.c.org_id,
+        runs.c.end_user_id == rows.c.end_user_id,
+        runs.c.automation_id == rows.c.automation_id,
+        runs.c.number == rows.c.enrollment_number,
+    )
+    of_series = and_(series.c.org_id == rows.c.org_id, series.c.id == rows.c.automation_id)
+    of_contact = and_(contacts.c.org_id == rows.c.org_id, contacts.c.id == rows.c.end_user_id)
+    return (
+        select(
+            rows.c.org_id,
+            rows.c.id,
+            rows.c.end_user_id,
+            rows.c.automation_id,
+            rows.c.enrollment_number,
+            rows.c.step_id,
+            contacts.c.email,
+            literal_column("'intended'"),
+            bindparam("fresh_id", type_=Text()),
+            bindparam("now", type_=DateTime(timezone=True)),
+        )
+        .select_from(rows.join(runs, of_run).join(series, of_series).join(contacts, of_contact))
+        .where(
+            rows.c.org_id == bindparam("of_org"),
+            rows.c.id == bindparam("row"),
+            rows.c.lease_token == bindparam("token"),
+            rows.c.lease_expires_at > func.clock_timestamp(),
+            runs.c.ended_at.is_(None),
+            series.c.status == SeriesStatus.ACTIVE,
+            contacts.c.email == bindparam("address"),
+            ~is_suppressed,
+            or_(series.c.audience_type != AudienceType.SUBSCRIPTION, is_on_the_list),
+        )
+        .with_for_update(read=True, of=rows)
+    )

@@ -1,0 +1,151 @@
+"""Leases on rows whose email is being sent: taking hold of them again, and giving them back (§9).
+
+A lease is taken by ``journey.record.record_leases`` and runs on the database's clock. Whoever ends
+one holds the run and the row locked, and no token but its own.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    DateTime,
+    FromClause,
+    and_,
+    any_,
+    case,
+    func,
+    literal,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from halo_engine.domain.reasons import Status
+from halo_engine.journey.claim import DueRow, Run
+from halo_engine.tables import automation_enrollments, automation_recipients
+from halo_engine.tables.enrollments import IS_PROCESSING
+from halo_engine.tables.rows import rows_of
+
+#: A row that was tried so often is not tried again; with the pauses below that takes 8.5 hours.
+MOST_ATTEMPTS: Final = 10
+
+
+def retry_at(attempts: int, now: datetime) -> datetime:
+    """Return when a row tried ``attempts`` times is due again: each pause is twice the last."""
+    return now + timedelta(minutes=2 ** (attempts - 1))
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiredLease:
+    """A row whose lease ran out, and how often it has been leased to be sent."""
+
+    row: DueRow
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A row that becomes pending again; ``retry_at`` is None when its sending was not tried."""
+
+    recipient_id: int
+    retry_at: datetime | None = None
+
+
+def hold_leased(
+    connection: Connection, org_id: UUID, token: UUID, ids: Collection[int]
+) -> Mapping[int, int]:
+    """Lock those of the rows that ``token`` still leases, with their runs; return their attempts.
+
+    Rows that an exit ended or the reaper took back meanwhile are not among them.
+    """
+    rows, runs = automation_recipients, automation_enrollments
+    held = connection.execute(
+        select(rows.c.id, rows.c.attempts)
+        .select_from(_with_runs())
+        .where(
+            rows.c.org_id == org_id,
+            rows.c.id == any_(literal(list(ids), ARRAY(BigInteger()))),
+            rows.c.lease_token == token,
+        )
+        .order_by(runs.c.end_user_id, runs.c.automation_id)
+        .with_for_update(of=[runs, rows])
+    )
+    return {row.id: row.attempts for row in held}
+
+
+def hold_expired(connection: Connection, org_id: UUID, limit: int) -> list[ExpiredLease]:
+    """Lock rows whose lease ran out by the database's clock, with their runs; at most ``limit``."""
+    rows, runs = automation_recipients, automation_enrollments
+    held = connection.execute(
+        select(
+            rows.c.id,
+            rows.c.step_id,
+            rows.c.created_at,
+            rows.c.end_user_id,
+            rows.c.automation_id,
+            rows.c.enrollment_number,
+            rows.c.attempts,
+        )
+        .select_from(_with_runs())
+        .where(
+            rows.c.org_id == org_id, IS_PROCESSING, rows.c.lease_expires_at < func.clock_timestamp()
+        )
+        .order_by(rows.c.id)
+        .limit(limit)
+        .with_for_update(of=[runs, rows], skip_locked=True)
+    )
+    return [
+        ExpiredLease(
+            DueRow(
+                row.id,
+                row.step_id,
+                row.created_at,
+                Run(row.end_user_id, row.automation_id, row.enrollment_number),
+            ),
+            row.attempts,
+        )
+        for row in held
+    ]
+
+
+def release(connection: Connection, org_id: UUID, releases: Sequence[Release]) -> None:
+    """Make leased rows that the caller holds pending again; what was not tried is no attempt."""
+    if not releases:
+        return
+    rows = automation_recipients
+    given = rows_of(
+        "given",
+        {
+            "id": (BigInteger(), [each.recipient_id for each in releases]),
+            "retry_at": (DateTime(timezone=True), [each.retry_at for each in releases]),
+        },
+    )
+    connection.execute(
+        update(rows)
+        .where(rows.c.org_id == org_id, rows.c.id == given.c.id, IS_PROCESSING)
+        .values(
+            status=Status.PENDING,
+            scheduled_for=func.coalesce(given.c.retry_at, rows.c.scheduled_for),
+            lease_token=None,
+            lease_expires_at=None,
+            attempts=case((given.c.retry_at.is_(None), rows.c.attempts - 1), else_=rows.c.attempts),
+        )
+    )
+
+
+def _with_runs() -> FromClause:
+    rows, runs = automation_recipients, automation_enrollments
+    return rows.join(
+        runs,
+        and_(
+            runs.c.org_id == rows.c.org_id,
+            runs.c.end_user_id == rows.c.end_user_id,
+            runs.c.automation_id == rows.c.automation_id,
+            runs.c.number == rows.c.enrollment_number,
+        ),
+    )

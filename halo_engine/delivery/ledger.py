@@ -1,0 +1,139 @@
+"""The send ledger: what became of each intent to send (contract §9)."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CollectionAggregate,
+    any_,
+    delete,
+    exists,
+    func,
+    literal,
+    literal_column,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from halo_engine.tables import automation_recipients, end_users, messages
+from halo_engine.tables.enrollments import IS_ACTIVE
+from halo_engine.work import Work
+
+
+class Result(StrEnum):
+    """What became of one leased row."""
+
+    SENT = "sent"
+    #: It never will be sent.
+    FAILED = "failed"
+    #: It was not sent, and will be tried again later.
+    RETRIED = "retried"
+    #: It was not tried: what allowed it no longer holds. The next tick decides anew.
+    RELEASED = "released"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a row, and why; ``reason`` is given when it failed or is tried again."""
+
+    recipient_id: int
+    result: Result
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the ledger says of a row: the message's state, and the error of a failed one."""
+
+    state: str
+    error: str | None
+
+
+def note(work: Work, outcome: Outcome) -> None:
+    """Write down what became of an intent; one that will be tried again is withdrawn.
+
+    Also an intent that was given up as ``unknown``: who sent it knows better.
+    """
+    this = [
+        messages.c.org_id == work.org_id,
+        messages.c.recipient_id == outcome.recipient_id,
+        messages.c.state.in_(["intended", "unknown"]),
+    ]
+    match outcome.result:
+        case Result.SENT:
+            values = {"state": "sent", "sent_at": work.now}
+            work.connection.execute(update(messages).where(*this).values(values))
+        case Result.FAILED:
+            values = {"state": "failed", "error": outcome.reason}
+            work.connection.execute(update(messages).where(*this).values(values))
+        case Result.RETRIED:
+            work.connection.execute(delete(messages).where(*this))
+
+
+def entries(work: Work, rows: Collection[int]) -> Mapping[int, Entry]:
+    """Return what the ledger says of those of the rows that it knows."""
+    found = work.connection.execute(
+        select(messages.c.recipient_id, messages.c.state, messages.c.error).where(
+            messages.c.org_id == work.org_id, messages.c.recipient_id == _any_of(rows)
+        )
+    )
+    return {row.recipient_id: Entry(row.state, row.error) for row in found}
+
+
+def give_up(work: Work, rows: Collection[int]) -> None:
+    """Note that nobody will ever know whether these intents were sent."""
+    work.connection.execute(
+        update(messages)
+        .where(
+            messages.c.org_id == work.org_id,
+            messages.c.recipient_id == _any_of(rows),
+            messages.c.state == "intended",
+        )
+        .values(state="unknown")
+    )
+
+
+def give_up_abandoned(work: Work) -> None:
+    """Give up intents whose row was ended, by an exit say, before their outcome was noted."""
+    rows = automation_recipients
+    somebodys = exists().where(
+        rows.c.org_id == messages.c.org_id, rows.c.id == messages.c.recipient_id, IS_ACTIVE
+    )
+    work.connection.execute(
+        update(messages)
+        .where(
+            messages.c.org_id == work.org_id,
+            # Spelled out rather than bound: it is the predicate of a partial index.
+            messages.c.state == literal_column("'intended'"),
+            ~somebodys,
+        )
+        .values(state="unknown")
+    )
+
+
+def stamp_contacted(work: Work, rows: Collection[int]) -> None:
+    """Stamp the contacts to whom the emails of these rows were sent with the instant of sending."""
+    latest = (
+        select(messages.c.end_user_id, func.max(messages.c.sent_at).label("sent_at"))
+        .where(
+            messages.c.org_id == work.org_id,
+            messages.c.recipient_id == _any_of(rows),
+            messages.c.state == "sent",
+        )
+        .group_by(messages.c.end_user_id)
+        .subquery("latest")
+    )
+    contacts = end_users
+    work.connection.execute(
+        update(contacts)
+        .where(contacts.c.org_id == work.org_id, contacts.c.id == latest.c.end_user_id)
+        .values(last_contacted_at=func.greatest(contacts.c.last_contacted_at, latest.c.sent_at))
+    )
+
+
+def _any_of(rows: Collection[int]) -> CollectionAggregate[Any]:
+    return any_(literal(list(rows), ARRAY(BigInteger())))

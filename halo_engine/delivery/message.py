@@ -1,0 +1,151 @@
+"""One email as it goes out: headers that hold only what was meant, a text part, an HTML part (§9).
+
+Contacts write their own names, and names end up in headers. Whatever could end a header line or
+pass for encoded text is taken out, and the headers are read back before the message may be sent.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.errors import MessageError
+from email.header import Header
+from email.message import EmailMessage
+from email.parser import BytesHeaderParser
+from email.policy import SMTP
+from email.utils import format_datetime
+from typing import Final
+from unicodedata import category
+
+from email_validator import validate_email
+from markupsafe import Markup
+
+from halo_engine.delivery.transports import PermanentFailure
+from halo_engine.domain.errors import Refusal, shown
+from halo_engine.domain.merge_fields import render
+from halo_engine.domain.series import Email
+
+#: Headers go out as they are written here: Python's own folding changes names and addresses.
+_AS_WRITTEN: Final = SMTP.clone(refold_source="none")
+_LONGEST_LINE: Final = 76
+
+#: Control characters, lone surrogates, and what else ends a line in Python's eyes.
+_NOT_IN_HEADERS: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_ENCODED_WORD: Final = re.compile(r"=(?=\?)")
+_PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9 ]{1,60}")
+
+_PARAGRAPHS: Final = re.compile(r"\n\s*\n")
+_PARAGRAPH: Final = Markup("<p>{}</p>")
+_PAGE: Final = Markup(
+    '<!doctype html>\n<html>\n<head><meta charset="utf-8"></head>\n<body>\n{}\n</body>\n</html>\n'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Whom mail comes from: the name that is shown, and the address.
+
+    Raises ValueError when the address is none that mail can come from.
+    """
+
+    name: str
+    address: str
+
+    def __post_init__(self) -> None:
+        _checked(self.address)
+
+    @property
+    def domain(self) -> str:
+        """The domain that Message-IDs are made under."""
+        return _checked(self.address).rpartition("@")[2]
+
+
+def write_message(
+    email: Email,
+    values: Mapping[str, str],
+    *,
+    sender: Sender,
+    to: str,
+    footer: str | None,
+    now: datetime,
+) -> EmailMessage:
+    """Return the message of an email step, complete but for its Message-ID (contract §9).
+
+    ``values`` fill the merge fields; ``footer`` stands below the body. Raises PermanentFailure when
+    it cannot be written, because of the address above all.
+    """
+    try:
+        headers = {
+            "From": _mailbox(sender),
+            "To": _checked(to),
+            "Subject": _text("Subject", render(email.subject, values)),
+            "Date": format_datetime(now),
+        }
+        message = EmailMessage(policy=_AS_WRITTEN)
+        for name, value in headers.items():
+            message.set_raw(name, value)
+        _read_back(message)
+        body = render(email.body, values)
+        _fill(message, body if footer is None else f"{body.rstrip()}\n\n{footer}")
+    except (Refusal, MessageError, ValueError) as error:
+        raise PermanentFailure(f"the message cannot be written: {error}") from error
+    return message
+
+
+def add_message_id(message: EmailMessage, message_id: str) -> None:
+    """Put the Message-ID on, as the ledger fixed it: ``<…@…>``."""
+    message.set_raw("Message-ID", message_id)
+
+
+def _fill(message: EmailMessage, text: str) -> None:
+    """Give the message its two parts; the HTML one is the same text, escaped, in paragraphs."""
+    paragraphs = [
+        _PARAGRAPH.format(Markup("<br>\n").join(part.splitlines()))
+        for part in _PARAGRAPHS.split(text.strip())
+    ]
+    page = _PAGE.format(Markup("\n").join(paragraphs))
+    message.set_content(text, cte="quoted-printable")
+    message.add_alternative(page, subtype="html", cte="quoted-printable")
+
+
+def _mailbox(sender: Sender) -> str:
+    name, address = _one_line(sender.name), _checked(sender.address)
+    if not name:
+        return address
+    if _PLAIN_NAME.fullmatch(name):
+        return f"{name} <{address}>"
+    return f"{_encoded('From', name)}\r\n <{address}>"
+
+
+def _text(header: str, text: str) -> str:
+    """Return ``text`` as the value of a header: as it is, or as encoded words on short lines."""
+    line = _one_line(text)
+    fits = len(header) + len(": ") + len(line) <= _LONGEST_LINE
+    return line if line.isascii() and fits else _encoded(header, line)
+
+
+def _one_line(text: str) -> str:
+    """Return ``text`` without what a header would take for more than text."""
+    clean = "".join(" " if category(char) in _NOT_IN_HEADERS else char for char in text)
+    return " ".join(_ENCODED_WORD.sub("= ", clean).split())
+
+
+def _encoded(header: str, text: str) -> str:
+    return Header(text, "utf-8", _LONGEST_LINE, header).encode(linesep="\r\n")
+
+
+def _checked(address: str) -> str:
+    """Return the address as ASCII; raises ValueError when it is none that a server would take."""
+    if _ENCODED_WORD.search(address):
+        raise ValueError(f"{shown(address)} would read as encoded text")
+    found = validate_email(address, check_deliverability=False, globally_deliverable=False)
+    if found.ascii_email is None:
+        raise ValueError(f"{shown(address)}: the part before the @-sign is not ASCII")
+    return address if address.isascii() else found.ascii_email
+
+
+def _read_back(message: EmailMessage) -> None:
+    """Read the headers as a recipient will; raises ValueError if one came or went."""
+    read = BytesHeaderParser().parsebytes(message.as_bytes())
+    if read.keys() != message.keys():
+        raise ValueError(f"its headers would read {', '.join(map(shown, read.keys()))}")

@@ -1,0 +1,58 @@
+"""Leases that ran out: what a worker that died left behind is settled, and nobody is stuck (§9)."""
+
+from halo_engine.delivery.leases import (
+    MOST_ATTEMPTS,
+    ExpiredLease,
+    Release,
+    hold_expired,
+    retry_at,
+)
+from halo_engine.delivery.ledger import Entry, entries, give_up, give_up_abandoned
+from halo_engine.delivery.settling import load_series_of, settle
+from halo_engine.domain.decisions import DueFacts, Finish, finish
+from halo_engine.domain.reasons import DeliveryGuarantee, FailReason, Status
+from halo_engine.journey.facts import gather_due
+from halo_engine.series.locks import hold_series_still
+from halo_engine.work import Work
+
+
+def reap(work: Work, limit: int) -> int:
+    """Settle rows whose lease ran out, at most ``limit``; return how many there were (contract §9).
+
+    No intent: the row is pending again. Sent or failed: it is finished so. An intent without an
+    outcome: by the series' guarantee the row fails as ``outcome_unknown``, or is sent again.
+    """
+    hold_series_still(work.connection, work.org_id)
+    give_up_abandoned(work)
+    leases = hold_expired(work.connection, work.org_id, limit)
+    if not leases:
+        return 0
+    # Read after the rows are locked: an intent that was being committed is seen.
+    ledger = entries(work, [lease.row.id for lease in leases])
+    series = load_series_of(work, [lease.row.run.series_id for lease in leases])
+    rows = [lease.row for lease in leases]
+    facts = gather_due(work.connection, work.org_id, work.moment, series, rows)
+    verdicts = [
+        _verdict(work, lease, due, ledger.get(lease.row.id))
+        for lease, due in zip(leases, facts, strict=True)
+    ]
+    finished = [each for each in verdicts if isinstance(each, Finish)]
+    unknown = [each for each in finished if each.reason == FailReason.OUTCOME_UNKNOWN]
+    give_up(work, [each.recipient_id for each in unknown])
+    settle(work, finished, [each for each in verdicts if isinstance(each, Release)])
+    return len(leases)
+
+
+def _verdict(
+    work: Work, lease: ExpiredLease, due: DueFacts, entry: Entry | None
+) -> Finish | Release:
+    if entry is None:
+        return Release(lease.row.id)
+    if entry.state == "sent":
+        return finish(due, Status.COMPLETED, None, work.now)
+    if entry.state == "failed":
+        return finish(due, Status.FAILED, entry.error, work.now)
+    guarantee = due.run.series.settings.delivery_guarantee
+    if guarantee is DeliveryGuarantee.AT_LEAST_ONCE and lease.attempts < MOST_ATTEMPTS:
+        return Release(lease.row.id, retry_at(lease.attempts, work.now))
+    return finish(due, Status.FAILED, FailReason.OUTCOME_UNKNOWN, work.now)

@@ -1,0 +1,33 @@
+"""What follows when it is known what became of leased rows: they are finished, or given back."""
+
+from collections.abc import Collection, Mapping, Sequence
+from uuid import UUID
+
+from halo_engine.delivery.leases import Release, release
+from halo_engine.delivery.ledger import stamp_contacted
+from halo_engine.domain.decisions import Finish
+from halo_engine.domain.reasons import Status
+from halo_engine.domain.series import Series
+from halo_engine.journey.record import record_finished
+from halo_engine.series.catalogue import load_series
+from halo_engine.series.completion import complete_finished
+from halo_engine.work import Work
+
+
+def load_series_of(work: Work, ids: Collection[UUID]) -> Mapping[UUID, Series]:
+    """Return the series of these ids as they stand now; the caller holds them still."""
+    loaded = load_series(work.connection, work.org_id, work.org.zone, ids=set(ids))
+    return {each.id: each for each in loaded}
+
+
+def settle(work: Work, finished: Sequence[Finish], released: Sequence[Release]) -> None:
+    """Record the ends of leased rows that the caller holds, and give others back (contract §5, §9).
+
+    The contacts of sent emails are stamped, and a manual series whose last row this was completes.
+    """
+    release(work.connection, work.org_id, released)
+    record_finished(work.connection, work.org_id, finished, work.now)
+    sent = [each.recipient_id for each in finished if each.status is Status.COMPLETED]
+    if sent:
+        stamp_contacted(work, sent)
+    complete_finished(work, [each.series for each in finished])

@@ -1,0 +1,147 @@
+"""One email as it goes out (contract §9)."""
+
+from datetime import UTC, datetime
+from email import message_from_bytes
+from email.header import decode_header, make_header
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import parseaddr
+from random import Random
+
+import pytest
+
+from halo_engine.delivery.message import Sender, add_message_id, write_message
+from halo_engine.delivery.transports import PermanentFailure
+from halo_engine.domain.series import Email
+
+NOW = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
+HEADERS = ["From", "To", "Subject", "Date", "MIME-Version", "Content-Type", "Message-ID"]
+
+#: What people put into their names to get into other people's headers, and what breaks folding.
+HOSTILE = [
+    *("\r\nBcc: eve@b.example", "\nBcc: eve@b.example", "\r\n\r\n<script>", "\r", "\n", "\x00"),
+    *("=?utf-8?q?A=0d=0aBcc:_eve@b.example?=", "=?utf-8?b?DQpCY2M6IGVAYi5leGFtcGxl?=", "=?", "?="),
+    *("\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029", "\ufeff", "\u202e"),
+    *("a" * 80, "é" * 40, "日本" * 20, "😀" * 15, "word " * 10, "\t", " ", "\xa0", "\u3000"),
+    *('"', "\\", ",", ";", ":", "@", "<", ">", "(", ")", "[", "]", "=", "?", "_", "%0d%0a", "<b>"),
+]
+
+
+def written(name: str, *, sender: str = "Acme", to: str = "ann@a.example") -> EmailMessage:
+    """Write an email to a contact of this name."""
+    message = write_message(
+        Email(subject="Hi {{ name }}!", body="Dear {{ name|friend }},\nwelcome.\n\n<b>Bye</b>\n"),
+        {"name": name},
+        sender=Sender(sender, "hello@acme.example"),
+        to=to,
+        footer=None,
+        now=NOW,
+    )
+    add_message_id(message, "<1@acme.example>")
+    return message
+
+
+def test_an_email_has_its_headers_and_two_parts() -> None:
+    """A text part as it was written, and beside it the same text escaped in paragraphs."""
+    message = message_from_bytes(written("Ann <3").as_bytes(), policy=SMTP)
+    assert isinstance(message, EmailMessage)
+    assert message.items() == [
+        ("From", "Acme <hello@acme.example>"),
+        ("To", "ann@a.example"),
+        ("Subject", "Hi Ann <3!"),
+        ("Date", "Mon, 01 Jun 2026 09:00:00 +0000"),
+        ("MIME-Version", "1.0"),
+        ("Content-Type", message["Content-Type"]),
+        ("Message-ID", "<1@acme.example>"),
+    ]
+    assert message.get_content_type() == "multipart/alternative"
+    text, page = message.iter_parts()
+    assert (text.get_content_type(), page.get_content_type()) == ("text/plain", "text/html")
+    assert text.get_content() == "Dear Ann <3,\r\nwelcome.\r\n\r\n<b>Bye</b>\r\n"
+    assert page.get_content().replace("\r\n", "\n") == (
+        '<!doctype html>\n<html>\n<head><meta charset="utf-8"></head>\n<body>\n'
+        "<p>Dear Ann &lt;3,<br>\nwelcome.</p>\n<p>&lt;b&gt;Bye&lt;/b&gt;</p>\n"
+        "</body>\n</html>\n"
+    )
+
+
+def test_no_name_gets_into_the_headers() -> None:
+    """2,000 hostile names and senders: always the same headers, and of each name what is text."""
+    random = Random(20260601)
+    for _ in range(2_000):
+        name = "".join(random.choices(HOSTILE, k=random.randint(1, 7)))
+        head = written(name, sender=name).as_bytes().partition(b"\r\n\r\n")[0]
+        read = message_from_bytes(head)
+        assert read.keys() == HEADERS
+        assert _decoded(read["Subject"]) == harmless(f"Hi {name}!")
+        shown, address = parseaddr(read["From"])
+        assert (_decoded(shown), address) == (harmless(name), "hello@acme.example")
+        assert max(map(len, head.split(b"\r\n"))) <= 78
+
+
+def harmless(name: str) -> str:
+    """Return the name on one line, in words that are one space apart, without encoded words."""
+    ends_of_lines = "\r\n\x00\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029\t"
+    for character in ends_of_lines:
+        name = name.replace(character, " ")
+    return " ".join(name.replace("=?", "= ?").split())
+
+
+def _decoded(value: str) -> str:
+    unfolded = value.replace("\r\n", "")
+    return str(make_header(decode_header(unfolded)))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("ann@a.example\r\nBcc: eve@b.example", "ann@a.example\n", "ann@a.example ", " ", "ann"),
+        *("ann@a.example, eve@b.example", "Ann <ann@a.example>", "group: ann@a.example;"),
+        *("=?utf-8?q?ann?=@a.example", "ann@a.exa\u2028mple", "änn@a.example", "a..b@a.example"),
+        *("a" * 300 + "@a.example", '"ann\\"@a.example', "ann(eve@b.example)@a.example"),
+    ],
+)
+def test_a_bad_address_is_a_failure_of_its_own_email(address: str) -> None:
+    """What is no plain address is never written to, and says so."""
+    with pytest.raises(PermanentFailure, match=r"^the message cannot be written: "):
+        written("Ann", to=address)
+
+
+def test_an_international_domain_is_written_in_ascii() -> None:
+    """Servers that know no UTF-8 take the message all the same."""
+    assert written("Ann", to="ann@bücher.example")["To"] == "ann@xn--bcher-kva.example"
+
+
+def test_an_address_is_written_as_it_is_stored() -> None:
+    """No letter changes its case."""
+    assert written("Ann", to="Ann.Lee+x@A.Example")["To"] == "Ann.Lee+x@A.Example"
+
+
+def test_a_sender_needs_an_address() -> None:
+    """A wrong setting is found before any email is written."""
+    with pytest.raises(ValueError, match="@-sign"):
+        Sender("Acme", "nobody")
+
+
+def test_a_sender_may_go_without_a_name() -> None:
+    """The address alone stands in the header."""
+    assert written("Ann", sender="")["From"] == "hello@acme.example"
+
+
+def test_a_footer_stands_below_both_parts() -> None:
+    """After one blank line in the text, as a last paragraph in the page."""
+    message = write_message(
+        Email(subject="Hi", body="Hello\n\n\n"),
+        {},
+        sender=Sender("Acme", "hello@acme.example"),
+        to="ann@a.example",
+        footer="Acme & Sons\n1 Main St",
+        now=NOW,
+    )
+    text, page = message.iter_parts()
+    assert isinstance(text, EmailMessage)
+    assert isinstance(page, EmailMessage)
+    assert text.get_content().splitlines() == ["Hello", "", "Acme & Sons", "1 Main St"]
+    assert "<p>Hello</p>\n<p>Acme &amp; Sons<br>\n1 Main St</p>" in page.get_content().replace(
+        "\r\n", "\n"
+    )

@@ -1,0 +1,70 @@
+"""Where mail goes (contract §9)."""
+
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+
+from halo_engine.delivery.transports import (
+    FolderTransport,
+    MemoryTransport,
+    PermanentFailure,
+    TemporaryFailure,
+)
+
+
+def letter(subject: str) -> EmailMessage:
+    """Return a small message."""
+    message = EmailMessage()
+    message["Subject"] = subject
+    message.set_content("Hello\n")
+    return message
+
+
+def test_a_folder_has_one_file_for_each_key(tmp_path: Path) -> None:
+    """The same message sent twice is one file, whole, and nothing else is left in the folder."""
+    folder = tmp_path / "mail" / "out"
+    transport = FolderTransport(folder)
+    for subject in ("First", "Second"):
+        transport.send(letter(subject), "<1@acme.example>")
+    transport.send(letter("Other"), "<2@acme.example>")
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert sorted(files) == ["1@acme.example.eml", "2@acme.example.eml"]
+    assert files["1@acme.example.eml"].startswith(b"Subject: Second\r\n")
+
+
+def test_a_key_cannot_leave_the_folder(tmp_path: Path) -> None:
+    """Whatever a key holds, it is a name of a file and no path."""
+    FolderTransport(tmp_path).send(letter("Hi"), "<../../etc/passwd\x00@a>")
+    assert [path.name for path in tmp_path.iterdir()] == [".._.._etc_passwd_@a.eml"]
+
+
+def test_a_folder_that_cannot_be_written_may_be_later(tmp_path: Path) -> None:
+    """What the file system refuses is certainly not sent, and tried again."""
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(TemporaryFailure, match="File exists") as failed:
+        FolderTransport(tmp_path / "file").send(letter("Hi"), "<1@a>")
+    assert str(tmp_path / "file") in failed.value.reason
+
+
+def test_memory_keeps_messages_in_order() -> None:
+    """A rehearsal asks what was sent, one after the other."""
+    transport = MemoryTransport()
+    for subject in ("First", "Second"):
+        transport.send(letter(subject), "<1@a>")
+    assert [message["Subject"] for message in transport.sent] == ["First", "Second"]
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("550 no\r\nsuch user", "550 no  such user"),
+        ("\x00", "no reason given"),
+        ("", "no reason given"),
+        ("x" * 600, "x" * 500),
+        ("été \ud800", "été"),
+    ],
+)
+def test_what_a_server_says_is_fit_to_be_stored(words: str, reason: str) -> None:
+    """Control characters and endless lines never reach the database."""
+    assert PermanentFailure(words).reason == reason

@@ -1,0 +1,124 @@
+"""What merge fields stand for (contract §3, §9)."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import insert
+
+from halo_engine.delivery.values import gather_values
+from halo_engine.domain.fields import resolve
+from halo_engine.tables import companies, event_counts
+from halo_engine.work import Work
+from tests.contacts.stage import NOW, add_contact, statements
+from tests.delivery.post_office import PostOffice
+
+SIGNED_UP = datetime(2026, 5, 27, 23, 30, tzinfo=UTC)
+
+
+def test_a_field_of_every_kind_has_its_value(office: PostOffice) -> None:
+    """Columns, custom fields, the company's, Stripe's, and how often an event fired."""
+    wanted = {
+        "name": "Ann",
+        "email": "ann@a.example",
+        "contact_type": "user",
+        "signed_up_at": "2026-05-27",
+        "mrr": "4900",
+        "on_contract": "false",
+        "plan": "pro",
+        "custom:plan": "pro",
+        "custom:seats": "5",
+        "custom:beta": "true",
+        "custom:tags": "",
+        "custom:gone": "",
+        "custom:nobody has it": "",
+        "lead:name": "",
+        "company.name": "Acme",
+        "company.mrr": "12.5",
+        "company.custom:tier": "gold",
+        "stripe:plan": "team",
+        "stripe:cancel_at_period_end": "true",
+        "event:paid": "3",
+        "event:never": "0",
+    }
+
+    def values(work: Work) -> Any:
+        contact = add_contact(
+            work,
+            "ann",
+            name="Ann",
+            email="ann@a.example",
+            signed_up_at=SIGNED_UP,
+            mrr=4900,
+            on_contract=False,
+            custom_fields={
+                "plan": "pro",
+                "seats": 5.0,
+                "beta": True,
+                "tags": ["a"],
+                "gone": None,
+            },
+            company_id=_company(work),
+            stripe_plan="team",
+            stripe_cancel_at_period_end=True,
+        )
+        work.connection.execute(
+            insert(event_counts).values(
+                org_id=work.org_id,
+                end_user_id=contact,
+                name="paid",
+                count=3,
+                first_at=NOW,
+                last_at=NOW,
+            )
+        )
+        return gather_values(work, [contact], [resolve(name) for name in wanted])[contact]
+
+    assert office.transact(values) == wanted
+
+
+def _company(work: Work) -> Any:
+    made = insert(companies).values(
+        org_id=work.org_id,
+        external_id="acme",
+        name="Acme",
+        mrr=12.50,
+        custom_fields={"tier": "gold"},
+        created_at=NOW,
+        updated_at=NOW,
+    )
+    return work.connection.execute(made.returning(companies.c.id)).scalar_one()
+
+
+def test_a_lead_has_its_own_fields_and_no_company_has_none(office: PostOffice) -> None:
+    """``lead:`` fields are a lead's, and without a company its fields are blank."""
+
+    def values(work: Work) -> Any:
+        lead = add_contact(work, None, name="Lee", custom_fields={"role": "owner"})
+        fields = [resolve(name) for name in ("lead:name", "lead:custom:role", "company.name")]
+        return list(gather_values(work, [lead], fields)[lead].values())
+
+    assert office.transact(values) == ["Lee", "owner", ""]
+
+
+def test_dates_are_days_where_the_organisation_is(office: PostOffice) -> None:
+    """Half past eleven in London is the next day for an organisation in Berlin."""
+    abroad = PostOffice(office.database, timezone="Europe/Berlin")
+
+    def values(work: Work) -> Any:
+        ann = add_contact(work, "ann", signed_up_at=SIGNED_UP)
+        return gather_values(work, [ann], [resolve("signed_up_at")])[ann]
+
+    assert abroad.transact(values) == {"signed_up_at": "2026-05-28"}
+
+
+def test_any_number_of_contacts_takes_one_statement(office: PostOffice) -> None:
+    """Contacts that do not exist are left out, and so are other organisations'."""
+    stranger = PostOffice(office.database).contact("Eve")
+
+    def values(work: Work) -> Any:
+        contacts = [add_contact(work, name, name=name) for name in ("a", "b", "c")]
+        with statements(work.connection) as seen:
+            found = gather_values(work, [*contacts, stranger], [resolve("name")])
+        return len(seen), [found[contact]["name"] for contact in contacts], len(found)
+
+    assert office.transact(values) == (1, ["a", "b", "c"], 3)
