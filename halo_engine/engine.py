@@ -1,0 +1,70 @@
+"""The engine as its callers see it: tasks, the command line, rehearsals and tests all stand here.
+
+It owns what the edge owns: the clock, the transaction, the doorbell and the post office.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+from uuid import UUID
+
+import sqlalchemy
+
+from halo_engine.database import run_in_transaction
+from halo_engine.pipeline.advance import Advance
+from halo_engine.pipeline.reaction import Reaction
+from halo_engine.pipeline.settle import PostOffice, settle, tick
+from halo_engine.work import OrgRef, Transact, Work, open_work
+
+_Result = TypeVar("_Result")
+
+
+def _nobody_rings(_org_id: UUID) -> None:
+    """Leave it to the next tick."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Doors and flows on one database.
+
+    ``clock`` gives the business's instant; None is the database's own clock. ``ring`` is told,
+    after the commit, whose signals wait.
+    """
+
+    database: sqlalchemy.Engine
+    post: PostOffice
+    clock: Callable[[], datetime] | None = None
+    ring: Callable[[UUID], object] = _nobody_rings
+
+    def perform(self, org: OrgRef, action: Callable[[Work], _Result]) -> _Result:
+        """Run a door in a transaction of its own; when this returns, it is committed (contract §2).
+
+        A refusal leaves nothing behind. A lost race runs the door again.
+        """
+
+        def opened(connection: sqlalchemy.Connection) -> tuple[_Result, UUID]:
+            work = open_work(connection, org, self.clock() if self.clock else None)
+            return action(work), work.org_id
+
+        result, org_id = run_in_transaction(self.database, opened)
+        self.ring(org_id)
+        return result
+
+    def settle(self, org_id: UUID) -> Iterator[Reaction | Advance]:
+        """Handle the organisation's signals and due rows, transaction by transaction (§1)."""
+        return settle(self._transact(org_id), self.post)
+
+    def tick(self, org_id: UUID) -> Iterator[Reaction | Advance]:
+        """Settle, and re-evaluate when the organisation's cron says so (contract §1, §4)."""
+        return tick(self._transact(org_id), self.post)
+
+    def _transact(self, org_id: UUID) -> Transact:
+        def transact(action: Callable[[Work], _Result]) -> _Result:
+            def opened(connection: sqlalchemy.Connection) -> _Result:
+                now = self.clock() if self.clock else None
+                return action(open_work(connection, OrgRef(id=org_id), now))
+
+            return run_in_transaction(self.database, opened)
+
+        return transact

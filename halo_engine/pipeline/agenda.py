@@ -1,0 +1,47 @@
+"""Which organisations have something to do: what a tick asks before it rings for each (§1)."""
+
+from uuid import UUID
+
+from sqlalchemy import Connection, and_, exists, func, or_, select
+
+from halo_engine.domain.cron import next_instant
+from halo_engine.domain.instants import parse_zone
+from halo_engine.domain.reasons import EntryTrigger, SeriesStatus
+from halo_engine.tables import automation_recipients, automations, organizations, signals
+from halo_engine.tables.enrollments import IS_PENDING, IS_PROCESSING
+
+
+def organizations_with_work(connection: Connection) -> list[UUID]:
+    """Return the organisations with waiting signals, due rows, stale leases or a due re-evaluation.
+
+    The clock is the database's.
+    """
+    org, series, rows = organizations, automations, automation_recipients
+    waits = exists().where(signals.c.org_id == org.c.id, signals.c.parked_at.is_(None))
+    active = and_(series.c.org_id == org.c.id, series.c.status == SeriesStatus.ACTIVE)
+    of_series = and_(rows.c.org_id == series.c.org_id, rows.c.automation_id == series.c.id)
+    due = exists().where(
+        active, exists().where(of_series, IS_PENDING, rows.c.scheduled_for <= func.now())
+    )
+    stale = exists().where(
+        series.c.org_id == org.c.id,
+        exists().where(of_series, IS_PROCESSING, rows.c.lease_expires_at <= func.now()),
+    )
+    reevaluates = exists().where(active, series.c.entry_trigger == EntryTrigger.SEGMENT_MATCH)
+    found = connection.execute(
+        select(
+            org.c.id,
+            org.c.timezone,
+            org.c.reevaluate_cron,
+            org.c.reevaluated_at,
+            or_(waits, due, stale).label("has_work"),
+            func.now().label("now"),
+        ).where(or_(waits, due, stale, reevaluates))
+    )
+    return [
+        row.id
+        for row in found
+        if row.has_work
+        or next_instant(row.reevaluate_cron, parse_zone(row.timezone), row.reevaluated_at)
+        <= row.now
+    ]

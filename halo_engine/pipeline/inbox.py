@@ -1,0 +1,91 @@
+"""The signals that wait: reading them in order of arrival, and removing what was handled (§1)."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import BigInteger, ColumnElement, any_, delete, exists, literal, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from halo_engine.domain.reasons import SeriesStatus
+from halo_engine.domain.signals import Signal, SignalKind
+from halo_engine.series.locks import take_turn_at_signals
+from halo_engine.tables import automations, signals
+from halo_engine.work import Work
+
+
+def next_signals(work: Work, limit: int, *, beside_wide: bool) -> list[Signal]:
+    """Return the oldest waiting signals, at most ``limit``, cut where order of arrival would
+    matter.
+
+    The batch ends before a contact's second signal and before a wide one; a wide one comes alone.
+    ``beside_wide`` passes over wide ones that are under way. The caller has the turn at signals
+    (``series.locks``).
+    """
+    waiting = [signals.c.org_id == work.org_id, signals.c.parked_at.is_(None), ~_held_by_pause()]
+    if beside_wide:
+        waiting.append(signals.c.cursor.is_(None))
+    rows = work.connection.execute(
+        select(signals).where(*waiting).order_by(signals.c.id).limit(limit)
+    ).mappings()
+    batch: list[Signal] = []
+    contacts = set()
+    for row in rows:
+        signal = Signal(
+            id=row["id"],
+            kind=SignalKind(row["kind"]),
+            contact_id=row["end_user_id"],
+            company_id=row["company_id"],
+            series_id=row["automation_id"],
+            changed=frozenset(row["changed"]),
+            event_name=row["event_name"],
+            happened_at=row["happened_at"],
+            arrived_at=row["created_at"],
+            cursor=row["cursor"],
+        )
+        if signal.kind.is_wide:
+            return batch or [signal]
+        if signal.contact_id in contacts:
+            return batch
+        contacts.add(signal.contact_id)
+        batch.append(signal)
+    return batch
+
+
+def _held_by_pause() -> ColumnElement[bool]:
+    """An activation that a pause interrupted waits for the series to be resumed (contract §8)."""
+    return exists().where(
+        signals.c.kind == SignalKind.ACTIVATED,
+        automations.c.org_id == signals.c.org_id,
+        automations.c.id == signals.c.automation_id,
+        automations.c.status == SeriesStatus.PAUSED,
+    )
+
+
+def remove(work: Work, handled: Sequence[Signal]) -> None:
+    """Delete handled signals, in the transaction that handled them."""
+    work.connection.execute(delete(signals).where(*_these(work, handled)))
+
+
+def keep_place(work: Work, signal: Signal, cursor: dict[str, str]) -> None:
+    """Note how far a wide signal has been worked, in the transaction that worked it."""
+    work.connection.execute(update(signals).where(*_these(work, [signal])).values(cursor=cursor))
+
+
+def park_next(work: Work, problem: str, *, beside_wide: bool) -> int | None:
+    """Set aside the signal that would be handled next, and return its id: it fails alone, the rest
+    goes on.
+    """
+    take_turn_at_signals(work.connection, work.org_id)
+    batch = next_signals(work, 1, beside_wide=beside_wide)
+    if not batch:
+        return None
+    work.connection.execute(
+        update(signals)
+        .where(*_these(work, batch))
+        .values(parked_at=work.now, error=problem[:2000], attempts=signals.c.attempts + 1)
+    )
+    return batch[0].id
+
+
+def _these(work: Work, given: Sequence[Signal]) -> list[ColumnElement[bool]]:
+    ids = literal([signal.id for signal in given], ARRAY(BigInteger()))
+    return [signals.c.org_id == work.org_id, signals.c.id == any_(ids)]

@@ -1,0 +1,70 @@
+"""What a batch of signals came to, and the exits that every kind of signal begins with (§1)."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from halo_engine.domain.decisions import Exit, RunFacts, decide_exit
+from halo_engine.domain.seats import decide_seats
+from halo_engine.domain.series import Series
+from halo_engine.domain.signals import Signal
+from halo_engine.enrollment.enroll import Admission
+from halo_engine.journey.claim import Run, hold_runs
+from halo_engine.journey.facts import gather_runs
+from halo_engine.journey.observe import Observed, observe
+from halo_engine.journey.record import record_exits, record_seats
+from halo_engine.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """What one batch of signals came to; ``unfinished`` when it was one page of a wide one."""
+
+    signals: Sequence[Signal]
+    exits: Sequence[Exit]
+    admissions: Sequence[Admission]
+    unfinished: bool = False
+
+    @property
+    def moved(self) -> bool:
+        """Whether anybody left or entered a series."""
+        return bool(self.exits) or any(each.code is None for each in self.admissions)
+
+
+def revisit_runs(
+    work: Work, series: Sequence[Series], contacts: Collection[UUID], *, leaving: bool = True
+) -> list[Exit]:
+    """Look again at the runs of ``contacts``: exits first, then seats, then goals (contract §1,
+    §6).
+
+    ``leaving`` says whether the occasion is one on which entering is seen too (guard 8).
+    """
+    runs = hold_runs(work.connection, work.org_id, contacts)
+    if not runs:
+        return []
+    concerned = {run.series_id for run in runs}
+    by_id = {each.id: each for each in series if each.id in concerned}
+    active = [run for run in runs if run.is_active]
+    exits = _end_runs(work, by_id, active) if active else []
+    observe(work, list(by_id.values()), Observed(contacts=contacts), leaving=leaving)
+    return exits
+
+
+def _end_runs(work: Work, series: Mapping[UUID, Series], runs: Sequence[Run]) -> list[Exit]:
+    facts = gather_runs(work.connection, work.org_id, work.moment, series, runs)
+    exits = [leaves for each in facts if (leaves := decide_exit(each)) is not None]
+    ending = {(each.series.id, each.contact_id) for each in exits}
+    staying = [each for each in facts if (each.series.id, each.contact_id) not in ending]
+    return exits + settle_seats(work, staying, exits)
+
+
+def settle_seats(work: Work, staying: Sequence[RunFacts], exits: Sequence[Exit]) -> list[Exit]:
+    """Record ``exits``, and what becomes of the seats; return the runs that ended for want of
+    one.
+    """
+    without_seat, moves = decide_seats(staying, exits)
+    if without_seat:
+        hold_runs(work.connection, work.org_id, {each.contact_id for each in without_seat})
+    record_exits(work.connection, work.org_id, [*exits, *without_seat], work.now)
+    record_seats(work.connection, work.org_id, moves)
+    return without_seat

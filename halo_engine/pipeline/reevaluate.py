@@ -1,0 +1,42 @@
+"""Periodic re-evaluation: a full pass over all ``segment_match`` series by the organisation's cron
+(contract §4).
+"""
+
+from sqlalchemy import insert, update
+
+from halo_engine.domain.cron import instants_between
+from halo_engine.domain.signals import SignalKind
+from halo_engine.tables import organizations, signals
+from halo_engine.work import Work
+
+
+def begin_due_reevaluation(work: Work) -> bool:
+    """Leave the signal for a pass if the cron fired since the last one began; return whether it
+    did.
+
+    However many ticks there are, and however many instants were missed, one pass makes up for them:
+    the row of the organisation says when the last began, and only one transaction moves it on.
+    """
+    org = work.org
+    due = instants_between(org.reevaluate_cron, org.zone, org.reevaluated_at, work.now)
+    if not any(True for _ in due):
+        return False
+    began = work.connection.execute(
+        update(organizations)
+        .where(
+            organizations.c.id == work.org_id,
+            organizations.c.reevaluated_at == org.reevaluated_at,
+        )
+        .values(reevaluated_at=work.now)
+    )
+    if began.rowcount == 0:
+        return False
+    work.connection.execute(
+        insert(signals).values(
+            org_id=work.org_id,
+            kind=SignalKind.REEVALUATED,
+            happened_at=work.now,
+            created_at=work.now,
+        )
+    )
+    return True

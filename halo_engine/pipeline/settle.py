@@ -1,0 +1,99 @@
+"""Settling an organisation: signals in order of arrival, then due rows, again until nothing is left
+(contract §1).
+
+What a doorbell asks for, and what a tick does after it began a re-evaluation that is due.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy.exc import OperationalError
+
+from halo_engine.delivery.message import Sender
+from halo_engine.delivery.outbox import send_leased
+from halo_engine.delivery.reap import reap
+from halo_engine.delivery.transports import Transport
+from halo_engine.pipeline.advance import Advance, advance
+from halo_engine.pipeline.inbox import park_next
+from halo_engine.pipeline.react import react
+from halo_engine.pipeline.reaction import Reaction
+from halo_engine.pipeline.reevaluate import begin_due_reevaluation
+from halo_engine.work import Transact, Work
+
+#: Signals and due rows that one transaction handles at most, chosen by measurement.
+SIGNALS = 500
+DUE_ROWS = 2_000
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PostOffice:
+    """How emails leave: by which transport, from whom."""
+
+    transport: Transport
+    sender: Sender
+
+
+def tick(transact: Transact, post: PostOffice) -> Iterator[Reaction | Advance]:
+    """Take up what dead workers left, settle, and re-evaluate if that is due (contract §1, §9)."""
+    while transact(lambda work: reap(work, DUE_ROWS)):
+        pass
+    yield from settle(transact, post)
+    if transact(begin_due_reevaluation):
+        yield from settle(transact, post)
+
+
+def settle(transact: Transact, post: PostOffice) -> Iterator[Reaction | Advance]:
+    """Handle signals and due rows until nothing is left, yielding what each transaction came to.
+
+    Between two of them the caller may stop: everything so far is committed, and the rest stays due.
+    """
+    moved = True
+    while moved:
+        moved = False
+        for reaction in _drain(transact):
+            moved = True
+            yield reaction
+        advanced = transact(lambda work: advance(work, DUE_ROWS))
+        if advanced is not None:
+            moved = True
+            send_leased(transact, post.transport, post.sender, advanced.token, advanced.sends)
+            yield advanced
+
+
+def _drain(transact: Transact) -> Iterator[Reaction]:
+    """React to signals until none waits; one that makes its batch fail is isolated and parked."""
+    limit, beside_wide = SIGNALS, False
+    while True:
+        try:
+            reaction = transact(_reacting(limit, beside_wide=beside_wide))
+        except OperationalError:
+            # The server is away or out of something: no signal's fault.
+            raise
+        except Exception as error:  # noqa: BLE001 -- whatever a poisonous signal raises
+            if limit > 1:
+                limit //= 2
+                continue
+            _park(transact, error, beside_wide=beside_wide)
+            continue
+        if reaction is None and not beside_wide:
+            return
+        beside_wide = reaction is not None and reaction.unfinished
+        limit = min(limit * 2, SIGNALS)
+        if reaction is not None:
+            yield reaction
+
+
+def _reacting(limit: int, *, beside_wide: bool) -> Callable[[Work], Reaction | None]:
+    return lambda work: react(work, limit, beside_wide=beside_wide)
+
+
+def _park(transact: Transact, error: Exception, *, beside_wide: bool) -> None:
+    """Set the signal at the head aside, with what it raised; it waits for a person (``halo
+    status``).
+    """
+    problem = f"{type(error).__name__}: {error}"
+    parked = transact(lambda work: park_next(work, problem, beside_wide=beside_wide))
+    _log.error("signal parked", signal=parked, problem=problem)

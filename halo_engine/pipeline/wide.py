@@ -1,0 +1,72 @@
+"""Wide signals: what concerns a series' audience, a company's contacts or everybody, worked in
+pages.
+
+A page is a transaction of its own, and the signal's ``cursor`` says where the next one begins; so a
+worker that dies costs a page, and other signals take turns with the pages.
+"""
+
+from collections.abc import Sequence
+
+from halo_engine.domain.reasons import EntryTrigger
+from halo_engine.domain.series import Series
+from halo_engine.domain.signals import Signal, SignalKind
+from halo_engine.enrollment.candidates import Paged
+from halo_engine.enrollment.enroll import Admission, enroll
+from halo_engine.enrollment.pages import Page, Place, contacts_of, page_after
+from halo_engine.journey.observe import Observed, observe
+from halo_engine.pipeline.inbox import keep_place, remove
+from halo_engine.pipeline.reaction import Reaction, revisit_runs
+from halo_engine.series.completion import complete_finished
+from halo_engine.work import Work
+
+#: How many contacts one transaction looks at.
+PAGE = 20_000
+
+#: The second half of a company's change: it ends whatever it ends before anyone enters (contract
+#: §1).
+_ENTRIES = {"phase": "entries"}
+
+
+def work_page(work: Work, signal: Signal, series: Sequence[Series]) -> Reaction:
+    """Work the next page of a wide signal; the last one removes it."""
+    page = page_after(work, _rest(signal), PAGE)
+    cursor = signal.cursor or {}
+    if signal.kind is SignalKind.COMPANY_CHANGED and cursor.get("phase") != _ENTRIES["phase"]:
+        exits = revisit_runs(work, series, contacts_of(work, page))
+        complete_finished(work, [each.series for each in exits])
+        keep_place(work, signal, page.last.as_cursor() if page.last else _ENTRIES)
+        return Reaction([signal], exits, [], unfinished=True)
+    if signal.kind is SignalKind.REEVALUATED:
+        observe(work, series, Observed(page=page))
+    admissions = _admit(work, signal, series, page)
+    if page.last is None:
+        remove(work, [signal])
+        complete_finished(work, series)
+    else:
+        keep_place(work, signal, {**cursor, **page.last.as_cursor()})
+    return Reaction([signal], [], admissions, unfinished=page.last is not None)
+
+
+def _rest(signal: Signal) -> Page:
+    """Return the contacts that the signal still has before it: those that existed when it
+    arrived.
+    """
+    return Page(Place.of_cursor(signal.cursor), None, signal.arrived_at, signal.company_id)
+
+
+def _admit(work: Work, signal: Signal, series: Sequence[Series], page: Page) -> list[Admission]:
+    """Enroll who matches, in order of creation (contract §1, §4)."""
+    concerned = [each for each in series if _concerns(signal, each)]
+    if not concerned:
+        return []
+    return enroll(work.connection, work.org_id, concerned, work.moment, Paged(page, work.now))
+
+
+def _concerns(signal: Signal, series: Series) -> bool:
+    """An activation concerns its series; the others, what ``segment_match`` series see (§2, §4)."""
+    if signal.kind is SignalKind.ACTIVATED:
+        return series.id == signal.series_id
+    if not series.is_active or series.entry_trigger is not EntryTrigger.SEGMENT_MATCH:
+        return False
+    is_reevaluation = signal.kind is SignalKind.REEVALUATED
+    return is_reevaluation or not signal.changed.isdisjoint(series.audience_keys)
