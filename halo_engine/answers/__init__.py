@@ -1,0 +1,1 @@
+"""Answers to "why": preview, diagnose, explain, ledger and funnel, which write nothing (§10)."""

@@ -1,0 +1,125 @@
+"""Gathering for explain: a contact's code and all that its explanation refers to (contract §10)."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, FromClause, Text, and_, cast, func, literal, select
+
+from halo_engine.answers.codes import coded
+from halo_engine.domain.series import Series
+from halo_engine.tables import (
+    automation_enrollments,
+    end_users,
+    event_counts,
+    subscriptions,
+    suppressions,
+)
+from halo_engine.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What is known of one contact and one series.
+
+    ``guard`` is the first guard that refuses now, ``refused_at`` the instant of a kept refusal.
+    ``latest_*`` and ``ended_*`` tell of the latest enrollment, ``holder*`` of the run that has the
+    company's seat, ``event_*`` of the event that the series waits for.
+    """
+
+    contact_id: UUID
+    contact: str
+    contact_type: str
+    created_at: datetime
+    code: str
+    guard: str | None
+    refused_at: datetime | None
+    latest_number: int | None
+    latest_at: datetime | None
+    ended_at: datetime | None
+    ended_by: str | None
+    bounced_at: datetime | None
+    unsubscribed_at: datetime | None
+    holder: str | None
+    holder_at: datetime | None
+    event_count: int | None
+    event_at: datetime | None
+    list_key: str | None
+
+
+def gather(work: Work, series: Series, contacts: Collection[UUID]) -> Mapping[UUID, Circumstances]:
+    """Return the circumstances of those of ``contacts`` that exist, in one statement."""
+    found, org_id = coded(work, series, contacts), work.org_id
+    contact, holder = end_users, end_users.alias("holder")
+    run, holding = (automation_enrollments.alias(name) for name in ("run", "holding"))
+    event, suppression, list_ = event_counts, suppressions, subscriptions
+    source = (
+        found.join(contact, _same(org_id, contact, id=found.c.end_user_id))
+        .outerjoin(
+            run,
+            _same(
+                org_id,
+                run,
+                end_user_id=found.c.end_user_id,
+                automation_id=found.c.automation_id,
+                number=found.c.latest_number,
+            ),
+        )
+        .outerjoin(suppression, _same(org_id, suppression, address=contact.c.address))
+        .outerjoin(
+            holding,
+            _same(
+                org_id,
+                holding,
+                automation_id=found.c.automation_id,
+                company_seat=found.c.seat,
+                ended_at=None,
+            ),
+        )
+        .outerjoin(holder, _same(org_id, holder, id=holding.c.end_user_id))
+        .outerjoin(
+            event,
+            _same(
+                org_id,
+                event,
+                end_user_id=found.c.end_user_id,
+                name=literal(series.settings.entry_event_name, Text()),
+            ),
+        )
+        .outerjoin(list_, _same(org_id, list_, id=series.subscription_id))
+    )
+    statement = select(
+        found.c.end_user_id.label("contact_id"),
+        _named(contact).label("contact"),
+        found.c.contact_type,
+        found.c.contact_created_at.label("created_at"),
+        found.c.code,
+        found.c.guard,
+        found.c.refused_at,
+        found.c.latest_number,
+        found.c.latest_at,
+        run.c.ended_at,
+        run.c.exit_reason.label("ended_by"),
+        suppression.c.bounced_at,
+        suppression.c.unsubscribed_at,
+        _named(holder).label("holder"),
+        holding.c.created_at.label("holder_at"),
+        event.c.count.label("event_count"),
+        event.c.last_at.label("event_at"),
+        list_.c.key.label("list_key"),
+    ).select_from(source)
+    rows = work.connection.execute(statement).mappings()
+    return {row["contact_id"]: Circumstances(**row) for row in rows}
+
+
+def _same(org_id: UUID, table: FromClause, **values: Any) -> ColumnElement[bool]:
+    """Return the condition of a join: the organisation's row of ``table`` with these values."""
+    equal = [table.c[name] == value for name, value in values.items()]
+    return and_(table.c.org_id == org_id, *equal)
+
+
+def _named(contact: FromClause) -> ColumnElement[str]:
+    """Return how people name a contact: by its external ID, else by its email, else by its id."""
+    return func.coalesce(contact.c.external_id, contact.c.email, cast(contact.c.id, Text()))

@@ -1,0 +1,57 @@
+"""The code that explain and the ledger give a contact: where it stands, or the first reason (§4).
+
+Both read the guards from ``enrollment.guards``, as enrollment does, so the three cannot disagree.
+"""
+
+from collections.abc import Collection
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import CTE, and_, case, func, select
+
+from halo_engine.domain.reasons import EntryTrigger, ReasonCode
+from halo_engine.domain.series import Series
+from halo_engine.enrollment.candidates import Asked
+from halo_engine.enrollment.guards import as_they_stand
+from halo_engine.tables import enrollment_refusals
+from halo_engine.work import Work
+
+#: The code of a contact with an active enrollment, whatever the guards would say of another.
+ACTIVE: Final = "active"
+
+#: Every code that can be answered, in the order of the contract.
+CODES: Final = (ACTIVE, *(code.value for code in ReasonCode))
+
+
+def coded(work: Work, series: Series, contacts: Collection[UUID] | None = None) -> CTE:
+    """Return the CTE ``coded``: the judged ``contacts``, everybody without any, each with its
+    ``code``.
+
+    ``refused_at`` is the instant of a kept refusal that the latest enrollment did not overtake.
+    """
+    judged = as_they_stand(work.org_id, [series], work.moment, Asked(work.now, contacts))
+    kept = enrollment_refusals
+    source = judged.outerjoin(
+        kept,
+        and_(
+            judged.c.keeps_refusals,
+            kept.c.org_id == work.org_id,
+            kept.c.automation_id == judged.c.automation_id,
+            kept.c.end_user_id == judged.c.end_user_id,
+            kept.c.arrival > func.coalesce(judged.c.latest_id, 0),
+        ),
+    )
+    not_active = ReasonCode.SERIES_NOT_ACTIVE.value
+    code = case(
+        (judged.c.is_enrolled, ACTIVE),
+        (judged.c.guard == not_active, not_active),
+        else_=func.coalesce(kept.c.code, judged.c.guard, _unrefused(series).value),
+    )
+    return select(judged, code.label("code"), kept.c.refused_at).select_from(source).cte("coded")
+
+
+def _unrefused(series: Series) -> ReasonCode:
+    """Return why a contact that nothing refuses is not enrolled all the same."""
+    if series.entry_trigger is EntryTrigger.SEGMENT_MATCH:
+        return ReasonCode.AWAITING_EVALUATION
+    return ReasonCode.TRIGGER_NOT_FIRED

@@ -1,0 +1,158 @@
+"""Explain: why a contact is, or is not, in a series (contract §4, §10)."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+from uuid import UUID
+
+from pydantic import JsonValue
+
+from halo_engine.answers.circumstances import Circumstances, gather
+from halo_engine.answers.codes import ACTIVE
+from halo_engine.answers.reasons import reason_now, reason_then
+from halo_engine.answers.shape import Answer, Instant
+from halo_engine.answers.sight import Seen, holds_all, see
+from halo_engine.answers.situation import Situation
+from halo_engine.answers.whereabouts import Whereabouts, locate
+from halo_engine.domain.errors import not_found
+from halo_engine.domain.filters import FilterGroups
+from halo_engine.domain.instants import format_instant
+from halo_engine.domain.reasons import AudienceType, ReasonCode
+from halo_engine.domain.series import Series
+from halo_engine.work import Work
+
+
+class SeenFilter(Answer):
+    """A filter that decided, and the value that it saw.
+
+    ``place`` is its path in the definition, such as ``audience_filters[0][1]``. ``seen`` is None
+    when nothing is stored; ``missing`` is also a value of another type than the filter's.
+    """
+
+    place: str
+    field: str
+    operator: str
+    value: JsonValue
+    seen: JsonValue
+    missing: bool
+
+
+class Explanation(Answer):
+    """One contact and one series.
+
+    ``code`` is ``active`` or a reason code of §4. ``refused_at`` is when a kept refusal was given,
+    ``until`` when time alone will change the answer. ``filters`` are those that keep it out now:
+    of the audience those that failed, of the exit filter those that hold.
+    """
+
+    contact_id: UUID
+    contact: str
+    series: str
+    code: str
+    why: str
+    change: str | None = None
+    refused_at: Instant | None = None
+    until: Instant | None = None
+    filters: tuple[SeenFilter, ...] = ()
+    whereabouts: Whereabouts | None = None
+
+
+def explain(work: Work, series: Series, contacts: Sequence[UUID]) -> list[Explanation]:
+    """Return an explanation for each of ``contacts``, in their order (contract §4, §10).
+
+    The number of statements does not depend on how many they are. An unknown one is a 404.
+    """
+    known = gather(work, series, contacts)
+    for contact_id in contacts:
+        if contact_id not in known:
+            raise not_found("contact", str(contact_id))
+    active = [id_ for id_, each in known.items() if each.code == ACTIVE]
+    standing = locate(work, series, active) if active else {}
+    situations = {each.known.contact_id: each for each in _situations(work, series, known.values())}
+    return [
+        _enrolled(series, known[id_], standing[id_])
+        if id_ in standing
+        else _not_enrolled(situations[id_])
+        for id_ in contacts
+    ]
+
+
+def _situations(work: Work, series: Series, known: Iterable[Circumstances]) -> Iterator[Situation]:
+    """Let the filters look at those contacts whom they keep out."""
+    by_filters = (ReasonCode.AUDIENCE_MISMATCH, ReasonCode.EXIT_FILTER)
+    audience = series.audience_filters if series.audience_type is AudienceType.SEGMENT else ()
+    groups = (*audience, *series.exit_filters)
+    kept_out = [each.contact_id for each in known if each.guard in by_filters]
+    seen = see(work, [item for group in groups for item in group], kept_out)
+    for each in known:
+        looked = iter(seen.get(each.contact_id, ()))
+        yield Situation(
+            work=work,
+            series=series,
+            known=each,
+            audience=_grouped(audience, looked),
+            exits=_grouped(series.exit_filters, looked),
+        )
+
+
+def _grouped(groups: FilterGroups, seen: Iterator[Seen]) -> list[list[Seen]]:
+    return [list(islice(seen, len(group))) for group in groups]
+
+
+def _enrolled(series: Series, known: Circumstances, whereabouts: Whereabouts) -> Explanation:
+    return Explanation(
+        contact_id=known.contact_id,
+        contact=known.contact,
+        series=series.key,
+        code=ACTIVE,
+        why=f"It is in the series, at step ‘{whereabouts.step}’.",
+        whereabouts=whereabouts,
+    )
+
+
+def _not_enrolled(situation: Situation) -> Explanation:
+    known, code = situation.known, ReasonCode(situation.known.code)
+    word = reason_now if known.refused_at is None else reason_then
+    reason = word(situation, code)
+    return Explanation(
+        contact_id=known.contact_id,
+        contact=known.contact,
+        series=situation.series.key,
+        code=code,
+        why=reason.why,
+        change=reason.change,
+        refused_at=known.refused_at,
+        until=reason.until,
+        filters=tuple(_filters(situation)),
+    )
+
+
+def _filters(situation: Situation) -> Iterator[SeenFilter]:
+    """Yield the filters behind the guard that refuses now, if it is one of filters."""
+    match situation.known.guard:
+        case ReasonCode.AUDIENCE_MISMATCH:
+            for place, seen in _places("audience_filters", situation.audience):
+                if not seen.holds:
+                    yield _answered(place, seen)
+        case ReasonCode.EXIT_FILTER:
+            holding = [group if holds_all(group) else [] for group in situation.exits]
+            for place, seen in _places("exit_filters", holding):
+                yield _answered(place, seen)
+
+
+def _places(name: str, groups: Sequence[Sequence[Seen]]) -> Iterator[tuple[str, Seen]]:
+    for g, group in enumerate(groups):
+        for n, seen in enumerate(group):
+            yield f"{name}[{g}][{n}]", seen
+
+
+def _answered(place: str, seen: Seen) -> SeenFilter:
+    value = seen.value
+    return SeenFilter(
+        place=place,
+        field=seen.filter.field,
+        operator=seen.filter.operator,
+        value=seen.filter.value,
+        seen=format_instant(value) if isinstance(value, datetime) else value,
+        missing=seen.missing,
+    )

@@ -1,0 +1,58 @@
+"""How answers word filters, values and instants: plain sentences for people (contract §10)."""
+
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from halo_engine.answers.sight import Seen
+from halo_engine.domain.errors import shown
+from halo_engine.domain.fields import FieldType
+from halo_engine.domain.filters import Filter, Operator, date_bound
+from halo_engine.work import Work
+
+_WISHES: Final = {
+    Operator.IS: "",
+    Operator.IS_NOT: "something other than ",
+    Operator.CONTAINS: "text that contains ",
+    Operator.GT: "more than ",
+    Operator.LT: "less than ",
+    Operator.GTE: "at least ",
+    Operator.LTE: "at most ",
+    Operator.BEFORE: "before ",
+    Operator.AFTER: "at or after ",
+}
+_KINDS: Final = {
+    FieldType.STRING: "text",
+    FieldType.NUMBER: "a number",
+    FieldType.BOOLEAN: "true or false",
+    FieldType.DATE: "a date",
+}
+
+
+def on_the_clock(instant: datetime, zone: ZoneInfo) -> str:
+    """Return the instant as the clock in ``zone`` shows it, to the minute."""
+    return f"{instant.astimezone(zone):%Y-%m-%d %H:%M %Z}"
+
+
+def needed(item: Filter, work: Work) -> str:
+    """Return what has to be for the filter to hold; a date relative to now is counted out."""
+    value = shown(item.value)
+    if item.type is FieldType.DATE:
+        bound = date_bound(str(item.value), work.org.zone, work.now)
+        value = on_the_clock(bound, work.org.zone)
+    return f"{item.field} is {_WISHES[item.operator]}{value}"
+
+
+def described(item: Filter) -> str:
+    """Return the filter as it was written: ``custom:role is ‘owner’``."""
+    return f"{item.field} {item.operator} {shown(item.value)}"
+
+
+def found(seen: Seen, zone: ZoneInfo) -> str:
+    """Return the field and the value that the filter saw."""
+    if seen.value is None:
+        return f"{seen.filter.field} is missing"
+    if isinstance(seen.value, datetime):
+        return f"{seen.filter.field} is {on_the_clock(seen.value, zone)}"
+    other_type = f", which is not {_KINDS[seen.filter.type]}" if seen.missing else ""
+    return f"{seen.filter.field} is {shown(seen.value)}{other_type}"

@@ -1,0 +1,111 @@
+"""Preview: whom a series, saved or being written, is for at this moment (contract §10)."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Uuid, and_, literal, select, tuple_
+
+from halo_engine.answers.shape import Answer, Instant
+from halo_engine.audience.matched import count_matched, matched
+from halo_engine.audience.matching import Audience
+from halo_engine.domain.errors import bad_input, shown
+from halo_engine.domain.filters import FilterGroups
+from halo_engine.domain.reasons import AudienceType, ContactType, ContactTypeChoice
+from halo_engine.domain.series import Series, SeriesDefinition
+from halo_engine.tables import end_users, subscriptions
+from halo_engine.work import Work
+
+#: How many contacts a page has unless another number is asked for.
+PAGE = 50
+
+
+class PreviewedContact(Answer):
+    """A matched contact, as a list of contacts shows it."""
+
+    id: UUID
+    external_id: str | None
+    email: str | None
+    name: str | None
+    contact_type: ContactType
+    created_at: Instant
+
+
+class Preview(Answer):
+    """How many contacts are matched, and a page of them in order of creation.
+
+    ``next`` is what to give as ``after`` for the page that follows; None when there is none.
+    """
+
+    matched: int
+    contacts: tuple[PreviewedContact, ...]
+    next: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Unsaved:
+    """The audience of a definition, its list looked up."""
+
+    audience_type: AudienceType
+    contact_type: ContactTypeChoice
+    subscription_id: UUID | None
+    audience_filters: FilterGroups
+
+
+def preview(
+    work: Work, of: Series | SeriesDefinition, *, after: UUID | None = None, size: int = PAGE
+) -> Preview:
+    """Return whom ``of`` matches now: the count, and the ``size`` contacts after the contact
+    ``after``.
+
+    A definition that names an unknown list is refused with a 400.
+    """
+    audience = of if isinstance(of, Series) else _unsaved(work, of)
+    rows = _page(work, audience, after, size + 1)
+    return Preview(
+        matched=count_matched(work.connection, work.org_id, audience, work.moment),
+        contacts=tuple(rows[:size]),
+        next=rows[size - 1].id if len(rows) > size else None,
+    )
+
+
+def _page(work: Work, of: Audience, after: UUID | None, limit: int) -> list[PreviewedContact]:
+    contact = end_users
+    place = tuple_(contact.c.created_at, contact.c.id)
+    page = (
+        select(*[contact.c[name] for name in PreviewedContact.model_fields])
+        .where(
+            contact.c.org_id == work.org_id,
+            contact.c.id.in_(matched(work.org_id, of, work.moment)),
+        )
+        .order_by(contact.c.created_at, contact.c.id)
+        .limit(limit)
+    )
+    if after is not None:
+        last = end_users.alias("last")
+        page = page.join(
+            last, and_(last.c.org_id == work.org_id, last.c.id == literal(after, Uuid()))
+        ).where(place > tuple_(last.c.created_at, last.c.id))
+    rows = work.connection.execute(page).mappings()
+    return [PreviewedContact.model_validate(row) for row in rows]
+
+
+def _unsaved(work: Work, definition: SeriesDefinition) -> _Unsaved:
+    return _Unsaved(
+        definition.audience_type,
+        definition.contact_type,
+        _list_id(work, definition.subscription),
+        definition.audience_filters,
+    )
+
+
+def _list_id(work: Work, key: str | None) -> UUID | None:
+    if key is None:
+        return None
+    found: UUID | None = work.connection.scalar(
+        select(subscriptions.c.id).where(
+            subscriptions.c.org_id == work.org_id, subscriptions.c.key == key
+        )
+    )
+    if found is None:
+        raise bad_input("subscription", f"there is no subscription list {shown(key)}")
+    return found

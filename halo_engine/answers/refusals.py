@@ -1,0 +1,134 @@
+"""Why a guard refuses a contact, and what would have to change: a rule for each guard (§4, §10).
+
+``already_active`` has none: explain answers ``active`` before it.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Final
+
+from halo_engine.answers.sight import holds_all
+from halo_engine.answers.situation import Reason, Situation
+from halo_engine.domain.durations import format_duration
+from halo_engine.domain.errors import shown
+from halo_engine.domain.reasons import (
+    AudienceType,
+    ContactTypeChoice,
+    ReasonCode,
+    SeriesStatus,
+)
+
+
+def _series_not_active(situation: Situation) -> Reason:
+    return {
+        SeriesStatus.DRAFT: Reason(
+            "The series is still a draft, and a draft enrolls nobody.", "Activate the series."
+        ),
+        SeriesStatus.PAUSED: Reason(
+            "The series is paused, and nobody enters meanwhile.", "Resume the series."
+        ),
+        SeriesStatus.COMPLETED: Reason(
+            "The series is completed: a manual series enrolls once, when it is activated.",
+            "Nothing: a completed series takes nobody. Send another series.",
+        ),
+    }[situation.series.status]
+
+
+def _contact_type(situation: Situation) -> Reason:
+    is_for, has = situation.series.contact_type, situation.known.contact_type
+    if is_for is ContactTypeChoice.USER:
+        change = "Identify it with a user ID, which turns the lead into a user"
+    else:
+        change = "A user does not become a lead again"
+    return Reason(
+        f"The series is for {is_for}s only, and this contact is a {has}.",
+        f"{change}; or set the contact type to ‘Users and leads’.",
+    )
+
+
+def _audience_mismatch(situation: Situation) -> Reason:
+    series, known = situation.series, situation.known
+    match series.audience_type:
+        case AudienceType.ALL:
+            return Reason("It has no email address.", "Give it an email address.")
+        case AudienceType.SUBSCRIPTION if known.list_key is None:
+            return Reason("The series has no subscription list.", "Pick a list under Audience.")
+        case AudienceType.SUBSCRIPTION:
+            why = f"It is not an active subscriber of the list {shown(known.list_key)}."
+            return Reason(why, f"It has to subscribe to {shown(known.list_key)}.")
+        case AudienceType.SEGMENT if not situation.audience:
+            return Reason("The audience has no filter.", "Add a filter under Audience.")
+    failing = [[seen for seen in group if not seen.holds] for group in situation.audience]
+    saw = "; or ".join(situation.saw(group) for group in failing)
+    needed = "; or ".join(situation.needs(group) for group in failing)
+    missing = any(seen.missing for group in failing for seen in group)
+    return Reason(
+        f"The audience filter does not hold: {saw}.",
+        f"Needed: {needed}.{' A missing value matches nothing.' if missing else ''}",
+    )
+
+
+def _suppressed(situation: Situation) -> Reason:
+    known = situation.known
+    if known.bounced_at is not None:
+        why = f"Mail to its address bounced on {situation.said(known.bounced_at)}."
+        return Reason(why, "Give it another email address; a bounce is not lifted.")
+    why = (
+        f"Its address was unsubscribed from everything on {situation.said(known.unsubscribed_at)}."
+    )
+    return Reason(why, "It has to subscribe again.")
+
+
+def _already_enrolled(situation: Situation) -> Reason:
+    why = f"{situation.earlier_run}Re-enrollment is off."
+    return Reason(why, "Switch re-enrollment on.")
+
+
+def _reenroll_delay(situation: Situation) -> Reason:
+    days, latest_at = situation.series.settings.reenroll_delay_days, situation.known.latest_at
+    assert days is not None
+    assert latest_at is not None
+    delay = timedelta(days=days)
+    until = latest_at + delay
+    return Reason(
+        f"{situation.earlier_run}From the beginning of one enrollment to the next there have to be "
+        f"{format_duration(delay)}.",
+        f"Wait until {situation.said(until)}, or shorten the delay.",
+        until,
+    )
+
+
+def _not_newly_matching(situation: Situation) -> Reason:
+    return Reason(
+        f"{situation.earlier_run}It has not been seen outside the audience since.",
+        "It has to leave the audience, be seen outside, and match again.",
+    )
+
+
+def _exit_filter(situation: Situation) -> Reason:
+    holding = [group for group in situation.exits if holds_all(group)]
+    saw = "; and ".join(situation.saw(group) for group in holding)
+    rules = "; and ".join(situation.needs(group) for group in holding)
+    return Reason(f"The exit filter holds already: {saw}.", f"It must no longer hold: {rules}.")
+
+
+def _company_already_enrolled(situation: Situation) -> Reason:
+    known = situation.known
+    return Reason(
+        f"The series takes one contact of each company, and {shown(known.holder)} has been in it "
+        f"since {situation.said(known.holder_at)}.",
+        f"The enrollment of {shown(known.holder)} has to end.",
+    )
+
+
+REFUSALS: Final[Mapping[ReasonCode, Callable[[Situation], Reason]]] = {
+    ReasonCode.SERIES_NOT_ACTIVE: _series_not_active,
+    ReasonCode.CONTACT_TYPE: _contact_type,
+    ReasonCode.AUDIENCE_MISMATCH: _audience_mismatch,
+    ReasonCode.SUPPRESSED: _suppressed,
+    ReasonCode.ALREADY_ENROLLED: _already_enrolled,
+    ReasonCode.REENROLL_DELAY: _reenroll_delay,
+    ReasonCode.NOT_NEWLY_MATCHING: _not_newly_matching,
+    ReasonCode.EXIT_FILTER: _exit_filter,
+    ReasonCode.COMPANY_ALREADY_ENROLLED: _company_already_enrolled,
+}

@@ -1,0 +1,54 @@
+"""One contact that is not in a series, and the reason in plain words: explain's matter (§10)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from halo_engine.answers.circumstances import Circumstances
+from halo_engine.answers.phrases import found, needed, on_the_clock
+from halo_engine.answers.sight import Seen
+from halo_engine.domain.series import Series
+from halo_engine.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """One contact that is not in the series, with what the filters see of it, group by group."""
+
+    work: Work
+    series: Series
+    known: Circumstances
+    audience: Sequence[Sequence[Seen]]
+    exits: Sequence[Sequence[Seen]]
+
+    def said(self, instant: datetime | None) -> str:
+        """Return the instant in the organisation's time zone."""
+        return on_the_clock(instant, self.work.org.zone) if instant else "an unknown instant"
+
+    def saw(self, group: Sequence[Seen]) -> str:
+        """Return the values that these filters saw."""
+        return ", ".join(found(seen, self.work.org.zone) for seen in group)
+
+    def needs(self, group: Sequence[Seen]) -> str:
+        """Return what has to be for these filters to hold."""
+        return " and ".join(needed(seen.filter, self.work) for seen in group)
+
+    @property
+    def earlier_run(self) -> str:
+        """When the latest enrollment began, when and why it ended; blank when there is none."""
+        known = self.known
+        if known.latest_number is None:
+            return ""
+        return (
+            f"Enrollment {known.latest_number} began on {self.said(known.latest_at)} and ended on "
+            f"{self.said(known.ended_at)} ({known.ended_by}). "
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why it is so, what would have to change, and when time alone will change it."""
+
+    why: str
+    change: str
+    until: datetime | None = None

@@ -1,0 +1,69 @@
+"""Why a contact that no guard refuses is not in the series: it waits for a trigger (§4, §10)."""
+
+from datetime import datetime
+
+from halo_engine.answers.situation import Reason, Situation
+from halo_engine.domain.cron import next_instant
+from halo_engine.domain.errors import shown
+from halo_engine.domain.reasons import EntryTrigger
+from halo_engine.domain.series import Series
+
+
+def awaiting_evaluation(situation: Situation) -> Reason:
+    """Return when the next re-evaluation is, which will enroll the contact (contract §4)."""
+    org, now = situation.work.org, situation.work.now
+    until = max(next_instant(org.reevaluate_cron, org.zone, org.reevaluated_at), now)
+    seat = ""
+    if situation.series.settings.one_per_company:
+        seat = " Of several contacts of its company, the one that was created first enters."
+    return Reason(
+        f"Nothing refuses it: the next re-evaluation enrolls it.{seat}",
+        f"Wait until {situation.said(until)}.",
+        until,
+    )
+
+
+def trigger_not_fired(situation: Situation) -> Reason:
+    """Return which trigger has not reached the contact, and what it did instead (contract §4)."""
+    match situation.series.entry_trigger:
+        case EntryTrigger.USER_CREATED:
+            return _not_created_while_active(situation)
+        case EntryTrigger.EVENT:
+            return _event_not_fired(situation)
+    return Reason(
+        f"{situation.earlier_run}A manual series enrolls who matches when it is activated, which "
+        f"was on {situation.said(_activated_at(situation.series))}.",
+        "Nothing: later matches are not added. Send another series.",
+    )
+
+
+def _activated_at(series: Series) -> datetime | None:
+    return min((start for start, _ in series.active_periods), default=None)
+
+
+def _not_created_while_active(situation: Situation) -> Reason:
+    created_at = situation.known.created_at
+    if situation.known.latest_number:
+        how = ""
+    elif situation.series.was_active_at(created_at):
+        how = ", through a door that is silent"
+    else:
+        how = ", when the series was not active"
+    return Reason(
+        f"{situation.earlier_run}It was created on {situation.said(created_at)}{how}.",
+        "Nothing: the series takes a contact when it is created. Send another series.",
+    )
+
+
+def _event_not_fired(situation: Situation) -> Reason:
+    known, name = situation.known, shown(situation.series.settings.entry_event_name)
+    if known.latest_number:
+        why = f"{situation.earlier_run}The event {name} has not brought it again since."
+    elif known.event_count:
+        why = (
+            f"The event {name} fired for it, the last time on {situation.said(known.event_at)}, "
+            "but never live while the series was active."
+        )
+    else:
+        why = f"The event {name} has never fired for it."
+    return Reason(why, f"The event {name} has to fire while the series is active.")

@@ -1,0 +1,171 @@
+"""Where an enrolled contact stands, since when, and what happens next and when (contract §10).
+
+What happens next is decided by the rules that will decide it, ``domain.decisions``, over the facts
+of now: explain is gather and decide without record.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Uuid, and_, any_, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from halo_engine.answers.phrases import on_the_clock
+from halo_engine.answers.shape import Answer, Instant
+from halo_engine.domain.decisions import (
+    DueFacts,
+    Finish,
+    Postpone,
+    Send,
+    decide_step,
+    exit_reason,
+)
+from halo_engine.domain.reasons import SkipReason, Status
+from halo_engine.domain.series import Series, Step
+from halo_engine.journey.claim import DueRow, Run
+from halo_engine.journey.facts import gather_due
+from halo_engine.tables import automation_enrollments, automation_recipients
+from halo_engine.tables.enrollments import IS_ACTIVE
+from halo_engine.work import Work
+
+
+class Whereabouts(Answer):
+    """Where an active enrollment stands; ``next`` says what happens ``next_at``, None while paused.
+
+    ``enrolled_at`` and ``number`` are the enrollment's; the contact is at ``step`` ``since``.
+    """
+
+    number: int
+    enrolled_at: Instant
+    step: str
+    status: Status
+    since: Instant
+    next: str
+    next_at: Instant | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """An active recipient row."""
+
+    row: DueRow
+    step: Step
+    status: Status
+    scheduled_for: datetime
+    enrolled_at: datetime
+
+
+def locate(work: Work, series: Series, contacts: Collection[UUID]) -> Mapping[UUID, Whereabouts]:
+    """Return where each of ``contacts`` that is active in ``series`` stands; two statements."""
+    standing = _standing(work, series, contacts)
+    if not series.is_active:
+        return {each.row.run.contact_id: _paused(work, each) for each in standing}
+    by_id, rows = {series.id: series}, [each.row for each in standing]
+    facts = gather_due(work.connection, work.org_id, work.moment, by_id, rows) if rows else []
+    return {
+        each.row.run.contact_id: _next(work, each, facts)
+        for each, facts in zip(standing, facts, strict=True)
+    }
+
+
+def _standing(work: Work, series: Series, contacts: Collection[UUID]) -> Sequence[_Standing]:
+    rows, runs = automation_recipients, automation_enrollments
+    found = work.connection.execute(
+        select(
+            rows.c.id,
+            rows.c.step_id,
+            rows.c.created_at,
+            rows.c.status,
+            rows.c.scheduled_for,
+            rows.c.end_user_id,
+            rows.c.enrollment_number,
+            runs.c.created_at.label("enrolled_at"),
+        )
+        .join(
+            runs,
+            and_(
+                runs.c.org_id == rows.c.org_id,
+                runs.c.end_user_id == rows.c.end_user_id,
+                runs.c.automation_id == rows.c.automation_id,
+                runs.c.number == rows.c.enrollment_number,
+            ),
+        )
+        .where(
+            rows.c.org_id == work.org_id,
+            rows.c.automation_id == series.id,
+            rows.c.end_user_id == any_(literal(list(contacts), ARRAY(Uuid()))),
+            IS_ACTIVE,
+        )
+    )
+    return [
+        _Standing(
+            DueRow(
+                row.id,
+                row.step_id,
+                row.created_at,
+                Run(row.end_user_id, series.id, row.enrollment_number),
+            ),
+            series.steps_by_id[row.step_id],
+            Status(row.status),
+            row.scheduled_for,
+            row.enrolled_at,
+        )
+        for row in found
+    ]
+
+
+def _paused(work: Work, standing: _Standing) -> Whereabouts:
+    due = on_the_clock(standing.scheduled_for, work.org.zone)
+    return _whereabouts(
+        standing, f"Nothing, until the series is resumed. Its step was scheduled for {due}.", None
+    )
+
+
+def _next(work: Work, standing: _Standing, facts: DueFacts) -> Whereabouts:
+    if standing.status is Status.PROCESSING:
+        return _whereabouts(standing, "Its email is being sent.", work.now)
+    at = max(standing.scheduled_for, work.now)
+    exits = exit_reason(facts.run)
+    if exits is not None:
+        text = f"As things stand, it leaves the series ({exits}) when its step is due."
+        return _whereabouts(standing, text, at)
+    decision = decide_step(facts, at)
+    if isinstance(decision, Postpone):
+        at = decision.until
+        decision = decide_step(facts, at)
+    return _whereabouts(standing, _worded(decision, facts), at)
+
+
+def _worded(decision: Send | Postpone | Finish, facts: DueFacts) -> str:
+    series, step = facts.run.series, facts.step
+    following = _then(series.step_after(step))
+    if not isinstance(decision, Finish):
+        return f"Its email is sent, {following}."
+    match decision.reason:
+        case SkipReason.CONDITION_NOT_MET:
+            return "As things stand, the condition is not met, and the enrollment ends."
+        case SkipReason.NO_EMAIL:
+            return f"As things stand, the step is skipped for want of an address, {following}."
+        case SkipReason.UNSUBSCRIBED:
+            return f"As things stand, the step is skipped, since it left the list, {following}."
+        case SkipReason.STEP_REMOVED:
+            return f"The step was removed and is skipped, {following}."
+    return f"As things stand, the condition is met, {following}."
+
+
+def _then(following: Step | None) -> str:
+    return f"then comes step ‘{following.key}’" if following else "then the series is over for it"
+
+
+def _whereabouts(standing: _Standing, text: str, at: datetime | None) -> Whereabouts:
+    return Whereabouts(
+        number=standing.row.run.number,
+        enrolled_at=standing.enrolled_at,
+        step=standing.step.key,
+        status=standing.status,
+        since=standing.row.reached_at,
+        next=text,
+        next_at=at,
+    )

@@ -1,0 +1,171 @@
+"""Explain, ledger, preview and enrollment cannot disagree (contract §10).
+
+Whatever happens to a few contacts and a series, the answers are those that enrolling everybody
+would give.
+"""
+
+from collections import Counter
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from halo_engine.answers.explain import Explanation, explain
+from halo_engine.answers.preview import preview
+from halo_engine.enrollment.candidates import Paged
+from halo_engine.enrollment.enroll import enroll
+from halo_engine.enrollment.pages import Page
+from halo_engine.tables import automation_enrollments
+from tests.answers.stage import BY_PLAN, Stage
+from tests.contacts.stage import new_organization
+
+NAMES = ("ann", "bob", "cyd", "dee")
+VIP = [[{"field": "custom:vip", "operator": "is", "value": True}]]
+
+people = st.fixed_dictionaries(
+    {
+        "custom_fields": st.fixed_dictionaries(
+            {}, optional={"plan": st.sampled_from(("pro", "free")), "vip": st.booleans()}
+        ),
+        "company": st.sampled_from((None, "acme", "acme", "beta")),
+        "is_lead": st.booleans(),
+        "has_address": st.sampled_from((True, True, True, False)),
+    }
+)
+definitions = st.fixed_dictionaries(
+    {
+        "entry_trigger": st.sampled_from(("manual", "user_created", "event", "segment_match")),
+        "contact_type": st.sampled_from(("both", "both", "user", "lead")),
+        "settings": st.fixed_dictionaries(
+            {
+                "entry_event_name": st.just("go"),
+                "reenroll_enabled": st.booleans(),
+                "reenroll_delay_days": st.sampled_from((None, 0, 1)),
+                "one_per_company": st.booleans(),
+                "exit_rules": st.sampled_from(([], ["filter_match"], ["segment_leave"])),
+                "exit_filters": st.just(VIP),
+            }
+        ),
+    }
+)
+happenings = st.lists(
+    st.tuples(
+        st.sampled_from(
+            ("created", "fires", "end", "pro", "free", "suppress", "wait", "reevaluate", "pause")
+        ),
+        st.sampled_from(NAMES),
+    ),
+    max_size=8,
+)
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    crowd=st.tuples(*[people] * len(NAMES)),
+    definition=definitions,
+    by_plan=st.booleans(),
+    happened=happenings,
+)
+def test_explain_ledger_preview_and_enrollment_agree(
+    stage: Stage,
+    crowd: tuple[dict[str, Any], ...],
+    definition: dict[str, Any],
+    by_plan: bool,
+    happened: list[tuple[str, str]],
+) -> None:
+    """Every contact has one code, the ledger counts them, and nobody else could be enrolled."""
+    scene = Stage(new_organization(stage.work.connection))
+    populate(scene, crowd)
+    # A manual series would complete, and refuse to be activated for nobody.
+    scene.pro("steady")
+    needs_filter = by_plan or definition["entry_trigger"] == "segment_match"
+    scene.series(**definition, **(BY_PLAN if needs_filter else {}))
+    for what, name in happened:
+        let_happen(scene, what, name)
+
+    before = together_and_alone(scene)
+    matched = {str(each.id) for each in preview(scene.work, scene.saved()).contacts}
+    ledger = scene.ledger()
+    assert ledger.matched == len(matched)
+    assert dict(ledger.buckets) == Counter(
+        each.code for each in before.values() if str(each.contact_id) in matched
+    )
+    active = {str(each.contact_id) for each in before.values() if each.code == "active"}
+    assert ledger.active_outside == len(active - matched)
+    check_enrollment(scene, before)
+
+
+def populate(scene: Stage, crowd: tuple[dict[str, Any], ...]) -> None:
+    """Write the contacts and the companies."""
+    companies = {"acme": scene.company("acme"), "beta": scene.company("beta"), None: None}
+    for name, each in zip(NAMES, crowd, strict=True):
+        scene.add(
+            name,
+            custom_fields=each["custom_fields"],
+            company_id=companies[each["company"]],
+            external_id=None if each["is_lead"] else name,
+            email=f"{name}@a.example" if each["has_address"] else None,
+        )
+
+
+def let_happen(scene: Stage, what: str, name: str) -> None:
+    """Let one thing happen, if it can."""
+    match what:
+        case "created":
+            scene.created(name)
+        case "fires":
+            scene.fires(name, "go")
+        case "end" if number := running(scene, name):
+            scene.end(name, number=number)
+        case "pro" | "free":
+            scene.change(name, custom_fields={"plan": what})
+            scene.changed(name, "custom:plan")
+        case "suppress":
+            scene.suppress(name)
+        case "wait":
+            scene.wait(hours=13)
+        case "reevaluate":
+            scene.reevaluate()
+        case "pause":
+            (scene.pause if scene.saved().is_active else scene.resume)()
+
+
+def running(scene: Stage, name: str) -> int | None:
+    """Return the number of the contact's active enrollment."""
+    runs = automation_enrollments
+    return scene.work.connection.scalar(
+        select(runs.c.number).where(
+            runs.c.org_id == scene.work.org_id,
+            runs.c.end_user_id == scene.ids[name],
+            runs.c.ended_at.is_(None),
+        )
+    )
+
+
+def together_and_alone(scene: Stage) -> dict[str, Explanation]:
+    """Explain all contacts at once, which is what each is explained alone."""
+    series = scene.saved()
+    answers = explain(scene.work, series, list(scene.ids.values()))
+    for answer in answers:
+        assert [answer] == explain(scene.work, series, [answer.contact_id])
+    return dict(zip(scene.ids, answers, strict=True))
+
+
+def check_enrollment(scene: Stage, before: dict[str, Explanation]) -> None:
+    """Enroll everybody who can be: those whom nothing refused, or whose trigger came too early."""
+    work = scene.work
+    everybody = Paged(Page(None, None, work.now), work.now)
+    enroll(work.connection, work.org_id, [scene.saved()], work.moment, everybody)
+    after = together_and_alone(scene)
+    for name, answer in before.items():
+        waited = answer.code in ("awaiting_evaluation", "trigger_not_fired")
+        enters = answer.code != "active" and after[name].code == "active"
+        if answer.refused_at is not None:
+            continue
+        assert not enters or waited
+        assert enters or not waited or after[name].code == "company_already_enrolled"

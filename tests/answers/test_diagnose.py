@@ -1,0 +1,352 @@
+"""Diagnose: each filter counted over who could match, and advice for every known cause (§10)."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from halo_engine.answers.advice import Advice
+from halo_engine.answers.diagnose import Diagnosis, diagnose
+from tests.answers.stage import BY_PLAN, Stage
+from tests.contacts.stage import statements
+
+OWNER = {"field": "custom:role", "operator": "is", "value": "owner"}
+SINCE_MAY_27 = {"field": "signed_up_at", "operator": "after", "value": "2026-05-27"}
+BACKFILL = (
+    "For contacts that exist already, backfill it with the Update / Backfill API or a CSV import; "
+    "do not loop identify, which bumps everybody's last_seen."
+)
+
+
+def asked(stage: Stage) -> Diagnosis:
+    """Return the diagnosis of the series."""
+    return diagnose(stage.work, stage.saved())
+
+
+def counts(stage: Stage) -> list[tuple[str, int, int, int]]:
+    """Return of each filter: its place, passes alone, matches without, missing."""
+    return [
+        (each.place, each.passes_alone, each.matches_without, each.missing)
+        for each in asked(stage).filters
+    ]
+
+
+def advice(stage: Stage) -> list[tuple[str, str | None, int | None]]:
+    """Return the causes with what they are about."""
+    return [(each.cause.value, each.field, each.contacts) for each in asked(stage).advice]
+
+
+def by_criteria(stage: Stage, *groups: list[dict[str, Any]], **definition: Any) -> None:
+    """Save a series with this audience, as a draft that will not be advised upon."""
+    stage.series(audience_type="segment", audience_filters=list(groups), **definition)
+
+
+def signed_up(month: int, day: int) -> datetime:
+    """Return an instant of 2026."""
+    return datetime(2026, month, day, tzinfo=UTC)
+
+
+def test_sign_ups_today_but_0_matched(stage: Stage) -> None:
+    """The troubleshooting page's example: identify never sent a role."""
+    stage.add("earlier", signed_up_at=signed_up(3, 1), custom_fields={"role": "owner"})
+    stage.add("one", signed_up_at=signed_up(5, 27))
+    stage.add("two", signed_up_at=signed_up(5, 27))
+    stage.add("three", custom_fields={"intercom_role": "user"})
+    stage.register("role", "intercom_role", "seats")
+    by_criteria(stage, [OWNER, SINCE_MAY_27], contact_type="user", active=False)
+
+    assert asked(stage).model_dump(mode="json") == {
+        "series": "s",
+        "matched": 0,
+        "eligible": 4,
+        "filters": [
+            {
+                "place": "audience_filters[0][0]",
+                **OWNER,
+                "passes_alone": 1,
+                "matches_without": 2,
+                "missing": 3,
+            },
+            {
+                "place": "audience_filters[0][1]",
+                **SINCE_MAY_27,
+                "passes_alone": 2,
+                "matches_without": 1,
+                "missing": 1,
+            },
+        ],
+        "advice": [
+            {
+                "cause": "field_often_missing",
+                "field": "custom:role",
+                "contacts": 3,
+                "text": "custom:role has no value that this filter could compare for 3 of 4 "
+                f"contacts. Pass ‘role’ in the traits of every identify. {BACKFILL}",
+            },
+            {
+                "cause": "look_alike_field",
+                "field": "custom:intercom_role",
+                "contacts": 1,
+                "text": "custom:intercom_role has a value for 1 contact, but is another field: a "
+                "filter on custom:role does not read it.",
+            },
+            {
+                "cause": "signed_up_at_empty",
+                "field": "signed_up_at",
+                "contacts": 1,
+                "text": "signed_up_at is empty for 1 of 4 contacts, and a filter on it never falls "
+                f"back to created_at. Pass ‘signed_up_at’ in the traits of every identify. "
+                f"{BACKFILL}",
+            },
+            {
+                "cause": "never_together",
+                "field": None,
+                "contacts": None,
+                "text": "Every filter passes somebody, but nobody passes all of a group together.",
+            },
+            {
+                "cause": "still_a_draft",
+                "field": None,
+                "contacts": None,
+                "text": "The series is still a draft: it can match, but enrolls nobody until it is "
+                "activated.",
+            },
+        ],
+    }
+
+
+# The numbers.
+
+
+def test_other_groups_stay_when_a_filter_is_taken_out(stage: Stage) -> None:
+    """Matches without a filter are those of the audience with the rest of its group."""
+    stage.add("ann", custom_fields={"role": "owner"})
+    stage.add("bob", custom_fields={"role": "owner", "seats": 12})
+    stage.add("cyd", custom_fields={"role": "member", "seats": 3})
+    stage.add("dee", mrr=100)
+    seats = {"field": "custom:seats", "operator": "gte", "value": 10}
+    mrr = {"field": "mrr", "operator": "gt", "value": 50}
+    by_criteria(stage, [OWNER, seats], [mrr])
+    assert asked(stage).matched == 2
+    assert counts(stage) == [
+        ("audience_filters[0][0]", 2, 2, 1),
+        ("audience_filters[0][1]", 1, 3, 2),
+        ("audience_filters[1][0]", 1, 4, 3),
+    ]
+
+
+def test_a_group_left_empty_keeps_nobody_out(stage: Stage) -> None:
+    """Without the only filter everybody who is eligible would match."""
+    stage.add("ann", "bob")
+    by_criteria(stage, [OWNER])
+    assert counts(stage) == [("audience_filters[0][0]", 0, 2, 2)]
+
+
+def test_only_the_right_type_and_the_unsuppressed_are_looked_at(stage: Stage) -> None:
+    """They are who could match at all."""
+    role = {"custom_fields": {"role": "owner"}}
+    stage.add("ann", **role)
+    stage.add("bob")
+    stage.add("lea", external_id=None, **role)
+    stage.add("gone", **role)
+    stage.suppress("gone")
+    by_criteria(stage, [OWNER], contact_type="user")
+    assert (asked(stage).matched, asked(stage).eligible) == (1, 2)
+    assert counts(stage) == [("audience_filters[0][0]", 1, 2, 1)]
+
+
+@pytest.mark.parametrize(
+    ("field", "operator", "value", "stored", "missing"),
+    [
+        ("custom:x", "is", "a", ["a", "b", "", 1, True, None, ["a"], {"a": 1}], 6),
+        ("custom:x", "is_not", "a", ["a", "b", 1, None], 3),
+        ("custom:x", "contains", "a", ["ab", "b", 1, None], 3),
+        ("custom:x", "gt", 1, [0, 2.5, "3", True, None], 4),
+        ("custom:x", "is", True, [True, False, "true", 1, None], 4),
+        ("custom:x", "after", "2026-01-01", ["2025-05-05", "2026-05-05T10:00", "soon", 1, None], 4),
+    ],
+)
+def test_a_value_of_another_type_is_missing(
+    stage: Stage, field: str, operator: str, value: Any, stored: list[Any], missing: int
+) -> None:
+    """So is null, and a text that is no date where a date is compared."""
+    for n, each in enumerate(stored):
+        stage.add(f"c{n}", custom_fields={"x": each})
+    stage.add("without")
+    by_criteria(stage, [{"field": field, "operator": operator, "value": value}])
+    assert [each.missing for each in asked(stage).filters] == [missing]
+
+
+def test_missing_values_of_every_entity(stage: Stage) -> None:
+    """A contact without a company lacks all of its fields; events are counted, never missing."""
+    acme = stage.company("acme", custom_fields={"tier": "gold"})
+    stage.add("ann", company_id=acme, stripe_plan="basic", mrr=5)
+    stage.add("bob", company_id=stage.company("empty"))
+    stage.add("cyd")
+    stage.add("lea", external_id=None, name="Lea")
+    fields = [
+        ("mrr", "gt", 1, 3),
+        ("company.custom:tier", "is", "gold", 3),
+        ("company.external_id", "is", "acme", 2),
+        ("stripe:plan", "is", "basic", 3),
+        ("lead:name", "is", "Lea", 3),
+        ("lead:email", "contains", "@", 3),
+        ("event:login", "is", 0, 0),
+    ]
+    by_criteria(stage, *[[{"field": f, "operator": o, "value": v}] for f, o, v, _ in fields])
+    assert [each.missing for each in asked(stage).filters] == [missing for *_, missing in fields]
+
+
+# The advice.
+
+
+def test_nothing_to_advise_when_all_is_well(stage: Stage) -> None:
+    """Everybody matches an active series."""
+    stage.pro("ann")
+    stage.series(**BY_PLAN)
+    assert asked(stage).advice == ()
+
+
+def test_a_field_that_was_never_sent(stage: Stage) -> None:
+    """Nobody has it."""
+    stage.add("ann", "bob")
+    by_criteria(stage, [OWNER])
+    assert asked(stage).advice == (
+        Advice.model_validate(
+            {
+                "cause": "field_never_sent",
+                "field": "custom:role",
+                "contacts": 2,
+                "text": "No contact has a value for custom:role that this filter could compare. "
+                f"Pass ‘role’ in the traits of every identify. {BACKFILL}",
+            }
+        ),
+    )
+
+
+def test_look_alikes_in_other_places(stage: Stage) -> None:
+    """Instead of a custom field a column, Stripe's or the company's may have been meant."""
+    acme = stage.company("acme", custom_fields={"plan": "pro"})
+    stage.add("ann", company_id=acme, stripe_plan="pro", custom_fields={"currentPlan": "pro"})
+    stage.add("bob", stripe_plan="pro")
+    stage.register("currentPlan", "planet", "unrelated")
+    stage.register("plan", entity="company")
+    stage.series(**BY_PLAN)
+    assert advice(stage) == [
+        ("field_never_sent", "plan", 2),
+        ("look_alike_field", "company.custom:plan", 1),
+        ("look_alike_field", "stripe:plan", 2),
+        ("look_alike_field", "custom:currentPlan", 1),
+    ]
+
+
+def test_a_value_that_nobody_has(stage: Stage) -> None:
+    """Everybody has a role, but another than the filter's."""
+    stage.add("ann", custom_fields={"role": "Owner"})
+    by_criteria(stage, [OWNER])
+    assert advice(stage) == [("nobody_passes", "custom:role", 0)]
+
+
+def test_contact_type(stage: Stage) -> None:
+    """Whom the audience holds, were it not for the type."""
+    stage.pro("lea", "lou", external_id=None)
+    stage.pro("gone", external_id=None)
+    stage.suppress("gone")
+    stage.series(contact_type="user", **BY_PLAN)
+    assert asked(stage).advice == (
+        Advice.model_validate(
+            {
+                "cause": "contact_type",
+                "contacts": 2,
+                "text": "For 2 contacts the audience holds, but the series is for users only. "
+                "A lead counts once it is identified with a user ID.",
+            }
+        ),
+    )
+
+
+def test_suppression(stage: Stage) -> None:
+    """Whom the audience holds, were it not for the address."""
+    stage.pro("ann", "bob")
+    stage.suppress("ann", "unsubscribed_at")
+    stage.series(**BY_PLAN)
+    assert advice(stage) == [("suppression", None, 1)]
+
+
+def test_a_list_without_subscribers(stage: Stage) -> None:
+    """It is named; a list that was not picked is another cause."""
+    stage.add("ann")
+    stage.list("news")
+    of_a_list: dict[str, Any] = {"entry_trigger": "event", "audience_type": "subscription"}
+    stage.series(active=False, **of_a_list, subscription="news")
+    assert asked(stage).advice[0].text == "The list ‘news’ has no subscribers: they have to opt in."
+    assert advice(stage) == [("empty_list", None, None), ("still_a_draft", None, None)]
+    stage.series(active=False, **of_a_list)
+    assert advice(stage) == [("no_list", None, None), ("still_a_draft", None, None)]
+
+
+def test_a_list_whose_subscribers_are_kept_out_is_not_empty(stage: Stage) -> None:
+    """The reason is the suppression."""
+    stage.add("ann")
+    stage.list("news", "ann")
+    stage.suppress("ann")
+    stage.series(entry_trigger="user_created", audience_type="subscription", subscription="news")
+    assert advice(stage) == [("suppression", None, 1)]
+
+
+def test_an_empty_stripe_set(stage: Stage) -> None:
+    """A Stripe filter that resolves to nobody empties the audience."""
+    stage.add("ann", stripe_subscription_status="active")
+    stage.add("bob")
+    trial = {"field": "stripe:subscription_status", "operator": "is", "value": "trialing"}
+    by_criteria(stage, [trial])
+    assert asked(stage).advice == (
+        Advice.model_validate(
+            {
+                "cause": "empty_stripe_set",
+                "field": "stripe:subscription_status",
+                "contacts": 1,
+                "text": "No contact passes stripe:subscription_status is ‘trialing’: Stripe has "
+                "told nothing of 1 of 2 contacts. Check that Stripe is connected and synced, and "
+                "the value that the filter wants.",
+            }
+        ),
+    )
+
+
+def test_an_empty_company_set(stage: Stage) -> None:
+    """So does a company filter."""
+    stage.add("ann")
+    by_criteria(stage, [{"field": "company.mrr", "operator": "gt", "value": 0}])
+    assert advice(stage) == [("empty_company_set", "company.mrr", 1)]
+
+
+def test_contacts_without_an_address(stage: Stage) -> None:
+    """The audience ‘all’ is everybody with an email."""
+    stage.add("ann", email=None)
+    stage.series(entry_trigger="user_created")
+    assert advice(stage) == [("no_address", None, 1)]
+    assert asked(stage).filters == ()
+
+
+def test_no_contacts_and_no_filter(stage: Stage) -> None:
+    """A user of the app is no contact before the first identify."""
+    stage.series(active=False, audience_type="segment")
+    assert advice(stage) == [
+        ("no_contacts", None, None),
+        ("no_filter", None, None),
+        ("still_a_draft", None, None),
+    ]
+
+
+def test_the_contacts_are_passed_over_once(stage: Stage) -> None:
+    """However many filters there are: one statement for the fields, one for the contacts."""
+    stage.pro("ann")
+    numbers = []
+    for filters in ([OWNER], [OWNER, SINCE_MAY_27] * 10):
+        by_criteria(stage, filters, active=False)
+        series = stage.saved()
+        with statements(stage.work.connection) as seen:
+            diagnose(stage.work, series)
+        numbers.append(len(seen))
+    assert numbers == [2, 2]

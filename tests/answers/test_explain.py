@@ -1,0 +1,487 @@
+"""Explain answers with the first reason that applies, in the order of contract §4."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from halo_engine.answers.explain import explain
+from halo_engine.domain.errors import Refusal
+from halo_engine.domain.reasons import ExitReason
+from tests.answers.stage import BY_PLAN, PRO, Stage
+from tests.contacts.stage import NOW, add_contact, new_organization, statements
+
+AGAIN: dict[str, Any] = {"reenroll_enabled": True}
+
+
+# The codes, in the order of the table.
+
+
+def test_active(stage: Stage) -> None:
+    """A contact with an active enrollment is active."""
+    stage.pro("ann")
+    stage.series(**BY_PLAN)
+    assert stage.explain("ann").code == "active"
+
+
+def test_active_comes_before_everything_else(stage: Stage) -> None:
+    """Neither a pause nor an audience that no longer holds changes that."""
+    stage.pro("ann")
+    stage.series(**BY_PLAN)
+    stage.change("ann", custom_fields={})
+    stage.suppress("ann")
+    stage.pause()
+    assert stage.explain("ann").code == "active"
+
+
+def test_series_not_active(stage: Stage) -> None:
+    """A draft enrolls nobody, and says what to do."""
+    stage.pro("ann")
+    stage.series(active=False, **BY_PLAN)
+    answer = stage.explain("ann")
+    assert answer.code == "series_not_active"
+    assert answer.why == "The series is still a draft, and a draft enrolls nobody."
+    assert answer.change == "Activate the series."
+
+
+def test_series_not_active_while_paused(stage: Stage) -> None:
+    """Nor does a series that is paused."""
+    stage.series(**BY_PLAN)
+    stage.pro("ann")
+    stage.pause()
+    answer = stage.explain("ann")
+    assert answer.code == "series_not_active"
+    assert answer.why == "The series is paused, and nobody enters meanwhile."
+
+
+def test_series_not_active_once_completed(stage: Stage) -> None:
+    """A manual series that is over takes nobody any more, not even who was in it."""
+    stage.add("ann")
+    stage.series(entry_trigger="manual")
+    stage.end("ann")
+    stage.reevaluate()
+    answer = stage.explain("ann")
+    assert answer.code == "series_not_active"
+    assert answer.why == (
+        "The series is completed: a manual series enrolls once, when it is activated."
+    )
+
+
+def test_contact_type(stage: Stage) -> None:
+    """A lead is not for a series of users, and becomes one by being identified."""
+    stage.series(contact_type="user", **BY_PLAN)
+    stage.pro("lea", external_id=None)
+    answer = stage.explain("lea")
+    assert answer.code == "contact_type"
+    assert answer.contact == "lea@a.example"
+    assert answer.why == "The series is for users only, and this contact is a lead."
+    assert answer.change == (
+        "Identify it with a user ID, which turns the lead into a user; or set the contact type to "
+        "‘Users and leads’."
+    )
+
+
+def test_audience_mismatch_names_the_filters_that_failed(stage: Stage) -> None:
+    """Of each group, with the values that they saw and what they want."""
+    stage.series(
+        audience_type="segment",
+        audience_filters=[
+            [
+                {"field": "role", "operator": "is", "value": "owner"},
+                {"field": "source", "operator": "is", "value": "sdk"},
+                {"field": "signed_up_at", "operator": "after", "value": "-30d"},
+            ],
+            [{"field": "custom:seats", "operator": "gte", "value": 10}],
+        ],
+    )
+    stage.add("ann", signed_up_at=NOW - timedelta(days=31), custom_fields={"seats": "many"})
+    answer = stage.explain("ann")
+    assert answer.code == "audience_mismatch"
+    assert answer.why == (
+        "The audience filter does not hold: role is missing, signed_up_at is 2026-05-01 09:00 UTC; "
+        "or custom:seats is ‘many’, which is not a number."
+    )
+    assert answer.change == (
+        "Needed: role is ‘owner’ and signed_up_at is at or after 2026-05-02 09:00 UTC; "
+        "or custom:seats is at least 10. A missing value matches nothing."
+    )
+    assert [each.model_dump(mode="json") for each in answer.filters] == [
+        {
+            "place": "audience_filters[0][0]",
+            "field": "role",
+            "operator": "is",
+            "value": "owner",
+            "seen": None,
+            "missing": True,
+        },
+        {
+            "place": "audience_filters[0][2]",
+            "field": "signed_up_at",
+            "operator": "after",
+            "value": "-30d",
+            "seen": "2026-05-01T09:00:00.000000+00:00",
+            "missing": False,
+        },
+        {
+            "place": "audience_filters[1][0]",
+            "field": "custom:seats",
+            "operator": "gte",
+            "value": 10,
+            "seen": "many",
+            "missing": True,
+        },
+    ]
+
+
+def test_audience_mismatch_of_everybody_is_a_missing_address(stage: Stage) -> None:
+    """The audience ‘all’ is everybody with an email."""
+    stage.series(entry_trigger="user_created")
+    stage.add("ann", email=None)
+    answer = stage.explain("ann")
+    assert answer.code == "audience_mismatch"
+    assert answer.why == "It has no email address."
+    assert answer.filters == ()
+
+
+def test_audience_mismatch_of_a_list_names_the_list(stage: Stage) -> None:
+    """A list series is for its subscribers."""
+    stage.list("news")
+    stage.series(entry_trigger="user_created", audience_type="subscription", subscription="news")
+    stage.add("ann")
+    answer = stage.explain("ann")
+    assert answer.code == "audience_mismatch"
+    assert answer.why == "It is not an active subscriber of the list ‘news’."
+    assert answer.change == "It has to subscribe to ‘news’."
+
+
+@pytest.mark.parametrize(
+    ("cause", "why", "change"),
+    [
+        (
+            "bounced_at",
+            "Mail to its address bounced on 2026-06-01 09:00 UTC.",
+            "Give it another email address; a bounce is not lifted.",
+        ),
+        (
+            "unsubscribed_at",
+            "Its address was unsubscribed from everything on 2026-06-01 09:00 UTC.",
+            "It has to subscribe again.",
+        ),
+    ],
+)
+def test_suppressed(stage: Stage, cause: str, why: str, change: str) -> None:
+    """A bounce stays, an unsubscription can be lifted."""
+    stage.series(**BY_PLAN)
+    stage.pro("ann")
+    stage.suppress("ann", cause)
+    answer = stage.explain("ann")
+    assert (answer.code, answer.why, answer.change) == ("suppressed", why, change)
+
+
+def test_already_enrolled(stage: Stage) -> None:
+    """Once is enough unless re-enrollment is on; when and how it ended is said."""
+    stage.pro("ann")
+    stage.series(**BY_PLAN)
+    stage.wait(days=1)
+    stage.end("ann", ExitReason.REPLIED)
+    answer = stage.explain("ann")
+    assert answer.code == "already_enrolled"
+    assert answer.why == (
+        "Enrollment 1 began on 2026-06-01 09:00 UTC and ended on 2026-06-02 09:00 UTC (replied). "
+        "Re-enrollment is off."
+    )
+    assert answer.change == "Switch re-enrollment on."
+
+
+def test_reenroll_delay_says_until_when(stage: Stage) -> None:
+    """The delay counts from the creation of the latest enrollment, in days of 86,400 seconds."""
+    stage.pro("ann")
+    stage.series(**BY_PLAN, settings={**AGAIN, "reenroll_delay_days": 1.5})
+    stage.end("ann")
+    stage.wait(hours=36, microseconds=-1)
+    answer = stage.explain("ann")
+    assert answer.code == "reenroll_delay"
+    assert answer.until == NOW + timedelta(hours=36)
+    assert answer.change == "Wait until 2026-06-02 21:00 UTC, or shorten the delay."
+
+    stage.wait(microseconds=1)
+    assert stage.explain("ann").code == "not_newly_matching"
+
+
+def test_not_newly_matching_until_seen_outside(stage: Stage) -> None:
+    """A contact that never left the audience does not match anew; one that was seen outside
+    does.
+    """
+    stage.pro("ann")
+    stage.series(**BY_PLAN, settings=AGAIN)
+    stage.end("ann")
+    answer = stage.explain("ann")
+    assert answer.code == "not_newly_matching"
+    assert answer.change == "It has to leave the audience, be seen outside, and match again."
+
+    stage.change("ann", custom_fields={})
+    stage.changed("ann", "custom:plan")
+    stage.change("ann", custom_fields={"plan": "pro"})
+    assert stage.explain("ann").code == "awaiting_evaluation"
+
+
+def test_exit_filter_names_the_group_that_holds(stage: Stage) -> None:
+    """And only that one: the others do not keep the contact out."""
+    exits = [
+        [
+            {"field": "custom:vip", "operator": "is", "value": True},
+            {"field": "event:login", "operator": "lt", "value": 2},
+        ],
+        [{"field": "mrr", "operator": "gt", "value": 100}],
+    ]
+    stage.series(**BY_PLAN, settings={"exit_rules": ["filter_match"], "exit_filters": exits})
+    stage.add("ann", custom_fields={"plan": "pro", "vip": True})
+    answer = stage.explain("ann")
+    assert answer.code == "exit_filter"
+    assert answer.why == "The exit filter holds already: custom:vip is true, event:login is 0."
+    assert answer.change == (
+        "It must no longer hold: custom:vip is true and event:login is less than 2."
+    )
+    assert [(each.place, each.seen) for each in answer.filters] == [
+        ("exit_filters[0][0]", True),
+        ("exit_filters[0][1]", 0),
+    ]
+
+
+def test_exit_filter_only_when_its_rule_is_on(stage: Stage) -> None:
+    """Filters of a rule that the series does not list keep nobody out."""
+    stage.series(**BY_PLAN, settings={"exit_filters": PRO})
+    stage.pro("ann")
+    assert stage.explain("ann").code == "awaiting_evaluation"
+
+
+def test_company_already_enrolled_names_who_has_the_seat(stage: Stage) -> None:
+    """The seat is free when that contact's enrollment ends."""
+    acme = stage.company("acme")
+    stage.pro("ann", company_id=acme)
+    stage.series(**BY_PLAN, settings={"one_per_company": True})
+    stage.pro("bob", company_id=acme)
+    stage.pro("cyd")
+    answer = stage.explain("bob")
+    assert answer.code == "company_already_enrolled"
+    assert answer.why == (
+        "The series takes one contact of each company, and ‘ann’ has been in it since "
+        "2026-06-01 09:00 UTC."
+    )
+    assert answer.change == "The enrollment of ‘ann’ has to end."
+    assert stage.explain("cyd").code == "awaiting_evaluation"
+
+    stage.end("ann")
+    assert stage.explain("bob").code == "awaiting_evaluation"
+
+
+def test_awaiting_evaluation_says_when(stage: Stage) -> None:
+    """The next re-evaluation by the organisation's cron will enroll the contact."""
+    stage.series(**BY_PLAN)
+    stage.wait(minutes=5)
+    stage.pro("ann")
+    answer = stage.explain("ann")
+    assert answer.code == "awaiting_evaluation"
+    assert answer.until == NOW + timedelta(minutes=15)
+
+    stage.wait(hours=1)
+    assert stage.explain("ann").until == NOW + timedelta(minutes=65)
+
+
+def test_trigger_not_fired_of_a_manual_series(stage: Stage) -> None:
+    """Who matches later is not added."""
+    stage.add("ann")
+    stage.series(entry_trigger="manual")
+    stage.wait(minutes=1)
+    stage.add("bob")
+    answer = stage.explain("bob")
+    assert answer.code == "trigger_not_fired"
+    assert answer.why == (
+        "A manual series enrolls who matches when it is activated, which was on "
+        "2026-06-01 09:00 UTC."
+    )
+
+
+def test_trigger_not_fired_of_a_series_for_new_contacts(stage: Stage) -> None:
+    """Created before it was active, or without a word to anybody: it says which."""
+    stage.add("old")
+    stage.wait(hours=1)
+    stage.series(entry_trigger="user_created")
+    stage.add("silent")
+    assert stage.codes() == {"old": "trigger_not_fired", "silent": "trigger_not_fired"}
+    assert stage.explain("old").why == (
+        "It was created on 2026-06-01 09:00 UTC, when the series was not active."
+    )
+    assert stage.explain("silent").why == (
+        "It was created on 2026-06-01 10:00 UTC, through a door that is silent."
+    )
+
+
+def test_trigger_not_fired_of_an_event(stage: Stage) -> None:
+    """Never fired, or only as history."""
+    stage.series(entry_trigger="event", settings={"entry_event_name": "go"})
+    stage.add("ann", "bob")
+    stage.fires("bob", "go", live=False)
+    assert stage.codes() == {"ann": "trigger_not_fired", "bob": "trigger_not_fired"}
+    assert stage.explain("ann").why == "The event ‘go’ has never fired for it."
+    assert stage.explain("bob").why == (
+        "The event ‘go’ fired for it, the last time on 2026-06-01 09:00 UTC, but never live while "
+        "the series was active."
+    )
+
+
+def test_trigger_not_fired_again_after_an_enrollment(stage: Stage) -> None:
+    """A contact that may enter again waits for its trigger."""
+    stage.series(entry_trigger="event", settings={"entry_event_name": "go", **AGAIN})
+    stage.add("ann")
+    stage.fires("ann", "go")
+    stage.end("ann")
+    answer = stage.explain("ann")
+    assert answer.code == "trigger_not_fired"
+    assert answer.why.endswith("(manual). The event ‘go’ has not brought it again since.")
+
+
+# Kept refusals.
+
+
+def test_a_kept_refusal_outlives_its_reason(stage: Stage) -> None:
+    """What was refused when the trigger fired stays refused, though it would enter now."""
+    stage.series(entry_trigger="event", settings={"entry_event_name": "go"}, **BY_PLAN)
+    stage.add("ann")
+    stage.fires("ann", "go")
+    stage.wait(minutes=1)
+    stage.change("ann", custom_fields={"plan": "pro"})
+    answer = stage.explain("ann")
+    assert (answer.code, answer.refused_at) == ("audience_mismatch", NOW)
+    assert answer.why == (
+        "The trigger fired on 2026-06-01 09:00 UTC and was refused: the audience did not hold. "
+        "Nothing would refuse it now."
+    )
+    assert answer.change == "Then the event ‘go’ has to fire again."
+    assert answer.filters == ()
+
+
+def test_a_kept_refusal_says_what_would_refuse_now(stage: Stage) -> None:
+    """With the filter and the value that it sees now."""
+    stage.series(entry_trigger="user_created", **BY_PLAN)
+    stage.add("ann")
+    stage.created("ann")
+    answer = stage.explain("ann")
+    assert answer.why == (
+        "It was created on 2026-06-01 09:00 UTC and was refused: the audience did not hold. "
+        "As it stands now: The audience filter does not hold: plan is missing."
+    )
+    assert answer.change == (
+        "Needed: plan is ‘pro’. A missing value matches nothing. A contact is created only once: "
+        "this series will not take it any more."
+    )
+    assert [each.place for each in answer.filters] == ["audience_filters[0][0]"]
+
+
+def test_a_kept_refusal_is_hidden_while_the_series_is_not_active(stage: Stage) -> None:
+    """The order of §4: not active comes first."""
+    stage.series(entry_trigger="user_created", **BY_PLAN)
+    stage.add("ann")
+    stage.created("ann")
+    stage.pause()
+    assert stage.explain("ann").code == "series_not_active"
+    stage.resume()
+    assert stage.explain("ann").code == "audience_mismatch"
+
+
+def test_a_kept_refusal_is_overtaken_by_an_enrollment(stage: Stage) -> None:
+    """The guards of now are answered when the contact was enrolled since, within one instant
+    too.
+    """
+    stage.series(entry_trigger="user_created", **BY_PLAN, settings={"reenroll_delay_days": 1})
+    stage.add("ann")
+    stage.created("ann")
+    stage.change("ann", custom_fields={"plan": "pro"})
+    stage.created("ann")
+    stage.end("ann")
+    answer = stage.explain("ann")
+    assert (answer.code, answer.refused_at) == ("already_enrolled", None)
+
+
+def test_segment_match_keeps_no_refusals(stage: Stage) -> None:
+    """It answers with the guards as they stand now."""
+    stage.series(**BY_PLAN)
+    stage.add("ann")
+    stage.changed("ann", "custom:plan")
+    stage.change("ann", custom_fields={"plan": "pro"})
+    assert stage.explain("ann").code == "awaiting_evaluation"
+
+
+# Sets.
+
+
+def test_colleagues_who_wait_for_a_free_seat_are_explained_alike(stage: Stage) -> None:
+    """Together or alone, in whatever set: nobody has the seat as it stands now."""
+    acme = stage.company("acme")
+    stage.series(**BY_PLAN, settings={"one_per_company": True})
+    stage.pro("ann", "bob", company_id=acme)
+    together = stage.codes()
+    assert together == {"ann": "awaiting_evaluation", "bob": "awaiting_evaluation"}
+    assert together == {name: stage.explain(name).code for name in stage.ids}
+    assert stage.explain("bob").why == (
+        "Nothing refuses it: the next re-evaluation enrolls it. Of several contacts of its "
+        "company, the one that was created first enters."
+    )
+
+
+def test_answers_come_in_the_order_that_was_asked(stage: Stage) -> None:
+    """The same contact may be asked about twice."""
+    stage.pro("ann")
+    stage.series(**BY_PLAN)
+    stage.add("bob")
+    ids = [stage.ids[name] for name in ("bob", "ann", "bob")]
+    assert [each.contact_id for each in explain(stage.work, stage.saved(), ids)] == ids
+    assert explain(stage.work, stage.saved(), []) == []
+
+
+def test_an_unknown_contact_is_a_404(stage: Stage) -> None:
+    """So is another organisation's."""
+    stage.series(**BY_PLAN)
+    stranger = add_contact(new_organization(stage.work.connection), "ann")
+    with pytest.raises(Refusal) as refusal:
+        explain(stage.work, stage.saved(), [stranger])
+    assert refusal.value.as_dict() == {
+        "status": 404,
+        "code": "unknown_contact",
+        "message": f"There is no contact ‘{stranger}’.",
+    }
+
+
+def test_the_number_of_statements_does_not_grow_with_the_contacts(stage: Stage) -> None:
+    """One contact is a set of one: active, refused by a filter, and all others alike."""
+    stage.pro("p1", "p2", "p3")
+    stage.series(**BY_PLAN)
+    stage.add("n1", "n2", "n3")
+    stage.pro("w1", "w2", "w3")
+    series = stage.saved()
+    counts = []
+    for names in (["p1", "n1", "w1"], list(stage.ids)):
+        with statements(stage.work.connection) as seen:
+            explain(stage.work, series, [stage.ids[name] for name in names])
+        counts.append(len(seen))
+    assert counts == [4, 4]
+
+
+def test_an_explanation_is_ready_for_json(stage: Stage) -> None:
+    """Instants are ISO 8601 with microseconds and an offset of ``+00:00``."""
+    stage.pro("ann")
+    stage.series(**BY_PLAN, settings={**AGAIN, "reenroll_delay_days": 1})
+    stage.end("ann")
+    assert stage.explain("ann").model_dump(mode="json") == {
+        "contact_id": str(stage.ids["ann"]),
+        "contact": "ann",
+        "series": "s",
+        "code": "reenroll_delay",
+        "why": "Enrollment 1 began on 2026-06-01 09:00 UTC and ended on 2026-06-01 09:00 UTC "
+        "(manual). From the beginning of one enrollment to the next there have to be 1d.",
+        "change": "Wait until 2026-06-02 09:00 UTC, or shorten the delay.",
+        "refused_at": None,
+        "until": "2026-06-02T09:00:00.000000+00:00",
+        "filters": [],
+        "whereabouts": None,
+    }

@@ -1,0 +1,97 @@
+"""Preview: the matched count and a page of contacts, of saved and unsaved definitions (§10)."""
+
+from typing import Any
+
+import pytest
+
+from halo_engine.answers.preview import Preview, preview
+from halo_engine.domain.errors import Refusal
+from halo_engine.domain.series import SeriesDefinition
+from halo_engine.series.save import parse_definition
+from tests.answers.stage import BY_PLAN, Stage
+
+
+def unsaved(**definition: Any) -> SeriesDefinition:
+    """Return a definition that nobody saved."""
+    return parse_definition("s", {"entry_trigger": "user_created", **definition})
+
+
+def ids(found: Preview) -> list[str | None]:
+    """Return the external IDs of the page's contacts."""
+    return [each.external_id for each in found.contacts]
+
+
+def test_a_saved_series(stage: Stage) -> None:
+    """Count and contacts are those that match now, suppressed and other types left out."""
+    stage.pro("ann", name="Ann")
+    stage.add("bob")
+    stage.pro("gone")
+    stage.suppress("gone")
+    stage.pro("lea", external_id=None)
+    stage.series(active=False, contact_type="user", **BY_PLAN)
+    found = preview(stage.work, stage.saved())
+    assert found.model_dump(mode="json") == {
+        "matched": 1,
+        "contacts": [
+            {
+                "id": str(stage.ids["ann"]),
+                "external_id": "ann",
+                "email": "ann@a.example",
+                "name": "Ann",
+                "contact_type": "user",
+                "created_at": "2026-06-01T09:00:00.000000+00:00",
+            }
+        ],
+        "next": None,
+    }
+
+
+def test_an_unsaved_definition(stage: Stage) -> None:
+    """Whatever the saved series of that key says."""
+    stage.pro("ann")
+    stage.add("bob")
+    stage.series(**BY_PLAN)
+    assert ids(preview(stage.work, unsaved())) == ["ann", "bob"]
+    assert ids(preview(stage.work, unsaved(**BY_PLAN))) == ["ann"]
+    assert ids(preview(stage.work, stage.saved())) == ["ann"]
+
+
+def test_the_list_of_an_unsaved_definition_is_looked_up(stage: Stage) -> None:
+    """By its key; an unknown one is a 400, and without one nobody matches."""
+    stage.add("ann", "bob")
+    stage.list("news", "bob")
+    assert ids(preview(stage.work, listed("news"))) == ["bob"]
+    assert preview(stage.work, listed(None)).matched == 0
+    with pytest.raises(Refusal) as refusal:
+        preview(stage.work, listed("nws"))
+    assert refusal.value.as_dict() == {
+        "status": 400,
+        "code": "bad_input",
+        "message": "subscription: there is no subscription list ‘nws’",
+    }
+
+
+def listed(key: str | None) -> SeriesDefinition:
+    """Return the definition of a list series."""
+    return unsaved(audience_type="subscription", subscription=key)
+
+
+def test_pages_follow_each_other_in_order_of_creation(stage: Stage) -> None:
+    """Every contact is on one page, also those created at the same instant."""
+    stage.pro("a", "b")
+    stage.wait(minutes=-1)
+    stage.pro("c", "d", "e")
+    pages: list[list[str | None]] = []
+    after = None
+    while not pages or after is not None:
+        page = preview(stage.work, unsaved(**BY_PLAN), after=after, size=2)
+        assert page.matched == 5
+        pages.append(ids(page))
+        after = page.next
+    assert pages == [["c", "d"], ["e", "a"], ["b"]]
+
+
+def test_a_full_last_page_has_no_next(stage: Stage) -> None:
+    """Nothing follows, so nothing is announced."""
+    stage.pro("a", "b")
+    assert preview(stage.work, unsaved(**BY_PLAN), size=2).next is None

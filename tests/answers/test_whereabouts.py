@@ -1,0 +1,153 @@
+"""Of an enrolled contact: where it stands, since when, and what happens next and when (§10)."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import func, update
+
+from halo_engine.answers.whereabouts import Whereabouts
+from halo_engine.domain.reasons import Status
+from halo_engine.tables import automation_recipients
+from tests.answers.stage import BY_PLAN, BYE, HELLO, Stage
+from tests.contacts.stage import NOW
+
+LATER: dict[str, Any] = {**HELLO, "delay": "2h"}
+NIGHT = {"days": ["mon"], "from": "20:00", "to": "22:00"}
+
+
+def where(stage: Stage, name: str = "ann") -> Whereabouts:
+    """Return where an active contact stands."""
+    found = stage.explain(name).whereabouts
+    assert found is not None
+    return found
+
+
+def test_an_email_that_waits(stage: Stage) -> None:
+    """The step, since when, and when its email is sent."""
+    stage.pro("ann")
+    stage.series(**BY_PLAN, steps=[LATER, BYE])
+    stage.wait(hours=1)
+    assert stage.explain("ann").why == "It is in the series, at step ‘hello’."
+    assert where(stage) == Whereabouts(
+        number=1,
+        enrolled_at=NOW,
+        step="hello",
+        status=Status.PENDING,
+        since=NOW,
+        next="Its email is sent, then comes step ‘bye’.",
+        next_at=NOW + timedelta(hours=2),
+    )
+
+
+def test_an_overdue_email_is_sent_now(stage: Stage) -> None:
+    """What is due is next at this instant, not in the past; after the last step it is over."""
+    stage.pro("ann")
+    stage.series(**BY_PLAN, steps=[LATER])
+    stage.wait(hours=3)
+    assert where(stage).next == "Its email is sent, then the series is over for it."
+    assert where(stage).next_at == NOW + timedelta(hours=3)
+
+
+def test_an_email_outside_its_window_waits_for_the_opening(stage: Stage) -> None:
+    """Also when the window was changed since the email was scheduled."""
+    stage.pro("ann")
+    stage.series(**BY_PLAN, steps=[LATER])
+    stage.series(active=False, **BY_PLAN, steps=[{**LATER, "send_window": NIGHT}])
+    assert where(stage).next == "Its email is sent, then the series is over for it."
+    assert where(stage).next_at == datetime(2026, 6, 1, 20, tzinfo=UTC)
+
+
+def test_an_email_that_is_being_sent(stage: Stage) -> None:
+    """A leased row is with a worker."""
+    stage.pro("ann")
+    stage.series(**BY_PLAN)
+    lease(stage)
+    assert (where(stage).status, where(stage).next) == (
+        Status.PROCESSING,
+        "Its email is being sent.",
+    )
+
+
+def test_without_an_address_the_step_is_skipped(stage: Stage) -> None:
+    """Nobody is stuck: it goes on."""
+    stage.pro("ann", email=None)
+    stage.series(**BY_PLAN)
+    assert where(stage).next == (
+        "As things stand, the step is skipped for want of an address, then comes step ‘bye’."
+    )
+
+
+def test_off_the_list_the_step_is_skipped(stage: Stage) -> None:
+    """A list series whose exit rule ``unsubscribed`` is off skips its emails."""
+    stage.add("ann")
+    stage.list("news", "ann")
+    stage.list("other")
+    stage.series(entry_trigger="manual", audience_type="subscription", subscription="news")
+    stage.series(
+        active=False, entry_trigger="manual", audience_type="subscription", subscription="other"
+    )
+    assert where(stage).next == (
+        "As things stand, the step is skipped, since it left the list, then comes step ‘bye’."
+    )
+
+
+def test_a_condition_is_looked_at_as_things_stand(stage: Stage) -> None:
+    """It says which way the gate would let the contact go."""
+    gate = {"key": "gate", "delay": "1d", "condition": {"type": "user_property", "value": "mrr>5"}}
+    stage.pro("ann", mrr=10)
+    stage.pro("bob", mrr=1)
+    stage.series(**BY_PLAN, steps=[gate, BYE])
+    assert where(stage, "ann").next == (
+        "As things stand, the condition is met, then comes step ‘bye’."
+    )
+    assert where(stage, "bob").next == (
+        "As things stand, the condition is not met, and the enrollment ends."
+    )
+    assert where(stage, "bob").next_at == NOW + timedelta(days=1)
+
+
+def test_a_removed_step_is_skipped(stage: Stage) -> None:
+    """It says where the contact goes on."""
+    stage.pro("ann")
+    stage.series(**BY_PLAN, steps=[LATER, BYE])
+    stage.series(active=False, **BY_PLAN, steps=[BYE])
+    assert where(stage).next == "The step was removed and is skipped, then comes step ‘bye’."
+
+
+def test_an_exit_rule_that_will_fire_is_announced(stage: Stage) -> None:
+    """Relative dates change without a signal; when the row is due, the rule is checked."""
+    recent = [[{"field": "last_seen", "operator": "after", "value": "-1d"}]]
+    stage.add("ann", last_seen=NOW)
+    stage.series(
+        audience_type="segment",
+        audience_filters=recent,
+        settings={"exit_rules": ["segment_leave"]},
+        steps=[{**HELLO, "delay": "3d"}],
+    )
+    stage.wait(days=2)
+    assert where(stage).next == (
+        "As things stand, it leaves the series (segment_leave) when its step is due."
+    )
+    assert where(stage).next_at == NOW + timedelta(days=3)
+
+
+def test_nothing_happens_while_the_series_is_paused(stage: Stage) -> None:
+    """There is no instant to name."""
+    stage.pro("ann")
+    stage.series(**BY_PLAN, steps=[LATER])
+    stage.pause()
+    assert where(stage).next == (
+        "Nothing, until the series is resumed. Its step was scheduled for 2026-06-01 11:00 UTC."
+    )
+    assert where(stage).next_at is None
+
+
+def lease(stage: Stage) -> None:
+    """Lease every row, as a worker does before it sends."""
+    rows = automation_recipients
+    stage.work.connection.execute(
+        update(rows)
+        .where(rows.c.org_id == stage.work.org_id)
+        .values(status="processing", lease_token=uuid4(), lease_expires_at=func.now())
+    )
