@@ -1,0 +1,3 @@
+"""Rehearsal: series tested like code, on a virtual clock, against the real engine (scenario
+files).
+"""

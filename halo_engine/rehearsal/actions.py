@@ -1,0 +1,217 @@
+"""The actions of a timeline: each goes through the door that an application or an operator would
+use.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+from halo_engine.contacts.companies import IdentifyCompanyCall, identify_company
+from halo_engine.contacts.csv_import import ImportCsvCall, import_csv
+from halo_engine.contacts.finding import find_contacts
+from halo_engine.contacts.identify import IdentifyCall, identify
+from halo_engine.contacts.leads import (
+    AddContactCall,
+    CaptureLeadCall,
+    add_contact,
+    capture_lead,
+)
+from halo_engine.contacts.lists import (
+    SubscribeCall,
+    UnsubscribeCall,
+    subscribe,
+    unsubscribe,
+)
+from halo_engine.contacts.mail_events import MailCall, click_mail, open_mail, reply_to_mail
+from halo_engine.contacts.stripe import StripeSubscriptionCall, stripe_subscription
+from halo_engine.contacts.suppression import BounceCall, bounce
+from halo_engine.contacts.track import TrackCall, track
+from halo_engine.contacts.update import UpdateCall, update
+from halo_engine.domain.errors import bad_input, shown, validated
+from halo_engine.journey.removal import remove
+from halo_engine.rehearsal.calendar import move_clock, target_of
+from halo_engine.rehearsal.stage import Stage
+from halo_engine.rehearsal.tokens import signed
+from halo_engine.series import lifecycle
+from halo_engine.series.save import parse_definition, save_series
+from halo_engine.work import Work
+
+BY: Final = "rehearsal"
+
+Action = Callable[[Stage, Any], str | None]
+
+
+def play(stage: Stage, name: str, value: Any) -> str | None:
+    """Play an action and settle what it brought; return how its answer differs, if it says.
+
+    Raises the Refusal of the door, and a 400 for an action that there is not.
+    """
+    if name == "at":
+        move_clock(stage, target_of(stage, value))
+        return None
+    if name == "repeat":
+        return _repeat(stage, value)
+    if name not in _ACTIONS:
+        known = ", ".join(("at", "repeat", "expect", *_ACTIONS))
+        raise bad_input("timeline", f"{shown(name)} is no action; allowed are {known}")
+    problem = _ACTIONS[name](stage, value)
+    stage.settle()
+    return problem
+
+
+def _repeat(stage: Stage, value: Any) -> str | None:
+    """The same delivery several times, as a duplicated task makes it."""
+    if not isinstance(value, Mapping) or set(value) != {"times", "action"}:
+        raise bad_input("repeat", "needs ‘times’ and ‘action’, and nothing else")
+    [(name, action)] = value["action"].items()
+    problems = [play(stage, name, action) for _ in range(value["times"])]
+    return next(filter(None, problems), None)
+
+
+def _mapping(value: Any, action: str) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise bad_input(action, f"{shown(value)} is no mapping")
+    return dict(value)
+
+
+def _token(stage: Stage, claims: Mapping[str, Any] | None, lasts: timedelta) -> str | None:
+    secret = stage.scenario.org.identity_secret
+    if claims is None or secret is None:
+        return None
+    return signed(dict(claims), secret, stage.now, lasts)
+
+
+def _identify(stage: Stage, value: Any) -> None:
+    given = _mapping(value, "identify")
+    company = given.pop("company", None)
+    token = _token(stage, given.pop("user_token_claims", None), timedelta(hours=1))
+    call = validated(IdentifyCall, {**given, "user_token": token}, "identify")
+    stage.answer = stage.perform(lambda work: identify(work, call)).model_dump(mode="json")
+    if company is not None:
+        belongs = {**_mapping(company, "identify.company"), "user_id": call.user_id}
+        joined = validated(IdentifyCompanyCall, belongs, "identify.company")
+        stage.perform(lambda work: identify_company(work, joined))
+
+
+def _save(stage: Stage, value: Any) -> None:
+    """Save definitions again, each merged over the last; several at once are saved together."""
+    merged = {}
+    for key, changes in _mapping(value, "save").items():
+        last = stage.definitions.get(key)
+        if last is None:
+            raise bad_input(f"save.{key}", "there is no such series in this scenario")
+        merged[key] = _merge(last, _mapping(changes, f"save.{key}"))
+    parsed = {key: parse_definition(key, data) for key, data in merged.items()}
+    stage.perform(lambda work: [save_series(work, key, each) for key, each in parsed.items()])
+    stage.definitions |= merged
+
+
+def _merge(last: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay changes over a definition, key by key; settings too are merged key by key."""
+    merged = {**last, **changes}
+    if "settings" in changes:
+        merged["settings"] = {**last.get("settings", {}), **changes["settings"]}
+    return merged
+
+
+def _restart(_stage: Stage, value: Any) -> None:
+    """Nothing is kept in memory between actions: every action makes its engine anew."""
+    if value not in ({}, None):
+        raise bad_input("restart", "takes nothing: {}")
+
+
+def _door(call: Any, door: Callable[..., Any], name: str) -> Action:
+    def perform(stage: Stage, value: Any) -> None:
+        asked = validated(call, _mapping(value, name), name)
+        stage.answer = stage.perform(lambda work: door(work, asked)).model_dump(mode="json")
+
+    return perform
+
+
+def _operation(change: Callable[..., Any]) -> Action:
+    def perform(stage: Stage, value: Any) -> None:
+        stage.perform(lambda work: change(work, value, BY))
+
+    return perform
+
+
+def _bounce(stage: Stage, value: Any) -> None:
+    """Bounce a contact's address; series and step may say which mail came back."""
+    given = _mapping(value, "bounce")
+    call = validated(BounceCall, {"contact": given.get("contact")}, "bounce")
+    stage.perform(lambda work: bounce(work, call))
+
+
+def _update(stage: Stage, value: Any) -> str | None:
+    """A batch, signed as a backend signs it; its answer may be expected beside it."""
+    given = _mapping(value, "update")
+    expected = given.pop("expect", None)
+    claims = given.pop("user_token_claims", {"scope": "users.update"})
+    token = _token(stage, claims, timedelta(minutes=5))
+    call = validated(UpdateCall, {**given, "user_token": token}, "update")
+    answer = stage.perform(lambda work: update(work, call)).model_dump(mode="json")
+    stage.answer = {**answer, "errors": [error["index"] for error in answer["errors"]]}
+    return _unlike(stage.answer, expected, "update")
+
+
+def _import_csv(stage: Stage, value: Any) -> str | None:
+    given = _mapping(value, "import_csv")
+    expected = given.pop("expect", None)
+    if "file" in given:
+        path = stage.scenario.path.parent / given.pop("file")
+        given["text"] = path.read_text(encoding="utf-8-sig")
+    call = validated(ImportCsvCall, given, "import_csv")
+    answer = stage.perform(lambda work: import_csv(work, call)).model_dump(mode="json")
+    stage.answer = {**answer, "errors": [error["line"] for error in answer["errors"]]}
+    return _unlike(stage.answer, expected, "import_csv")
+
+
+def _unlike(answer: Mapping[str, Any], expected: Any, action: str) -> str | None:
+    if expected is None:
+        return None
+    wanted = _mapping(expected, f"{action}.expect")
+    for key in wanted:
+        if key not in answer:
+            raise bad_input(
+                f"{action}.expect.{key}", f"unknown key; allowed are {', '.join(answer)}"
+            )
+    seen = {key: answer[key] for key in wanted}
+    return None if seen == wanted else f"expected {wanted}, but it is {seen}"
+
+
+def _remove(stage: Stage, value: Any) -> None:
+    given = _mapping(value, "remove")
+    if set(given) != {"contact", "series"}:
+        raise bad_input("remove", "needs ‘contact’ and ‘series’, and nothing else")
+
+    def removed(work: Work) -> None:
+        [contact_id] = find_contacts(work, [given["contact"]])
+        remove(work, contact_id, lifecycle.find_series(work, given["series"]))
+
+    stage.perform(removed)
+
+
+_ACTIONS: Final[dict[str, Action]] = {
+    "identify": _identify,
+    "identify_company": _door(IdentifyCompanyCall, identify_company, "identify_company"),
+    "track": _door(TrackCall, track, "track"),
+    "update": _update,
+    "import_csv": _import_csv,
+    "capture_lead": _door(CaptureLeadCall, capture_lead, "capture_lead"),
+    "add_contact": _door(AddContactCall, add_contact, "add_contact"),
+    "stripe_subscription": _door(
+        StripeSubscriptionCall, stripe_subscription, "stripe_subscription"
+    ),
+    "subscribe": _door(SubscribeCall, subscribe, "subscribe"),
+    "unsubscribe": _door(UnsubscribeCall, unsubscribe, "unsubscribe"),
+    "bounce": _bounce,
+    "open": _door(MailCall, open_mail, "open"),
+    "click": _door(MailCall, click_mail, "click"),
+    "reply": _door(MailCall, reply_to_mail, "reply"),
+    "remove": _remove,
+    "activate": _operation(lifecycle.activate),
+    "pause": _operation(lifecycle.pause),
+    "resume": _operation(lifecycle.resume),
+    "save": _save,
+    "restart": _restart,
+}

@@ -1,0 +1,91 @@
+"""Moving the virtual clock: a tick at each instant at which something can have changed."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import and_, func, select, update
+
+from halo_engine.domain.cron import instants_between, next_instant
+from halo_engine.domain.durations import parse_duration
+from halo_engine.domain.errors import bad_input
+from halo_engine.domain.instants import parse_instant
+from halo_engine.domain.reasons import SeriesStatus
+from halo_engine.rehearsal.stage import Stage
+from halo_engine.rehearsal.turning_points import turning_points
+from halo_engine.tables import automation_recipients, automations, organizations
+from halo_engine.tables.enrollments import IS_PENDING
+from halo_engine.work import Work
+
+
+def target_of(stage: Stage, value: object) -> datetime:
+    """Return the instant that an ``at`` names: one of its own, or ``+`` a duration from now."""
+    if isinstance(value, str) and value.startswith("+"):
+        return stage.now + parse_duration(value[1:], "at")
+    target = stage.perform(lambda work: parse_instant(value, work.org.zone, "at"))
+    if target < stage.now:
+        raise bad_input("at", f"{value} lies before the clock; allowed is now or later")
+    return target
+
+
+def move_clock(stage: Stage, target: datetime) -> None:
+    """Play the ticks up to ``target`` at the instants when a row or a re-evaluation is due.
+
+    Where a re-evaluation moved nobody, those that follow see the same until a row falls due or the
+    time turns a rule: they are passed over.
+    """
+    quiet = False
+    while stage.now < target:
+        reevaluation = _next_turn if quiet else _next_reevaluation
+        instants = (target, stage.perform(_next_due), stage.perform(reevaluation))
+        stage.now = min(instant for instant in instants if instant is not None)
+        if quiet:
+            stage.perform(_pass_over_reevaluations)
+        quiet = not stage.tick()
+    stage.tick()
+
+
+def _next_due(work: Work) -> datetime | None:
+    rows = automation_recipients
+    return work.connection.execute(
+        select(func.min(rows.c.scheduled_for))
+        .join(
+            automations,
+            and_(automations.c.org_id == rows.c.org_id, automations.c.id == rows.c.automation_id),
+        )
+        .where(
+            rows.c.org_id == work.org_id,
+            IS_PENDING,
+            automations.c.status == SeriesStatus.ACTIVE,
+            rows.c.scheduled_for > work.now,
+        )
+    ).scalar()
+
+
+def _next_reevaluation(work: Work) -> datetime:
+    return next_instant(work.org.reevaluate_cron, work.org.zone, work.now)
+
+
+def _pass_over_reevaluations(work: Work) -> None:
+    """Let the passes before this instant count as made; one that is due right now is still to
+    come.
+    """
+    org = work.org
+    passed = [
+        instant
+        for instant in instants_between(org.reevaluate_cron, org.zone, org.reevaluated_at, work.now)
+        if instant < work.now
+    ]
+    if passed:
+        work.connection.execute(
+            update(organizations)
+            .where(organizations.c.id == work.org_id)
+            .values(reevaluated_at=passed[-1])
+        )
+
+
+def _next_turn(work: Work) -> datetime | None:
+    """Return the first re-evaluation after the time has turned a rule; None while it never does."""
+    turns = [turn for turn in turning_points(work) if turn > work.now]
+    if not turns:
+        return None
+    just_before = min(turns) - timedelta(microseconds=1)
+    return next_instant(work.org.reevaluate_cron, work.org.zone, just_before)

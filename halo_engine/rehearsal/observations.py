@@ -1,0 +1,229 @@
+"""What a scenario can look at: queries of the database and of the engine's own answers."""
+
+from collections.abc import Iterable, Sequence
+from email.message import EmailMessage
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import and_, distinct, func, or_, select
+from sqlalchemy.dialects.postgresql import distinct_on
+
+from halo_engine.answers.diagnose import diagnose
+from halo_engine.answers.explain import explain
+from halo_engine.answers.ledger import ledger
+from halo_engine.audience.matched import count_matched
+from halo_engine.contacts.finding import find_contacts
+from halo_engine.domain.series import Series
+from halo_engine.series.lifecycle import find_series
+from halo_engine.series.preflight import failing_checks
+from halo_engine.tables import (
+    audience_fields,
+    automation_enrollments,
+    automation_recipients,
+    automation_steps,
+    end_users,
+    messages,
+)
+from halo_engine.work import Work
+
+UTC: Final = ZoneInfo("UTC")
+RECIPIENT_KEYS: Final = (
+    "contact",
+    "step",
+    "status",
+    "reason",
+    "exit_reason",
+    "scheduled_for",
+    "created_at",
+)
+
+_RUNS = automation_enrollments
+#: How scenarios name a contact: by its external ID, or by email where it has none.
+_NAME = func.coalesce(end_users.c.external_id, end_users.c.email)
+
+
+def status(work: Work, key: str) -> str:
+    """Return the status of a series."""
+    return find_series(work, key).status.value
+
+
+def matched(work: Work, key: str) -> int:
+    """Return the preview's count."""
+    return count_matched(work.connection, work.org_id, find_series(work, key), work.moment)
+
+
+def enrolled(work: Work, key: str) -> int:
+    """Return how many contacts were ever enrolled, each counted once."""
+    return _count(work, key, distinct(_RUNS.c.end_user_id))
+
+
+def enrollments(work: Work, key: str) -> int:
+    """Return how many runs there ever were."""
+    return _count(work, key, _RUNS.c.id)
+
+
+def _count(work: Work, key: str, what: Any) -> int:
+    return work.connection.execute(
+        select(func.count(what)).where(*_of_series(work, find_series(work, key)))
+    ).scalar_one()
+
+
+def _of_series(work: Work, series: Series) -> list[Any]:
+    return [_RUNS.c.org_id == work.org_id, _RUNS.c.automation_id == series.id]
+
+
+def _contacts(work: Work, key: str, condition: Any) -> list[str]:
+    statement = (
+        select(_NAME)
+        .distinct()
+        .select_from(_RUNS.join(end_users, _is_contact_of(_RUNS)))
+        .where(*_of_series(work, find_series(work, key)), condition)
+    )
+    return list(work.connection.scalars(statement))
+
+
+def _is_contact_of(table: Any) -> Any:
+    return and_(end_users.c.org_id == table.c.org_id, end_users.c.id == table.c.end_user_id)
+
+
+def active(work: Work, key: str) -> list[str]:
+    """Return the contacts with an active enrollment."""
+    return _contacts(work, key, _RUNS.c.ended_at.is_(None))
+
+
+def converted(work: Work, key: str) -> list[str]:
+    """Return the contacts that converted, in any of their runs."""
+    return _contacts(work, key, _RUNS.c.converted_at.is_not(None))
+
+
+def exited(work: Work, key: str) -> dict[str, str]:
+    """Return why the latest run of each contact ended, of those whose latest run did."""
+    latest = (
+        select(_RUNS.c.end_user_id, _RUNS.c.exit_reason, _NAME.label("name"))
+        .ext(distinct_on(_RUNS.c.end_user_id))
+        .select_from(_RUNS.join(end_users, _is_contact_of(_RUNS)))
+        .where(*_of_series(work, find_series(work, key)))
+        .order_by(_RUNS.c.end_user_id, _RUNS.c.number.desc())
+    )
+    return {row.name: row.exit_reason for row in work.connection.execute(latest) if row.exit_reason}
+
+
+def sent(work: Work, key: str) -> dict[str, list[str]]:
+    """Return the keys of the steps whose email was sent to each contact, in order of sending."""
+    rows = work.connection.execute(
+        select(_NAME.label("name"), automation_steps.c.key)
+        .select_from(
+            messages.join(end_users, _is_contact_of(messages)).join(
+                automation_steps,
+                and_(
+                    automation_steps.c.org_id == messages.c.org_id,
+                    automation_steps.c.id == messages.c.step_id,
+                ),
+            )
+        )
+        .where(
+            messages.c.org_id == work.org_id,
+            messages.c.automation_id == find_series(work, key).id,
+            messages.c.state == "sent",
+        )
+        .order_by(messages.c.sent_at, messages.c.recipient_id)
+    )
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(row.name, []).append(row.key)
+    return found
+
+
+def recipients(work: Work, key: str) -> list[dict[str, Any]]:
+    """Return the recipient rows of a series."""
+    rows = automation_recipients
+    statement = (
+        select(
+            _NAME.label("contact"),
+            automation_steps.c.key.label("step"),
+            *[rows.c[name] for name in RECIPIENT_KEYS[2:]],
+        )
+        .select_from(
+            rows.join(end_users, _is_contact_of(rows)).join(
+                automation_steps,
+                and_(
+                    automation_steps.c.org_id == rows.c.org_id,
+                    automation_steps.c.id == rows.c.step_id,
+                ),
+            )
+        )
+        .where(rows.c.org_id == work.org_id, rows.c.automation_id == find_series(work, key).id)
+        .order_by(rows.c.id)
+    )
+    return [dict(row) for row in work.connection.execute(statement).mappings()]
+
+
+def explanations(work: Work, key: str, names: Sequence[str]) -> dict[str, str]:
+    """Return the code that explain gives for each named contact."""
+    answers = explain(work, find_series(work, key), find_contacts(work, names))
+    return {name: answer.code for name, answer in zip(names, answers, strict=True)}
+
+
+def ledger_of(work: Work, key: str) -> dict[str, int]:
+    """Return the non-empty buckets of the ledger."""
+    return dict(ledger(work, find_series(work, key)).buckets)
+
+
+def diagnosis(work: Work, key: str) -> dict[str, Any]:
+    """Return the diagnosis of a series as data."""
+    return diagnose(work, find_series(work, key)).model_dump(mode="json")
+
+
+def preflight(work: Work, key: str) -> list[str]:
+    """Return every failing activation check (contract §8)."""
+    return list(failing_checks(work, find_series(work, key), first_activation=True))
+
+
+def contact_values(work: Work, name: str) -> dict[str, Any] | None:
+    """Return a contact's columns, ``custom:NAME`` and ``context:KEY``; None when there is none."""
+    contact = end_users
+    row = (
+        work.connection.execute(
+            select(contact).where(
+                contact.c.org_id == work.org_id,
+                or_(
+                    contact.c.external_id == name,
+                    and_(contact.c.external_id.is_(None), contact.c.address == name.lower()),
+                ),
+            )
+        )
+        .mappings()
+        .one_or_none()
+    )
+    if row is None:
+        return None
+    custom = {f"custom:{key}": value for key, value in row["custom_fields"].items()}
+    context = {f"context:{key}": value for key, value in row["context"].items()}
+    return {**row, **custom, **context}
+
+
+def registered_fields(work: Work) -> set[str]:
+    """Return the registered custom fields as filters name them."""
+    table = audience_fields
+    prefix = {"contact": "custom:", "company": "company.custom:"}
+    rows = work.connection.execute(
+        select(table.c.entity, table.c.key).where(table.c.org_id == work.org_id)
+    )
+    return {prefix[row.entity] + row.key for row in rows}
+
+
+def mails(sent_messages: Iterable[EmailMessage]) -> list[dict[str, Any]]:
+    """Return what each message says: to, subject, headers, and the text of its parts."""
+    return [
+        {
+            "to": str(message["To"]),
+            "subject": str(message["Subject"]),
+            "headers": {name: str(value) for name, value in message.items()},
+            "text": "\n".join(
+                part.get_content()
+                for part in message.walk()
+                if part.get_content_maintype() == "text"
+            ),
+        }
+        for message in sent_messages
+    ]

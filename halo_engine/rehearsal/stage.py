@@ -1,0 +1,121 @@
+"""The stage of a scenario: an organisation of its own on a real database, and a clock that is
+moved by hand.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
+
+import sqlalchemy
+from sqlalchemy import insert
+
+from halo_engine.delivery.message import Sender
+from halo_engine.delivery.transports import MemoryTransport
+from halo_engine.domain.cron import parse_cron
+from halo_engine.engine import Engine
+from halo_engine.pipeline.advance import Advance
+from halo_engine.pipeline.settle import PostOffice
+from halo_engine.rehearsal.scenario import Scenario
+from halo_engine.series.save import save_series
+from halo_engine.tables import metadata, organizations, subscriptions
+from halo_engine.work import OrgRef, Work
+
+#: Whom a rehearsal's mail comes from.
+SENDER = Sender("Rehearsal", "rehearsal@halo.example")
+
+_Result = TypeVar("_Result")
+
+
+@dataclass
+class Stage:
+    """Where a scenario is played; ``now`` is the virtual clock."""
+
+    scenario: Scenario
+    org_id: UUID
+    now: datetime
+    database: sqlalchemy.Engine
+    transport: MemoryTransport = field(default_factory=MemoryTransport)
+    #: The series' definitions as last saved: a ``save`` is merged over them.
+    definitions: dict[str, Any] = field(default_factory=dict)
+    answer: Any = None
+
+    @property
+    def engine(self) -> Engine:
+        """The engine, without any memory: as if all workers had just started."""
+        return Engine(self.database, PostOffice(self.transport, SENDER), clock=lambda: self.now)
+
+    def perform(self, action: Callable[[Work], _Result]) -> _Result:
+        """Run a door or a query in a transaction at the clock's instant."""
+        return self.engine.perform(OrgRef(id=self.org_id), action)
+
+    def observe(self, query: Callable[..., _Result], *arguments: Any) -> _Result:
+        """Run a query of the database at the clock's instant."""
+        return self.engine.perform(OrgRef(id=self.org_id), lambda work: query(work, *arguments))
+
+    def settle(self) -> None:
+        """Handle what waits at the clock's instant, as a live worker would."""
+        for _ in self.engine.settle(self.org_id):
+            pass
+
+    def tick(self) -> bool:
+        """Play the tick of the clock's instant; return whether it moved anybody."""
+        moved = [isinstance(each, Advance) or each.moved for each in self.engine.tick(self.org_id)]
+        return any(moved)
+
+
+@contextmanager
+def set_stage(scenario: Scenario, database: sqlalchemy.Engine) -> Iterator[Stage]:
+    """Set up the scenario's organisation, lists and series; afterwards nothing of it is left."""
+    org_id = _create_organization(scenario, database)
+    try:
+        stage = Stage(
+            scenario, org_id, scenario.start, database, definitions=dict(scenario.written)
+        )
+        stage.perform(lambda work: _save_drafts(work, scenario))
+        yield stage
+    finally:
+        _remove_organization(org_id, database)
+
+
+def _create_organization(scenario: Scenario, database: sqlalchemy.Engine) -> UUID:
+    org = scenario.org.model_dump()
+    parse_cron(org["reevaluate_cron"], "org.reevaluate_cron")
+    key = f"rehearsal-{uuid4()}"
+    with database.begin() as connection:
+        org_id: UUID = connection.execute(
+            insert(organizations)
+            .values(
+                key=key,
+                name=scenario.title,
+                widget_key=key,
+                created_at=scenario.start,
+                reevaluated_at=scenario.start,
+                **org,
+            )
+            .returning(organizations.c.id)
+        ).scalar_one()
+        return org_id
+
+
+def _save_drafts(work: Work, scenario: Scenario) -> None:
+    if scenario.lists:
+        work.connection.execute(
+            insert(subscriptions).values(
+                [
+                    {"org_id": work.org_id, "key": key, "created_at": work.now}
+                    for key in scenario.lists
+                ]
+            )
+        )
+    for key, definition in scenario.series.items():
+        save_series(work, key, definition)
+
+
+def _remove_organization(org_id: UUID, database: sqlalchemy.Engine) -> None:
+    with database.begin() as connection:
+        for table in reversed(metadata.sorted_tables):
+            owner = table.c.id if table is organizations else table.c.org_id
+            connection.execute(table.delete().where(owner == org_id))

@@ -1,0 +1,70 @@
+"""When the mere passing of time turns a rule: relative dates, and re-enrollment delays.
+
+A live engine re-evaluates at every instant of the cron; a rehearsal of months need not.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from sqlalchemy import and_, func, select
+
+from halo_engine.audience.compiler import Subject, value_of
+from halo_engine.audience.matching import scan
+from halo_engine.domain.errors import Refusal
+from halo_engine.domain.fields import FieldType
+from halo_engine.domain.filters import Filter
+from halo_engine.domain.instants import RelativeInstant, parse_date_value, parse_instant
+from halo_engine.domain.series import Series
+from halo_engine.series.catalogue import load_series
+from halo_engine.tables import automation_enrollments
+from halo_engine.work import Work
+
+
+def turning_points(work: Work) -> Iterator[datetime]:
+    """Yield the instants at which a re-evaluation may see something else than just before."""
+    for series in load_series(work.connection, work.org_id, work.org.zone):
+        yield from _ends_of_delays(work, series)
+        for group in (*series.audience_filters, *series.exit_filters, *series.goal_filters):
+            for item in group:
+                yield from _turns(work, item)
+
+
+def _ends_of_delays(work: Work, series: Series) -> Iterator[datetime]:
+    days = series.settings.reenroll_delay_days
+    if not days:
+        return
+    runs = automation_enrollments
+    began = work.connection.scalars(
+        select(func.max(runs.c.created_at))
+        .where(and_(runs.c.org_id == work.org_id, runs.c.automation_id == series.id))
+        .group_by(runs.c.end_user_id)
+    )
+    yield from (instant + timedelta(days=days) for instant in began)
+
+
+def _turns(work: Work, item: Filter) -> Iterator[datetime]:
+    """Yield for each stored value when a bound that moves with the time has just passed it."""
+    if item.type is not FieldType.DATE:
+        return
+    bound = parse_date_value(str(item.value), work.org.zone)
+    if not isinstance(bound, RelativeInstant):
+        return
+    for value in _stored(work, item):
+        yield value - bound.offset + timedelta(microseconds=1)
+
+
+def _stored(work: Work, item: Filter) -> Iterator[datetime]:
+    subject = Subject.of_contacts()
+    value = value_of(item.target, subject)
+    values = work.connection.scalars(
+        select(value)
+        .select_from(scan(subject, [value]))
+        .where(subject.contact.c.org_id == work.org_id)
+    )
+    for stored in values:
+        if isinstance(stored, datetime):
+            yield stored
+        elif isinstance(stored, str):
+            with suppress(Refusal):
+                yield parse_instant(stored, work.org.zone)

@@ -1,0 +1,122 @@
+"""What contacts do: events, lists, mail read and answered (contract §2)."""
+
+from datetime import timedelta
+from typing import Any
+
+from tests.model.clock import parse_instant
+from tests.model.doors import Answer
+from tests.model.imports import ImportDoors
+from tests.model.people import Contact, Event
+from tests.model.refusals import RefusedError, refuse_unless
+from tests.model.runs import Mail, Run
+from tests.model.signals import Signal
+from tests.model.values import check_json, same_json
+
+HISTORY = timedelta(hours=24)
+
+
+class Activity(ImportDoors):
+    """The part of the world through which contacts' doings come in (contract §2)."""
+
+    def track(
+        self,
+        event: Any,
+        user_id: str | None = None,
+        session_id: str | None = None,
+        properties: Any = None,
+        timestamp: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Answer:
+        """Track an event of a user, or of a session not yet known (contract §2)."""
+        body = [event, user_id, session_id, properties, timestamp]
+        if idempotency_key is not None and idempotency_key in self.answers_by_key:
+            first_body, answer = self.answers_by_key[idempotency_key]
+            refuse_unless(same_json(first_body, body), 409, "idempotency_key: another body")
+            return dict(answer)
+        named = isinstance(event, str) and event.strip()
+        refuse_unless(named, 400, "event must not be blank")
+        refuse_unless(user_id or session_id, 400, "user_id or session_id is needed")
+        check_json({} if properties is None else properties)
+        contact = None if user_id is None else self.user(user_id)
+        refuse_unless(user_id is None or contact, 404, f"unknown user {user_id!r}")
+        self._record(event, contact, session_id, timestamp)
+        answer = {"event": event, "warnings": []}
+        if idempotency_key is not None:
+            self.answers_by_key[idempotency_key] = (body, answer)
+        self.settle()
+        return answer
+
+    def _record(
+        self, name: str, contact: Contact | None, session_id: str | None, timestamp: str | None
+    ) -> None:
+        try:
+            happened = self.now if timestamp is None else parse_instant(timestamp, self.zone)
+        except ValueError:
+            raise RefusedError(400, "timestamp must be an ISO 8601 date") from None
+        refuse_unless(happened <= self.now, 400, "timestamp must not be in the future")
+        history = self.now - happened > HISTORY
+        only_counts = history or contact is None
+        event = Event(name, happened, self.next_order(), contact, session_id, only_counts)
+        self.events.append(event)
+        if contact is not None:
+            contact.last_seen = self.now
+        if contact is not None and not history:
+            self.signals.append(Signal((contact,), event=event))
+
+    def subscribe(self, contact: str, list: str) -> None:  # noqa: A002
+        """Put a contact on a list; this lifts an unsubscription, never a bounce (§2, §3)."""
+        person = self.known_contact(contact)
+        self.known_list(list).add(person)
+        self.unsubscribed.discard(person.address or "")
+        self._reacts([person])
+
+    def unsubscribe(self, contact: str, list: str | None = None) -> None:  # noqa: A002
+        """Take a contact off a list, or off everything (contract §2, §3)."""
+        person = self.known_contact(contact)
+        if list is not None:
+            self.known_list(list).discard(person)
+            self._reacts([person])
+            return
+        for members in self.lists.values():
+            members.discard(person)
+        if person.address is not None:
+            self.unsubscribed.add(person.address)
+        self._reacts(self.with_email(person.email) or [person])
+
+    def bounce(self, contact: str) -> None:
+        """Suppress a contact's address for good (contract §3); 400 without an address."""
+        person = self.known_contact(contact)
+        refuse_unless(person.address, 400, "the contact has no email")
+        self.bounced.add(person.address or "")
+        self._reacts(self.with_email(person.email))
+
+    def open(self, contact: str, series: str, step: str) -> None:
+        """Note that a contact opened an email; 404 when none was sent (contract §5)."""
+        person, mail, _ = self._mail_of(contact, series, step)
+        mail.opened = True
+        self._reacts([person])
+
+    def click(self, contact: str, series: str, step: str) -> None:
+        """Note that a contact clicked a link in an email; 404 when none was sent (§5)."""
+        person, mail, _ = self._mail_of(contact, series, step)
+        mail.clicked = True
+        self._reacts([person])
+
+    def reply(self, contact: str, series: str, step: str) -> None:
+        """Note that a contact replied to an email; 404 when none was sent (contract §6)."""
+        person, _, latest = self._mail_of(contact, series, step)
+        person.last_seen = self.now
+        latest.replied = True
+        self._reacts([person])
+
+    def _mail_of(self, contact: str, series: str, step: str) -> tuple[Contact, Mail, Run]:
+        """The contact, the latest mail of this step to it, and its latest run of the series."""
+        person = self.known_contact(contact)
+        runs = [run for run in self.known_series(series).runs if run.contact is person]
+        mails = [mail for run in runs for mail in run.mails if mail.step == step]
+        refuse_unless(mails, 404, f"no email {step!r} of {series!r} was sent to {contact!r}")
+        return person, mails[-1], runs[-1]
+
+    def _reacts(self, contacts: list[Contact]) -> None:
+        self.signals.append(Signal(tuple(contacts)))
+        self.settle()

@@ -1,0 +1,121 @@
+"""What a person does to a series: save, activate, pause, resume, remove (contract §8)."""
+
+from typing import Any
+
+from tests.model.activity import Activity
+from tests.model.refusals import RefusedError, refuse_unless
+from tests.model.runs import Series
+from tests.model.series import Definition, merge, parse_definition
+
+NO_LIST = "Pick a subscription list under Audience before activating."
+NO_FILTER = "Audience source is \u2018Filter by criteria\u2019 but no filter is set."
+NOT_A_SEGMENT = (
+    "\u2018Matches the audience filter\u2019 trigger needs Audience source set to "
+    "\u2018Filter by criteria\u2019."
+)
+NO_EVENT = "Set an event name under Trigger before activating."
+NOBODY = "No contacts match this audience right now."
+NO_DOMAIN = "A verified custom domain is required to send broadcasts and email series."
+NO_FOOTER = "Marketing emails require a company footer."
+NO_STEPS = "Add at least one step before activating."
+
+
+class Control(Activity):
+    """The part of the world through which people work on series (contract §8)."""
+
+    def preflight(self, key: str) -> list[str]:
+        """Return every failing check of a series' activation, in order (contract §8)."""
+        series = self.known_series(key)
+        return self._failing_checks(series, series.definition, first=series.status == "draft")
+
+    def _failing_checks(self, series: Series, definition: Definition, *, first: bool) -> list[str]:
+        audience, trigger = definition.audience_type, definition.entry_trigger
+        unlisted = audience == "subscription" and definition.subscription is None
+        unfiltered = audience == "segment" and not definition.audience_filters
+        nobody = first and trigger == "manual" and not self.matched_contacts(series)
+        marketing = definition.kind == "marketing"
+        checks = (
+            (unlisted, NO_LIST),
+            (unfiltered, NO_FILTER),
+            (trigger == "segment_match" and audience != "segment", NOT_A_SEGMENT),
+            (trigger == "event" and not definition.settings["entry_event_name"], NO_EVENT),
+            (nobody and not (unlisted or unfiltered), NOBODY),
+            (marketing and not self.org["verified_domain"], NO_DOMAIN),
+            (marketing and not self.org["company_footer"], NO_FOOTER),
+            (not definition.steps, NO_STEPS),
+        )
+        problems = [(step.key, step.problem()) for step in definition.steps]
+        steps = [f"Step \u2018{key}\u2019: {problem}" for key, problem in problems if problem]
+        return [message for fails, message in checks if fails] + steps
+
+    def _check(self, series: Series, definition: Definition, *, first: bool) -> None:
+        failing = self._failing_checks(series, definition, first=first)
+        refuse_unless(not failing, 400, failing[0] if failing else "")
+
+    def activate(self, key: str) -> None:
+        """Activate a draft and enroll who matches, where its trigger says so (§4, §8)."""
+        series = self.known_series(key)
+        refuse_unless(series.status == "draft", 409, f"{key} is {series.status}, not a draft")
+        self._check(series, series.definition, first=True)
+        self._start(series)
+        if series.definition.entry_trigger in ("manual", "segment_match"):
+            for contact in self.matched_contacts(series):
+                self.try_to_enroll(series, contact, self.now)
+        self.complete_if_done(series)
+        self.settle()
+
+    def pause(self, key: str) -> None:
+        """Pause an active series (contract §8)."""
+        series = self.known_series(key)
+        refuse_unless(series.status == "active", 409, f"{key} is {series.status}, not active")
+        series.status = "paused"
+        self.stop_being_active(series)
+        self.settle()
+
+    def resume(self, key: str) -> None:
+        """Let a paused series go on, checked again (contract §8)."""
+        series = self.known_series(key)
+        refuse_unless(series.status == "paused", 409, f"{key} is {series.status}, not paused")
+        self._check(series, series.definition, first=False)
+        self._start(series)
+        self.settle()
+
+    def _start(self, series: Series) -> None:
+        series.status = "active"
+        series.periods.append((self.now, None))
+
+    def save(self, **changes: Any) -> None:
+        """Save series again, each merged over its last definition (contract §5, §8)."""
+        checked = [(self.known_series(key), self._checked(key, changes[key])) for key in changes]
+        for series, definition in checked:
+            self._replace_definition(series, definition)
+        self.settle()
+
+    def _checked(self, key: str, change: Any) -> Definition:
+        series = self.known_series(key)
+        definition = parse_definition(merge(series.definition.raw, change), self.zone)
+        if definition.subscription is not None:
+            self.known_list(definition.subscription)
+        if series.status == "active":
+            self._check(series, definition, first=False)
+        return definition
+
+    def _replace_definition(self, series: Series, definition: Definition) -> None:
+        series.definition = definition
+        for run in series.active_runs():
+            row = run.rows[-1]
+            position = definition.position(row.step)
+            row.position = row.position if position is None else position
+        self.look_at_new_definition(series)
+
+    def remove(self, contact: str, series: str) -> None:
+        """Take a contact out of a series by hand; 404 when it has no active run (contract §6)."""
+        person = self.known_contact(contact)
+        latest = self.known_series(series).latest_run(person)
+        if latest is None or not latest.is_active:
+            raise RefusedError(404, f"{contact!r} is not active in {series!r}")
+        self.exit(latest, "manual")
+        self.settle()
+
+    def restart(self) -> None:
+        """Drop every cache: the model has none (scenarios.md)."""

@@ -1,0 +1,207 @@
+"""The ways in for contacts and companies (contract §2)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tests.model.people import Company, Contact
+from tests.model.pipeline import Pipeline
+from tests.model.refusals import RefusedError, refuse_unless
+from tests.model.signals import EVERYTHING, Signal
+from tests.model.tokens import check_identity, check_update_scope
+from tests.model.values import (
+    COMPANY_TRAITS,
+    CONTACT_TRAITS,
+    REVENUE,
+    as_of_signup,
+    check_objects,
+    parse_trait,
+    same_json,
+)
+
+Answer = dict[str, Any]
+MAXIMUM_BATCH = 500
+#: What changes when a lead becomes a user.
+PROMOTION = frozenset({"external_id", "contact_type"})
+
+
+class Traits:
+    """Checked traits: recognised ones in `columns`, others in `custom`, and `warnings` (§2)."""
+
+    def __init__(self) -> None:
+        self.columns: dict[str, Any] = {}
+        self.custom: dict[str, Any] = {}
+        self.warnings: list[str] = []
+
+    def merge_into(self, target: Contact | Company) -> frozenset[str]:
+        """Lay the traits over those of a contact or company; return the keys of what changed.
+
+        `null` overwrites, except `signed_up_at`, where it keeps the stored value.
+        """
+        before = _by_key(target)
+        for name, value in self.columns.items():
+            if name != "signed_up_at" or value is not None:
+                target.columns[name] = value
+        target.custom.update(self.custom)
+        after = _by_key(target)
+        return frozenset(
+            key for key in after if key not in before or not same_json(before[key], after[key])
+        )
+
+
+def _by_key(target: Contact | Company) -> dict[str, Any]:
+    """The traits under the keys by which filters name them."""
+    prefix = "company." if isinstance(target, Company) else ""
+    custom = {f"{prefix}custom:{name}": value for name, value in target.custom.items()}
+    return {f"{prefix}{name}": value for name, value in target.columns.items()} | custom
+
+
+class ContactDoors(Pipeline):
+    """The part of the world through which contacts come in and change (contract §2)."""
+
+    def read_traits(self, raw: Any, context: Any = None, *, company: bool = False) -> Traits:
+        """Check the traits of a contact or a company; raises `RefusedError` (400) (contract §2)."""
+        check_objects({} if raw is None else raw, {} if context is None else context)
+        recognised = COMPANY_TRAITS if company else CONTACT_TRAITS
+        from_stripe = self.org["mrr_mode"] == "stripe" and self.org["stripe_connected"]
+        found = Traits()
+        for name, value in (raw or {}).items():
+            if name not in recognised:
+                found.custom[name] = value
+                continue
+            parsed = parse_trait(name, value, self.zone)
+            if name in REVENUE and from_stripe:
+                found.warnings.append(f"{name} is ignored: it comes from Stripe")
+            else:
+                found.columns[name] = parsed
+        return found
+
+    def register(self, traits: Traits, prefix: str = "custom:") -> None:
+        """Register custom fields for pickers (contract §2)."""
+        self.registered_fields.update(prefix + name for name in traits.custom)
+
+    def create(self, source: str, external_id: str | None, traits: Traits) -> Contact:
+        """Write a new contact, seen now, or at its sign-up where it was imported (contract §2)."""
+        contact = Contact(len(self.contacts), source, self.now, self.now, self.now, external_id)
+        traits.merge_into(contact)
+        if source not in ("sdk", "lead_form"):
+            contact.first_seen = contact.last_seen = as_of_signup(contact.columns, self.now)
+        self.contacts.append(contact)
+        return contact
+
+    def identify(
+        self,
+        user_id: str,
+        traits: Any = None,
+        context: Any = None,
+        session_id: str | None = None,
+        user_token_claims: Any = None,
+        company: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        """Identify a user, and with `company` its company before any signal is handled (§2)."""
+        check_user_id(user_id)
+        check_identity(self.org["identity_secret"], user_token_claims, user_id, self.now)
+        read = self.read_traits(traits, context)
+        if company is not None:
+            check_user_id(company.get("id"))
+            self.read_traits(company.get("traits"), company=True)
+        contact, signal = self._upsert_user(user_id, read)
+        contact.context.update(context or {})
+        contact.last_seen = self.now
+        self._link_session(contact, session_id)
+        self.register(read)
+        self.signals.extend([signal] if signal else [])
+        if company is not None:
+            self._identify_company(company["id"], company.get("traits"), user_id)
+        self.settle()
+        return {
+            "created": bool(signal and signal.created),
+            "warnings": read.warnings,
+            "contact_type": contact.contact_type,
+            "user_id": user_id,
+            "created_at": contact.created_at.isoformat(timespec="microseconds"),
+            "first_seen": contact.first_seen.isoformat(timespec="microseconds"),
+            "last_seen": contact.last_seen.isoformat(timespec="microseconds"),
+        }
+
+    def _upsert_user(self, user_id: str, read: Traits) -> tuple[Contact, Signal | None]:
+        contact = self.user(user_id)
+        if contact is not None:
+            changed = read.merge_into(contact)
+            return contact, Signal((contact,), changed=changed) if changed else None
+        namesakes = self.with_email(read.columns.get("email"))
+        leads = [each for each in namesakes if each.contact_type == "lead"]
+        if leads:
+            changed = read.merge_into(leads[0]) | PROMOTION
+            leads[0].external_id = user_id
+            return leads[0], Signal((leads[0],), changed=changed, promoted=True)
+        contact = self.create("sdk", user_id, read)
+        return contact, Signal((contact,), created=True, changed=EVERYTHING)
+
+    def _link_session(self, contact: Contact, session_id: str | None) -> None:
+        for event in self.events:
+            if session_id and event.contact is None and event.session_id == session_id:
+                event.contact = contact
+                contact.first_seen = min(contact.first_seen, event.timestamp)
+
+    def identify_company(self, id: str, traits: Any = None, user_id: str | None = None) -> Answer:  # noqa: A002
+        """Identify a company, and move a user into it (contract §2)."""
+        answer = self._identify_company(id, traits, user_id)
+        self.settle()
+        return answer
+
+    def _identify_company(self, company_id: str, traits: Any, user_id: str | None) -> Answer:
+        check_user_id(company_id)
+        read = self.read_traits(traits, company=True)
+        mover = None if user_id is None else self.user(user_id)
+        refuse_unless(user_id is None or mover, 404, f"unknown user {user_id!r}")
+        created = company_id not in self.companies
+        company = self.companies.setdefault(company_id, Company(company_id, self.now))
+        changed = read.merge_into(company)
+        self.register(read, "company.custom:")
+        moved = mover is not None and mover.company is not company
+        if mover is not None:
+            mover.company = company
+        if moved and mover:
+            self.signals.append(Signal((mover,), changed=frozenset({"company"}), moved=True))
+        if changed:
+            members = tuple(each for each in self.contacts if each.company is company)
+            self.signals.append(Signal(members, changed=changed))
+        return {"created": created, "warnings": read.warnings}
+
+    def update(
+        self, users: list[Any], update_only: bool = False, user_token_claims: Any = None
+    ) -> Answer:
+        """Backfill a batch of users in silence (contract §2)."""
+        check_update_scope(self.org["identity_secret"], user_token_claims, self.now)
+        too_many = f"a batch holds at most {MAXIMUM_BATCH} users"
+        refuse_unless(len(users) <= MAXIMUM_BATCH, 400, too_many)
+        answer: Answer = {"created": 0, "updated": 0, "skipped": 0, "errors": []}
+        for index, each in enumerate(users):
+            try:
+                answer[self._update_one(each, update_only=update_only)] += 1
+            except RefusedError:
+                answer["errors"].append(index)
+        self.settle()
+        return answer
+
+    def _update_one(self, user: Any, *, update_only: bool) -> str:
+        valid = isinstance(user, dict) and set(user) <= {"user_id", "traits"}
+        refuse_unless(valid, 400, "a user is user_id and traits")
+        check_user_id(user.get("user_id"))
+        read = self.read_traits(user.get("traits"))
+        contact = self.user(user["user_id"])
+        if contact is None and update_only:
+            return "skipped"
+        self.register(read)
+        if contact is None:
+            self.create("api", user["user_id"], read)
+            return "created"
+        if read.merge_into(contact):
+            self.signals.append(Signal((contact,), silent=True))
+        return "updated"
+
+
+def check_user_id(user_id: Any) -> None:
+    """Refuse an external ID that is not 1 to 255 characters, or blank (contract §2)."""
+    fits = isinstance(user_id, str) and user_id.strip() and len(user_id) <= 255
+    refuse_unless(fits, 400, "user_id must be 1 to 255 characters, not blank")

@@ -1,0 +1,112 @@
+"""How contacts enter a series: the guards and the enrollment (contract §4)."""
+
+from datetime import datetime, timedelta
+
+from tests.model.people import Contact
+from tests.model.runs import Row, Run, Series, Watch
+from tests.model.series import Step
+from tests.model.state import State
+
+
+class Entry(State):
+    """The part of the world that admits contacts to series, or says why not (contract §4)."""
+
+    def refusal_code(self, series: Series, contact: Contact, happened_at: datetime) -> str | None:
+        """Return the code of the first guard that refuses, or None (contract §4).
+
+        `happened_at` is the instant of the trigger; everything else is judged as it stands now.
+        """
+        if series.status != "active" or not series.was_active_at(happened_at):
+            return "series_not_active"
+        if not self.fits_type(contact, series):
+            return "contact_type"
+        if not self.in_audience(contact, series):
+            return "audience_mismatch"
+        if self.is_suppressed(contact):
+            return "suppressed"
+        return self._history_code(series, contact) or self._situation_code(series, contact)
+
+    def _history_code(self, series: Series, contact: Contact) -> str | None:
+        latest = series.latest_run(contact)
+        if latest is None:
+            return None
+        settings = series.definition.settings
+        if latest.is_active:
+            return "already_active"
+        if not settings["reenroll_enabled"]:
+            return "already_enrolled"
+        if self.now - latest.created_at < timedelta(days=settings["reenroll_delay_days"] or 0):
+            return "reenroll_delay"
+        segment_match = series.definition.entry_trigger == "segment_match"
+        if segment_match and not self._watch(series, contact).newly:
+            return "not_newly_matching"
+        return None
+
+    def _situation_code(self, series: Series, contact: Contact) -> str | None:
+        if self.exit_filters_hold(series, contact):
+            return "exit_filter"
+        return "company_already_enrolled" if self.rivals(series, contact) else None
+
+    def exit_filters_hold(self, series: Series, contact: Contact) -> bool:
+        """Say whether exit rule `filter_match` is on and its filters hold now (contract §6)."""
+        definition = series.definition
+        on = "filter_match" in definition.settings["exit_rules"]
+        return on and self.holds(contact, definition.exit_filters)
+
+    def rivals(self, series: Series, contact: Contact) -> list[Run]:
+        """Return the active runs of the contact's company, others than its own (guard 10)."""
+        if not series.definition.settings["one_per_company"] or contact.company is None:
+            return []
+        return [
+            run
+            for run in series.active_runs()
+            if run.contact is not contact and run.contact.company is contact.company
+        ]
+
+    def _watch(self, series: Series, contact: Contact) -> Watch:
+        return series.watches.setdefault(contact, Watch())
+
+    def look(self, series: Series, contact: Contact) -> None:
+        """See whether a contact is in the audience, on an occasion that counts (guard 8)."""
+        watch = self._watch(series, contact)
+        inside = self.in_audience(contact, series)
+        if inside != watch.inside:
+            watch.newly = True
+        watch.inside = inside
+
+    def look_at_new_definition(self, series: Series) -> None:
+        """Take the audience of a new definition as it is: that is no leaving (guard 8)."""
+        for contact, watch in series.watches.items():
+            watch.inside = self.in_audience(contact, series)
+
+    def try_to_enroll(self, series: Series, contact: Contact, happened_at: datetime) -> None:
+        """Enroll a contact, or keep the refusal where its trigger has an instant (contract §4)."""
+        code = self.refusal_code(series, contact, happened_at)
+        if code is None:
+            self._enroll(series, contact)
+        elif series.definition.entry_trigger in ("user_created", "event"):
+            self.keep_refusal(series, contact, code)
+
+    def keep_refusal(self, series: Series, contact: Contact, code: str) -> None:
+        """Keep the latest refusal of a contact by a series (contract §4).
+
+        Not one while the series was not active: no trigger reached the contact.
+        """
+        if code not in ("series_not_active", "already_active"):
+            series.refusals[contact] = (code, self.next_order())
+
+    def _enroll(self, series: Series, contact: Contact) -> None:
+        latest = series.latest_run(contact)
+        if latest is not None:
+            latest.rows.clear()
+        run = Run(series, contact, self.now, self.next_order())
+        run.goal_held = self.holds(contact, series.definition.goal_filters, run)
+        series.runs.append(run)
+        series.watches[contact] = Watch()
+        self.reach(run, series.definition.steps[0], 0)
+
+    def reach(self, run: Run, step: Step, position: int) -> None:
+        """Write the row of a step that a run reaches now (contract §5)."""
+        due = self.now + step.delay
+        scheduled_for = step.window.next_opening(due) if step.window else due
+        run.rows.append(Row(step.key, position, self.now, scheduled_for, self.next_order()))

@@ -1,0 +1,157 @@
+"""The ways in for contacts whom others bring: lead form, teammates, Stripe, CSV (contract §2)."""
+
+import csv
+import io
+import re
+from typing import Any
+
+from tests.model.doors import Answer, ContactDoors, Traits, check_user_id
+from tests.model.fields import BARE_CUSTOM
+from tests.model.filters import value_type
+from tests.model.people import Contact
+from tests.model.refusals import RefusedError, refuse_unless
+from tests.model.signals import EVERYTHING, Signal
+from tests.model.values import CONTACT_TRAITS, REVENUE, parse_trait, same_json
+from tests.model.windows import parse_zone
+
+STRIPE_DATES = ("trial_end", "current_period_end")
+
+
+class ImportDoors(ContactDoors):
+    """The part of the world through which others bring contacts in (contract §2)."""
+
+    def capture_lead(self, email: Any, traits: Any = None) -> Answer:
+        """Take an email from the lead form: a lead, if it is new (contract §2)."""
+        blank = not isinstance(email, str) or not email.strip()
+        refuse_unless(not blank, 400, "email must not be blank")
+        read = self.read_traits({**(traits or {}), "email": email})
+        known = self.with_email(email)
+        if known:
+            known[0].last_seen = self.now
+            return {"created": False, "warnings": []}
+        contact = self.create("lead_form", None, read)
+        self.register(read)
+        self.signals.append(Signal((contact,), created=True))
+        self.settle()
+        return {"created": True, "warnings": read.warnings}
+
+    def add_contact(
+        self, user_id: str | None = None, email: str | None = None, traits: Any = None
+    ) -> Answer:
+        """Add a contact by a teammate's hand; raises `RefusedError` (409) if it exists (§2)."""
+        refuse_unless(user_id or email, 400, "user_id or email is needed")
+        if user_id is not None:
+            check_user_id(user_id)
+        given = {} if email is None else {"email": email}
+        read = self.read_traits({**(traits or {}), **given})
+        known = self.user(user_id) if user_id is not None else self.with_email(email)
+        refuse_unless(not known, 409, "the contact exists")
+        contact = self.create("dashboard", user_id, read)
+        self.register(read)
+        self.signals.append(Signal((contact,), created=True))
+        self.settle()
+        return {"created": True, "warnings": read.warnings}
+
+    def stripe_subscription(
+        self, user_id: str | None = None, email: str | None = None, **fields: Any
+    ) -> Answer:
+        """Take a customer's subscription from Stripe; an unknown one becomes a contact (§2)."""
+        refuse_unless(user_id or email, 400, "user_id or email is needed")
+        stored = self._read_subscription(fields)
+        contact = self.user(user_id) if user_id is not None else None
+        contact = contact or next(iter(self.with_email(email)), None)
+        created = contact is None
+        if contact is None:
+            read = self.read_traits({} if email is None else {"email": email})
+            contact = self.create("stripe", user_id, read)
+        before = dict(contact.stripe)
+        contact.stripe.update(stored)
+        changed = frozenset(
+            f"stripe:{name}"
+            for name, value in contact.stripe.items()
+            if not same_json(before.get(name), value)
+        )
+        if created or changed:
+            changed = EVERYTHING if created else changed
+            self.signals.append(Signal((contact,), created=created, changed=changed))
+        self.settle()
+        return {"created": created}
+
+    def _read_subscription(self, fields: dict[str, Any]) -> dict[str, Any]:
+        names = {"status": "subscription_status", "plan": "plan"}
+        names |= {name: name for name in (*STRIPE_DATES, "cancel_at_period_end")}
+        unknown = sorted(set(fields) - set(names))
+        refuse_unless(not unknown, 400, f"unknown: {', '.join(unknown)}")
+        stored = {}
+        for name, value in fields.items():
+            if name in STRIPE_DATES:
+                stored[name] = parse_trait("signed_up_at", value, parse_zone("UTC"))
+            else:
+                kind = "boolean" if name == "cancel_at_period_end" else "string"
+                fits = value is None or value_type(value) == kind
+                refuse_unless(fits, 400, f"{name} must be a {kind}")
+                stored[names[name]] = value
+        return stored
+
+    def import_csv(self, text: str, mapping: dict[str, str]) -> Answer:
+        """Import rows of a CSV; bad ones are errors by line, the header being 1 (contract §2)."""
+        for field in mapping.values():
+            known = field == "external_id" or field in CONTACT_TRAITS + BARE_CUSTOM
+            known = known or (field.startswith("custom:") and field != "custom:")
+            refuse_unless(known, 400, f"mapping: unknown field {field!r}")
+        reader = csv.reader(io.StringIO(text, newline=""))
+        header = next(reader, [])
+        missing = sorted(set(mapping) - set(header))
+        refuse_unless(not missing, 400, f"mapping: no column {', '.join(missing)}")
+        answer: Answer = {"created": 0, "updated": 0, "errors": []}
+        line = reader.line_num + 1
+        for cells in reader:
+            try:
+                if cells:
+                    answer[self._import_row(header, cells, mapping)] += 1
+            except RefusedError:
+                answer["errors"].append(line)
+            line = reader.line_num + 1
+        self.settle()
+        return answer
+
+    def _import_row(self, header: list[str], cells: list[str], mapping: dict[str, str]) -> str:
+        refuse_unless(len(cells) <= len(header), 400, "more cells than columns")
+        named = zip(header, cells, strict=False)
+        given = {mapping[key]: cell for key, cell in named if key in mapping and cell != ""}
+        external_id = given.pop("external_id", None)
+        refuse_unless(external_id or given.get("email"), 400, "neither external_id nor email")
+        if external_id is not None:
+            check_user_id(external_id)
+        read = self.read_traits({_trait(name): _cell(name, cell) for name, cell in given.items()})
+        contact = self.user(external_id) if external_id else None
+        contact = contact or next(iter(self.with_email(given.get("email"))), None)
+        self.register(read)
+        if contact is None:
+            created = self.create("csv", external_id, read)
+            self.signals.append(Signal((created,), created=True))
+            return "created"
+        self._merge_row(contact, external_id, read)
+        return "updated"
+
+    def _merge_row(self, contact: Contact, external_id: str | None, read: Traits) -> None:
+        changed = bool(read.merge_into(contact))
+        if external_id and contact.external_id is None:
+            contact.external_id, changed = external_id, True
+        if changed:
+            self.signals.append(Signal((contact,), silent=True))
+
+
+def _trait(field: str) -> str:
+    return field.removeprefix("custom:")
+
+
+def _cell(field: str, text: str) -> Any:
+    if field in REVENUE:
+        try:
+            return int(text) if re.fullmatch(r"[+-]?\d+", text) else float(text)
+        except ValueError:
+            raise RefusedError(400, f"{field} must be a number") from None
+    if field == "on_contract":
+        return {"true": True, "false": False}.get(text.lower(), text)
+    return text

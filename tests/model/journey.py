@@ -1,0 +1,165 @@
+"""How contacts walk a series and leave it: exits, goals, due rows (contract §5, §6, §7)."""
+
+from datetime import timedelta
+
+from tests.model.entry import Entry
+from tests.model.expressions import parse_expression
+from tests.model.people import Contact
+from tests.model.rendering import render_mail
+from tests.model.runs import Row, Run, Series
+from tests.model.series import Step
+
+
+class Journey(Entry):
+    """The part of the world that moves runs on and ends them (contract §5, §6, §7)."""
+
+    def exit_reason(self, run: Run) -> str | None:
+        """Return the first exit rule, in the table's order, that holds for a run (contract §6)."""
+        series, contact = run.series, run.contact
+        definition = series.definition
+        listed = definition.audience_type == "subscription"
+        segmented = definition.audience_type == "segment"
+        checks = {
+            "unsubscribed": listed and not self.is_subscribed(contact, series),
+            "replied": run.replied,
+            "segment_leave": segmented and not self.in_audience(contact, series),
+            "event": self.fired_since(contact, definition.settings["exit_event_name"], run),
+            "filter_match": self.exit_filters_hold(series, contact),
+        }
+        for rule, holds in checks.items():
+            if holds and rule in definition.settings["exit_rules"]:
+                return rule
+        if self.is_suppressed(contact):
+            return "suppressed"
+        earlier = [rival for rival in self.rivals(series, contact) if rival.order < run.order]
+        return "company_already_enrolled" if earlier else None
+
+    def fired_since(self, contact: Contact, name: str | None, since: Run | Row) -> bool:
+        """Say whether an event that counts fired at or after a run or a row began (§5, §6)."""
+        return any(
+            event.contact is contact
+            and event.name == name
+            and not event.only_counts
+            and event.is_after(since.created_at, since.order)
+            for event in self.events
+        )
+
+    def check_exit(self, run: Run) -> None:
+        """End an active run when an exit rule holds (contract §6)."""
+        reason = self.exit_reason(run) if run.is_active else None
+        if reason:
+            self.exit(run, reason)
+
+    def exit(self, run: Run, reason: str) -> None:
+        """End an active run: its active row becomes `exited` with this reason (contract §6)."""
+        row = run.rows[-1]
+        row.status, row.exit_reason = "exited", reason
+        self._end(run, reason)
+
+    def _end(self, run: Run, reason: str) -> None:
+        run.end_reason = reason
+        self.complete_if_done(run.series)
+
+    def complete_if_done(self, series: Series) -> None:
+        """Complete a manual series that has no active run left (contract §4, §8)."""
+        manual = series.definition.entry_trigger == "manual"
+        if manual and series.status in ("active", "paused") and not series.active_runs():
+            self.stop_being_active(series)
+            series.status = "completed"
+
+    def stop_being_active(self, series: Series) -> None:
+        """Close the span in which the series was active, if one is open (contract §4)."""
+        if series.periods and series.periods[-1][1] is None:
+            series.periods[-1] = (series.periods[-1][0], self.now)
+
+    def check_goal(self, run: Run) -> None:
+        """Convert a run whose goal starts to hold within its window (contract §7)."""
+        definition = run.series.definition
+        if not definition.settings["goal_enabled"]:
+            return
+        holds = self.holds(run.contact, definition.goal_filters, run)
+        window = timedelta(days=definition.settings["goal_window_days"])
+        starts = holds and not run.goal_held and self.now - run.created_at <= window
+        if starts and run.converted_at is None:
+            run.converted_at = self.now
+        run.goal_held = holds
+
+    def due_row(self) -> tuple[Run, Row] | None:
+        """Return the row to handle next: of an active series, due by now (contract §1)."""
+        due = [(run, row) for run, row in self.waiting_rows() if row.scheduled_for <= self.now]
+        return min(due, key=lambda each: (each[1].scheduled_for, each[1].order), default=None)
+
+    def waiting_rows(self) -> list[tuple[Run, Row]]:
+        """Return the pending rows of active series, each with its run."""
+        return [
+            (run, run.rows[-1])
+            for series in self.series.values()
+            if series.status == "active"
+            for run in series.active_runs()
+        ]
+
+    def handle_row(self, run: Run, row: Row) -> None:
+        """Handle a due row: exits, goals, the step, then the next row or the end (§5, §7)."""
+        self.check_exit(run)
+        self.check_goal(run)
+        if not run.is_active:
+            return
+        definition = run.series.definition
+        position = definition.position(row.step)
+        if position is None:
+            row.status, row.reason = "skipped", "step_removed"
+            self._advance(run, row, row.position)
+            return
+        step = definition.steps[position]
+        if step.condition is not None:
+            self._pass_gate(run, row, step, position)
+        else:
+            self._mail(run, row, step, position)
+
+    def _advance(self, run: Run, row: Row, position: int) -> None:
+        """Reach the first step at or after a position that this run has not been at, or end."""
+        been = {each.step for each in run.rows}
+        for number, step in enumerate(run.series.definition.steps):
+            if number >= position and step.key not in been:
+                self.reach(run, step, number)
+                return
+        row.exit_reason = "completed"
+        self._end(run, "completed")
+
+    def _pass_gate(self, run: Run, row: Row, step: Step, position: int) -> None:
+        if self._condition_holds(run, row, step):
+            row.status = "completed"
+            self._advance(run, row, position + 1)
+        else:
+            row.status, row.reason = "skipped", "condition_not_met"
+            self._end(run, "condition_not_met")
+
+    def _condition_holds(self, run: Run, row: Row, step: Step) -> bool:
+        assert step.condition is not None
+        value = step.condition.get("value")
+        match step.condition["type"]:
+            case "email_opened":
+                return bool(run.mails) and run.mails[-1].opened
+            case "link_clicked":
+                return any(mail.clicked for mail in run.mails)
+            case "event_fired":
+                return self.fired_since(run.contact, value, row)
+        return self.passes(run.contact, parse_expression(value))
+
+    def _mail(self, run: Run, row: Row, step: Step, position: int) -> None:
+        opening = step.window.next_opening(self.now) if step.window else self.now
+        listed = run.series.definition.audience_type == "subscription"
+        if run.contact.email is None:
+            row.status, row.reason = "skipped", "no_email"
+        elif opening > self.now:
+            row.scheduled_for = opening
+            return
+        elif listed and not self.is_subscribed(run.contact, run.series):
+            row.status, row.reason = "skipped", "unsubscribed"
+        else:
+            mail = render_mail(self, run.series, step, run.contact)
+            run.mails.append(mail)
+            self.outbox.append(mail)
+            run.contact.last_contacted_at = self.now
+            row.status = "completed"
+        self._advance(run, row, position + 1)

@@ -1,0 +1,101 @@
+"""What moves a series: signals, and time (contract §1, §2)."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from tests.model.clock import parse_duration, parse_instant
+from tests.model.journey import Journey
+from tests.model.people import Contact
+from tests.model.refusals import refuse_unless
+from tests.model.runs import Run, Series
+from tests.model.signals import Signal
+
+
+class Pipeline(Journey):
+    """The part of the world that handles signals and plays ticks (contract §1)."""
+
+    def settle(self) -> None:
+        """Handle all signals, then due rows, then a due re-evaluation, until nothing is due."""
+        while True:
+            due = self.due_row()
+            if self.signals:
+                self._react(self.signals.popleft())
+            elif due is not None:
+                self.handle_row(*due)
+            elif self.reevaluate_at <= self.now:
+                self._reevaluate()
+            else:
+                return
+
+    def at(self, target: str) -> None:
+        """Play every instant up to an instant, or a duration such as `+2d` from now, then tick.
+
+        Raises `RefusedError` (400) when it lies in the past.
+        """
+        if target.startswith("+"):
+            end = self.now + parse_duration(target[1:])
+        else:
+            end = parse_instant(target, ZoneInfo("UTC"))
+        refuse_unless(end >= self.now, 400, f"at {target}: the clock never goes back")
+        while self.now < end:
+            self.now = min(end, self._next_instant())
+            self.settle()
+        self.settle()
+
+    def _next_instant(self) -> datetime:
+        return min([self.reevaluate_at, *(row.scheduled_for for _, row in self.waiting_rows())])
+
+    def _runs_of(self, contacts: tuple[Contact, ...]) -> list[Run]:
+        return [run for s in self.series.values() for run in s.runs if run.contact in contacts]
+
+    def _react(self, signal: Signal) -> None:
+        """Exits, then goals, then entries: all contacts before the next kind (contract §1)."""
+        for run in self._runs_of(signal.contacts):
+            self.check_exit(run)
+        if signal.moved:
+            self._end_later_rivals(signal.contacts)
+        for run in self._runs_of(signal.contacts):
+            self.check_goal(run)
+        for contact in sorted(signal.contacts, key=lambda each: each.number):
+            for series in self.series.values():
+                self._offer(series, contact, signal)
+
+    def _end_later_rivals(self, contacts: tuple[Contact, ...]) -> None:
+        """The seat follows the contact: where two meet, the later enrollment ends (guard 10)."""
+        for run in self._runs_of(contacts):
+            for rival in self.rivals(run.series, run.contact) if run.is_active else ():
+                if rival.order > run.order:
+                    self.exit(rival, "company_already_enrolled")
+
+    def _offer(self, series: Series, contact: Contact, signal: Signal) -> None:
+        definition = series.definition
+        match definition.entry_trigger:
+            case "user_created":
+                promoted = signal.promoted and definition.contact_type == "user"
+                if signal.created or promoted:
+                    self.try_to_enroll(series, contact, self.now)
+            case "event":
+                event = signal.event
+                if event and event.name == definition.settings["entry_event_name"]:
+                    self.try_to_enroll(series, contact, event.timestamp)
+            case "segment_match":
+                at_the_door = definition.names(signal.changed) or (
+                    signal.event is not None and definition.names_events()
+                )
+                if at_the_door or signal.silent:
+                    self.look(series, contact)
+                if at_the_door:
+                    self.try_to_enroll(series, contact, self.now)
+
+    def _reevaluate(self) -> None:
+        """Pass over every contact: who left, who newly matches, whose goal holds (§4, §7)."""
+        self.reevaluate_at = self.cron.after(self.now)
+        for contact in self.contacts:
+            for series in self.series.values():
+                if series.definition.entry_trigger == "segment_match":
+                    self.look(series, contact)
+            for run in self._runs_of((contact,)):
+                self.check_goal(run)
+            for series in self.series.values():
+                if series.definition.entry_trigger == "segment_match":
+                    self.try_to_enroll(series, contact, self.now)

@@ -1,0 +1,42 @@
+"""Merge fields and what surrounds them (contract §9)."""
+
+import html
+import re
+from datetime import datetime
+from typing import Any
+
+from tests.model.people import Contact
+from tests.model.runs import Mail, Series
+from tests.model.series import Step
+from tests.model.state import State
+
+MERGE_FIELD = re.compile(r"\{\{\s*([^|{}]+?)\s*(?:\|([^{}]*?)\s*)?\}\}")
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def render(state: State, template: str, contact: Contact, *, escape: bool) -> str:
+    """Fill a template's merge fields; a missing value is its fallback, or blank (contract §9)."""
+
+    def fill(found: re.Match[str]) -> str:
+        value = state.value(contact, found[1])
+        text = (found[2] or "") if value in (None, "") else _as_text(value)
+        return html.escape(text) if escape else text
+
+    return MERGE_FIELD.sub(fill, template)
+
+
+def render_mail(state: State, series: Series, step: Step, contact: Contact) -> Mail:
+    """Write the mail of an email step to a contact that has an address (contract §9)."""
+    assert step.email is not None
+    body = render(state, step.email["body"], contact, escape=True)
+    headers = {}
+    if series.definition.kind == "marketing":
+        body = f"{body}\n{state.org['company_footer']}"
+        headers = {"List-Unsubscribe": "<https://", "List-Unsubscribe-Post": "One-Click"}
+    subject = render(state, step.email["subject"], contact, escape=False)
+    return Mail(step.key, contact.email or "", subject, body, headers)

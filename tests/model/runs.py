@@ -1,0 +1,97 @@
+"""Series at work: enrollments, recipient rows and mails (contract §1)."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tests.model.people import Contact
+from tests.model.series import Definition
+
+
+@dataclass(eq=False)
+class Mail:
+    """One mail that was sent, and what its reader did (contract §5)."""
+
+    step: str
+    to: str
+    subject: str
+    body: str
+    headers: dict[str, str]
+    opened: bool = False
+    clicked: bool = False
+
+
+@dataclass(eq=False)
+class Row:
+    """One contact at one step: a recipient (contract §5). `order` is its place of creation.
+
+    `position` is where its step stands, or last stood in the definition.
+    """
+
+    step: str
+    position: int
+    created_at: datetime
+    scheduled_for: datetime
+    order: int
+    status: str = "pending"
+    reason: str | None = None
+    exit_reason: str | None = None
+
+
+@dataclass(eq=False)
+class Run:
+    """An enrollment: one contact's run through one series (contract §1).
+
+    `order` is its place of creation; `replied` whether the contact replied to any email of the
+    series meanwhile; `goal_held` whether the goal's filters held when last looked at.
+    """
+
+    series: "Series"
+    contact: Contact
+    created_at: datetime
+    order: int
+    rows: list[Row] = field(default_factory=list)
+    mails: list[Mail] = field(default_factory=list)
+    end_reason: str | None = None
+    replied: bool = False
+    goal_held: bool = False
+    converted_at: datetime | None = None
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the run has not ended."""
+        return self.end_reason is None
+
+
+@dataclass
+class Watch:
+    """What a `segment_match` series saw of a contact since its latest enrollment (guard 8)."""
+
+    inside: bool = True
+    newly: bool = False
+
+
+@dataclass(eq=False)
+class Series:
+    """A series with its state; `periods` are the spans in which it was active (contract §4)."""
+
+    key: str
+    definition: Definition
+    status: str = "draft"
+    periods: list[tuple[datetime, datetime | None]] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
+    refusals: dict[Contact, tuple[str, int]] = field(default_factory=dict)
+    watches: dict[Contact, Watch] = field(default_factory=dict)
+
+    def was_active_at(self, instant: datetime) -> bool:
+        """Say whether the series was active at an instant (contract §4)."""
+        return any(
+            start <= instant and (end is None or instant < end) for start, end in self.periods
+        )
+
+    def latest_run(self, contact: Contact) -> Run | None:
+        """Return the contact's latest enrollment, or None."""
+        return next((run for run in reversed(self.runs) if run.contact is contact), None)
+
+    def active_runs(self) -> list[Run]:
+        """Return the enrollments that have not ended, in order of creation."""
+        return [run for run in self.runs if run.is_active]

@@ -1,0 +1,160 @@
+"""What the model knows, and the questions about it that everything else asks (contract §3)."""
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from tests.model.clock import Cron, parse_instant
+from tests.model.expressions import Expression
+from tests.model.fields import field_value
+from tests.model.filters import Filter
+from tests.model.people import Company, Contact, Event
+from tests.model.refusals import RefusedError, refuse_unless
+from tests.model.runs import Mail, Run, Series
+from tests.model.series import Groups, parse_definition
+from tests.model.signals import Signal
+from tests.model.windows import parse_zone
+
+DEFAULT_START = "2026-06-01T09:00:00Z"
+ORG_DEFAULTS: dict[str, Any] = {
+    "timezone": "UTC",
+    "verified_domain": True,
+    "company_footer": "Acme Inc, 1 Main St",
+    "identity_secret": None,
+    "mrr_mode": "manual",
+    "stripe_connected": False,
+    "reevaluate_cron": "*/15 * * * *",
+}
+
+
+class State:
+    """One organisation on a virtual clock: its contacts, lists and series (scenarios.md).
+
+    `org` takes the keys of a scenario's `org`, `lists` the keys of subscription lists, `series`
+    raw definitions by key, saved as drafts. Raises `RefusedError` for what cannot be saved.
+    """
+
+    def __init__(
+        self,
+        start: str = DEFAULT_START,
+        org: Mapping[str, Any] | None = None,
+        lists: Iterable[str] = (),
+        series: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        unknown = sorted(set(org or {}) - set(ORG_DEFAULTS))
+        refuse_unless(not unknown, 400, f"org has unknown keys: {', '.join(unknown)}")
+        self.org: dict[str, Any] = {**ORG_DEFAULTS, **(org or {})}
+        self.zone: ZoneInfo = parse_zone(self.org["timezone"])
+        self.now: datetime = parse_instant(start, ZoneInfo("UTC")).astimezone(UTC)
+        self.cron = Cron.parse(self.org["reevaluate_cron"], self.zone)
+        self.reevaluate_at: datetime = self.cron.after(self.now)
+        self.contacts: list[Contact] = []
+        self.companies: dict[str, Company] = {}
+        self.events: list[Event] = []
+        self.answers_by_key: dict[str, tuple[Any, Any]] = {}
+        self.lists: dict[str, set[Contact]] = {key: set() for key in lists}
+        self.bounced: set[str] = set()
+        self.unsubscribed: set[str] = set()
+        self.registered_fields: set[str] = set()
+        self.outbox: list[Mail] = []
+        self.signals: deque[Signal] = deque()
+        self._order = 0
+        self.series: dict[str, Series] = {}
+        for key, raw in (series or {}).items():
+            definition = parse_definition(raw, self.zone)
+            if definition.subscription is not None:
+                self.known_list(definition.subscription)
+            self.series[key] = Series(key, definition)
+
+    def next_order(self) -> int:
+        """Return the next place in the order of arrival (contract §1)."""
+        self._order += 1
+        return self._order
+
+    def contact(self, name: str) -> Contact | None:
+        """Find a contact as scenarios name it: by external ID, or a lead by email."""
+        known = self.user(name)
+        leads = [each for each in self.with_email(name) if each.contact_type == "lead"]
+        return known or next(iter(leads), None)
+
+    def known_contact(self, name: str) -> Contact:
+        """Find a contact as scenarios name it; raises `RefusedError` (404) when there is none."""
+        found = self.contact(name)
+        if found is None:
+            raise RefusedError(404, f"unknown contact {name!r}")
+        return found
+
+    def user(self, external_id: object) -> Contact | None:
+        """Find the contact of this external ID."""
+        return next((c for c in self.contacts if c.external_id == external_id), None)
+
+    def with_email(self, email: object) -> list[Contact]:
+        """Find the contacts of this address, in any case, by creation (contract §2)."""
+        address = email.lower() if isinstance(email, str) and email else None
+        return [each for each in self.contacts if address and each.address == address]
+
+    def known_series(self, key: str) -> Series:
+        """Find a series by key; raises `RefusedError` (404) when there is none."""
+        if key not in self.series:
+            raise RefusedError(404, f"unknown series {key!r}")
+        return self.series[key]
+
+    def known_list(self, key: object) -> set[Contact]:
+        """Find the active subscribers of a list; raises `RefusedError` (400) when there is none."""
+        if not isinstance(key, str) or key not in self.lists:
+            raise RefusedError(400, f"unknown list {key!r}")
+        return self.lists[key]
+
+    def count_events(self, contact: Contact, name: str, since: Run | None = None) -> int:
+        """Count how often an event fired for a contact, since an enrollment if given (§3, §7)."""
+        return sum(
+            event.contact is contact
+            and event.name == name
+            and (since is None or event.is_after(since.created_at, since.order))
+            for event in self.events
+        )
+
+    def value(self, contact: Contact, field: str, since: Run | None = None) -> Any:
+        """Return the value that a contact has for a field, None when missing (contract §3)."""
+        return field_value(contact, field, lambda name: self.count_events(contact, name, since))
+
+    def passes(self, contact: Contact, each: Filter | Expression, since: Run | None = None) -> bool:
+        """Say whether a contact passes one filter or expression now (contract §3, §5)."""
+        return each.passes(self.value(contact, each.field, since), self.now, self.zone)
+
+    def holds(self, contact: Contact, groups: Groups, since: Run | None = None) -> bool:
+        """Say whether any group of filters holds for a contact now; no group holds never (§3)."""
+        return any(all(self.passes(contact, each, since) for each in group) for group in groups)
+
+    def is_subscribed(self, contact: Contact, series: Series) -> bool:
+        """Say whether a contact is an active subscriber of the series' list (contract §3)."""
+        return contact in self.lists.get(series.definition.subscription or "", set())
+
+    def in_audience(self, contact: Contact, series: Series) -> bool:
+        """Say whether the audience of a series holds a contact now (contract §3)."""
+        definition = series.definition
+        if definition.audience_type == "all":
+            return contact.email is not None
+        if definition.audience_type == "subscription":
+            return self.is_subscribed(contact, series)
+        return self.holds(contact, definition.audience_filters)
+
+    def fits_type(self, contact: Contact, series: Series) -> bool:
+        """Say whether a contact is of the type that a series takes (contract §3)."""
+        return series.definition.contact_type in ("both", contact.contact_type)
+
+    def is_suppressed(self, contact: Contact) -> bool:
+        """Say whether a contact's address bounced or is unsubscribed from everything (§3)."""
+        return contact.address in self.bounced | self.unsubscribed
+
+    def matched_contacts(self, series: Series) -> list[Contact]:
+        """Return the contacts that match a series now, by creation (contract §3)."""
+        return [
+            contact
+            for contact in self.contacts
+            if self.fits_type(contact, series)
+            and self.in_audience(contact, series)
+            and not self.is_suppressed(contact)
+        ]
