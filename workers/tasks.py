@@ -1,0 +1,138 @@
+"""Every task: what beat and doorbells send, what applications call, what operators call (contract
+§2, §8).
+
+A task is a few lines around a function of the engine; refusals come back as data.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+from pydantic import BaseModel
+
+from halo_engine.contacts.calls import Call
+from halo_engine.contacts.companies import IdentifyCompanyCall, identify_company
+from halo_engine.contacts.csv_import import ImportCsvCall, import_csv
+from halo_engine.contacts.identify import IdentifyCall, identify
+from halo_engine.contacts.leads import (
+    AddContactCall,
+    CaptureLeadCall,
+    add_contact,
+    capture_lead,
+)
+from halo_engine.contacts.lists import (
+    SubscribeCall,
+    UnsubscribeCall,
+    subscribe,
+    unsubscribe,
+)
+from halo_engine.contacts.mail_events import MailCall, click_mail, open_mail, reply_to_mail
+from halo_engine.contacts.stripe import StripeSubscriptionCall, stripe_subscription
+from halo_engine.contacts.suppression import BounceCall, bounce
+from halo_engine.contacts.track import TrackCall, track
+from halo_engine.contacts.update import UpdateCall, update
+from halo_engine.domain.errors import Refusal, validated
+from halo_engine.domain.series import Series
+from halo_engine.pipeline.agenda import organizations_with_work
+from halo_engine.series import lifecycle
+from halo_engine.work import OrgRef, Work
+from workers.app import app
+from workers.doorbell import answer, ring
+from workers.engine import engine
+from workers.engine_task import EngineTask
+
+#: A task that runs longer than this hands the rest to a new one, so that organisations take turns.
+_TURN_SECONDS = 10.0
+#: How often a task that met an unknown contact tries again: about a minute in all (contract §2).
+_OVERTAKEN_RETRIES = 12
+_OVERTAKEN_PAUSE_SECONDS = 5
+
+_log = structlog.get_logger(__name__)
+
+
+@app.task(name="halo.tick")
+def tick() -> int:
+    """Ring for every organisation that has something to do; return how many there are."""
+    with engine().database.connect() as connection:
+        waiting = organizations_with_work(connection)
+    for org_id in waiting:
+        ring(org_id)
+    return len(waiting)
+
+
+@app.task(name="halo.settle", ignore_result=True)
+def settle(org_id: str) -> None:
+    """Handle the organisation's signals, due rows and due re-evaluation, for one turn at most."""
+    organization = UUID(org_id)
+    answer(organization)
+    ends = time.monotonic() + _TURN_SECONDS
+    for moved in engine().tick(organization):
+        _log.info("moved", org_id=org_id, what=str(moved))
+        if time.monotonic() > ends:
+            ring(organization)
+            return
+
+
+def _door(name: str, call: type[Call], door: Callable[[Work, Any], BaseModel]) -> None:
+    """Make the task form of a door; the organisation is named by its widget key (contract §2)."""
+
+    @app.task(name=name, bind=True)
+    def run(task: EngineTask, /, widget_key: str, **fields: Any) -> Any:
+        asked = validated(call, fields, name)
+        try:
+            answered = engine().perform(
+                OrgRef(widget_key=widget_key), lambda work: door(work, asked)
+            )
+        except Refusal as refusal:
+            # Tasks overtake each other: the identify that creates the contact may be on its way.
+            overtaken = refusal.code == "unknown_contact"
+            if overtaken and task.request.retries < _OVERTAKEN_RETRIES:
+                raise task.retry(
+                    countdown=_OVERTAKEN_PAUSE_SECONDS, max_retries=_OVERTAKEN_RETRIES
+                ) from None
+            raise
+        return answered.model_dump(mode="json")
+
+
+def _operation(name: str, change: Callable[[Work, str, str], Series]) -> None:
+    """Make the task form of what an operator does to a series (contract §8)."""
+
+    @app.task(name=name)
+    def run(org: str, series: str, by: str = "operator") -> dict[str, str]:
+        def changed(work: Work) -> dict[str, str]:
+            change(work, series, by)
+            return {"series": series, "status": lifecycle.find_series(work, series).status}
+
+        return engine().perform(OrgRef(key=org), changed)
+
+
+#: The doors of contract §2, each under the name by which applications call it.
+DOORS: Final[Mapping[str, tuple[type[Call], Callable[[Work, Any], BaseModel]]]] = {
+    "halo.identify": (IdentifyCall, identify),
+    "halo.companies.identify": (IdentifyCompanyCall, identify_company),
+    "halo.track": (TrackCall, track),
+    "halo.users.update": (UpdateCall, update),
+    "halo.contacts.import_csv": (ImportCsvCall, import_csv),
+    "halo.contacts.add": (AddContactCall, add_contact),
+    "halo.leads.capture": (CaptureLeadCall, capture_lead),
+    "halo.stripe.subscription": (StripeSubscriptionCall, stripe_subscription),
+    "halo.lists.subscribe": (SubscribeCall, subscribe),
+    "halo.lists.unsubscribe": (UnsubscribeCall, unsubscribe),
+    "halo.mail.bounced": (BounceCall, bounce),
+    "halo.mail.opened": (MailCall, open_mail),
+    "halo.mail.clicked": (MailCall, click_mail),
+    "halo.mail.replied": (MailCall, reply_to_mail),
+}
+for _name, (_call, _function) in DOORS.items():
+    _door(_name, _call, _function)
+
+#: What operators do to a series (contract §8).
+OPERATIONS: Final[Mapping[str, Callable[[Work, str, str], Series]]] = {
+    "halo.series.activate": lifecycle.activate,
+    "halo.series.pause": lifecycle.pause,
+    "halo.series.resume": lifecycle.resume,
+}
+for _name, _change in OPERATIONS.items():
+    _operation(_name, _change)
