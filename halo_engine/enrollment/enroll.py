@@ -9,6 +9,10 @@ from uuid import UUID
 from sqlalchemy import (
     CTE,
     Connection,
+    DateTime,
+    FromClause,
+    Interval,
+    Uuid,
     and_,
     any_,
     case,
@@ -30,9 +34,11 @@ from halo_engine.enrollment.guards import judge
 from halo_engine.tables import (
     automation_enrollments,
     automation_recipients,
+    end_users,
     enrollment_refusals,
 )
 from halo_engine.tables.metadata import arrivals
+from halo_engine.tables.rows import rows_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +65,7 @@ def enroll(
     verdicts = judge(org_id, series, moment, candidates)
     enrolled = _insert_enrollments(org_id, verdicts)
     cleared = _clear_earlier_recipients(org_id, enrolled)
-    placed = _insert_first_recipients(org_id, verdicts, enrolled, cleared)
+    placed = _insert_first_recipients(org_id, _first_places(series, moment), enrolled, cleared)
     refused = _keep_refusals(org_id, verdicts)
     placed_count = select(
         placed.c.automation_id, null().label("code"), func.count().label("contacts")
@@ -110,7 +116,7 @@ def _insert_enrollments(org_id: UUID, verdicts: CTE) -> CTE:
         insert(runs)
         .from_select(columns, admitted, include_defaults=False)
         .on_conflict_do_nothing()
-        .returning(runs.c.end_user_id, runs.c.automation_id, runs.c.number)
+        .returning(runs.c.end_user_id, runs.c.automation_id, runs.c.number, runs.c.created_at)
         .cte("enrolled")
     )
 
@@ -134,30 +140,53 @@ def _clear_earlier_recipients(org_id: UUID, enrolled: CTE) -> CTE:
     )
 
 
-def _insert_first_recipients(org_id: UUID, verdicts: CTE, enrolled: CTE, cleared: CTE) -> CTE:
-    """Place each run at its first step. Counting ``cleared`` makes the deletion come first."""
+def _first_places(series: Sequence[Series], moment: Moment) -> FromClause:
+    """Return where a run of each series begins, and when its first row is due (contract §5).
+
+    ``opens_at`` is set for a step with a send window alone; any other is due after its delay.
+    """
+    steps = [(each, step) for each in series if (step := each.first_step) is not None]
+    return rows_of(
+        "places",
+        {
+            "automation_id": (Uuid(), [each.id for each, _ in steps]),
+            "step_id": (Uuid(), [step.id for _, step in steps]),
+            "delay": (Interval(), [step.delay for _, step in steps]),
+            "opens_at": (
+                DateTime(timezone=True),
+                [each.opening(step, moment.now) if step.window else None for each, step in steps],
+            ),
+        },
+    )
+
+
+def _insert_first_recipients(org_id: UUID, places: FromClause, enrolled: CTE, cleared: CTE) -> CTE:
+    """Place each run at its first step, in the order in which the contacts were created.
+
+    Counting ``cleared`` makes the deletion come first.
+    """
     done = select(func.count().label("rows")).select_from(cleared).subquery("done")
-    due = func.coalesce(verdicts.c.opens_at, verdicts.c.entered_at + verdicts.c.delay)
-    places = (
+    due = func.coalesce(places.c.opens_at, enrolled.c.created_at + places.c.delay)
+    contact = end_users
+    placed = (
         select(
             literal(org_id),
             enrolled.c.automation_id,
-            verdicts.c.step_id,
+            places.c.step_id,
             enrolled.c.end_user_id,
             enrolled.c.number,
             case((done.c.rows >= 0, due)),
-            verdicts.c.entered_at,
+            enrolled.c.created_at,
         )
         .select_from(
-            enrolled.join(
-                verdicts,
-                and_(
-                    verdicts.c.end_user_id == enrolled.c.end_user_id,
-                    verdicts.c.automation_id == enrolled.c.automation_id,
-                ),
-            ).join(done, true())
+            enrolled.join(places, places.c.automation_id == enrolled.c.automation_id)
+            .join(
+                contact,
+                and_(contact.c.org_id == org_id, contact.c.id == enrolled.c.end_user_id),
+            )
+            .join(done, true())
         )
-        .order_by(verdicts.c.contact_created_at, enrolled.c.end_user_id)
+        .order_by(contact.c.created_at, contact.c.id)
     )
     rows = automation_recipients
     columns = [
@@ -171,7 +200,7 @@ def _insert_first_recipients(org_id: UUID, verdicts: CTE, enrolled: CTE, cleared
     ]
     return (
         insert(rows)
-        .from_select(columns, places, include_defaults=False)
+        .from_select(columns, placed, include_defaults=False)
         .returning(rows.c.automation_id)
         .cte("placed")
     )

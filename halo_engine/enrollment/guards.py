@@ -12,7 +12,6 @@ from sqlalchemy import (
     CTE,
     Boolean,
     ColumnElement,
-    DateTime,
     FromClause,
     Integer,
     Interval,
@@ -54,7 +53,7 @@ def as_they_stand(
     That candidates who come together compete for a company's seat is not looked at.
     """
     scanned = _scan(org_id, series, moment, candidates)
-    rules = _rules(series, moment)
+    rules = _rules(series)
     pairs = (
         select(
             scanned,
@@ -109,14 +108,13 @@ def _scan(org_id: UUID, series: Sequence[Series], moment: Moment, candidates: Ca
     )
 
 
-def _rules(series: Sequence[Series], moment: Moment) -> FromClause:
+def _rules(series: Sequence[Series]) -> FromClause:
     """Return what the guards need to know of each series, as rows."""
 
     def delay(each: Series) -> timedelta | None:
         days = each.settings.reenroll_delay_days
         return timedelta(days=days) if days else None
 
-    first = [each.first_step for each in series]
     return rows_of(
         "rules",
         {
@@ -132,15 +130,6 @@ def _rules(series: Sequence[Series], moment: Moment) -> FromClause:
                 [each.entry_trigger is EntryTrigger.SEGMENT_MATCH for each in series],
             ),
             "one_per_company": (Boolean(), [each.settings.one_per_company for each in series]),
-            "step_id": (Uuid(), [step.id if step else None for step in first]),
-            "delay": (Interval(), [step.delay if step else None for step in first]),
-            "opens_at": (
-                DateTime(timezone=True),
-                [
-                    each.opening(step, moment.now) if step and step.window else None
-                    for each, step in zip(series, first, strict=True)
-                ],
-            ),
         },
     )
 

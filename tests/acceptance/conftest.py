@@ -1,0 +1,82 @@
+"""A stack for the whole module: database, broker, a real worker and a real beat as processes."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import Engine, func, insert, make_url
+
+from halo_engine.database import create_engine
+from halo_engine.settings import Settings
+from halo_engine.tables import organizations
+from halo_engine.work import OrgRef
+from tests.pipeline.stage import Stage
+from workers.configuration import EngineApp, create_app
+from workers.stack.folders import throwaway_folder
+from workers.stack.processes import running_processes, stack_environment
+from workers.stack.servers import Servers
+
+_PATIENCE_SECONDS = 30.0
+_LOOK_AGAIN_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What applications and operators have of a stack: its tasks, its database, its mail."""
+
+    app: EngineApp
+    database: Engine
+    mail: Path
+
+    def ask(self, task: str, **call: Any) -> Any:
+        """Call a task and wait for its answer."""
+        return self.app.send_task(task, kwargs=call).get(timeout=_PATIENCE_SECONDS)
+
+    def organization(self) -> str:
+        """Create an organisation; its key is its widget key."""
+        key = f"acceptance-{uuid4()}"
+        with self.database.begin() as connection:
+            connection.execute(
+                insert(organizations).values(
+                    key=key,
+                    name=key,
+                    widget_key=key,
+                    created_at=func.now(),
+                    reevaluated_at=func.now(),
+                )
+            )
+        return key
+
+    def stage(self, key: str) -> Stage:
+        """Return a way to look into the organisation, and to write beside the tasks, now."""
+        return Stage(self.database, OrgRef(key=key), now=datetime.now(UTC))
+
+    def wait_until(self, holds: Callable[[], bool], what: str) -> None:
+        """Wait until a condition holds; fail naming it when it does not in half a minute."""
+        ends = monotonic() + _PATIENCE_SECONDS
+        while not holds():
+            assert monotonic() < ends, f"not within {_PATIENCE_SECONDS:.0f} s: {what}"
+            sleep(_LOOK_AGAIN_SECONDS)
+
+
+@pytest.fixture(scope="module")
+def stack(servers: Servers, administrate: Callable[[str], None], template: str) -> Iterator[Stack]:
+    """Run a worker and a beat that ticks every second, on a database of their own."""
+    name = f"halo_acceptance_{uuid4().hex}"
+    administrate(f"CREATE DATABASE {name} TEMPLATE {template}")
+    url = make_url(servers.database_url).set(database=name).render_as_string(hide_password=False)
+    own = Servers(url, servers.broker_url)
+    with throwaway_folder("acceptance") as folder:
+        mail = folder / "mail"
+        environment = stack_environment(own, tick_seconds=1, mail_folder=mail)
+        with running_processes(folder, environment, logs=folder):
+            settings = Settings(database_url=url, broker_url=servers.broker_url)
+            database = create_engine(url, application_name="halo-acceptance")
+            yield Stack(create_app(settings), database, mail)
+            database.dispose()
+    administrate(f"DROP DATABASE {name} WITH (FORCE)")

@@ -1,0 +1,1 @@
+"""The flows: signals, wide signals, due rows, re-evaluation."""

@@ -1,0 +1,116 @@
+"""Signals: order of arrival, poison, and taking turns with what is wide (contract §1, §2)."""
+
+import pytest
+from sqlalchemy import select, update
+
+from halo_engine.domain.signals import SignalKind
+from halo_engine.pipeline import wide
+from halo_engine.pipeline.react import react
+from halo_engine.pipeline.reaction import Reaction
+from halo_engine.series.lifecycle import pause, resume
+from halo_engine.tables import automation_enrollments, end_users, signals
+from tests.pipeline.stage import Stage
+
+
+def test_a_batch_ends_before_a_contacts_second_signal(stage: Stage) -> None:
+    """Two signals of one contact are handled in two batches, in order of arrival."""
+    stage.series("welcome")
+    [ann, bob] = stage.contacts(["ann", "bob"])
+    stage.signal([ann, bob, ann])
+    sizes = [len(each.signals) for each in stage.settle() if isinstance(each, Reaction)]
+    assert sizes == [2, 1]
+
+
+def test_a_poisonous_signal_is_parked_and_the_others_are_handled(stage: Stage) -> None:
+    """A signal that makes its batch fail is isolated by halving and parked with its error."""
+    stage.series("welcome")
+    contacts = stage.contacts(f"u{number}" for number in range(9))
+    stage.signal(contacts)
+    # A cursor without its instant: reading this one signal fails.
+    stage.perform(
+        lambda work: work.connection.execute(
+            update(signals)
+            .where(signals.c.org_id == work.org_id, signals.c.end_user_id == contacts[4])
+            .values(cursor={"contact_id": "none"}, kind=SignalKind.REEVALUATED)
+        )
+    )
+    stage.settle()
+    assert stage.count(automation_enrollments) == 8
+    [parked] = stage.perform(
+        lambda work: work.connection.execute(
+            select(signals.c.error, signals.c.parked_at, signals.c.attempts).where(
+                signals.c.org_id == work.org_id
+            )
+        ).all()
+    )
+    assert parked.error == "KeyError: 'created_at'"
+    assert parked.parked_at == stage.now
+    assert parked.attempts == 1
+
+
+def test_a_wide_signal_takes_turns_with_the_others(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While an activation is worked page by page, a signal that came later is not kept waiting."""
+    monkeypatch.setattr(wide, "PAGE", 10)
+    stage.contacts(f"old{number:02}" for number in range(35))
+    stage.series("blast", entry_trigger="manual")
+    stage.series("welcome")
+    stage.now = stage.now.replace(minute=1)
+    stage.signal(stage.contacts(["new"]))
+    handled = [
+        [signal.kind for signal in each.signals]
+        for each in stage.settle()
+        if isinstance(each, Reaction)
+    ]
+    page, created = [SignalKind.ACTIVATED], [SignalKind.CREATED]
+    assert handled == [page, created, page, page, page]
+    assert stage.count(automation_enrollments) == 36
+
+
+def test_an_activation_that_a_pause_interrupts_goes_on_when_resumed(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pages done stay done, nobody enters during the pause, and the rest enters after it."""
+    monkeypatch.setattr(wide, "PAGE", 10)
+    stage.contacts(f"old{number:02}" for number in range(25))
+    later = [{"key": "hi", "delay": "1d", "email": {"subject": "Hi", "body": "Hi"}}]
+    stage.series("blast", entry_trigger="manual", steps=later)
+    stage.perform(lambda work: react(work, 500))
+    stage.perform(lambda work: pause(work, "blast", "test"))
+    stage.settle()
+    assert stage.count(automation_enrollments) == 10
+    stage.perform(lambda work: resume(work, "blast", "test"))
+    stage.settle()
+    assert stage.count(automation_enrollments) == 25
+
+
+def test_who_is_created_after_an_activation_is_not_in_it(stage: Stage) -> None:
+    """A manual series takes who exists at its activation, however late a worker comes to it."""
+    stage.contacts(["early"])
+    stage.series("blast", entry_trigger="manual")
+    stage.now = stage.now.replace(minute=1)
+    stage.contacts(["late"])
+    stage.settle()
+    names = stage.perform(
+        lambda work: work.connection.scalars(
+            select(end_users.c.external_id)
+            .join(
+                automation_enrollments,
+                (automation_enrollments.c.org_id == end_users.c.org_id)
+                & (automation_enrollments.c.end_user_id == end_users.c.id),
+            )
+            .where(end_users.c.org_id == work.org_id)
+        ).all()
+    )
+    assert names == ["early"]
+
+
+def test_one_enrollment_however_often_the_signal_is_delivered(stage: Stage) -> None:
+    """The same news about a contact, told three times, is one run and one email."""
+    stage.series("welcome")
+    [ann] = stage.contacts(["ann"])
+    stage.signal([ann, ann, ann])
+    stage.settle()
+    assert stage.count(automation_enrollments) == 1
+    assert len(stage.transport.sent) == 1
