@@ -51,8 +51,8 @@ def test_the_tick_finds_what_no_message_announced(stack: Stack) -> None:
     """A signal whose doorbell never rang is handled by the next tick."""
     org = stack.organization()
     draft(stack, org, "welcome", WELCOME)
-    stage = stack.stage(org)
     stack.ask("halo.series.activate", org=org, series="welcome")
+    stage = stack.stage(org)
     stage.signal(stage.contacts(["silent"]))
     stack.wait_until(lambda: stage.count(signals) == 0, "no signal waits")
     assert stage.count(automation_recipients) == 1
