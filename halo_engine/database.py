@@ -24,11 +24,13 @@ def create_engine(
     application_name: str = "halo",
     statement_timeout_seconds: float = 60.0,
     pool_size: int = 2,
+    pre_ping: bool = True,
 ) -> Engine:
     """Make an engine whose sessions are READ COMMITTED, in UTC, and limited per statement.
 
     The pool holds `pool_size` connections and as many again under load; a caller waits 10 s for
-    one. Not safe to carry over a fork: each worker process makes its own.
+    one. With ``pre_ping`` a connection is tried before it is used, so a server that was restarted
+    costs nobody a transaction. Not safe to carry over a fork: each worker process makes its own.
     """
     timeout = round(statement_timeout_seconds * 1000)
     return sqlalchemy.create_engine(
@@ -37,8 +39,7 @@ def create_engine(
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=10,
-        # A server that was restarted must not cost the next task its transaction.
-        pool_pre_ping=True,
+        pool_pre_ping=pre_ping,
         connect_args={
             "application_name": application_name,
             "connect_timeout": 10,

@@ -22,9 +22,9 @@ from halo_engine.journey.facts import gather_due
 from halo_engine.journey.observe import Observed, observe
 from halo_engine.journey.record import record_finished, record_leases, record_postponed
 from halo_engine.pipeline.reaction import settle_seats
-from halo_engine.series.catalogue import load_series
 from halo_engine.series.completion import complete_finished
 from halo_engine.series.locks import hold_series_still
+from halo_engine.series.shelf import running_series
 from halo_engine.work import Work
 
 #: How long a worker may take to send what it leased, by the database's clock.
@@ -45,9 +45,7 @@ class Advance:
 def advance(work: Work, limit: int) -> Advance | None:
     """Handle a batch of about ``limit`` due rows, series in turns; None when nothing is due."""
     hold_series_still(work.connection, work.org_id)
-    series = load_series(
-        work.connection, work.org_id, work.org.zone, statuses=[SeriesStatus.ACTIVE]
-    )
+    series = running_series(work.connection, work.org_id, work.org.zone, [SeriesStatus.ACTIVE])
     by_id = {each.id: each for each in series}
     rows = claim_due(work.connection, work.org_id, list(by_id), work.now, limit)
     if not rows:

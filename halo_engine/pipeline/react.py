@@ -13,9 +13,9 @@ from halo_engine.enrollment.enroll import Admission, enroll
 from halo_engine.pipeline.inbox import next_signals, remove
 from halo_engine.pipeline.reaction import Reaction, revisit_runs
 from halo_engine.pipeline.wide import work_page
-from halo_engine.series.catalogue import load_series
 from halo_engine.series.completion import complete_finished
 from halo_engine.series.locks import hold_series_still, take_turn_at_signals
+from halo_engine.series.shelf import running_series
 from halo_engine.work import Work
 
 
@@ -30,7 +30,7 @@ def react(work: Work, limit: int, *, beside_wide: bool = False) -> Reaction | No
     if not batch:
         return None
     hold_series_still(work.connection, work.org_id)
-    series = load_series(work.connection, work.org_id, work.org.zone)
+    series = running_series(work.connection, work.org_id, work.org.zone)
     if batch[0].kind.is_wide:
         return work_page(work, batch[0], series)
     exits = revisit_runs(work, series, [each.contact_id for each in batch if each.contact_id])

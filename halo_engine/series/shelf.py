@@ -1,0 +1,69 @@
+"""Series kept ready between batches: reading and checking a definition costs more than using it.
+
+A series is kept under the number of the transaction that last wrote its row (PostgreSQL's
+``xmin``). Whatever changes a series writes that row, so another version has another number, one
+that was rolled back is never asked for, and nothing has to be told to anybody.
+"""
+
+from collections import OrderedDict
+from collections.abc import Collection, Sequence
+from threading import Lock
+from typing import Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import BigInteger, Connection, Text, cast, literal_column, select
+
+from halo_engine.domain.reasons import SeriesStatus
+from halo_engine.domain.series import Series
+from halo_engine.series.catalogue import RUNNING, load_series
+from halo_engine.tables import automations
+
+#: How many series a process keeps, the most recently used.
+_ROOM: Final = 5_000
+
+_VERSION: Final = cast(cast(literal_column("automations.xmin"), Text), BigInteger)
+
+_Place = tuple[UUID, int, str]
+_shelf: OrderedDict[_Place, Series] = OrderedDict()
+_access = Lock()
+
+
+def running_series(
+    connection: Connection,
+    org_id: UUID,
+    zone: ZoneInfo,
+    statuses: Collection[SeriesStatus] = RUNNING,
+) -> tuple[Series, ...]:
+    """Return the organisation's series in these states, in order of creation (contract §1).
+
+    One statement when all are on the shelf, else four. The caller holds the series still.
+    """
+    rows = connection.execute(
+        select(automations.c.id, _VERSION)
+        .where(automations.c.org_id == org_id, automations.c.status.in_(statuses))
+        .order_by(automations.c.created_at, automations.c.id)
+    )
+    places: list[_Place] = [(id_, version, zone.key) for id_, version in rows]
+    found = _taken(places)
+    missing = {place[0]: place for place in places if place not in found}
+    if missing:
+        for series in load_series(connection, org_id, zone, ids=missing):
+            found[missing[series.id]] = series
+        _keep(found)
+    return tuple(found[place] for place in places)
+
+
+def _taken(places: Sequence[_Place]) -> dict[_Place, Series]:
+    with _access:
+        found = {place: _shelf[place] for place in places if place in _shelf}
+        for place in found:
+            _shelf.move_to_end(place)
+        return found
+
+
+def _keep(found: dict[_Place, Series]) -> None:
+    with _access:
+        _shelf.update(found)
+        while len(_shelf) > _ROOM:
+            _shelf.popitem(last=False)
