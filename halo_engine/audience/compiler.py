@@ -5,7 +5,6 @@ of another type than the one compared, match nothing. Every value is a bound par
 of one shape share one compiled statement.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -32,10 +31,8 @@ from sqlalchemy import (
     or_,
     select,
 )
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.sql.operators import custom_op
-from sqlalchemy.types import UserDefinedType
 
+from halo_engine.audience import custom
 from halo_engine.audience.dates import compare_date
 from halo_engine.audience.letters import contains
 from halo_engine.domain.expressions import Expression
@@ -54,27 +51,6 @@ _COMPARISONS: Mapping[Operator, Callable[[Any, Any], Any]] = {
     Operator.BEFORE: lt,
     Operator.AFTER: ge,
 }
-#: How the operators are written in a jsonpath, by which custom fields are compared.
-_IN_JSONPATH: Mapping[Operator, str] = {
-    Operator.IS: "==",
-    Operator.IS_NOT: "!=",
-    Operator.GT: ">",
-    Operator.LT: "<",
-    Operator.GTE: ">=",
-    Operator.LTE: "<=",
-}
-_MATCHES_PATH: custom_op[bool] = custom_op("@@", is_comparison=True, return_type=Boolean())
-
-
-class _Path(UserDefinedType[str]):
-    """A jsonpath parameter that says in the statement what it is."""
-
-    cache_ok = True
-    render_bind_cast = True
-
-    def get_col_spec(self, **_: Any) -> str:
-        """Return the name of the type in SQL."""
-        return "JSONPATH"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +111,10 @@ def value_of(target: Field, subject: Subject) -> ColumnElement[Any]:
     """Return the value that a filter on ``target`` sees: a column's, a count, or a custom field's
     ``jsonb``.
     """
-    value = _stored(target, subject) if target.custom else _typed_value(target, subject)
+    if target.custom:
+        value = custom.stored(_custom_fields(target, subject), target.attribute)
+    else:
+        value = _typed_value(target, subject)
     return case((_is_lead(subject), value)) if target.leads_only else value
 
 
@@ -146,8 +125,8 @@ def lacks(item: Filter, subject: Subject, moment: Moment) -> ColumnElement[bool]
     if item.type is FieldType.DATE:
         present = _date_holds(item, subject, moment).is_not(None)
     elif target.custom:
-        stored_type = func.jsonb_typeof(_stored(target, subject))
-        present = stored_type.is_not_distinct_from(literal_column(f"'{item.type}'"))
+        stored = custom.stored(_custom_fields(target, subject), target.attribute)
+        present = func.jsonb_typeof(stored).is_not_distinct_from(literal_column(f"'{item.type}'"))
     else:
         present = _typed_value(target, subject).is_not(None)
     return ~_of_leads(target, subject, present)
@@ -188,8 +167,13 @@ def _holds(item: Filter, subject: Subject, moment: Moment) -> ColumnElement[bool
 @lru_cache(maxsize=4096)
 def _value_holds(item: Filter, subject: Subject) -> ColumnElement[bool]:
     """Compare what depends neither on the moment nor on how ``subject`` counts events."""
-    compare = _custom_holds if item.target.custom else _typed_holds
-    return _of_leads(item.target, subject, compare(item, subject))
+    target = item.target
+    if target.custom:
+        fields = _custom_fields(target, subject)
+        held = custom.compare(fields, target.attribute, item.operator, item.value)
+    else:
+        held = _typed_holds(item, subject)
+    return _of_leads(target, subject, held)
 
 
 def _of_leads(target: Field, subject: Subject, held: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -205,7 +189,9 @@ def _date_holds(item: Filter, subject: Subject, moment: Moment) -> ColumnElement
     target, compares, zone = item.target, _COMPARISONS[item.operator], ZoneInfo(moment.zone)
     bound = date_bound(str(item.value), zone, moment.now)
     if target.custom:
-        return compare_date(_stored_text(target, subject), compares, bound, zone)
+        # Only text is written in the shape of a date: its type need not be asked for.
+        text = custom.written(_custom_fields(target, subject), target.attribute)
+        return compare_date(text, compares, bound, zone)
     compared: ColumnElement[bool] = compares(
         _typed_value(target, subject), literal(bound, DateTime(timezone=True))
     )
@@ -244,36 +230,6 @@ def _parameter(item: Filter) -> ColumnElement[Any]:
             return literal(item.value, Text())
 
 
-def _custom_holds(item: Filter, subject: Subject) -> ColumnElement[bool]:
-    """Compare a custom field as the type of the filter's value: that of another type is missing."""
-    target = item.target
-    if item.operator is Operator.CONTAINS:
-        return contains(_stored_text(target, subject), str(item.value))
-    path = literal(_path(target.attribute, item), _Path())
-    return _custom_fields(target, subject).operate(_MATCHES_PATH, path)
-
-
 def _custom_fields(target: Field, subject: Subject) -> ColumnElement[Any]:
     of_company = target.entity is Entity.COMPANY
     return subject.company_fields if of_company else subject.contact_fields
-
-
-def _stored(target: Field, subject: Subject) -> ColumnElement[Any]:
-    """Return the custom field as it is stored; NULL when it is not."""
-    key = literal(target.attribute, Text())
-    return _custom_fields(target, subject).op("->", return_type=JSONB())(key)
-
-
-def _path(key: str, item: Filter) -> str:
-    """Return the comparison as a jsonpath, which compares within one type only and never raises."""
-    place, value = (json.dumps(each, ensure_ascii=False) for each in (key, item.value))
-    path = f"strict $.{place} {_IN_JSONPATH[item.operator]} {value}"
-    # To jsonpath null differs from any text; here it is missing and matches nothing.
-    return f"{path} && $.{place} != null" if item.operator is Operator.IS_NOT else path
-
-
-def _stored_text(target: Field, subject: Subject) -> ColumnElement[str]:
-    """Return the custom field if text is stored in it, else NULL."""
-    fields, key = _custom_fields(target, subject), literal(target.attribute, Text())
-    is_text = func.jsonb_typeof(fields.op("->")(key)) == literal_column("'string'")
-    return case((is_text, fields.op("->>", return_type=Text())(key)))

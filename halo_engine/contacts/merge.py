@@ -8,6 +8,7 @@ from sqlalchemy import (
     DateTime,
     Integer,
     Select,
+    TableValuedAlias,
     Text,
     Uuid,
     and_,
@@ -29,15 +30,14 @@ from halo_engine.contacts.parameters import NOW, ORG_ID, given_rows
 from halo_engine.domain.fields import CONTACT_TYPE_KEY
 from halo_engine.tables import end_users
 
-MANAGED = ("created_at", "updated_at", "first_seen", "last_seen", "last_contacted_at")
-
 
 def merged_contacts(door: Door) -> CTE:
-    """Return ``merged``: the given contacts as they are to be, locked, one row each.
+    """Return ``merged``: the given contacts, locked, one row each.
 
-    ``place`` is the person's index; ``created`` and ``promoted`` say what becomes of it;
-    ``changed`` holds the keys of the fields that differ from what is stored, and
-    ``context_changed`` is about the context, which is no field.
+    ``place`` is the person's index; ``fresh`` is the whole row (``part``) with what is given laid
+    over; beside it stand the columns that Halo manages. ``created`` and ``promoted`` say what
+    becomes of the contact, ``changed`` holds the keys of the fields that differ from what is
+    stored, and ``context_changed`` is about the context, which is no field.
     """
     given = given_rows(
         {
@@ -51,31 +51,46 @@ def merged_contacts(door: Door) -> CTE:
             "field_types": JSONB(),
         }
     )
-    laid = _laid_over(door, given, _before(door, _matched(door, given)))
-    is_new = laid.c.stored_id.is_(None)
-    seen = func.coalesce(laid.c.given_signed_up_at, NOW) if door.seen_at_signup else NOW
-    last_seen = NOW if door.bumps_last_seen else laid.c.last_seen
+    before = _before(door, _matched(door, given))
+    stored = before.c.stored
+    is_new = part(stored, "id").is_(None)
+    promoted: ColumnElement[bool] = false()
+    if door.promotes:
+        is_lead = and_(~is_new, part(stored, "external_id").is_(None))
+        promoted = and_(is_lead, given.c.external_id.is_not(None))
+    fresh = func.jsonb_populate_record(stored, _patch(door, given, stored)).table_valued(
+        *[column(each.name, each.type) for each in end_users.c], name="fresh"
+    )
+    seen = func.coalesce(given.c.signed_up_at, NOW) if door.seen_at_signup else NOW
+    last_seen = NOW if door.bumps_last_seen else part(stored, "last_seen")
     return (
         select(
-            laid.c.place,
-            func.coalesce(laid.c.stored_id, func.uuid7()).label("id"),
-            laid.c.external_id,
-            *[laid.c[name] for name in (*door.columns, *DOCUMENTS)],
-            is_new.label("created"),
-            laid.c.promoted,
-            _changed(door, laid).label("changed"),
-            laid.c.context.is_distinct_from(laid.c.stored_context).label("context_changed"),
-            func.coalesce(laid.c.created_at, NOW).label("created_at"),
-            func.coalesce(laid.c.updated_at, NOW).label("updated_at"),
-            case((is_new, seen), else_=laid.c.first_seen).label("first_seen"),
+            given.c.place,
+            given.c.field_types,
+            func.coalesce(part(stored, "id"), func.uuid7()).label("id"),
+            fresh.table_valued().label("fresh"),
+            func.coalesce(part(stored, "created_at"), NOW).label("created_at"),
+            case((is_new, seen), else_=part(stored, "first_seen")).label("first_seen"),
             case((is_new, seen), else_=last_seen).label("last_seen"),
-            laid.c.last_contacted_at,
-            laid.c.field_types,
+            is_new.label("created"),
+            promoted.label("promoted"),
+            _changed(door, given, stored, fresh, promoted).label("changed"),
+            fresh.c.context.is_distinct_from(part(stored, "context")).label("context_changed"),
+        )
+        .select_from(
+            given.join(before, before.c.place == given.c.place, isouter=door.creates).join(
+                fresh, true()
+            )
         )
         # Ids are made in this order: of contacts created together, the first given is the first.
-        .order_by(laid.c.place)
+        .order_by(given.c.place)
         .cte("merged")
     )
+
+
+def part(row: ColumnElement[Any], name: str) -> ColumnElement[Any]:
+    """Return a column of ``row``, which is a contact's whole row carried as one value."""
+    return literal_column(f"({row}).{name}", end_users.c[name].type)
 
 
 def constant(text: str) -> ColumnElement[str]:
@@ -129,96 +144,80 @@ def _first_of_address(
 def first_of(found: Select[Any]) -> LateralFromClause:
     """Return the first row found for each row joined.
 
-    That is a look into an index, also where a plan made for a small table outlives its smallness.
+    Each is looked for by itself: no plan reads the whole table because it was small once.
     """
     return found.limit(literal_column("1", Integer)).lateral()
 
 
 def _before(door: Door, matched: CTE) -> CTE:
-    """Lock the contacts found, in order of id, and read their latest version.
+    """Lock the contacts found, in order of id, and read their latest version as whole rows.
 
     A contact that was waited for may no longer be whom we looked for: a lead promoted meanwhile,
     an address changed.
     """
-    stored = end_users.alias("stored")
-    is_still_it = stored.c.address == matched.c.address
+    contact = end_users.alias("contact")
+    is_still_it = contact.c.address == matched.c.address
     if door.finds is Finds.EXTERNAL_ID_ELSE_LEAD:
-        is_still_it = and_(is_still_it, stored.c.external_id.is_(None))
-    names = ("id", "external_id", *door.columns, *DOCUMENTS, *MANAGED)
+        is_still_it = and_(is_still_it, contact.c.external_id.is_(None))
     locked = (
-        select(*[stored.c[name] for name in names])
+        select(contact.table_valued().label("stored"))
         .where(
-            stored.c.org_id == ORG_ID,
-            stored.c.id == matched.c.id,
+            contact.c.org_id == ORG_ID,
+            contact.c.id == matched.c.id,
             or_(matched.c.address.is_(None), is_still_it),
         )
         .with_for_update()
         .lateral("locked")
     )
     return (
-        select(matched.c.place, *locked.c).select_from(matched.join(locked, true())).cte("before")
+        select(matched.c.place, locked.c.stored)
+        .select_from(matched.join(locked, true()))
+        .cte("before")
     )
 
 
-def _laid_over(door: Door, given: CTE, before: CTE) -> CTE:
-    """Lay what is given over what is stored: a key given overwrites, a missing one stays.
-
-    ``stored_*`` is what was there before, NULL throughout for a new contact.
-    """
-    typed = (
-        func.jsonb_to_record(given.c.columns)
-        .table_valued(*[column(name, end_users.c[name].type) for name in door.columns])
-        .render_derived(name="typed", with_types=True)
+def _patch(door: Door, given: CTE, stored: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return what is laid over the stored row: a key given overwrites, a missing one stays."""
+    is_new = part(stored, "id").is_(None)
+    columns: ColumnElement[Any] = given.c.columns
+    kept = [name for name in door.columns if name not in door.merges]
+    if kept:
+        names: array[Any] = array([constant(name) for name in kept])
+        columns = case((is_new, columns), else_=columns.op("-")(names))
+    documents = []
+    for name in DOCUMENTS:
+        before = part(stored, name)
+        laid_over = before.concat(given.c[name]) if name in door.merges else before
+        documents += [constant(name), func.coalesce(laid_over, given.c[name])]
+    external_id: ColumnElement[Any] = func.coalesce(
+        part(stored, "external_id"), given.c.external_id
     )
-    is_new = before.c.id.is_(None)
-    promoted: ColumnElement[bool] = false()
-    if door.promotes:
-        is_lead = and_(before.c.id.is_not(None), before.c.external_id.is_(None))
-        promoted = and_(is_lead, given.c.external_id.is_not(None))
-    external_id = case((or_(is_new, promoted), given.c.external_id), else_=before.c.external_id)
-
-    def value(name: str) -> ColumnElement[Any]:
-        if name in DOCUMENTS:
-            joined = before.c[name].concat(given.c[name]) if name in door.merges else before.c[name]
-            return func.coalesce(joined, given.c[name])
-        is_given = given.c.columns.has_key(constant(name))
-        is_taken = is_given if name in door.merges else and_(is_given, is_new)
-        return case((is_taken, typed.c[name]), else_=before.c[name])
-
-    names = (*door.columns, *DOCUMENTS)
-    return (
-        select(
-            given.c.place,
-            given.c.field_types,
-            given.c.custom_fields.label("given_custom_fields"),
-            given.c.signed_up_at.label("given_signed_up_at"),
-            external_id.label("external_id"),
-            promoted.label("promoted"),
-            *[value(name).label(name) for name in names],
-            *[before.c[name].label(f"stored_{name}") for name in ("id", *names)],
-            *[before.c[name] for name in MANAGED],
-        )
-        .select_from(
-            given.join(typed, true()).join(
-                before, before.c.place == given.c.place, isouter=door.creates
-            )
-        )
-        .cte("laid")
-    )
+    if not door.promotes:
+        external_id = case((is_new, given.c.external_id), else_=part(stored, "external_id"))
+    return columns.concat(func.jsonb_build_object(*documents, constant("external_id"), external_id))
 
 
-def _changed(door: Door, laid: CTE) -> ColumnElement[Any]:
+def _changed(
+    door: Door,
+    given: CTE,
+    stored: ColumnElement[Any],
+    fresh: TableValuedAlias,
+    promoted: ColumnElement[bool],
+) -> ColumnElement[Any]:
     """Return the keys (``domain.fields``) of what differs from what is stored: an array."""
     keys: list[ColumnElement[str | None]] = [
-        case((laid.c[name].is_distinct_from(laid.c[f"stored_{name}"]), constant(field_key(name))))
+        case((fresh.c[name].is_distinct_from(part(stored, name)), constant(field_key(name))))
         for name in door.columns
     ]
-    keys += [case((laid.c.promoted, constant(key))) for key in ("external_id", CONTACT_TYPE_KEY)]
-    each = func.jsonb_each(laid.c.given_custom_fields).table_valued("key", "value", name="each")
+    if door.promotes:
+        keys += [case((promoted, constant(key))) for key in ("external_id", CONTACT_TYPE_KEY)]
+    each = func.jsonb_each(given.c.custom_fields).table_valued("key", "value", name="each")
     custom = select(
         func.coalesce(func.array_agg(constant("custom:").concat(each.c.key)), array([], type_=Text))
     ).where(
-        laid.c.custom_fields[each.c.key].is_distinct_from(laid.c.stored_custom_fields[each.c.key])
+        fresh.c.custom_fields[each.c.key].is_distinct_from(
+            part(stored, "custom_fields")[each.c.key]
+        )
     )
     changed: array[Any] = array(keys, type_=Text)
     return func.array_remove(changed, null()).concat(custom.scalar_subquery())

@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import array, insert
 
 from halo_engine.contacts.doors import DOCUMENTS, TRAIT_COLUMNS, Door
-from halo_engine.contacts.merge import MANAGED, constant, merged_contacts
+from halo_engine.contacts.merge import constant, merged_contacts, part
 from halo_engine.contacts.parameters import NOW, ORG_ID, values_of
 from halo_engine.contacts.people import Person
 from halo_engine.contacts.registry import register_fields, seen_types
@@ -37,6 +37,12 @@ from halo_engine.domain.instants import format_instant
 from halo_engine.domain.signals import EVERYTHING, SignalKind
 from halo_engine.tables import end_users, signals
 from halo_engine.work import Work
+
+_OUTCOME = ("place", "id", "external_id", "created", "promoted", "changed")
+_INSTANTS = ("created_at", "updated_at", "first_seen", "last_seen", "last_contacted_at")
+_STORED = (*TRAIT_COLUMNS, *DOCUMENTS)
+#: What Halo manages and ``merged`` has beside the row that is laid over.
+_MANAGED = ("created_at", "first_seen", "last_seen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +70,16 @@ def write_contacts(
 
     The answer leaves out who is unknown at a door that creates nobody.
     """
-    rows = work.connection.execute(
-        _statement(door, with_stored),
-        values_of(work, [_as_json(work, place, person) for place, person in enumerate(people)]),
-    ).mappings()
+    given = [_as_json(work, place, person) for place, person in enumerate(people)]
+    rows = work.connection.execute(_statement(door, with_stored), values_of(work, given))
     return [
         Written(
             **{name: row[name] for name in _OUTCOME},
-            instants={name: row[name] for name in MANAGED},
+            instants={name: row[name] for name in _INSTANTS},
             stored={name: row[name] for name in _STORED if with_stored},
         )
-        for row in rows
+        for row in rows.mappings()
     ]
-
-
-_OUTCOME = ("place", "id", "external_id", "created", "promoted", "changed")
-_STORED = (*TRAIT_COLUMNS, *DOCUMENTS)
 
 
 def _as_json(work: Work, place: int, person: Person) -> dict[str, object]:
@@ -102,12 +102,15 @@ def _as_json(work: Work, place: int, person: Person) -> dict[str, object]:
 @lru_cache(maxsize=64)
 def _statement(door: Door, with_stored: bool) -> Select[Any]:
     merged = merged_contacts(door)
-    updated_at = case((_writes(door, merged), NOW), else_=merged.c.updated_at)
-    names = (*_OUTCOME, *MANAGED, *(_STORED if with_stored else ()))
+    fresh = merged.c.fresh
+    updated_at = case((_writes(door, merged), NOW), else_=part(fresh, "updated_at"))
+    rest = ("external_id", "last_contacted_at", *(_STORED if with_stored else ()))
     return (
         select(
-            *[merged.c[name] for name in names if name != "updated_at"],
+            *[merged.c[name] for name in ("place", "id", "created", "promoted", "changed")],
+            *[merged.c[name] for name in _MANAGED],
             updated_at.label("updated_at"),
+            *[part(fresh, name).label(name) for name in rest],
         )
         .order_by(merged.c.place)
         .add_cte(_upserted(door, merged), _signaled(door, merged), _registered(door, merged))
@@ -122,23 +125,21 @@ def _writes(door: Door, merged: CTE) -> ColumnElement[bool]:
 
 
 def _upserted(door: Door, merged: CTE) -> CTE:
-    given = (
-        "id",
-        "external_id",
-        *door.columns,
-        *DOCUMENTS,
-        "created_at",
-        "first_seen",
-        "last_seen",
-    )
+    laid_over = ("external_id", *door.columns, *DOCUMENTS)
     rows = (
-        select(ORG_ID, literal(door.source), NOW, *[merged.c[name] for name in given])
+        select(
+            ORG_ID,
+            literal(door.source),
+            NOW,
+            merged.c.id,
+            *[merged.c[name] for name in _MANAGED],
+            *[part(merged.c.fresh, name) for name in laid_over],
+        )
         .where(_writes(door, merged))
         .order_by(merged.c.id)
     )
-    writing = insert(end_users).from_select(
-        ["org_id", "source", "updated_at", *given], rows, include_defaults=False
-    )
+    columns = ["org_id", "source", "updated_at", "id", *_MANAGED, *laid_over]
+    writing = insert(end_users).from_select(columns, rows, include_defaults=False)
     overwritten = ["external_id", *door.merges, "updated_at", "last_seen"]
     return writing.on_conflict_do_update(
         index_elements=["org_id", "id"],

@@ -19,7 +19,7 @@ from tests.audience.strategies import Filter, Scene, scenes
 
 subjects = st.sampled_from(SUBJECTS)
 quickly = settings(
-    max_examples=100,
+    max_examples=60,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -155,7 +155,7 @@ def refused(model: type[BaseModel], data: object, where: str) -> tuple[int, str,
 def overtaken(
     database: Engine, org: OrgRef, first: Callable[[Work], object], second: Callable[[Work], object]
 ) -> None:
-    """Let ``first`` write, then ``second`` run until it waits for that, and only then commit both."""
+    """Let ``first`` write, and ``second`` run until it waits for that; only then commit both."""
     with (
         ThreadPoolExecutor(1) as pool,
         database.connect() as one,

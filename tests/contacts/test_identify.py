@@ -31,6 +31,7 @@ from tests.contacts.stage import (
     committed_organization,
     last_seen,
     new_organization,
+    overtaken,
     refused,
     rows,
     statements,
@@ -440,6 +441,36 @@ def test_a_lead_is_promoted_once(database: Engine) -> None:
     assert {user for (user,) in found} == {
         f"{name}{n}" for name in ("ann", "ben") for n in range(10)
     }
+
+
+def test_whoever_waits_for_a_lead_looks_again(database: Engine) -> None:
+    """A call that waits while another promotes the lead makes a contact of its own."""
+    org = committed_organization(database)
+    with database.begin() as connection:
+        lead = add_contact(open_work(connection, org, NOW), None, email="lea@a.example")
+    calls = [call(user, email="lea@a.example") for user in ("ann", "ben")]
+    overtaken(database, org, *calls)
+    with database.connect() as connection:
+        work = open_work(connection, org, NOW)
+        (first, ann), (second, ben) = rows(work, end_users, "id", "external_id")
+        assert ((first, ann), ben) == ((lead, "ann"), "ben")
+        assert written_signals(work) == [
+            ("promoted", lead, ["external_id", "contact_type"]),
+            ("created", second, [EVERYTHING]),
+        ]
+
+
+def test_whoever_waits_merges_over_what_the_other_wrote(database: Engine) -> None:
+    """What changed is told against the row as it is by then, not as it was when the call began."""
+    org = committed_organization(database, "ann")
+    overtaken(database, org, call("ann", plan="pro", a=1), call("ann", plan="pro", b=2))
+    with database.connect() as connection:
+        work = open_work(connection, org, NOW)
+        assert rows(work, end_users, "custom_fields") == [({"plan": "pro", "a": 1, "b": 2},)]
+        assert [sorted(changed) for _, _, changed in written_signals(work)] == [
+            ["custom:a", "custom:plan"],
+            ["custom:b"],
+        ]
 
 
 def test_a_call_is_one_statement_and_a_session_one_more(work: Work) -> None:

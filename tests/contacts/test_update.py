@@ -176,8 +176,8 @@ def test_one_bad_user_does_not_spoil_the_batch(work: Work) -> None:
             400,
             "bad_text",
             (
-                "users[7]: traits.x: ‘a\\x00’ cannot be stored; allowed is text without NUL or lone "
-                "surrogates"
+                "users[7]: traits.x: ‘a\\x00’ cannot be stored; allowed is text without NUL or "
+                "lone surrogates"
             ),
         ),
     ]
@@ -204,6 +204,16 @@ def test_ignored_revenue_is_said_once(work: Work) -> None:
     ruled = replace(work, org=replace(work.org, mrr_mode="stripe", stripe_connected=True))
     answer = updated(ruled, *({"user_id": f"u{n}", "traits": {"mrr": n}} for n in range(3)))
     assert answer.warnings == ("mrr is ignored: it comes from Stripe",)
+
+
+def test_organisations_do_not_meet(work: Work) -> None:
+    """The same users in another organisation stay as they are."""
+    other = new_organization(work.connection)
+    add_contact(other, "ann", name="Ann")
+    assert counts(updated(work, {"user_id": "ann", "traits": {"x": 1}})) == (1, 0, 0, [])
+    assert rows(other, end_users, "name", "custom_fields") == [("Ann", {})]
+    for table in (signals, audience_fields):
+        assert rows(other, table, "org_id") == []
 
 
 def test_new_users_are_created_in_order(work: Work) -> None:
@@ -263,9 +273,8 @@ USERS = st.lists(
 )
 @given(users=USERS, update_only=st.booleans())
 def test_the_good_half_goes_in(work: Work, users: list[Any], update_only: bool) -> None:
-    """Whatever is in a batch, the good users go in, and nobody else's organisation is touched."""
+    """Whatever is in a batch, the good users go in, and each user is counted once."""
     with work.connection.begin_nested() as savepoint:
-        other = new_organization(work.connection)
         add_contact(work, "ann")
         answer = updated(
             work, {"user_id": "ann", "traits": {"good": 1}}, *users, update_only=update_only
@@ -275,6 +284,4 @@ def test_the_good_half_goes_in(work: Work, users: list[Any], update_only: bool) 
         )
         stored = dict(rows(work, end_users, "external_id", "custom_fields"))
         assert "good" in stored["ann"]
-        for table in (end_users, signals, audience_fields):
-            assert rows(other, table, "org_id") == []
         savepoint.rollback()

@@ -1,0 +1,82 @@
+"""Custom fields: JSON compared as the type of a filter's value, without ever raising (§3).
+
+A stored value of another type is a missing one, and so is JSON ``null``. A jsonpath knows all that:
+it compares within one type only, and an error in it is no match.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Boolean, ColumnElement, Text, and_, case, func, literal, literal_column
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.sql.operators import custom_op
+from sqlalchemy.types import UserDefinedType
+
+from halo_engine.audience.letters import contains
+from halo_engine.domain.filters import Operator, Value
+
+_MATCHES: custom_op[bool] = custom_op("@@", is_comparison=True, return_type=Boolean())
+_SYMBOLS: Mapping[Operator, str] = {
+    Operator.IS: "==",
+    Operator.IS_NOT: "!=",
+    Operator.GT: ">",
+    Operator.LT: "<",
+    Operator.GTE: ">=",
+    Operator.LTE: "<=",
+}
+#: What PostgreSQL writes booleans as, and how it begins to write numbers, arrays and objects.
+_NOT_TEXT_ALONE = ("true", "false")
+_NOT_TEXT_ALONE_FROM = tuple("-0123456789[{")
+
+
+class _JSONPath(UserDefinedType[str]):
+    """A jsonpath parameter that says in the statement what it is."""
+
+    cache_ok = True
+    render_bind_cast = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        """Return the name of the type in SQL."""
+        return "JSONPATH"
+
+
+def compare(
+    fields: ColumnElement[Any], key: str, operator: Operator, value: Value
+) -> ColumnElement[bool]:
+    """Return whether the field holds a value of ``value``'s type that compares so; may be NULL."""
+    if isinstance(value, str) and operator is Operator.CONTAINS:
+        return contains(case((_is_text(fields, key), written(fields, key))), value)
+    if isinstance(value, str) and operator is Operator.IS:
+        return _is_same_text(fields, key, value)
+    path = literal(_path(key, operator, value), _JSONPath())
+    return fields.operate(_MATCHES, path)
+
+
+def stored(fields: ColumnElement[Any], key: str) -> ColumnElement[Any]:
+    """Return the field as ``jsonb``, NULL when there is none."""
+    return fields.op("->", return_type=JSONB())(literal(key, Text()))
+
+
+def written(fields: ColumnElement[Any], key: str) -> ColumnElement[str]:
+    """Return the field as text, whatever its type; NULL when there is none, or JSON ``null``."""
+    return fields.op("->>", return_type=Text())(literal(key, Text()))
+
+
+def _is_same_text(fields: ColumnElement[Any], key: str, value: str) -> ColumnElement[bool]:
+    """Compare as cheaply as can be: few texts could also be how a number, say, is written."""
+    same = written(fields, key) == literal(value, Text())
+    if value in _NOT_TEXT_ALONE or value.startswith(_NOT_TEXT_ALONE_FROM):
+        return and_(same, _is_text(fields, key))
+    return same
+
+
+def _is_text(fields: ColumnElement[Any], key: str) -> ColumnElement[bool]:
+    return func.jsonb_typeof(stored(fields, key)) == literal_column("'string'")
+
+
+def _path(key: str, operator: Operator, value: Value) -> str:
+    place, literal_value = (json.dumps(each, ensure_ascii=False) for each in (key, value))
+    path = f"strict $.{place} {_SYMBOLS[operator]} {literal_value}"
+    # To jsonpath null differs from any text.
+    return f"{path} && $.{place} != null" if operator is Operator.IS_NOT else path
