@@ -5,11 +5,11 @@ edge commits).
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import Connection, Select, bindparam, func, select
 
 from halo_engine.audience.compiler import Moment
 from halo_engine.domain.errors import not_found, unauthorized
@@ -87,12 +87,8 @@ def open_work(connection: Connection, ref: OrgRef, now: datetime | None) -> Work
 
     An unknown widget key is a 401, another unknown organisation a 404 (contract §2, §11).
     """
-    table = organizations
-    statement = select(
-        *[table.c[name] for name in Organization.__slots__],
-        func.clock_timestamp().label("clock"),
-    ).where(_named_by(ref))
-    row = connection.execute(statement).mappings().one_or_none()
+    column, value = _named_by(ref)
+    row = connection.execute(_BY[column], {"named": value}).mappings().one_or_none()
     if row is None:
         if ref.widget_key is not None:
             raise unauthorized("unknown_widget_key", "This widget key names no organisation.")
@@ -101,9 +97,19 @@ def open_work(connection: Connection, ref: OrgRef, now: datetime | None) -> Work
     return Work(connection, organization, now or row["clock"])
 
 
-def _named_by(ref: OrgRef) -> ColumnElement[bool]:
+def _named_by(ref: OrgRef) -> tuple[str, object]:
     if ref.id is not None:
-        return organizations.c.id == ref.id
-    if ref.key is not None:
-        return organizations.c.key == ref.key
-    return organizations.c.widget_key == ref.widget_key
+        return "id", ref.id
+    return ("key", ref.key) if ref.key is not None else ("widget_key", ref.widget_key)
+
+
+def _reading(column: str) -> Select[Any]:
+    table = organizations
+    columns = [table.c[name] for name in Organization.__slots__]
+    return select(*columns, func.clock_timestamp().label("clock")).where(
+        table.c[column] == bindparam("named", type_=table.c[column].type)
+    )
+
+
+#: Built once: every transaction begins with one of them.
+_BY: Final = {column: _reading(column) for column in ("id", "key", "widget_key")}

@@ -75,7 +75,7 @@ def is_matched(judged: FromClause) -> ColumnElement[bool]:
 
 def _scan(org_id: UUID, series: Sequence[Series], moment: Moment, candidates: Candidates) -> CTE:
     """Look at each candidate once, whatever the number of series."""
-    subject = Subject.of_contacts()
+    subject = Subject.of_contacts_unpacked()
     # At entry nothing has fired "since enrollment" (contract §7).
     entering = subject.counting_events(lambda _name: literal(0))
     audiences = [(n, audience(each, subject, moment)) for n, each in enumerate(series)]

@@ -190,7 +190,7 @@ def _scan(
     given: FromClause,
 ) -> CTE:
     """Look at each contact once: which audiences, exit filters and step expressions hold."""
-    subject = Subject.of_contacts()
+    subject = Subject.of_contacts_unpacked()
     audiences = [(n, audience(each, subject, moment)) for n, each in enumerate(series)]
     exits = [
         (n, predicate(each.exit_filters, subject, moment))

@@ -93,7 +93,7 @@ def _seen(work: Work, series: Sequence[Series], whose: Observed, *, leaving: boo
     """Look at runs together with their contacts: has it left, does its goal hold (NULL: not
     asked).
     """
-    subject = Subject.of_contacts()
+    subject = Subject.of_contacts_unpacked()
     since_entry = subject.counting_events(_count_since_enrollment)
     holds = {each.id: audience(each, subject, work.moment) for each in series}
     goals = {

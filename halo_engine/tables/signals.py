@@ -34,6 +34,8 @@ signals = Table(
     Column("org_id", Uuid, ForeignKey("organizations.id"), primary_key=True),
     arrival_id(),
     Column("kind", Text, nullable=False),
+    # No foreign key: a signal is written with every change of a contact, and one whose contact has
+    # been erased meanwhile concerns nobody.
     Column("end_user_id", Uuid),
     Column("company_id", Uuid),
     Column("automation_id", Uuid),
@@ -56,9 +58,6 @@ signals = Table(
     ),
     CheckConstraint("(kind = 'event') = (event_name IS NOT NULL)", name="event_named"),
     CheckConstraint("(parked_at IS NULL) = (error IS NULL)", name="parked_for_an_error"),
-    ForeignKeyConstraint(
-        ["org_id", "end_user_id"], ["end_users.org_id", "end_users.id"], ondelete="CASCADE"
-    ),
     ForeignKeyConstraint(
         ["org_id", "company_id"], ["companies.org_id", "companies.id"], ondelete="CASCADE"
     ),

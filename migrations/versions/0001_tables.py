@@ -343,8 +343,8 @@ def upgrade() -> None:
     op.create_table(
         "automation_enrollments",
         sa.Column("org_id", sa.Uuid(), nullable=False),
-        sa.Column("end_user_id", sa.Uuid(), nullable=False),
         sa.Column("automation_id", sa.Uuid(), nullable=False),
+        sa.Column("end_user_id", sa.Uuid(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column(
             "id",
@@ -385,12 +385,18 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint(
             "org_id",
-            "end_user_id",
             "automation_id",
+            "end_user_id",
             "number",
             name=op.f("automation_enrollments_pkey"),
         ),
         postgresql_with={"fillfactor": 70, "autovacuum_vacuum_scale_factor": 0.01},
+    )
+    op.create_index(
+        "automation_enrollments_contact_idx",
+        "automation_enrollments",
+        ["org_id", "end_user_id"],
+        unique=False,
     )
     op.create_index(
         "automation_enrollments_seat_key",
@@ -398,12 +404,6 @@ def upgrade() -> None:
         ["org_id", "automation_id", "company_seat"],
         unique=True,
         postgresql_where=sa.text("ended_at IS NULL AND company_seat IS NOT NULL"),
-    )
-    op.create_index(
-        "automation_enrollments_series_idx",
-        "automation_enrollments",
-        ["org_id", "automation_id", "id"],
-        unique=False,
     )
     op.create_table(
         "automation_steps",
@@ -628,12 +628,6 @@ def upgrade() -> None:
             name=op.f("signals_org_id_company_id_fkey"),
             ondelete="CASCADE",
         ),
-        sa.ForeignKeyConstraint(
-            ["org_id", "end_user_id"],
-            ["end_users.org_id", "end_users.id"],
-            name=op.f("signals_org_id_end_user_id_fkey"),
-            ondelete="CASCADE",
-        ),
         sa.ForeignKeyConstraint(["org_id"], ["organizations.id"], name=op.f("signals_org_id_fkey")),
         sa.PrimaryKeyConstraint("org_id", "id", name=op.f("signals_pkey")),
         postgresql_with={"fillfactor": 70, "autovacuum_vacuum_scale_factor": 0.01},
@@ -716,11 +710,11 @@ def upgrade() -> None:
             name=op.f("automation_recipients_status_known"),
         ),
         sa.ForeignKeyConstraint(
-            ["org_id", "end_user_id", "automation_id", "enrollment_number"],
+            ["org_id", "automation_id", "end_user_id", "enrollment_number"],
             [
                 "automation_enrollments.org_id",
-                "automation_enrollments.end_user_id",
                 "automation_enrollments.automation_id",
+                "automation_enrollments.end_user_id",
                 "automation_enrollments.number",
             ],
             name="automation_recipients_enrollment_fkey",
@@ -862,12 +856,12 @@ def downgrade() -> None:
         postgresql_where=sa.text("removed_at IS NULL"),
     )
     op.drop_table("automation_steps")
-    op.drop_index("automation_enrollments_series_idx", table_name="automation_enrollments")
     op.drop_index(
         "automation_enrollments_seat_key",
         table_name="automation_enrollments",
         postgresql_where=sa.text("ended_at IS NULL AND company_seat IS NOT NULL"),
     )
+    op.drop_index("automation_enrollments_contact_idx", table_name="automation_enrollments")
     op.drop_table("automation_enrollments")
     op.drop_index(
         "automation_active_periods_open_key",
