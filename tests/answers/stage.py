@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Table, insert, update
+from sqlalchemy.dialects.postgresql import insert as upsert
 
 from halo_engine.answers.explain import Explanation, explain
 from halo_engine.answers.ledger import Ledger, ledger
@@ -90,7 +91,8 @@ class Stage:
 
     def suppress(self, name: str, cause: str = "bounced_at") -> None:
         """Let the contact's address bounce now, or unsubscribe from everything."""
-        self._write(suppressions, address=f"{name}@a.example", **{cause: self.work.now})
+        row = {"org_id": self.work.org_id, "address": f"{name}@a.example", cause: self.work.now}
+        self.work.connection.execute(upsert(suppressions).values(row).on_conflict_do_nothing())
 
     def register(self, *keys: str, entity: str = "contact") -> None:
         """Register custom fields, as the ways in do."""
@@ -133,8 +135,20 @@ class Stage:
 
     def fires(self, name: str, event: str, *, live: bool = True) -> None:
         """Let an event fire for the contact; history tells nobody."""
-        counted = {"count": 1, "first_at": self.work.now, "last_at": self.work.now}
-        self._write(event_counts, end_user_id=self.ids[name], name=event, **counted)
+        counted = upsert(event_counts).values(
+            org_id=self.work.org_id,
+            end_user_id=self.ids[name],
+            name=event,
+            count=1,
+            first_at=self.work.now,
+            last_at=self.work.now,
+        )
+        self.work.connection.execute(
+            counted.on_conflict_do_update(
+                index_elements=list(event_counts.primary_key),
+                set_={"count": event_counts.c.count + 1, "last_at": self.work.now},
+            )
+        )
         if live:
             self._signal(SignalKind.EVENT, end_user_id=self.ids[name], event_name=event)
             self.handle()

@@ -1,6 +1,6 @@
 """What contacts do: events, lists, mail read and answered (contract §2)."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from tests.model.clock import parse_instant
@@ -28,32 +28,36 @@ class Activity(ImportDoors):
         idempotency_key: str | None = None,
     ) -> Answer:
         """Track an event of a user, or of a session not yet known (contract §2)."""
+        named = isinstance(event, str) and event.strip()
+        refuse_unless(named, 400, "event must not be blank")
+        refuse_unless(user_id or session_id, 400, "user_id or session_id is needed")
+        check_json({} if properties is None else properties)
+        happened = self._read_timestamp(timestamp)
         body = [event, user_id, session_id, properties, timestamp]
         if idempotency_key is not None and idempotency_key in self.answers_by_key:
             first_body, answer = self.answers_by_key[idempotency_key]
             refuse_unless(same_json(first_body, body), 409, "idempotency_key: another body")
             return dict(answer)
-        named = isinstance(event, str) and event.strip()
-        refuse_unless(named, 400, "event must not be blank")
-        refuse_unless(user_id or session_id, 400, "user_id or session_id is needed")
-        check_json({} if properties is None else properties)
         contact = None if user_id is None else self.user(user_id)
         refuse_unless(user_id is None or contact, 404, f"unknown user {user_id!r}")
-        self._record(event, contact, session_id, timestamp)
+        self._record(event, contact, session_id, happened)
         answer = {"event": event, "warnings": []}
         if idempotency_key is not None:
             self.answers_by_key[idempotency_key] = (body, answer)
         self.settle()
         return answer
 
-    def _record(
-        self, name: str, contact: Contact | None, session_id: str | None, timestamp: str | None
-    ) -> None:
+    def _read_timestamp(self, timestamp: str | None) -> datetime:
         try:
             happened = self.now if timestamp is None else parse_instant(timestamp, self.zone)
         except ValueError:
             raise RefusedError(400, "timestamp must be an ISO 8601 date") from None
         refuse_unless(happened <= self.now, 400, "timestamp must not be in the future")
+        return happened
+
+    def _record(
+        self, name: str, contact: Contact | None, session_id: str | None, happened: datetime
+    ) -> None:
         history = self.now - happened > HISTORY
         only_counts = history or contact is None
         event = Event(name, happened, self.next_order(), contact, session_id, only_counts)

@@ -94,8 +94,7 @@ class Control(Activity):
     def _checked(self, key: str, change: Any) -> Definition:
         series = self.known_series(key)
         definition = parse_definition(merge(series.definition.raw, change), self.zone)
-        if definition.subscription is not None:
-            self.known_list(definition.subscription)
+        self.check_list(definition)
         if series.status == "active":
             self._check(series, definition, first=False)
         return definition

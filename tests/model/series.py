@@ -76,8 +76,9 @@ class Step:
         if self.condition is None:
             return None
         kind, value = self.condition.get("type"), self.condition.get("value")
-        if kind == "event_fired" and not (isinstance(value, str) and value.strip()):
-            return "an event name is needed"
+        needed = kind in ("event_fired", "user_property")
+        if needed and not (isinstance(value, str) and value.strip()):
+            return f"condition {kind} needs a value"
         if kind == "user_property":
             try:
                 parse_expression(value)

@@ -13,7 +13,7 @@ from tests.model.filters import Filter
 from tests.model.people import Company, Contact, Event
 from tests.model.refusals import RefusedError, refuse_unless
 from tests.model.runs import Mail, Run, Series
-from tests.model.series import Groups, parse_definition
+from tests.model.series import Definition, Groups, parse_definition
 from tests.model.signals import Signal
 from tests.model.windows import parse_zone
 
@@ -64,8 +64,7 @@ class State:
         self.series: dict[str, Series] = {}
         for key, raw in (series or {}).items():
             definition = parse_definition(raw, self.zone)
-            if definition.subscription is not None:
-                self.known_list(definition.subscription)
+            self.check_list(definition)
             self.series[key] = Series(key, definition)
 
     def next_order(self) -> int:
@@ -102,10 +101,15 @@ class State:
         return self.series[key]
 
     def known_list(self, key: object) -> set[Contact]:
-        """Find the active subscribers of a list; raises `RefusedError` (400) when there is none."""
+        """Find the active subscribers of a list; raises `RefusedError` (404) when there is none."""
         if not isinstance(key, str) or key not in self.lists:
-            raise RefusedError(400, f"unknown list {key!r}")
+            raise RefusedError(404, f"unknown list {key!r}")
         return self.lists[key]
+
+    def check_list(self, definition: Definition) -> None:
+        """Refuse (400) a definition that names a list which is not there."""
+        key = definition.subscription
+        refuse_unless(key is None or key in self.lists, 400, f"unknown list {key!r}")
 
     def count_events(self, contact: Contact, name: str, since: Run | None = None) -> int:
         """Count how often an event fired for a contact, since an enrollment if given (§3, §7)."""

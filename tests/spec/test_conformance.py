@@ -1,0 +1,30 @@
+"""Every scenario file holds, in the engine on real PostgreSQL and in the independent model."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from halo_engine.rehearsal.player import play_file
+from tests.model.player import report, scenario_files
+
+TESTS = Path(__file__).parents[1]
+SCENARIOS = scenario_files(
+    [str(TESTS / folder) for folder in ("conformance", "model/scenarios", "spec/regressions")]
+)
+
+
+def _name(path: Path) -> str:
+    return str(path.relative_to(TESTS))
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=_name)
+def test_engine_holds_scenario(path: Path, shared_database: Engine) -> None:
+    """The engine does what the scenario expects."""
+    assert play_file(path, shared_database).differences == ()
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=_name)
+def test_model_holds_scenario(path: Path) -> None:
+    """The model does what the scenario expects."""
+    assert report(path) == []
