@@ -7,14 +7,20 @@ the tick passes over what somebody else holds (``SKIP LOCKED``) and comes back f
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    DateTime,
+    Integer,
+    Select,
     Uuid,
     and_,
     any_,
+    bindparam,
+    column,
     exists,
     func,
     literal,
@@ -25,7 +31,6 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from halo_engine.tables import automation_enrollments, automation_recipients
 from halo_engine.tables.enrollments import IS_PENDING
-from halo_engine.tables.rows import rows_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +85,31 @@ def claim_due(
     Series take turns: each that has due rows gets an equal share of the batch, so a large one does
     not hold up a small one (contract §5).
     """
+    asked = {"asked_org": org_id, "asked_series": series, "asked_now": now, "asked_limit": limit}
+    return [
+        DueRow(
+            row.id,
+            row.step_id,
+            row.created_at,
+            Run(row.end_user_id, row.automation_id, row.enrollment_number),
+        )
+        for row in connection.execute(_CLAIM, asked)
+    ]
+
+
+def _claim() -> Select[Any]:
+    """Build the claim: which series have due rows, what share each gets, and their first rows."""
     rows, runs = automation_recipients, automation_enrollments
-    asked = rows_of("asked", {"automation_id": (Uuid(), series)})
+    now = bindparam("asked_now", type_=DateTime(timezone=True))
+    asked = (
+        func.unnest(bindparam("asked_series", type_=ARRAY(Uuid())))
+        .table_valued(column("automation_id", Uuid()), name="asked")
+        .render_derived()
+    )
 
     def due_in(series_id: ColumnElement[UUID]) -> list[ColumnElement[bool]]:
         return [
-            rows.c.org_id == org_id,
+            rows.c.org_id == bindparam("asked_org", type_=Uuid()),
             rows.c.automation_id == series_id,
             IS_PENDING,
             rows.c.scheduled_for <= now,
@@ -97,8 +121,13 @@ def claim_due(
         .cte("turns")
         .prefix_with("MATERIALIZED")
     )
-    share = select(func.greatest(literal(limit) / func.greatest(func.count(), 1), 1)).select_from(
-        turns
+    limit = bindparam("asked_limit", type_=Integer())
+    share = select(func.greatest(limit / func.greatest(func.count(), 1), 1)).select_from(turns)
+    is_run = and_(
+        runs.c.org_id == rows.c.org_id,
+        runs.c.automation_id == rows.c.automation_id,
+        runs.c.end_user_id == rows.c.end_user_id,
+        runs.c.number == rows.c.enrollment_number,
     )
     claimed = (
         select(
@@ -110,34 +139,19 @@ def claim_due(
             rows.c.end_user_id,
             rows.c.enrollment_number,
         )
-        .select_from(
-            rows.join(
-                runs,
-                and_(
-                    runs.c.org_id == rows.c.org_id,
-                    runs.c.end_user_id == rows.c.end_user_id,
-                    runs.c.automation_id == rows.c.automation_id,
-                    runs.c.number == rows.c.enrollment_number,
-                ),
-            )
-        )
+        .select_from(rows.join(runs, is_run))
         .where(*due_in(turns.c.automation_id))
         .order_by(rows.c.scheduled_for, rows.c.id)
         .limit(share.scalar_subquery())
         .with_for_update(of=[rows, runs], skip_locked=True)
         .lateral("claimed")
     )
-    statement = (
+    return (
         select(claimed)
         .select_from(turns.join(claimed, true()))
         .order_by(claimed.c.scheduled_for, claimed.c.id)
     )
-    return [
-        DueRow(
-            row.id,
-            row.step_id,
-            row.created_at,
-            Run(row.end_user_id, row.automation_id, row.enrollment_number),
-        )
-        for row in connection.execute(statement)
-    ]
+
+
+#: Built once: every doorbell asks it.
+_CLAIM: Final = _claim()

@@ -48,7 +48,7 @@ def running_series(
     found = _taken(places)
     missing = {place[0]: place for place in places if place not in found}
     if missing:
-        for series in load_series(connection, org_id, zone, ids=missing):
+        for series in load_series(connection, org_id, zone, statuses=statuses, ids=missing):
             found[missing[series.id]] = series
         _keep(found)
     return tuple(found[place] for place in places)
