@@ -21,11 +21,7 @@ from sqlalchemy import (
     Uuid,
     and_,
     any_,
-    exists,
-    func,
-    null,
     select,
-    tuple_,
 )
 
 from halo_engine.audience.compiler import Moment, Subject, expression_predicate, predicate
@@ -35,7 +31,16 @@ from halo_engine.domain.expressions import parse_expression
 from halo_engine.domain.reasons import ConditionType, ExitReason
 from halo_engine.domain.series import Series, Step
 from halo_engine.journey.claim import DueRow, Run
-from halo_engine.tables import automation_enrollments, automation_recipients, event_counts, messages
+from halo_engine.journey.history import (
+    any_asks,
+    clicked,
+    fired_since,
+    opened,
+    replied,
+    visited,
+)
+from halo_engine.tables import automation_enrollments
+from halo_engine.tables.enrollments import is_run
 from halo_engine.tables.rows import rows_of
 
 _INSTANT = DateTime(timezone=True)
@@ -129,8 +134,8 @@ def _statement(
         (rules.c.ordinal == any_(scanned.c.audiences)).label("audience_holds"),
         (rules.c.ordinal == any_(scanned.c.exit_filters)).label("exit_filter_holds"),
         scanned.c.suppressed,
-        _replied(org_id, series, given, began).label("replied"),
-        _fired_since(
+        replied(org_id, series, given, began).label("replied"),
+        fired_since(
             org_id,
             given,
             rules.c.exit_event_name,
@@ -141,15 +146,7 @@ def _statement(
     source = (
         given.join(scanned, scanned.c.end_user_id == given.c.end_user_id)
         .join(rules, rules.c.automation_id == given.c.automation_id)
-        .join(
-            runs,
-            and_(
-                runs.c.org_id == org_id,
-                runs.c.end_user_id == given.c.end_user_id,
-                runs.c.automation_id == given.c.automation_id,
-                runs.c.number == given.c.number,
-            ),
-        )
+        .join(runs, is_run(runs, org_id, given))
         .outerjoin(
             holder,
             and_(
@@ -168,15 +165,15 @@ def _statement(
             given.c.recipient_id,
             scanned.c.has_address,
             (asks.c.ordinal == any_(scanned.c.properties)).label("property_holds"),
-            _opened(org_id, steps, given).label("email_opened"),
-            _clicked(org_id, steps, given).label("link_clicked"),
-            _visited(org_id, series, given).label("visited"),
-            _fired_since(
+            opened(org_id, steps, given).label("email_opened"),
+            clicked(org_id, steps, given).label("link_clicked"),
+            visited(org_id, series, given).label("visited"),
+            fired_since(
                 org_id,
                 given,
                 asks.c.event_name,
                 (given.c.reached_at, given.c.recipient_id),
-                asked=_any_asks(steps, ConditionType.EVENT_FIRED),
+                asked=any_asks(steps, ConditionType.EVENT_FIRED),
             ).label("event_fired"),
         ]
     return select(*columns).select_from(source)
@@ -236,101 +233,8 @@ def _asked(step: Step, type_: ConditionType) -> str | None:
     return step.condition.value if step.condition and step.condition.type is type_ else None
 
 
-def _any_asks(steps: Sequence[Step], type_: ConditionType) -> bool:
-    return any(step.condition and step.condition.type is type_ for step in steps)
-
-
 def _exit_event(series: Series) -> str | None:
     return series.settings.exit_event_name if series.has_rule(ExitReason.EVENT) else None
-
-
-def _fired_since(
-    org_id: UUID,
-    given: FromClause,
-    name: ColumnElement[Any],
-    since: tuple[Any, Any],
-    *,
-    asked: bool,
-) -> ColumnElement[Any]:
-    """Whether the named event fired, live, after an instant; within it, order of arrival decides
-    (§1).
-    """
-    if not asked:
-        return null()
-    counts = event_counts
-    return exists().where(
-        counts.c.org_id == org_id,
-        counts.c.end_user_id == given.c.end_user_id,
-        counts.c.name == name,
-        tuple_(counts.c.live_at, counts.c.live_id) > tuple_(*since),
-    )
-
-
-def _of_run(org_id: UUID, given: FromClause) -> list[ColumnElement[bool]]:
-    return [
-        messages.c.org_id == org_id,
-        messages.c.end_user_id == given.c.end_user_id,
-        messages.c.automation_id == given.c.automation_id,
-        messages.c.enrollment_number == given.c.number,
-        messages.c.state == "sent",
-    ]
-
-
-def _replied(
-    org_id: UUID, series: Sequence[Series], given: FromClause, since: tuple[Any, Any]
-) -> ColumnElement[Any]:
-    """Whether any email of the series, also an earlier run's, was replied to since the run
-    began.
-    """
-    if not any(each.has_rule(ExitReason.REPLIED) for each in series):
-        return null()
-    return exists().where(
-        messages.c.org_id == org_id,
-        messages.c.end_user_id == given.c.end_user_id,
-        messages.c.automation_id == given.c.automation_id,
-        tuple_(messages.c.replied_at, messages.c.reply_arrival) > tuple_(*since),
-    )
-
-
-def _opened(org_id: UUID, steps: Sequence[Step], given: FromClause) -> ColumnElement[Any]:
-    """Whether the most recent earlier email of the run was opened (contract §5)."""
-    if not _any_asks(steps, ConditionType.EMAIL_OPENED):
-        return null()
-    return (
-        select(messages.c.opened_at.is_not(None))
-        .where(*_of_run(org_id, given), messages.c.recipient_id < given.c.recipient_id)
-        .order_by(messages.c.recipient_id.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-
-
-def _clicked(org_id: UUID, steps: Sequence[Step], given: FromClause) -> ColumnElement[Any]:
-    """Whether a link in any earlier email of the run was clicked (contract §5)."""
-    if not _any_asks(steps, ConditionType.LINK_CLICKED):
-        return null()
-    return exists().where(
-        *_of_run(org_id, given),
-        messages.c.recipient_id < given.c.recipient_id,
-        messages.c.clicked_at.is_not(None),
-    )
-
-
-def _visited(org_id: UUID, series: Sequence[Series], given: FromClause) -> ColumnElement[Any]:
-    """The steps at which the run has a row: after an edit one may come again (contract §5)."""
-    if not any(each.edited for each in series):
-        return null()
-    rows = automation_recipients
-    return (
-        select(func.array_agg(rows.c.step_id))
-        .where(
-            rows.c.org_id == org_id,
-            rows.c.end_user_id == given.c.end_user_id,
-            rows.c.automation_id == given.c.automation_id,
-            rows.c.enrollment_number == given.c.number,
-        )
-        .scalar_subquery()
-    )
 
 
 def _run_facts(row: RowMapping, series: Series) -> RunFacts:

@@ -26,7 +26,7 @@ from halo_engine.domain.decisions import Exit, Finish, Postpone, Send
 from halo_engine.domain.reasons import Status
 from halo_engine.domain.seats import TakeSeat
 from halo_engine.tables import automation_enrollments, automation_recipients
-from halo_engine.tables.enrollments import IS_ACTIVE, IS_PENDING
+from halo_engine.tables.enrollments import IS_ACTIVE, IS_PENDING, is_run
 from halo_engine.tables.rows import rows_of
 
 _INSTANT = DateTime(timezone=True)
@@ -88,13 +88,7 @@ def record_seats(connection: Connection, org_id: UUID, moves: Sequence[TakeSeat]
     for seat in (null(), given.c.seat):
         connection.execute(
             update(runs)
-            .where(
-                runs.c.org_id == org_id,
-                runs.c.end_user_id == given.c.end_user_id,
-                runs.c.automation_id == given.c.automation_id,
-                runs.c.number == given.c.number,
-                runs.c.ended_at.is_(None),
-            )
+            .where(is_run(runs, org_id, given), runs.c.ended_at.is_(None))
             .values(company_seat=seat)
         )
 
@@ -196,14 +190,7 @@ def _end_runs(
     runs = automation_enrollments
     return (
         update(runs)
-        .where(
-            runs.c.org_id == org_id,
-            runs.c.end_user_id == given.c.end_user_id,
-            runs.c.automation_id == given.c.automation_id,
-            runs.c.number == given.c.number,
-            runs.c.ended_at.is_(None),
-            reason.is_not(None),
-        )
+        .where(is_run(runs, org_id, given), runs.c.ended_at.is_(None), reason.is_not(None))
         .values(ended_at=now, exit_reason=reason)
         .returning(runs.c.end_user_id, runs.c.automation_id, runs.c.exit_reason)
         .cte("ended")

@@ -16,20 +16,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from halo_engine.domain.traits import RENEWAL_STATUSES, TERMS
 from halo_engine.tables.metadata import INSTANT, entity_id, metadata, one_of
-
-RENEWAL_STATUSES = (
-    "up_for_renewal",
-    "in_progress",
-    "likely_to_renew",
-    "expansion_opportunity",
-    "set_to_cancel",
-    "set_to_cancel_trial",
-    "at_risk",
-    "renewed",
-    "lost",
-)
-TERMS = ("monthly", "quarterly", "annual", "bi_annual")
 
 
 def _account_columns() -> list[Column[object]]:

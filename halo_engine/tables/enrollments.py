@@ -6,18 +6,23 @@ taken only when the latest run has ended, so two racers collide; a company's sea
 over active runs.
 """
 
+from uuid import UUID
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
+    ColumnElement,
     ForeignKeyConstraint,
+    FromClause,
     Index,
     Integer,
     SmallInteger,
     Table,
     Text,
     Uuid,
+    and_,
     literal_column,
     text,
 )
@@ -148,6 +153,17 @@ IS_PROCESSING = automation_recipients.c.status == literal_column("'processing'")
 IS_ACTIVE = automation_recipients.c.status.in_(
     [literal_column("'pending'"), literal_column("'processing'")]
 )
+
+
+def is_run(runs: FromClause, org_id: UUID, named: FromClause) -> ColumnElement[bool]:
+    """Return whether a row of ``runs`` is the enrollment that ``named`` names by its key."""
+    return and_(
+        runs.c.org_id == org_id,
+        runs.c.automation_id == named.c.automation_id,
+        runs.c.end_user_id == named.c.end_user_id,
+        runs.c.number == named.c.number,
+    )
+
 
 enrollment_refusals = Table(
     "enrollment_refusals",
