@@ -1,8 +1,10 @@
 """A manual series completes by itself when nobody is left in it (contract §4, §8)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
 
-from sqlalchemy import Uuid, any_, exists, literal, update
+from sqlalchemy import CollectionAggregate, Uuid, any_, exists, literal, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from halo_engine.domain.reasons import EntryTrigger, SeriesStatus
@@ -30,11 +32,18 @@ def complete_finished(work: Work, touched: Iterable[Series]) -> None:
     if not manual:
         return
     series, rows = automations, automation_recipients
+    # Two that end the last runs do not see each other's end; the second waits here for the first.
+    work.connection.execute(
+        select(series.c.id)
+        .where(series.c.org_id == work.org_id, series.c.id == _any_of(manual))
+        .order_by(series.c.id)
+        .with_for_update(key_share=True)
+    )
     completed = (
         update(series)
         .where(
             series.c.org_id == work.org_id,
-            series.c.id == any_(literal(manual, ARRAY(Uuid()))),
+            series.c.id == _any_of(manual),
             series.c.status.in_([SeriesStatus.ACTIVE, SeriesStatus.PAUSED]),
             ~exists().where(
                 rows.c.org_id == work.org_id, rows.c.automation_id == series.c.id, IS_ACTIVE
@@ -59,3 +68,7 @@ def complete_finished(work: Work, touched: Iterable[Series]) -> None:
         )
         .values(ended_at=work.now, ended_by=BY_COMPLETION)
     )
+
+
+def _any_of(ids: Sequence[UUID]) -> CollectionAggregate[Any]:
+    return any_(literal(list(ids), ARRAY(Uuid())))
