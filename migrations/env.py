@@ -45,6 +45,8 @@ def _run() -> None:
     url = context.config.attributes.get("url") or load_settings().required_database_url()
     engine = create_engine(url, poolclass=NullPool)
     with engine.connect() as connection:
+        # Before the timeouts: whoever comes second may have to wait for a long migration.
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _ONE_AT_A_TIME})
         connection.execute(
             text(
                 "SELECT set_config('lock_timeout', :lock, false), "
@@ -52,7 +54,6 @@ def _run() -> None:
             ),
             {"lock": _LOCK_TIMEOUT, "statement": _STATEMENT_TIMEOUT},
         )
-        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _ONE_AT_A_TIME})
         connection.commit()
         context.configure(
             connection=connection,
