@@ -1,119 +1,25 @@
-"""Run the demo: `make demo`. It ends by itself, and stops everything that it started."""
+"""Run the demo: `make demo`. Ctrl-C at any point stops everything that it started."""
 
-import shutil
-import threading
-import time
-from contextlib import ExitStack
-from pathlib import Path
+import sys
 
-import click
-from rich.console import Console
-from rich.live import Live
-from sqlalchemy import Engine as Database
-
-from halo_engine import migrate
-from halo_engine.database import create_engine
-from halo_engine.engine import Engine
-from halo_engine.series.save import save_series
-from halo_engine.settings import Settings
-from halo_engine.work import OrgRef, Work
-from workers.configuration import create_app
-from workers.demo.board import Picture, draw, series_table, take_picture
-from workers.demo.sample import ORG, create_organization, series
-from workers.demo.script import Script
-from workers.engine import post_office
-from workers.stack.children import StackError
-from workers.stack.folders import PROJECT, throwaway_folder
 from workers.stack.interruption import Interrupted, interruptible
-from workers.stack.processes import running_processes, stack_environment
-from workers.stack.servers import running_servers
-
-_TICK_SECONDS = 1.0
-_REFRESH_SECONDS = 0.5
-#: However slow the machine: after this the demo shows what it has and ends.
-_LONGEST_SECONDS = 50.0
-
-_console = Console()
 
 
 def main() -> None:
     """Play the demo; exit 1 with one line when something could not be started, 130 on Ctrl-C."""
     try:
         with interruptible():
-            _play()
+            # Not before: loading takes a second, and Ctrl-C in it must be as quiet as later.
+            from workers.demo.play import play  # noqa: PLC0415
+            from workers.stack.children import StackError  # noqa: PLC0415
+
+            try:
+                play()
+            except StackError as error:
+                sys.exit(f"demo: {error}")
     except Interrupted as interrupted:
-        _console.print("stopped, and everything that was started with it")
+        sys.stderr.write("stopped, and everything that was started with it\n")
         raise SystemExit(interrupted.exit_status) from None
-    except StackError as error:
-        raise click.ClickException(str(error)) from None
-
-
-def _play() -> None:
-    began = time.monotonic()
-    mail = PROJECT / ".halo" / "demo-mail"
-    shutil.rmtree(mail, ignore_errors=True)
-    mail.mkdir(parents=True)
-    with ExitStack() as stack:
-        folder = stack.enter_context(throwaway_folder("demo"))
-        _console.print("starting PostgreSQL and Valkey …")
-        servers = stack.enter_context(running_servers(folder))
-        settings = Settings(
-            database_url=servers.database_url, broker_url=servers.broker_url, mail_folder=mail
-        )
-        migrate.upgrade(servers.database_url)
-        database = create_engine(servers.database_url, application_name="halo-demo")
-        stack.callback(database.dispose)
-        _set_up(database, settings)
-        _console.print("starting a worker and a beat …")
-        environment = stack_environment(servers, tick_seconds=_TICK_SECONDS, mail_folder=mail)
-        stack.enter_context(running_processes(folder, environment, logs=folder))
-        script = Script(create_app(settings))
-        picture = _watch(script, database, mail)
-        _summarize(picture, script, mail, time.monotonic() - began)
-
-
-def _set_up(database: Database, settings: Settings) -> None:
-    create_organization(database)
-    engine = Engine(database, post_office(settings))
-
-    def save(work: Work) -> None:
-        for key, definition in series().items():
-            save_series(work, key, definition)
-
-    engine.perform(OrgRef(key=ORG), save)
-
-
-def _watch(script: Script, database: Database, mail: Path) -> Picture:
-    """Show what happens until the script is through and nobody has a step before them."""
-    player = threading.Thread(target=script.run, daemon=True)
-    player.start()
-    ends = time.monotonic() + _LONGEST_SECONDS
-    try:
-        with Live(console=_console, refresh_per_second=4, transient=True) as live:
-            while True:
-                with database.connect() as connection:
-                    picture = take_picture(connection)
-                live.update(draw(picture, script.said, script.answered, script.refusals, mail))
-                if script.failure is not None:
-                    raise script.failure
-                if (script.finished and picture.settled) or time.monotonic() > ends:
-                    return picture
-                time.sleep(_REFRESH_SECONDS)
-    finally:
-        script.stopping.set()
-        player.join(timeout=5)
-
-
-def _summarize(picture: Picture, script: Script, mail: Path, seconds: float) -> None:
-    _console.print(series_table(picture))
-    _console.print(
-        f"{picture.contacts} contacts, {picture.companies} companies; "
-        f"{script.answered} calls answered, {len(script.refusals)} refused; "
-        f"{picture.waiting} signals waiting; {picture.mails} mails sent, "
-        f"{len(list(mail.glob('*.eml')))} files in {mail.relative_to(PROJECT)}; {seconds:.0f} s"
-    )
-    for refusal in sorted(set(script.refusals)):
-        _console.print(f"refused: {refusal}", style="red")
 
 
 if __name__ == "__main__":

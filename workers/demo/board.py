@@ -11,7 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.panel import Panel
 from rich.table import Table
-from sqlalchemy import Connection, and_, case, func, select
+from sqlalchemy import Connection, and_, case, func, select, text
 
 from halo_engine.tables import (
     automation_enrollments,
@@ -25,7 +25,10 @@ from halo_engine.tables import (
 )
 from halo_engine.tables.enrollments import IS_ACTIVE
 
-_LATEST_MAILS = 4
+_LATEST_MAILS = 3
+
+#: A signal is deleted by whoever handled it; the server counts what was deleted.
+_HANDLED = text("SELECT n_tup_del FROM pg_stat_user_tables WHERE relname = 'signals'")
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class Picture:
     contacts: int
     companies: int
     waiting: int
+    handled: int
+    moved_on: int
     next_due: Any
     series: Sequence[Any]
     refusals: Sequence[Any]
@@ -71,7 +76,7 @@ def take_picture(connection: Connection) -> Picture:
         .group_by(automations.c.key, enrollment_refusals.c.code)
         .order_by(automations.c.key)
     ).all()
-    why = func.coalesce(rows.c.exit_reason, rows.c.reason, "")
+    why = func.coalesce(rows.c.reason, func.nullif(rows.c.exit_reason, "completed"), "")
     steps = connection.execute(
         select(automations.c.key, rows.c.status, why.label("why"), func.count().label("rows"))
         .join(automations, automations.c.id == rows.c.automation_id)
@@ -82,6 +87,8 @@ def take_picture(connection: Connection) -> Picture:
         contacts=_count(connection, end_users),
         companies=_count(connection, companies),
         waiting=_count(connection, signals),
+        handled=connection.execute(_HANDLED).scalar() or 0,
+        moved_on=sum(row.rows for row in steps if row.status not in ("pending", "processing")),
         next_due=connection.execute(
             select(func.min(rows.c.scheduled_for)).where(IS_ACTIVE)
         ).scalar(),
@@ -98,45 +105,50 @@ def _count(connection: Connection, table: Any) -> int:
     return connection.execute(select(func.count()).select_from(table)).scalar_one()
 
 
-def draw(picture: Picture, said: str, answered: int, refused: Sequence[str], mail: Path) -> Panel:
-    """Draw the live display."""
-    calls = Table.grid(padding=(0, 2))
-    calls.add_row("calls answered", str(answered), "contacts", str(picture.contacts))
-    calls.add_row("calls refused", str(len(refused)), "companies", str(picture.companies))
-    calls.add_row("signals waiting", str(picture.waiting), "mails sent", str(picture.mails))
-    calls.add_row("next row due", f"{picture.next_due:%H:%M:%S}" if picture.next_due else "none")
+def draw(
+    picture: Picture, said: str, answered: int, refused: Sequence[str], mail: Path, height: int
+) -> Panel:
+    """Draw the live display, ``height`` lines high."""
+    due = f"{picture.next_due:%H:%M:%S}" if picture.next_due else "none"
+    counts = Table.grid(padding=(0, 2))
+    counts.add_row("calls answered", str(answered), "signals handled", str(picture.handled))
+    counts.add_row("calls refused", str(len(refused)), "signals waiting", str(picture.waiting))
+    counts.add_row("contacts", str(picture.contacts), "rows moved on", str(picture.moved_on))
+    counts.add_row("mails sent", str(picture.mails), "next row due", due)
     latest = Table.grid(padding=(0, 2))
+    latest.add_column(no_wrap=True, min_width=7)
+    latest.add_column(no_wrap=True, overflow="ellipsis")
     for refusal in refused[-2:]:
         latest.add_row("[red]refused[/]", refusal)
-    for path in newest_mails(mail):
-        latest.add_row("[green]mail[/]", path)
-    parts = (calls, series_table(picture), latest)
-    return Panel(Group(*parts), title=f"halo-engine: {said}", height=32)
+    for subject in newest_mails(mail):
+        latest.add_row("[green]mail[/]", subject)
+    parts = (counts, latest, series_table(picture))
+    return Panel(Group(*parts), title=f"halo-engine: {said}", height=height)
 
 
 def series_table(picture: Picture) -> Table:
     """Return a table with a row for each series, and what became of those at its door."""
     table = Table(box=SIMPLE_HEAD, expand=True, pad_edge=False)
-    for column in ("series", "status", "entered", "now in"):
+    for column in ("series", "status", "entered", "in it"):
         table.add_column(column, no_wrap=True)
-    table.add_column("refused", ratio=1)
-    table.add_column("steps", ratio=1)
+    table.add_column("refused", ratio=2, overflow="fold")
+    table.add_column("steps", ratio=3, overflow="fold")
     for row in picture.series:
         refused = [
             f"{each.contacts} {each.code}" for each in picture.refusals if each.key == row.key
         ]
         steps = [
-            f"{each.rows} {each.status}{f' ({each.why})' if each.why else ''}"
+            f"{each.rows} {each.why or each.status}"
             for each in picture.steps
             if each.key == row.key
         ]
         table.add_row(
-            f"{row.key}\n[dim]{row.entry_trigger}[/]",
+            row.key,
             row.status,
             str(row.entered),
             str(row.active),
-            "\n".join(refused),
-            "\n".join(steps),
+            ", ".join(refused),
+            ", ".join(steps),
         )
     return table
 

@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any
 
 from celery import Celery
@@ -11,6 +12,7 @@ from workers.demo.sample import CONTACTS_CSV, CONTACTS_MAPPING, ORG, WIDGET_KEY,
 
 _ANSWER_SECONDS = 30.0
 _PAUSE_SECONDS = 0.2
+_LOOK_AGAIN_SECONDS = 0.05
 
 
 @dataclass
@@ -34,6 +36,9 @@ class Script:
             self._live()
         except BaseException as error:  # noqa: BLE001 -- the main thread raises it
             self.failure = error
+        finally:
+            # Let go of the answers while the broker still answers: each unsubscribes as it goes.
+            self._open.clear()
         self.finished = True
 
     def _import(self) -> None:
@@ -103,15 +108,20 @@ class Script:
         self._collect(wait=True)
 
     def _collect(self, *, wait: bool) -> None:
-        """Count the answers that are there; with ``wait``, all of them."""
-        still_open = []
-        for result in self._open:
-            if not wait and not result.ready():
-                still_open.append(result)
-                continue
-            answer = result.get(timeout=_ANSWER_SECONDS)
-            if isinstance(answer, dict) and "refused" in answer:
-                self.refusals.append(answer["refused"]["message"])
-            else:
-                self.answered += 1
-        self._open = still_open
+        """Count the answers that are there; with ``wait``, all of them unless told to stop."""
+        ends = monotonic() + _ANSWER_SECONDS
+        while True:
+            there = [result for result in self._open if result.ready()]
+            for result in there:
+                self._note(result.get())
+            self._open = [result for result in self._open if result not in there]
+            if not wait or not self._open or self.stopping.wait(_LOOK_AGAIN_SECONDS):
+                return
+            if monotonic() > ends:
+                raise TimeoutError(f"{len(self._open)} calls got no answer")
+
+    def _note(self, answer: Any) -> None:
+        if isinstance(answer, dict) and "refused" in answer:
+            self.refusals.append(answer["refused"]["message"])
+        else:
+            self.answered += 1
