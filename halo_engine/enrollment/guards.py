@@ -84,10 +84,11 @@ def _scan(org_id: UUID, series: Sequence[Series], moment: Moment, candidates: Ca
         for n, each in enumerate(series)
         if each.exit_filters
     ]
+    # A goal that is off may be switched on later: what held at entry is known then too.
     goals = [
-        (n, predicate(each.goal_filters, entering, moment))
+        (n, predicate(each.settings.goal_filters, entering, moment))
         for n, each in enumerate(series)
-        if each.goal_filters
+        if each.settings.goal_filters
     ]
     contact = subject.contact
     source = scan(subject, [each for _, each in (*audiences, *exits, *goals)])

@@ -12,9 +12,13 @@ from halo_engine.domain.series import Series
 from halo_engine.journey.claim import hold_runs
 from halo_engine.journey.record import record_exits
 from halo_engine.series.completion import complete_finished
+from halo_engine.series.lifecycle import stop
 from halo_engine.series.locks import hold_series_still
 from halo_engine.tables import automation_enrollments
-from halo_engine.work import Work
+from halo_engine.work import Transact, Work
+
+#: How many runs one transaction ends when a series is stopped.
+PAGE = 20_000
 
 
 def remove(work: Work, contact_id: UUID, series: Series) -> None:
@@ -23,15 +27,31 @@ def remove(work: Work, contact_id: UUID, series: Series) -> None:
         raise Refusal(404, "not_enrolled", f"The contact is not in series ‘{series.key}’ now.")
 
 
-def remove_everybody(work: Work, series: Series) -> int:
-    """End every active run of the series, and return how many there were."""
+def stop_series(transact: Transact, key: str, by: str) -> int:
+    """Complete the series ``key``, end every active run in it, and return how many there were (§6).
+
+    The first transaction completes it, so nobody enters and nothing is sent from then on; the runs
+    are ended page by page. Where that is interrupted, stopping it again ends the rest.
+    """
+    series = transact(lambda work: stop(work, key, by))
+    removed = 0
+    while ended := transact(lambda work: remove_everybody(work, series, PAGE)):
+        removed += ended
+    return removed
+
+
+def remove_everybody(work: Work, series: Series, limit: int) -> int:
+    """End active runs of the series, at most ``limit``, and return how many there were."""
     runs = automation_enrollments
     contacts = work.connection.scalars(
-        select(runs.c.end_user_id).where(
+        select(runs.c.end_user_id)
+        .where(
             runs.c.org_id == work.org_id,
             runs.c.automation_id == series.id,
             runs.c.ended_at.is_(None),
         )
+        .order_by(runs.c.id)
+        .limit(limit)
     ).all()
     return _end(work, contacts, series)
 

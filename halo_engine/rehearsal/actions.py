@@ -9,7 +9,7 @@ from typing import Any, Final
 from halo_engine.contacts.companies import IdentifyCompanyCall, identify_company
 from halo_engine.contacts.csv_import import ImportCsvCall, import_csv
 from halo_engine.contacts.finding import find_contacts
-from halo_engine.contacts.identify import IdentifyCall, identify
+from halo_engine.contacts.identify import IdentifyAnswer, IdentifyCall, identify
 from halo_engine.contacts.leads import (
     AddContactCall,
     CaptureLeadCall,
@@ -82,15 +82,23 @@ def _token(stage: Stage, claims: Mapping[str, Any] | None, lasts: timedelta) -> 
 
 
 def _identify(stage: Stage, value: Any) -> None:
+    """Identify a user, and with it the company: refused is refused as a whole."""
     given = _mapping(value, "identify")
     company = given.pop("company", None)
     token = _token(stage, given.pop("user_token_claims", None), timedelta(hours=1))
     call = validated(IdentifyCall, {**given, "user_token": token}, "identify")
-    stage.answer = stage.perform(lambda work: identify(work, call)).model_dump(mode="json")
+    belongs = None
     if company is not None:
-        belongs = {**_mapping(company, "identify.company"), "user_id": call.user_id}
-        joined = validated(IdentifyCompanyCall, belongs, "identify.company")
-        stage.perform(lambda work: identify_company(work, joined))
+        named = {**_mapping(company, "identify.company"), "user_id": call.user_id}
+        belongs = validated(IdentifyCompanyCall, named, "identify.company")
+
+    def both(work: Work) -> IdentifyAnswer:
+        answer = identify(work, call)
+        if belongs is not None:
+            identify_company(work, belongs)
+        return answer
+
+    stage.answer = stage.perform(both).model_dump(mode="json")
 
 
 def _save(stage: Stage, value: Any) -> None:

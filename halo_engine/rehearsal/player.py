@@ -11,6 +11,7 @@ import sqlalchemy
 from halo_engine.domain.errors import Refusal
 from halo_engine.rehearsal.actions import play
 from halo_engine.rehearsal.expectations import differences
+from halo_engine.rehearsal.observations import signals_set_aside
 from halo_engine.rehearsal.scenario import Entry, Expectation, read_scenario
 from halo_engine.rehearsal.stage import Stage, set_stage
 
@@ -60,7 +61,10 @@ def _play(stage: Stage) -> Iterator[str]:
         if problem:
             yield f"{entry.where}: {problem}"
         if not goes_on:
-            return
+            break
+    for problem in stage.perform(signals_set_aside):
+        said, _, _ = problem.partition("\n")
+        yield f"a signal failed and was set aside: {said}"
 
 
 def _perform(stage: Stage, entry: Entry) -> tuple[str | None, bool]:

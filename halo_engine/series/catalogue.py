@@ -98,7 +98,8 @@ def _series(
         settings=settings,
         steps=tuple(_step(step, settings) for step in steps if step["removed_at"] is None),
         removed_steps=tuple(_step(step, settings) for step in steps if step["removed_at"]),
-        edited=row["activated_at"] is not None and row["updated_at"] > row["activated_at"],
+        # Saved and activated within one instant, nobody knows which came first.
+        edited=row["activated_at"] is not None and row["updated_at"] >= row["activated_at"],
         active_periods=tuple((period["started_at"], period["ended_at"]) for period in periods),
         zone=zone,
     )

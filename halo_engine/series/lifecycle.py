@@ -4,7 +4,7 @@ Each change takes the organisation's exclusive lock, so a pause that has returne
 after it.
 """
 
-from sqlalchemy import func, update
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from halo_engine.domain.errors import conflict, not_found
@@ -14,7 +14,12 @@ from halo_engine.domain.signals import SignalKind
 from halo_engine.series.locks import lock_series_for_change
 from halo_engine.series.preflight import refuse_unless_ready
 from halo_engine.series.save import load_saved
-from halo_engine.tables import automation_active_periods, automations, signals
+from halo_engine.tables import (
+    automation_active_periods,
+    automation_enrollments,
+    automations,
+    signals,
+)
 from halo_engine.work import Work
 
 
@@ -58,16 +63,7 @@ def pause(work: Work, key: str, by: str) -> Series:
         .where(automations.c.org_id == work.org_id, automations.c.id == series.id)
         .values(status=SeriesStatus.PAUSED, updated_at=work.now)
     )
-    periods = automation_active_periods
-    work.connection.execute(
-        update(periods)
-        .where(
-            periods.c.org_id == work.org_id,
-            periods.c.automation_id == series.id,
-            periods.c.ended_at.is_(None),
-        )
-        .values(ended_at=work.now, ended_by=by)
-    )
+    _close_period(work, series, by)
     return series
 
 
@@ -78,6 +74,36 @@ def resume(work: Work, key: str, by: str) -> Series:
     refuse_unless_ready(work, series, first_activation=False)
     _open_period(work, series, by)
     return series
+
+
+def stop(work: Work, key: str, by: str) -> Series:
+    """Complete a series for good: nobody enters it any more, and nothing is sent (contract §6, §8).
+
+    Who is in it leaves by ``journey.removal.remove_everybody``, page by page; so stopping a series
+    that is completed already is no error while somebody is still in it.
+    """
+    lock_series_for_change(work.connection, work.org_id)
+    series = find_series(work, key)
+    if series.status is SeriesStatus.COMPLETED and _somebody_is_in(work, series):
+        return series
+    if series.status not in (SeriesStatus.ACTIVE, SeriesStatus.PAUSED):
+        problem = f"Series ‘{key}’ is {series.status}; only one that is active or paused can be"
+        raise conflict("not_running", f"{problem} stopped.")
+    work.connection.execute(
+        update(automations)
+        .where(automations.c.org_id == work.org_id, automations.c.id == series.id)
+        .values(status=SeriesStatus.COMPLETED, updated_at=work.now)
+    )
+    _close_period(work, series, by)
+    return series
+
+
+def _somebody_is_in(work: Work, series: Series) -> bool:
+    runs = automation_enrollments
+    is_active = exists().where(
+        runs.c.org_id == work.org_id, runs.c.automation_id == series.id, runs.c.ended_at.is_(None)
+    )
+    return bool(work.connection.scalar(select(is_active)))
 
 
 def _find_in(work: Work, key: str, status: SeriesStatus, done: str) -> Series:
@@ -91,6 +117,19 @@ def _find_in(work: Work, key: str, status: SeriesStatus, done: str) -> Series:
     return series
 
 
+def _close_period(work: Work, series: Series, by: str) -> None:
+    periods = automation_active_periods
+    work.connection.execute(
+        update(periods)
+        .where(
+            periods.c.org_id == work.org_id,
+            periods.c.automation_id == series.id,
+            periods.c.ended_at.is_(None),
+        )
+        .values(ended_at=work.now, ended_by=by)
+    )
+
+
 def _open_period(work: Work, series: Series, by: str) -> None:
     """Make the series active from now on; "while active" is judged by these periods (§4)."""
     work.connection.execute(
@@ -99,7 +138,6 @@ def _open_period(work: Work, series: Series, by: str) -> None:
         .values(
             status=SeriesStatus.ACTIVE,
             activated_at=func.coalesce(automations.c.activated_at, work.now),
-            updated_at=work.now,
         )
     )
     periods = automation_active_periods

@@ -12,6 +12,7 @@ from halo_engine.domain.filters import dump_groups
 from halo_engine.domain.reasons import SeriesStatus
 from halo_engine.domain.series import Series, SeriesDefinition, StepDefinition
 from halo_engine.series.catalogue import load_series
+from halo_engine.series.completion import complete_finished
 from halo_engine.series.locks import lock_series_for_change
 from halo_engine.series.preflight import refuse_unless_ready
 from halo_engine.series.rebase import rebase_audience, rebase_seats
@@ -29,7 +30,8 @@ def save_series(work: Work, key: str, definition: SeriesDefinition) -> UUID:
 
     Recipients keep their rows and their ``scheduled_for``; a step that is gone is kept as removed
     for those who stand at it. Saving an active series must leave it activatable (contract §5), so
-    it refuses with the first failing check of §8.
+    it refuses with the first failing check of §8. One that becomes ``manual`` with nobody in it is
+    completed.
     """
     lock_series_for_change(work.connection, work.org_id)
     [before] = load_saved(work, key) or [None]
@@ -42,6 +44,7 @@ def save_series(work: Work, key: str, definition: SeriesDefinition) -> UUID:
         rebase_audience(work, saved)
     if before is not None and _seats_of(before) != _seats_of(saved):
         rebase_seats(work, saved)
+    complete_finished(work, [saved])
     return series_id
 
 
@@ -67,7 +70,7 @@ def _save_row(work: Work, key: str, definition: SeriesDefinition) -> UUID:
         "entry_trigger": definition.entry_trigger,
         "audience_type": definition.audience_type,
         "contact_type": definition.contact_type,
-        "subscription_id": _list_id(work, key, definition.subscription),
+        "subscription_id": list_id(work, key, definition.subscription),
         "audience_filters": dump_groups(definition.audience_filters),
         "settings": definition.settings.model_dump(mode="json"),
         "updated_at": work.now,
@@ -82,7 +85,10 @@ def _save_row(work: Work, key: str, definition: SeriesDefinition) -> UUID:
     return series_id
 
 
-def _list_id(work: Work, key: str, list_key: str | None) -> UUID | None:
+def list_id(work: Work, key: str, list_key: str | None) -> UUID | None:
+    """Return the id of the list that the definition of series ``key`` names; a 400 if there is
+    none.
+    """
     if list_key is None:
         return None
     found: UUID | None = work.connection.execute(

@@ -106,6 +106,7 @@ class Control(Activity):
             position = definition.position(row.step)
             row.position = row.position if position is None else position
         self.look_at_new_definition(series)
+        self.complete_if_done(series)
 
     def remove(self, contact: str, series: str) -> None:
         """Take a contact out of a series by hand; 404 when it has no active run (contract §6)."""

@@ -80,19 +80,15 @@ class Entry(State):
             watch.inside = self.in_audience(contact, series)
 
     def try_to_enroll(self, series: Series, contact: Contact, happened_at: datetime) -> None:
-        """Enroll a contact, or keep the refusal where its trigger has an instant (contract §4)."""
+        """Enroll a contact, or keep the refusal where its trigger has an instant (contract §4).
+
+        A trigger while the series was not active never reached the contact: nothing is kept.
+        """
         code = self.refusal_code(series, contact, happened_at)
+        has_instant = series.definition.entry_trigger in ("user_created", "event")
         if code is None:
             self._enroll(series, contact)
-        elif series.definition.entry_trigger in ("user_created", "event"):
-            self.keep_refusal(series, contact, code)
-
-    def keep_refusal(self, series: Series, contact: Contact, code: str) -> None:
-        """Keep the latest refusal of a contact by a series (contract §4).
-
-        Not one while the series was not active: no trigger reached the contact.
-        """
-        if code not in ("series_not_active", "already_active"):
+        elif has_instant and series.was_active_at(happened_at) and code != "already_active":
             series.refusals[contact] = (code, self.next_order())
 
     def _enroll(self, series: Series, contact: Contact) -> None:

@@ -1,0 +1,86 @@
+"""Checking definitions before they are saved: what an activation would say of them (§6, §8)."""
+
+from collections.abc import Iterator, Mapping
+from uuid import uuid4
+
+from pydantic import BaseModel, ConfigDict
+
+from halo_engine.domain.reasons import SeriesStatus
+from halo_engine.domain.series import Series, SeriesDefinition, Step
+from halo_engine.series.preflight import failing_checks, warnings_about
+from halo_engine.series.save import list_id
+from halo_engine.series.written import load_written
+from halo_engine.work import Work
+
+
+class Checked(BaseModel):
+    """One series, what an activation or a resumption would refuse, and what is worth a warning."""
+
+    model_config = ConfigDict(frozen=True)
+
+    series: str
+    status: SeriesStatus
+    refusals: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def check_definitions(work: Work, definitions: Mapping[str, SeriesDefinition]) -> list[Checked]:
+    """Return what would be refused if the definitions were saved and activated now; save nothing.
+
+    A list that does not exist is refused with a 400, as saving would refuse it.
+    """
+    stored = load_written(work, definitions)
+    return [
+        check(
+            work,
+            unsaved(
+                work, key, definition, stored[key].status if key in stored else SeriesStatus.DRAFT
+            ),
+        )
+        for key, definition in definitions.items()
+    ]
+
+
+def check(work: Work, series: Series) -> Checked:
+    """Return every check of §8 that fails for a series, saved or not, and its warnings."""
+    first = series.status is SeriesStatus.DRAFT
+    return Checked(
+        series=series.key,
+        status=series.status,
+        refusals=tuple(failing_checks(work, series, first_activation=first)),
+        warnings=tuple(warnings_about(series)),
+    )
+
+
+def unsaved(
+    work: Work, key: str, definition: SeriesDefinition, status: SeriesStatus = SeriesStatus.DRAFT
+) -> Series:
+    """Return the series that ``definition`` would be; its ids are nobody's."""
+    return Series(
+        id=uuid4(),
+        key=key,
+        status=status,
+        kind=definition.kind,
+        entry_trigger=definition.entry_trigger,
+        audience_type=definition.audience_type,
+        contact_type=definition.contact_type,
+        subscription_id=list_id(work, key, definition.subscription),
+        audience_filters=definition.audience_filters,
+        settings=definition.settings,
+        steps=tuple(_steps(definition)),
+        zone=work.org.zone,
+    )
+
+
+def _steps(definition: SeriesDefinition) -> Iterator[Step]:
+    for position, step in enumerate(definition.steps):
+        window = step.send_window if step.has_own_window else definition.settings.send_window
+        yield Step(
+            id=uuid4(),
+            key=step.key,
+            position=position,
+            delay=step.delay,
+            email=step.email,
+            condition=step.condition,
+            window=window if step.email else None,
+        )
