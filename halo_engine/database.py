@@ -11,9 +11,10 @@ from sqlalchemy.exc import DBAPIError
 
 _Result = TypeVar("_Result")
 
-#: What two honest transactions can do to each other: a deadlock, a serialization failure, and the
-#: same new row at the same moment (a unique violation). A second try sees what the winner wrote.
-_LOST_RACES = frozenset({"40P01", "40001", "23505"})
+#: What two honest transactions can do to each other: a deadlock, a serialization failure, the same
+#: new row at the same moment (a unique violation), and a row for somebody who is erased meanwhile
+#: (a foreign key violation). A second try sees what the winner did.
+_LOST_RACES = frozenset({"40P01", "40001", "23505", "23503"})
 _ATTEMPTS = 5
 _FIRST_PAUSE_SECONDS = 0.02
 
@@ -54,9 +55,9 @@ def run_in_transaction(
 ) -> _Result:
     """Run `work` in a transaction of its own, commit, and return what it returned.
 
-    A deadlock, a serialization failure or a unique violation runs `work` again in a new
-    transaction, up to `attempts` times in all with growing, random pauses; then the last error is
-    raised. `work` must therefore do nothing that a rollback does not undo.
+    A deadlock, a serialization failure, a unique or a foreign key violation runs `work` again in a
+    new transaction, up to `attempts` times in all with growing, random pauses; then the last error
+    is raised. `work` must therefore do nothing that a rollback does not undo.
     """
     for attempt in range(1, attempts):
         try:

@@ -4,7 +4,7 @@ It owns what the edge owns: the clock, the transaction, the doorbell and the pos
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
@@ -50,6 +50,10 @@ class Engine:
         result, org_id = run_in_transaction(self.database, opened)
         self.ring(org_id)
         return result
+
+    def ask(self, org: OrgRef, question: Callable[[Work], _Result]) -> _Result:
+        """Run what only reads in a transaction of its own; nobody is rung for."""
+        return replace(self, ring=_nobody_rings).perform(org, question)
 
     def settle(self, org_id: UUID) -> Iterator[Reaction | Advance]:
         """Handle the organisation's signals and due rows, transaction by transaction (§1)."""

@@ -78,6 +78,7 @@ class Settings(BaseSettings):
         env_prefix="HALO_", env_ignore_empty=True, frozen=True, hide_input_in_errors=True
     )
 
+    org: str | None = None
     database_url: Annotated[str, AfterValidator(_database_url)] | None = None
     broker_url: Annotated[str, AfterValidator(_broker_url)] | None = None
     mail_folder: Path = Path(".halo/mail")

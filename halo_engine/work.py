@@ -19,7 +19,10 @@ from halo_engine.tables import organizations
 
 @dataclass(frozen=True, slots=True)
 class Organization:
-    """An organisation's own settings (contract §1, §2)."""
+    """An organisation's own settings (contract §1, §2).
+
+    ``address_key`` is set when suppressions of erased addresses are kept (``address_hashes``).
+    """
 
     id: UUID
     key: str
@@ -31,6 +34,7 @@ class Organization:
     company_footer: str | None
     reevaluate_cron: str
     reevaluated_at: datetime
+    address_key: bytes | None
 
     @property
     def zone(self) -> ZoneInfo:

@@ -1,4 +1,6 @@
-"""The `halo` command: the stack in the foreground, the schema, and what is wrong with either."""
+"""The `halo` command: the stack in the foreground, the schema, what is wrong with either, and all
+that ``halo_engine.cli`` does with organisations, series and contacts.
+"""
 
 import json
 import os
@@ -13,9 +15,12 @@ import click
 from sqlalchemy.exc import DBAPIError
 
 from halo_engine import migrate
+from halo_engine.cli.commands import COMMANDS
+from halo_engine.cli.installation import log_to_standard_error
 from halo_engine.domain.errors import Refusal
 from halo_engine.settings import ConfigurationError, load_settings, masked, one_line
 from workers.doctor import examine
+from workers.installation import installation
 from workers.stack.children import Child, StackError
 from workers.stack.folders import claimed, lasting_folder, throwaway_folder
 from workers.stack.interruption import Interrupted, interruptible
@@ -55,6 +60,12 @@ def main(context: click.Context) -> None:
         if servers:
             os.environ.setdefault("HALO_DATABASE_URL", servers.database_url)
             os.environ.setdefault("HALO_BROKER_URL", servers.broker_url)
+    log_to_standard_error()
+    context.obj = context.obj or installation()
+
+
+for _command in COMMANDS:
+    main.add_command(_command)
 
 
 @main.command()

@@ -5,14 +5,17 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import (
     CTE,
+    ColumnElement,
     DateTime,
     FromClause,
     Integer,
     Select,
     Text,
+    Uuid,
     and_,
     func,
     literal,
@@ -37,7 +40,8 @@ HISTORY = timedelta(hours=24)
 class Happening:
     """An event that was found sound, and, under its idempotency key, what is answered to it.
 
-    ``user_id`` may turn out to be nobody's; without one the event is of a session.
+    ``user_id`` may turn out to be nobody's; without one the event is of a session. ``contact_id``
+    is for events that others report, who have looked the contact up.
     """
 
     name: str
@@ -48,27 +52,37 @@ class Happening:
     key: str | None
     fingerprint: str
     answer: Mapping[str, Any]
+    contact_id: UUID | None = None
 
 
-def write_events(work: Work, happenings: Mapping[int, Happening]) -> set[int]:
+def write_events(
+    work: Work, happenings: Mapping[int, Happening], *, reported: bool = False
+) -> set[int]:
     """Write events in the order of their ordinals, in one statement; return which were written.
 
-    The others are of unknown users, or their idempotency key was used before.
+    The others are of unknown users, or their idempotency key was used before. Events that are
+    ``reported`` name contacts by id, and nobody was seen doing them.
     """
     rows = [
-        {**asdict(each), "ordinal": ordinal, "happened_at": format_instant(each.happened_at)}
+        {
+            **asdict(each),
+            "ordinal": ordinal,
+            "happened_at": format_instant(each.happened_at),
+            "contact_id": str(each.contact_id) if each.contact_id else None,
+        }
         for ordinal, each in happenings.items()
     ]
-    written = work.connection.execute(_statement(), values_of(work, rows))
+    written = work.connection.execute(_statement(reported), values_of(work, rows))
     return set(written.scalars())
 
 
-@lru_cache(maxsize=1)
-def _statement() -> Select[int]:
+@lru_cache(maxsize=2)
+def _statement(reported: bool) -> Select[int]:
     given = given_rows(
         {
             "ordinal": Integer(),
             "user_id": Text(),
+            "contact_id": Uuid(),
             "session_id": Text(),
             "name": Text(),
             "properties": JSONB(),
@@ -78,28 +92,29 @@ def _statement() -> Select[int]:
             "answer": JSONB(),
         }
     )
-    known = _hold_contacts(given)
+    name, whose = (
+        (given.c.contact_id, end_users.c.id)
+        if reported
+        else (given.c.user_id, end_users.c.external_id)
+    )
+    known = _hold_contacts(name, whose)
     addressed = (
         select(given, known.c.id.label("end_user_id"))
-        .select_from(given.outerjoin(known, known.c.external_id == given.c.user_id))
-        .where(or_(given.c.user_id.is_(None), known.c.id.is_not(None)))
+        .select_from(given.outerjoin(known, known.c.named == name))
+        .where(or_(name.is_(None), known.c.id.is_not(None)))
         .cte("addressed")
     )
     fresh = _claim_keys(addressed)
     written = _insert_events(fresh)
-    return select(fresh.c.ordinal).add_cte(
-        count_events(ORG_ID, written), _see(written), _signal(written)
-    )
+    seen = () if reported else (_see(written),)
+    return select(fresh.c.ordinal).add_cte(count_events(ORG_ID, written), *seen, _signal(written))
 
 
-def _hold_contacts(given: FromClause) -> CTE:
-    """Lock the users in order of id, so that two batches wait for each other and no longer."""
+def _hold_contacts(name: ColumnElement[Any], whose: ColumnElement[Any]) -> CTE:
+    """Lock the contacts in order of id, so that two batches wait for each other and no longer."""
     return (
-        select(end_users.c.id, end_users.c.external_id)
-        .where(
-            end_users.c.org_id == ORG_ID,
-            end_users.c.external_id.in_(select(given.c.user_id)),
-        )
+        select(end_users.c.id, whose.label("named"))
+        .where(end_users.c.org_id == ORG_ID, whose.in_(select(name)))
         .order_by(end_users.c.id)
         .with_for_update(key_share=True)
         .cte("known")
@@ -122,6 +137,7 @@ def _claim_keys(addressed: FromClause) -> CTE:
             in_turn.c.key,
             in_turn.c.fingerprint,
             in_turn.c.answer,
+            in_turn.c.end_user_id,
             NOW,
         )
         .where(in_turn.c.key.is_not(None), in_turn.c.is_first)

@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import array, insert
 
+from halo_engine.contacts.address_hashes import hash_parameters, suppress_again
 from halo_engine.contacts.doors import DOCUMENTS, TRAIT_COLUMNS, Door
 from halo_engine.contacts.merge import constant, merged_contacts, part
 from halo_engine.contacts.parameters import NOW, ORG_ID, values_of
@@ -71,7 +72,11 @@ def write_contacts(
     The answer leaves out who is unknown at a door that creates nobody.
     """
     given = [_as_json(work, place, person) for place, person in enumerate(people)]
-    rows = work.connection.execute(_statement(door, with_stored), values_of(work, given))
+    values, key = values_of(work, given), work.org.address_key
+    if key is not None:
+        values |= hash_parameters(key)
+    statement = _statement(door, with_stored, with_hashes=key is not None)
+    rows = work.connection.execute(statement, values)
     return [
         Written(
             **{name: row[name] for name in _OUTCOME},
@@ -99,12 +104,15 @@ def _as_json(work: Work, place: int, person: Person) -> dict[str, object]:
     }
 
 
-@lru_cache(maxsize=64)
-def _statement(door: Door, with_stored: bool) -> Select[Any]:
+@lru_cache(maxsize=128)
+def _statement(door: Door, with_stored: bool, *, with_hashes: bool) -> Select[Any]:
+    """Build the statement; ``with_hashes`` it looks for suppressions of addresses erased before."""
     merged = merged_contacts(door)
     fresh = merged.c.fresh
     updated_at = case((_writes(door, merged), NOW), else_=part(fresh, "updated_at"))
     rest = ("external_id", "last_contacted_at", *(_STORED if with_stored else ()))
+    upserted = _upserted(door, merged)
+    suppressed = suppress_again(upserted) if with_hashes else ()
     return (
         select(
             *[merged.c[name] for name in ("place", "id", "created", "promoted", "changed")],
@@ -113,7 +121,7 @@ def _statement(door: Door, with_stored: bool) -> Select[Any]:
             *[part(fresh, name).label(name) for name in rest],
         )
         .order_by(merged.c.place)
-        .add_cte(_upserted(door, merged), _signaled(door, merged), _registered(door, merged))
+        .add_cte(upserted, *suppressed, _signaled(door, merged), _registered(door, merged))
     )
 
 
@@ -141,10 +149,11 @@ def _upserted(door: Door, merged: CTE) -> CTE:
     columns = ["org_id", "source", "updated_at", "id", *_MANAGED, *laid_over]
     writing = insert(end_users).from_select(columns, rows, include_defaults=False)
     overwritten = ["external_id", *door.merges, "updated_at", "last_seen"]
-    return writing.on_conflict_do_update(
+    upserting = writing.on_conflict_do_update(
         index_elements=["org_id", "id"],
         set_={name: writing.excluded[name] for name in overwritten},
-    ).cte("upserted")
+    )
+    return upserting.returning(end_users.c.address).cte("upserted")
 
 
 def _signaled(door: Door, merged: CTE) -> CTE:

@@ -97,8 +97,12 @@ def _printable(text: str, longest: int) -> str:
 
 
 def _refusal_from(error: ValidationError, model: type[BaseModel], where: str) -> Refusal:
-    """Word Pydantic's first finding as ours; an unknown key is answered with the known ones."""
-    first = error.errors(include_url=False, include_context=False)[0]
+    """Word Pydantic's first finding as ours; an unknown key is answered with the known ones.
+
+    An unknown key goes before one that is missing: it is that one, misspelt.
+    """
+    found = error.errors(include_url=False, include_context=False)
+    first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
     path = where
     for part in first["loc"]:
         path += f"[{part}]" if isinstance(part, int) else f".{part}"

@@ -8,6 +8,10 @@ import yaml
 
 from halo_engine.domain.errors import Refusal, bad_input
 
+_WIDTH = 100
+#: Room for the indentation of whatever is written on one line.
+_INDENT = 20
+
 
 class _CoreLoader(yaml.SafeLoader):
     """Scalars as YAML 1.2's core schema reads them; a key given twice is an error."""
@@ -63,6 +67,51 @@ def load_yaml(text: str, where: str) -> Any:
         return yaml.load(text, Loader=_CoreLoader)
     except yaml.YAMLError as error:
         raise _malformed(error, where) from None
+
+
+def dump_yaml(data: object) -> str:
+    """Return ``data`` as YAML that ``load_yaml`` reads back; what is short stands on one line."""
+    written: str = yaml.dump(
+        data, Dumper=_CoreDumper, sort_keys=False, allow_unicode=True, width=_WIDTH
+    )
+    return written
+
+
+class _CoreDumper(yaml.SafeDumper):
+    """Quotes text that either version of YAML would take for something else."""
+
+    yaml_implicit_resolvers = {}  # noqa: RUF012 -- as above
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
+        """Set the items of a list apart from the key that they belong to."""
+        super().increase_indent(flow, False)
+
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 -- PyYAML's signature
+        """Write everything out: a file is for people."""
+        return True
+
+
+# PyYAML's own are 1.1's; some words are text there and none in 1.2 (``0o17``, ``1e3``).
+for _resolvers in (yaml.SafeDumper.yaml_implicit_resolvers, _CoreLoader.yaml_implicit_resolvers):
+    for _character, _found in _resolvers.items():
+        _CoreDumper.yaml_implicit_resolvers.setdefault(_character, []).extend(_found)
+
+
+def _represent_text(dumper: _CoreDumper, text: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+def _represent_collection(dumper: _CoreDumper, data: dict[str, Any] | list[Any]) -> yaml.Node:
+    short = len(str(data)) < _WIDTH - _INDENT and "\\n" not in str(data)
+    if isinstance(data, dict):
+        return dumper.represent_mapping("tag:yaml.org,2002:map", data.items(), flow_style=short)
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=short)
+
+
+_CoreDumper.add_representer(str, _represent_text)
+_CoreDumper.add_representer(dict, _represent_collection)
+_CoreDumper.add_representer(list, _represent_collection)
 
 
 def _malformed(error: yaml.YAMLError, where: str) -> Refusal:

@@ -10,7 +10,13 @@ from halo_engine.tables.enrollments import (
 )
 from halo_engine.tables.events import contact_sessions, event_counts, events
 from halo_engine.tables.idempotency import idempotency_keys
-from halo_engine.tables.lists import subscription_members, subscriptions, suppressions
+from halo_engine.tables.imports import csv_imports
+from halo_engine.tables.lists import (
+    erased_suppressions,
+    subscription_members,
+    subscriptions,
+    suppressions,
+)
 from halo_engine.tables.messages import messages
 from halo_engine.tables.metadata import metadata
 from halo_engine.tables.organizations import organizations
@@ -26,8 +32,10 @@ __all__ = [
     "automations",
     "companies",
     "contact_sessions",
+    "csv_imports",
     "end_users",
     "enrollment_refusals",
+    "erased_suppressions",
     "event_counts",
     "events",
     "idempotency_keys",

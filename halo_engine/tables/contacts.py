@@ -81,6 +81,10 @@ end_users = Table(
     Column("stripe_trial_end", INSTANT),
     Column("stripe_current_period_end", INSTANT),
     Column("stripe_cancel_at_period_end", Boolean),
+    # Whose subscription that is, which of theirs, and when Stripe said so (decision 8).
+    Column("stripe_customer_id", Text),
+    Column("stripe_subscription_id", Text),
+    Column("stripe_said_at", INSTANT),
     Column("created_at", INSTANT, nullable=False),
     Column("updated_at", INSTANT, nullable=False),
     Column("first_seen", INSTANT, nullable=False),
@@ -98,6 +102,13 @@ end_users = Table(
         postgresql_where=text("external_id IS NULL"),
     ),
     Index("end_users_address_idx", "org_id", "address"),
+    Index(
+        "end_users_stripe_customer_key",
+        "org_id",
+        "stripe_customer_id",
+        unique=True,
+        postgresql_where=text("stripe_customer_id IS NOT NULL"),
+    ),
     Index(
         "end_users_company_idx",
         "org_id",

@@ -1,6 +1,16 @@
 """The answers that are kept for callers who say the same thing twice (contract §2, Events)."""
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Table, Text, Uuid
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from halo_engine.tables.metadata import INSTANT, metadata
@@ -13,7 +23,18 @@ idempotency_keys = Table(
     Column("key", Text, primary_key=True),
     Column("fingerprint", Text, nullable=False),
     Column("answer", JSONB, nullable=False),
+    # Whom the call was about: keys are often made of names, and go with the contact.
+    Column("end_user_id", Uuid),
     Column("created_at", INSTANT, nullable=False),
     CheckConstraint("key <> ''", name="key_not_blank"),
     CheckConstraint("fingerprint ~ '^[0-9a-f]{64}$'", name="fingerprint_whole"),
+    ForeignKeyConstraint(
+        ["org_id", "end_user_id"], ["end_users.org_id", "end_users.id"], ondelete="CASCADE"
+    ),
+    Index(
+        "idempotency_keys_contact_idx",
+        "org_id",
+        "end_user_id",
+        postgresql_where=text("end_user_id IS NOT NULL"),
+    ),
 )

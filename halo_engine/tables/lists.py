@@ -6,6 +6,7 @@ from sqlalchemy import (
     ForeignKey,
     ForeignKeyConstraint,
     Index,
+    LargeBinary,
     Table,
     Text,
     Uuid,
@@ -48,4 +49,17 @@ suppressions = Table(
     Column("unsubscribed_at", INSTANT),
     CheckConstraint("bounced_at IS NOT NULL OR unsubscribed_at IS NOT NULL", name="has_a_cause"),
     CheckConstraint("address = lower(address)", name="address_lowered"),
+)
+
+#: Suppressions of contacts that were erased: ``address_hash`` is HMAC-SHA256 of the address, keyed
+#: by the organisation's ``address_key``. One whose address comes again is a suppression again.
+erased_suppressions = Table(
+    "erased_suppressions",
+    metadata,
+    Column("org_id", Uuid, ForeignKey("organizations.id"), primary_key=True),
+    Column("address_hash", LargeBinary, primary_key=True),
+    Column("bounced_at", INSTANT),
+    Column("unsubscribed_at", INSTANT),
+    CheckConstraint("bounced_at IS NOT NULL OR unsubscribed_at IS NOT NULL", name="has_a_cause"),
+    CheckConstraint("octet_length(address_hash) = 32", name="hash_whole"),
 )

@@ -1,6 +1,6 @@
 """Organisations: the customers' workspaces that every other row belongs to (contract §1)."""
 
-from sqlalchemy import Boolean, CheckConstraint, Column, Table, Text, text
+from sqlalchemy import Boolean, CheckConstraint, Column, LargeBinary, Table, Text, text
 
 from halo_engine.tables.metadata import INSTANT, entity_id, metadata, one_of
 
@@ -12,6 +12,8 @@ organizations = Table(
     Column("name", Text, nullable=False),
     Column("widget_key", Text, nullable=False, unique=True),
     Column("identity_secret", Text),
+    # Keys the hashes of erased addresses; made at the first erasure that keeps one.
+    Column("address_key", LargeBinary),
     Column("timezone", Text, nullable=False, server_default="UTC"),
     Column("mrr_mode", Text, nullable=False, server_default="manual"),
     Column("stripe_connected", Boolean, nullable=False, server_default=text("false")),
@@ -23,4 +25,5 @@ organizations = Table(
     Column("created_at", INSTANT, nullable=False),
     one_of("mrr_mode", ("manual", "stripe")),
     CheckConstraint("key <> ''", name="key_not_blank"),
+    CheckConstraint("octet_length(address_key) = 32", name="address_key_whole"),
 )

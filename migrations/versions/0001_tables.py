@@ -45,6 +45,7 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("widget_key", sa.Text(), nullable=False),
         sa.Column("identity_secret", sa.Text(), nullable=True),
+        sa.Column("address_key", sa.LargeBinary(), nullable=True),
         sa.Column("timezone", sa.Text(), server_default="UTC", nullable=False),
         sa.Column("mrr_mode", sa.Text(), server_default="manual", nullable=False),
         sa.Column(
@@ -58,6 +59,9 @@ def upgrade() -> None:
         sa.CheckConstraint("key <> ''", name=op.f("organizations_key_not_blank")),
         sa.CheckConstraint(
             "mrr_mode IN ('manual', 'stripe')", name=op.f("organizations_mrr_mode_known")
+        ),
+        sa.CheckConstraint(
+            "octet_length(address_key) = 32", name=op.f("organizations_address_key_whole")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("organizations_pkey")),
         sa.UniqueConstraint("key", name=op.f("organizations_key_key")),
@@ -125,20 +129,40 @@ def upgrade() -> None:
         "companies_external_id_key", "companies", ["org_id", "external_id"], unique=True
     )
     op.create_table(
-        "idempotency_keys",
+        "csv_imports",
         sa.Column("org_id", sa.Uuid(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("fingerprint", sa.Text(), nullable=False),
-        sa.Column("answer", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("rows_done", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("created", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("updated", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("key ~ '^[0-9a-f]{64}$'", name=op.f("csv_imports_key_whole")),
         sa.CheckConstraint(
-            "fingerprint ~ '^[0-9a-f]{64}$'", name=op.f("idempotency_keys_fingerprint_whole")
+            "created + updated <= rows_done", name=op.f("csv_imports_each_row_once")
         ),
-        sa.CheckConstraint("key <> ''", name=op.f("idempotency_keys_key_not_blank")),
         sa.ForeignKeyConstraint(
-            ["org_id"], ["organizations.id"], name=op.f("idempotency_keys_org_id_fkey")
+            ["org_id"], ["organizations.id"], name=op.f("csv_imports_org_id_fkey")
         ),
-        sa.PrimaryKeyConstraint("org_id", "key", name=op.f("idempotency_keys_pkey")),
+        sa.PrimaryKeyConstraint("org_id", "key", name=op.f("csv_imports_pkey")),
+    )
+    op.create_table(
+        "erased_suppressions",
+        sa.Column("org_id", sa.Uuid(), nullable=False),
+        sa.Column("address_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("bounced_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("unsubscribed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "bounced_at IS NOT NULL OR unsubscribed_at IS NOT NULL",
+            name=op.f("erased_suppressions_has_a_cause"),
+        ),
+        sa.CheckConstraint(
+            "octet_length(address_hash) = 32", name=op.f("erased_suppressions_hash_whole")
+        ),
+        sa.ForeignKeyConstraint(
+            ["org_id"], ["organizations.id"], name=op.f("erased_suppressions_org_id_fkey")
+        ),
+        sa.PrimaryKeyConstraint("org_id", "address_hash", name=op.f("erased_suppressions_pkey")),
     )
     op.create_table(
         "subscriptions",
@@ -260,6 +284,9 @@ def upgrade() -> None:
         sa.Column("stripe_trial_end", sa.DateTime(timezone=True), nullable=True),
         sa.Column("stripe_current_period_end", sa.DateTime(timezone=True), nullable=True),
         sa.Column("stripe_cancel_at_period_end", sa.Boolean(), nullable=True),
+        sa.Column("stripe_customer_id", sa.Text(), nullable=True),
+        sa.Column("stripe_subscription_id", sa.Text(), nullable=True),
+        sa.Column("stripe_said_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("first_seen", sa.DateTime(timezone=True), nullable=False),
@@ -308,6 +335,13 @@ def upgrade() -> None:
         ["org_id", "address"],
         unique=True,
         postgresql_where=sa.text("external_id IS NULL"),
+    )
+    op.create_index(
+        "end_users_stripe_customer_key",
+        "end_users",
+        ["org_id", "stripe_customer_id"],
+        unique=True,
+        postgresql_where=sa.text("stripe_customer_id IS NOT NULL"),
     )
     op.create_table(
         "automation_active_periods",
@@ -578,6 +612,36 @@ def upgrade() -> None:
         postgresql_where=sa.text("end_user_id IS NOT NULL"),
     )
     op.create_table(
+        "idempotency_keys",
+        sa.Column("org_id", sa.Uuid(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("fingerprint", sa.Text(), nullable=False),
+        sa.Column("answer", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("end_user_id", sa.Uuid(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "fingerprint ~ '^[0-9a-f]{64}$'", name=op.f("idempotency_keys_fingerprint_whole")
+        ),
+        sa.CheckConstraint("key <> ''", name=op.f("idempotency_keys_key_not_blank")),
+        sa.ForeignKeyConstraint(
+            ["org_id", "end_user_id"],
+            ["end_users.org_id", "end_users.id"],
+            name=op.f("idempotency_keys_org_id_end_user_id_fkey"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["org_id"], ["organizations.id"], name=op.f("idempotency_keys_org_id_fkey")
+        ),
+        sa.PrimaryKeyConstraint("org_id", "key", name=op.f("idempotency_keys_pkey")),
+    )
+    op.create_index(
+        "idempotency_keys_contact_idx",
+        "idempotency_keys",
+        ["org_id", "end_user_id"],
+        unique=False,
+        postgresql_where=sa.text("end_user_id IS NOT NULL"),
+    )
+    op.create_table(
         "signals",
         sa.Column("org_id", sa.Uuid(), nullable=False),
         sa.Column(
@@ -836,6 +900,12 @@ def downgrade() -> None:
     )
     op.drop_table("signals")
     op.drop_index(
+        "idempotency_keys_contact_idx",
+        table_name="idempotency_keys",
+        postgresql_where=sa.text("end_user_id IS NOT NULL"),
+    )
+    op.drop_table("idempotency_keys")
+    op.drop_index(
         "events_contact_idx",
         table_name="events",
         postgresql_where=sa.text("end_user_id IS NOT NULL"),
@@ -869,6 +939,11 @@ def downgrade() -> None:
     )
     op.drop_table("automation_active_periods")
     op.drop_index(
+        "end_users_stripe_customer_key",
+        table_name="end_users",
+        postgresql_where=sa.text("stripe_customer_id IS NOT NULL"),
+    )
+    op.drop_index(
         "end_users_lead_address_key",
         table_name="end_users",
         postgresql_where=sa.text("external_id IS NULL"),
@@ -887,7 +962,8 @@ def downgrade() -> None:
     op.drop_table("suppressions")
     op.drop_index("subscriptions_key_key", table_name="subscriptions")
     op.drop_table("subscriptions")
-    op.drop_table("idempotency_keys")
+    op.drop_table("erased_suppressions")
+    op.drop_table("csv_imports")
     op.drop_index("companies_external_id_key", table_name="companies")
     op.drop_table("companies")
     op.drop_table("audience_fields")

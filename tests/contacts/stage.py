@@ -13,6 +13,8 @@ from sqlalchemy import Connection, Engine, Table, Text, Uuid, cast, event, func,
 
 from halo_engine.domain.errors import Refusal, validated
 from halo_engine.tables import (
+    automation_enrollments,
+    automation_recipients,
     automation_steps,
     automations,
     end_users,
@@ -62,21 +64,23 @@ def add_contact(work: Work, user_id: str | None, **values: Any) -> UUID:
     return contact_id
 
 
-def add_series(work: Work, key: str, *steps: str) -> UUID:
+def add_series(work: Work, key: str, *steps: str, **values: Any) -> UUID:
     """Write an active series of emails, a step for each key; return its id."""
-    made = insert(automations).values(
-        org_id=work.org_id,
-        key=key,
-        name=key,
-        kind="transactional",
-        status="active",
-        entry_trigger="manual",
-        audience_type="all",
-        contact_type="both",
-        audience_filters=[],
-        settings={},
+    row = {
+        "org_id": work.org_id,
+        "key": key,
+        "name": key,
+        "kind": "transactional",
+        "status": "active",
+        "entry_trigger": "manual",
+        "audience_type": "all",
+        "contact_type": "both",
+        "audience_filters": [],
+        "settings": {},
         **dict.fromkeys(("created_at", "updated_at", "activated_at"), EARLIER),
-    )
+        **values,
+    }
+    made = insert(automations).values(row)
     series_id: UUID = work.connection.execute(made.returning(automations.c.id)).scalar_one()
     for position, step in enumerate(steps):
         add_step(work, series_id, step, position)
@@ -95,6 +99,22 @@ def add_step(work: Work, series_id: UUID, key: str, position: int, **values: Any
         **values,
     }
     work.connection.execute(insert(automation_steps).values(row))
+
+
+def add_run(work: Work, contact_id: UUID, series_id: UUID, **values: Any) -> None:
+    """Enroll a contact a month ago, and let it stand at the first step."""
+    row = {
+        "org_id": work.org_id,
+        "automation_id": series_id,
+        "end_user_id": contact_id,
+        "created_at": EARLIER,
+    }
+    work.connection.execute(insert(automation_enrollments).values(**row, number=1, **values))
+    first = select(automation_steps.c.id).where(automation_steps.c.automation_id == series_id)
+    first = first.order_by(automation_steps.c.position).limit(1)
+    step_id = work.connection.execute(first).scalar_one()
+    at = {"step_id": step_id, "enrollment_number": 1, "scheduled_for": EARLIER}
+    work.connection.execute(insert(automation_recipients).values(**row, **at))
 
 
 def add_message(

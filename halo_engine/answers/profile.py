@@ -1,0 +1,227 @@
+"""A contact as a person looks at it: what is known of it, and the series it is and was in (§1, §2).
+
+``days_since_signup`` and ``customer_for`` prefer ``signed_up_at``, else ``created_at`` (§2).
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from pydantic import JsonValue
+from sqlalchemy import ColumnElement, FromClause, and_, func, select
+
+from halo_engine.answers.shape import Answer, Instant
+from halo_engine.contacts.doors import STRIPE_COLUMNS, TRAIT_COLUMNS, field_key
+from halo_engine.domain.errors import not_found
+from halo_engine.domain.instants import format_instant
+from halo_engine.domain.reasons import ContactType
+from halo_engine.tables import (
+    automation_enrollments,
+    automation_recipients,
+    automation_steps,
+    automations,
+    companies,
+    end_users,
+    event_counts,
+    subscription_members,
+    subscriptions,
+    suppressions,
+)
+from halo_engine.tables.enrollments import IS_ACTIVE
+from halo_engine.work import Work
+
+
+class Membership(Answer):
+    """The latest of a contact's enrollments in one series; ``step`` is where an active one is."""
+
+    series: str
+    number: int
+    enrolled_at: Instant
+    ended_at: Instant | None
+    exit_reason: str | None
+    step: str | None
+    scheduled_for: Instant | None
+
+
+class Fired(Answer):
+    """How often an event fired for the contact, and when it did last."""
+
+    event: str
+    count: int
+    last_at: Instant
+
+
+class Profile(Answer):
+    """One contact; ``traits`` holds recognised and custom ones alike, those that have a value.
+
+    ``suppressed`` says why its address gets no mail: ``bounced``, ``unsubscribed`` or None.
+    """
+
+    id: UUID
+    user_id: str | None
+    contact_type: ContactType
+    source: str
+    email: str | None
+    company: str | None
+    traits: Mapping[str, JsonValue]
+    context: Mapping[str, JsonValue]
+    created_at: Instant
+    first_seen: Instant
+    last_seen: Instant
+    last_contacted_at: Instant | None
+    days_since_signup: int
+    customer_for: str
+    lists: tuple[str, ...]
+    suppressed: str | None
+    series: tuple[Membership, ...]
+    events: tuple[Fired, ...]
+
+
+def profile(work: Work, contact_id: UUID) -> Profile:
+    """Return what is known of a contact; a 404 when there is none of that id."""
+    contact, company = end_users, companies
+    row = (
+        work.connection.execute(
+            select(
+                contact,
+                company.c.external_id.label("company"),
+                suppressions.c.bounced_at,
+                suppressions.c.unsubscribed_at,
+            )
+            .select_from(
+                contact.outerjoin(company, _same(company, contact, id="company_id")).outerjoin(
+                    suppressions, _same(suppressions, contact, address="address")
+                )
+            )
+            .where(contact.c.org_id == work.org_id, contact.c.id == contact_id)
+        )
+        .mappings()
+        .one_or_none()
+    )
+    if row is None:
+        raise not_found("contact", str(contact_id))
+    columns = (*(name for name in TRAIT_COLUMNS if name != "email"), *STRIPE_COLUMNS)
+    known = {field_key(name): _json(row[name]) for name in columns if row[name] is not None}
+    since = work.now - (row["signed_up_at"] or row["created_at"])
+    return Profile(
+        id=row["id"],
+        user_id=row["external_id"],
+        contact_type=row["contact_type"],
+        source=row["source"],
+        email=row["email"],
+        company=row["company"],
+        traits={**known, **row["custom_fields"]},
+        context=row["context"],
+        created_at=row["created_at"],
+        first_seen=row["first_seen"],
+        last_seen=row["last_seen"],
+        last_contacted_at=row["last_contacted_at"],
+        days_since_signup=max(since.days, 0),
+        customer_for=in_words(since),
+        lists=tuple(_lists(work, contact_id)),
+        suppressed=_suppressed(row["bounced_at"], row["unsubscribed_at"]),
+        series=tuple(_memberships(work, contact_id)),
+        events=tuple(_events(work, contact_id)),
+    )
+
+
+def in_words(duration: timedelta) -> str:
+    """Return the days of ``duration`` as ``customer_for`` words them (contract §2)."""
+    match duration.days:
+        case 1:
+            return "1 day"
+        case days if days > 1:
+            return f"{days} days"
+    return "less than a day"
+
+
+def _suppressed(bounced_at: datetime | None, unsubscribed_at: datetime | None) -> str | None:
+    if bounced_at is not None:
+        return "bounced"
+    return None if unsubscribed_at is None else "unsubscribed"
+
+
+def _json(value: object) -> JsonValue:
+    match value:
+        case datetime():
+            return format_instant(value)
+        case Decimal():
+            return int(value) if value == value.to_integral_value() else float(value)
+        case bool() | str():
+            return value
+    return str(value)
+
+
+def _lists(work: Work, contact_id: UUID) -> list[str]:
+    members, lists = subscription_members, subscriptions
+    return list(
+        work.connection.scalars(
+            select(lists.c.key)
+            .select_from(members.join(lists, _same(lists, members, id="subscription_id")))
+            .where(members.c.org_id == work.org_id, members.c.end_user_id == contact_id)
+            .order_by(lists.c.key)
+        )
+    )
+
+
+def _memberships(work: Work, contact_id: UUID) -> list[Membership]:
+    runs, rows, series, steps = (
+        automation_enrollments,
+        automation_recipients,
+        automations,
+        automation_steps,
+    )
+    stands_at = and_(
+        _same(
+            rows,
+            runs,
+            end_user_id="end_user_id",
+            automation_id="automation_id",
+            enrollment_number="number",
+        ),
+        IS_ACTIVE,
+    )
+    latest = (
+        select(
+            series.c.key.label("series"),
+            runs.c.number,
+            runs.c.created_at.label("enrolled_at"),
+            runs.c.ended_at,
+            runs.c.exit_reason,
+            steps.c.key.label("step"),
+            rows.c.scheduled_for,
+            func.row_number()
+            .over(partition_by=runs.c.automation_id, order_by=runs.c.number.desc())
+            .label("turn"),
+        )
+        .select_from(
+            runs.join(series, _same(series, runs, id="automation_id"))
+            .outerjoin(rows, stands_at)
+            .outerjoin(steps, _same(steps, rows, id="step_id"))
+        )
+        .where(runs.c.org_id == work.org_id, runs.c.end_user_id == contact_id)
+        .subquery("latest")
+    )
+    found = work.connection.execute(
+        select(*[latest.c[name] for name in Membership.model_fields])
+        .where(latest.c.turn == 1)
+        .order_by(latest.c.series)
+    ).mappings()
+    return [Membership.model_validate(dict(row)) for row in found]
+
+
+def _events(work: Work, contact_id: UUID) -> list[Fired]:
+    counts = event_counts
+    found = work.connection.execute(
+        select(counts.c.name.label("event"), counts.c.count, counts.c.last_at)
+        .where(counts.c.org_id == work.org_id, counts.c.end_user_id == contact_id)
+        .order_by(counts.c.name)
+    ).mappings()
+    return [Fired.model_validate(dict(row)) for row in found]
+
+
+def _same(table: FromClause, other: FromClause, **columns: str) -> ColumnElement[bool]:
+    """Return the condition of a join: the organisation's row of ``table`` that ``other`` names."""
+    equal = [table.c[name] == other.c[theirs] for name, theirs in columns.items()]
+    return and_(table.c.org_id == other.c.org_id, *equal)

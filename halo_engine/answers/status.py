@@ -1,0 +1,215 @@
+"""Whether an organisation is being looked after: what waits, and what needs a person (``halo
+status``).
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Row, Select, and_, exists, func, select
+
+from halo_engine.answers.shape import Answer, Instant
+from halo_engine.domain.cron import next_instant
+from halo_engine.domain.durations import format_duration
+from halo_engine.domain.reasons import EntryTrigger, SeriesStatus
+from halo_engine.domain.signals import SignalKind
+from halo_engine.tables import automation_recipients, automations, messages, signals
+from halo_engine.tables.enrollments import IS_PENDING, IS_PROCESSING
+from halo_engine.work import Work
+
+#: What waits longer than this is not being looked after: a tick runs once a minute (contract §1).
+PATIENCE: Final = timedelta(minutes=5)
+#: How far back failed and unknown mails are counted.
+SINCE: Final = timedelta(days=1)
+
+
+class Parked(Answer):
+    """A signal that made its batch fail and was set aside, and what it raised."""
+
+    id: int
+    kind: SignalKind
+    parked_at: Instant
+    error: str
+
+
+class MailTrouble(Answer):
+    """Mails of one series that failed for one reason, or of which nobody knows (``unknown``)."""
+
+    series: str
+    state: str
+    reason: str | None
+    mails: int
+    latest: Instant
+
+
+class Status(Answer):
+    """What waits in an organisation, and since when; ``needs`` says what a person has to look at.
+
+    ``oldest_signal`` is the arrival of the oldest unhandled signal, ``oldest_due`` the instant at
+    which the longest waiting row fell due; an activation that a pause holds and rows of a paused
+    series do not wait. ``last_reevaluation`` is when the last full pass began, which only a tick
+    does; ``reevaluation_due`` is None where no series is re-evaluated. ``abandoned`` are rows that
+    a worker took and never finished. Mails are counted ``since``.
+    """
+
+    org: str
+    needs: tuple[str, ...]
+    signals: int
+    oldest_signal: Instant | None
+    due: int
+    oldest_due: Instant | None
+    abandoned: int
+    last_reevaluation: Instant
+    reevaluation_due: Instant | None
+    parked: int
+    parked_signals: tuple[Parked, ...]
+    since: Instant
+    failed_mails: int
+    unknown_mails: int
+    mail_troubles: tuple[MailTrouble, ...]
+
+
+#: An answer names this many parked signals and troubles, and counts them all.
+_MOST_SHOWN: Final = 20
+
+
+def status(work: Work, patience: timedelta = PATIENCE, since: timedelta = SINCE) -> Status:
+    """Return how the organisation stands; only what the database knows, so no worker is asked."""
+    waiting = work.connection.execute(_waiting_signals(work)).one()
+    due = work.connection.execute(_due_rows(work)).one()
+    parked = work.connection.execute(_parked(work)).all()
+    troubles = _mail_troubles(work, work.now - since)
+    found = Status(
+        org=work.org.key,
+        needs=(),
+        signals=waiting.number,
+        oldest_signal=waiting.oldest,
+        due=due.number,
+        oldest_due=due.oldest,
+        abandoned=_abandoned(work, patience),
+        last_reevaluation=work.org.reevaluated_at,
+        reevaluation_due=_reevaluation_due(work),
+        parked=parked[0].number if parked else 0,
+        parked_signals=tuple(_parked_signal(row) for row in parked),
+        since=work.now - since,
+        failed_mails=sum(each.mails for each in troubles if each.state == "failed"),
+        unknown_mails=sum(each.mails for each in troubles if each.state == "unknown"),
+        mail_troubles=tuple(troubles[:_MOST_SHOWN]),
+    )
+    return found.model_copy(update={"needs": tuple(_needs(found, work.now, patience))})
+
+
+def _needs(found: Status, now: datetime, patience: timedelta) -> Iterator[str]:
+    late = now - patience
+    than = f"longer than {format_duration(patience)}"
+    if found.oldest_signal is not None and found.oldest_signal < late:
+        yield f"signals wait {than}: no worker handles them"
+    if found.oldest_due is not None and found.oldest_due < late:
+        yield f"rows are due {than}: no worker advances them"
+    if found.reevaluation_due is not None and found.reevaluation_due < late:
+        yield f"the re-evaluation is overdue {than}: no tick comes"
+    if found.abandoned:
+        yield f"rows that a worker took and never finished: {found.abandoned}"
+    if found.parked:
+        yield f"signals that failed and were set aside: {found.parked}"
+    if found.failed_mails:
+        yield f"mails that failed for good: {found.failed_mails}"
+    if found.unknown_mails:
+        yield f"mails that may or may not have been sent: {found.unknown_mails}"
+
+
+def _waiting_signals(work: Work) -> Select[int, Any]:
+    series = automations
+    held_by_pause = exists().where(
+        signals.c.kind == SignalKind.ACTIVATED,
+        series.c.org_id == signals.c.org_id,
+        series.c.id == signals.c.automation_id,
+        series.c.status == SeriesStatus.PAUSED,
+    )
+    return select(
+        func.count().label("number"), func.min(signals.c.created_at).label("oldest")
+    ).where(signals.c.org_id == work.org_id, signals.c.parked_at.is_(None), ~held_by_pause)
+
+
+def _parked(work: Work) -> Select[Any]:
+    return (
+        select(
+            signals.c.id,
+            signals.c.kind,
+            signals.c.parked_at,
+            signals.c.error,
+            func.count().over().label("number"),
+        )
+        .where(signals.c.org_id == work.org_id, signals.c.parked_at.is_not(None))
+        .order_by(signals.c.id)
+        .limit(_MOST_SHOWN)
+    )
+
+
+def _parked_signal(row: Row[Any]) -> Parked:
+    return Parked(id=row.id, kind=SignalKind(row.kind), parked_at=row.parked_at, error=row.error)
+
+
+def _due_rows(work: Work) -> Select[int, Any]:
+    series, rows = automations, automation_recipients
+    of_series = and_(rows.c.org_id == series.c.org_id, rows.c.automation_id == series.c.id)
+    return (
+        select(func.count().label("number"), func.min(rows.c.scheduled_for).label("oldest"))
+        .select_from(series.join(rows, of_series))
+        .where(
+            series.c.org_id == work.org_id,
+            series.c.status == SeriesStatus.ACTIVE,
+            IS_PENDING,
+            rows.c.scheduled_for <= work.now,
+        )
+    )
+
+
+def _abandoned(work: Work, patience: timedelta) -> int:
+    """Count the rows whose lease ran out long ago, by the clock that leases run on."""
+    rows = automation_recipients
+    number: int = work.connection.execute(
+        select(func.count()).where(
+            rows.c.org_id == work.org_id,
+            IS_PROCESSING,
+            rows.c.lease_expires_at < func.clock_timestamp() - patience,
+        )
+    ).scalar_one()
+    return number
+
+
+def _mail_troubles(work: Work, since: datetime) -> list[MailTrouble]:
+    mails, series = messages, automations
+    of_series = and_(series.c.org_id == mails.c.org_id, series.c.id == mails.c.automation_id)
+    number = func.count().label("mails")
+    rows = work.connection.execute(
+        select(
+            series.c.key.label("series"),
+            mails.c.state,
+            mails.c.error.label("reason"),
+            number,
+            func.max(mails.c.intended_at).label("latest"),
+        )
+        .select_from(mails.join(series, of_series))
+        .where(
+            mails.c.org_id == work.org_id,
+            mails.c.state.in_(["failed", "unknown"]),
+            mails.c.intended_at >= since,
+        )
+        .group_by(series.c.key, mails.c.state, mails.c.error)
+        .order_by(number.desc(), series.c.key, mails.c.state, mails.c.error)
+    ).mappings()
+    return [MailTrouble.model_validate(dict(row)) for row in rows]
+
+
+def _reevaluation_due(work: Work) -> datetime | None:
+    """Return when the next re-evaluation is, or was, due; None where no series asks for one."""
+    reevaluates = exists().where(
+        automations.c.org_id == work.org_id,
+        automations.c.status == SeriesStatus.ACTIVE,
+        automations.c.entry_trigger == EntryTrigger.SEGMENT_MATCH,
+    )
+    if not work.connection.scalar(select(reevaluates)):
+        return None
+    org = work.org
+    return next_instant(org.reevaluate_cron, org.zone, org.reevaluated_at)

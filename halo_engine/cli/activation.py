@@ -1,0 +1,67 @@
+"""How far an activation is: watching the workers enroll a large audience (contract §8)."""
+
+import sys
+import time
+from typing import Final
+
+import click
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+
+from halo_engine.answers.progress import Progress, activation_progress
+from halo_engine.cli.desk import Desk
+from halo_engine.cli.output import first_line, progress_bar
+from halo_engine.series.lifecycle import find_series
+
+_POLL_SECONDS: Final = 0.25
+
+
+def watch_activation(desk: Desk, key: str, wait: bool | None) -> None:
+    """Say what came of activating ``key``; with ``wait``, once everybody was looked at.
+
+    Without a wish, people at a terminal wait. Where no worker answers nobody does: there is a hint.
+    """
+    on_terminal = sys.stdout.isatty() and not desk.as_json
+    now = _look(desk, key)
+    if not now.done and (on_terminal if wait is None else wait):
+        now = _watch(desk, key, now) if desk.installation.worker_answers() else now
+    status = desk.ask(lambda work: find_series(work, key).status)
+    desk.show(
+        {"series": key, "status": status, "activation": now},
+        lambda _: _draw(key, status, now),
+    )
+
+
+def _look(desk: Desk, key: str) -> Progress:
+    return desk.ask(lambda work: activation_progress(work, find_series(work, key)))
+
+
+def _watch(desk: Desk, key: str, now: Progress) -> Progress:
+    """Show a bar on standard error until it is done; Ctrl-C stops the watching and nothing else."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with progress_bar(*columns) as bar:
+        task = bar.add_task("looking at contacts", total=now.contacts)
+        try:
+            while not now.done and now.parked is None:
+                bar.update(task, completed=now.looked_at, total=now.contacts)
+                time.sleep(_POLL_SECONDS)
+                now = _look(desk, key)
+        except KeyboardInterrupt:
+            pass
+    return now
+
+
+def _draw(key: str, status: str, now: Progress) -> None:
+    click.echo(f"{key} is {status}; {now.enrolled} enrolled.")
+    if now.parked is not None:
+        said = first_line(now.parked)
+        click.echo(f"The enrollment failed and was set aside: {said} (see `halo status`)")
+    elif not now.done:
+        click.echo(
+            f"{now.looked_at} of {now.contacts} contacts were looked at; the workers go on. Where "
+            "none runs, start one: `halo up`."
+        )

@@ -1,0 +1,212 @@
+"""`halo series preview`, `diagnose`, `ledger`, `funnel`, and `halo explain`: answers to "why"."""
+
+from pathlib import Path
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import click
+
+from halo_engine.answers.diagnose import Diagnosis, diagnose
+from halo_engine.answers.explain import Explanation, explain
+from halo_engine.answers.funnel import Funnel, funnel
+from halo_engine.answers.ledger import Ledger, ledger
+from halo_engine.answers.preview import PAGE, Preview, preview
+from halo_engine.answers.whereabouts import Whereabouts
+from halo_engine.cli.desk import Desk, in_organization
+from halo_engine.cli.output import plain, print_facts, print_table, shown_at
+from halo_engine.contacts.finding import find_contacts
+from halo_engine.domain.errors import bad_input, shown
+from halo_engine.domain.series import Series
+from halo_engine.series.check import unsaved
+from halo_engine.series.files import read_series_file
+from halo_engine.series.lifecycle import find_series
+from halo_engine.work import Work
+
+file_option = click.option(
+    "--file",
+    type=click.Path(path_type=Path),
+    help="Take the series from this file, as if it were saved.",
+)
+
+
+@click.command(name="preview")
+@click.argument("key")
+@file_option
+@click.option("--after", type=click.UUID, help="Show the page after this contact's id.")
+@click.option("--size", type=click.IntRange(1, 1000), default=PAGE, show_default=True)
+@in_organization
+def preview_command(desk: Desk, key: str, file: Path | None, after: UUID | None, size: int) -> None:
+    """Show how many match the audience of KEY now, and who."""
+    answer = desk.ask(lambda work: preview(work, _series(work, key, file), after=after, size=size))
+    desk.show(answer, lambda found: _draw_preview(found, desk.zone))
+
+
+def _draw_preview(found: Preview, zone: ZoneInfo) -> None:
+    click.echo(f"{found.matched} matched")
+    if not found.contacts:
+        return
+    click.echo()
+    print_table(
+        ("contact", "email", "name", "type", "created"),
+        [
+            (
+                each.external_id,
+                each.email,
+                each.name,
+                each.contact_type,
+                shown_at(each.created_at, zone),
+            )
+            for each in found.contacts
+        ],
+    )
+    if found.next is not None:
+        click.echo(f"\nmore with --after {found.next}")
+
+
+@click.command(name="diagnose")
+@click.argument("key")
+@file_option
+@in_organization
+def diagnose_command(desk: Desk, key: str, file: Path | None) -> None:
+    """Say why the audience of KEY matches so few.
+
+    Counts what each filter lets through, and advises.
+    """
+    answer = desk.ask(lambda work: diagnose(work, _series(work, key, file)))
+    desk.show(answer, _draw_diagnosis)
+
+
+def _draw_diagnosis(found: Diagnosis) -> None:
+    click.echo(f"{found.matched} of {found.eligible} eligible contacts match")
+    if found.filters:
+        click.echo()
+        numbers = ("pass it alone", "match without it", "lack the value")
+        print_table(
+            ("filter", *numbers),
+            [
+                (
+                    f"{each.field} {each.operator} {plain(each.value)}",
+                    each.passes_alone,
+                    each.matches_without,
+                    each.missing,
+                )
+                for each in found.filters
+            ],
+            numbers=numbers,
+        )
+    if found.advice:
+        click.echo()
+    for advice in found.advice:
+        click.echo(f"{click.style(f'[{advice.cause}]', fg='yellow')} {plain(advice.text)}")
+
+
+@click.command(name="ledger")
+@click.argument("key")
+@in_organization
+def ledger_command(desk: Desk, key: str) -> None:
+    """Show where everybody who matches KEY is, or why not."""
+    desk.show(desk.ask(lambda work: ledger(work, find_series(work, key))), _draw_ledger)
+
+
+def _draw_ledger(found: Ledger) -> None:
+    rows = [*found.buckets.items(), ("matched", found.matched)]
+    print_table(("code", "contacts"), rows, numbers=["contacts"])
+    if found.active_outside:
+        click.echo(f"\n{found.active_outside} active that no longer match")
+
+
+@click.command(name="funnel")
+@click.argument("key")
+@in_organization
+def funnel_command(desk: Desk, key: str) -> None:
+    """Show how far contacts came in KEY, step by step."""
+    desk.show(desk.ask(lambda work: funnel(work, find_series(work, key))), _draw_funnel)
+
+
+def _draw_funnel(found: Funnel) -> None:
+    print_facts(
+        {
+            "enrolled": found.enrolled,
+            "enrollments": found.enrollments,
+            "in it now": found.active,
+            "converted": found.converted,
+            **{f"ended: {reason}": number for reason, number in found.ended.items()},
+        }
+    )
+    click.echo()
+    numbers = ("sent", "opened", "clicked", "replied")
+    print_table(
+        ("step", "recipients", *numbers),
+        [
+            (
+                f"{each.step} (removed)" if each.removed else each.step,
+                ", ".join(f"{number} {status}" for status, number in each.recipients.items()),
+                each.sent,
+                each.opened,
+                each.clicked,
+                each.replied,
+            )
+            for each in found.steps
+        ],
+        numbers=numbers,
+    )
+
+
+@click.command(name="explain")
+@click.argument("contact")
+@click.argument("key", metavar="SERIES")
+@in_organization
+def explain_command(desk: Desk, contact: str, key: str) -> None:
+    """Say why CONTACT is in SERIES, or why it is not.
+
+    CONTACT is named by its user ID, or by its email where it has none.
+    """
+
+    def explained(work: Work) -> Explanation:
+        [answer] = explain(work, find_series(work, key), find_contacts(work, [contact]))
+        return answer
+
+    desk.show(desk.ask(explained), lambda answer: _draw_explanation(answer, desk.zone))
+
+
+def _draw_explanation(found: Explanation, zone: ZoneInfo) -> None:
+    colour = "green" if found.whereabouts else "yellow"
+    code = click.style(found.code, fg=colour)
+    click.echo(f"{plain(found.contact)} and {found.series}: {code}")
+    click.echo(plain(found.why))
+    if found.change is not None:
+        click.echo(plain(found.change))
+    if found.whereabouts is not None:
+        _draw_whereabouts(found.whereabouts, zone)
+    if found.filters:
+        click.echo()
+        print_table(
+            ("filter", "saw"),
+            [
+                (f"{each.field} {each.operator} {plain(each.value)}", plain(each.seen))
+                for each in found.filters
+            ],
+        )
+
+
+def _draw_whereabouts(found: Whereabouts, zone: ZoneInfo) -> None:
+    click.echo()
+    print_facts(
+        {
+            "enrolled": f"{shown_at(found.enrolled_at, zone)} (number {found.number})",
+            "at step": f"{found.step}, since {shown_at(found.since, zone)} ({found.status})",
+            "next": found.next,
+            "at": shown_at(found.next_at, zone),
+        }
+    )
+
+
+def _series(work: Work, key: str, file: Path | None) -> Series:
+    """Return the saved series, or the one that the file defines."""
+    if file is None:
+        return find_series(work, key)
+    definitions = read_series_file(file)
+    if key not in definitions:
+        problem = f"there is no series {shown(key)} in it; there are {', '.join(definitions)}"
+        raise bad_input(str(file), problem, "unknown_series")
+    return unsaved(work, key, definitions[key])

@@ -1,0 +1,46 @@
+"""The commands that `halo` has beside those of the platform (`up`, `doctor`, `migrate`)."""
+
+from typing import Final
+
+import click
+
+from halo_engine.cli.answers import (
+    diagnose_command,
+    explain_command,
+    funnel_command,
+    ledger_command,
+    preview_command,
+)
+from halo_engine.cli.contacts import contacts, identify_command, track_command
+from halo_engine.cli.files import apply, check
+from halo_engine.cli.imports import import_command
+from halo_engine.cli.lists import lists
+from halo_engine.cli.organizations import org
+from halo_engine.cli.rehearsals import test_command
+from halo_engine.cli.schemas import schema_command
+from halo_engine.cli.series import series
+from halo_engine.cli.status import status_command
+
+contacts.add_command(import_command)
+for _command in (
+    apply,
+    check,
+    preview_command,
+    diagnose_command,
+    ledger_command,
+    funnel_command,
+):
+    series.add_command(_command)
+
+COMMANDS: Final[tuple[click.Command, ...]] = (
+    org,
+    lists,
+    contacts,
+    identify_command,
+    track_command,
+    series,
+    explain_command,
+    status_command,
+    test_command,
+    schema_command,
+)

@@ -1,0 +1,90 @@
+"""`halo series apply` and `check`: series as files, beside the code that they belong to."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from difflib import ndiff
+from pathlib import Path
+
+import click
+from pydantic import JsonValue
+
+from halo_engine.cli.desk import Desk, in_organization
+from halo_engine.cli.output import plain
+from halo_engine.series.apply import Applied, Result, apply_definitions
+from halo_engine.series.check import Checked, check_definitions
+from halo_engine.series.differences import Change
+from halo_engine.series.files import read_series_file
+
+_COLOURS = {Result.CREATED: "green", Result.CHANGED: "yellow", Result.UNCHANGED: None}
+
+file_argument = click.argument("file", type=click.Path(path_type=Path))
+
+
+@click.command()
+@file_argument
+@click.option("--dry-run", is_flag=True, help="Show the difference, and save nothing.")
+@in_organization
+def apply(desk: Desk, file: Path, dry_run: bool) -> None:
+    """Save the series in FILE, and show what is different.
+
+    New ones become drafts. All of the file is saved, or nothing; what is the same is left alone.
+    """
+    definitions = read_series_file(file)
+    applied = desk.perform(lambda work: apply_definitions(work, definitions, dry_run=dry_run))
+    desk.show(applied, lambda answer: _draw_applied(answer, dry_run=dry_run))
+
+
+def _draw_applied(applied: Sequence[Applied], *, dry_run: bool) -> None:
+    for each in applied:
+        result = click.style(each.result, fg=_COLOURS[each.result])
+        click.echo(f"{each.series}: {result} ({each.status})")
+        for change in each.changes:
+            _draw_change(change)
+    counts = Counter(each.result for each in applied)
+    summary = ", ".join(f"{counts[result]} {result}" for result in Result if counts[result])
+    click.echo(f"{summary or 'no series'}{'; nothing was saved' if dry_run else ''}")
+
+
+def _draw_change(change: Change) -> None:
+    click.echo(f"  {change.field}")
+    for line in _lines(change.before, change.after):
+        click.echo(click.style(f"    {line}", fg="red" if line.startswith("-") else "green"))
+
+
+def _lines(before: JsonValue, after: JsonValue) -> Iterator[str]:
+    """Yield a line for what goes and a line for what comes; of longer texts, those lines alone."""
+    if isinstance(before, str) and isinstance(after, str) and "\n" in before + after:
+        for line in ndiff(before.splitlines(), after.splitlines()):
+            if line.startswith(("- ", "+ ")):
+                yield line[:2] + plain(line[2:])
+        return
+    for sign, value in (("-", before), ("+", after)):
+        if value is not None:
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            yield f"{sign} {plain(text)}"
+
+
+@click.command()
+@file_argument
+@in_organization
+def check(desk: Desk, file: Path) -> None:
+    """Say what an activation of the series in FILE would refuse.
+
+    Saves nothing. Exits 1 when something would be refused.
+    """
+    definitions = read_series_file(file)
+    checked = desk.ask(lambda work: check_definitions(work, definitions))
+    desk.show(checked, _draw_checked)
+    if any(each.refusals for each in checked):
+        raise SystemExit(1)
+
+
+def _draw_checked(checked: Sequence[Checked]) -> None:
+    for each in checked:
+        verdict = "refused" if each.refusals else "ok"
+        click.echo(f"{each.series}: {click.style(verdict, fg='red' if each.refusals else 'green')}")
+        for message in each.refusals:
+            click.echo(f"  {message}")
+        for message in each.warnings:
+            click.echo(f"  {click.style('warning', fg='yellow')}: {message}")

@@ -1,0 +1,185 @@
+"""`halo test`: scenario files played against the real engine, a line for each (scenario files)."""
+
+import os
+import re
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cache, partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
+
+from halo_engine.cli.desk import json_option, refusing
+from halo_engine.cli.installation import Installation, log_to_standard_error
+from halo_engine.cli.output import first_line, plain, print_json
+from halo_engine.domain.errors import Refusal, not_found
+from halo_engine.domain.yaml_core import load_yaml
+from halo_engine.rehearsal.player import Result, play_file, scenario_files
+from halo_engine.rehearsal.theatre import engine_in, open_theatre
+
+#: So many scenarios are worth the start of another process.
+_WORTH_A_PROCESS: Final = 4
+
+#: What tells a scenario at a glance; without it a file is read as a whole.
+_SCENARIO_KEY: Final = re.compile(r"^[\"']?scenario[\"']?\s*:", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What came of one scenario, and how long it took."""
+
+    result: Result
+    seconds: float
+
+    def as_data(self) -> dict[str, Any]:
+        """Return it as JSON shows it."""
+        return {
+            "path": str(self.result.path),
+            "scenario": self.result.title,
+            "ok": self.result.passed,
+            "seconds": round(self.seconds, 2),
+            "differences": list(self.result.differences),
+        }
+
+
+@click.command(name="test")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("-k", "word", metavar="WORD", help="Only scenarios with WORD in title or path.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    help="How many to play at once; as many as there are processors unless given.",
+)
+@json_option
+@click.pass_obj
+def test_command(
+    installation: Installation,
+    /,
+    paths: Sequence[Path],
+    word: str | None,
+    jobs: int | None,
+    as_json: bool,
+) -> None:
+    """Play scenario files and folders on a virtual clock.
+
+    Exits 1 when one failed. Nothing outside is touched: no mail leaves, and all tables are the
+    run's own, on the server that HALO_DATABASE_URL names, else on one that is started for the run.
+    """
+    began = time.perf_counter()
+    with refusing(as_json):
+        files = [file for file in _files(paths) if word is None or _has(file, word)]
+        if not files:
+            named = f" with {word} in title or path" if word else ""
+            raise Refusal(404, "no_scenario", f"There is no scenario{named} in {_listed(paths)}.")
+        played = []
+        for each in _play_all(installation, files, jobs):
+            played.append(each)
+            if not as_json:
+                _draw(each)
+    failed = sum(not each.result.passed for each in played)
+    seconds = time.perf_counter() - began
+    if as_json:
+        counts = {"passed": len(played) - failed, "failed": failed, "seconds": round(seconds, 2)}
+        print_json({"ok": not failed, **counts, "scenarios": [each.as_data() for each in played]})
+    else:
+        click.echo(f"{len(played) - failed} passed, {failed} failed in {seconds:.1f} s")
+    raise SystemExit(1 if failed else 0)
+
+
+def _files(paths: Sequence[Path]) -> Iterator[Path]:
+    """Yield the scenario files; in a folder, files of series alone are no scenarios."""
+    for path in paths:
+        if not path.exists():
+            raise not_found("file", str(path))
+        files = scenario_files([path])
+        yield from (each for each in files if each is path or not _is_series_file(each))
+
+
+def _is_series_file(path: Path) -> bool:
+    try:
+        text = path.read_text(encoding="utf-8")
+        if _SCENARIO_KEY.search(text):
+            return False
+        return set(load_yaml(text, str(path)) or ()) == {"series"}
+    except (OSError, UnicodeDecodeError, Refusal, TypeError):
+        return False
+
+
+def _has(path: Path, word: str) -> bool:
+    """Return whether the word is in the path or in the scenario's title, in any case."""
+    word = word.casefold()
+    if word in str(path).casefold():
+        return True
+    try:
+        title = load_yaml(path.read_text(encoding="utf-8"), str(path))["scenario"]
+    except (OSError, UnicodeDecodeError, Refusal, TypeError, KeyError):
+        return False
+    return word in str(title).casefold()
+
+
+def _play_all(
+    installation: Installation, files: Sequence[Path], jobs: int | None
+) -> Iterator[Played]:
+    """Play the files, several at once, and yield what came of them in their order."""
+    wanted = jobs or min(os.cpu_count() or 1, -(-len(files) // _WORTH_A_PROCESS))
+    with installation.rehearsal_server() as url, open_theatre(url) as schema:
+        if wanted == 1:
+            database = engine_in(url, schema)
+            yield from map(partial(play_timed, database), files)
+            database.dispose()
+            return
+        # Made from nothing: connections do not survive being copied into another process.
+        context = get_context("spawn")
+        with ProcessPoolExecutor(wanted, context, _begin) as pool:
+            yield from pool.map(partial(_play_here, url, schema), files)
+
+
+def play_timed(database: Engine, path: Path) -> Played:
+    """Play one scenario in the theatre; whatever else goes wrong in it is a difference too."""
+    began = time.perf_counter()
+    try:
+        result = play_file(path, database)
+    except OperationalError:
+        # The server is away or out of something: no scenario's fault.
+        raise
+    except Exception as error:  # noqa: BLE001 -- one broken scenario must not end the others
+        said = f"cannot be played: {type(error).__name__}: {first_line(str(error))}"
+        result = Result(path, None, (said,))
+    return Played(result, time.perf_counter() - began)
+
+
+def _begin() -> None:
+    """Begin a player's process: Ctrl-C is the business of whoever started it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    log_to_standard_error()
+
+
+def _play_here(url: str, schema: str, path: Path) -> Played:
+    return play_timed(_engine_here(url, schema), path)
+
+
+@cache
+def _engine_here(url: str, schema: str) -> Engine:
+    """Return this process's engine in the theatre."""
+    return engine_in(url, schema)
+
+
+def _draw(played: Played) -> None:
+    result = played.result
+    verdict = (
+        click.style("ok    ", fg="green") if result.passed else click.style("FAILED", fg="red")
+    )
+    click.echo(f"{verdict}{played.seconds:6.2f} s  {result.path}  {plain(result.title)}")
+    for difference in result.differences:
+        click.echo(f"{'':8}{plain(difference)}")
+
+
+def _listed(paths: Sequence[Path]) -> str:
+    return ", ".join(map(str, paths))

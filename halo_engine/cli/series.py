@@ -1,0 +1,165 @@
+"""`halo series`: what series there are, what each says, and what operators do to one."""
+
+import getpass
+from collections.abc import Callable, Sequence
+from zoneinfo import ZoneInfo
+
+import click
+
+from halo_engine.answers.overview import SeriesLine, overview
+from halo_engine.cli.activation import watch_activation
+from halo_engine.cli.desk import Desk, in_organization
+from halo_engine.cli.output import print_table, shown_at
+from halo_engine.contacts.finding import find_contacts
+from halo_engine.domain.series import Series
+from halo_engine.domain.yaml_core import dump_yaml
+from halo_engine.journey.removal import remove, stop_series
+from halo_engine.series import lifecycle
+from halo_engine.series.lifecycle import find_series
+from halo_engine.series.showing import ShownSeries, show_series
+from halo_engine.work import Work
+
+
+@click.group(name="series")
+def series() -> None:
+    """Series: their files, their lives, and answers about them."""
+
+
+def _who(given: str | None) -> str:
+    """Return who is acting, as the active periods keep it."""
+    try:
+        return given or getpass.getuser()
+    except (KeyError, OSError):
+        return "operator"
+
+
+by_option = click.option("--by", help="Who does this; the user logged in unless given.")
+
+
+@series.command(name="list")
+@in_organization
+def list_command(desk: Desk) -> None:
+    """List the series, in order of creation."""
+    desk.show(desk.ask(overview), _draw_list)
+
+
+def _draw_list(lines: Sequence[SeriesLine]) -> None:
+    columns = ("series", "status", "trigger", "audience", "kind", "enrollments", "in it now")
+    print_table(
+        columns,
+        [
+            (
+                each.series,
+                each.status,
+                each.entry_trigger,
+                each.audience_type,
+                each.kind,
+                each.enrollments,
+                each.active,
+            )
+            for each in lines
+        ],
+        numbers=columns[-2:],
+    )
+
+
+@series.command()
+@click.argument("key")
+@in_organization
+def show(desk: Desk, key: str) -> None:
+    """Show series KEY as a file that `halo series apply` takes."""
+
+    desk.show(desk.ask(lambda work: show_series(work, key)), lambda found: _draw(found, desk.zone))
+
+
+def _draw(found: ShownSeries, zone: ZoneInfo) -> None:
+    since = f"first activated {shown_at(found.activated_at, zone)}, "
+    since = since if found.activated_at else ""
+    changed = shown_at(found.updated_at, zone)
+    click.echo(f"# {found.series} is {found.status}, {since}last changed {changed}")
+    for message in found.refusals:
+        click.echo(f"# refused: {message}")
+    for message in found.warnings:
+        click.echo(f"# warning: {message}")
+    click.echo(dump_yaml({"series": {found.series: found.definition}}), nl=False)
+
+
+@series.command()
+@click.argument("key")
+@by_option
+@click.option(
+    "--wait/--no-wait",
+    default=None,
+    help="Show how far the enrollment is until it is done; on a terminal unless said otherwise.",
+)
+@in_organization
+def activate(desk: Desk, key: str, by: str | None, wait: bool | None) -> None:
+    """Make the draft KEY active; the workers enroll who matches."""
+    desk.perform(lambda work: lifecycle.activate(work, key, _who(by)))
+    watch_activation(desk, key, wait)
+
+
+@series.command()
+@click.argument("key")
+@by_option
+@in_organization
+def pause(desk: Desk, key: str, by: str | None) -> None:
+    """Pause KEY: nobody enters, nothing is sent.
+
+    Exits and goals go on.
+    """
+    _change(desk, key, lifecycle.pause, by)
+
+
+@series.command()
+@click.argument("key")
+@by_option
+@in_organization
+def resume(desk: Desk, key: str, by: str | None) -> None:
+    """Make the paused KEY active again, after the same checks."""
+    _change(desk, key, lifecycle.resume, by)
+
+
+def _change(
+    desk: Desk, key: str, change: Callable[[Work, str, str], Series], by: str | None
+) -> None:
+    def changed(work: Work) -> dict[str, str]:
+        change(work, key, _who(by))
+        return {"series": key, "status": find_series(work, key).status}
+
+    desk.show(desk.perform(changed), lambda answer: click.echo(f"{key} is {answer['status']}."))
+
+
+@series.command()
+@click.argument("key")
+@by_option
+@in_organization
+def stop(desk: Desk, key: str, by: str | None) -> None:
+    """Complete KEY for good; everybody in it leaves.
+
+    Their exit reason is `manual`.
+    """
+    removed = stop_series(desk.perform, key, _who(by))
+    status = desk.ask(lambda work: find_series(work, key).status)
+    desk.show(
+        {"series": key, "status": status, "removed": removed},
+        lambda answer: click.echo(f"{key} is {answer['status']}; {removed} left it."),
+    )
+
+
+@series.command(name="remove")
+@click.argument("key")
+@click.argument("contact")
+@in_organization
+def remove_command(desk: Desk, key: str, contact: str) -> None:
+    """Take CONTACT out of KEY.
+
+    CONTACT is named by its user ID, or by its email where it has none.
+    """
+
+    def removed(work: Work) -> dict[str, str]:
+        [contact_id] = find_contacts(work, [contact])
+        remove(work, contact_id, find_series(work, key))
+        return {"series": key, "contact": contact, "exit_reason": "manual"}
+
+    desk.show(desk.perform(removed), lambda _: click.echo(f"{contact} has left {key}."))

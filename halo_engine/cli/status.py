@@ -1,0 +1,119 @@
+"""`halo status`: what waits, since when, and what needs a person."""
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import click
+
+from halo_engine.answers.status import PATIENCE, SINCE, Status, status
+from halo_engine.cli.desk import json_option, org_option, refusing
+from halo_engine.cli.installation import Installation
+from halo_engine.cli.output import (
+    first_line,
+    print_facts,
+    print_json,
+    shown_at,
+)
+from halo_engine.domain.durations import format_duration, parse_duration
+from halo_engine.engine import Engine
+from halo_engine.organizations import all_organizations
+from halo_engine.settings import load_settings
+from halo_engine.work import OrgRef, Work
+
+
+def _duration(_context: click.Context, parameter: click.Parameter, value: str) -> timedelta:
+    return parse_duration(value, f"--{parameter.name}")
+
+
+@click.command(name="status")
+@org_option
+@click.option(
+    "--patience",
+    default=format_duration(PATIENCE),
+    show_default=True,
+    callback=_duration,
+    help="What waits longer needs a person.",
+)
+@click.option(
+    "--since",
+    default=format_duration(SINCE),
+    show_default=True,
+    callback=_duration,
+    help="How far back mails that failed are counted.",
+)
+@json_option
+@click.pass_obj
+def status_command(
+    installation: Installation,
+    /,
+    org_key: str | None,
+    patience: timedelta,
+    since: timedelta,
+    as_json: bool,
+) -> None:
+    """Say what waits, and what needs a person.
+
+    In every organisation, unless one is named. Exits 1 when something needs a person: a signal or
+    a row that nobody takes, a re-evaluation that does not come, a signal that was set aside, a mail
+    that failed or may have.
+    """
+    with refusing(as_json), installation.engine() as engine:
+        found = [_ask(engine, key, patience, since) for key in _keys(engine, org_key)]
+    ok = not any(each.needs for each, _ in found)
+    if as_json:
+        print_json({"ok": ok, "organizations": [each for each, _ in found]})
+    else:
+        for each, zone in found:
+            _draw(each, zone)
+    raise SystemExit(0 if ok else 1)
+
+
+def _keys(engine: Engine, org_key: str | None) -> list[str]:
+    named = org_key or load_settings().org
+    if named is not None:
+        return [named]
+    with engine.database.connect() as connection:
+        return [each.key for each in all_organizations(connection)]
+
+
+def _ask(
+    engine: Engine, key: str, patience: timedelta, since: timedelta
+) -> tuple[Status, ZoneInfo]:
+    def asked(work: Work) -> tuple[Status, ZoneInfo]:
+        return status(work, patience, since), work.org.zone
+
+    return engine.ask(OrgRef(key=key), asked)
+
+
+def _draw(found: Status, zone: ZoneInfo) -> None:
+    verdict = click.style("needs a person", fg="red") if found.needs else "ok"
+    click.echo(f"{found.org}: {verdict}")
+    last = shown_at(found.last_reevaluation, zone)
+    following = shown_at(found.reevaluation_due, zone) or "no series needs one"
+    mails = f"{found.failed_mails} failed, {found.unknown_mails} unknown"
+    print_facts(
+        {
+            "signals waiting": _waiting(found.signals, found.oldest_signal, zone),
+            "rows due": _waiting(found.due, found.oldest_due, zone),
+            "rows abandoned": found.abandoned,
+            "re-evaluation": f"the last {last}, the next {following}",
+            "signals set aside": found.parked,
+            "mails": f"{mails} since {shown_at(found.since, zone)}",
+        },
+        indent=2,
+    )
+    for need in found.needs:
+        click.echo(f"  → {need}")
+    for signal in found.parked_signals:
+        parked_at = shown_at(signal.parked_at, zone)
+        click.echo(f"  signal {signal.id} ({signal.kind}), {parked_at}: {first_line(signal.error)}")
+    for trouble in found.mail_troubles:
+        reason = first_line(trouble.reason or "nobody knows whether they were sent")
+        latest = shown_at(trouble.latest, zone)
+        click.echo(
+            f"  {trouble.series}: {trouble.mails} {trouble.state}, latest {latest}: {reason}"
+        )
+
+
+def _waiting(number: int, oldest: datetime | None, zone: ZoneInfo) -> str:
+    return f"{number}, the oldest since {shown_at(oldest, zone)}" if oldest else str(number)

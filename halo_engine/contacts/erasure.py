@@ -1,0 +1,158 @@
+"""Erasing a contact, or a whole organisation: what is stored about it is gone (contract §2, §3)."""
+
+import secrets
+from functools import partial
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Table,
+    any_,
+    delete,
+    exists,
+    func,
+    literal_column,
+    select,
+    update,
+)
+
+from halo_engine.contacts.address_hashes import Suppression, keep_hashes
+from halo_engine.contacts.calls import Answer, Call, Identifier
+from halo_engine.contacts.finding import Noted, find_contacts
+from halo_engine.domain.reasons import SeriesStatus
+from halo_engine.journey.claim import hold_runs
+from halo_engine.series.catalogue import load_series
+from halo_engine.series.completion import complete_finished
+from halo_engine.series.locks import hold_series_still, lock_series_for_change
+from halo_engine.tables import (
+    automations,
+    end_users,
+    messages,
+    metadata,
+    organizations,
+    signals,
+    suppressions,
+)
+from halo_engine.work import Transact, Work
+
+#: How many rows one transaction deletes when an organisation is erased.
+PAGE: Final = 20_000
+
+#: Every table of organisations' rows, those that refer to others first.
+_TABLES: Final = [table for table in reversed(metadata.sorted_tables) if "org_id" in table.c]
+
+
+class EraseContactCall(Call):
+    """A contact, by ``user_id``, or by email where it has none."""
+
+    contact: Identifier
+
+
+class ErasedOrganization(Answer):
+    """The organisation that was, and how many contacts it had when the last erasing of it began."""
+
+    id: UUID
+    contacts: int
+
+
+def erase_contact(work: Work, call: EraseContactCall) -> Noted:
+    """Erase a contact and everything about it; it leaves its series without a trace.
+
+    Of a suppressed address that nobody else has a keyed hash is kept: a contact that comes with it
+    again is suppressed from the start. Raises 404 for an unknown contact.
+    """
+    hold_series_still(work.connection, work.org_id)
+    [contact_id] = find_contacts(work, [call.contact])
+    runs = hold_runs(work.connection, work.org_id, [contact_id])
+    left = load_series(
+        work.connection,
+        work.org_id,
+        work.org.zone,
+        ids={run.series_id for run in runs if run.is_active},
+    )
+    keep_hashes(work, _take_suppressions(work, contact_id))
+    # A signal has no key that would take it along.
+    for table, whose in ((signals, signals.c.end_user_id), (end_users, end_users.c.id)):
+        work.connection.execute(
+            delete(table).where(table.c.org_id == work.org_id, whose == contact_id)
+        )
+    complete_finished(work, left)
+    return Noted(id=contact_id)
+
+
+def _take_suppressions(work: Work, contact_id: UUID) -> list[Suppression]:
+    """Delete and return the suppressions of the contact's addresses that are nobody else's.
+
+    Those are its address, and those that it was written to at before.
+    """
+    contact, mails, table = end_users, messages, suppressions
+    addresses = (
+        select(contact.c.address)
+        .where(contact.c.org_id == work.org_id, contact.c.id == contact_id)
+        .union(
+            select(func.lower(mails.c.to_address)).where(
+                mails.c.org_id == work.org_id, mails.c.end_user_id == contact_id
+            )
+        )
+    )
+    other = end_users.alias("other")
+    is_anothers = exists().where(
+        other.c.org_id == work.org_id,
+        other.c.address == table.c.address,
+        other.c.id != contact_id,
+    )
+    taken = (
+        delete(table)
+        .where(table.c.org_id == work.org_id, table.c.address.in_(addresses), ~is_anothers)
+        .returning(table.c.address, table.c.bounced_at, table.c.unsubscribed_at)
+    )
+    return [Suppression(*row) for row in work.connection.execute(taken)]
+
+
+def erase_organization(transact: Transact) -> ErasedOrganization:
+    """Erase an organisation with everything in it, suppressions too, a page a transaction.
+
+    The first ends its series and takes its widget key, so that nobody comes in any more. Where that
+    is interrupted, erasing it again goes on.
+    """
+    erased = transact(_close)
+    for table in _TABLES:
+        while transact(partial(_erase_page, table=table)):
+            pass
+    transact(_erase_rest)
+    return erased
+
+
+def _close(work: Work) -> ErasedOrganization:
+    lock_series_for_change(work.connection, work.org_id)
+    work.connection.execute(
+        update(automations)
+        .where(automations.c.org_id == work.org_id, automations.c.status != SeriesStatus.DRAFT)
+        .values(status=SeriesStatus.COMPLETED)
+    )
+    work.connection.execute(
+        update(organizations)
+        .where(organizations.c.id == work.org_id)
+        .values(widget_key=f"erased_{secrets.token_urlsafe(18)}", identity_secret=None)
+    )
+    contacts = select(func.count()).where(end_users.c.org_id == work.org_id)
+    return ErasedOrganization(id=work.org_id, contacts=work.connection.scalar(contacts) or 0)
+
+
+def _erase_page(work: Work, table: Table) -> bool:
+    """Delete some rows of a table; return whether there were any."""
+    row: ColumnElement[object] = literal_column("ctid")
+    page = select(row).select_from(table).where(table.c.org_id == work.org_id).limit(PAGE)
+    these = delete(table).where(row == any_(func.array(page.scalar_subquery())))
+    return bool(work.connection.execute(these).rowcount)
+
+
+def _erase_rest(work: Work) -> None:
+    """Delete the organisation, and what those wrote who were at the door when it was closed."""
+    held = select(organizations.c.id).where(organizations.c.id == work.org_id)
+    # Whoever writes a row of an organisation holds this one; no later one comes after us.
+    work.connection.execute(held.with_for_update())
+    for table in _TABLES:
+        work.connection.execute(delete(table).where(table.c.org_id == work.org_id))
+    work.connection.execute(delete(organizations).where(organizations.c.id == work.org_id))

@@ -1,0 +1,71 @@
+"""What operators do to series as tasks, and as commands, with a real worker behind both."""
+
+from pathlib import Path
+from typing import Any
+
+from tests.acceptance.conftest import Stack
+from tests.cli.console import Console
+
+LETTER: dict[str, Any] = {
+    "entry_trigger": "manual",
+    "steps": [{"key": "a", "delay": "3d", "email": {"subject": "A", "body": "A"}}],
+}
+
+
+def _people(stack: Stack, org: str, *names: str) -> None:
+    for name in names:
+        traits = {"email": f"{name}@a.example"}
+        stack.ask("halo.identify", widget_key=org, user_id=name, traits=traits)
+
+
+def test_a_series_from_file_to_end_by_tasks(stack: Stack) -> None:
+    """A series is applied, checked, activated, asked about, and stopped by tasks alone."""
+    org = stack.organization()
+    _people(stack, org, "ann", "bob")
+
+    def ask(task: str, **more: Any) -> Any:
+        return stack.ask(f"halo.series.{task}", org=org, **more)
+
+    tried = ask("apply", series={"letter": LETTER}, dry_run=True)
+    assert (tried[0]["result"], ask("list")) == ("created", [])
+    assert ask("apply", series={"letter": LETTER}) == tried
+    assert ask("apply", series={"letter": LETTER})[0]["result"] == "unchanged"
+    assert ask("check", series="letter")["refusals"] == []
+    assert ask("show", series="letter")["definition"] == LETTER
+    assert ask("preview", series="letter", size=1)["matched"] == 2
+    assert ask("diagnose", series="letter")["eligible"] == 2
+    ask("activate", series="letter")
+    stack.wait_until(lambda: ask("funnel", series="letter")["active"] == 2, "two are in it")
+    assert ask("explain", series="letter", contact="ann")["code"] == "active"
+    assert ask("remove", series="letter", contact="ann")["exit_reason"] == "manual"
+    assert ask("ledger", series="letter")["buckets"] == {"active": 1, "already_enrolled": 1}
+    assert ask("stop", series="letter") == {
+        "series": "letter",
+        "status": "completed",
+        "removed": 1,
+    }
+    assert ask("stop", series="letter")["refused"]["code"] == "not_running"
+    assert [each["status"] for each in ask("list")] == ["completed"]
+
+
+def test_what_is_wrong_with_a_call_comes_back(stack: Stack) -> None:
+    """A definition, a page or a contact that cannot be is refused by name."""
+    org = stack.organization()
+    _people(stack, org, "ann")
+    stack.ask("halo.series.apply", org=org, series={"letter": LETTER})
+    wrong = stack.ask("halo.series.apply", org=org, series={"letter": {"steps": 3}})
+    assert wrong["refused"]["message"] == "series.letter.entry_trigger: is required"
+    wrong = stack.ask("halo.series.preview", org=org, series="letter", size=0)
+    assert wrong["refused"]["message"].startswith("halo.series.preview.size: 0 is refused: ")
+    wrong = stack.ask("halo.series.explain", org=org, series="letter", contact="eve")
+    assert wrong["refused"]["code"] == "unknown_contact"
+
+
+def test_the_command_waits_for_the_worker(stack: Stack, tmp_path: Path) -> None:
+    """An activation by the command rings for a worker and ends when everybody is enrolled."""
+    org = stack.organization()
+    _people(stack, org, "ann", "bob")
+    halo = Console(stack.database, stack.app.conf.broker_url, tmp_path)
+    stack.ask("halo.series.apply", org=org, series={"letter": LETTER})
+    printed = halo("series", "activate", "letter", "--org", org, "--wait")
+    assert printed == "letter is active; 2 enrolled.\n"

@@ -1,0 +1,1 @@
+"""The `halo` command as a person, and a program, uses it."""

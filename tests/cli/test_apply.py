@@ -1,0 +1,274 @@
+"""`halo series apply` and `check`: series as files."""
+
+from pathlib import Path
+
+import pytest
+
+from halo_engine.domain.yaml_core import dump_yaml, load_yaml
+from halo_engine.series.files import read_series_file
+from halo_engine.series.written import as_written
+from tests.cli.console import Console
+
+WELCOME = """\
+    series:
+      welcome:
+        entry_trigger: user_created
+        settings: {exit_rules: [replied]}
+        steps:
+          - {key: hello, email: {subject: "Hi {{ name|there }}", body: "Hello"}}
+          - {key: bye, delay: 3d, email: {subject: Bye, body: "Bye"}}
+"""
+
+
+def test_apply_saves_new_series_as_drafts(halo: Console) -> None:
+    """A series that is new is shown with every field that it sets."""
+    file = halo.file("welcome.yaml", WELCOME)
+    assert halo("series", "apply", file) == (
+        "welcome: created (draft)\n"
+        "  entry_trigger\n"
+        "    + user_created\n"
+        "  settings.exit_rules\n"
+        '    + ["replied"]\n'
+        "  steps.hello\n"
+        '    + {"email": {"subject": "Hi {{ name|there }}", "body": "Hello"}}\n'
+        "  steps.bye\n"
+        '    + {"delay": "3d", "email": {"subject": "Bye", "body": "Bye"}}\n'
+        "1 created\n"
+    )
+
+
+def test_apply_again_changes_nothing(halo: Console) -> None:
+    """The same file a second time finds nothing to do, and does not touch the series."""
+    file = halo.file("welcome.yaml", WELCOME)
+    halo("series", "apply", file)
+    before = halo.json("series", "show", "welcome")
+    assert halo("series", "apply", file) == "welcome: unchanged (draft)\n1 unchanged\n"
+    assert halo.json("series", "apply", file) == [
+        {"series": "welcome", "result": "unchanged", "status": "draft", "changes": []}
+    ]
+    assert halo.json("series", "show", "welcome") == before
+
+
+def test_apply_shows_the_difference_field_by_field(halo: Console) -> None:
+    """Of a series that was saved before, each field that differs is shown before and after."""
+    halo("series", "apply", halo.file("welcome.yaml", WELCOME))
+    changed = halo.file(
+        "welcome.yaml",
+        """\
+        series:
+          welcome:
+            entry_trigger: user_created
+            audience_type: segment
+            audience_filters: [{field: plan, operator: is, value: pro}]
+            settings: {one_per_company: true, exit_rules: [replied]}
+            steps:
+              - {key: hello, email: {subject: "Hi", body: "Hello"}, send_window: null}
+              - {key: gate, delay: 1d, condition: {type: email_opened}}
+        """,
+    )
+    assert halo("series", "apply", changed) == (
+        "welcome: changed (draft)\n"
+        "  audience_type\n"
+        "    - all\n"
+        "    + segment\n"
+        "  audience_filters\n"
+        "    - []\n"
+        '    + [[{"field": "plan", "operator": "is", "value": "pro"}]]\n'
+        "  settings.one_per_company\n"
+        "    - false\n"
+        "    + true\n"
+        "  steps\n"
+        '    - ["hello", "bye"]\n'
+        '    + ["hello", "gate"]\n'
+        "  steps.hello.email.subject\n"
+        "    - Hi {{ name|there }}\n"
+        "    + Hi\n"
+        "  steps.hello.send_window\n"
+        "    - inherited\n"
+        "  steps.bye\n"
+        '    - {"delay": "3d", "email": {"subject": "Bye", "body": "Bye"}}\n'
+        "  steps.gate\n"
+        '    + {"delay": "1d", "condition": {"type": "email_opened"}}\n'
+        "1 changed\n"
+    )
+
+
+def test_apply_shows_the_lines_of_a_longer_text(halo: Console) -> None:
+    """Of a body of several lines, the lines that differ are shown and no others."""
+
+    def body(middle: str) -> str:
+        return halo.file(
+            "s.yaml",
+            f"""\
+            series:
+              s:
+                entry_trigger: manual
+                steps: [{{key: a, email: {{subject: A, body: "Hello\\n{middle}\\nBye\\n"}}}}]
+            """,
+        )
+
+    halo("series", "apply", body("there"))
+    assert halo("series", "apply", body("friend")) == (
+        "s: changed (draft)\n  steps.a.email.body\n    - there\n    + friend\n1 changed\n"
+    )
+
+
+def test_dry_run_saves_nothing(halo: Console) -> None:
+    """A dry run shows what would be different, and leaves it at that."""
+    file = halo.file("welcome.yaml", WELCOME)
+    printed = halo("series", "apply", file, "--dry-run")
+    assert printed.startswith("welcome: created (draft)\n")
+    assert printed.endswith("1 created; nothing was saved\n")
+    assert halo.json("series", "list") == []
+
+
+def test_dry_run_refuses_what_saving_would_refuse(halo: Console) -> None:
+    """What an active series must keep is checked in a dry run too."""
+    halo("series", "apply", halo.file("welcome.yaml", WELCOME))
+    halo("series", "activate", "welcome")
+    empty = "series: {welcome: {entry_trigger: user_created}}"
+    for options in ([], ["--dry-run"]):
+        said = halo("series", "apply", halo.file("empty.yaml", empty), *options, status=1)
+        assert said == "Error: Add at least one step before activating.\n"
+    assert len(halo.json("series", "show", "welcome")["definition"]["steps"]) == 2
+
+
+def test_apply_saves_all_of_a_file_or_nothing(halo: Console) -> None:
+    """One series that is refused keeps the others of its file from being saved."""
+    file = halo.file(
+        "two.yaml",
+        """\
+        series:
+          good: {entry_trigger: manual}
+          bad: {entry_trigger: manual, audience_type: subscription, subscription: news}
+        """,
+    )
+    said = "Error: series.bad.subscription: there is no subscription list ‘news’\n"
+    assert halo("series", "apply", file, status=1) == said
+    assert halo.json("series", "list") == []
+    halo("list", "create", "news")
+    assert halo("series", "apply", file).endswith("2 created\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("series: {s: {entry_trigger: daily}}", "series.s.entry_trigger: ‘daily’ is refused: "),
+        ("series: {s: {entry_triger: manual}}", "series.s.entry_triger: unknown key; allowed are "),
+        ("steps: []", "{file}: holds no series; allowed is ‘series: {KEY: …}’\n"),
+        ("series: [", "{file}, line 1, column 10: expected the node content"),
+        (
+            (
+                "series: {s: {entry_trigger: manual, audience_filters: "
+                "[{field: mrr, operator: contains, value: 1}]}}"
+            ),
+            (
+                "series.s: audience_filters[0]: mrr: operator contains is not one of a number's; "
+                "allowed are is, gt, lt, gte, lte\n"
+            ),
+        ),
+    ],
+)
+@pytest.mark.parametrize("command", ["apply", "check"])
+def test_malformed_files_say_what_and_where(
+    halo: Console, command: str, text: str, said: str
+) -> None:
+    """A file that cannot be read, or says what there is not, is refused with the place."""
+    file = halo.file("s.yaml", text)
+    printed = halo("series", command, file, status=1)
+    assert printed.startswith("Error: " + said.replace("{file}", file))
+
+
+def test_file_that_is_not_there(halo: Console) -> None:
+    """A path that leads nowhere is refused as such."""
+    assert halo("series", "apply", "nowhere.yaml", status=1) == (
+        "Error: There is no file ‘nowhere.yaml’.\n"
+    )
+
+
+def test_check_says_all_that_an_activation_would_refuse(halo: Console) -> None:
+    """Every failing check is named, in the documented order and words; nothing is saved."""
+    file = halo.file(
+        "s.yaml",
+        """\
+        series:
+          letter: {kind: marketing, entry_trigger: manual, audience_type: segment}
+          fine:
+            entry_trigger: user_created
+            steps: [{key: a, email: {subject: A, body: A}}]
+        """,
+    )
+    assert halo("series", "check", file, status=1) == (
+        "letter: refused\n"
+        "  Audience source is ‘Filter by criteria’ but no filter is set.\n"
+        "  A verified custom domain is required to send broadcasts and email series.\n"
+        "  Marketing emails require a company footer.\n"
+        "  Add at least one step before activating.\n"
+        "fine: ok\n"
+    )
+    assert halo.json("series", "list") == []
+
+
+def test_check_warns_of_what_does_nothing(halo: Console) -> None:
+    """A goal and exit rules that can never fire are warned of, and nothing is refused."""
+    file = halo.file(
+        "s.yaml",
+        """\
+        series:
+          s:
+            entry_trigger: user_created
+            settings:
+              goal_enabled: true
+              exit_rules: [filter_match, event, segment_leave, unsubscribed]
+            steps: [{key: a, email: {subject: A, body: A}}]
+        """,
+    )
+    assert halo("series", "check", file) == (
+        "s: ok\n"
+        "  warning: The goal is switched on, but no goal filter is set: nothing will convert.\n"
+        "  warning: Exit rule ‘filter_match’ is on, but no exit filter is set: it never fires.\n"
+        "  warning: Exit rule ‘event’ is on, but no exit event is named: it never fires.\n"
+        "  warning: Exit rule ‘segment_leave’ is on, but the audience has no filter: it never "
+        "fires.\n"
+        "  warning: Exit rule ‘unsubscribed’ is on, but the audience is no list: it never fires.\n"
+    )
+
+
+def test_check_of_an_active_series(halo: Console) -> None:
+    """Of an active series too, everything is named that saving it would refuse."""
+    halo("series", "apply", halo.file("welcome.yaml", WELCOME))
+    halo("series", "activate", "welcome")
+    broken = "series: {welcome: {entry_trigger: event}}"
+    assert halo.json("series", "check", halo.file("b.yaml", broken), status=1) == [
+        {
+            "series": "welcome",
+            "status": "active",
+            "refusals": [
+                "Set an event name under Trigger before activating.",
+                "Add at least one step before activating.",
+            ],
+            "warnings": [],
+        }
+    ]
+
+
+def test_every_series_of_the_scenarios_is_read_back_as_it_was_written(halo: Console) -> None:
+    """Whatever a definition says, it is unchanged when it is applied again, as it is shown too."""
+    written = {}
+    for path in sorted(Path(__file__).parents[1].rglob("scenarios/*.yaml")):
+        scenario = load_yaml(path.read_text(encoding="utf-8"), str(path))
+        for key in scenario.get("lists", ()):
+            halo("list", "create", f"{path.stem}.{key}")
+        for key, definition in scenario.get("series", {}).items():
+            if "subscription" in definition:
+                definition["subscription"] = f"{path.stem}.{definition['subscription']}"
+            written[f"{path.stem}.{key}"] = definition
+    assert len(written) > 10
+    file = halo.file("all.yaml", dump_yaml({"series": written}))
+    halo("series", "apply", file)
+    shown = {
+        key: as_written(definition) for key, definition in read_series_file(Path(file)).items()
+    }
+    again = halo.file("again.yaml", dump_yaml({"series": shown}))
+    for applied in (file, again):
+        assert halo("series", "apply", applied).endswith(f"\n{len(written)} unchanged\n")

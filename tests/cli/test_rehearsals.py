@@ -1,0 +1,211 @@
+"""`halo test`: scenario files, played and reported."""
+
+import os
+import re
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from sqlalchemy import Engine, func, select, text
+
+from halo_engine.rehearsal.player import play_file
+from halo_engine.tables import organizations
+from tests.cli.console import Console
+from tests.platform.commands import run_halo
+
+GREETS = """\
+    scenario: A new contact is greeted
+    series:
+      welcome:
+        entry_trigger: user_created
+        steps: [{key: hello, email: {subject: Hi, body: Hi}}]
+    timeline:
+      - activate: welcome
+      - identify: {user_id: ann, traits: {email: ann@a.example}}
+      - expect: {sent: {welcome: {ann: [hello]}}}
+"""
+WRONG = GREETS.replace("A new contact is greeted", "Wrong").replace("[hello]}}}", "[bye]}}}")
+
+
+def _timeless(printed: str) -> str:
+    return re.sub(r" +\d+\.\d+ s", " TIME", printed)
+
+
+def test_scenario_that_holds(bare: Console) -> None:
+    """A scenario is one line: verdict, seconds, file and title; no organisation is needed."""
+    file = bare.file("greets.yaml", GREETS)
+    assert _timeless(bare("test", file)) == (
+        f"ok TIME  {file}  A new contact is greeted\n1 passed, 0 failed in TIME\n"
+    )
+
+
+def test_scenario_that_does_not_hold(bare: Console) -> None:
+    """What differs is named by its place in the timeline, and the exit status is 1."""
+    file = bare.file("wrong.yaml", WRONG)
+    assert _timeless(bare("test", file, status=1)) == (
+        f"FAILED TIME  {file}  Wrong\n"
+        "        timeline entry 3 (expect): sent of welcome: expected {'ann': ['bye']}, but it is "
+        "{'ann': ['hello']}\n"
+        "0 passed, 1 failed in TIME\n"
+    )
+
+
+def test_scenarios_for_programs(bare: Console) -> None:
+    """For programs the outcome is data, differences included."""
+    greets, wrong = bare.file("a.yaml", GREETS), bare.file("b.yaml", WRONG)
+    answer = bare.json("test", greets, wrong, status=1)
+    seconds = [answer.pop("seconds"), *(each.pop("seconds") for each in answer["scenarios"])]
+    assert all(taken > 0 for taken in seconds)
+    assert answer == {
+        "ok": False,
+        "passed": 1,
+        "failed": 1,
+        "scenarios": [
+            {"path": greets, "scenario": "A new contact is greeted", "ok": True, "differences": []},
+            {
+                "path": wrong,
+                "scenario": "Wrong",
+                "ok": False,
+                "differences": [
+                    (
+                        "timeline entry 3 (expect): sent of welcome: expected {'ann': ['bye']}, "
+                        "but it is {'ann': ['hello']}"
+                    )
+                ],
+            },
+        ],
+    }
+
+
+def test_folder_is_played_with_all_that_is_below_it(bare: Console) -> None:
+    """A folder's files are played in order, deeper ones too; files of series are no scenarios."""
+    bare.file("tests/b.yaml", GREETS)
+    bare.file("tests/deep/er/a.yml", GREETS)
+    bare.file("tests/series.yaml", "series: {s: {entry_trigger: manual}}")
+    bare.file("tests/notes.txt", "no scenario")
+    played = bare.json("test", str(bare.folder / "tests"))["scenarios"]
+    names = [each["path"].removeprefix(f"{bare.folder}/tests/") for each in played]
+    assert names == ["b.yaml", "deep/er/a.yml"]
+
+
+@pytest.mark.parametrize(
+    ("word", "played"),
+    [("GREETED", ["a.yaml"]), ("b.y", ["b.yaml"]), (".yaml", ["a.yaml", "b.yaml"])],
+)
+def test_word_chooses_scenarios(bare: Console, word: str, played: list[str]) -> None:
+    """`-k` keeps the scenarios that have the word in their title or path, in any case."""
+    bare.file("all/a.yaml", GREETS)
+    bare.file("all/b.yaml", GREETS.replace("A new contact is greeted", "Other"))
+    scenarios = bare.json("test", str(bare.folder / "all"), "-k", word)["scenarios"]
+    assert [each["path"].rsplit("/", 1)[1] for each in scenarios] == played
+
+
+def test_nothing_to_play(bare: Console) -> None:
+    """No scenario, or a path that leads nowhere, is a failure and not a success of nothing."""
+    bare.file("all/a.yaml", GREETS)
+    folder = str(bare.folder / "all")
+    said = f"Error: There is no scenario with x in title or path in {folder}.\n"
+    assert bare("test", folder, "-k", "x", status=1) == said
+    assert bare("test", "nowhere", status=1) == "Error: There is no file ‘nowhere’.\n"
+    assert bare.json("test", "nowhere", status=1)["refused"]["code"] == "unknown_file"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("scenario: [", "{file}, line 1, column 12: expected the node content"),
+        ("timeline: []", "scenario.scenario: is required"),
+        ("scenario: S\nlits: [a]", "scenario.lits: unknown key; allowed are scenario, start, org"),
+        ("scenario: S\ntimeline: [{dance: {}}]", "timeline entry 1 (dance): was refused: 400 "),
+        ("scenario: S\ntimeline: [{repeat: 3}]", "timeline entry 1 (repeat): was refused: 400 "),
+        (
+            "scenario: S\nseries: {s: {entry_trigger: now}}",
+            "series.s.entry_trigger: ‘now’ is refused: ",
+        ),
+        ("scenario: S\ntimeline: [{expect: {sent: 3}}]", "timeline entry 1.expect.sent: 3 is ref"),
+    ],
+)
+def test_malformed_scenarios_say_what_and_where(bare: Console, text: str, said: str) -> None:
+    """A file that is no scenario fails by itself, with what is wrong and where; others go on."""
+    file, good = bare.file("bad.yaml", text), bare.file("good.yaml", GREETS)
+    bad, fine = bare.json("test", file, good, status=1)["scenarios"]
+    assert bad["differences"][0].startswith(said.replace("{file}", file))
+    assert fine["ok"] is True
+
+
+def test_scenario_that_breaks_the_player(bare: Console) -> None:
+    """What nobody thought of in a scenario is its own failure and ends no other."""
+    repeated = "  - repeat: {times: many, action: {activate: welcome}}"
+    file = bare.file("bad.yaml", GREETS.rstrip() + "\n    " + repeated)
+    bad, fine = bare.json("test", file, bare.file("good.yaml", GREETS), status=1)["scenarios"]
+    assert (bad["ok"], fine["ok"]) == (False, True)
+
+
+def test_signal_that_fails_fails_its_scenario(database: Engine, tmp_path: Path) -> None:
+    """What a live engine would set aside for a person is a difference, though nobody asked."""
+    with database.begin() as connection:
+        for statement in (
+            (
+                "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql "
+                "AS $$ BEGIN RAISE EXCEPTION 'no room'; END $$"
+            ),
+            "CREATE TRIGGER fail BEFORE INSERT ON automation_enrollments EXECUTE FUNCTION fail()",
+        ):
+            connection.execute(text(statement))
+    file = tmp_path / "greets.yaml"
+    file.write_text(dedent(GREETS).split("  - expect")[0], encoding="utf-8")
+    [difference] = play_file(file, database).differences
+    assert difference == (
+        "a signal failed and was set aside: ProgrammingError: (psycopg.errors.RaiseException) "
+        "no room"
+    )
+
+
+def test_rehearsals_leave_the_database_as_it_was(bare: Console) -> None:
+    """A run has tables of its own, which are gone afterwards, with those that a killed run left."""
+    with bare.database.begin() as connection:
+        connection.execute(text("CREATE SCHEMA halo_rehearsal_left"))
+    bare("test", bare.file("greets.yaml", GREETS))
+    with bare.database.connect() as connection:
+        schemas = connection.scalars(text("SELECT nspname FROM pg_namespace")).all()
+        assert [name for name in schemas if "rehearsal" in name] == []
+        assert connection.scalar(select(func.count()).select_from(organizations)) == 0
+
+
+def test_rehearsals_need_no_migrated_database(empty_database: str, bare: Console) -> None:
+    """Scenarios can be played where nothing was ever installed."""
+    file = bare.file("greets.yaml", GREETS)
+    assert bare("test", file, HALO_DATABASE_URL=empty_database).startswith("ok ")
+
+
+def test_rehearsals_where_the_user_may_make_no_schema(bare: Console) -> None:
+    """A user who may not is told what is needed, in one line."""
+    guest = f"halo_guest_{os.getpid()}"
+    with bare.database.begin() as connection:
+        connection.execute(text(f"CREATE ROLE {guest}"))
+    url = bare.database.url.update_query_dict({"options": f"-c role={guest}"})
+    file = bare.file("a.yaml", GREETS)
+    try:
+        named = url.render_as_string(hide_password=False)
+        said = bare("test", file, status=1, HALO_DATABASE_URL=named)
+    finally:
+        with bare.database.begin() as connection:
+            connection.execute(text(f"DROP ROLE {guest}"))
+    assert said == (
+        "Error: HALO_DATABASE_URL: rehearsals make a schema of their own there, and this user may "
+        "not; grant CREATE on the database, or unset it to use an embedded server\n"
+    )
+
+
+def test_several_at_once(bare: Console) -> None:
+    """Played by several processes, scenarios are reported in their order all the same."""
+    files = [bare.file(f"{n}.yaml", GREETS if n != 1 else WRONG) for n in range(3)]
+    scenarios = bare.json("test", *files, "--jobs", "2", status=1)["scenarios"]
+    assert [each["path"] for each in scenarios] == files
+    assert [each["ok"] for each in scenarios] == [True, False, True]
+
+
+def test_without_a_database_one_is_started_for_the_run(bare: Console) -> None:
+    """Where no server is named, `halo test` brings its own."""
+    status, output = run_halo("test", bare.file("greets.yaml", GREETS))
+    assert (status, _timeless(output).split(" TIME")[0]) == (0, "ok")

@@ -1,0 +1,59 @@
+"""`halo schema`, and the schemas that are kept beside the documentation."""
+
+import json
+from pathlib import Path
+
+from halo_engine.cli.schemas import DOORS, as_text, schemas
+from halo_engine.cli.series import series
+from tests.cli.console import Console
+from workers import tasks
+from workers.app import app
+
+FOLDER = Path(__file__).parents[2] / "docs" / "schemas"
+
+
+def test_schemas_are_up_to_date() -> None:
+    """Each file in docs/schemas is what `halo schema --write docs/schemas` would write."""
+    kept = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.iterdir()}
+    made = {f"{name}.schema.json": as_text(schema) for name, schema in schemas().items()}
+    assert kept == made
+
+
+def test_every_door_has_a_schema() -> None:
+    """The schemas are those of the doors' tasks, under their names."""
+    assert {f"halo.{name}": call for name, call in DOORS.items()} == {
+        name: call for name, (call, _) in tasks.DOORS.items()
+    }
+
+
+def test_every_command_about_a_series_is_a_task_too() -> None:
+    """Operators who call tasks have all that the command has, under the same names."""
+    named = {name.removeprefix("halo.series.") for name in app.tasks if ".series." in name}
+    assert named == {*series.commands, "explain"}
+
+
+def test_series_schema_describes_what_files_may_say() -> None:
+    """Durations, times of day, exit rules and flat filters are described as they are written."""
+    definitions = schemas()["series"]["$defs"]
+    step = definitions["StepDefinition"]
+    assert step["properties"]["delay"]["anyOf"][1]["pattern"] == "^([0-9]{1,10}[dhms]|0)$"
+    assert step["oneOf"] == [{"required": ["email"]}, {"required": ["condition"]}]
+    assert definitions["SendWindow"]["properties"]["from"]["type"] == "string"
+    assert "suppressed" not in definitions["Settings"]["properties"]["exit_rules"]["items"]["enum"]
+    flat = {"type": "array", "items": {"$ref": "#/$defs/Filter"}}
+    assert flat in definitions["SeriesDefinition"]["properties"]["audience_filters"]["anyOf"]
+
+
+def test_schema_is_printed(bare: Console) -> None:
+    """Without a name it is that of series files, else that of a door; no database is needed."""
+    assert json.loads(bare("schema")) == schemas()["series"]
+    assert json.loads(bare("schema", "track")) == schemas()["track"]
+    assert bare("schema", "dance", status=1) == "Error: There is no schema ‘dance’.\n"
+
+
+def test_schemas_are_written(bare: Console, tmp_path: Path) -> None:
+    """All of them go into a folder at once."""
+    printed = bare("schema", "--write", str(tmp_path / "schemas"))
+    assert printed == f"{len(schemas())} schemas are in {tmp_path / 'schemas'}\n"
+    names = sorted(path.name for path in (tmp_path / "schemas").iterdir())
+    assert names == sorted(path.name for path in FOLDER.iterdir())

@@ -1,0 +1,177 @@
+"""`halo status`: what waits, and what needs a person."""
+
+import re
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from tests.cli.console import Console
+
+DAILY = """\
+    series:
+      daily:
+        entry_trigger: segment_match
+        audience_type: segment
+        audience_filters: [{field: plan, operator: is, value: pro}]
+        steps:
+          - {key: hello, email: {subject: Hi, body: Hi}}
+          - {key: bye, delay: 3d, email: {subject: Bye, body: Bye}}
+"""
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC")
+
+
+@pytest.fixture
+def daily(bare: Console) -> Console:
+    """An organisation where ann waits for the second email of `daily`, and nothing else waits."""
+    bare("org", "create", "acme")
+    bare("series", "apply", bare.file("daily.yaml", DAILY))
+    bare("series", "activate", "daily")
+    bare("identify", "ann", "--trait", "email=ann@a.example", "--trait", "plan=pro")
+    bare.work()
+    return bare
+
+
+def _change(halo: Console, statement: str) -> None:
+    with halo.database.begin() as connection:
+        connection.execute(text(statement))
+
+
+def _status(halo: Console, *, status: int) -> dict[str, Any]:
+    answer = halo.json("status", status=status)
+    assert answer["ok"] == (status == 0)
+    [found] = answer["organizations"]
+    return dict(found)
+
+
+def test_nothing_needs_a_person(daily: Console) -> None:
+    """Where all is done that is due, the status is ok and the exit status 0."""
+    assert _INSTANT.sub("INSTANT", daily("status")) == (
+        "acme: ok\n"
+        "  signals waiting    0\n"
+        "  rows due           0\n"
+        "  rows abandoned     0\n"
+        "  re-evaluation      the last INSTANT, the next INSTANT\n"
+        "  signals set aside  0\n"
+        "  mails              0 failed, 0 unknown since INSTANT\n"
+    )
+
+
+def test_work_that_was_just_left_needs_nobody(daily: Console) -> None:
+    """What waits for less than a few minutes is only shown."""
+    daily("identify", "bob", "--trait", "plan=pro")
+    found = _status(daily, status=0)
+    assert (found["signals"], found["needs"]) == (1, [])
+    arrived = datetime.fromisoformat(found["oldest_signal"])
+    assert datetime.now(arrived.tzinfo) - arrived < timedelta(minutes=1)
+
+
+def test_signals_that_nobody_handles(daily: Console) -> None:
+    """A signal that waits longer than the patience means that no worker runs."""
+    daily("identify", "bob", "--trait", "plan=pro")
+    _change(daily, "UPDATE signals SET created_at = created_at - interval '6 minutes'")
+    needs = ["signals wait longer than 5m: no worker handles them"]
+    assert _status(daily, status=1)["needs"] == needs
+    assert "  → signals wait longer than 5m: no worker" in daily("status", status=1)
+    assert daily("status", "--patience", "10m").startswith("acme: ok\n")
+
+
+def test_activation_that_a_pause_holds_waits_for_nobody(daily: Console) -> None:
+    """What waits for a person's own resumption is not overdue."""
+    daily("series", "apply", daily.file("b.yaml", DAILY.replace("daily:", "other:")))
+    daily("series", "activate", "other")
+    daily("series", "pause", "other")
+    _change(daily, "UPDATE signals SET created_at = created_at - interval '6 minutes'")
+    assert _status(daily, status=0)["signals"] == 0
+    daily("series", "resume", "other")
+    assert _status(daily, status=1)["signals"] == 1
+
+
+def test_rows_that_nobody_advances(daily: Console) -> None:
+    """A row that is due longer than the patience means the same; rows of a paused series wait."""
+    late = "now() - interval '6 minutes'"
+    _change(
+        daily, f"UPDATE automation_recipients SET scheduled_for = {late} WHERE status = 'pending'"
+    )
+    found = _status(daily, status=1)
+    assert (found["due"], found["needs"]) == (
+        1,
+        ["rows are due longer than 5m: no worker advances them"],
+    )
+    daily("series", "pause", "daily")
+    assert _status(daily, status=0)["due"] == 0
+
+
+def test_rows_that_a_worker_never_finished(daily: Console) -> None:
+    """A lease that ran out long ago means that no tick takes it up."""
+    _change(
+        daily,
+        "UPDATE automation_recipients SET status = 'processing', lease_token = gen_random_uuid(), "
+        "lease_expires_at = now() - interval '6 minutes' WHERE status = 'pending'",
+    )
+    needs = ["rows that a worker took and never finished: 1"]
+    assert _status(daily, status=1)["needs"] == needs
+
+
+def test_reevaluation_that_does_not_come(daily: Console) -> None:
+    """Re-evaluations are begun by ticks: one that is overdue means that no tick comes."""
+    _change(daily, "UPDATE organizations SET reevaluated_at = now() - interval '1 hour'")
+    needs = ["the re-evaluation is overdue longer than 5m: no tick comes"]
+    assert _status(daily, status=1)["needs"] == needs
+    daily("series", "stop", "daily")
+    assert _status(daily, status=0)["reevaluation_due"] is None
+
+
+def test_signals_that_were_set_aside(daily: Console) -> None:
+    """A signal that failed is named with what it raised, until somebody looked into it."""
+    daily("identify", "bob", "--trait", "plan=pro")
+    _change(daily, "UPDATE signals SET parked_at = now(), error = 'KeyError: x', attempts = 1")
+    found = _status(daily, status=1)
+    assert found["needs"] == ["signals that failed and were set aside: 1"]
+    [parked] = found["parked_signals"]
+    assert (parked["kind"], parked["error"]) == ("created", "KeyError: x")
+    printed = _INSTANT.sub("INSTANT", daily("status", status=1))
+    assert f"\n  signal {parked['id']} (created), INSTANT: KeyError: x\n" in printed
+
+
+def test_mails_that_failed_or_may_have_been_sent(daily: Console) -> None:
+    """Failed and unknown mails of the last day are counted by series and reason."""
+    _change(
+        daily,
+        "UPDATE messages SET state = 'failed', error = '550 no such user', sent_at = NULL",
+    )
+    found = _status(daily, status=1)
+    assert (found["failed_mails"], found["unknown_mails"]) == (1, 0)
+    assert found["needs"] == ["mails that failed for good: 1"]
+    _change(daily, "UPDATE messages SET state = 'unknown', error = NULL")
+    printed = _INSTANT.sub("INSTANT", daily("status", status=1))
+    assert printed.endswith(
+        "  → mails that may or may not have been sent: 1\n"
+        "  daily: 1 unknown, latest INSTANT: nobody knows whether they were sent\n"
+    )
+    _change(daily, "UPDATE messages SET intended_at = intended_at - interval '25 hours'")
+    assert _status(daily, status=0)["unknown_mails"] == 0
+    assert daily.json("status", "--since", "3d", status=1)["ok"] is False
+
+
+def test_every_organisation_unless_one_is_named(daily: Console) -> None:
+    """Without a name the status is that of all, and one that needs a person is enough."""
+    daily("org", "create", "beta")
+    _change(
+        daily,
+        "UPDATE organizations SET reevaluated_at = now() - interval '1 hour' WHERE key = 'acme'",
+    )
+    found = daily.json("status", status=1)["organizations"]
+    assert [(each["org"], bool(each["needs"])) for each in found] == [
+        ("acme", True),
+        ("beta", False),
+    ]
+    assert daily.json("status", "--org", "beta")["ok"] is True
+    assert daily("status", HALO_ORG="beta").startswith("beta: ok\n")
+
+
+def test_patience_that_is_no_duration(daily: Console) -> None:
+    """An option that cannot be read is refused in one line."""
+    said = daily("status", "--patience", "long", status=1)
+    assert said.startswith("Error: --patience: ‘long’ is not a duration; allowed are ")

@@ -1,0 +1,493 @@
+"""Erasing contacts and organisations: nothing is left but a keyed hash (contract §2, §3)."""
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any, TypeVar
+from uuid import UUID
+
+import pytest
+from sqlalchemy import (
+    Engine,
+    Table,
+    Text,
+    cast,
+    column,
+    func,
+    insert,
+    or_,
+    select,
+    table,
+    update,
+)
+
+from halo_engine.contacts import erasure
+from halo_engine.contacts.companies import IdentifyCompanyCall, identify_company
+from halo_engine.contacts.csv_import import ImportCsvCall, import_csv
+from halo_engine.contacts.erasure import (
+    EraseContactCall,
+    ErasedOrganization,
+    erase_contact,
+    erase_organization,
+)
+from halo_engine.contacts.identify import IdentifyCall, identify
+from halo_engine.contacts.leads import (
+    AddContactCall,
+    CaptureLeadCall,
+    add_contact,
+    capture_lead,
+)
+from halo_engine.contacts.lists import SubscribeCall, UnsubscribeCall, subscribe, unsubscribe
+from halo_engine.contacts.stripe import StripeSubscriptionCall, stripe_subscription
+from halo_engine.contacts.subscriptions import create_list
+from halo_engine.contacts.suppression import BounceCall, bounce
+from halo_engine.contacts.sync import SyncCall, sync
+from halo_engine.contacts.track import TrackCall, track
+from halo_engine.contacts.update import UpdateCall
+from halo_engine.contacts.update import update as update_users
+from halo_engine.database import run_in_transaction
+from halo_engine.domain.errors import Refusal
+from halo_engine.rehearsal.tokens import signed
+from halo_engine.tables import (
+    automation_active_periods,
+    automation_enrollments,
+    automations,
+    csv_imports,
+    end_users,
+    enrollment_refusals,
+    erased_suppressions,
+    metadata,
+    organizations,
+    suppressions,
+)
+from halo_engine.work import OrgRef, Transact, Work, open_work
+from tests.contacts import stage
+from tests.contacts.stage import (
+    EARLIER,
+    NOW,
+    add_message,
+    add_run,
+    add_series,
+    committed_organization,
+    overtaken,
+    rows,
+    statements,
+)
+
+TABLES = [table for table in metadata.sorted_tables if "org_id" in table.c]
+
+_Result = TypeVar("_Result")
+
+
+def reopened(work: Work) -> Work:
+    """Open the organisation's next transaction: its settings are read again."""
+    return open_work(work.connection, OrgRef(id=work.org_id), work.now)
+
+
+def erased(work: Work, contact: str) -> UUID:
+    """Erase a contact; return whom."""
+    return erase_contact(work, EraseContactCall(contact=contact)).id
+
+
+def identified(work: Work, user_id: str, **call: Any) -> UUID:
+    """Identify a user; return its id."""
+    return identify(work, IdentifyCall(user_id=user_id, **call)).id
+
+
+def mentioned(work: Work, *texts: object) -> set[str]:
+    """Return the tables in which a row of the organisation holds one of the texts anywhere."""
+
+    def holds(table: Table) -> bool:
+        row = cast(func.to_jsonb(table.table_valued()), Text)
+        found = select(func.count()).select_from(table).where(table.c.org_id == work.org_id)
+        found = found.where(or_(*[row.icontains(str(text)) for text in texts]))
+        return bool(work.connection.execute(found).scalar_one())
+
+    return {table.name for table in TABLES if holds(table)}
+
+
+def contents(work: Work) -> dict[str, list[tuple[Any, ...]]]:
+    """Return all rows of the organisation by table."""
+    return {table.name: rows(work, table, *table.c.keys()) for table in TABLES}
+
+
+def eventful(work: Work, name: str) -> UUID:
+    """Make a user of whom there is something in every table that is about contacts."""
+    address = f"{name}@a.example"
+    track(work, TrackCall(event="opened app", session_id=f"session of {name}"))
+    contact_id = identified(work, name, traits={"email": address}, session_id=f"session of {name}")
+    track(work, TrackCall(event="paid", user_id=name, idempotency_key=f"paid by {name}"))
+    subscribe(work, SubscribeCall(contact=name, list="news"))
+    series_id = add_series(work, f"letters {len(rows(work, automations, 'id'))}", "hi")
+    add_run(work, contact_id, series_id)
+    add_message(work, contact_id, series_id, "hi", to_address=f"Old-{address}")
+    refusal = {"code": "audience_mismatch", "refused_at": NOW, "arrival": 1}
+    whose = {"org_id": work.org_id, "automation_id": series_id, "end_user_id": contact_id}
+    work.connection.execute(insert(enrollment_refusals).values(**whose, **refusal))
+    bounce(work, BounceCall(contact=name))
+    return contact_id
+
+
+# A contact.
+
+
+def test_everything_about_a_contact_goes(work: Work) -> None:
+    """Whatever holds its ids, its address or its keys is gone; whoever else there is stays."""
+    create_list(work, "news")
+    eventful(work, "ben")
+    before = contents(work)
+    ann = eventful(work, "ann")
+    about = {table.name for table in TABLES if "end_user_id" in table.c}
+    assert mentioned(work, ann) == about | {"end_users"}
+    assert mentioned(work, "ann") == {
+        "end_users",
+        "events",
+        "contact_sessions",
+        "idempotency_keys",
+        "messages",
+        "suppressions",
+    }
+    assert erased(work, "ann") == ann
+    assert mentioned(work, ann, "ann") == set()
+    after = contents(work)
+    for name in ("automations", "automation_steps", "erased_suppressions"):
+        del before[name], after[name]
+    assert after == before
+
+
+def test_a_lead_is_erased_by_email(work: Work) -> None:
+    """As it is named everywhere: by email, in any case; an unknown contact is a 404."""
+    lead = stage.add_contact(work, None, email="lea@a.example")
+    assert erased(work, "LEA@a.example") == lead
+    with pytest.raises(Refusal) as raised:
+        erased(work, "lea@a.example")
+    assert (raised.value.status, raised.value.code) == (404, "unknown_contact")
+
+
+def test_a_contact_that_comes_again_is_new(work: Work) -> None:
+    """It is created; nothing of what it was is known."""
+    before = identified(work, "ann", traits={"plan": "pro"}, context={"page": "/"})
+    erased(work, "ann")
+    after = identified(work, "ann")
+    assert after != before
+    assert rows(work, end_users, "custom_fields", "context") == [({}, {})]
+
+
+def test_the_last_contact_of_a_manual_series_completes_it(work: Work) -> None:
+    """With no active recipient left, the series is completed (contract §4)."""
+    ann, ben = (stage.add_contact(work, name) for name in ("ann", "ben"))
+    series_id = add_series(work, "letters", "hi")
+    for contact in (ann, ben):
+        add_run(work, contact, series_id)
+    erased(work, "ann")
+    assert rows(work, automations, "status") == [("active",)]
+    erased(work, "ben")
+    assert rows(work, automations, "status") == [("completed",)]
+    assert rows(work, automation_enrollments, "number") == []
+
+
+def test_erasing_takes_few_statements(work: Work) -> None:
+    """However much there is about the contact: 13 for a suppressed one in a manual series, else 9.
+
+    They are: the series lock, the contact, its runs, three for their series, the suppressions, two
+    for their hashes, the signals, the contact, and two that complete a manual series.
+    """
+    create_list(work, "news")
+    for events in (1, 200):
+        contact_id = eventful(work, "ann")
+        for n in range(events):
+            track(work, TrackCall(event=f"event {n}", user_id="ann"))
+        assert mentioned(work, contact_id)
+        with statements(work.connection) as seen:
+            erased(work, "ann")
+        assert len(seen) == 13
+        identified(work, "ben")
+        with statements(work.connection) as seen:
+            erased(work, "ben")
+        assert len(seen) == 9
+
+
+# Its suppression.
+
+
+def hashes(work: Work) -> list[tuple[Any, ...]]:
+    """Return what is kept of erased suppressions."""
+    return rows(work, erased_suppressions, "address_hash", "bounced_at", "unsubscribed_at")
+
+
+def test_a_suppression_is_kept_as_a_keyed_hash(work: Work) -> None:
+    """HMAC-SHA256 of the address in lower case, under a key that no other organisation has."""
+    identified(work, "ann", traits={"email": "Ann@A.example"})
+    bounce(work, BounceCall(contact="ann"))
+    erased(work, "ann")
+    key = reopened(work).org.address_key
+    assert key is not None
+    digest = hmac.new(key, b"ann@a.example", hashlib.sha256).digest()
+    assert (len(key), hashes(work)) == (32, [(digest, NOW, None)])
+    assert rows(work, suppressions, "address") == []
+
+
+def test_earlier_addresses_stay_suppressed_too(work: Work) -> None:
+    """Those that the contact was written to are its own, though it has another one now."""
+    ann = identified(work, "ann", traits={"email": "new@a.example"})
+    add_message(work, ann, add_series(work, "s", "hi"), "hi", to_address="Old@a.example")
+    for address in ("old@a.example", "other@a.example"):
+        row = {"org_id": work.org_id, "address": address, "bounced_at": NOW}
+        work.connection.execute(insert(suppressions).values(row))
+    erased(work, "ann")
+    assert rows(work, suppressions, "address") == [("other@a.example",)]
+    assert len(hashes(work)) == 1
+
+
+def test_an_address_that_somebody_else_has_stays_as_it_is(work: Work) -> None:
+    """It is hashed when the last contact that has it is erased."""
+    for name in ("ann", "ben"):
+        identified(work, name, traits={"email": "both@a.example"})
+    bounce(work, BounceCall(contact="ann"))
+    erased(work, "ann")
+    assert (rows(work, suppressions, "address"), hashes(work)) == ([("both@a.example",)], [])
+    erased(work, "ben")
+    assert (rows(work, suppressions, "address"), len(hashes(work))) == ([], 1)
+
+
+def test_an_organisation_without_hashes_has_no_key(work: Work) -> None:
+    """Its doors have nothing to look for, until the first suppression is kept."""
+    identified(work, "ann", traits={"email": "ann@a.example"})
+    erased(work, "ann")
+    assert reopened(work).org.address_key is None
+
+
+SECRET = "a secret of thirty-two bytes or more"
+TRAITS = {"email": "ANN@a.example"}
+
+
+def updated(work: Work) -> object:
+    """Write a user as a backend does, which signs its batches."""
+    work.connection.execute(
+        update(organizations)
+        .where(organizations.c.id == work.org_id)
+        .values(identity_secret=SECRET)
+    )
+    token = signed({"scope": "users.update"}, SECRET, NOW, timedelta(minutes=5))
+    users = [{"user_id": "new", "traits": TRAITS}]
+    return update_users(reopened(work), UpdateCall(users=users, user_token=token))
+
+
+DOORS: dict[str, Callable[[Work], object]] = {
+    "identify": lambda work: identified(work, "new", traits=TRAITS),
+    "update": updated,
+    "lead form": lambda work: capture_lead(work, CaptureLeadCall(email="ANN@a.example")),
+    "teammate": lambda work: add_contact(work, AddContactCall(email="ANN@a.example")),
+    "stripe": lambda work: stripe_subscription(work, StripeSubscriptionCall(email="ANN@a.example")),
+    "sync": lambda work: sync(
+        work, SyncCall(source="crm", contacts=[{"user_id": "new", "traits": TRAITS}])
+    ),
+    "csv": lambda work: import_csv(
+        work, ImportCsvCall(text="Mail\nANN@a.example\n", mapping={"Mail": "email"})
+    ),
+    "a change": lambda work: identified(work, "ben", traits=TRAITS),
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_whoever_comes_with_the_address_is_suppressed_from_the_start(work: Work, door: str) -> None:
+    """At every door, in the statement that writes the contact; the hash is a suppression again."""
+    identified(work, "ben")
+    with work.connection.begin_nested() as savepoint:
+        with statements(work.connection) as usual:
+            DOORS[door](work)
+        savepoint.rollback()
+    identified(work, "ann", traits={"email": "ann@a.example"})
+    bounce(work, BounceCall(contact="ann"))
+    erased(work, "ann")
+    again = reopened(work)
+    with statements(work.connection) as seen:
+        DOORS[door](again)
+    assert len(seen) == len(usual)
+    assert rows(work, suppressions, "address", "bounced_at") == [("ann@a.example", NOW)]
+    assert hashes(work) == []
+
+
+def test_what_is_lifted_stays_lifted(work: Work) -> None:
+    """An unsubscription comes again with the contact, and goes when it subscribes again."""
+    create_list(work, "news")
+    identified(work, "ann", traits=TRAITS)
+    unsubscribe(work, UnsubscribeCall(contact="ann"))
+    erased(work, "ann")
+    again = reopened(work)
+    identified(again, "ann", traits=TRAITS)
+    assert rows(work, suppressions, "address", "unsubscribed_at") == [("ann@a.example", NOW)]
+    subscribe(again, SubscribeCall(contact="ann", list="news"))
+    identified(again, "ann", traits=TRAITS)
+    assert rows(work, suppressions, "address") == []
+
+
+def test_two_with_the_address_at_once_are_both_suppressed(work: Work) -> None:
+    """The hash is one, the suppression too; the twelfth time as the first."""
+    for _ in range(12):
+        for name in ("ann", "ben"):
+            identified(reopened(work), name, traits=TRAITS)
+        bounce(work, BounceCall(contact="ann"))
+        for name in ("ann", "ben"):
+            erased(work, name)
+        assert (len(hashes(work)), rows(work, suppressions, "address")) == (1, [])
+        contacts = [{"user_id": name, "traits": TRAITS} for name in ("ann", "ben")]
+        sync(reopened(work), SyncCall(source="crm", contacts=contacts))
+        assert rows(work, suppressions, "address") == [("ann@a.example",)]
+
+
+# While others are at work.
+
+
+def test_an_event_that_waits_for_an_erasure_finds_nobody(shared_database: Engine) -> None:
+    """Whoever comes later is told that there is no such contact."""
+    org = committed_organization(shared_database, "ann")
+
+    def tracked(work: Work) -> None:
+        with pytest.raises(Refusal, match="There is no contact ‘ann’"):
+            track(work, TrackCall(event="paid", user_id="ann"))
+
+    overtaken(shared_database, org, lambda work: erased(work, "ann"), tracked)
+
+
+def test_what_is_written_meanwhile_goes_too(shared_database: Engine) -> None:
+    """An erasure that waits for an event erases it with the contact."""
+    org = committed_organization(shared_database, "ann")
+
+    def tracked(work: Work) -> None:
+        track(work, TrackCall(event="paid", user_id="ann", idempotency_key="ann paid"))
+
+    overtaken(shared_database, org, tracked, lambda work: erased(work, "ann"))
+    with shared_database.connect() as connection:
+        assert mentioned(open_work(connection, org, NOW), "ann") == set()
+
+
+def test_a_row_for_somebody_erased_meanwhile_is_a_lost_race(shared_database: Engine) -> None:
+    """A door that met an erasure half way is run again, and refuses as if it had come later."""
+    org = committed_organization(shared_database, "ann")
+    tries = []
+
+    def subscribed(work: Work) -> None:
+        tries.append(work)
+        if len(tries) == 1:
+            [(ann,)] = rows(work, end_users, "id")
+            with shared_database.begin() as other:
+                erased(open_work(other, org, NOW), "ann")
+            stage.add_run(work, ann, add_series(work, "s", "hi"))
+        erased(work, "ann")
+
+    with pytest.raises(Refusal, match="There is no contact ‘ann’"):
+        run_in_transaction(
+            shared_database, lambda connection: subscribed(open_work(connection, org, NOW))
+        )
+    assert len(tries) == 2
+
+
+# An organisation.
+
+
+def peopled(database: Engine) -> OrgRef:
+    """Commit an organisation in which there is something in every table."""
+    org = committed_organization(database)
+    with database.begin() as connection:
+        work = open_work(connection, org, NOW)
+        create_list(work, "news")
+        eventful(work, "ann")
+        erased(work, "ann")
+        work = open_work(connection, org, NOW)
+        eventful(work, "ben")
+        identify_company(work, IdentifyCompanyCall(id="acme", user_id="ben", traits={"size": 5}))
+        [(series_id,)] = rows(work, automations, "id")[:1]
+        period = {"automation_id": series_id, "started_at": EARLIER, "started_by": "test"}
+        imported = {"key": "0" * 64, "started_at": EARLIER}
+        for table, row in ((automation_active_periods, period), (csv_imports, imported)):
+            connection.execute(insert(table).values(org_id=work.org_id, **row))
+    return org
+
+
+def committing(database: Engine, org: OrgRef) -> Transact:
+    """Return what runs each action in a transaction of its own."""
+
+    def transact(action: Callable[[Work], _Result]) -> _Result:
+        return run_in_transaction(
+            database, lambda connection: action(open_work(connection, org, NOW))
+        )
+
+    return transact
+
+
+def filled(database: Engine, org: OrgRef) -> dict[str, int]:
+    """Return how many rows of the organisation each table has, where there are any."""
+    with database.connect() as connection:
+        found = {
+            table.name: connection.execute(
+                select(func.count()).where(table.c.org_id == org.id)
+            ).scalar_one()
+            for table in TABLES
+        }
+    return {name: number for name, number in found.items() if number}
+
+
+def test_an_organisation_goes_with_everything_in_it(shared_database: Engine) -> None:
+    """No table has a row of it, nor is there the organisation; another one is as it was."""
+    org, other = peopled(shared_database), peopled(shared_database)
+    assert set(filled(shared_database, org)) == {table.name for table in TABLES}
+    before = filled(shared_database, other)
+    answer = erase_organization(committing(shared_database, org))
+    assert answer == ErasedOrganization(id=org.id, contacts=1)
+    assert filled(shared_database, org) == {}
+    assert filled(shared_database, other) == before
+    with pytest.raises(Refusal, match="There is no organisation"):
+        committing(shared_database, org)(lambda work: work.org_id)
+
+
+def test_an_erasure_that_was_interrupted_goes_on(
+    shared_database: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody comes in from the first page on; erasing again erases the rest."""
+    monkeypatch.setattr(erasure, "PAGE", 1)
+    org = peopled(shared_database)
+    transact = committing(shared_database, org)
+    [widget_key] = transact(
+        lambda work: work.connection.scalars(
+            select(organizations.c.widget_key).where(organizations.c.id == work.org_id)
+        ).all()
+    )
+    pages = 0
+
+    def breaking(action: Callable[[Work], _Result]) -> _Result:
+        nonlocal pages
+        pages += 1
+        if pages > 5:
+            raise KeyboardInterrupt
+        return transact(action)
+
+    before = sum(filled(shared_database, org).values())
+    with pytest.raises(KeyboardInterrupt):
+        erase_organization(breaking)
+    assert 0 < sum(filled(shared_database, org).values()) < before
+    with pytest.raises(Refusal, match="names no organisation"):
+        committing(shared_database, OrgRef(widget_key=widget_key))(lambda work: work.org_id)
+    erase_organization(transact)
+    assert filled(shared_database, org) == {}
+
+
+def test_who_was_at_the_door_when_it_closed_is_waited_for(shared_database: Engine) -> None:
+    """What a call under way writes is erased with the rest."""
+    org = committed_organization(shared_database)
+    with shared_database.connect() as connection:
+        identified(open_work(connection, org, NOW), "late")
+        with ThreadPoolExecutor(1) as pool:
+            running = pool.submit(erase_organization, committing(shared_database, org))
+            is_waiting = select(func.count()).where(
+                func.cardinality(func.pg_blocking_pids(column("pid"))) > 0
+            )
+            is_waiting = is_waiting.select_from(table("pg_stat_activity"))
+            with shared_database.connect() as watcher:
+                while not watcher.execute(is_waiting).scalar_one():
+                    assert not running.done(), "the erasure did not wait"
+            connection.commit()
+            running.result()
+    assert filled(shared_database, org) == {}

@@ -1,0 +1,77 @@
+"""What the `halo` command's work gets of this installation: its database, its bell, its workers."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from kombu.exceptions import OperationalError as BrokerError
+from redis import RedisError
+
+from halo_engine.cli.installation import Installation
+from halo_engine.database import create_engine
+from halo_engine.engine import Engine
+from halo_engine.settings import load_settings
+from workers.configuration import create_app
+from workers.stack.folders import throwaway_folder
+from workers.stack.interruption import Interrupted, interruptible
+from workers.stack.servers import running_servers
+
+_PING_SECONDS = 1.0
+
+
+def installation() -> Installation:
+    """Return the way to what HALO_DATABASE_URL and HALO_BROKER_URL name, read when it is gone."""
+    return Installation(_engine, _rehearsal_server, _worker_answers)
+
+
+@contextmanager
+def _engine() -> Iterator[Engine]:
+    """Open the engine; where no broker is named nobody is rung for, and the next tick looks."""
+    settings = load_settings()
+    url = settings.required_database_url()
+    # Reads the settings as a worker does, and ends the process where they are wrong.
+    from workers.doorbell import ring  # noqa: PLC0415
+    from workers.engine import post_office  # noqa: PLC0415
+
+    database = create_engine(
+        url,
+        application_name="halo-command",
+        statement_timeout_seconds=settings.statement_timeout_seconds,
+    )
+    try:
+        if settings.broker_url is None:
+            yield Engine(database, post_office(settings))
+        else:
+            with create_app(settings) as app:
+                yield Engine(database, post_office(settings), ring=lambda org: ring(org, app))
+    finally:
+        database.dispose()
+
+
+@contextmanager
+def _rehearsal_server() -> Iterator[str]:
+    """Give the database that is named, else one that is started in a folder of the run's own."""
+    url = load_settings().database_url
+    if url is not None:
+        yield url
+        return
+    try:
+        with (
+            interruptible(),
+            throwaway_folder("rehearsal") as folder,
+            # Only the database is asked for.
+            running_servers(folder, broker_url="redis://", durable=False) as servers,
+        ):
+            yield servers.database_url
+    except Interrupted as interrupted:
+        raise SystemExit(interrupted.exit_status) from None
+
+
+def _worker_answers() -> bool:
+    settings = load_settings()
+    if settings.broker_url is None:
+        return False
+    try:
+        with create_app(settings) as app:
+            return bool(app.control.inspect(timeout=_PING_SECONDS).ping())
+    except (RedisError, BrokerError, OSError):
+        return False
