@@ -21,7 +21,6 @@ from sqlalchemy import (
     any_,
     bindparam,
     column,
-    exists,
     func,
     literal,
     select,
@@ -115,14 +114,22 @@ def _claim() -> Select[Any]:
             rows.c.scheduled_for <= now,
         ]
 
+    # By the index, from its front: an EXISTS may read every row to find that none is due.
+    earliest = (
+        select(rows.c.id)
+        .where(*due_in(asked.c.automation_id))
+        .order_by(rows.c.scheduled_for, rows.c.id)
+        .limit(1)
+        .lateral("earliest")
+    )
     turns = (
         select(asked.c.automation_id)
-        .where(exists().where(*due_in(asked.c.automation_id)))
+        .select_from(asked.join(earliest, true()))
         .cte("turns")
         .prefix_with("MATERIALIZED")
     )
     limit = bindparam("asked_limit", type_=Integer())
-    share = select(func.greatest(limit / func.greatest(func.count(), 1), 1)).select_from(turns)
+    share = select(func.greatest(limit // func.greatest(func.count(), 1), 1)).select_from(turns)
     is_run = and_(
         runs.c.org_id == rows.c.org_id,
         runs.c.automation_id == rows.c.automation_id,
