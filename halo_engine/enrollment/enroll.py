@@ -86,25 +86,28 @@ def enroll(
 
 
 def _insert_enrollments(org_id: UUID, verdicts: CTE) -> CTE:
-    """Insert the runs, sorted by seat and contact: racers that lock in one order do not
-    deadlock.
+    """Insert the runs: numbered in order of their contacts' creation, which says whose is earlier
+    (guard 10), and sorted by seat, since racers that lock in one order do not deadlock.
     """
     admitted = (
         select(
-            literal(org_id),
+            literal(org_id).label("org_id"),
+            arrivals.next_value().label("id"),
             verdicts.c.end_user_id,
             verdicts.c.automation_id,
-            func.coalesce(verdicts.c.latest_number, 0) + 1,
+            (func.coalesce(verdicts.c.latest_number, 0) + 1).label("number"),
             verdicts.c.seat,
             verdicts.c.entered_at,
-            verdicts.c.ordinal == any_(verdicts.c.goals),
+            (verdicts.c.ordinal == any_(verdicts.c.goals)).label("goal_held"),
         )
         .where(verdicts.c.code.is_(None))
-        .order_by(verdicts.c.seat, verdicts.c.contact_created_at, verdicts.c.end_user_id)
+        .order_by(verdicts.c.contact_created_at, verdicts.c.end_user_id)
+        .cte("admitted")
     )
     runs = automation_enrollments
     columns = [
         runs.c.org_id,
+        runs.c.id,
         runs.c.end_user_id,
         runs.c.automation_id,
         runs.c.number,
@@ -114,7 +117,11 @@ def _insert_enrollments(org_id: UUID, verdicts: CTE) -> CTE:
     ]
     return (
         insert(runs)
-        .from_select(columns, admitted, include_defaults=False)
+        .from_select(
+            columns,
+            select(admitted).order_by(admitted.c.seat, admitted.c.id),
+            include_defaults=False,
+        )
         .on_conflict_do_nothing()
         .returning(runs.c.end_user_id, runs.c.automation_id, runs.c.number, runs.c.created_at)
         .cte("enrolled")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from halo_engine.series.save import parse_definition, save_series
-from halo_engine.tables import automation_enrollments, automation_recipients, signals
+from halo_engine.tables import automation_enrollments, signals
 from tests.acceptance.conftest import Stack
 
 WELCOME = {
@@ -55,7 +55,7 @@ def test_the_tick_finds_what_no_message_announced(stack: Stack) -> None:
     stage = stack.stage(org)
     stage.signal(stage.contacts(["silent"]))
     stack.wait_until(lambda: stage.count(signals) == 0, "no signal waits")
-    assert stage.count(automation_recipients) == 1
+    assert stage.count(automation_enrollments) == 1
 
 
 def test_a_task_that_overtakes_the_identify_waits_for_it(stack: Stack) -> None:

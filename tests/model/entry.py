@@ -37,10 +37,11 @@ class Entry(State):
             return "already_enrolled"
         if self.now - latest.created_at < timedelta(days=settings["reenroll_delay_days"] or 0):
             return "reenroll_delay"
+        # The audience holds now: one that was last seen outside is about to come in.
+        watch = self._watch(series, contact)
+        stayed = watch.inside and not watch.newly
         segment_match = series.definition.entry_trigger == "segment_match"
-        if segment_match and not self._watch(series, contact).newly:
-            return "not_newly_matching"
-        return None
+        return "not_newly_matching" if segment_match and stayed else None
 
     def _situation_code(self, series: Series, contact: Contact) -> str | None:
         if self.exit_filters_hold(series, contact):
