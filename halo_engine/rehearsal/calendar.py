@@ -1,6 +1,8 @@
 """Moving the virtual clock: a tick at each instant at which something can have changed."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import and_, func, select, update
 
@@ -35,12 +37,17 @@ def move_clock(stage: Stage, target: datetime) -> None:
     quiet = False
     while stage.now < target:
         reevaluation = _next_turn if quiet else _next_reevaluation
-        instants = (target, stage.perform(_next_due), stage.perform(reevaluation))
-        stage.now = min(instant for instant in instants if instant is not None)
+        following = stage.perform(partial(_following, reevaluation))
+        stage.now = min([target, *following])
         if quiet:
             stage.perform(_pass_over_reevaluations)
         quiet = not stage.tick()
     stage.tick()
+
+
+def _following(reevaluation: Callable[[Work], datetime | None], work: Work) -> list[datetime]:
+    """Return when a row falls due next, and when the next re-evaluation is, as far as they are."""
+    return [instant for instant in (_next_due(work), reevaluation(work)) if instant is not None]
 
 
 def _next_due(work: Work) -> datetime | None:

@@ -17,6 +17,10 @@ Check = Callable[[Stage, Any], Iterator[str]]
 
 def differences(stage: Stage, expected: Expectation) -> list[str]:
     """Return a line for everything that is not as expected; only what is named is compared."""
+    return stage.look(lambda: _differences(stage, expected))
+
+
+def _differences(stage: Stage, expected: Expectation) -> list[str]:
     found: list[str] = []
     for name in Expectation.model_fields:
         if name not in expected.model_fields_set:
@@ -130,7 +134,7 @@ def _last_seen(stage: Stage, expected: Mapping[str, str]) -> Iterator[str]:
 
 
 def _fields(stage: Stage, expected: list[str]) -> Iterator[str]:
-    registered = stage.perform(observations.registered_fields)
+    registered = stage.observe(observations.registered_fields)
     for name in expected:
         if name not in registered:
             yield f"fields: {name} is not registered"

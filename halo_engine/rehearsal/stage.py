@@ -41,6 +41,7 @@ class Stage:
     #: The series' definitions as last saved: a ``save`` is merged over them.
     definitions: dict[str, Any] = field(default_factory=dict)
     answer: Any = None
+    _looking: Work | None = None
 
     @property
     def engine(self) -> Engine:
@@ -53,7 +54,21 @@ class Stage:
 
     def observe(self, query: Callable[..., _Result], *arguments: Any) -> _Result:
         """Run a query of the database at the clock's instant."""
-        return self.engine.perform(OrgRef(id=self.org_id), lambda work: query(work, *arguments))
+        if self._looking is not None:
+            return query(self._looking, *arguments)
+        return self.perform(lambda work: query(work, *arguments))
+
+    def look(self, compare: Callable[[], _Result]) -> _Result:
+        """Run what observes much: all in one transaction, since nothing moves meanwhile."""
+
+        def looked(work: Work) -> _Result:
+            self._looking = work
+            try:
+                return compare()
+            finally:
+                self._looking = None
+
+        return self.perform(looked)
 
     def settle(self) -> None:
         """Handle what waits at the clock's instant, as a live worker would."""

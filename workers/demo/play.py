@@ -22,6 +22,7 @@ from workers.demo.board import Picture, draw, series_table, take_picture
 from workers.demo.sample import ORG, create_organization, series
 from workers.demo.script import Script
 from workers.engine import post_office
+from workers.stack.children import StackError
 from workers.stack.folders import PROJECT, throwaway_folder
 from workers.stack.processes import running_processes, stack_environment
 from workers.stack.servers import running_servers
@@ -39,8 +40,7 @@ def play() -> None:
     """Start everything, play the script, show it, sum it up, and stop everything."""
     began = time.monotonic()
     mail = PROJECT / ".halo" / "demo-mail"
-    shutil.rmtree(mail, ignore_errors=True)
-    mail.mkdir(parents=True)
+    _empty(mail)
     with ExitStack() as stack:
         folder = stack.enter_context(throwaway_folder("demo"))
         _console.print("starting PostgreSQL and Valkey …")
@@ -58,6 +58,16 @@ def play() -> None:
         script = Script(create_app(settings))
         picture = _watch(script, database, mail)
         _summarize(picture, script, mail, time.monotonic() - began)
+
+
+def _empty(folder: Path) -> None:
+    """Make the folder anew; one line says so when somebody else's is in the way."""
+    try:
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise StackError(f"{folder}: {error.strerror}; remove it, and run again") from None
 
 
 def _set_up(database: Database, settings: Settings) -> None:
