@@ -22,6 +22,7 @@ from halo_engine.answers.preview import PAGE, Preview, preview
 from halo_engine.contacts.calls import Call
 from halo_engine.contacts.companies import IdentifyCompanyCall, identify_company
 from halo_engine.contacts.csv_import import ImportCsvCall, import_csv
+from halo_engine.contacts.erasure import EraseContactCall, erase_contact, erase_organization
 from halo_engine.contacts.finding import find_contacts
 from halo_engine.contacts.identify import IdentifyCall, identify
 from halo_engine.contacts.leads import (
@@ -38,7 +39,14 @@ from halo_engine.contacts.lists import (
 )
 from halo_engine.contacts.mail_events import MailCall, click_mail, open_mail, reply_to_mail
 from halo_engine.contacts.stripe import StripeSubscriptionCall, stripe_subscription
+from halo_engine.contacts.stripe_sync import (
+    StripeSyncCall,
+    StripeWebhookCall,
+    stripe_sync,
+    stripe_webhook,
+)
 from halo_engine.contacts.suppression import BounceCall, bounce
+from halo_engine.contacts.sync import SyncCall, sync
 from halo_engine.contacts.track import TrackCall, track
 from halo_engine.contacts.update import UpdateCall, update
 from halo_engine.domain.errors import Refusal, validated
@@ -129,8 +137,12 @@ DOORS: Final[Mapping[str, tuple[type[Call], Callable[[Work, Any], BaseModel]]]] 
     "halo.users.update": (UpdateCall, update),
     "halo.contacts.import_csv": (ImportCsvCall, import_csv),
     "halo.contacts.add": (AddContactCall, add_contact),
+    "halo.contacts.sync": (SyncCall, sync),
+    "halo.contacts.erase": (EraseContactCall, erase_contact),
     "halo.leads.capture": (CaptureLeadCall, capture_lead),
     "halo.stripe.subscription": (StripeSubscriptionCall, stripe_subscription),
+    "halo.stripe.sync": (StripeSyncCall, stripe_sync),
+    "halo.stripe.webhook": (StripeWebhookCall, stripe_webhook),
     "halo.lists.subscribe": (SubscribeCall, subscribe),
     "halo.lists.unsubscribe": (UnsubscribeCall, unsubscribe),
     "halo.mail.bounced": (BounceCall, bounce),
@@ -237,3 +249,19 @@ def explain_contact(org: str, series: str, contact: str) -> Any:
         return explain(work, lifecycle.find_series(work, series), found)[0]
 
     return engine().ask(OrgRef(key=org), explained).model_dump(mode="json")
+
+
+@app.task(name="halo.organizations.erase")
+def erase(org: str) -> dict[str, Any]:
+    """Erase an organisation for good (contract §2); what one turn leaves, a new task goes on with.
+
+    ``done`` says whether it is gone by now.
+    """
+    ends = time.monotonic() + _TURN_SECONDS
+    rows = 0
+    for page in erase_organization(partial(engine().perform, OrgRef(key=org))):
+        rows += page
+        if time.monotonic() > ends:
+            erase.delay(org=org)
+            return {"org": org, "rows": rows, "done": False}
+    return {"org": org, "rows": rows, "done": True}

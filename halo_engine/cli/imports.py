@@ -1,26 +1,16 @@
 """`halo contacts import`: a CSV file of any length, page by page (contract §2, CSV import)."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Final
 
 import click
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
 
 from halo_engine.cli.desk import Desk, in_organization
 from halo_engine.cli.output import plain, progress_bar
-from halo_engine.contacts.csv_import import (
-    MOST_ERRORS_SHOWN,
-    BadRow,
-    ImportCsvAnswer,
-    Page,
-    import_page,
-    open_csv,
-    pages,
-)
+from halo_engine.contacts.csv_resume import ImportFileAnswer, import_file
 from halo_engine.domain.errors import bad_input, not_found, shown
 
 _MOST_ROWS_PRINTED: Final = 20
@@ -40,12 +30,13 @@ _MOST_ROWS_PRINTED: Final = 20
 def import_command(desk: Desk, file: Path, mapping: Sequence[str]) -> None:
     """Import the CSV FILE: known contacts are changed, new ones made.
 
-    Columns that are not mapped are passed over. Exits 1 when rows were left out.
+    Columns that are not mapped are passed over. An import that was interrupted is gone on with when
+    it is given again. Exits 1 when rows were left out.
     """
     fields = dict(_pair(each) for each in mapping)
     try:
-        with open_csv(file) as text:
-            answer = _import(desk, text, fields, file.stat().st_size)
+        with _bar(file.stat().st_size, hidden=desk.as_json) as show:
+            answer = import_file(desk.perform, file, fields, show)
     except FileNotFoundError:
         raise not_found("file", str(file)) from None
     except OSError as error:
@@ -53,43 +44,6 @@ def import_command(desk: Desk, file: Path, mapping: Sequence[str]) -> None:
     desk.show(answer, _draw)
     if answer.bad:
         raise SystemExit(1)
-
-
-@dataclass
-class _Tally:
-    """What became of the rows so far."""
-
-    created: int = 0
-    updated: int = 0
-    bad: int = 0
-    errors: list[BadRow] = field(default_factory=list)
-    warnings: dict[str, None] = field(default_factory=dict)
-
-    def add(self, page: Page, outcomes: Sequence[bool]) -> None:
-        self.created += sum(outcomes)
-        self.updated += len(outcomes) - sum(outcomes)
-        self.bad += len(page.errors)
-        self.errors += page.errors[: MOST_ERRORS_SHOWN - len(self.errors)]
-        self.warnings |= page.warnings
-
-    def answer(self) -> ImportCsvAnswer:
-        return ImportCsvAnswer(
-            created=self.created,
-            updated=self.updated,
-            bad=self.bad,
-            errors=tuple(self.errors),
-            warnings=tuple(self.warnings),
-        )
-
-
-def _import(desk: Desk, text: TextIO, fields: Mapping[str, str], size: int) -> ImportCsvAnswer:
-    """Import page by page: each is committed before the next is read."""
-    tally = _Tally()
-    with _bar(size, hidden=desk.as_json) as advance_to:
-        for page in pages(desk.org, text, fields):
-            tally.add(page, desk.perform(partial(import_page, page=page)))
-            advance_to(text.buffer.tell())
-    return tally.answer()
 
 
 @contextmanager
@@ -108,8 +62,10 @@ def _pair(text: str) -> tuple[str, str]:
     return column, target
 
 
-def _draw(answer: ImportCsvAnswer) -> None:
+def _draw(answer: ImportFileAnswer) -> None:
     click.echo(f"{answer.created} created, {answer.updated} updated, {answer.bad} left out")
+    if answer.done_before:
+        click.echo(f"  {answer.done_before} rows were done before it was interrupted")
     for row in answer.errors[:_MOST_ROWS_PRINTED]:
         click.echo(f"  line {row.line}: {plain(row.message)}")
     if answer.bad > _MOST_ROWS_PRINTED:

@@ -16,12 +16,16 @@ from pydantic_core import core_schema
 
 from halo_engine.contacts.companies import IdentifyCompanyCall
 from halo_engine.contacts.csv_import import ImportCsvCall
+from halo_engine.contacts.erasure import EraseContactCall
 from halo_engine.contacts.identify import IdentifyCall
 from halo_engine.contacts.leads import AddContactCall, CaptureLeadCall
 from halo_engine.contacts.lists import SubscribeCall, UnsubscribeCall
 from halo_engine.contacts.mail_events import MailCall
 from halo_engine.contacts.stripe import StripeSubscriptionCall
+from halo_engine.contacts.stripe_objects import StripeEvent, StripeSubscription
+from halo_engine.contacts.stripe_sync import StripeSyncCall, StripeWebhookCall
 from halo_engine.contacts.suppression import BounceCall
+from halo_engine.contacts.sync import SyncCall, SyncedContact
 from halo_engine.contacts.track import TrackCall
 from halo_engine.contacts.update import UpdateCall, UpdatedUser
 from halo_engine.domain.errors import not_found
@@ -37,14 +41,25 @@ DOORS: Final[Mapping[str, type[BaseModel]]] = {
     "users.update": UpdateCall,
     "contacts.import_csv": ImportCsvCall,
     "contacts.add": AddContactCall,
+    "contacts.sync": SyncCall,
+    "contacts.erase": EraseContactCall,
     "leads.capture": CaptureLeadCall,
     "stripe.subscription": StripeSubscriptionCall,
+    "stripe.sync": StripeSyncCall,
+    "stripe.webhook": StripeWebhookCall,
     "lists.subscribe": SubscribeCall,
     "lists.unsubscribe": UnsubscribeCall,
     "mail.bounced": BounceCall,
     "mail.opened": MailCall,
     "mail.clicked": MailCall,
     "mail.replied": MailCall,
+}
+
+#: What calls carry that is checked when it is read: batches by their field, one by one.
+_ENTRIES: Final[Mapping[type[BaseModel], tuple[str, type[BaseModel]]]] = {
+    UpdateCall: ("users", UpdatedUser),
+    SyncCall: ("contacts", SyncedContact),
+    StripeSyncCall: ("subscriptions", StripeSubscription),
 }
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -112,10 +127,16 @@ def _series() -> dict[str, Any]:
 
 
 def _door(name: str, call: type[BaseModel]) -> dict[str, Any]:
-    definitions = _definitions(call, *([UpdatedUser] if call is UpdateCall else []))
-    if call is UpdateCall:
-        definitions["UpdateCall"]["properties"]["users"]["items"] = {"$ref": "#/$defs/UpdatedUser"}
+    read_later = [_ENTRIES[call][1]] if call in _ENTRIES else []
+    if call is StripeWebhookCall:
+        read_later = [StripeEvent]
+    definitions = _definitions(call, *read_later)
     described = definitions.pop(call.__name__)
+    if call in _ENTRIES:
+        field, entry = _ENTRIES[call]
+        described["properties"][field]["items"] = {"$ref": f"#/$defs/{entry.__name__}"}
+    if call is StripeWebhookCall:
+        described["properties"]["event"] = {"$ref": f"#/$defs/{StripeEvent.__name__}"}
     described["title"] = f"halo.{name}"
     rest = {"$defs": definitions} if definitions else {}
     return {"$schema": _DIALECT, **described, **rest}

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import BeforeValidator, Field, ValidationInfo
+from pydantic import BaseModel, BeforeValidator, Field, ValidationInfo
 
-from halo_engine.contacts.calls import Answer, Call
+from halo_engine.contacts.calls import Answer
 from halo_engine.domain.errors import Refusal, bad_input, located, validated
 
 LARGEST_BATCH: Final = 500
 
-_Call = TypeVar("_Call", bound=Call)
+_Call = TypeVar("_Call", bound=BaseModel)
 _Result = TypeVar("_Result")
 
 

@@ -73,8 +73,12 @@ class _Columns:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some rows on end: people in the order of their lines, and the rows that are refused."""
+    """Some rows on end: people in the order of their lines, and the rows that are refused.
 
+    ``before`` says how many rows the file has before them.
+    """
+
+    before: int = 0
     people: list[Person] = field(default_factory=list)
     errors: list[BadRow] = field(default_factory=list)
     warnings: dict[str, None] = field(default_factory=dict)
@@ -84,6 +88,34 @@ class Page:
         """How many rows there are."""
         return len(self.people) + len(self.errors)
 
+    @property
+    def after(self) -> int:
+        """How many rows the file has up to the end of these."""
+        return self.before + self.size
+
+
+@dataclass(slots=True)
+class Faults:
+    """What was wrong with the rows so far: all are counted, and the first are shown."""
+
+    bad: int = 0
+    errors: list[BadRow] = field(default_factory=list)
+    warnings: dict[str, None] = field(default_factory=dict)
+
+    def add(self, page: Page) -> None:
+        """Add those of the next page."""
+        self.bad += len(page.errors)
+        self.errors += page.errors[: MOST_ERRORS_SHOWN - len(self.errors)]
+        self.warnings |= page.warnings
+
+    def as_answer(self) -> dict[str, object]:
+        """Return the fields of an answer."""
+        return {
+            "bad": self.bad,
+            "errors": tuple(self.errors),
+            "warnings": tuple(self.warnings),
+        }
+
 
 def import_csv(work: Work, call: ImportCsvCall) -> ImportCsvAnswer:
     """Import a file that is small enough for one transaction (contract §2, CSV import).
@@ -91,18 +123,15 @@ def import_csv(work: Work, call: ImportCsvCall) -> ImportCsvAnswer:
     Raises 400 for a mapping to no field, or of a column that the file lacks; nothing is written
     then. A bad row is an error of its own, and the others go in.
     """
-    created = updated = bad = 0
-    errors: list[BadRow] = []
-    warnings: dict[str, None] = {}
+    outcomes: list[bool] = []
+    faults = Faults()
     for page in pages(work.org, io.StringIO(call.text, newline=""), call.mapping):
-        outcomes = import_page(work, page)
-        created += sum(outcomes)
-        updated += len(outcomes) - sum(outcomes)
-        bad += len(page.errors)
-        errors += page.errors[: MOST_ERRORS_SHOWN - len(errors)]
-        warnings |= page.warnings
-    return ImportCsvAnswer(
-        created=created, updated=updated, bad=bad, errors=tuple(errors), warnings=tuple(warnings)
+        outcomes += import_page(work, page)
+        faults.add(page)
+    created = sum(outcomes)
+    updated = len(outcomes) - created
+    return ImportCsvAnswer.model_validate(
+        {"created": created, "updated": updated, **faults.as_answer()}
     )
 
 
@@ -116,23 +145,29 @@ def import_page(work: Work, page: Page) -> list[bool]:
 
 
 def pages(
-    org: Organization, file: TextIO, mapping: Mapping[str, str], size: int = PAGE_SIZE
+    org: Organization,
+    file: TextIO,
+    mapping: Mapping[str, str],
+    size: int = PAGE_SIZE,
+    *,
+    done: int = 0,
 ) -> Iterator[Page]:
     """Read a file page by page, so that its length needs no memory; raises 400 for a bad mapping.
 
     ``file`` is open with ``newline=""``; with ``errors="surrogateescape"`` bytes that are not UTF-8
-    are the fault of their rows alone.
+    are the fault of their rows alone. A page ends after ``done`` rows, if there are as many.
     """
     rows = _rows(_lines(file))
     _, header = next(rows, (1, []))
     columns = _columns(_cells(header), mapping)
     page = Page()
     for line, row in rows:
-        if row:
-            _add(page, org, columns, line, row)
-        if page.size >= size:
+        if not row:
+            continue
+        _add(page, org, columns, line, row)
+        if page.size >= size or page.after == done:
             yield page
-            page = Page()
+            page = Page(page.after)
     yield page
 
 

@@ -1,6 +1,6 @@
 """The doors' table of contract §2: what sets one way of writing contacts apart from the others."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Final
 
@@ -34,6 +34,8 @@ TRAIT_COLUMNS: Final = (
     "arr",
 )
 STRIPE_COLUMNS: Final = tuple(f"stripe_{name}" for name in COLUMNS[Entity.STRIPE])
+#: Whose subscription those are of, which of theirs, and when Stripe said so: no fields.
+STRIPE_LINKS: Final = ("stripe_customer_id", "stripe_subscription_id", "stripe_said_at")
 DOCUMENTS: Final = ("custom_fields", "context")
 
 
@@ -52,7 +54,8 @@ class Door:
     """One way in (contract §2).
 
     ``source`` is a new contact's, which takes everything given; ``merges`` names the columns that
-    are merged into a contact found. ``promotes``: a lead found becomes the user of the external ID
+    are merged into a contact found, ``links`` those that are no fields: nobody is told of their
+    change. ``promotes``: a lead found becomes the user of the external ID
     given. ``seen_at_signup``: a new contact was first and last seen when it signed up.
     ``created_is_changed``: a creation counts as changed traits too. ``on_created``,
     ``on_promoted`` and ``on_changed`` are the signals written.
@@ -61,6 +64,7 @@ class Door:
     source: str
     finds: Finds
     merges: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
     creates: bool = True
     promotes: bool = False
     bumps_last_seen: bool = False
@@ -112,6 +116,7 @@ STRIPE: Final = Door(
     merges=STRIPE_COLUMNS,
     created_is_changed=True,
 )
+STRIPE_OBJECTS: Final = replace(STRIPE, finds=Finds.ID, links=STRIPE_LINKS)
 CSV: Final = Door(
     source="csv",
     finds=Finds.ID,

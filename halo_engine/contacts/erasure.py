@@ -1,6 +1,7 @@
 """Erasing a contact, or a whole organisation: what is stored about it is gone (contract §2, §3)."""
 
 import secrets
+from collections.abc import Iterator
 from functools import partial
 from typing import Final
 from uuid import UUID
@@ -18,7 +19,7 @@ from sqlalchemy import (
 )
 
 from halo_engine.contacts.address_hashes import Suppression, keep_hashes
-from halo_engine.contacts.calls import Answer, Call, Identifier
+from halo_engine.contacts.calls import Call, Identifier
 from halo_engine.contacts.finding import Noted, find_contacts
 from halo_engine.domain.reasons import SeriesStatus
 from halo_engine.journey.claim import hold_runs
@@ -47,13 +48,6 @@ class EraseContactCall(Call):
     """A contact, by ``user_id``, or by email where it has none."""
 
     contact: Identifier
-
-
-class ErasedOrganization(Answer):
-    """The organisation that was, and how many contacts it had when the last erasing of it began."""
-
-    id: UUID
-    contacts: int
 
 
 def erase_contact(work: Work, call: EraseContactCall) -> Noted:
@@ -110,21 +104,21 @@ def _take_suppressions(work: Work, contact_id: UUID) -> list[Suppression]:
     return [Suppression(*row) for row in work.connection.execute(taken)]
 
 
-def erase_organization(transact: Transact) -> ErasedOrganization:
-    """Erase an organisation with everything in it, suppressions too, a page a transaction.
+def erase_organization(transact: Transact, page: int = PAGE) -> Iterator[int]:
+    """Erase an organisation with everything in it, suppressions too; yield how many rows go.
 
-    The first ends its series and takes its widget key, so that nobody comes in any more. Where that
-    is interrupted, erasing it again goes on.
+    A page of rows is a transaction. The first ends the series and takes the widget key: nobody
+    comes in any more. Where that is interrupted, erasing it again goes on; when the iterator ends,
+    there is no such organisation.
     """
-    erased = transact(_close)
+    transact(_close)
     for table in _TABLES:
-        while transact(partial(_erase_page, table=table)):
-            pass
-    transact(_erase_rest)
-    return erased
+        while rows := transact(partial(_erase_page, table=table, most=page)):
+            yield rows
+    yield transact(_erase_rest)
 
 
-def _close(work: Work) -> ErasedOrganization:
+def _close(work: Work) -> None:
     lock_series_for_change(work.connection, work.org_id)
     work.connection.execute(
         update(automations)
@@ -136,23 +130,21 @@ def _close(work: Work) -> ErasedOrganization:
         .where(organizations.c.id == work.org_id)
         .values(widget_key=f"erased_{secrets.token_urlsafe(18)}", identity_secret=None)
     )
-    contacts = select(func.count()).where(end_users.c.org_id == work.org_id)
-    return ErasedOrganization(id=work.org_id, contacts=work.connection.scalar(contacts) or 0)
 
 
-def _erase_page(work: Work, table: Table) -> bool:
-    """Delete some rows of a table; return whether there were any."""
+def _erase_page(work: Work, table: Table, most: int) -> int:
+    """Delete some rows of a table; return how many there were."""
     row: ColumnElement[object] = literal_column("ctid")
-    page = select(row).select_from(table).where(table.c.org_id == work.org_id).limit(PAGE)
-    these = delete(table).where(row == any_(func.array(page.scalar_subquery())))
-    return bool(work.connection.execute(these).rowcount)
+    rows = select(row).select_from(table).where(table.c.org_id == work.org_id).limit(most)
+    these = delete(table).where(row == any_(func.array(rows.scalar_subquery())))
+    return work.connection.execute(these).rowcount
 
 
-def _erase_rest(work: Work) -> None:
+def _erase_rest(work: Work) -> int:
     """Delete the organisation, and what those wrote who were at the door when it was closed."""
     held = select(organizations.c.id).where(organizations.c.id == work.org_id)
     # Whoever writes a row of an organisation holds this one; no later one comes after us.
     work.connection.execute(held.with_for_update())
-    for table in _TABLES:
-        work.connection.execute(delete(table).where(table.c.org_id == work.org_id))
-    work.connection.execute(delete(organizations).where(organizations.c.id == work.org_id))
+    late = [delete(table).where(table.c.org_id == work.org_id) for table in _TABLES]
+    itself = delete(organizations).where(organizations.c.id == work.org_id)
+    return sum(work.connection.execute(each).rowcount for each in (*late, itself))

@@ -37,7 +37,7 @@ def merged_contacts(door: Door) -> CTE:
     ``place`` is the person's index; ``fresh`` is the whole row (``part``) with what is given laid
     over; beside it stand the columns that Halo manages. ``created`` and ``promoted`` say what
     becomes of the contact, ``changed`` holds the keys of the fields that differ from what is
-    stored, and ``context_changed`` is about the context, which is no field.
+    stored, and ``rest_changed`` is about the context, and the door's links, which are no fields.
     """
     given = given_rows(
         {
@@ -75,7 +75,12 @@ def merged_contacts(door: Door) -> CTE:
             is_new.label("created"),
             promoted.label("promoted"),
             _changed(door, given, stored, fresh, promoted).label("changed"),
-            fresh.c.context.is_distinct_from(part(stored, "context")).label("context_changed"),
+            or_(
+                *[
+                    fresh.c[name].is_distinct_from(part(stored, name))
+                    for name in ("context", *door.links)
+                ]
+            ).label("rest_changed"),
         )
         .select_from(
             given.join(before, before.c.place == given.c.place, isouter=door.creates).join(

@@ -3,7 +3,7 @@
 from typing import Annotated, Final, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, ValidationInfo, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
 
 from halo_engine.contacts.answers import ContactAnswer
 from halo_engine.contacts.calls import Call, Email, Identifier
@@ -16,6 +16,8 @@ from halo_engine.domain.traits import ColumnValue
 from halo_engine.domain.values import check_text
 from halo_engine.work import Work
 
+#: In characters; Stripe's own names are shorter.
+LONGEST_WORD: Final = 5000
 #: Stripe knows no organisation's time zone.
 _ZONE: Final = ZoneInfo("UTC")
 _COLUMNS: Final = {
@@ -33,7 +35,8 @@ def _check_word(value: object, info: ValidationInfo) -> object:
     return value
 
 
-Word = Annotated[str, BeforeValidator(_check_word)]
+#: Text of Stripe's: a status, the name of a plan.
+Word = Annotated[str, Field(max_length=LONGEST_WORD), BeforeValidator(_check_word)]
 
 
 class StripeSubscriptionCall(Call):

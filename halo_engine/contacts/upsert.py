@@ -129,11 +129,11 @@ def _writes(door: Door, merged: CTE) -> ColumnElement[bool]:
     """Return whether the contact's row is written at all."""
     if door.bumps_last_seen:
         return true()
-    return or_(merged.c.created, func.cardinality(merged.c.changed) > 0, merged.c.context_changed)
+    return or_(merged.c.created, func.cardinality(merged.c.changed) > 0, merged.c.rest_changed)
 
 
 def _upserted(door: Door, merged: CTE) -> CTE:
-    laid_over = ("external_id", *door.columns, *DOCUMENTS)
+    laid_over = ("external_id", *door.columns, *door.links, *DOCUMENTS)
     rows = (
         select(
             ORG_ID,
@@ -148,7 +148,7 @@ def _upserted(door: Door, merged: CTE) -> CTE:
     )
     columns = ["org_id", "source", "updated_at", "id", *_MANAGED, *laid_over]
     writing = insert(end_users).from_select(columns, rows, include_defaults=False)
-    overwritten = ["external_id", *door.merges, "updated_at", "last_seen"]
+    overwritten = ["external_id", *door.merges, *door.links, "updated_at", "last_seen"]
     upserting = writing.on_conflict_do_update(
         index_elements=["org_id", "id"],
         set_={name: writing.excluded[name] for name in overwritten},

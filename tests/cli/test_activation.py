@@ -25,20 +25,20 @@ LETTER = """\
 
 
 @pytest.fixture
-def crowd(halo: Console) -> Console:
+def crowd(bare: Console) -> Console:
     """An organisation with more contacts than one transaction enrolls, and the draft `letter`."""
-    with halo.database.begin() as connection:
+    bare("org", "create", "acme")
+    with bare.database.begin() as connection:
         connection.execute(
             text(
                 "INSERT INTO end_users (org_id, external_id, source, email, created_at, updated_at,"
                 " first_seen, last_seen) SELECT o.id, n, 'csv', n || '@a.example', now(), now(),"
                 " now(), now() FROM organizations o, generate_series(1, :contacts) n"
-                " WHERE o.key = :org"
             ),
-            {"contacts": CONTACTS, "org": halo.org},
+            {"contacts": CONTACTS},
         )
-    halo("series", "apply", halo.file("letter.yaml", LETTER))
-    return halo
+    bare("series", "apply", bare.file("letter.yaml", LETTER))
+    return bare
 
 
 @contextmanager

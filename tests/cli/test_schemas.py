@@ -16,7 +16,7 @@ def test_schemas_are_up_to_date() -> None:
     """Each file in docs/schemas is what `halo schema --write docs/schemas` would write."""
     kept = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.iterdir()}
     made = {f"{name}.schema.json": as_text(schema) for name, schema in schemas().items()}
-    assert kept == made
+    assert kept == made, "run `halo schema --write docs/schemas`"
 
 
 def test_every_door_has_a_schema() -> None:

@@ -15,3 +15,9 @@ def work(shared_database: Engine) -> Iterator[Work]:
     with shared_database.connect() as connection, connection.begin() as transaction:
         yield new_organization(connection)
         transaction.rollback()
+
+
+@pytest.fixture
+def other_work(work: Work) -> Work:
+    """Another organisation beside that of ``work``, in the same transaction."""
+    return new_organization(work.connection)

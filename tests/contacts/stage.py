@@ -5,12 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel
 from sqlalchemy import Connection, Engine, Table, Text, Uuid, cast, event, func, insert, select
 
+from halo_engine.database import run_in_transaction
 from halo_engine.domain.errors import Refusal, validated
 from halo_engine.tables import (
     automation_enrollments,
@@ -23,12 +24,14 @@ from halo_engine.tables import (
     signals,
 )
 from halo_engine.tables.metadata import arrivals
-from halo_engine.work import OrgRef, Work, open_work
+from halo_engine.work import OrgRef, Transact, Work, open_work
 
 NOW = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
 EARLIER = datetime(2026, 5, 1, 9, 0, tzinfo=UTC)
 
 _numbers = count(1)
+
+_Result = TypeVar("_Result")
 
 
 def new_organization(connection: Connection, now: datetime = NOW, **settings: Any) -> Work:
@@ -48,6 +51,17 @@ def committed_organization(database: Engine, *user_ids: str) -> OrgRef:
         for user_id in user_ids:
             add_contact(work, user_id)
     return OrgRef(id=work.org_id)
+
+
+def committing(database: Engine, org: OrgRef) -> Transact:
+    """Return what runs each action in a transaction of its own."""
+
+    def transact(action: Callable[[Work], _Result]) -> _Result:
+        return run_in_transaction(
+            database, lambda connection: action(open_work(connection, org, NOW))
+        )
+
+    return transact
 
 
 def add_contact(work: Work, user_id: str | None, **values: Any) -> UUID:
@@ -195,8 +209,8 @@ def overtaken(
 
 
 @contextmanager
-def statements(connection: Connection) -> Iterator[list[str]]:
-    """Collect the statements that are executed on the connection."""
+def statements(connection: Connection | Engine) -> Iterator[list[str]]:
+    """Collect the statements that are executed on the connection, or by the engine."""
     seen: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:

@@ -1,0 +1,128 @@
+"""Importing CSV files of any length: a page a transaction, and on from there if interrupted (§2).
+
+Each transaction notes how far it came, so a row is done once, however often the import is killed
+and started again, and by however many at once.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from halo_engine.contacts.csv_import import (
+    PAGE_SIZE,
+    Faults,
+    ImportCsvAnswer,
+    Page,
+    import_page,
+    open_csv,
+    pages,
+)
+from halo_engine.tables import csv_imports
+from halo_engine.work import Transact, Work
+
+
+class ImportFileAnswer(ImportCsvAnswer):
+    """What became of all rows; ``done_before`` of them by an import that was interrupted."""
+
+    done_before: int
+
+
+def _show_nothing(_position: int) -> None:
+    """Leave the caller without news."""
+
+
+def import_file(
+    transact: Transact,
+    path: Path,
+    mapping: Mapping[str, str],
+    show: Callable[[int], object] = _show_nothing,
+    *,
+    page_size: int = PAGE_SIZE,
+) -> ImportFileAnswer:
+    """Import a CSV file, committed page by page; ``show`` is told how many bytes have been read.
+
+    An import of the same file, mapped in the same way, that was interrupted is gone on with; one
+    that was finished is done again. Raises 400 for a bad mapping, OSError for a file that cannot be
+    read.
+    """
+    key = _key(path, mapping)
+    org, done = transact(lambda work: (work.org, _rows_done(work, key)))
+    faults, total = Faults(), 0
+    with open_csv(path) as file:
+        for page in pages(org, file, mapping, page_size, done=done):
+            is_new = page.after > max(page.before, done)
+            if is_new or page.after == 0:
+                transact(partial(_import, key=key, page=page))
+            # What is wrong with rows that are done is read again, rather than kept.
+            faults.add(page)
+            total = page.after
+            show(file.buffer.tell())
+    counts = transact(partial(_finish, key=key, total=total))
+    return ImportFileAnswer.model_validate({**counts, "done_before": done, **faults.as_answer()})
+
+
+def _key(path: Path, mapping: Mapping[str, str]) -> str:
+    mapped = json.dumps(sorted(mapping.items())).encode()
+    with path.open("rb") as file:
+        content = hashlib.file_digest(file, "sha256").digest()
+    return hashlib.sha256(content + mapped).hexdigest()
+
+
+def _rows_done(work: Work, key: str) -> int:
+    found = select(csv_imports.c.rows_done).where(
+        _is_it(work, key), csv_imports.c.finished_at.is_(None)
+    )
+    done: int | None = work.connection.scalar(found)
+    return done or 0
+
+
+def _import(work: Work, key: str, page: Page) -> None:
+    """Write a page, unless it has been written: two that import one file wait for each other."""
+    if not _claim(work, key, page):
+        return
+    outcomes = import_page(work, page)
+    created = sum(outcomes)
+    table = csv_imports
+    counted = {"created": table.c.created + created}
+    counted["updated"] = table.c.updated + len(outcomes) - created
+    work.connection.execute(update(table).where(_is_it(work, key)).values(counted))
+
+
+def _claim(work: Work, key: str, page: Page) -> bool:
+    """Note that the page is done; False when it was done before."""
+    table = csv_imports
+    if page.before:
+        claim: Any = (
+            update(table)
+            .where(_is_it(work, key), table.c.rows_done == page.before)
+            .values(rows_done=page.after)
+        )
+    else:
+        begun = {"rows_done": page.after, "started_at": work.now}
+        again = {**begun, "created": 0, "updated": 0, "finished_at": None}
+        claim = insert(table).values(org_id=work.org_id, key=key, **begun)
+        claim = claim.on_conflict_do_update(
+            index_elements=["org_id", "key"],
+            set_=again,
+            where=table.c.finished_at.is_not(None),
+        )
+    return work.connection.execute(claim.returning(table.c.rows_done)).first() is not None
+
+
+def _finish(work: Work, key: str, total: int) -> Mapping[str, int]:
+    """Note that all is done, unless somebody has begun it anew; return what came of it."""
+    table = csv_imports
+    finished_at = case((table.c.rows_done == total, work.now), else_=table.c.finished_at)
+    finished = update(table).where(_is_it(work, key)).values(finished_at=finished_at)
+    row = work.connection.execute(finished.returning(table.c.created, table.c.updated)).one()
+    return {"created": row.created, "updated": row.updated}
+
+
+def _is_it(work: Work, key: str) -> ColumnElement[bool]:
+    return and_(csv_imports.c.org_id == work.org_id, csv_imports.c.key == key)

@@ -1,0 +1,224 @@
+"""Whose contact a Stripe customer is, and which of its subscriptions counts (contract §2).
+
+A set is looked up in one statement, decided here as if each came alone, and written in another. See
+``docs/decisions/0008-stripe.md``.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import (
+    FromClause,
+    Integer,
+    Select,
+    Text,
+    and_,
+    func,
+    select,
+    true,
+    union_all,
+)
+
+from halo_engine.contacts.doors import STRIPE_LINKS, STRIPE_OBJECTS
+from halo_engine.contacts.merge import first_of
+from halo_engine.contacts.parameters import ORG_ID, given_rows, values_of
+from halo_engine.contacts.people import Person
+from halo_engine.contacts.upsert import Written, write_contacts
+from halo_engine.domain.errors import Refusal, not_found
+from halo_engine.domain.traits import ColumnValue
+from halo_engine.tables import end_users
+from halo_engine.work import Work
+
+#: Statuses of subscriptions that nothing more will come of.
+_OVER: Final = frozenset({"canceled", "incomplete_expired"})
+_STATUS: Final = "stripe_subscription_status"
+_READ: Final = ("id", "external_id", "address", "created_at", _STATUS, *STRIPE_LINKS)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What Stripe said of a customer, and when; of a subscription, if it was about one."""
+
+    customer: str
+    user_id: str | None
+    email: str | None
+    said_at: datetime
+    subscription: str | None = None
+    columns: Mapping[str, ColumnValue] = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
+class _Contact:
+    """A contact that customers are; ``said`` are its columns that were told of."""
+
+    external_id: str | None
+    created: tuple[datetime, int | UUID]
+    links: dict[str, Any]
+    id: UUID | None = None
+    said: dict[str, ColumnValue] = field(default_factory=dict)
+
+    def take(self, told: Told) -> None:
+        """Note what was told: who the customer is, if that is new, and a subscription that counts.
+
+        What an application keeps by itself is older than anything that Stripe says.
+        """
+        if self.links["stripe_customer_id"] is None:
+            self._note({"stripe_customer_id": told.customer})
+        if told.subscription is not None and self._counts(told):
+            self._note(told.columns)
+            self._note({"stripe_subscription_id": told.subscription})
+            self._note({"stripe_said_at": told.said_at})
+
+    def _note(self, columns: Mapping[str, ColumnValue]) -> None:
+        self.said |= columns
+        self.links |= columns
+
+    def _counts(self, told: Told) -> bool:
+        said_at = self.links["stripe_said_at"]
+        is_latest = said_at is None or told.said_at >= said_at
+        if self.links["stripe_subscription_id"] in (None, told.subscription):
+            return is_latest
+        was_over = self.links[_STATUS] in _OVER
+        if told.columns.get(_STATUS) in _OVER:
+            return was_over and is_latest
+        return was_over or is_latest
+
+
+def write_customers(work: Work, all_told: Sequence[Told]) -> list[Written | Refusal]:
+    """Write what Stripe told, in that order, in two statements; the outcomes are in it too.
+
+    An unknown customer becomes a contact if there is a user ID or an email, and is a 404 if not.
+    """
+    roll = _Roll(work, all_told)
+    people = [Person(each.external_id, each.said, contact_id=each.id) for each in roll.contacts]
+    written = write_contacts(work, STRIPE_OBJECTS, people) if people else []
+    kept = dict(zip(roll.contacts, written, strict=True))
+    return [each if isinstance(each, Refusal) else kept[each] for each in roll.taken]
+
+
+class _Roll:
+    """The contacts that customers turn out to be, in the order in which they were told of first."""
+
+    def __init__(self, work: Work, all_told: Sequence[Told]) -> None:
+        self._work = work
+        self._by_customer: dict[str, _Contact] = {}
+        self._by_external_id: dict[str, _Contact] = {}
+        self._by_address: dict[str, list[_Contact]] = {}
+        #: In order; a dict finds them faster than a list.
+        self.contacts: dict[_Contact, None] = {}
+        addresses = self._look_up(all_told)
+        self.taken = [
+            self._take(told, address) for told, address in zip(all_told, addresses, strict=True)
+        ]
+
+    def _look_up(self, all_told: Sequence[Told]) -> list[str | None]:
+        """Lock whom the customers may be; return their addresses."""
+        given = [
+            {
+                "place": place,
+                "customer": each.customer,
+                "external_id": each.user_id,
+                "email": each.email,
+            }
+            for place, each in enumerate(all_told)
+        ]
+        addresses: dict[int, str | None] = {}
+        known: dict[UUID, tuple[str | None, _Contact]] = {}
+        for row in self._work.connection.execute(_lookup(), values_of(self._work, given)):
+            addresses[row.place] = row.given_address
+            if row.id is not None and row.id not in known:
+                links = {name: getattr(row, name) for name in (_STATUS, *STRIPE_LINKS)}
+                contact = _Contact(row.external_id, (row.created_at, row.id), links, row.id)
+                known[row.id] = (row.address, contact)
+        for address, contact in known.values():
+            self._enter(contact, address)
+        return [addresses[place] for place in range(len(all_told))]
+
+    def _take(self, told: Told, address: str | None) -> _Contact | Refusal:
+        contact = self._find(told, address)
+        if contact is None:
+            if told.user_id is None and told.email is None:
+                return not_found("contact", told.customer)
+            contact = self._new(told)
+            self._enter(contact, address)
+        self.contacts.setdefault(contact)
+        contact.take(told)
+        self._by_customer.setdefault(told.customer, contact)
+        return contact
+
+    def _find(self, told: Told, address: str | None) -> _Contact | None:
+        known = self._by_customer.get(told.customer) or self._by_external_id.get(told.user_id or "")
+        if known is not None:
+            return known
+        return min(self._by_address.get(address or "", ()), key=_in_order_of_creation, default=None)
+
+    def _new(self, told: Told) -> _Contact:
+        links = dict.fromkeys((_STATUS, *STRIPE_LINKS))
+        contact = _Contact(told.user_id, (self._work.now, len(self.contacts)), links)
+        if told.email is not None:
+            contact.said["email"] = told.email
+        return contact
+
+    def _enter(self, contact: _Contact, address: str | None) -> None:
+        customer = contact.links["stripe_customer_id"]
+        if customer is not None:
+            self._by_customer[customer] = contact
+        if contact.external_id is not None:
+            self._by_external_id[contact.external_id] = contact
+        if address is not None:
+            self._by_address.setdefault(address, []).append(contact)
+
+
+def _in_order_of_creation(contact: _Contact) -> tuple[datetime, bool, Any]:
+    """Contacts that are stored come before those that are yet to be made."""
+    created_at, place = contact.created
+    return created_at, contact.id is None, place
+
+
+@lru_cache(maxsize=1)
+def _lookup() -> Select[Any]:
+    """Return the statement that finds, for each customer, up to three contacts, and locks them."""
+    given = given_rows(
+        {"place": Integer(), "customer": Text(), "external_id": Text(), "email": Text()}
+    )
+    address = func.lower(given.c.email)
+    candidates = union_all(
+        *[
+            _candidates(given, column, value)
+            for column, value in (
+                ("stripe_customer_id", given.c.customer),
+                ("external_id", given.c.external_id),
+                ("address", address),
+            )
+        ]
+    ).cte("candidates")
+    ids = select(candidates.c.id).distinct().subquery("ids")
+    ids_in_order = select(ids).order_by(ids.c.id).subquery("ids_in_order")
+    stored = end_users.alias("stored")
+    lock = (
+        select(*[stored.c[name] for name in _READ])
+        .where(stored.c.org_id == ORG_ID, stored.c.id == ids_in_order.c.id)
+        .with_for_update()
+        .lateral("lock")
+    )
+    locked = select(lock).select_from(ids_in_order.join(lock, true())).cte("locked")
+    found = candidates.join(locked, locked.c.id == candidates.c.id)
+    return (
+        select(given.c.place, address.label("given_address"), *[locked.c[name] for name in _READ])
+        .select_from(given.outerjoin(found, candidates.c.place == given.c.place))
+        .order_by(given.c.place)
+    )
+
+
+def _candidates(given: FromClause, column: str, value: Any) -> Select[Any]:
+    contact = end_users.alias(f"by_{column}")
+    first = first_of(
+        select(contact.c.id)
+        .where(and_(contact.c.org_id == ORG_ID, contact.c[column] == value))
+        .order_by(contact.c.created_at, contact.c.id)
+    )
+    return select(given.c.place, first.c.id).select_from(given.join(first, true()))

@@ -1,0 +1,189 @@
+"""Stripe's own objects: a list of subscriptions, and events as webhooks carry them (contract §2).
+
+Whoever receives a webhook has verified its signature. See ``docs/decisions/0008-stripe.md``.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from halo_engine.contacts.batches import Batch, RefusedEntry, read_each
+from halo_engine.contacts.calls import Answer, Call
+from halo_engine.contacts.events import Happening, write_events
+from halo_engine.contacts.stripe_customers import Told, write_customers
+from halo_engine.contacts.stripe_objects import (
+    StripeCustomer,
+    StripeEvent,
+    StripeInvoice,
+    StripeMetadata,
+    StripeSubscription,
+    instant_of,
+)
+from halo_engine.contacts.upsert import Written
+from halo_engine.domain.errors import Refusal, bad_input, shown, validated
+from halo_engine.domain.instants import format_instant, parse_instant
+from halo_engine.work import Work
+
+#: Under which name each type of Stripe's is tracked as an event of the contact.
+EVENT_NAMES: Final[Mapping[str, str]] = {
+    "customer.subscription.created": "stripe.subscription_created",
+    "customer.subscription.deleted": "stripe.subscription_deleted",
+    "customer.subscription.paused": "stripe.subscription_paused",
+    "customer.subscription.resumed": "stripe.subscription_resumed",
+    "customer.subscription.trial_will_end": "stripe.trial_will_end",
+    "invoice.paid": "stripe.invoice_paid",
+    "invoice.payment_failed": "stripe.payment_failed",
+}
+
+
+class StripeSyncCall(Call):
+    """A list of subscriptions, each as Stripe's API gives it; ``as_of`` says when, else now."""
+
+    subscriptions: Batch
+    as_of: str | None = None
+
+
+class StripeSyncAnswer(Answer):
+    """What became of the subscriptions: each is counted once, or is among the ``errors``."""
+
+    created: int
+    updated: int
+    errors: tuple[RefusedEntry, ...]
+
+
+class StripeWebhookCall(Call):
+    """An event as Stripe's webhook carried it: ``{id, type, created, data: {object}, …}``."""
+
+    event: dict[str, Any]
+
+
+class StripeWebhookAnswer(Answer):
+    """Whom the event was about, and under which name it was tracked.
+
+    Nobody, for a type that is not read.
+    """
+
+    id: UUID | None = None
+    created: bool = False
+    event: str | None = None
+
+
+def stripe_sync(work: Work, call: StripeSyncCall) -> StripeSyncAnswer:
+    """Keep a list of subscriptions in two statements; series react, nobody was seen (contract §2).
+
+    A bad subscription is an error of its own, as is that of a customer of whom nothing is known but
+    the id, and the others go in. Raises 400 for an ``as_of`` that is no date, or in the future.
+    """
+    as_of = _second(_as_of(work, call))
+
+    def read(subscription: StripeSubscription) -> Told:
+        return _told_by(subscription, as_of)
+
+    readings, errors = read_each(call.subscriptions, StripeSubscription, "subscriptions", read)
+    refused = {each.index: each for each in errors}
+    places = [index for index in range(len(call.subscriptions)) if index not in refused]
+    created: dict[UUID, bool] = {}
+    updated = 0
+    for index, outcome in zip(places, write_customers(work, readings), strict=True):
+        if isinstance(outcome, Refusal):
+            refused[index] = RefusedEntry.model_validate({"index": index, **outcome.as_dict()})
+        elif outcome.created and outcome.id not in created:
+            created[outcome.id] = True
+        else:
+            updated += 1
+    return StripeSyncAnswer(
+        created=len(created),
+        updated=updated,
+        errors=tuple(refused[index] for index in sorted(refused)),
+    )
+
+
+def stripe_webhook(work: Work, call: StripeWebhookCall) -> StripeWebhookAnswer:
+    """Take an event of Stripe's: a customer, its subscription, what happened to it (contract §2).
+
+    Series react; nobody was seen. An event that comes twice is tracked once, and one that is
+    overtaken by a later one leaves the subscription as it is. Raises 400 for what is no event, 404
+    for a customer of whom nothing is known but the id.
+    """
+    event = validated(StripeEvent, call.event, "event")
+    said_at = min(instant_of(event.created), _second(work.now))
+    read = _reader(event.type)
+    if read is None:
+        return StripeWebhookAnswer()
+    [outcome] = write_customers(work, [read(event.data.object, said_at)])
+    if isinstance(outcome, Refusal):
+        raise outcome
+    name = EVENT_NAMES.get(event.type)
+    if name is not None:
+        write_events(work, {0: _happening(name, event, said_at, outcome)}, reported=True)
+    return StripeWebhookAnswer(id=outcome.id, created=outcome.created, event=name)
+
+
+def _as_of(work: Work, call: StripeSyncCall) -> datetime:
+    if call.as_of is None:
+        return work.now
+    as_of = parse_instant(call.as_of, work.org.zone, "as_of")
+    if as_of > work.now:
+        problem = f"{shown(call.as_of)} is in the future; allowed is up to now"
+        raise bad_input("as_of", problem, "future_timestamp")
+    return as_of
+
+
+def _second(instant: datetime) -> datetime:
+    """Return the instant as Stripe knows it: what is said within one second is not in order."""
+    return instant.replace(microsecond=0)
+
+
+def _reader(type_: str) -> Callable[[object, datetime], Told] | None:
+    if type_.startswith("customer.subscription."):
+        return _read_subscription
+    if type_ in ("customer.created", "customer.updated"):
+        return _read_customer
+    return _read_invoice if type_ in EVENT_NAMES else None
+
+
+def _read_subscription(data: object, said_at: datetime) -> Told:
+    return _told_by(validated(StripeSubscription, data, "event.data.object"), said_at)
+
+
+def _told_by(subscription: StripeSubscription, said_at: datetime) -> Told:
+    return Told(
+        customer=subscription.customer.id,
+        user_id=_user_id(subscription.metadata, subscription.customer.metadata),
+        email=subscription.customer.email,
+        said_at=said_at,
+        subscription=subscription.id,
+        columns=subscription.columns(),
+    )
+
+
+def _read_customer(data: object, said_at: datetime) -> Told:
+    customer = validated(StripeCustomer, data, "event.data.object")
+    return Told(customer.id, _user_id(customer.metadata), customer.email, said_at)
+
+
+def _read_invoice(data: object, said_at: datetime) -> Told:
+    invoice = validated(StripeInvoice, data, "event.data.object")
+    email = invoice.customer.email or invoice.customer_email
+    return Told(invoice.customer.id, _user_id(invoice.customer.metadata), email, said_at)
+
+
+def _user_id(*metadata: StripeMetadata | None) -> str | None:
+    """Return the first user ID that the application told Stripe."""
+    return next((each.user_id for each in metadata if each and each.user_id), None)
+
+
+def _happening(name: str, event: StripeEvent, said_at: datetime, whose: Written) -> Happening:
+    return Happening(
+        name=name,
+        user_id=None,
+        session_id=None,
+        properties={"stripe_event": event.id},
+        happened_at=said_at,
+        key=f"stripe:{event.id}",
+        fingerprint=hashlib.sha256(event.id.encode()).hexdigest(),
+        answer={"event": name, "timestamp": format_instant(said_at)},
+        contact_id=whose.id,
+    )

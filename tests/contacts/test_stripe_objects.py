@@ -1,0 +1,475 @@
+"""Stripe's own objects: subscriptions in lists and webhooks, and what they are tracked as (§2)."""
+
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Engine
+
+from halo_engine.contacts.stripe import StripeSubscriptionCall, stripe_subscription
+from halo_engine.contacts.stripe_sync import (
+    StripeSyncAnswer,
+    StripeSyncCall,
+    StripeWebhookAnswer,
+    StripeWebhookCall,
+    stripe_sync,
+    stripe_webhook,
+)
+from halo_engine.domain.errors import Refusal, validated
+from halo_engine.domain.signals import EVERYTHING
+from halo_engine.tables import end_users, event_counts, events, signals
+from halo_engine.work import Work
+from tests.contacts.racing import at_once
+from tests.contacts.stage import (
+    EARLIER,
+    NOW,
+    add_contact,
+    committed_organization,
+    rows,
+    statements,
+    written_signals,
+)
+
+AT = int(NOW.timestamp())
+COLUMNS = (
+    "stripe_subscription_status",
+    "stripe_plan",
+    "stripe_trial_end",
+    "stripe_current_period_end",
+    "stripe_cancel_at_period_end",
+)
+CREATED = "customer.subscription.created"
+LINKS = ("stripe_customer_id", "stripe_subscription_id", "stripe_said_at")
+
+#: A subscription as Stripe's documentation shows it, shortened by what has no meaning here.
+DOCUMENTED: dict[str, Any] = {
+    "id": "sub_1MowQVLkdIwHu7ixeRlqHVzs",
+    "object": "subscription",
+    "application": None,
+    "billing_cycle_anchor": 1679609767,
+    "cancel_at": None,
+    "cancel_at_period_end": False,
+    "collection_method": "charge_automatically",
+    "created": 1679609767,
+    "currency": "usd",
+    "current_period_end": 1682288167,
+    "current_period_start": 1679609767,
+    "customer": "cus_Na6dX7aXxi11N4",
+    "items": {
+        "object": "list",
+        "data": [
+            {
+                "id": "si_Na6dzxczY5fwHx",
+                "object": "subscription_item",
+                "price": {
+                    "id": "price_1MowQULkdIwHu7ixraBm864M",
+                    "object": "price",
+                    "nickname": None,
+                    "recurring": {"interval": "month", "interval_count": 1},
+                    "unit_amount": 1000,
+                },
+                "quantity": 1,
+            }
+        ],
+        "has_more": False,
+    },
+    "livemode": False,
+    "metadata": {"user_id": "ann"},
+    "status": "active",
+    "trial_end": None,
+}
+
+
+def subscription(**changes: Any) -> dict[str, Any]:
+    """Return a subscription of Ann's with these differences."""
+    return {**DOCUMENTED, **changes}
+
+
+def synced(work: Work, *subscriptions: Any, **call: Any) -> StripeSyncAnswer:
+    """Take a list of subscriptions."""
+    data = {"subscriptions": list(subscriptions), **call}
+    return stripe_sync(work, validated(StripeSyncCall, data, "sync"))
+
+
+def received(
+    work: Work, type_: str, data: Any, created: int = AT, id_: str | None = None
+) -> StripeWebhookAnswer:
+    """Take an event of a webhook."""
+    event = {
+        "id": id_ or f"evt_{type_}_{created}",
+        "object": "event",
+        "api_version": "2023-10-16",
+        "created": created,
+        "data": {"object": data, "previous_attributes": {}},
+        "type": type_,
+    }
+    call = validated(StripeWebhookCall, {"event": event}, "webhook")
+    return stripe_webhook(work, call)
+
+
+def updated(work: Work, created: int = AT, **changes: Any) -> UUID | None:
+    """Take an update of a subscription; return whose."""
+    return received(work, "customer.subscription.updated", subscription(**changes), created).id
+
+
+# What a subscription says.
+
+
+def test_a_subscription_is_read_as_stripe_documents_it(work: Work) -> None:
+    """Dates are seconds since 1970, the first price names the plan, metadata the user."""
+    answer = received(work, "customer.subscription.created", DOCUMENTED)
+    assert answer.created
+    period_end = datetime(2023, 4, 23, 22, 16, 7, tzinfo=UTC)
+    plan = "price_1MowQULkdIwHu7ixraBm864M"
+    assert rows(work, end_users, "external_id", "source", *COLUMNS) == [
+        ("ann", "stripe", "active", plan, None, period_end, False)
+    ]
+    assert rows(work, end_users, *LINKS) == [
+        ("cus_Na6dX7aXxi11N4", "sub_1MowQVLkdIwHu7ixeRlqHVzs", NOW)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "plan"),
+    [
+        ({"items": {"data": [{"price": {"id": "price_1", "nickname": "Pro"}}]}}, "Pro"),
+        ({"items": {"data": [{"plan": {"id": "plan_1", "nickname": "Old"}}]}}, "Old"),
+        ({"items": {"data": []}, "plan": {"id": "plan_2"}}, "plan_2"),
+        ({"items": None}, None),
+    ],
+)
+def test_a_plan_has_a_name_or_an_id(work: Work, changes: dict[str, Any], plan: str) -> None:
+    """Of the first item's price, else its plan, else the subscription's, as older versions say."""
+    updated(work, **changes)
+    assert rows(work, end_users, "stripe_plan") == [(plan,)]
+
+
+def test_the_period_may_be_the_items(work: Work) -> None:
+    """Since 2025 the current period's end is said of each item."""
+    newer = subscription(items={"data": [{"current_period_end": AT}]})
+    del newer["current_period_end"]
+    synced(work, newer)
+    assert rows(work, end_users, "stripe_current_period_end") == [(NOW,)]
+
+
+def test_what_is_left_out_stays(work: Work) -> None:
+    """A null empties a column, a missing key leaves it."""
+    updated(work, trial_end=AT, cancel_at_period_end=True)
+    short = {"id": DOCUMENTED["id"], "customer": DOCUMENTED["customer"], "trial_end": None}
+    synced(work, short)
+    names = ("stripe_trial_end", "stripe_cancel_at_period_end", "stripe_subscription_status")
+    assert rows(work, end_users, *names) == [(None, True, "active")]
+
+
+# Whose it is.
+
+
+def test_a_customer_is_who_it_was(work: Work) -> None:
+    """Once seen, the customer's id decides, whatever the metadata says now."""
+    ann = updated(work)
+    add_contact(work, "ben")
+    assert updated(work, metadata={"user_id": "ben"}, status="past_due") == ann
+    assert updated(work, metadata={}, status="active") == ann
+
+
+def test_a_customer_is_first_found_by_user_id_else_by_email(work: Work) -> None:
+    """An expanded customer says its email and has metadata of its own; a lead stays a lead."""
+    ann = add_contact(work, "ann", email="both@a.example", created_at=NOW)
+    lea = add_contact(work, None, email="Both@a.example")
+    customer = {"id": "cus_1", "email": "both@A.example", "metadata": {"user_id": "ann"}}
+    assert updated(work, id="sub_1", customer=customer, metadata={}) == ann
+    other = {"id": "cus_2", "email": "both@A.example"}
+    assert updated(work, id="sub_2", customer=other, metadata={"user_id": "unknown"}) == lea
+    assert rows(work, end_users, "external_id", "stripe_customer_id") == [
+        ("ann", "cus_1"),
+        (None, "cus_2"),
+    ]
+
+
+def test_an_unknown_customer_becomes_a_contact(work: Work) -> None:
+    """A user by the metadata, a lead by the email; the creation is told, nobody was seen twice."""
+    customer = {"id": "cus_1", "email": "lea@a.example"}
+    lea = updated(work, customer=customer, metadata=None)
+    assert rows(work, end_users, "contact_type", "source", "email", "last_seen") == [
+        ("lead", "stripe", "lea@a.example", NOW)
+    ]
+    assert written_signals(work) == [("created", lea, [EVERYTHING])]
+
+
+def test_a_customer_of_whom_only_the_id_is_known_is_nobody_yet(work: Work) -> None:
+    """A 404, which a task tries again: the event that says who it is may be on its way."""
+    with pytest.raises(Refusal) as raised:
+        updated(work, metadata={})
+    assert (raised.value.status, raised.value.code) == (404, "unknown_contact")
+    who = {"id": DOCUMENTED["customer"], "object": "customer", "email": "lea@a.example"}
+    lea = received(work, "customer.created", who)
+    assert (lea.created, lea.event) == (True, None)
+    assert updated(work, metadata={}) == lea.id
+
+
+def test_a_known_contact_is_linked_once(work: Work) -> None:
+    """A second customer of the same user finds it by the metadata, and leaves the first link."""
+    ann = add_contact(work, "ann")
+    updated(work)
+    assert updated(work, customer="cus_2", id="sub_2") == ann
+    assert rows(work, end_users, "stripe_customer_id") == [(DOCUMENTED["customer"],)]
+
+
+def test_two_organisations_may_have_one_customer(work: Work, other_work: Work) -> None:
+    """A customer's id is an organisation's own."""
+    assert updated(work) != updated(other_work)
+
+
+# What series are told.
+
+
+def test_changes_are_told_as_changed_traits(work: Work) -> None:
+    """Fields that changed, and not the links; nobody was seen."""
+    ann = add_contact(work, "ann", stripe_plan="Pro")
+    updated(work, items={"data": [{"price": {"id": "p", "nickname": "Pro"}}]}, status="trialing")
+    changed = ["stripe:subscription_status", "stripe:current_period_end"]
+    assert written_signals(work) == [("changed", ann, [*changed, "stripe:cancel_at_period_end"])]
+    assert rows(work, end_users, "last_seen") == [(EARLIER,)]
+
+
+def test_the_same_again_tells_nothing(work: Work) -> None:
+    """Stripe's webhooks come twice; a later one that says the same is noted and not told."""
+    for created in (AT - 5, AT - 5, AT):
+        updated(work, created)
+    assert len(written_signals(work)) == 1
+    assert rows(work, end_users, "stripe_said_at") == [(NOW,)]
+
+
+# Which word is the last.
+
+
+def test_an_event_that_was_overtaken_changes_nothing(work: Work) -> None:
+    """Stripe promises no order: what it said later stays; within a second, what arrived later."""
+    updated(work, AT - 5, status="past_due")
+    updated(work, AT - 9, status="trialing")
+    assert rows(work, end_users, COLUMNS[0]) == [("past_due",)]
+    updated(work, AT - 5, status="active")
+    assert rows(work, end_users, COLUMNS[0]) == [("active",)]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "after", "kept"),
+    [
+        # Both live, or both over: the later word.
+        ("active", "trialing", 1, "second"),
+        ("active", "trialing", -1, "first"),
+        ("canceled", "incomplete_expired", 1, "second"),
+        ("canceled", "incomplete_expired", -1, "first"),
+        # One is over: the live one.
+        ("active", "canceled", 1, "first"),
+        ("canceled", "active", -1, "second"),
+    ],
+)
+def test_of_two_subscriptions_the_live_one_counts(
+    work: Work, first: str, second: str, after: int, kept: str
+) -> None:
+    """The end of an old subscription does not hide the new one."""
+    updated(work, AT - 10, id="first", status=first)
+    updated(work, AT - 10 + after, id="second", status=second)
+    assert rows(work, end_users, "stripe_subscription_id") == [(kept,)]
+
+
+def test_a_list_is_as_old_as_it_says(work: Work) -> None:
+    """``as_of`` is when it was fetched: events since then are newer; without it, it is of now."""
+    updated(work, AT - 5, status="past_due")
+    synced(work, subscription(status="active"), as_of="2026-06-01T08:59:50Z")
+    assert rows(work, end_users, COLUMNS[0]) == [("past_due",)]
+    synced(work, subscription(status="active"))
+    assert rows(work, end_users, COLUMNS[0]) == [("active",)]
+    with pytest.raises(Refusal, match="as_of: ‘2026-06-01T09:00:01Z’ is in the future; "):
+        synced(work, subscription(), as_of="2026-06-01T09:00:01Z")
+
+
+def test_what_an_application_keeps_by_itself_gives_way(work: Work) -> None:
+    """The plain door names no subscription: Stripe's word is newer, and stays changeable by it."""
+    call = {"user_id": "ann", "status": "trialing"}
+    stripe_subscription(work, validated(StripeSubscriptionCall, call, "subscription"))
+    updated(work, AT - 100)
+    assert rows(work, end_users, COLUMNS[0]) == [("active",)]
+
+
+# Events.
+
+
+def test_a_trial_that_will_end_is_an_event_of_the_contact(work: Work) -> None:
+    """It happened when Stripe says, and triggers series; nobody was seen doing it."""
+    ann = add_contact(work, "ann")
+    ending = subscription(status="trialing", trial_end=AT + 3 * 86_400)
+    answer = received(work, "customer.subscription.trial_will_end", ending, AT - 60, "evt_1")
+    assert (answer.id, answer.event) == (ann, "stripe.trial_will_end")
+    happened_at = NOW - timedelta(minutes=1)
+    assert rows(work, events, "end_user_id", "name", "happened_at", "live", "properties") == [
+        (ann, "stripe.trial_will_end", happened_at, True, {"stripe_event": "evt_1"})
+    ]
+    assert rows(work, signals, "kind", "event_name", "happened_at")[1:] == [
+        ("event", "stripe.trial_will_end", happened_at)
+    ]
+    assert rows(work, end_users, "last_seen", "stripe_trial_end") == [
+        (EARLIER, NOW + timedelta(days=3))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("type_", "name"),
+    [
+        ("customer.subscription.created", "stripe.subscription_created"),
+        ("customer.subscription.deleted", "stripe.subscription_deleted"),
+        ("customer.subscription.paused", "stripe.subscription_paused"),
+        ("customer.subscription.resumed", "stripe.subscription_resumed"),
+        ("customer.subscription.updated", None),
+        ("customer.updated", None),
+        ("invoice.paid", "stripe.invoice_paid"),
+        ("invoice.payment_failed", "stripe.payment_failed"),
+    ],
+)
+def test_types_are_tracked_under_names(work: Work, type_: str, name: str | None) -> None:
+    """What changed is a field already; what happened is an event."""
+    customer = {"id": "cus_1", "email": "lea@a.example"}
+    data = {"id": "x_1", "customer": customer, "customer_email": "lea@a.example"}
+    answer = received(work, type_, customer if type_ == "customer.updated" else data)
+    assert (answer.created, answer.event) == (True, name)
+    assert rows(work, event_counts, "name") == ([(name,)] if name else [])
+
+
+def test_an_invoice_is_of_whom_it_was_sent_to(work: Work) -> None:
+    """By the customer's id, else by the email on it; it says nothing of the subscription."""
+    lea = add_contact(work, None, email="lea@a.example", stripe_plan="Pro")
+    invoice = {"id": "in_1", "customer": "cus_1", "customer_email": "lea@a.example"}
+    assert received(work, "invoice.paid", invoice).id == lea
+    del invoice["customer_email"]
+    assert received(work, "invoice.payment_failed", invoice).id == lea
+    assert rows(work, end_users, "stripe_plan") == [("Pro",)]
+
+
+def test_an_event_that_comes_twice_is_tracked_once(work: Work) -> None:
+    """Stripe's id of it is the key: the answer is the same, nothing is written."""
+    answers = [received(work, "invoice.paid", {**DOCUMENTED, "customer": ANN}) for _ in range(2)]
+    assert answers[1] == answers[0].model_copy(update={"created": False})
+    assert rows(work, event_counts, "count") == [(1,)]
+
+
+ANN = {"id": "cus_1", "metadata": {"user_id": "ann"}}
+
+
+def test_an_old_event_is_history(work: Work) -> None:
+    """What happened more than a day ago is counted and triggers nothing, as with any event."""
+    received(work, "invoice.paid", {"id": "in_1", "customer": ANN}, AT - 2 * 86_400)
+    assert rows(work, events, "live") == [(False,)]
+    assert [kind for kind, *_ in written_signals(work)] == ["created"]
+
+
+def test_a_clock_that_is_ahead_is_now(work: Work) -> None:
+    """Stripe's clock is not ours: a second ahead is no future."""
+    received(work, "invoice.paid", {"id": "in_1", "customer": ANN}, AT + 1)
+    assert rows(work, events, "happened_at") == [(NOW,)]
+
+
+def test_what_is_not_read_is_no_mistake(work: Work) -> None:
+    """A webhook may carry every type there is; others leave nothing."""
+    assert received(work, "charge.succeeded", {"id": "ch_1"}) == StripeWebhookAnswer()
+    assert rows(work, end_users, "id") == []
+
+
+# Lists.
+
+
+def test_a_list_is_taken_one_by_one(work: Work) -> None:
+    """Several of one customer are one contact; the bad ones are errors, and the others go in."""
+    answer = synced(
+        work,
+        subscription(id="sub_1", status="canceled"),
+        subscription(id="sub_2", customer="cus_2", metadata={"user_id": "ben"}),
+        subscription(id="sub_3", status="active"),
+        subscription(customer="cus_3", metadata={}),
+        subscription(customer=5),
+        subscription(id="sub_4", customer={"id": "cus_4", "email": "Lea@a.example"}, metadata={}),
+        subscription(id="sub_5", customer={"id": "cus_5", "email": "LEA@a.example"}, metadata={}),
+    )
+    assert (answer.created, answer.updated) == (3, 2)
+    assert [(each.index, each.status, each.code) for each in answer.errors] == [
+        (3, 404, "unknown_contact"),
+        (4, 400, "bad_input"),
+    ]
+    names = ("external_id", "email", "stripe_customer_id", "stripe_subscription_id")
+    assert rows(work, end_users, *names) == [
+        ("ann", None, DOCUMENTED["customer"], "sub_3"),
+        ("ben", None, "cus_2", "sub_2"),
+        (None, "Lea@a.example", "cus_4", "sub_5"),
+    ]
+
+
+@pytest.mark.parametrize("size", [1, 500])
+def test_a_list_takes_two_statements(work: Work, size: int) -> None:
+    """One or 500, new or known; the twelfth time as the first."""
+    for n in range(12):
+        each = [
+            subscription(id=f"s{i}", customer=f"c{i}", metadata={"user_id": f"{i}"}, status=f"{n}")
+            for i in range(size)
+        ]
+        with statements(work.connection) as seen:
+            answer = synced(work, *each)
+        assert len(seen) == 2
+        assert (answer.created, answer.updated) == ((size, 0) if n == 0 else (0, size))
+
+
+def test_a_webhook_takes_three_statements(work: Work) -> None:
+    """The customer, the contact, and the event; the twelfth time as the first."""
+    for n in range(12):
+        with statements(work.connection) as seen:
+            received(work, "customer.subscription.deleted", DOCUMENTED, AT - n)
+        assert len(seen) == 3
+
+
+def test_two_webhooks_of_a_new_customer_at_once_make_one_contact(shared_database: Engine) -> None:
+    """They meet in a unique index: the second finds what the first wrote."""
+    org = committed_organization(shared_database)
+    for n in range(8):
+        data = subscription(id=f"sub_{n}", customer=f"cus_{n}", metadata={"user_id": f"u{n}"})
+        twice = [partial(received, data=data, id_=f"evt_{n}_{i}", type_=CREATED) for i in range(2)]
+        answers = at_once(shared_database, org, *twice)
+        assert sorted(each.created for each in answers) == [False, True]
+        assert len({each.id for each in answers}) == 1
+
+
+# Refusals.
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"id": None}, "event.data.object.id: "),
+        ({"customer": None}, "event.data.object.customer: "),
+        ({"status": 5}, "event.data.object.status: "),
+        ({"status": "a\0b"}, "event.data.object: status: ‘a\\x00b’ cannot be stored; "),
+        ({"trial_end": "2026-01-01"}, "event.data.object.trial_end: "),
+        ({"trial_end": 10**18}, "event.data.object.trial_end: "),
+        ({"trial_end": True}, "event.data.object.trial_end: "),
+        ({"metadata": {"user_id": " "}}, "event.data.object: user_id: ‘ ’ is refused; "),
+        ({"customer": {"id": "c", "email": "x"}}, "event.data.object: email: ‘x’ is not an email"),
+    ],
+)
+def test_what_is_no_subscription_is_refused(
+    work: Work, changes: dict[str, Any], message: str
+) -> None:
+    """The place of what is wrong is named, and nothing is written."""
+    with pytest.raises(Refusal) as raised:
+        updated(work, **changes)
+    assert raised.value.status == 400
+    assert raised.value.message.startswith(message)
+    assert rows(work, end_users, "id") == []
+
+
+@pytest.mark.parametrize("event", [{}, {"id": "evt_1"}, {"id": "e", "type": "t", "created": -1}])
+def test_what_is_no_event_is_refused(work: Work, event: dict[str, Any]) -> None:
+    """An event has an id, a type, an instant, and an object."""
+    with pytest.raises(Refusal) as raised:
+        stripe_webhook(work, StripeWebhookCall(event=event))
+    assert raised.value.status == 400
+    assert raised.value.message.startswith("event.")
