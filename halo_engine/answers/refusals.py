@@ -28,7 +28,7 @@ def _series_not_active(situation: Situation) -> Reason:
             "The series is paused, and nobody enters meanwhile.", "Resume the series."
         ),
         SeriesStatus.COMPLETED: Reason(
-            "The series is completed: a manual series enrolls once, when it is activated.",
+            "The series is completed: it was stopped, or a manual series has run its course.",
             "Nothing: a completed series takes nobody. Send another series.",
         ),
     }[situation.series.status]
