@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
@@ -66,6 +67,14 @@ def _broker_url(url: str) -> str:
     return rewritten
 
 
+def _mail_address(address: str) -> str:
+    try:
+        validate_email(address, check_deliverability=False)
+    except EmailNotValidError:
+        raise ValueError("is no email address; write series@acme.example") from None
+    return address
+
+
 class Settings(BaseSettings):
     """One installation's settings; each field is the variable `HALO_` and its name in capitals.
 
@@ -83,7 +92,7 @@ class Settings(BaseSettings):
     broker_url: Annotated[str, AfterValidator(_broker_url)] | None = None
     mail_folder: Path = Path(".halo/mail")
     mail_from_name: str = Field(default="Halo", min_length=1)
-    mail_from_address: str = "series@halo.example"
+    mail_from_address: Annotated[str, AfterValidator(_mail_address)] = "series@halo.example"
     tick_seconds: float = Field(default=60.0, ge=0.1, le=3600)
     statement_timeout_seconds: float = Field(default=60.0, gt=0)
     soft_limit_seconds: float = Field(default=90.0, gt=0)

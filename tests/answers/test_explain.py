@@ -63,7 +63,7 @@ def test_series_not_active_once_completed(stage: Stage) -> None:
     answer = stage.explain("ann")
     assert answer.code == "series_not_active"
     assert answer.why == (
-        "The series is completed: a manual series enrolls once, when it is activated."
+        "The series is completed: it was stopped, or a manual series has run its course."
     )
 
 

@@ -3,6 +3,7 @@
 import shutil
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -22,14 +23,14 @@ from workers.demo.board import Picture, draw, series_table, take_picture
 from workers.demo.sample import ORG, create_organization, series
 from workers.demo.script import Script
 from workers.engine import post_office
-from workers.stack.children import StackError
+from workers.stack.children import Child, StackError
 from workers.stack.folders import PROJECT, throwaway_folder
 from workers.stack.processes import running_processes, stack_environment
 from workers.stack.servers import running_servers
 
 _TICK_SECONDS = 1.0
 _REFRESH_SECONDS = 0.5
-#: However slow the machine: after this the demo shows what it has and ends.
+#: However slow the machine: after this the demo says that it did not come to its end.
 _LONGEST_SECONDS = 50.0
 _TALLEST = 30
 
@@ -54,9 +55,9 @@ def play() -> None:
         _set_up(database, settings)
         _console.print("starting a worker and a beat …")
         environment = stack_environment(servers, tick_seconds=_TICK_SECONDS, mail_folder=mail)
-        stack.enter_context(running_processes(folder, environment, logs=folder))
+        processes = stack.enter_context(running_processes(folder, environment, logs=folder))
         script = Script(create_app(settings))
-        picture = _watch(script, database, mail)
+        picture = _watch(script, database, mail, (*servers.children, *processes))
         _summarize(picture, script, mail, time.monotonic() - began)
 
 
@@ -81,21 +82,30 @@ def _set_up(database: Database, settings: Settings) -> None:
     engine.perform(OrgRef(key=ORG), save)
 
 
-def _watch(script: Script, database: Database, mail: Path) -> Picture:
-    """Show what happens until the script is through and nobody has a step before them."""
+def _watch(script: Script, database: Database, mail: Path, children: Sequence[Child]) -> Picture:
+    """Show what happens until the script is through and nobody has a step before them.
+
+    Raises StackError when a process ends meanwhile, or when it takes too long.
+    """
     player = threading.Thread(target=script.run, daemon=True)
     player.start()
     ends = time.monotonic() + _LONGEST_SECONDS
     try:
         with Live(console=_console, refresh_per_second=4, transient=True) as live:
             while True:
+                for child in children:
+                    if child.exited:
+                        raise StackError(f"{child.name} ended {child.last_words()}")
                 with database.connect() as connection:
                     picture = take_picture(connection)
                 live.update(_drawn(picture, script, mail))
                 if script.failure is not None:
-                    raise script.failure
-                if (script.finished and picture.settled) or time.monotonic() > ends:
+                    raise StackError(f"the calls failed: {script.failure}") from script.failure
+                if script.finished and picture.settled:
                     return picture
+                if time.monotonic() > ends:
+                    seconds = f"{_LONGEST_SECONDS:.0f} s"
+                    raise StackError(f"after {seconds} some are still in their series")
                 time.sleep(_REFRESH_SECONDS)
     finally:
         script.stopping.set()
