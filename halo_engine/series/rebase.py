@@ -2,12 +2,13 @@
 
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, null, select, update
+from sqlalchemy import ColumnElement, and_, func, insert, literal, null, select, update
 
 from halo_engine.audience.compiler import Subject
 from halo_engine.audience.matching import audience, scan
 from halo_engine.domain.series import Series
-from halo_engine.tables import automation_enrollments, end_users
+from halo_engine.domain.signals import SignalKind
+from halo_engine.tables import automation_enrollments, end_users, signals
 from halo_engine.work import Work
 
 _RUNS = automation_enrollments
@@ -59,7 +60,7 @@ def rebase_audience(work: Work, series: Series) -> None:
 def rebase_seats(work: Work, series: Series) -> None:
     """Give each company's seat to its earliest active run, or take all seats back (guard 10).
 
-    Who is without a seat in a company that has none to give ends at the next check.
+    A company that has several runs is told of as changed: its later runs end by the signal.
     """
     work.connection.execute(
         update(_RUNS)
@@ -83,7 +84,7 @@ def rebase_seats(work: Work, series: Series) -> None:
         .where(*_runs_of(work, series.id), _is_active(), contact.c.company_id.is_not(None))
         .cte("turns")
     )
-    work.connection.execute(
+    seated = (
         update(_RUNS)
         .where(
             *_runs_of(work, series.id),
@@ -92,6 +93,18 @@ def rebase_seats(work: Work, series: Series) -> None:
             turns.c.turn == 1,
         )
         .values(company_seat=turns.c.company_id)
+        .cte("seated")
+    )
+    crowded = select(
+        literal(work.org_id),
+        literal(SignalKind.COMPANY_CHANGED.value),
+        turns.c.company_id,
+        literal(work.now),
+        literal(work.now),
+    ).where(turns.c.turn == 2)
+    columns = ["org_id", "kind", "company_id", "happened_at", "created_at"]
+    work.connection.execute(
+        insert(signals).from_select(columns, crowded, include_defaults=False).add_cte(seated)
     )
 
 

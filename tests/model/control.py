@@ -6,6 +6,7 @@ from tests.model.activity import Activity
 from tests.model.refusals import RefusedError, refuse_unless
 from tests.model.runs import Series
 from tests.model.series import Definition, merge, parse_definition
+from tests.model.signals import Signal
 
 NO_LIST = "Pick a subscription list under Audience before activating."
 NO_FILTER = "Audience source is \u2018Filter by criteria\u2019 but no filter is set."
@@ -100,13 +101,26 @@ class Control(Activity):
         return definition
 
     def _replace_definition(self, series: Series, definition: Definition) -> None:
+        shared = not series.definition.settings["one_per_company"]
         series.definition = definition
+        if shared and definition.settings["one_per_company"]:
+            self._end_crowds(series)
         for run in series.active_runs():
             row = run.rows[-1]
             position = definition.position(row.step)
             row.position = row.position if position is None else position
         self.look_at_new_definition(series)
         self.complete_if_done(series)
+
+    def _end_crowds(self, series: Series) -> None:
+        """Where a company has several runs of a series that now takes one, look again (guard
+        10).
+        """
+        companies = [run.contact.company for run in series.active_runs()]
+        for company in dict.fromkeys(companies):
+            if company is not None and companies.count(company) > 1:
+                members = tuple(each for each in self.contacts if each.company is company)
+                self.signals.append(Signal(members))
 
     def remove(self, contact: str, series: str) -> None:
         """Take a contact out of a series by hand; 404 when it has no active run (contract §6)."""

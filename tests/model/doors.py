@@ -197,7 +197,7 @@ class ContactDoors(Pipeline):
             self.create("api", user["user_id"], read)
             return "created"
         if read.merge_into(contact):
-            self.signals.append(Signal((contact,), silent=True))
+            self.signals.append(Signal((contact,)))
         return "updated"
 
 

@@ -139,7 +139,7 @@ class ImportDoors(ContactDoors):
         if external_id and contact.external_id is None:
             contact.external_id, changed = external_id, True
         if changed:
-            self.signals.append(Signal((contact,), silent=True))
+            self.signals.append(Signal((contact,)))
 
 
 def _trait(field: str) -> str:

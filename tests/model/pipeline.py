@@ -82,8 +82,7 @@ class Pipeline(Journey):
                 at_the_door = definition.names(signal.changed) or (
                     signal.event is not None and definition.names_events()
                 )
-                if at_the_door or signal.silent:
-                    self.look(series, contact)
+                self.look(series, contact)
                 if at_the_door:
                     self.try_to_enroll(series, contact, self.now)
 

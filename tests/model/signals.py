@@ -14,14 +14,13 @@ class Signal:
     """Something happened to contacts; exits and goals always react (contract §2).
 
     `created` and `promoted` concern `user_created` series; `changed` holds the keys of changed
-    traits, to which those `segment_match` series react whose audience names one; `silent` says
-    that they only see who left; `moved` that a contact joined a company; `event` what was tracked.
+    traits, to which those `segment_match` series react whose audience names one; `moved` says that
+    a contact joined a company; `event` is what was tracked. All series see who left.
     """
 
     contacts: tuple[Contact, ...]
     created: bool = False
     promoted: bool = False
     changed: frozenset[str] = frozenset()
-    silent: bool = False
     moved: bool = False
     event: Event | None = None

@@ -1,0 +1,79 @@
+"""The engine does what an independent model of the contract does, whatever is done to both.
+
+A difference is reported as a scenario file; those that were found are kept in `spec/regressions`.
+"""
+
+import os
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, cast
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import Engine
+
+from tests.properties.actions import actions, beginnings
+from tests.properties.definitions import stages
+from tests.properties.twins import Twins, set_twins
+
+#: How many sequences are played, each of STEPS actions; `make torture` asks for more.
+SEQUENCES = int(os.environ.get("HALO_TEST_SEQUENCES", "40"))
+STEPS = 30
+#: After how many actions the two are compared.
+PACE = 10
+
+
+class Side(RuleBasedStateMachine):
+    """One sequence of actions, played in both."""
+
+    def __init__(self, database: Engine, folder: Path) -> None:
+        super().__init__()
+        self._setting = database, folder
+        self._stack = ExitStack()
+        self._played = 0
+        self.twins: Twins
+
+    @initialize(written=stages())
+    def set_the_stage(self, written: dict[str, Any]) -> None:
+        """Set both on a new stage, where somebody is known already."""
+        self.twins = self._stack.enter_context(set_twins(written, *self._setting))
+        for name, value in beginnings(self.twins.world):
+            self.twins.play(name, value)
+
+    @rule(data=st.data())
+    def act(self, data: st.DataObject) -> None:
+        """Do something to both."""
+        name, value = data.draw(actions(self.twins.world))
+        self.twins.play(name, value)
+        self._played += 1
+        if self._played % PACE == 0:
+            self.twins.compare()
+
+    def teardown(self) -> None:
+        """Compare what it came to, and clear the stage."""
+        with self._stack:
+            if self._played % PACE:
+                self.twins.compare()
+
+
+def test_engine_agrees_with_model(shared_database: Engine, tmp_path: Path) -> None:
+    """Whatever is done, both refuse, answer and remember the same."""
+    run_state_machine_as_test(
+        cast("type[RuleBasedStateMachine]", lambda: Side(shared_database, tmp_path)),
+        settings=settings(
+            max_examples=SEQUENCES,
+            # Setting the stage is a step too.
+            stateful_step_count=STEPS + 1,
+            deadline=None,
+            # Every sequence is new and of full length; the default makes many by changing others.
+            backend="hypothesis-urandom",
+            suppress_health_check=list(HealthCheck),
+            database=None,
+        ),
+    )
