@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Select, bindparam, func, select
 from halo_engine.audience.compiler import Moment
 from halo_engine.domain.errors import not_found, unauthorized
 from halo_engine.domain.instants import parse_zone
+from halo_engine.domain.values import is_storable_text
 from halo_engine.tables import organizations
 
 
@@ -92,7 +93,9 @@ def open_work(connection: Connection, ref: OrgRef, now: datetime | None) -> Work
     An unknown widget key is a 401, another unknown organisation a 404 (contract §2, §11).
     """
     column, value = _named_by(ref)
-    row = connection.execute(_BY[column], {"named": value}).mappings().one_or_none()
+    row = None
+    if not isinstance(value, str) or is_storable_text(value):
+        row = connection.execute(_BY[column], {"named": value}).mappings().one_or_none()
     if row is None:
         if ref.widget_key is not None:
             raise unauthorized("unknown_widget_key", "This widget key names no organisation.")

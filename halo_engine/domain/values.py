@@ -15,9 +15,14 @@ DEEPEST: Final = 32
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 
 
+def is_storable_text(text: str) -> bool:
+    """Return whether ``text`` is free of NUL and lone surrogates; if not, nothing stored is it."""
+    return _UNSTORABLE.search(text) is None
+
+
 def check_text(text: str, where: str) -> None:
     """Raise a 400 about ``where`` if ``text`` holds NUL or a lone surrogate."""
-    if _UNSTORABLE.search(text):
+    if not is_storable_text(text):
         problem = f"{shown(text)} cannot be stored; allowed is text without NUL or lone surrogates"
         raise bad_input(where, problem, "bad_text")
 
