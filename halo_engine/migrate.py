@@ -8,14 +8,23 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, NullPool, create_engine
 
+from halo_engine.settings import ConfigurationError
+
 _FOLDER = Path(__file__).resolve().parent.parent / "migrations"
 
 
 def upgrade(url: str, revision: str = "head") -> None:
     """Migrate the database up to `revision`; nothing happens when it is there already.
 
-    Two at once wait for each other. Raises what the database raises (sqlalchemy.exc.DBAPIError).
+    Two at once wait for each other. Raises what the database raises (sqlalchemy.exc.DBAPIError),
+    and ConfigurationError for a schema that this code does not know.
     """
+    current, head = current_and_head(url)
+    if current is not None and not knows(current):
+        raise ConfigurationError(
+            f"the database's schema is at {current}, which this code does not know (it has {head});"
+            " name another database, or run the version that made it"
+        )
     command.upgrade(_config(url), revision)
 
 

@@ -19,7 +19,7 @@ from halo_engine.answers.funnel import funnel
 from halo_engine.answers.ledger import ledger
 from halo_engine.answers.overview import overview
 from halo_engine.answers.preview import PAGE, Preview, preview
-from halo_engine.contacts.calls import Call
+from halo_engine.contacts.calls import Call, Identifier
 from halo_engine.contacts.companies import IdentifyCompanyCall, identify_company
 from halo_engine.contacts.csv_import import ImportCsvCall, import_csv
 from halo_engine.contacts.erasure import EraseContactCall, erase_contact, erase_organization
@@ -96,15 +96,30 @@ def settle(org_id: str) -> None:
             return
 
 
+class _Knock(Call):
+    """What every call of a door names beside what it says: the organisation, by its widget key."""
+
+    widget_key: Identifier
+
+
+class _Operation(Call):
+    """What an operator does: to which series, of which organisation, in whose name."""
+
+    org: Identifier
+    series: Identifier
+    by: Identifier = "operator"
+
+
 def _door(name: str, call: type[Call], door: Callable[[Work, Any], BaseModel]) -> None:
     """Make the task form of a door; the organisation is named by its widget key (contract §2)."""
 
     @app.task(name=name, bind=True)
-    def run(task: EngineTask, /, widget_key: str, **fields: Any) -> Any:
+    def run(task: EngineTask, /, **fields: Any) -> Any:
+        knocking = validated(_Knock, {"widget_key": fields.pop("widget_key", None)}, name)
         asked = validated(call, fields, name)
         try:
             answered = engine().perform(
-                OrgRef(widget_key=widget_key), lambda work: door(work, asked)
+                OrgRef(widget_key=knocking.widget_key), lambda work: door(work, asked)
             )
         except Refusal as refusal:
             # Tasks overtake each other: the identify that creates the contact may be on its way.
@@ -121,12 +136,15 @@ def _operation(name: str, change: Callable[[Work, str, str], Series]) -> None:
     """Make the task form of what an operator does to a series (contract §8)."""
 
     @app.task(name=name)
-    def run(org: str, series: str, by: str = "operator") -> dict[str, str]:
-        def changed(work: Work) -> dict[str, str]:
-            change(work, series, by)
-            return {"series": series, "status": lifecycle.find_series(work, series).status}
+    def run(**fields: Any) -> dict[str, str]:
+        asked = validated(_Operation, fields, name)
 
-        return engine().perform(OrgRef(key=org), changed)
+        def changed(work: Work) -> dict[str, str]:
+            change(work, asked.series, asked.by)
+            status = lifecycle.find_series(work, asked.series).status
+            return {"series": asked.series, "status": status}
+
+        return engine().perform(OrgRef(key=asked.org), changed)
 
 
 #: The doors of contract §2, each under the name by which applications call it.

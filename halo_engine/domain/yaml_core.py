@@ -67,6 +67,8 @@ def load_yaml(text: str, where: str) -> Any:
         return yaml.load(text, Loader=_CoreLoader)
     except yaml.YAMLError as error:
         raise _malformed(error, where) from None
+    except RecursionError:
+        raise bad_input(where, "is nested too deeply", "bad_yaml") from None
 
 
 def dump_yaml(data: object) -> str:
