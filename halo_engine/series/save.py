@@ -102,7 +102,10 @@ def list_id(work: Work, key: str, list_key: str | None) -> UUID | None:
 
 
 def _save_steps(work: Work, series_id: UUID, steps: Sequence[StepDefinition]) -> None:
-    """Mark the steps that are gone, then write those that are there, in two statements."""
+    """Mark the steps that are gone, then write those that are there, in two statements.
+
+    The key names the step: one that comes back is the step that it was.
+    """
     table = automation_steps
     work.connection.execute(
         update(table)
@@ -125,9 +128,9 @@ def _save_steps(work: Work, series_id: UUID, steps: Sequence[StepDefinition]) ->
     work.connection.execute(
         statement.on_conflict_do_update(
             index_elements=[table.c.org_id, table.c.automation_id, table.c.key],
-            index_where=table.c.removed_at.is_(None),
             set_={
-                name: statement.excluded[name] for name in (*kept, "has_own_window", "send_window")
+                name: statement.excluded[name]
+                for name in (*kept, "has_own_window", "send_window", "removed_at")
             },
         )
     )

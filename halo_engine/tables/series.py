@@ -81,14 +81,7 @@ automation_steps = Table(
     CheckConstraint("delay_seconds >= 0", name="delay_not_negative"),
     CheckConstraint("position >= 0", name="position_not_negative"),
     ForeignKeyConstraint(["org_id", "automation_id"], ["automations.org_id", "automations.id"]),
-    Index(
-        "automation_steps_key_key",
-        "org_id",
-        "automation_id",
-        "key",
-        unique=True,
-        postgresql_where=text("removed_at IS NULL"),
-    ),
+    Index("automation_steps_key_key", "org_id", "automation_id", "key", unique=True),
     Index("automation_steps_position_idx", "org_id", "automation_id", "position"),
 )
 

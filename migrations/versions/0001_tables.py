@@ -482,7 +482,6 @@ def upgrade() -> None:
         "automation_steps",
         ["org_id", "automation_id", "key"],
         unique=True,
-        postgresql_where=sa.text("removed_at IS NULL"),
     )
     op.create_index(
         "automation_steps_position_idx",
@@ -919,11 +918,7 @@ def downgrade() -> None:
     op.drop_index("contact_sessions_contact_idx", table_name="contact_sessions")
     op.drop_table("contact_sessions")
     op.drop_index("automation_steps_position_idx", table_name="automation_steps")
-    op.drop_index(
-        "automation_steps_key_key",
-        table_name="automation_steps",
-        postgresql_where=sa.text("removed_at IS NULL"),
-    )
+    op.drop_index("automation_steps_key_key", table_name="automation_steps")
     op.drop_table("automation_steps")
     op.drop_index(
         "automation_enrollments_seat_key",
