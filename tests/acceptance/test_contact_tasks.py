@@ -1,0 +1,49 @@
+"""What applications and operators do with contacts, through a real worker and a real broker."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from halo_engine.tables import end_users
+from tests.acceptance.conftest import Stack
+
+
+def test_stripe_and_integrations_by_tasks(stack: Stack) -> None:
+    """A list, a webhook and an integration's contacts arrive, and are answered as data."""
+    org = stack.organization()
+
+    def ask(task: str, **call: Any) -> Any:
+        return stack.ask(f"halo.{task}", widget_key=org, **call)
+
+    subscription = {"id": "sub_1", "customer": "cus_1", "metadata": {"user_id": "ann"}}
+    assert ask("stripe.sync", subscriptions=[{**subscription, "status": "trialing"}]) == {
+        "created": 1,
+        "updated": 0,
+        "errors": [],
+    }
+    event = {
+        "id": "evt_1",
+        "type": "customer.subscription.trial_will_end",
+        "created": int(datetime.now(UTC).timestamp()),
+        "data": {"object": {**subscription, "metadata": {}}},
+    }
+    answer = ask("stripe.webhook", event=event)
+    assert (answer["created"], answer["event"]) == (False, "stripe.trial_will_end")
+    synced = ask("contacts.sync", source="crm", contacts=[{"user_id": "ann"}, {"user_id": "ben"}])
+    assert (synced["created"], synced["updated"]) == (1, 1)
+
+
+def test_erasing_by_tasks(stack: Stack) -> None:
+    """A contact is erased, then the organisation; whoever asks for them again is told so."""
+    org, other = stack.organization(), stack.organization()
+    for each in (org, other):
+        for name in ("ann", "ben"):
+            stack.ask("halo.identify", widget_key=each, user_id=name)
+    assert "id" in stack.ask("halo.contacts.erase", widget_key=org, contact="ann")
+    assert stack.stage(org).count(end_users) == 1
+    answer = stack.ask("halo.organizations.erase", org=org)
+    assert answer["done"]
+    gone = stack.ask("halo.organizations.erase", org=org)
+    assert gone["refused"]["code"] == "unknown_organisation"
+    gone = stack.ask("halo.identify", widget_key=org, user_id="ann")
+    assert gone["refused"]["code"] == "unknown_widget_key"
+    assert stack.stage(other).count(end_users) == 2
