@@ -1,17 +1,23 @@
-# `make demo` shows the engine at work, `make test` checks everything. Both need python3 (3.11 or
-# later) and make, nothing else: the database and the broker come in wheels.
+# `make demo` shows the engine at work, `make test` checks everything, `make torture` takes an hour
+# more. All need python3 (3.11 or later) and make, nothing else: the database and the broker come in
+# wheels.
 
 PYTHON ?= python3
 BIN := .venv/bin
 
 .DELETE_ON_ERROR:
-.PHONY: .venv lock format check test demo clean
+.PHONY: .venv lock format check test torture demo clean
 
 demo: .venv
 	$(BIN)/python -m workers.demo
 
 test: check
 	$(BIN)/pytest
+
+# The same tests with more of everything, and those that take minutes.
+torture: .venv
+	HALO_TEST_SEQUENCES=1000 HALO_TEST_FUZZ=100000 \
+	  $(BIN)/pytest -m 'torture or not torture' tests/properties tests/fuzz tests/torture
 
 check: .venv
 	$(BIN)/ruff format --check

@@ -1,0 +1,1 @@
+"""Whatever is thrown at the doors (contract §2, §11)."""
