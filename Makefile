@@ -4,6 +4,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# Each process has servers of its own.
+SHARED := --numprocesses auto --maxprocesses 4 --dist worksteal
 
 .DELETE_ON_ERROR:
 .PHONY: .venv lock format check test torture demo clean
@@ -12,12 +14,12 @@ demo: .venv
 	$(BIN)/python -m workers.demo
 
 test: check
-	$(BIN)/pytest
+	$(BIN)/pytest $(SHARED)
 
 # The same tests with more of everything, and those that take minutes.
 torture: .venv
-	HALO_TEST_SEQUENCES=1000 HALO_TEST_FUZZ=100000 \
-	  $(BIN)/pytest -m 'torture or not torture' tests/properties tests/fuzz tests/torture
+	HALO_TEST_SEQUENCES=5000 HALO_TEST_SEED=$$(date +%s) HALO_TEST_FUZZ=100000 \
+	  $(BIN)/pytest $(SHARED) -m 'torture or not torture' tests/properties tests/fuzz tests/torture
 
 check: .venv
 	$(BIN)/ruff format --check

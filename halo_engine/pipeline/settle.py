@@ -50,17 +50,13 @@ def settle(transact: Transact, post: PostOffice) -> Iterator[Reaction | Advance]
 
     Between two of them the caller may stop: everything so far is committed, and the rest stays due.
     """
-    moved = True
-    while moved:
-        moved = False
-        for reaction in _drain(transact):
-            moved = True
-            yield reaction
+    while True:
+        yield from _drain(transact)
         advanced = transact(lambda work: advance(work, DUE_ROWS))
-        if advanced is not None:
-            moved = True
-            send_leased(transact, post.transport, post.sender, advanced.token, advanced.sends)
-            yield advanced
+        if advanced is None:
+            return
+        send_leased(transact, post.transport, post.sender, advanced.token, advanced.sends)
+        yield advanced
 
 
 def _drain(transact: Transact) -> Iterator[Reaction]:

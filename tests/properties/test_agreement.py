@@ -8,7 +8,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, cast
 
-from hypothesis import HealthCheck, settings
+import pytest
+from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -22,8 +23,14 @@ from tests.properties.actions import actions, beginnings
 from tests.properties.definitions import stages
 from tests.properties.twins import Twins, set_twins
 
-#: How many sequences are played, each of STEPS actions; `make torture` asks for more.
-SEQUENCES = int(os.environ.get("HALO_TEST_SEQUENCES", "10"))
+#: How many sequences are played, each of STEPS actions; `make torture` asks for more, and for
+#: others than those of every run of the suite.
+SEQUENCES = int(os.environ.get("HALO_TEST_SEQUENCES", "300"))
+SEED = os.environ.get("HALO_TEST_SEED", "the suite")
+#: How many of them are a test, so that two processes can share the work.
+SHARE = 30
+#: Hypothesis cuts one in four short, to vary what it has played.
+FULL = 0.75
 STEPS = 30
 #: After how many actions the two are compared.
 PACE = 10
@@ -62,17 +69,20 @@ class Side(RuleBasedStateMachine):
                 self.twins.compare()
 
 
-def test_engine_agrees_with_model(shared_database: Engine, tmp_path: Path) -> None:
+@pytest.mark.parametrize("part", range(-(-SEQUENCES // SHARE)))
+def test_engine_agrees_with_model(part: int, shared_database: Engine, tmp_path: Path) -> None:
     """Whatever is done, both refuse, answer and remember the same."""
+
+    def side() -> Side:
+        return Side(shared_database, tmp_path)
+
     run_state_machine_as_test(
-        cast("type[RuleBasedStateMachine]", lambda: Side(shared_database, tmp_path)),
+        cast("type[RuleBasedStateMachine]", seed(f"{SEED} {part}")(side)),
         settings=settings(
-            max_examples=SEQUENCES,
+            max_examples=round(min(SHARE, SEQUENCES - part * SHARE) / FULL),
             # Setting the stage is a step too.
             stateful_step_count=STEPS + 1,
             deadline=None,
-            # The same sequences in every run of the suite; whoever asks for more gets new ones.
-            derandomize="HALO_TEST_SEQUENCES" not in os.environ,
             suppress_health_check=list(HealthCheck),
             database=None,
         ),
