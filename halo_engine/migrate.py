@@ -7,8 +7,15 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, NullPool, create_engine
+from sqlalchemy.exc import DBAPIError
 
+from halo_engine.database import sqlstate
 from halo_engine.settings import ConfigurationError
+
+#: What to say, and to do, when a table or a column is not there.
+OF_ANOTHER_SCHEMA = "The database's schema is not this version's: run `halo migrate`."
+
+_NO_SUCH_TABLE_OR_COLUMN = frozenset({"42P01", "42703"})
 
 _FOLDER = Path(__file__).resolve().parent.parent / "migrations"
 
@@ -61,6 +68,11 @@ def current_and_head(url: str) -> tuple[str | None, str | None]:
     """The revision that the database at `url` is at, and the one that this code expects."""
     with create_engine(url, poolclass=NullPool).connect() as connection:
         return revision_of(connection), head_revision()
+
+
+def is_of_another_schema(error: DBAPIError) -> bool:
+    """Whether the error says that the database is empty, or of another version."""
+    return sqlstate(error) in _NO_SUCH_TABLE_OR_COLUMN
 
 
 def _config(url: str | None = None) -> Config:

@@ -3,12 +3,17 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import structlog
 from celery import signals
+from sqlalchemy.exc import DBAPIError
 
-from halo_engine.settings import ConfigurationError, load_settings
+from halo_engine import migrate
+from halo_engine.settings import ConfigurationError, load_settings, one_line
 from workers.configuration import create_app
 from workers.connections import close_connections, open_connections
 from workers.log import configure_worker_logging, forget_task, name_task
+
+_log = structlog.get_logger(__name__)
 
 
 def _require_servers(**_: object) -> None:
@@ -16,6 +21,18 @@ def _require_servers(**_: object) -> None:
         settings = load_settings()
         settings.required_database_url()
         settings.required_broker_url()
+
+
+def _look_at_schema(**_: object) -> None:
+    """Say so at the start when no task will find its tables."""
+    url = load_settings().required_database_url()
+    try:
+        current, head = migrate.current_and_head(url)
+    except DBAPIError as error:
+        _log.error("database", problem=one_line(error.orig or error, url))
+        return
+    if current != head:
+        _log.error(migrate.OF_ANOTHER_SCHEMA)
 
 
 def _require_broker(**_: object) -> None:
@@ -43,6 +60,7 @@ signals.beat_init.connect(_require_broker)
 signals.setup_logging.connect(configure_worker_logging)
 signals.worker_process_init.connect(open_connections)
 signals.worker_process_shutdown.connect(close_connections)
+signals.worker_ready.connect(_look_at_schema)
 signals.worker_ready.connect(_say_ready)
 signals.beat_init.connect(_say_ready)
 signals.task_prerun.connect(name_task)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from redis import RedisError
 from sqlalchemy.exc import DBAPIError
 
 from halo_engine import migrate
@@ -19,6 +20,7 @@ from halo_engine.cli.commands import COMMANDS
 from halo_engine.cli.installation import log_to_standard_error
 from halo_engine.domain.errors import Refusal
 from halo_engine.settings import ConfigurationError, load_settings, masked, one_line
+from workers.connections import broker
 from workers.doctor import examine
 from workers.installation import installation
 from workers.stack.children import Child, StackError
@@ -42,6 +44,8 @@ class HaloGroup(click.Group):
         except (ConfigurationError, StackError, Refusal) as error:
             raise click.ClickException(str(error)) from None
         except DBAPIError as error:
+            if migrate.is_of_another_schema(error):
+                raise click.ClickException(migrate.OF_ANOTHER_SCHEMA) from None
             said = one_line(error.orig or error, os.environ.get("HALO_DATABASE_URL", ""))
             raise click.ClickException(f"{said} (`halo doctor` tells more)") from None
 
@@ -86,6 +90,7 @@ def up() -> None:
             ) as servers,
         ):
             click.echo(f"database  {masked(servers.database_url)}")
+            _require_broker(servers.broker_url)
             click.echo(f"broker    {masked(servers.broker_url)}")
             migrate.upgrade(servers.database_url)
             click.echo(f"schema    {migrate.head_revision()}")
@@ -136,6 +141,14 @@ def _up_folder(*, lasting: bool) -> Iterator[Path]:
         else:
             folder = stack.enter_context(throwaway_folder("up"))
         yield folder
+
+
+def _require_broker(url: str) -> None:
+    """Say at once that it is down: a worker would go on trying."""
+    try:
+        broker(url).ping()
+    except (RedisError, OSError, ValueError) as error:
+        raise StackError(f"broker {masked(url)}: {one_line(error, url)}") from None
 
 
 def _wait_for_an_end(children: Sequence[Child]) -> None:

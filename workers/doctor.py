@@ -70,18 +70,19 @@ def _database(settings: Settings) -> Iterator[Finding]:
     if url is None:
         yield _missing("database", "HALO_DATABASE_URL")
         return
-    yield Finding("database", "ok", masked(url))
     engine = sqlalchemy.create_engine(
         url, poolclass=NullPool, connect_args={"connect_timeout": _PATIENCE_SECONDS}
     )
     try:
         with engine.connect() as connection:
+            yield Finding("database", "ok", masked(url))
             yield _postgresql(connection)
             yield from _characters(connection)
             yield _schema(connection)
     except DBAPIError as error:
         remedy = "Start the server, or correct HALO_DATABASE_URL."
-        yield Finding("PostgreSQL", "wrong", one_line(error.orig or error, url), remedy)
+        said = f"{masked(url)}: {one_line(error.orig or error, url)}"
+        yield Finding("database", "wrong", said, remedy)
 
 
 def _postgresql(connection: Connection) -> Finding:
@@ -123,13 +124,14 @@ def _broker(settings: Settings) -> Iterator[Finding]:
     if url is None:
         yield _missing("broker", "HALO_BROKER_URL")
         return
-    yield Finding("broker", "ok", masked(url))
     try:
-        yield _broker_version(broker(url).info("server"))
+        version_of_broker = _broker_version(broker(url).info("server"))
+        yield Finding("broker", "ok", masked(url))
+        yield version_of_broker
         yield _workers(settings)
     except (redis.RedisError, BrokerError, OSError, ValueError) as error:
         remedy = "Start the server, or correct HALO_BROKER_URL."
-        yield Finding("Redis or Valkey", "wrong", one_line(error, url), remedy)
+        yield Finding("broker", "wrong", f"{masked(url)}: {one_line(error, url)}", remedy)
 
 
 def _broker_version(info: dict[str, str]) -> Finding:

@@ -6,12 +6,8 @@ import structlog
 from celery import Task
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from halo_engine.database import sqlstate
+from halo_engine import migrate
 from halo_engine.domain.errors import Refusal, conflict
-
-#: A table or a column that is not there: the database is empty, or of another version.
-_OF_ANOTHER_SCHEMA = frozenset({"42P01", "42703"})
-_MIGRATE = "The database's schema is not this version's: run `halo migrate`."
 
 _log = structlog.get_logger(__name__)
 
@@ -39,7 +35,7 @@ class EngineTask(Task[..., Any]):
             _log.info("refused", **refusal.as_dict())
             return {"refused": refusal.as_dict()}
         except ProgrammingError as error:
-            if sqlstate(error) not in _OF_ANOTHER_SCHEMA:
+            if not migrate.is_of_another_schema(error):
                 raise
-            _log.error(_MIGRATE)
-            return {"refused": conflict("schema_not_migrated", _MIGRATE).as_dict()}
+            _log.error(migrate.OF_ANOTHER_SCHEMA)
+            return {"refused": conflict("schema_not_migrated", migrate.OF_ANOTHER_SCHEMA).as_dict()}

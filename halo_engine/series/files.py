@@ -16,8 +16,10 @@ def read_series_file(path: Path) -> dict[str, SeriesDefinition]:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise not_found("file", str(path)) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise bad_input(str(path), f"cannot be read as UTF-8 text ({error})") from None
+    except OSError as error:
+        raise bad_input(str(path), f"cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise bad_input(str(path), "is no text; allowed is UTF-8") from None
     return parse_series(load_yaml(text, str(path)), str(path))
 
 

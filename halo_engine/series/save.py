@@ -11,6 +11,7 @@ from halo_engine.domain.errors import bad_input, validated
 from halo_engine.domain.filters import dump_groups
 from halo_engine.domain.reasons import SeriesStatus
 from halo_engine.domain.series import Series, SeriesDefinition, StepDefinition
+from halo_engine.domain.values import check_json
 from halo_engine.series.catalogue import load_series
 from halo_engine.series.completion import complete_finished
 from halo_engine.series.locks import lock_series_for_change
@@ -22,6 +23,7 @@ from halo_engine.work import Work
 
 def parse_definition(key: str, data: object) -> SeriesDefinition:
     """Return the definition that ``data`` writes; a 400 names what is wrong and where (§3)."""
+    check_json(data, f"series.{key}")
     return validated(SeriesDefinition, data, f"series.{key}")
 
 

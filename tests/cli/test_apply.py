@@ -155,6 +155,10 @@ def test_apply_saves_all_of_a_file_or_nothing(halo: Console) -> None:
     [
         ("series: {s: {entry_trigger: daily}}", "series.s.entry_trigger: ‘daily’ is refused: "),
         ("series: {s: {entry_triger: manual}}", "series.s.entry_triger: unknown key; allowed are "),
+        (
+            'series: {s: {entry_trigger: manual, name: "a\\0b"}}',
+            "series.s.name: ‘a\\x00b’ cannot be stored; allowed is text without NUL",
+        ),
         ("steps: []", "{file}: holds no series; allowed is ‘series: {KEY: …}’\n"),
         ("series: [", "{file}, line 1, column 10: expected the node content"),
         (
@@ -184,6 +188,12 @@ def test_file_that_is_not_there(halo: Console) -> None:
     assert halo("series", "apply", "nowhere.yaml", status=1) == (
         "Error: There is no file ‘nowhere.yaml’.\n"
     )
+
+
+def test_folder_is_no_file(halo: Console, tmp_path: Path) -> None:
+    """A folder where a file is meant is named, with the system's word for it."""
+    printed = halo("series", "apply", str(tmp_path), status=1)
+    assert printed == f"Error: {tmp_path}: cannot be read: Is a directory\n"
 
 
 def test_check_says_all_that_an_activation_would_refuse(halo: Console) -> None:

@@ -35,10 +35,11 @@ def test_doctor_without_servers(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch, HALO_DATABASE_URL=_NOWHERE, HALO_BROKER_URL="redis://:s3cret@127.0.0.1:1/0"
     )
     assert status == 1
-    assert findings["database"] == ("ok", "postgresql+psycopg://halo:***@127.0.0.1:1/halo")
-    assert findings["PostgreSQL"][0] == "wrong"
-    assert "Connection refused" in findings["PostgreSQL"][1]
-    assert findings["Redis or Valkey"][0] == "wrong"
+    assert findings["database"][0] == "wrong"
+    assert findings["database"][1].startswith("postgresql+psycopg://halo:***@127.0.0.1:1/halo: ")
+    assert "Connection refused" in findings["database"][1]
+    assert findings["broker"][0] == "wrong"
+    assert findings["broker"][1].startswith("redis://:***@127.0.0.1:1/0: ")
     assert "s3cret" not in str(findings)
 
 
@@ -95,6 +96,20 @@ def test_migrate_without_a_database_is_one_line(url: str, said: str) -> None:
     assert status == 1
     assert output.startswith(f"Error: {said}")
     assert output.count("\n") == 1
+
+
+def test_a_command_on_an_empty_database_says_to_migrate(empty_database: str) -> None:
+    """A schema that is not this version's is one line that says what to do."""
+    said = "Error: The database's schema is not this version's: run `halo migrate`.\n"
+    assert run_halo("org", "list", HALO_DATABASE_URL=empty_database) == (1, said)
+
+
+def test_up_without_a_broker_is_one_line(empty_database: str) -> None:
+    """A named broker that is down is named at once, before a worker would wait for it."""
+    status, output = run_halo("up", **_stack(empty_database, "redis://:s3cret@127.0.0.1:1/0"))
+    assert status == 1
+    *_, last = output.splitlines()
+    assert last.startswith("Error: broker redis://:***@127.0.0.1:1/0: ")
 
 
 def test_migrate_says_from_where_to_where(empty_database: str) -> None:

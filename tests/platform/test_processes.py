@@ -50,6 +50,16 @@ def test_processes_without_servers_say_which_setting_is_missing(
         start(folder, {}, log=folder / "log")
 
 
+def test_a_worker_on_an_empty_database_says_so(
+    folder: Path, empty_database: str, broker_url: str
+) -> None:
+    """It starts, as the schema may come any moment, and its log says in a line what is missing."""
+    log = folder / "log"
+    environment = stack_environment(Servers(empty_database, broker_url))
+    start_worker(folder, environment, log=log).stop()
+    assert log.read_text().count("run `halo migrate`") == 1
+
+
 def _organizations_waiting(broker_url: str) -> object:
     """Have the worker tick, and return what it answers."""
     client = create_app(Settings(broker_url=broker_url))

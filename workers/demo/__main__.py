@@ -1,12 +1,18 @@
 """Run the demo: `make demo`. Ctrl-C at any point stops everything that it started."""
 
+import os
 import sys
 
 from workers.stack.interruption import Interrupted, interruptible
 
 
 def main() -> None:
-    """Play the demo; exit 1 with one line when something could not be started, 130 on Ctrl-C."""
+    """Play the demo; exit 1 with one line when something could not be started, 130 on Ctrl-C.
+
+    Its servers are its own, whatever servers the environment names.
+    """
+    for name in ("HALO_DATABASE_URL", "HALO_BROKER_URL"):
+        os.environ.pop(name, None)
     try:
         with interruptible():
             # Not before: loading takes a second, and Ctrl-C in it must be as quiet as later.

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.panel import Panel
 from sqlalchemy import Engine as Database
+from sqlalchemy.exc import OperationalError
 
 from halo_engine import migrate
 from halo_engine.database import create_engine
@@ -96,12 +97,12 @@ def _watch(script: Script, database: Database, mail: Path, children: Sequence[Ch
                 for child in children:
                     if child.exited:
                         raise StackError(f"{child.name} ended {child.last_words()}")
-                with database.connect() as connection:
-                    picture = take_picture(connection)
-                live.update(_drawn(picture, script, mail))
+                picture = _seen(database)
+                if picture is not None:
+                    live.update(_drawn(picture, script, mail))
                 if script.failure is not None:
                     raise StackError(f"the calls failed: {script.failure}") from script.failure
-                if script.finished and picture.settled:
+                if script.finished and picture is not None and picture.settled:
                     return picture
                 if time.monotonic() > ends:
                     seconds = f"{_LONGEST_SECONDS:.0f} s"
@@ -110,6 +111,15 @@ def _watch(script: Script, database: Database, mail: Path, children: Sequence[Ch
     finally:
         script.stopping.set()
         player.join(timeout=5)
+
+
+def _seen(database: Database) -> Picture | None:
+    """Take the picture; None when the server went, whose end then is what there is to say."""
+    try:
+        with database.connect() as connection:
+            return take_picture(connection)
+    except OperationalError:
+        return None
 
 
 def _drawn(picture: Picture, script: Script, mail: Path) -> Panel:

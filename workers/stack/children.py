@@ -138,13 +138,16 @@ def start_child(
 def wait_until(
     child: Child, condition: Callable[[], bool], what: str, *, seconds: float = 60.0
 ) -> None:
-    """Poll `condition` until it holds; raise StackError when the child ends first or time is up."""
+    """Poll `condition`, which `what` words, until it holds.
+
+    Raises StackError when the child ends first, or when `seconds` are over.
+    """
     deadline = time.monotonic() + seconds
     while not condition():
         if child.exited:
             problem = f"{child.name} ended with status {child.process.returncode} before {what}"
         elif time.monotonic() > deadline:
-            problem = f"{child.name}: {what} did not happen within {seconds:g} seconds"
+            problem = f"{child.name}: {seconds:g} seconds were over before {what}"
         else:
             time.sleep(_POLL_SECONDS)
             continue
