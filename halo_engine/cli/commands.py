@@ -12,6 +12,7 @@ from halo_engine.cli.answers import (
     preview_command,
 )
 from halo_engine.cli.contacts import contacts, identify_command, track_command
+from halo_engine.cli.erasure import erase_contact_command, erase_organization_command
 from halo_engine.cli.files import apply, check
 from halo_engine.cli.imports import import_command
 from halo_engine.cli.lists import lists
@@ -22,6 +23,8 @@ from halo_engine.cli.series import series
 from halo_engine.cli.status import status_command
 
 contacts.add_command(import_command)
+contacts.add_command(erase_contact_command)
+org.add_command(erase_organization_command)
 for _command in (
     apply,
     check,

@@ -1,0 +1,32 @@
+"""`halo contacts erase` and `halo org erase`: for good, and only when somebody is sure."""
+
+from tests.cli.console import Console
+
+
+def test_contact_is_erased(halo: Console) -> None:
+    """Erased, it is as unknown as if it had never been."""
+    id_ = halo.json("identify", "ann")["id"]
+    assert halo("contacts", "erase", "ann", "--yes") == f"{id_} is erased.\n"
+    said = "Error: There is no contact ‘ann’.\n"
+    assert halo("contacts", "show", "ann", status=1) == said
+    assert halo("contacts", "erase", "ann", "--yes", status=1) == said
+
+
+def test_organization_is_erased(halo: Console) -> None:
+    """It is gone with its contacts, and its key is free again."""
+    halo("identify", "ann")
+    erased = halo.json("org", "erase", halo.org, "--yes")
+    assert erased["org"] == halo.org
+    assert erased["rows"] >= 3
+    said = f"Error: There is no organisation ‘{halo.org}’.\n"
+    assert halo("org", "erase", halo.org, "--yes", status=1) == said
+    halo("org", "create", halo.org)
+    assert halo.json("contacts", "show", "ann", status=1)["refused"]["code"] == "unknown_contact"
+
+
+def test_nothing_is_erased_unless_somebody_is_sure(halo: Console) -> None:
+    """Without an answer to the question, or `--yes`, nothing happens."""
+    halo("identify", "ann")
+    for command in (("contacts", "erase", "ann"), ("org", "erase", halo.org)):
+        assert "Aborted!" in halo(*command, status=1)
+    assert halo.json("contacts", "show", "ann")["user_id"] == "ann"
