@@ -5,7 +5,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # Each process has servers of its own.
-SHARED := --numprocesses auto --maxprocesses 4 --dist worksteal
+SHARED := --numprocesses auto --maxprocesses 4 --dist loadscope
 
 .DELETE_ON_ERROR:
 .PHONY: .venv lock format check test torture demo clean

@@ -8,9 +8,11 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
+from typing import Any
 
 import pytest
 from sqlalchemy import URL, Engine, create_engine, make_url, text
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from halo_engine import database as halo_database
 from halo_engine import migrate
@@ -25,6 +27,21 @@ for _name in [name for name in os.environ if name.startswith("HALO_")]:
         del os.environ[_name]
 
 _numbers = count(1)
+
+#: Where the tests of a module share something costly, and so are run by one process.
+_TOGETHER = ("tests/acceptance/", "tests/fuzz/", "tests/pipeline/test_plans.py")
+
+
+class _EachAlone(LoadScopeScheduling):  # type: ignore[misc]
+    """Every test goes to whichever process is free, but for those that belong together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid.partition("::")[0] if nodeid.startswith(_TOGETHER) else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _EachAlone:
+    """Share the tests between the processes that `make test` starts."""
+    return _EachAlone(config, log)
 
 
 @pytest.fixture(scope="session")
