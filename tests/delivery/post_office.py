@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import Engine, Table, func, insert, select, update
 
 from halo_engine.database import run_in_transaction
+from halo_engine.delivery.gate import Gate
 from halo_engine.delivery.ledger import Outcome
 from halo_engine.delivery.message import Sender
 from halo_engine.delivery.outbox import send_leased
@@ -73,6 +74,7 @@ class PostOffice:
         with database.begin() as connection:
             self.org_id = new_organization(connection, company_footer="Acme Inc", **settings).org_id
         self.transact: Transact = self._transact
+        self.gate = Gate()
 
     def _transact(self, action: Callable[[Work], _Result]) -> _Result:
         return run_in_transaction(
@@ -166,7 +168,7 @@ class PostOffice:
 
     def send(self, token: UUID, sends: Sequence[Send], transport: Transport) -> list[Outcome]:
         """Send what was leased."""
-        return send_leased(self.transact, transport, SENDER, token, sends)
+        return send_leased(self.transact, transport, SENDER, token, sends, self.gate)
 
     def lease_and_send(self, transport: Transport) -> list[Outcome]:
         """Send everything that is due, as one worker does in one batch."""
@@ -268,7 +270,7 @@ class Mortal:
     def work_off(self, token: UUID, sends: Sequence[Send]) -> bool:
         """Send what was leased; return whether the worker lived to the end."""
         try:
-            send_leased(self.transact, self, SENDER, token, sends)
+            send_leased(self.transact, self, SENDER, token, sends, Gate())
         except Killed:
             return False
         return True
