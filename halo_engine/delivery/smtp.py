@@ -165,16 +165,23 @@ class _Session:
         return smtplib.SMTP(server.host, server.port, server.helo, timeout=patience)
 
     def _open(self, smtp: smtplib.SMTP) -> None:
-        self._be_patient()
-        smtp.ehlo_or_helo_if_needed()
+        self._greet(smtp)
         if self._server.tls is Tls.STARTTLS:
             self._be_patient()
             smtp.starttls(context=self._context())
-            self._be_patient()
-            smtp.ehlo()
+            self._greet(smtp)
         if self._server.user is not None:
             self._be_patient()
             smtp.login(self._server.user, self._server.password)
+
+    def _greet(self, smtp: smtplib.SMTP) -> None:
+        self._be_patient()
+        code, words = smtp.ehlo()
+        if code // 100 == 5:
+            self._be_patient()
+            code, words = smtp.helo()
+        if code // 100 != 2:
+            raise smtplib.SMTPHeloError(code, words)
 
     def _context(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=self._server.ca)
