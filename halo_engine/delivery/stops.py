@@ -4,12 +4,11 @@ Nothing is lost: rows stay due, and conditions, exits and goals go on. The state
 installation's rather than one organisation's, so they run on a connection.
 """
 
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer
-from sqlalchemy import Connection, func, literal, or_, select, update
+from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from halo_engine.domain.errors import not_found
@@ -97,23 +96,30 @@ def show_sending(connection: Connection, org: str | None = None) -> Sending:
     if org is not None:
         _find(connection, org)
     everywhere = connection.execute(select(installation)).one_or_none()
-    outage = None
-    if everywhere is not None and everywhere.mail_down_since is not None:
-        outage = Outage(since=everywhere.mail_down_since, reason=everywhere.mail_down_reason)
-    return Sending(stops=tuple(_stops(connection, org)), outage=outage)
+    stops = _stopped(connection, org)
+    if everywhere is None:
+        return Sending(stops=tuple(stops), outage=None)
+    if everywhere.sending_stopped_at is not None:
+        since, by = everywhere.sending_stopped_at, everywhere.sending_stopped_by
+        stops.insert(0, Stop(org=None, since=since, by=by))
+    since, reason = everywhere.mail_down_since, everywhere.mail_down_reason
+    outage = None if since is None else Outage(since=since, reason=reason)
+    return Sending(stops=tuple(stops), outage=outage)
 
 
-def _stops(connection: Connection, org: str | None) -> Iterator[Stop]:
-    for table, key in ((installation, literal(None)), (organizations, organizations.c.key)):
-        found = connection.execute(
-            select(key.label("key"), table.c.sending_stopped_at, table.c.sending_stopped_by)
-            .where(
-                table.c.sending_stopped_at.is_not(None),
-                or_(key.is_(None), literal(org is None), key == org),
-            )
-            .order_by("key")
+def _stopped(connection: Connection, org: str | None) -> list[Stop]:
+    table = organizations
+    stopped = (
+        select(
+            table.c.key.label("org"),
+            table.c.sending_stopped_at.label("since"),
+            table.c.sending_stopped_by.label("by"),
         )
-        yield from (Stop(org=row[0], since=row[1], by=row[2]) for row in found)
+        .where(table.c.sending_stopped_at.is_not(None))
+        .order_by(table.c.key)
+    )
+    found = connection.execute(stopped if org is None else stopped.where(table.c.key == org))
+    return [Stop.model_validate(dict(row)) for row in found.mappings()]
 
 
 def note_outage(connection: Connection, reason: str | None, now: datetime) -> None:

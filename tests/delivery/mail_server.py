@@ -37,7 +37,8 @@ Action = str | Manner | Callable[[], None]
 class MailServer:
     """One server on a port of its own, which it keeps when it is stopped and started again.
 
-    ``once`` holds what happens the next time at a step, ``always`` what happens every time.
+    ``once`` holds what happens the next time at a step, ``always`` what happens every time, and
+    ``by_recipient`` what happens when this recipient is named.
     ``accepted`` is what arrived: Message-ID and recipient, in order.
     """
 
@@ -45,6 +46,7 @@ class MailServer:
     login: tuple[str, str] | None = None
     once: defaultdict[str, deque[Action]] = field(default_factory=lambda: defaultdict(deque))
     always: dict[str, Action] = field(default_factory=dict)
+    by_recipient: dict[str, Action] = field(default_factory=dict)
     accepted: list[tuple[str, str]] = field(default_factory=list)
     contents: list[bytes] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)
@@ -113,11 +115,14 @@ class MailServer:
         while self._open:
             await asyncio.sleep(0.001)
 
-    def action_at(self, step: str) -> Action | None:
-        """Note the step, and return what is to happen at it."""
+    def action_at(self, step: str, said: str) -> Action | None:
+        """Note the step, and return what is to happen at it; ``said`` is the client's word."""
         self.steps.append(step)
         waiting = self.once[step]
-        return waiting.popleft() if waiting else self.always.get(step)
+        if waiting:
+            return waiting.popleft()
+        theirs = [act for address, act in self.by_recipient.items() if f"<{address}>" in said]
+        return theirs[0] if step == "RCPT" and theirs else self.always.get(step)
 
     def came(self, connection: "_Connection") -> None:
         """Note an open connection."""
@@ -190,9 +195,9 @@ class _Connection(SMTP):
         if self.transport is not None:
             self.transport.close()
 
-    async def _acts(self, step: str) -> bool:
+    async def _acts(self, step: str, said: str | None = None) -> bool:
         """Whether something else happened than the usual reply."""
-        match self._owner.action_at(step):
+        match self._owner.action_at(step, said or ""):
             case None:
                 return False
             case Manner.DROP:
@@ -226,7 +231,7 @@ class _Connection(SMTP):
             await super().smtp_MAIL(arg)
 
     async def smtp_RCPT(self, arg: str | None) -> None:  # noqa: N802 -- aiosmtpd's
-        if not await self._acts("RCPT"):
+        if not await self._acts("RCPT", arg):
             await super().smtp_RCPT(arg)
 
     async def smtp_DATA(self, arg: str) -> None:  # noqa: ARG002, N802 -- aiosmtpd's

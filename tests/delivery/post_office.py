@@ -36,6 +36,7 @@ _Result = TypeVar("_Result")
 SENDER = Sender("Acme", "hello@acme.example")
 HELLO = {"subject": "Hello {{ name|there }}", "body": "Dear {{ name|friend }}"}
 BYE = {"subject": "Bye", "body": "Bye"}
+CONDITION = {"condition_type": "user_property", "condition_value": "email contains a."}
 
 
 class Refusing:
@@ -82,8 +83,8 @@ class PostOffice:
             lambda connection: action(open_work(connection, OrgRef(id=self.org_id), self.now)),
         )
 
-    def series(self, *emails: dict[str, str], **values: Any) -> UUID:
-        """Save an active series that sends ``emails`` one after the other, an hour between them."""
+    def series(self, *steps: dict[str, str], **values: Any) -> UUID:
+        """Save an active series of emails and conditions (``CONDITION``), an hour between them."""
         row = {
             "org_id": self.org_id,
             "key": str(uuid4()),
@@ -101,18 +102,16 @@ class PostOffice:
         with self.database.begin() as connection:
             made = insert(automations).values(row).returning(automations.c.id)
             series_id: UUID = connection.execute(made).scalar_one()
-            steps = [
-                {
+            for position, step in enumerate(steps or (HELLO, BYE)):
+                of_step = {
                     "org_id": self.org_id,
                     "automation_id": series_id,
                     "key": f"step-{position}",
                     "position": position,
                     "delay_seconds": 3600 if position else 0,
-                    "email": email,
                 }
-                for position, email in enumerate(emails or (HELLO, BYE))
-            ]
-            connection.execute(insert(automation_steps), steps)
+                what = step if "condition_type" in step else {"email": step}
+                connection.execute(insert(automation_steps).values(**of_step, **what))
         return series_id
 
     def contact(self, name: str, **values: Any) -> UUID:

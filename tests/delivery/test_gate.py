@@ -1,6 +1,5 @@
 """The rate, the turn and the breaker of one worker process (contract §9)."""
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 import pytest
@@ -12,21 +11,7 @@ from halo_engine.delivery.gate import (
     Gate,
 )
 from halo_engine.delivery.transports import ServerDown
-
-
-@dataclass
-class Clock:
-    """A process's clock that the test moves; sleeping moves it too."""
-
-    now: float = 1000.0
-
-    def read(self) -> float:
-        """Return the seconds."""
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        """Move on."""
-        self.now += seconds
+from tests.delivery.clock import Clock
 
 
 @pytest.fixture
