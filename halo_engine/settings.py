@@ -12,6 +12,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from halo_engine.delivery.smtp_url import parse_smtp_url
+
 _DATABASE_EXAMPLE = "postgresql://user:password@host:5432/database"
 _BROKER_EXAMPLE = "redis://:password@host:6379/0"
 
@@ -75,6 +77,11 @@ def _mail_address(address: str) -> str:
     return address
 
 
+def _smtp_url(url: str) -> str:
+    parse_smtp_url(url)
+    return url
+
+
 class Settings(BaseSettings):
     """One installation's settings; each field is the variable `HALO_` and its name in capitals.
 
@@ -90,7 +97,9 @@ class Settings(BaseSettings):
     org: str | None = None
     database_url: Annotated[str, AfterValidator(_database_url)] | None = None
     broker_url: Annotated[str, AfterValidator(_broker_url)] | None = None
+    smtp_url: Annotated[str, AfterValidator(_smtp_url)] | None = None
     mail_folder: Path = Path(".halo/mail")
+    mail_per_second: float | None = Field(default=None, ge=0.1, le=10_000)
     mail_from_name: str = Field(default="Halo", min_length=1)
     mail_from_address: Annotated[str, AfterValidator(_mail_address)] = "series@halo.example"
     tick_seconds: float = Field(default=60.0, ge=0.1, le=3600)

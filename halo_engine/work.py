@@ -9,20 +9,21 @@ from typing import Any, Final, Protocol, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Select, bindparam, func, select
+from sqlalchemy import Connection, Select, bindparam, exists, func, or_, select
 
 from halo_engine.audience.compiler import Moment
 from halo_engine.domain.errors import not_found, unauthorized
 from halo_engine.domain.instants import parse_zone
 from halo_engine.domain.values import is_storable_text
-from halo_engine.tables import organizations
+from halo_engine.tables import installation, organizations
 
 
 @dataclass(frozen=True, slots=True)
 class Organization:
     """An organisation's own settings (contract §1, §2).
 
-    ``address_key`` is set when suppressions of erased addresses are kept (``address_hashes``).
+    ``address_key`` is set when suppressions of erased addresses are kept (``address_hashes``);
+    ``sending_stopped`` when no mail may go out, of this organisation or of any.
     """
 
     id: UUID
@@ -36,6 +37,7 @@ class Organization:
     reevaluate_cron: str
     reevaluated_at: datetime
     address_key: bytes | None
+    sending_stopped: bool
 
     @property
     def zone(self) -> ZoneInfo:
@@ -112,10 +114,13 @@ def _named_by(ref: OrgRef) -> tuple[str, object]:
 
 def _reading(column: str) -> Select[Any]:
     table = organizations
-    columns = [table.c[name] for name in Organization.__slots__]
-    return select(*columns, func.clock_timestamp().label("clock")).where(
-        table.c[column] == bindparam("named", type_=table.c[column].type)
-    )
+    columns = [table.c[name] for name in Organization.__slots__ if name in table.c]
+    everywhere = exists().where(installation.c.sending_stopped_at.is_not(None))
+    return select(
+        *columns,
+        or_(table.c.sending_stopped_at.is_not(None), everywhere).label("sending_stopped"),
+        func.clock_timestamp().label("clock"),
+    ).where(table.c[column] == bindparam("named", type_=table.c[column].type))
 
 
 #: Built once: every transaction begins with one of them.

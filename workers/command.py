@@ -92,6 +92,7 @@ def up() -> None:
             click.echo(f"database  {masked(servers.database_url)}")
             _require_broker(servers.broker_url)
             click.echo(f"broker    {masked(servers.broker_url)}")
+            click.echo(f"mail      {masked(settings.smtp_url or str(settings.mail_folder))}")
             migrate.upgrade(servers.database_url)
             click.echo(f"schema    {migrate.head_revision()}")
             with running_processes(folder, stack_environment(servers)) as processes:

@@ -16,9 +16,11 @@ from sqlalchemy import Connection, NullPool, text
 from sqlalchemy.exc import DBAPIError
 
 from halo_engine import migrate
+from halo_engine.delivery.transports import ServerDown
 from halo_engine.settings import ConfigurationError, Settings, load_settings, masked, one_line
 from workers.configuration import create_app
 from workers.connections import broker
+from workers.mail import smtp_transport
 
 _PATIENCE_SECONDS = 3
 _OLDEST_POSTGRESQL = 15
@@ -51,7 +53,7 @@ def _examine() -> Iterator[Finding]:
         return
     yield from _database(settings)
     yield from _broker(settings)
-    yield _mail_folder(settings.mail_folder)
+    yield from _mail(settings)
 
 
 def _unknown_settings() -> Iterator[Finding]:
@@ -150,6 +152,22 @@ def _workers(settings: Settings) -> Finding:
         remedy = "Run `halo up`, or the Procfile's processes."
         return Finding("workers", "note", "none answers", remedy)
     return Finding("workers", "ok", ", ".join(sorted(names)))
+
+
+def _mail(settings: Settings) -> Iterator[Finding]:
+    transport = smtp_transport(settings)
+    if transport is None or settings.smtp_url is None:
+        yield _mail_folder(settings.mail_folder)
+        return
+    yield Finding("mail", "ok", masked(settings.smtp_url))
+    if "mail_from_address" not in settings.model_fields_set:
+        said = f"mail comes from {settings.mail_from_address}, which is nobody's"
+        yield Finding("mail", "note", said, "Set HALO_MAIL_FROM_ADDRESS.")
+    try:
+        yield Finding("SMTP", "ok", transport.check())
+    except ServerDown as down:
+        remedy = "Start the server, or correct HALO_SMTP_URL."
+        yield Finding("SMTP", "wrong", down.reason, remedy)
 
 
 def _mail_folder(folder: Path) -> Finding:

@@ -1,32 +1,33 @@
-"""This worker process's engine: its database, its mail folder, and the doorbell after each
+"""This worker process's engine: its database, its way out for mail, and the doorbell after each
 commit.
 """
 
 from functools import cache
 
-from celery.signals import worker_process_init
+from celery.signals import worker_process_init, worker_process_shutdown
 
-from halo_engine.delivery.message import Sender
-from halo_engine.delivery.transports import FolderTransport
+from halo_engine.delivery.smtp import SmtpTransport
 from halo_engine.engine import Engine
-from halo_engine.pipeline.settle import PostOffice
-from halo_engine.settings import Settings, load_settings
+from halo_engine.settings import load_settings
 from workers.connections import database
 from workers.doorbell import ring
+from workers.mail import post_office
 
 
 @cache
 def engine() -> Engine:
-    """Return the engine on HALO_DATABASE_URL that writes mail into HALO_MAIL_FOLDER."""
+    """Return the engine on HALO_DATABASE_URL whose mail goes where the settings say."""
     return Engine(database=database(), post=post_office(load_settings()), ring=ring)
-
-
-def post_office(settings: Settings) -> PostOffice:
-    """Return the post office that the settings name; its mail goes into a folder."""
-    sender = Sender(settings.mail_from_name, settings.mail_from_address)
-    return PostOffice(FolderTransport(settings.mail_folder), sender)
 
 
 @worker_process_init.connect
 def _begin(**_: object) -> None:
     engine.cache_clear()
+
+
+@worker_process_shutdown.connect
+def _end(**_: object) -> None:
+    if engine.cache_info().currsize:
+        transport = engine().post.transport
+        if isinstance(transport, SmtpTransport):
+            transport.close()

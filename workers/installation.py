@@ -11,6 +11,7 @@ from halo_engine.database import create_engine
 from halo_engine.engine import Engine
 from halo_engine.settings import load_settings
 from workers.configuration import create_app
+from workers.mail import post_office
 from workers.stack.folders import throwaway_folder
 from workers.stack.interruption import Interrupted, interruptible
 from workers.stack.servers import running_servers
@@ -30,7 +31,6 @@ def _engine() -> Iterator[Engine]:
     url = settings.required_database_url()
     # Reads the settings as a worker does, and ends the process where they are wrong.
     from workers.doorbell import ring  # noqa: PLC0415
-    from workers.engine import post_office  # noqa: PLC0415
 
     database = create_engine(
         url,

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import structlog
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Connection
 
 from halo_engine.answers.diagnose import diagnose
 from halo_engine.answers.explain import Explanation, explain
@@ -49,6 +50,8 @@ from halo_engine.contacts.suppression import BounceCall, bounce
 from halo_engine.contacts.sync import SyncCall, sync
 from halo_engine.contacts.track import TrackCall, track
 from halo_engine.contacts.update import UpdateCall, update
+from halo_engine.database import run_in_transaction
+from halo_engine.delivery.stops import Sending, show_sending, start_sending, stop_sending
 from halo_engine.domain.errors import Refusal, validated
 from halo_engine.domain.series import Series
 from halo_engine.journey.removal import remove, stop_series
@@ -283,3 +286,42 @@ def erase(org: str) -> dict[str, Any]:
             erase.delay(org=org)
             return {"org": org, "rows": rows, "done": False}
     return {"org": org, "rows": rows, "done": True}
+
+
+class _Holding(Call):
+    """Whose mail is held or let go: one organisation's, or (no ``org``) everybody's."""
+
+    org: Identifier | None = None
+
+
+class _Stopping(_Holding):
+    """Who holds it beside."""
+
+    by: Identifier = "operator"
+
+
+def _held(change: Callable[[Connection], Sending]) -> dict[str, Any]:
+    return run_in_transaction(engine().database, change).model_dump(mode="json")
+
+
+@app.task(name="halo.sending.stop")
+def stop_mail(**fields: Any) -> dict[str, Any]:
+    """Hold all mail of an organisation, or of all, from now on (contract §9)."""
+    asked = validated(_Stopping, fields, "halo.sending.stop")
+    return _held(lambda connection: stop_sending(connection, asked.org, asked.by))
+
+
+@app.task(name="halo.sending.start")
+def start_mail(**fields: Any) -> dict[str, Any]:
+    """End that stop, and ring for those whose mail is due (contract §9)."""
+    asked = validated(_Holding, fields, "halo.sending.start")
+    answered = _held(lambda connection: start_sending(connection, asked.org))
+    tick()
+    return answered
+
+
+@app.task(name="halo.sending.show")
+def show_mail(**fields: Any) -> dict[str, Any]:
+    """Say what holds an organisation's mail, or anybody's (contract §9)."""
+    asked = validated(_Holding, fields, "halo.sending.show")
+    return _held(lambda connection: show_sending(connection, asked.org))

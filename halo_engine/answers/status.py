@@ -6,14 +6,22 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, and_, exists, func, select
+from sqlalchemy import Row, Select, and_, exists, func, literal, select, true
 
 from halo_engine.answers.shape import Answer, Instant
 from halo_engine.domain.cron import next_instant
 from halo_engine.domain.durations import format_duration
 from halo_engine.domain.reasons import EntryTrigger, SeriesStatus
 from halo_engine.domain.signals import SignalKind
-from halo_engine.tables import automation_recipients, automations, messages, signals
+from halo_engine.tables import (
+    automation_recipients,
+    automation_steps,
+    automations,
+    installation,
+    messages,
+    organizations,
+    signals,
+)
 from halo_engine.tables.enrollments import IS_PENDING, IS_PROCESSING
 from halo_engine.work import Work
 
@@ -42,6 +50,21 @@ class MailTrouble(Answer):
     latest: Instant
 
 
+class Stopped(Answer):
+    """Who stopped the organisation's mail, or (``everywhere``) all mail, and when."""
+
+    everywhere: bool
+    since: Instant
+    by: str
+
+
+class MailServer(Answer):
+    """Since when workers find the mail server down, and what it says."""
+
+    down_since: Instant
+    reason: str
+
+
 class Status(Answer):
     """What waits in an organisation, and since when; ``needs`` says what a person has to look at.
 
@@ -49,7 +72,8 @@ class Status(Answer):
     which the longest waiting row fell due; an activation that a pause holds and rows of a paused
     series do not wait. ``last_reevaluation`` is when the last full pass began, which only a tick
     does; ``reevaluation_due`` is None where no series is re-evaluated. ``abandoned`` are rows that
-    a worker took and never finished. Mails are counted ``since``.
+    a worker took and never finished. Mails are counted ``since``. While mail is ``stopped`` or the
+    ``mail_server`` is down, rows due at an email are ``held`` instead of ``due``.
     """
 
     org: str
@@ -58,6 +82,10 @@ class Status(Answer):
     oldest_signal: Instant | None
     due: int
     oldest_due: Instant | None
+    held: int
+    oldest_held: Instant | None
+    stopped: tuple[Stopped, ...]
+    mail_server: MailServer | None
     abandoned: int
     last_reevaluation: Instant
     reevaluation_due: Instant | None
@@ -76,7 +104,10 @@ _MOST_SHOWN: Final = 20
 def status(work: Work, patience: timedelta = PATIENCE, since: timedelta = SINCE) -> Status:
     """Return how the organisation stands; only what the database knows, so no worker is asked."""
     waiting = work.connection.execute(_waiting_signals(work)).one()
-    due = work.connection.execute(_due_rows(work)).one()
+    stopped = tuple(_stopped(work))
+    mail_server = _mail_server(work)
+    mail_waits = bool(stopped) or mail_server is not None
+    due = work.connection.execute(_due_rows(work, mail_waits=mail_waits)).one()
     parked = work.connection.execute(_parked(work)).all()
     troubles = _mail_troubles(work, work.now - since)
     found = Status(
@@ -86,6 +117,10 @@ def status(work: Work, patience: timedelta = PATIENCE, since: timedelta = SINCE)
         oldest_signal=waiting.oldest,
         due=due.number,
         oldest_due=due.oldest,
+        held=due.held,
+        oldest_held=due.oldest_held,
+        stopped=stopped,
+        mail_server=mail_server,
         abandoned=_abandoned(work, patience),
         last_reevaluation=work.org.reevaluated_at,
         reevaluation_due=_reevaluation_due(work),
@@ -108,6 +143,8 @@ def _needs(found: Status, now: datetime, patience: timedelta) -> Iterator[str]:
         yield f"rows are due {than}: no worker advances them"
     if found.reevaluation_due is not None and found.reevaluation_due < late:
         yield f"the re-evaluation is overdue {than}: no tick comes"
+    if found.mail_server is not None:
+        yield f"the mail server is down: {found.mail_server.reason}"
     if found.abandoned:
         yield f"rows that a worker took and never finished: {found.abandoned}"
     if found.parked:
@@ -150,12 +187,39 @@ def _parked_signal(row: Row[Any]) -> Parked:
     return Parked(id=row.id, kind=SignalKind(row.kind), parked_at=row.parked_at, error=row.error)
 
 
-def _due_rows(work: Work) -> Select[int, Any]:
-    series, rows = automations, automation_recipients
+def _stopped(work: Work) -> Iterator[Stopped]:
+    org, all_ = organizations, installation
+    for everywhere, table, its in ((True, all_, true()), (False, org, org.c.id == work.org_id)):
+        stop = select(table.c.sending_stopped_at, table.c.sending_stopped_by)
+        found = work.connection.execute(stop.where(its)).one_or_none()
+        if found is not None and found.sending_stopped_at is not None:
+            since, by = found
+            yield Stopped(everywhere=everywhere, since=since, by=by)
+
+
+def _mail_server(work: Work) -> MailServer | None:
+    said = select(installation.c.mail_down_since, installation.c.mail_down_reason)
+    found = work.connection.execute(said).one_or_none()
+    if found is None or found.mail_down_since is None:
+        return None
+    return MailServer(down_since=found.mail_down_since, reason=found.mail_down_reason)
+
+
+def _due_rows(work: Work, *, mail_waits: bool) -> Select[int, Any, int, Any]:
+    series, rows, steps = automations, automation_recipients, automation_steps
     of_series = and_(rows.c.org_id == series.c.org_id, rows.c.automation_id == series.c.id)
+    of_step = and_(steps.c.org_id == rows.c.org_id, steps.c.id == rows.c.step_id)
+    is_mail = and_(steps.c.email.is_not(None), steps.c.removed_at.is_(None))
+    held = and_(is_mail, literal(mail_waits))
+    due = rows.c.scheduled_for
     return (
-        select(func.count().label("number"), func.min(rows.c.scheduled_for).label("oldest"))
-        .select_from(series.join(rows, of_series))
+        select(
+            func.count().filter(~held).label("number"),
+            func.min(due).filter(~held).label("oldest"),
+            func.count().filter(held).label("held"),
+            func.min(due).filter(held).label("oldest_held"),
+        )
+        .select_from(series.join(rows, of_series).join(steps, of_step))
         .where(
             series.c.org_id == work.org_id,
             series.c.status == SeriesStatus.ACTIVE,

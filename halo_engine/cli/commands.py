@@ -19,6 +19,7 @@ from halo_engine.cli.lists import lists
 from halo_engine.cli.organizations import org
 from halo_engine.cli.rehearsals import test_command
 from halo_engine.cli.schemas import schema_command
+from halo_engine.cli.sending import sending
 from halo_engine.cli.series import series
 from halo_engine.cli.status import status_command
 
@@ -43,6 +44,7 @@ COMMANDS: Final[tuple[click.Command, ...]] = (
     track_command,
     series,
     explain_command,
+    sending,
     status_command,
     test_command,
     schema_command,

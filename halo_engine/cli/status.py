@@ -10,6 +10,7 @@ from halo_engine.cli.desk import json_option, org_option, refusing
 from halo_engine.cli.installation import Installation
 from halo_engine.cli.output import (
     first_line,
+    plain,
     print_facts,
     print_json,
     shown_at,
@@ -55,7 +56,7 @@ def status_command(
 
     In every organisation, unless one is named. Exits 1 when something needs a person: a signal or
     a row that nobody takes, a re-evaluation that does not come, a signal that was set aside, a mail
-    that failed or may have.
+    that failed or may have, a mail server that is down. Mail that somebody stopped waits for them.
     """
     with refusing(as_json), installation.engine() as engine:
         found = [_ask(engine, key, patience, since) for key in _keys(engine, org_key)]
@@ -95,6 +96,7 @@ def _draw(found: Status, zone: ZoneInfo) -> None:
         {
             "signals waiting": _waiting(found.signals, found.oldest_signal, zone),
             "rows due": _waiting(found.due, found.oldest_due, zone),
+            "mails held": _waiting(found.held, found.oldest_held, zone),
             "rows abandoned": found.abandoned,
             "re-evaluation": f"the last {last}, the next {following}",
             "signals set aside": found.parked,
@@ -102,6 +104,9 @@ def _draw(found: Status, zone: ZoneInfo) -> None:
         },
         indent=2,
     )
+    for stop in found.stopped:
+        whose = "all mail is" if stop.everywhere else "its mail is"
+        click.echo(f"  {whose} stopped since {shown_at(stop.since, zone)} by {plain(stop.by)}")
     for need in found.needs:
         click.echo(f"  → {need}")
     for signal in found.parked_signals:

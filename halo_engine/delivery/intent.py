@@ -25,7 +25,9 @@ from halo_engine.tables import (
     automation_recipients,
     automations,
     end_users,
+    installation,
     messages,
+    organizations,
     subscription_members,
     suppressions,
 )
@@ -42,8 +44,9 @@ def intend(work: Work, token: UUID, recipient_id: int, address: str, message_id:
 
     None, and nothing is noted, unless ``token`` still leases the row, its run and its series are
     active, the contact's address is still this one and not suppressed, and the contact is still on
-    the list of a list series. The caller holds the series still. An earlier intent keeps its
-    Message-ID. The row stays locked: an exit that is not committed by now waits, and comes after.
+    the list of a list series; nor while sending is stopped, here or everywhere. The caller holds
+    the series still. An earlier intent keeps its Message-ID. The row stays locked: an exit that is
+    not committed by now waits, and comes after.
     """
     given = {
         "of_org": work.org_id,
@@ -100,6 +103,12 @@ def _if_still_wanted() -> Select[Any]:
         subscription_members.c.end_user_id == contacts.c.id,
         subscription_members.c.subscription_id == series.c.subscription_id,
     )
+    is_stopped = or_(
+        exists().where(
+            organizations.c.id == rows.c.org_id, organizations.c.sending_stopped_at.is_not(None)
+        ),
+        exists().where(installation.c.sending_stopped_at.is_not(None)),
+    )
     of_run = and_(
         runs.c.org_id == rows.c.org_id,
         runs.c.end_user_id == rows.c.end_user_id,
@@ -130,6 +139,7 @@ def _if_still_wanted() -> Select[Any]:
             runs.c.ended_at.is_(None),
             series.c.status == SeriesStatus.ACTIVE,
             contacts.c.email == bindparam("address"),
+            ~is_stopped,
             ~is_suppressed,
             or_(series.c.audience_type != AudienceType.SUBSCRIPTION, is_on_the_list),
         )

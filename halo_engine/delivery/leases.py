@@ -12,6 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Connection,
     DateTime,
     FromClause,
@@ -50,10 +51,14 @@ class ExpiredLease:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A row that becomes pending again; ``retry_at`` is None when its sending was not tried."""
+    """A row that becomes pending again, at ``due`` (None: as it was); ``tried`` if its sending was.
+
+    What was not tried is no attempt.
+    """
 
     recipient_id: int
-    retry_at: datetime | None = None
+    due: datetime | None = None
+    tried: bool = False
 
 
 def hold_leased(
@@ -114,7 +119,7 @@ def hold_expired(connection: Connection, org_id: UUID, limit: int) -> list[Expir
 
 
 def release(connection: Connection, org_id: UUID, releases: Sequence[Release]) -> None:
-    """Make leased rows that the caller holds pending again; what was not tried is no attempt."""
+    """Make leased rows that the caller holds pending again."""
     if not releases:
         return
     rows = automation_recipients
@@ -122,7 +127,8 @@ def release(connection: Connection, org_id: UUID, releases: Sequence[Release]) -
         "given",
         {
             "id": (BigInteger(), [each.recipient_id for each in releases]),
-            "retry_at": (DateTime(timezone=True), [each.retry_at for each in releases]),
+            "due": (DateTime(timezone=True), [each.due for each in releases]),
+            "tried": (Boolean(), [each.tried for each in releases]),
         },
     )
     connection.execute(
@@ -130,10 +136,10 @@ def release(connection: Connection, org_id: UUID, releases: Sequence[Release]) -
         .where(rows.c.org_id == org_id, rows.c.id == given.c.id, IS_PROCESSING)
         .values(
             status=Status.PENDING,
-            scheduled_for=func.coalesce(given.c.retry_at, rows.c.scheduled_for),
+            scheduled_for=func.coalesce(given.c.due, rows.c.scheduled_for),
             lease_token=None,
             lease_expires_at=None,
-            attempts=case((given.c.retry_at.is_(None), rows.c.attempts - 1), else_=rows.c.attempts),
+            attempts=case((given.c.tried, rows.c.attempts), else_=rows.c.attempts - 1),
         )
     )
 

@@ -32,6 +32,12 @@ class Result(StrEnum):
     FAILED = "failed"
     #: It was not sent, and will be tried again later.
     RETRIED = "retried"
+    #: It was handed over, and no answer came: the series' guarantee decides.
+    UNKNOWN = "unknown"
+    #: The mail server was down: nobody's attempt, and the row stays due.
+    HELD = "held"
+    #: The server broke off at this very message: nobody's attempt, and others go first.
+    SET_BACK = "set_back"
     #: It was not tried: what allowed it no longer holds. The next tick decides anew.
     RELEASED = "released"
 
@@ -70,7 +76,7 @@ def note(work: Work, outcome: Outcome) -> None:
         case Result.FAILED:
             values = {"state": "failed", "error": outcome.reason}
             work.connection.execute(update(messages).where(*this).values(values))
-        case Result.RETRIED:
+        case Result.RETRIED | Result.HELD | Result.SET_BACK:
             work.connection.execute(delete(messages).where(*this))
 
 

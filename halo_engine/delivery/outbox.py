@@ -2,7 +2,7 @@
 
 One transaction a message: it notes the outcome of the message before, and the intent of the next.
 A worker that is killed therefore leaves at most one message whose outcome nobody knows, and
-``delivery.reap`` deals with it.
+``delivery.reap`` deals with it. What a live worker knows to be unknown it settles itself.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,18 +10,27 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.message import EmailMessage
+from enum import Enum
 from functools import partial
 from typing import Final
 from uuid import UUID
 
+from halo_engine.delivery.gate import Gate
 from halo_engine.delivery.intent import intend, message_id_of
 from halo_engine.delivery.leases import MOST_ATTEMPTS, Release, hold_leased, retry_at
 from halo_engine.delivery.ledger import Outcome, Result, note
 from halo_engine.delivery.message import Sender, add_message_id, write_message
-from halo_engine.delivery.settling import load_series_of, settle
-from halo_engine.delivery.transports import PermanentFailure, TemporaryFailure, Transport
+from halo_engine.delivery.settling import load_series_of, settle, settle_unknown
+from halo_engine.delivery.stops import note_outage
+from halo_engine.delivery.transports import (
+    OutcomeUnknown,
+    PermanentFailure,
+    ServerDown,
+    TemporaryFailure,
+    Transport,
+)
 from halo_engine.delivery.values import gather_values
-from halo_engine.domain.decisions import DueFacts, Send, finish
+from halo_engine.domain.decisions import DueFacts, Finish, Send, finish
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.fields import Field, resolve
 from halo_engine.domain.merge_fields import fields_of
@@ -54,20 +63,36 @@ class _Letter:
     is_last_attempt: bool
 
 
+class _NoIntent(Enum):
+    """Why nothing is sent for a row."""
+
+    #: It is not wanted any more, or not ours.
+    UNWANTED = "unwanted"
+    #: Sending was stopped: no other of the batch may go out either.
+    STOPPED = "stopped"
+
+
 def send_leased(
-    transact: Transact, transport: Transport, sender: Sender, token: UUID, sends: Sequence[Send]
+    transact: Transact,
+    transport: Transport,
+    sender: Sender,
+    token: UUID,
+    sends: Sequence[Send],
+    gate: Gate,
 ) -> list[Outcome]:
     """Send the emails of rows that ``token`` leases, and move their runs on; one outcome a row.
 
     A row whose email is no longer wanted, or that somebody else has, is given back or left alone.
-    When the transport raises what is no answer, or the worker is told to stop, what is known is
-    still recorded and what was not begun is given back; the email under way is the reaper's.
+    So is what was not begun when the ``gate``'s turn is over, the server down, or sending stopped.
+    Whatever the transport raises, what is known is recorded: a bug of its own ends the batch, and
+    its email's outcome counts as unknown.
     """
     if not sends:
         return []
     desk = transact(partial(_gather, sender=sender, token=token, sends=sends))
     known = {row: Outcome(row, Result.RELEASED) for row in map(_row, sends)}
     unnoted: Outcome | None = None
+    turn = gate.turn()
     try:
         for send in sends:
             row = _row(send)
@@ -75,17 +100,23 @@ def send_leased(
             if isinstance(letter, Outcome):
                 known[row] = letter
                 continue
-            message_id = transact(
+            if not turn.goes_on():
+                break
+            intent = transact(
                 partial(_intend, sender=sender, token=token, letter=letter, unnoted=unnoted)
             )
             unnoted = None
-            if message_id is None:
+            if intent is _NoIntent.STOPPED:
+                break
+            if intent is _NoIntent.UNWANTED:
                 continue
-            # From here on nobody knows, until the transport has answered.
-            del known[row]
-            unnoted = known[row] = _post(transport, letter, message_id)
+            # Nobody knows, until the transport has answered.
+            known[row] = Outcome(row, Result.UNKNOWN)
+            unnoted = known[row] = _post(transport, letter, intent, gate)
+        turn.close()
     finally:
-        transact(partial(_close, token=token, sends=sends, known=known, unnoted=unnoted))
+        transact(partial(_close, token=token, sends=sends, known=known, unnoted=unnoted, gate=gate))
+        gate.noted_down = gate.outage is not None
     return [known[_row(send)] for send in sends]
 
 
@@ -144,25 +175,41 @@ def _footer(series: Series, company_footer: str | None) -> str | None:
 
 def _intend(
     work: Work, *, sender: Sender, token: UUID, letter: _Letter, unnoted: Outcome | None
-) -> str | None:
-    """Note the outcome before and the intent of ``letter``; return its Message-ID, or None (§9)."""
+) -> str | _NoIntent:
+    """Note the outcome before and the intent of ``letter``; return its Message-ID (contract §9)."""
     hold_series_still(work.connection, work.org_id)
     if unnoted is not None:
         note(work, unnoted)
+    if work.org.sending_stopped:
+        return _NoIntent.STOPPED
     fresh = message_id_of(work.org_id, letter.recipient_id, sender.domain)
-    return intend(work, token, letter.recipient_id, letter.address, fresh)
+    intended = intend(work, token, letter.recipient_id, letter.address, fresh)
+    return intended or _NoIntent.UNWANTED
 
 
-def _post(transport: Transport, letter: _Letter, message_id: str) -> Outcome:
+def _post(transport: Transport, letter: _Letter, message_id: str, gate: Gate) -> Outcome:
+    """Send the letter, and tell the gate what that says of the server."""
     add_message_id(letter.message, message_id)
+    row, put_off = letter.recipient_id, Result.RETRIED
+    if letter.is_last_attempt:
+        put_off = Result.FAILED
     try:
         transport.send(letter.message, message_id)
+    except ServerDown as down:
+        if gate.blames(message_id, down):
+            return Outcome(row, put_off, down.reason)
+        return Outcome(row, Result.SET_BACK if down.broke_off else Result.HELD, down.reason)
+    except OutcomeUnknown as unknown:
+        gate.unknown(unknown.reason)
+        return Outcome(row, Result.UNKNOWN, unknown.reason)
     except PermanentFailure as failure:
-        return Outcome(letter.recipient_id, Result.FAILED, failure.reason)
+        outcome = Outcome(row, Result.FAILED, failure.reason)
     except TemporaryFailure as failure:
-        result = Result.FAILED if letter.is_last_attempt else Result.RETRIED
-        return Outcome(letter.recipient_id, result, failure.reason)
-    return Outcome(letter.recipient_id, Result.SENT)
+        outcome = Outcome(row, put_off, failure.reason)
+    else:
+        outcome = Outcome(row, Result.SENT)
+    gate.answered(message_id)
+    return outcome
 
 
 def _close(
@@ -172,29 +219,40 @@ def _close(
     sends: Sequence[Send],
     known: Mapping[int, Outcome],
     unnoted: Outcome | None,
+    gate: Gate,
 ) -> None:
-    """Move on the rows that ``token`` still leases, all but the one of which nothing is known."""
+    """Move on the rows that ``token`` still leases."""
     hold_series_still(work.connection, work.org_id)
     if unnoted is not None:
         note(work, unnoted)
     attempts = hold_leased(work.connection, work.org_id, token, known)
     series = load_series_of(work, [send.due.run.series.id for send in sends])
-    finished, released = [], []
-    for send in sends:
-        row = _row(send)
-        if row not in attempts:
-            continue
-        match known[row].result:
-            case Result.SENT:
-                finished.append(finish(_as_of_now(send, series), Status.COMPLETED, None, work.now))
-            case Result.FAILED:
-                reason = known[row].reason
-                finished.append(finish(_as_of_now(send, series), Status.FAILED, reason, work.now))
-            case Result.RETRIED:
-                released.append(Release(row, retry_at(attempts[row], work.now)))
-            case Result.RELEASED:
-                released.append(Release(row))
-    settle(work, finished, released)
+    verdicts = [
+        _verdict(_as_of_now(send, series), known[_row(send)], attempts[_row(send)], work.now)
+        for send in sends
+        if _row(send) in attempts
+    ]
+    finished = [each for each in verdicts if isinstance(each, Finish)]
+    settle(work, finished, [each for each in verdicts if isinstance(each, Release)])
+    if gate.outage is not None or gate.noted_down:
+        note_outage(work.connection, gate.outage, work.now)
+
+
+def _verdict(due: DueFacts, outcome: Outcome, attempts: int, now: datetime) -> Finish | Release:
+    row = outcome.recipient_id
+    match outcome.result:
+        case Result.SENT:
+            return finish(due, Status.COMPLETED, None, now)
+        case Result.FAILED:
+            return finish(due, Status.FAILED, outcome.reason, now)
+        case Result.UNKNOWN:
+            return settle_unknown(due, attempts, now)
+        case Result.RETRIED:
+            return Release(row, retry_at(attempts, now), tried=True)
+        case Result.SET_BACK:
+            return Release(row, retry_at(1, now))
+        case Result.HELD | Result.RELEASED:
+            return Release(row)
 
 
 def _as_of_now(send: Send, series: Mapping[UUID, Series]) -> DueFacts:

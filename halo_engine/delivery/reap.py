@@ -1,16 +1,14 @@
 """Leases that ran out: what a worker that died left behind is settled, and nobody is stuck (§9)."""
 
 from halo_engine.delivery.leases import (
-    MOST_ATTEMPTS,
     ExpiredLease,
     Release,
     hold_expired,
-    retry_at,
 )
-from halo_engine.delivery.ledger import Entry, entries, give_up, give_up_abandoned
-from halo_engine.delivery.settling import load_series_of, settle
+from halo_engine.delivery.ledger import Entry, entries, give_up_abandoned
+from halo_engine.delivery.settling import load_series_of, settle, settle_unknown
 from halo_engine.domain.decisions import DueFacts, Finish, finish
-from halo_engine.domain.reasons import DeliveryGuarantee, FailReason, Status
+from halo_engine.domain.reasons import Status
 from halo_engine.journey.facts import gather_due
 from halo_engine.series.locks import hold_series_still
 from halo_engine.work import Work
@@ -37,8 +35,6 @@ def reap(work: Work, limit: int) -> int:
         for lease, due in zip(leases, facts, strict=True)
     ]
     finished = [each for each in verdicts if isinstance(each, Finish)]
-    unknown = [each for each in finished if each.reason == FailReason.OUTCOME_UNKNOWN]
-    give_up(work, [each.recipient_id for each in unknown])
     settle(work, finished, [each for each in verdicts if isinstance(each, Release)])
     return len(leases)
 
@@ -52,7 +48,4 @@ def _verdict(
         return finish(due, Status.COMPLETED, None, work.now)
     if entry.state == "failed":
         return finish(due, Status.FAILED, entry.error, work.now)
-    guarantee = due.run.series.settings.delivery_guarantee
-    if guarantee is DeliveryGuarantee.AT_LEAST_ONCE and lease.attempts < MOST_ATTEMPTS:
-        return Release(lease.row.id, retry_at(lease.attempts, work.now))
-    return finish(due, Status.FAILED, FailReason.OUTCOME_UNKNOWN, work.now)
+    return settle_unknown(due, lease.attempts, work.now)

@@ -1,12 +1,13 @@
 """What follows when it is known what became of leased rows: they are finished, or given back."""
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
-from halo_engine.delivery.leases import Release, release
-from halo_engine.delivery.ledger import stamp_contacted
-from halo_engine.domain.decisions import Finish
-from halo_engine.domain.reasons import Status
+from halo_engine.delivery.leases import MOST_ATTEMPTS, Release, release, retry_at
+from halo_engine.delivery.ledger import give_up, stamp_contacted
+from halo_engine.domain.decisions import DueFacts, Finish, finish
+from halo_engine.domain.reasons import DeliveryGuarantee, FailReason, Status
 from halo_engine.domain.series import Series
 from halo_engine.journey.record import record_finished
 from halo_engine.series.catalogue import load_series
@@ -20,13 +21,28 @@ def load_series_of(work: Work, ids: Collection[UUID]) -> Mapping[UUID, Series]:
     return {each.id: each for each in loaded}
 
 
+def settle_unknown(due: DueFacts, attempts: int, now: datetime) -> Finish | Release:
+    """Return what becomes of a row of whose email nobody knows whether it was sent (contract §9).
+
+    By the series' guarantee it fails as ``outcome_unknown``, or is sent again, ten times at most.
+    """
+    guarantee = due.run.series.settings.delivery_guarantee
+    if guarantee is DeliveryGuarantee.AT_LEAST_ONCE and attempts < MOST_ATTEMPTS:
+        return Release(due.recipient_id, retry_at(attempts, now), tried=True)
+    return finish(due, Status.FAILED, FailReason.OUTCOME_UNKNOWN, now)
+
+
 def settle(work: Work, finished: Sequence[Finish], released: Sequence[Release]) -> None:
     """Record the ends of leased rows that the caller holds, and give others back (contract §5, §9).
 
-    The contacts of sent emails are stamped, and a manual series whose last row this was completes.
+    The contacts of sent emails are stamped, intents of unknown outcome are given up, and a manual
+    series whose last row this was completes.
     """
     release(work.connection, work.org_id, released)
     record_finished(work.connection, work.org_id, finished, work.now)
+    unknown = [each for each in finished if each.reason == FailReason.OUTCOME_UNKNOWN]
+    if unknown:
+        give_up(work, [each.recipient_id for each in unknown])
     sent = [each.recipient_id for each in finished if each.status is Status.COMPLETED]
     if sent:
         stamp_contacted(work, sent)

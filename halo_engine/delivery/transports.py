@@ -1,7 +1,7 @@
 """Where mail goes: one small protocol, a folder of ``.eml`` files, and a list in memory (§9).
 
-A transport says what became of a message in one of three ways: it returns (sent), or it raises one
-of the two failures below (not sent). Whatever else it raises leaves the outcome unknown.
+The protocol is all that another way out has to keep to, a provider's HTTP API for instance: see
+``Transport``. ``delivery.smtp`` is the one that sends.
 """
 
 import os
@@ -15,8 +15,8 @@ from typing import Final, Protocol
 _LONGEST_REASON: Final = 500
 
 
-class _NotSentError(Exception):
-    """The message was certainly not sent; ``reason`` is what the server said, fit to be stored."""
+class _SaidError(Exception):
+    """What a transport says of a message; ``reason`` is the server's words, fit to be stored."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -24,21 +24,56 @@ class _NotSentError(Exception):
         self.reason = printable[:_LONGEST_REASON].strip() or "no reason given"
 
 
-class PermanentFailure(_NotSentError):  # noqa: N818 -- what the server says, not a bug
-    """It never will be: the row becomes ``failed`` with this reason (contract §5)."""
+class PermanentFailure(_SaidError):  # noqa: N818 -- what the server says, not a bug
+    """Certainly not sent, and it never will be: the row becomes ``failed`` (contract §5)."""
 
 
-class TemporaryFailure(_NotSentError):  # noqa: N818 -- as above
-    """It may be later: the row is tried again, within a limit."""
+class TemporaryFailure(_SaidError):  # noqa: N818 -- as above
+    """Certainly not sent, and it may be later: the row is tried again, within a limit."""
+
+
+class ServerDown(_SaidError):  # noqa: N818 -- as above
+    """Certainly not sent, and no message would have been: nobody's attempt.
+
+    ``broke_off`` says that the session ended in the middle of this very message, which may
+    therefore be the cause.
+    """
+
+    def __init__(self, reason: str, *, broke_off: bool = False) -> None:
+        super().__init__(reason)
+        self.broke_off = broke_off
+
+
+class OutcomeUnknown(_SaidError):  # noqa: N818 -- as above
+    """Handed over, and no answer came: the series' ``delivery_guarantee`` decides (contract §9)."""
 
 
 class Transport(Protocol):
-    """Something that takes a message and is answerable for it."""
+    """Something that takes a message and is answerable for it.
+
+    ``send`` returns when the message was accepted. Otherwise it raises, and which of the four
+    failures is the whole difference between a mail that is lost, sent twice, or neither:
+
+    - PermanentFailure: it was looked at and refused, and would be again (HTTP 400, 413, 422).
+    - TemporaryFailure: it was looked at and put off (a greylisted address). An attempt is used up.
+    - ServerDown: no message gets through now, whichever it is (connection refused, a wrong key,
+      HTTP 401, 429, 503 before the body was taken). Nobody's attempt; sending pauses.
+    - OutcomeUnknown: the message left, and whether it was accepted was not heard (a connection
+      lost, a timeout, HTTP 500 or 502 after the body). Never say this for one that did not leave,
+      and never one of the others for one that may have.
+
+    Whatever else it raises is a bug: the outcome counts as unknown, and the batch ends.
+
+    ``key`` is the message's Message-ID, the same whenever the same message is sent again, by
+    whichever worker: a provider's idempotency key. Where the provider keeps keys, a retry after
+    OutcomeUnknown sends no second copy. ``send`` must answer, one way or the other, within half of
+    HALO_SOFT_LIMIT_SECONDS.
+    """
 
     def send(self, message: EmailMessage, key: str) -> None:
         """Send ``message``; ``key`` is the same whenever the same message is sent again.
 
-        Raises PermanentFailure or TemporaryFailure when it was certainly not sent.
+        Raises PermanentFailure, TemporaryFailure, ServerDown or OutcomeUnknown.
         """
 
 

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Integer,
     Select,
     Uuid,
+    all_,
     and_,
     any_,
     bindparam,
@@ -76,15 +77,23 @@ def hold_runs(connection: Connection, org_id: UUID, contacts: Collection[UUID]) 
 
 
 def claim_due(
-    connection: Connection, org_id: UUID, series: Sequence[UUID], now: datetime, limit: int
+    connection: Connection,
+    org_id: UUID,
+    series: Sequence[UUID],
+    now: datetime,
+    limit: int,
+    waiting: Sequence[UUID] = (),
 ) -> list[DueRow]:
     """Lock and return due rows of ``series``, at most about ``limit``, by ``scheduled_for`` and
-    creation.
+    creation; rows at one of the steps ``waiting`` are passed over.
 
     Series take turns: each that has due rows gets an equal share of the batch, so a large one does
     not hold up a small one (contract §5).
     """
     asked = {"asked_org": org_id, "asked_series": series, "asked_now": now, "asked_limit": limit}
+    statement = _CLAIM_BUT_WAITING if waiting else _CLAIM
+    if waiting:
+        asked["asked_waiting"] = waiting
     return [
         DueRow(
             row.id,
@@ -92,11 +101,11 @@ def claim_due(
             row.created_at,
             Run(row.end_user_id, row.automation_id, row.enrollment_number),
         )
-        for row in connection.execute(_CLAIM, asked)
+        for row in connection.execute(statement, asked)
     ]
 
 
-def _claim() -> Select[Any]:
+def _claim(*, but_waiting: bool) -> Select[Any]:
     """Build the claim: which series have due rows, what share each gets, and their first rows."""
     rows, runs = automation_recipients, automation_enrollments
     now = bindparam("asked_now", type_=DateTime(timezone=True))
@@ -107,12 +116,15 @@ def _claim() -> Select[Any]:
     )
 
     def due_in(series_id: ColumnElement[UUID]) -> list[ColumnElement[bool]]:
-        return [
+        due = [
             rows.c.org_id == bindparam("asked_org", type_=Uuid()),
             rows.c.automation_id == series_id,
             IS_PENDING,
             rows.c.scheduled_for <= now,
         ]
+        if but_waiting:
+            due.append(rows.c.step_id != all_(bindparam("asked_waiting", type_=ARRAY(Uuid()))))
+        return due
 
     # By the index, from its front: an EXISTS may read every row to find that none is due.
     earliest = (
@@ -160,5 +172,6 @@ def _claim() -> Select[Any]:
     )
 
 
-#: Built once: every doorbell asks it.
-_CLAIM: Final = _claim()
+#: Built once: every doorbell asks it. The second is for times when mail waits.
+_CLAIM: Final = _claim(but_waiting=False)
+_CLAIM_BUT_WAITING: Final = _claim(but_waiting=True)

@@ -221,7 +221,7 @@ def record_leases(
     org_id: UUID,
     sends: Sequence[Send],
     token: UUID,
-    expires_in_seconds: int,
+    expires_in_seconds: float,
 ) -> None:
     """Lease rows whose email is to be sent to the worker that holds ``token`` (contract §9).
 

@@ -17,7 +17,8 @@ from halo_engine.domain.decisions import (
     decide_step,
 )
 from halo_engine.domain.reasons import SeriesStatus
-from halo_engine.journey.claim import claim_due
+from halo_engine.domain.series import Series, Step
+from halo_engine.journey.claim import DueRow, claim_due
 from halo_engine.journey.facts import gather_due
 from halo_engine.journey.observe import Observed, observe
 from halo_engine.journey.record import record_finished, record_leases, record_postponed
@@ -28,7 +29,7 @@ from halo_engine.series.shelf import running_series
 from halo_engine.work import Work
 
 #: How long a worker may take to send what it leased, by the database's clock.
-LEASE_SECONDS = 300
+LEASE_SECONDS = 180.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,17 @@ class Advance:
     token: UUID
 
 
-def advance(work: Work, limit: int) -> Advance | None:
-    """Handle a batch of about ``limit`` due rows, series in turns; None when nothing is due."""
+def advance(
+    work: Work, limit: int, lease_seconds: float = LEASE_SECONDS, *, mail: bool = True
+) -> Advance | None:
+    """Handle a batch of about ``limit`` due rows, series in turns; None when nothing is due.
+
+    Without ``mail``, and while sending is stopped, rows at an email wait, and are not claimed.
+    """
     hold_series_still(work.connection, work.org_id)
     series = running_series(work.connection, work.org_id, work.org.zone, [SeriesStatus.ACTIVE])
     by_id = {each.id: each for each in series}
-    rows = claim_due(work.connection, work.org_id, list(by_id), work.now, limit)
+    rows = _claim(work, series, limit, mail=mail and not work.org.sending_stopped)
     if not rows:
         return None
     facts = gather_due(work.connection, work.org_id, work.moment, by_id, rows)
@@ -68,7 +74,7 @@ def advance(work: Work, limit: int) -> Advance | None:
         sends=[each for each in decisions if isinstance(each, Send)],
         token=uuid4(),
     )
-    _record_steps(work, advanced)
+    _record_steps(work, advanced, lease_seconds)
     touched = {row.run.series_id for row in rows}
     contacts = {row.run.contact_id for row in rows}
     concerned = [each for each in series if each.id in touched]
@@ -77,8 +83,29 @@ def advance(work: Work, limit: int) -> Advance | None:
     return advanced
 
 
-def _record_steps(work: Work, advanced: Advance) -> None:
+def _claim(work: Work, series: Sequence[Series], limit: int, *, mail: bool) -> list[DueRow]:
+    waiting: list[UUID] = []
+    if not mail:
+        # A series of nothing but emails is not even looked at: its rows may be very many.
+        series = [
+            each for each in series if any(map(_moves_without_mail, each.steps_by_id.values()))
+        ]
+        waiting = [
+            step.id
+            for each in series
+            for step in each.steps_by_id.values()
+            if not _moves_without_mail(step)
+        ]
+    ids = [each.id for each in series]
+    return claim_due(work.connection, work.org_id, ids, work.now, limit, waiting) if ids else []
+
+
+def _moves_without_mail(step: Step) -> bool:
+    return step.email is None or step.removed
+
+
+def _record_steps(work: Work, advanced: Advance, lease_seconds: float) -> None:
     connection, org_id = work.connection, work.org_id
     record_finished(connection, org_id, advanced.finished, work.now)
     record_postponed(connection, org_id, advanced.postponed)
-    record_leases(connection, org_id, advanced.sends, advanced.token, LEASE_SECONDS)
+    record_leases(connection, org_id, advanced.sends, advanced.token, lease_seconds)

@@ -5,16 +5,17 @@ What a doorbell asks for, and what a tick does after it began a re-evaluation th
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 from sqlalchemy.exc import OperationalError
 
+from halo_engine.delivery.gate import Gate
 from halo_engine.delivery.message import Sender
 from halo_engine.delivery.outbox import send_leased
 from halo_engine.delivery.reap import reap
 from halo_engine.delivery.transports import Transport
-from halo_engine.pipeline.advance import Advance, advance
+from halo_engine.pipeline.advance import LEASE_SECONDS, Advance, advance
 from halo_engine.pipeline.inbox import park_next
 from halo_engine.pipeline.react import react
 from halo_engine.pipeline.reaction import Reaction
@@ -30,10 +31,15 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class PostOffice:
-    """How emails leave: by which transport, from whom."""
+    """How emails leave: by which transport, from whom, how fast, and under leases of what length.
+
+    By the database's clock a lease lasts ``lease_seconds``, longer than any task.
+    """
 
     transport: Transport
     sender: Sender
+    gate: Gate = field(default_factory=Gate)
+    lease_seconds: float = LEASE_SECONDS
 
 
 def tick(transact: Transact, post: PostOffice) -> Iterator[Reaction | Advance]:
@@ -50,13 +56,30 @@ def settle(transact: Transact, post: PostOffice) -> Iterator[Reaction | Advance]
 
     Between two of them the caller may stop: everything so far is committed, and the rest stays due.
     """
-    while True:
+    moved = True
+    while moved:
         yield from _drain(transact)
-        advanced = transact(lambda work: advance(work, DUE_ROWS))
-        if advanced is None:
-            return
-        send_leased(transact, post.transport, post.sender, advanced.token, advanced.sends)
-        yield advanced
+        moved = False
+        for advanced in _advance(transact, post):
+            moved = True
+            yield advanced
+
+
+def _advance(transact: Transact, post: PostOffice) -> Iterator[Advance]:
+    """Handle a batch of due rows, and send its emails; what need not wait for mail goes first."""
+    room = post.gate.room(DUE_ROWS)
+    lease = post.lease_seconds
+    if room < DUE_ROWS:
+        advanced = transact(lambda work: advance(work, DUE_ROWS, lease, mail=False))
+        if advanced is not None:
+            yield advanced
+    if room:
+        advanced = transact(lambda work: advance(work, room, lease))
+        if advanced is not None:
+            send_leased(
+                transact, post.transport, post.sender, advanced.token, advanced.sends, post.gate
+            )
+            yield advanced
 
 
 def _drain(transact: Transact) -> Iterator[Reaction]:

@@ -11,6 +11,7 @@ from halo_engine.tables.enrollments import (
 from halo_engine.tables.events import contact_sessions, event_counts, events
 from halo_engine.tables.idempotency import idempotency_keys
 from halo_engine.tables.imports import csv_imports
+from halo_engine.tables.installation import installation
 from halo_engine.tables.lists import (
     erased_suppressions,
     subscription_members,
@@ -39,6 +40,7 @@ __all__ = [
     "event_counts",
     "events",
     "idempotency_keys",
+    "installation",
     "messages",
     "metadata",
     "organizations",

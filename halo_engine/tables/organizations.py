@@ -22,8 +22,14 @@ organizations = Table(
     Column("reevaluate_cron", Text, nullable=False, server_default="*/15 * * * *"),
     # When the last pass of re-evaluation began; from its creation on, an organisation has had one.
     Column("reevaluated_at", INSTANT, nullable=False),
+    # Since when no mail of the organisation goes out, and who stopped it.
+    Column("sending_stopped_at", INSTANT),
+    Column("sending_stopped_by", Text),
     Column("created_at", INSTANT, nullable=False),
     one_of("mrr_mode", ("manual", "stripe")),
     CheckConstraint("key <> ''", name="key_not_blank"),
     CheckConstraint("octet_length(address_key) = 32", name="address_key_whole"),
+    CheckConstraint(
+        "(sending_stopped_at IS NULL) = (sending_stopped_by IS NULL)", name="stopped_by_somebody"
+    ),
 )

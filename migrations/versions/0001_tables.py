@@ -55,6 +55,8 @@ def upgrade() -> None:
         sa.Column("company_footer", sa.Text(), nullable=True),
         sa.Column("reevaluate_cron", sa.Text(), server_default="*/15 * * * *", nullable=False),
         sa.Column("reevaluated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("sending_stopped_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("sending_stopped_by", sa.Text(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("key <> ''", name=op.f("organizations_key_not_blank")),
         sa.CheckConstraint(
@@ -63,9 +65,31 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "octet_length(address_key) = 32", name=op.f("organizations_address_key_whole")
         ),
+        sa.CheckConstraint(
+            "(sending_stopped_at IS NULL) = (sending_stopped_by IS NULL)",
+            name=op.f("organizations_stopped_by_somebody"),
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("organizations_pkey")),
         sa.UniqueConstraint("key", name=op.f("organizations_key_key")),
         sa.UniqueConstraint("widget_key", name=op.f("organizations_widget_key_key")),
+    )
+    op.create_table(
+        "installation",
+        sa.Column("singleton", sa.Boolean(), server_default=sa.text("true"), nullable=False),
+        sa.Column("sending_stopped_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("sending_stopped_by", sa.Text(), nullable=True),
+        sa.Column("mail_down_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("mail_down_reason", sa.Text(), nullable=True),
+        sa.CheckConstraint("singleton", name=op.f("installation_one_row")),
+        sa.CheckConstraint(
+            "(sending_stopped_at IS NULL) = (sending_stopped_by IS NULL)",
+            name=op.f("installation_stopped_by_somebody"),
+        ),
+        sa.CheckConstraint(
+            "(mail_down_since IS NULL) = (mail_down_reason IS NULL)",
+            name=op.f("installation_down_for_a_reason"),
+        ),
+        sa.PrimaryKeyConstraint("singleton", name=op.f("installation_pkey")),
     )
     op.create_table(
         "audience_fields",
@@ -962,6 +986,7 @@ def downgrade() -> None:
     op.drop_index("companies_external_id_key", table_name="companies")
     op.drop_table("companies")
     op.drop_table("audience_fields")
+    op.drop_table("installation")
     op.drop_table("organizations")
     op.execute(sa.schema.DropSequence(sa.Sequence("arrivals")))
     op.execute("DROP FUNCTION uuid7()")

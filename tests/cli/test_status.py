@@ -51,6 +51,7 @@ def test_nothing_needs_a_person(daily: Console) -> None:
         "acme: ok\n"
         "  signals waiting    0\n"
         "  rows due           0\n"
+        "  mails held         0\n"
         "  rows abandoned     0\n"
         "  re-evaluation      the last INSTANT, the next INSTANT\n"
         "  signals set aside  0\n"

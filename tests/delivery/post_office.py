@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import Engine, Table, func, insert, select, update
 
 from halo_engine.database import run_in_transaction
+from halo_engine.delivery.gate import Gate
 from halo_engine.delivery.ledger import Outcome
 from halo_engine.delivery.message import Sender
 from halo_engine.delivery.outbox import send_leased
@@ -35,6 +36,7 @@ _Result = TypeVar("_Result")
 SENDER = Sender("Acme", "hello@acme.example")
 HELLO = {"subject": "Hello {{ name|there }}", "body": "Dear {{ name|friend }}"}
 BYE = {"subject": "Bye", "body": "Bye"}
+CONDITION = {"condition_type": "user_property", "condition_value": "email contains a."}
 
 
 class Refusing:
@@ -73,6 +75,7 @@ class PostOffice:
         with database.begin() as connection:
             self.org_id = new_organization(connection, company_footer="Acme Inc", **settings).org_id
         self.transact: Transact = self._transact
+        self.gate = Gate()
 
     def _transact(self, action: Callable[[Work], _Result]) -> _Result:
         return run_in_transaction(
@@ -80,8 +83,8 @@ class PostOffice:
             lambda connection: action(open_work(connection, OrgRef(id=self.org_id), self.now)),
         )
 
-    def series(self, *emails: dict[str, str], **values: Any) -> UUID:
-        """Save an active series that sends ``emails`` one after the other, an hour between them."""
+    def series(self, *steps: dict[str, str], **values: Any) -> UUID:
+        """Save an active series of emails and conditions (``CONDITION``), an hour between them."""
         row = {
             "org_id": self.org_id,
             "key": str(uuid4()),
@@ -99,18 +102,16 @@ class PostOffice:
         with self.database.begin() as connection:
             made = insert(automations).values(row).returning(automations.c.id)
             series_id: UUID = connection.execute(made).scalar_one()
-            steps = [
-                {
+            for position, step in enumerate(steps or (HELLO, BYE)):
+                of_step = {
                     "org_id": self.org_id,
                     "automation_id": series_id,
                     "key": f"step-{position}",
                     "position": position,
                     "delay_seconds": 3600 if position else 0,
-                    "email": email,
                 }
-                for position, email in enumerate(emails or (HELLO, BYE))
-            ]
-            connection.execute(insert(automation_steps), steps)
+                what = step if "condition_type" in step else {"email": step}
+                connection.execute(insert(automation_steps).values(**of_step, **what))
         return series_id
 
     def contact(self, name: str, **values: Any) -> UUID:
@@ -166,7 +167,7 @@ class PostOffice:
 
     def send(self, token: UUID, sends: Sequence[Send], transport: Transport) -> list[Outcome]:
         """Send what was leased."""
-        return send_leased(self.transact, transport, SENDER, token, sends)
+        return send_leased(self.transact, transport, SENDER, token, sends, self.gate)
 
     def lease_and_send(self, transport: Transport) -> list[Outcome]:
         """Send everything that is due, as one worker does in one batch."""
@@ -268,7 +269,7 @@ class Mortal:
     def work_off(self, token: UUID, sends: Sequence[Send]) -> bool:
         """Send what was leased; return whether the worker lived to the end."""
         try:
-            send_leased(self.transact, self, SENDER, token, sends)
+            send_leased(self.transact, self, SENDER, token, sends, Gate())
         except Killed:
             return False
         return True

@@ -23,7 +23,7 @@ from workers.configuration import create_app
 from workers.demo.board import Picture, draw, series_table, take_picture
 from workers.demo.sample import ORG, create_organization, series
 from workers.demo.script import Script
-from workers.engine import post_office
+from workers.mail import post_office
 from workers.stack.children import Child, StackError
 from workers.stack.folders import PROJECT, throwaway_folder
 from workers.stack.processes import running_processes, stack_environment
@@ -47,15 +47,20 @@ def play() -> None:
         folder = stack.enter_context(throwaway_folder("demo"))
         _console.print("starting PostgreSQL and Valkey …")
         servers = stack.enter_context(running_servers(folder))
+        # Nobody is to be written to, whatever server the environment names.
         settings = Settings(
-            database_url=servers.database_url, broker_url=servers.broker_url, mail_folder=mail
+            database_url=servers.database_url,
+            broker_url=servers.broker_url,
+            smtp_url=None,
+            mail_folder=mail,
         )
         migrate.upgrade(servers.database_url)
         database = create_engine(servers.database_url, application_name="halo-demo")
         stack.callback(database.dispose)
         _set_up(database, settings)
         _console.print("starting a worker and a beat …")
-        environment = stack_environment(servers, tick_seconds=_TICK_SECONDS, mail_folder=mail)
+        own_mail = {"smtp_url": "", "mail_per_second": "", "mail_folder": mail}
+        environment = stack_environment(servers, tick_seconds=_TICK_SECONDS, **own_mail)
         processes = stack.enter_context(running_processes(folder, environment, logs=folder))
         script = Script(create_app(settings))
         picture = _watch(script, database, mail, (*servers.children, *processes))

@@ -1,0 +1,150 @@
+"""Holding all mail: an operator stops it, here or everywhere, until an operator starts it (§9).
+
+Nothing is lost: rows stay due, and conditions, exits and goals go on. The statements are the
+installation's rather than one organisation's, so they run on a connection.
+"""
+
+from datetime import datetime
+from typing import Annotated, Final
+
+from pydantic import BaseModel, ConfigDict, PlainSerializer
+from sqlalchemy import Connection, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from halo_engine.domain.errors import not_found
+from halo_engine.domain.instants import format_instant
+from halo_engine.domain.values import check_text, is_storable_text
+from halo_engine.tables import installation, organizations
+
+_Instant = Annotated[datetime, PlainSerializer(format_instant, return_type=str, when_used="json")]
+
+_ROW: Final = {"singleton": True}
+
+
+class Stop(BaseModel):
+    """A stop: of one organisation's mail, or of all mail (``org`` is None); since when, by whom."""
+
+    model_config = ConfigDict(frozen=True)
+
+    org: str | None
+    since: _Instant
+    by: str
+
+
+class Outage(BaseModel):
+    """Since when workers find the mail server down, and what it says."""
+
+    model_config = ConfigDict(frozen=True)
+
+    since: _Instant
+    reason: str
+
+
+class Sending(BaseModel):
+    """Whether mail goes out, and what holds it: stops, that of all mail first, and an outage."""
+
+    model_config = ConfigDict(frozen=True)
+
+    stops: tuple[Stop, ...]
+    outage: Outage | None
+
+
+def stop_sending(connection: Connection, org: str | None, by: str) -> Sending:
+    """Hold all mail of the organisation ``org``, or of all (None), from the commit on.
+
+    Also mail that is leased already: only a message whose intent is committed still goes out, one
+    a worker process at most. A stop that stands keeps its instant and its name. A 404 when there is
+    no such organisation.
+    """
+    check_text(by, "by")
+    stopped = {"sending_stopped_at": func.now(), "sending_stopped_by": by}
+    if org is None:
+        made = insert(installation).values(**_ROW, **stopped)
+        connection.execute(
+            made.on_conflict_do_update(
+                index_elements=["singleton"],
+                set_=stopped,
+                where=installation.c.sending_stopped_at.is_(None),
+            )
+        )
+    else:
+        _find(connection, org)
+        connection.execute(
+            update(organizations)
+            .where(organizations.c.key == org, organizations.c.sending_stopped_at.is_(None))
+            .values(stopped)
+        )
+    return show_sending(connection, org)
+
+
+def start_sending(connection: Connection, org: str | None) -> Sending:
+    """End the stop of the organisation ``org``, or that of all mail (None); no other stop.
+
+    What is due goes out from the next tick on, at the rate that is set.
+    """
+    going = {"sending_stopped_at": None, "sending_stopped_by": None}
+    if org is None:
+        connection.execute(update(installation).values(going))
+    else:
+        _find(connection, org)
+        connection.execute(update(organizations).where(organizations.c.key == org).values(going))
+    return show_sending(connection, org)
+
+
+def show_sending(connection: Connection, org: str | None = None) -> Sending:
+    """Return what holds the mail of ``org``, or of anybody (None)."""
+    if org is not None:
+        _find(connection, org)
+    everywhere = connection.execute(select(installation)).one_or_none()
+    stops = _stopped(connection, org)
+    if everywhere is None:
+        return Sending(stops=tuple(stops), outage=None)
+    if everywhere.sending_stopped_at is not None:
+        since, by = everywhere.sending_stopped_at, everywhere.sending_stopped_by
+        stops.insert(0, Stop(org=None, since=since, by=by))
+    since, reason = everywhere.mail_down_since, everywhere.mail_down_reason
+    outage = None if since is None else Outage(since=since, reason=reason)
+    return Sending(stops=tuple(stops), outage=outage)
+
+
+def _stopped(connection: Connection, org: str | None) -> list[Stop]:
+    table = organizations
+    stopped = (
+        select(
+            table.c.key.label("org"),
+            table.c.sending_stopped_at.label("since"),
+            table.c.sending_stopped_by.label("by"),
+        )
+        .where(table.c.sending_stopped_at.is_not(None))
+        .order_by(table.c.key)
+    )
+    found = connection.execute(stopped if org is None else stopped.where(table.c.key == org))
+    return [Stop.model_validate(dict(row)) for row in found.mappings()]
+
+
+def note_outage(connection: Connection, reason: str | None, now: datetime) -> None:
+    """Note what the mail server was found down with, or (None) that it answered.
+
+    For people to read: each worker process tries for itself. The instant of the first note stays.
+    """
+    if reason is None:
+        connection.execute(
+            update(installation)
+            .where(installation.c.mail_down_since.is_not(None))
+            .values(mail_down_since=None, mail_down_reason=None)
+        )
+        return
+    found = insert(installation).values(**_ROW, mail_down_since=now, mail_down_reason=reason)
+    since = func.coalesce(installation.c.mail_down_since, found.excluded.mail_down_since)
+    connection.execute(
+        found.on_conflict_do_update(
+            index_elements=["singleton"],
+            set_={"mail_down_since": since, "mail_down_reason": found.excluded.mail_down_reason},
+        )
+    )
+
+
+def _find(connection: Connection, org: str) -> None:
+    named = select(organizations.c.id).where(organizations.c.key == org)
+    if not is_storable_text(org) or connection.scalar(named) is None:
+        raise not_found("organisation", org)

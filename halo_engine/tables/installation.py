@@ -1,0 +1,23 @@
+"""What concerns the whole installation: one row, made when there is something to say (§9)."""
+
+from sqlalchemy import Boolean, CheckConstraint, Column, Table, Text, text
+
+from halo_engine.tables.metadata import INSTANT, metadata
+
+#: ``mail_down_since``: since when the workers last found the mail server down, and in what words.
+installation = Table(
+    "installation",
+    metadata,
+    Column("singleton", Boolean, primary_key=True, server_default=text("true")),
+    Column("sending_stopped_at", INSTANT),
+    Column("sending_stopped_by", Text),
+    Column("mail_down_since", INSTANT),
+    Column("mail_down_reason", Text),
+    CheckConstraint("singleton", name="one_row"),
+    CheckConstraint(
+        "(sending_stopped_at IS NULL) = (sending_stopped_by IS NULL)", name="stopped_by_somebody"
+    ),
+    CheckConstraint(
+        "(mail_down_since IS NULL) = (mail_down_reason IS NULL)", name="down_for_a_reason"
+    ),
+)

@@ -1,0 +1,137 @@
+"""The rate, the turn and the breaker of one worker process (contract §9)."""
+
+from itertools import pairwise
+
+import pytest
+
+from halo_engine.delivery.gate import (
+    FIRST_PAUSE_SECONDS,
+    LONGEST_PAUSE_SECONDS,
+    TURN_SECONDS,
+    Gate,
+)
+from halo_engine.delivery.transports import ServerDown
+from tests.delivery.clock import Clock
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock."""
+    return Clock()
+
+
+def gate_on(clock: Clock, per_second: float | None = None) -> Gate:
+    """Return a gate on the test's clock."""
+    return Gate(per_second=per_second, clock=clock.read, sleep=clock.sleep)
+
+
+def test_a_server_that_is_down_is_tried_after_growing_pauses(clock: Clock) -> None:
+    """Each failure doubles the pause, up to two minutes; then one message at a time finds out."""
+    gate = gate_on(clock)
+    pause = FIRST_PAUSE_SECONDS
+    for _ in range(8):
+        assert not gate.blames("a", ServerDown("Connection refused"))
+        clock.now += pause - 0.1
+        assert gate.room(2000) == 0
+        clock.now += 0.1
+        assert gate.room(2000) == 1
+        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+    assert pause == LONGEST_PAUSE_SECONDS
+    gate.answered("a")
+    assert (gate.room(2000), gate.outage) == (2000, None)
+    gate.blames("a", ServerDown("Connection refused"))
+    clock.now += FIRST_PAUSE_SECONDS
+    assert gate.room(2000) == 1
+
+
+def test_a_turn_ends_when_the_server_goes_down(clock: Clock) -> None:
+    """Nothing is begun after the failure, and the next turn begins with a single message."""
+    gate = gate_on(clock)
+    turn = gate.turn()
+    assert turn.goes_on()
+    gate.blames("a", ServerDown("no"))
+    assert not turn.goes_on()
+    clock.now += FIRST_PAUSE_SECONDS
+    turn = gate.turn()
+    assert turn.goes_on()
+    assert not turn.goes_on()
+
+
+def test_a_message_that_breaks_every_session_is_to_blame_once_others_were_answered(
+    clock: Clock,
+) -> None:
+    """The first time it is the server; the second time, with mail taken in between, the message."""
+    gate = gate_on(clock)
+    broke = ServerDown("connection lost", broke_off=True)
+    assert not gate.blames("poison", broke)
+    assert not gate.blames("poison", broke)  # nothing got through meanwhile
+    gate.answered("other")
+    assert gate.outage is None
+    assert gate.blames("poison", broke)
+    assert gate.outage is None
+    assert not gate.blames("another", broke)
+    assert gate.outage == "connection lost"
+
+
+def test_three_unknown_outcomes_in_a_row_are_an_outage(clock: Clock) -> None:
+    """A server that breaks off after every text takes three down with it, and no more."""
+    gate = gate_on(clock)
+    for _ in range(2):
+        gate.unknown("no answer")
+    gate.answered("a")
+    for _ in range(2):
+        gate.unknown("no answer")
+    assert gate.outage is None
+    gate.unknown("no answer")
+    assert gate.outage == "no answer"
+    clock.now += FIRST_PAUSE_SECONDS
+    gate.unknown("no answer")
+    assert gate.room(10) == 0
+
+
+def test_the_rate_makes_up_for_nothing(clock: Clock) -> None:
+    """After a pause, however long, messages leave one interval apart."""
+    gate = gate_on(clock, per_second=4)
+    left = []
+    for _ in range(3):
+        turn = gate.turn()
+        while turn.goes_on():
+            left.append(clock.now)
+            clock.now += 0.01
+        clock.now += 3600
+    gaps = [round(after - before, 6) for before, after in pairwise(left)]
+    assert len(left) == 3 * 4 * TURN_SECONDS
+    assert [gap for gap in gaps if gap < 3600] == [0.25] * (len(left) - 3)
+    assert gate.room(2000) == 4 * TURN_SECONDS
+
+
+def test_a_slow_rate_sends_one_in_each_turn(clock: Clock) -> None:
+    """A turn waits for its first slot, however far off, and for no second one beyond its end."""
+    gate = gate_on(clock, per_second=0.1)
+    left = []
+    for _ in range(3):
+        turn = gate.turn()
+        while turn.goes_on():
+            left.append(clock.now)
+    assert [after - left[0] for after in left] == [0, 10, 20]
+    assert gate.room(2000) == 1
+
+
+def test_batches_become_as_large_as_a_turn_allows(clock: Clock) -> None:
+    """A slow server is leased few emails, and more again when it is quick."""
+    gate = gate_on(clock)
+    turn = gate.turn()
+    while turn.goes_on():
+        clock.now += 1
+    turn.close()
+    assert gate.room(2000) == TURN_SECONDS
+    for expected in (10, 20, 40):
+        turn = gate.turn()
+        for _ in range(gate.room(2000)):
+            assert turn.goes_on()
+        turn.close()
+        assert gate.room(2000) == expected
+    turn = gate.turn()
+    assert turn.goes_on()
+    turn.close()
+    assert gate.room(2000) == 40

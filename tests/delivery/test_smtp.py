@@ -1,0 +1,273 @@
+"""What the SMTP transport makes of a real server's answers, silence and absence (contract §9)."""
+
+import signal
+import threading
+from email.message import EmailMessage
+from email.policy import SMTP
+from typing import Any
+
+import pytest
+
+from halo_engine.delivery.smtp import SmtpTransport
+from halo_engine.delivery.smtp_url import Tls
+from halo_engine.delivery.transports import (
+    OutcomeUnknown,
+    PermanentFailure,
+    ServerDown,
+    TemporaryFailure,
+)
+from tests.delivery.mail_server import Action, Manner, mail_server
+
+DROP, STALL = Manner.DROP, Manner.STALL
+
+
+def letter(number: int = 1, body: str = "Hello\n") -> EmailMessage:
+    """Return a small message."""
+    message = EmailMessage(policy=SMTP)
+    message["From"] = '"Acme, Inc" <hello@acme.example>'
+    message["To"] = f"ann{number}@a.example"
+    message["Message-ID"] = f"<{number}@acme.example>"
+    message.set_content(body)
+    return message
+
+
+def send(transport: SmtpTransport, number: int = 1) -> None:
+    """Send a small message under its key."""
+    transport.send(letter(number), f"<{number}@acme.example>")
+
+
+#: At each step, what the server does, and what that means: ``broke_off`` beside ServerDown.
+ANSWERS: list[tuple[str, Action, type[Exception], bool | None]] = [
+    ("greeting", "421 too busy", ServerDown, False),
+    ("greeting", "554 no service", ServerDown, False),
+    ("greeting", DROP, ServerDown, False),
+    ("greeting", STALL, ServerDown, False),
+    ("EHLO", "421 closing", ServerDown, False),
+    ("EHLO", DROP, ServerDown, False),
+    ("EHLO", STALL, ServerDown, False),
+    ("MAIL", "451 later", ServerDown, False),
+    ("MAIL", "553 not this sender", ServerDown, False),
+    ("MAIL", "530 log in first", ServerDown, False),
+    ("MAIL", "421 closing", ServerDown, False),
+    ("MAIL", DROP, ServerDown, False),
+    ("MAIL", STALL, ServerDown, False),
+    ("RCPT", "450 greylisted", TemporaryFailure, None),
+    ("RCPT", "550 no such user", PermanentFailure, None),
+    ("RCPT", "554 5.7.1 Relay access denied", ServerDown, False),
+    ("RCPT", "550 relaying denied", ServerDown, False),
+    ("RCPT", "530 log in first", ServerDown, False),
+    ("RCPT", "421 closing", ServerDown, True),
+    ("RCPT", DROP, ServerDown, True),
+    ("RCPT", STALL, ServerDown, True),
+    ("DATA", "452 no room", TemporaryFailure, None),
+    ("DATA", "554 no", PermanentFailure, None),
+    ("DATA", "250 what?", ServerDown, True),
+    ("DATA", "421 closing", ServerDown, True),
+    ("DATA", DROP, ServerDown, True),
+    ("DATA", STALL, ServerDown, True),
+    ("dot", "451 try again", TemporaryFailure, None),
+    ("dot", "554 spam", PermanentFailure, None),
+    ("dot", "421 closing", ServerDown, True),
+    ("dot", "nonsense", OutcomeUnknown, None),
+    ("dot", DROP, OutcomeUnknown, None),
+    ("dot", STALL, OutcomeUnknown, None),
+    ("accepted", DROP, OutcomeUnknown, None),
+    ("accepted", STALL, OutcomeUnknown, None),
+]
+
+
+@pytest.mark.parametrize(("step", "action", "meaning", "broke_off"), ANSWERS)
+def test_what_an_answer_means(
+    step: str, action: Action, meaning: type[Exception], broke_off: bool | None
+) -> None:
+    """Each answer at each step is one of the four failures; and the next message gets through."""
+    with mail_server() as server:
+        transport = SmtpTransport(server.client(timeout=0.4), within_seconds=1.2)
+        server.always[step] = action
+        with pytest.raises(meaning) as raised:
+            send(transport)
+        assert type(raised.value) is meaning
+        assert getattr(raised.value, "broke_off", None) is broke_off
+        if isinstance(action, str) and meaning is not OutcomeUnknown:
+            assert action in str(raised.value)
+        assert [recipient for _, recipient in server.accepted] == (
+            ["ann1@a.example"] if step == "accepted" else []
+        )
+        del server.always[step]
+        send(transport, 2)
+        assert server.accepted[-1] == ("<2@acme.example>", "ann2@a.example")
+        transport.close()
+
+
+def test_a_server_that_knows_no_ehlo_is_greeted_the_old_way() -> None:
+    """A 5xx to EHLO is no failure where HELO is answered; a 5xx to both is the server's fault."""
+    with mail_server() as server:
+        server.always["EHLO"] = "502 unknown"
+        transport = SmtpTransport(server.client())
+        send(transport)
+        assert len(server.accepted) == 1
+        transport.close()
+        server.always["HELO"] = "502 unknown"
+        with pytest.raises(ServerDown, match="502 unknown"):
+            send(transport)
+
+
+def test_nobody_there_is_the_servers_fault() -> None:
+    """A refused connection, and a name that is nobody's, are no attempt of anybody."""
+    with mail_server() as server:
+        nobody = server.client()
+    with pytest.raises(ServerDown, match="Connection refused") as raised:
+        send(SmtpTransport(nobody))
+    assert not raised.value.broke_off
+
+
+def test_a_text_that_is_cut_short_was_not_sent() -> None:
+    """A server that dies while the text is under way has not got it, and that is known."""
+    with mail_server() as server:
+        server.always["text"] = DROP
+        transport = SmtpTransport(server.client())
+        long = letter(body="0123456789abcdef\n" * 600_000)
+        with pytest.raises(ServerDown, match="the connection broke at the text") as raised:
+            transport.send(long, "<1@acme.example>")
+        assert raised.value.broke_off
+        assert server.accepted == []
+
+
+def test_a_refusal_before_the_text_is_whole_comes_before_the_dot() -> None:
+    """A server that speaks while the text is under way has taken nothing, and that is known."""
+    with mail_server() as server:
+        server.always["text"] = "552 too long"
+        transport = SmtpTransport(server.client())
+        long = letter(body="0123456789abcdef\n" * 600_000)
+        with pytest.raises(ServerDown):
+            transport.send(long, "<1@acme.example>")
+        assert server.accepted == []
+
+
+def test_many_messages_take_one_connection() -> None:
+    """The connection is kept, over refusals too."""
+    with mail_server() as server:
+        transport = SmtpTransport(server.client())
+        for number in range(20):
+            if number == 7:
+                server.once["RCPT"].append("550 no such user")
+                with pytest.raises(PermanentFailure):
+                    send(transport, number)
+            else:
+                send(transport, number)
+        transport.close()
+        assert (server.connections, len(server.accepted)) == (1, 19)
+
+
+@pytest.mark.parametrize("step", ["MAIL", "RCPT", "DATA"])
+@pytest.mark.parametrize("action", ["421 too many messages on this connection", DROP])
+def test_a_kept_connection_that_breaks_is_replaced(step: str, action: Action) -> None:
+    """What breaks on a connection of before is tried on a new one, and nobody notices."""
+    with mail_server() as server:
+        transport = SmtpTransport(server.client())
+        send(transport, 1)
+        server.once[step].append(action)
+        send(transport, 2)
+        transport.close()
+        assert server.connections == 2
+        assert [recipient for _, recipient in server.accepted] == [
+            "ann1@a.example",
+            "ann2@a.example",
+        ]
+
+
+def test_an_unknown_outcome_on_a_kept_connection_is_not_tried_again() -> None:
+    """After the final dot nothing is sent twice, whatever the age of the connection."""
+    with mail_server() as server:
+        transport = SmtpTransport(server.client())
+        send(transport, 1)
+        server.once["accepted"].append(DROP)
+        with pytest.raises(OutcomeUnknown):
+            send(transport, 2)
+        assert len(server.accepted) == 2
+
+
+def test_a_connection_that_the_server_closed_is_not_used() -> None:
+    """What lay idle and was closed is noticed before anything is said on it."""
+    with mail_server() as server:
+        transport = SmtpTransport(server.client())
+        send(transport, 1)
+        server.drop_connections()
+        send(transport, 2)
+        transport.close()
+        assert (server.connections, len(server.accepted)) == (2, 2)
+
+
+def test_a_message_arrives_as_it_was_written() -> None:
+    """Leading dots are kept, lines end in CRLF, and the envelope is the bare addresses."""
+    with mail_server() as server:
+        transport = SmtpTransport(server.client())
+        message = letter(body="..\n.\n.hidden\nlast")
+        transport.send(message, "<1@acme.example>")
+        transport.close()
+        [content] = server.contents
+        assert content.endswith(b"\r\n\r\n..\r\n.\r\n.hidden\r\nlast\r\n")
+        assert server.copies == {"ann1@a.example": 1}
+
+
+@pytest.mark.parametrize("tls", [Tls.STARTTLS, Tls.IMPLICIT])
+def test_a_login_over_tls(tls: Tls) -> None:
+    """The certificate is verified, then the login is given, then mail goes."""
+    with mail_server(tls=tls, login=("halo", "s3cret")) as server:
+        transport = SmtpTransport(server.client())
+        assert transport.check() == "TLS, certificate verified, logged in as halo"
+        send(transport)
+        transport.close()
+        assert len(server.accepted) == 1
+
+
+@pytest.mark.parametrize("tls", [Tls.STARTTLS, Tls.IMPLICIT])
+def test_a_certificate_that_nobody_vouches_for_is_not_trusted(tls: Tls) -> None:
+    """Without the authority's certificate there is no login and no mail."""
+    with mail_server(tls=tls, login=("halo", "s3cret")) as server:
+        transport = SmtpTransport(server.client(ca=None))
+        with pytest.raises(ServerDown, match="the certificate is not to be trusted: unable to"):
+            send(transport)
+        assert "MAIL" not in server.steps
+
+
+def test_a_server_without_starttls_gets_no_mail() -> None:
+    """Where TLS was asked for nothing is sent in the clear."""
+    with mail_server() as server:
+        asked: Any = {name: getattr(server.client(), name) for name in server.client().__slots__}
+        wary = type(server.client())(**{**asked, "tls": Tls.STARTTLS})
+        with pytest.raises(ServerDown, match="STARTTLS extension not supported"):
+            send(SmtpTransport(wary))
+        assert "MAIL" not in server.steps
+
+
+def test_a_wrong_password_is_the_operators_problem() -> None:
+    """A refused login fails no message, and its words hold no password."""
+    with mail_server(tls=Tls.STARTTLS, login=("halo", "s3cret")) as server:
+        right = server.client()
+        server.login = ("halo", "changed")
+        with pytest.raises(ServerDown, match=r"535 5\.7\.8") as raised:
+            send(SmtpTransport(right))
+        assert "s3cret" not in str(raised.value)
+
+
+def test_a_time_limit_before_the_dot_is_no_unknown_outcome() -> None:
+    """What interrupts the worker in the middle of the talk leaves nothing handed over."""
+
+    class Limit(Exception):  # noqa: N818 -- as Celery's, raised by a signal
+        pass
+
+    def interrupt(*_: object) -> None:
+        raise Limit
+
+    worker = threading.get_ident()
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    try:
+        with mail_server() as server:
+            server.once["DATA"].append(lambda: signal.pthread_kill(worker, signal.SIGUSR1))
+            transport = SmtpTransport(server.client())
+            with pytest.raises(ServerDown):
+                send(transport)
+            assert server.accepted == []
+    finally:
+        signal.signal(signal.SIGUSR1, before)
