@@ -3,7 +3,7 @@ edge commits).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Protocol, TypeVar
 from uuid import UUID
@@ -22,7 +22,8 @@ from halo_engine.tables import organizations
 class Organization:
     """An organisation's own settings (contract §1, §2).
 
-    ``address_key`` is set when suppressions of erased addresses are kept (``address_hashes``).
+    ``address_key`` is set when suppressions of erased addresses are kept (``address_hashes``);
+    ``mail_key`` signs the tokens in mails (``domain.mail_tokens``).
     """
 
     id: UUID
@@ -35,7 +36,8 @@ class Organization:
     company_footer: str | None
     reevaluate_cron: str
     reevaluated_at: datetime
-    address_key: bytes | None
+    address_key: bytes | None = field(repr=False)
+    mail_key: bytes = field(repr=False)
 
     @property
     def zone(self) -> ZoneInfo:

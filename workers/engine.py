@@ -6,6 +6,7 @@ from functools import cache
 
 from celery.signals import worker_process_init
 
+from halo_engine.delivery.links import LinkBases
 from halo_engine.delivery.message import Sender
 from halo_engine.delivery.transports import FolderTransport
 from halo_engine.engine import Engine
@@ -23,7 +24,8 @@ def engine() -> Engine:
 
 def post_office(settings: Settings) -> PostOffice:
     """Return the post office that the settings name; its mail goes into a folder."""
-    sender = Sender(settings.mail_from_name, settings.mail_from_address)
+    bases = LinkBases(settings.unsubscribe_url, settings.tracking_url)
+    sender = Sender(settings.mail_from_name, settings.mail_from_address, bases)
     return PostOffice(FolderTransport(settings.mail_folder), sender)
 
 

@@ -17,6 +17,7 @@ from uuid import UUID
 from halo_engine.delivery.intent import intend, message_id_of
 from halo_engine.delivery.leases import MOST_ATTEMPTS, Release, hold_leased, retry_at
 from halo_engine.delivery.ledger import Outcome, Result, note
+from halo_engine.delivery.links import MailLinks
 from halo_engine.delivery.message import Sender, add_message_id, write_message
 from halo_engine.delivery.settling import load_series_of, settle
 from halo_engine.delivery.transports import PermanentFailure, TemporaryFailure, Transport
@@ -28,7 +29,7 @@ from halo_engine.domain.merge_fields import fields_of
 from halo_engine.domain.reasons import SeriesKind, Status
 from halo_engine.domain.series import Email, Series
 from halo_engine.series.locks import hold_series_still
-from halo_engine.work import Transact, Work
+from halo_engine.work import Organization, Transact, Work
 
 _ADDRESS: Final = resolve("email")
 
@@ -38,7 +39,7 @@ class _Desk:
     """What the emails of one batch are written with, gathered beforehand."""
 
     sender: Sender
-    footer: str | None
+    org: Organization
     now: datetime
     attempts: Mapping[int, int]
     values: Mapping[UUID, Mapping[str, str]]
@@ -98,7 +99,7 @@ def _gather(work: Work, *, sender: Sender, token: UUID, sends: Sequence[Send]) -
     fields = {_ADDRESS}.union(*(_fields_of(email) for email in emails if email))
     return _Desk(
         sender=sender,
-        footer=work.org.company_footer,
+        org=work.org,
         now=work.now,
         attempts=hold_leased(work.connection, work.org_id, token, [_row(send) for send in sends]),
         values=gather_values(work, {send.due.run.contact_id for send in sends}, fields),
@@ -126,7 +127,8 @@ def _write(desk: _Desk, send: Send) -> _Letter | Outcome:
             values,
             sender=desk.sender,
             to=address,
-            footer=_footer(due.run.series, desk.footer),
+            footer=_footer(due.run.series, desk.org.company_footer),
+            links=MailLinks.of(desk.sender.bases, desk.org, due.run.series, row),
             now=desk.now,
         )
     except PermanentFailure as failure:

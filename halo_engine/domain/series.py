@@ -193,6 +193,11 @@ class Series:
         return self.status is SeriesStatus.ACTIVE
 
     @property
+    def list_id(self) -> UUID | None:
+        """The list whose subscribers the series is for, if it is for any list's."""
+        return self.subscription_id if self.audience_type is AudienceType.SUBSCRIPTION else None
+
+    @property
     def first_step(self) -> Step | None:
         """Where a run begins; a series without steps cannot be activated (contract §8)."""
         return self.steps[0] if self.steps else None

@@ -46,6 +46,14 @@ def upgrade() -> None:
         sa.Column("widget_key", sa.Text(), nullable=False),
         sa.Column("identity_secret", sa.Text(), nullable=True),
         sa.Column("address_key", sa.LargeBinary(), nullable=True),
+        sa.Column(
+            "mail_key",
+            sa.LargeBinary(),
+            server_default=sa.text(
+                "(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()))"
+            ),
+            nullable=False,
+        ),
         sa.Column("timezone", sa.Text(), server_default="UTC", nullable=False),
         sa.Column("mrr_mode", sa.Text(), server_default="manual", nullable=False),
         sa.Column(
@@ -62,6 +70,9 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint(
             "octet_length(address_key) = 32", name=op.f("organizations_address_key_whole")
+        ),
+        sa.CheckConstraint(
+            "octet_length(mail_key) = 32", name=op.f("organizations_mail_key_whole")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("organizations_pkey")),
         sa.UniqueConstraint("key", name=op.f("organizations_key_key")),
