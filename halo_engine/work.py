@@ -28,6 +28,7 @@ class Organization:
 
     id: UUID
     key: str
+    name: str
     timezone: str
     identity_secret: str | None
     mrr_mode: str

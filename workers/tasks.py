@@ -38,6 +38,13 @@ from halo_engine.contacts.lists import (
     unsubscribe,
 )
 from halo_engine.contacts.mail_events import MailCall, click_mail, open_mail, reply_to_mail
+from halo_engine.contacts.mail_links import (
+    LinkCall,
+    click_by_link,
+    look_at_link,
+    open_by_link,
+    unsubscribe_by_link,
+)
 from halo_engine.contacts.stripe import StripeSubscriptionCall, stripe_subscription
 from halo_engine.contacts.stripe_sync import (
     StripeSyncCall,
@@ -170,6 +177,27 @@ DOORS: Final[Mapping[str, tuple[type[Call], Callable[[Work, Any], BaseModel]]]] 
 }
 for _name, (_call, _function) in DOORS.items():
     _door(_name, _call, _function)
+
+
+def _link(name: str, door: Callable[[Work, LinkCall], BaseModel], *, reads: bool) -> None:
+    """Make the task form of what a link in a mail does; its token names the organisation (§9)."""
+
+    @app.task(name=name)
+    def run(**fields: Any) -> Any:
+        asked = validated(LinkCall, fields, name)
+        answered = engine().redeem(asked.token, lambda work: door(work, asked), reads=reads)
+        return answered.model_dump(mode="json")
+
+
+#: What the links in a mail do: HTTP's POST for the first, GET for the others (RFC 8058).
+LINKS: Final[Mapping[str, Callable[[Work, LinkCall], BaseModel]]] = {
+    "halo.links.unsubscribe": unsubscribe_by_link,
+    "halo.links.open": open_by_link,
+    "halo.links.click": click_by_link,
+    "halo.links.look": look_at_link,
+}
+for _name, _follow in LINKS.items():
+    _link(_name, _follow, reads=_follow is look_at_link)
 
 
 def _question(name: str, ask: Callable[[Work, Series], BaseModel]) -> None:

@@ -67,15 +67,15 @@ class MailToken:
         return urlsafe_b64encode(said + _mac(said, key)).rstrip(b"=").decode()
 
     @classmethod
-    def verified(cls, text: str, key: bytes, purpose: Purpose) -> Self:
-        """Return what a token says if ``key`` signed it for ``purpose``; else raise a 401."""
+    def verified(cls, text: str, key: bytes, *purposes: Purpose) -> Self:
+        """Return what a token says if ``key`` signed it for one of these; else raise a 401."""
         said, mac = _cut(text)
         if not hmac.compare_digest(mac, _mac(said, key)):
             raise bad_token()
         number, org, recipient_id = _HEAD.unpack_from(said)
-        if number != purpose:
+        if number not in purposes:
             raise bad_token()
-        return cls(purpose, UUID(bytes=org), recipient_id, said[_HEAD.size :])
+        return cls(Purpose(number), UUID(bytes=org), recipient_id, said[_HEAD.size :])
 
 
 def organization_of(text: str) -> UUID:
