@@ -56,6 +56,13 @@ from halo_engine.contacts.suppression import BounceCall, bounce
 from halo_engine.contacts.sync import SyncCall, sync
 from halo_engine.contacts.track import TrackCall, track
 from halo_engine.contacts.update import UpdateCall, update
+from halo_engine.delivery.samples import (
+    SampleCall,
+    SendTestCall,
+    send_test,
+    show_mail,
+    write_test,
+)
 from halo_engine.domain.errors import Refusal, validated
 from halo_engine.domain.series import Series
 from halo_engine.journey.removal import remove, stop_series
@@ -295,6 +302,24 @@ def explain_contact(org: str, series: str, contact: str) -> Any:
         return explain(work, lifecycle.find_series(work, series), found)[0]
 
     return engine().ask(OrgRef(key=org), explained).model_dump(mode="json")
+
+
+@app.task(name="halo.series.render")
+def render_mail(org: str, **sample: Any) -> Any:
+    """Return the email that a contact would get at a step (contract §9)."""
+    asked = validated(SampleCall, sample, "halo.series.render")
+    sender = engine().post.sender
+    shown = engine().ask(OrgRef(key=org), lambda work: show_mail(work, sender, asked))
+    return shown.model_dump(mode="json")
+
+
+@app.task(name="halo.series.send_test")
+def send_test_mail(org: str, **test: Any) -> Any:
+    """Send that email to an address; neither the contact nor the series knows of it."""
+    asked = validated(SendTestCall, test, "halo.series.send_test")
+    post = engine().post
+    message = engine().ask(OrgRef(key=org), lambda work: write_test(work, post.sender, asked))
+    return send_test(post.transport, message, asked).model_dump(mode="json")
 
 
 @app.task(name="halo.organizations.erase")

@@ -24,7 +24,9 @@ from halo_engine.delivery.links import LinkBases, MailLinks
 from halo_engine.delivery.transports import PermanentFailure
 from halo_engine.domain.errors import Refusal, shown
 from halo_engine.domain.merge_fields import render
-from halo_engine.domain.series import Email
+from halo_engine.domain.reasons import SeriesKind
+from halo_engine.domain.series import Email, Series
+from halo_engine.work import Organization
 
 #: Headers go out as they are written here: Python's own folding changes names and addresses.
 _AS_WRITTEN: Final = SMTP.clone(refold_source="none")
@@ -95,6 +97,18 @@ def write_message(
     except (Refusal, MessageError, ValueError) as error:
         raise PermanentFailure(f"the message cannot be written: {error}") from error
     return message
+
+
+def footer_of(series: Series, org: Organization) -> str | None:
+    """Return the footer of a series' emails, None when it sends no marketing (contract §9).
+
+    Raises PermanentFailure for marketing of an organisation that has none.
+    """
+    if series.kind is not SeriesKind.MARKETING:
+        return None
+    if not org.company_footer:
+        raise PermanentFailure("Marketing emails require a company footer.")
+    return org.company_footer
 
 
 def add_message_id(message: EmailMessage, message_id: str) -> None:

@@ -18,7 +18,7 @@ from halo_engine.delivery.intent import intend, message_id_of
 from halo_engine.delivery.leases import MOST_ATTEMPTS, Release, hold_leased, retry_at
 from halo_engine.delivery.ledger import Outcome, Result, note
 from halo_engine.delivery.links import MailLinks
-from halo_engine.delivery.message import Sender, add_message_id, write_message
+from halo_engine.delivery.message import Sender, add_message_id, footer_of, write_message
 from halo_engine.delivery.settling import load_series_of, settle
 from halo_engine.delivery.transports import PermanentFailure, TemporaryFailure, Transport
 from halo_engine.delivery.values import gather_values
@@ -26,7 +26,7 @@ from halo_engine.domain.decisions import DueFacts, Send, finish
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.fields import Field, resolve
 from halo_engine.domain.merge_fields import fields_of
-from halo_engine.domain.reasons import SeriesKind, Status
+from halo_engine.domain.reasons import Status
 from halo_engine.domain.series import Email, Series
 from halo_engine.series.locks import hold_series_still
 from halo_engine.work import Organization, Transact, Work
@@ -127,21 +127,13 @@ def _write(desk: _Desk, send: Send) -> _Letter | Outcome:
             values,
             sender=desk.sender,
             to=address,
-            footer=_footer(due.run.series, desk.org.company_footer),
+            footer=footer_of(due.run.series, desk.org),
             links=MailLinks.of(desk.sender.bases, desk.org, due.run.series, row),
             now=desk.now,
         )
     except PermanentFailure as failure:
         return Outcome(row, Result.FAILED, failure.reason)
     return _Letter(row, address, message, is_last_attempt=desk.attempts[row] >= MOST_ATTEMPTS)
-
-
-def _footer(series: Series, company_footer: str | None) -> str | None:
-    if series.kind is not SeriesKind.MARKETING:
-        return None
-    if not company_footer:
-        raise PermanentFailure("Marketing emails require a company footer.")
-    return company_footer
 
 
 def _intend(
