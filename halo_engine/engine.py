@@ -11,8 +11,10 @@ from uuid import UUID
 
 import sqlalchemy
 
+from halo_engine.contacts.receive import Received, organization_written_to, receive
 from halo_engine.database import run_in_transaction
 from halo_engine.domain.errors import Refusal
+from halo_engine.domain.incoming_mail import read_mail
 from halo_engine.domain.mail_tokens import bad_token, organization_of
 from halo_engine.pipeline.advance import Advance
 from halo_engine.pipeline.reaction import Reaction
@@ -72,6 +74,18 @@ class Engine:
             if refusal.code == "unknown_organisation":
                 raise bad_token() from None
             raise
+
+    def receive(self, raw: bytes) -> Received:
+        """Take in a raw mail (RFC 5322), in the organisation whose mail it names (contract §2).
+
+        About none of ours, whatever it is, it changes nothing.
+        """
+        mail = read_mail(raw)
+        with self.database.connect() as connection:
+            org_id = organization_written_to(connection, mail)
+        if org_id is None:
+            return Received(kind=mail.kind)
+        return self.perform(OrgRef(id=org_id), lambda work: receive(work, mail))
 
     def settle(self, org_id: UUID) -> Iterator[Reaction | Advance]:
         """Handle the organisation's signals and due rows, transaction by transaction (§1)."""

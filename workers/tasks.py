@@ -45,6 +45,7 @@ from halo_engine.contacts.mail_links import (
     open_by_link,
     unsubscribe_by_link,
 )
+from halo_engine.contacts.receive import ReceiveCall
 from halo_engine.contacts.stripe import StripeSubscriptionCall, stripe_subscription
 from halo_engine.contacts.stripe_sync import (
     StripeSyncCall,
@@ -205,6 +206,13 @@ LINKS: Final[Mapping[str, Callable[[Work, LinkCall], BaseModel]]] = {
 }
 for _name, _follow in LINKS.items():
     _link(_name, _follow, reads=_follow is look_at_link)
+
+
+@app.task(name="halo.mail.receive")
+def receive_mail(**call: Any) -> Any:
+    """Take in a mail: a reply is noted, a hard bounce suppresses (contract §2); it names whose."""
+    asked = validated(ReceiveCall, call, "halo.mail.receive")
+    return engine().receive(asked.message.encode(errors="replace")).model_dump(mode="json")
 
 
 def _question(name: str, ask: Callable[[Work, Series], BaseModel]) -> None:

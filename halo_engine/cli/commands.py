@@ -15,7 +15,7 @@ from halo_engine.cli.contacts import contacts, identify_command, track_command
 from halo_engine.cli.files import apply, check
 from halo_engine.cli.imports import import_command
 from halo_engine.cli.lists import lists
-from halo_engine.cli.mail import render_command, send_test_command
+from halo_engine.cli.mail import mail, render_command, send_test_command
 from halo_engine.cli.organizations import org
 from halo_engine.cli.rehearsals import test_command
 from halo_engine.cli.schemas import schema_command
@@ -43,6 +43,7 @@ COMMANDS: Final[tuple[click.Command, ...]] = (
     track_command,
     series,
     explain_command,
+    mail,
     status_command,
     test_command,
     schema_command,

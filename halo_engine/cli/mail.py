@@ -1,9 +1,15 @@
-"""`halo series render` and `send-test`: an email as a contact would get it (contract §9)."""
+"""`halo mail receive`; `halo series render` and `send-test`: mail that comes in, mail that would go
+out (contract §2, §9).
+"""
+
+from typing import BinaryIO
 
 import click
 
-from halo_engine.cli.desk import Desk, in_organization
-from halo_engine.cli.output import plain
+from halo_engine.cli.desk import Desk, in_organization, json_option, refusing
+from halo_engine.cli.installation import Installation
+from halo_engine.cli.output import plain, print_json
+from halo_engine.contacts.receive import Received
 from halo_engine.delivery.samples import (
     SampleCall,
     SendTestCall,
@@ -13,6 +19,40 @@ from halo_engine.delivery.samples import (
     write_test,
 )
 from halo_engine.domain.errors import validated
+from halo_engine.domain.incoming_mail import READ, Kind
+
+
+@click.group()
+def mail() -> None:
+    """Mail that comes in."""
+
+
+@mail.command(name="receive")
+@click.argument("file", type=click.File("rb"))
+@json_option
+@click.pass_obj
+def receive_command(installation: Installation, file: BinaryIO, as_json: bool) -> None:
+    """Take in a mail: a reply, or a bounce.
+
+    FILE holds it as it came (RFC 5322); - is standard input. The mail that it answers or reports
+    about names the organisation.
+    """
+    with refusing(as_json), installation.engine() as engine:
+        received = engine.receive(file.read(READ))
+    if as_json:
+        print_json(received)
+    else:
+        click.echo(_said(received))
+
+
+def _said(received: Received) -> str:
+    if received.id is None:
+        return f"{received.kind}: about no mail of ours; nothing was done."
+    done = {Kind.REPLY: "noted", Kind.HARD_BOUNCE: "its address is suppressed"}.get(received.kind)
+    if received.again:
+        done = "it had come before; nothing was done"
+    about = f"about {plain(received.message_id)} to contact {received.id}"
+    return f"{received.kind}: {about}; {done or 'nothing was done'}."
 
 
 @click.command(name="render")

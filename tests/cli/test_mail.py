@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from halo_engine.tables import end_users, messages, signals
+from halo_engine.tables import automations, end_users, messages, signals
 from tests.cli.console import Console
-from tests.contacts.stage import rows
+from tests.contacts.stage import add_message, rows
 
 LETTERS = """\
     series:
@@ -142,3 +142,24 @@ def test_a_broken_template_is_refused_when_it_is_saved(
     assert f"step ‘hello’, {where}: {said}" in printed
     assert len(printed.splitlines()) == 1
     assert halo.json("series", "list") == []
+
+
+def test_a_reply_is_taken_in_from_a_file(letters: Console) -> None:
+    """Whose mail it is about is found; the same file again does nothing, nor does a stranger's."""
+    series = letters.perform(lambda work: rows(work, automations, "id")[0][0])
+    ann = letters.perform(lambda work: min(id_ for (id_,) in rows(work, end_users, "id")))
+    message_id = f"<{series}@acme.example>"
+    letters.perform(lambda work: add_message(work, ann, series, "hello", message_id=message_id))
+    file = letters.file("reply.eml", f"In-Reply-To: {message_id}\n\nHello\n")
+    about = f"reply: about {message_id} to contact {ann}; "
+    assert letters("mail", "receive", file) == f"{about}noted.\n"
+    assert letters("mail", "receive", file) == f"{about}it had come before; nothing was done.\n"
+    assert letters.json("mail", "receive", file) == {
+        "kind": "reply",
+        "message_id": message_id,
+        "id": str(ann),
+        "again": True,
+    }
+    stranger = letters.file("stranger.eml", "In-Reply-To: <a@b>\n\nHello\n")
+    printed = letters("mail", "receive", stranger)
+    assert printed == "reply: about no mail of ours; nothing was done.\n"
