@@ -19,7 +19,8 @@ test: check
 # The same tests with more of everything, and those that take minutes.
 torture: .venv
 	HALO_TEST_SEQUENCES=5000 HALO_TEST_SEED=$$(date +%s) HALO_TEST_FUZZ=100000 \
-	  $(BIN)/pytest $(SHARED) -m 'torture or not torture' tests/properties tests/fuzz tests/torture
+	  $(BIN)/pytest $(SHARED) -m 'torture or not torture' tests/properties tests/fuzz tests/torture \
+	  tests/delivery
 
 check: .venv
 	$(BIN)/ruff format --check

@@ -11,7 +11,11 @@ from uuid import UUID
 
 import sqlalchemy
 
+from halo_engine.contacts.receive import Received, organization_written_to, receive
 from halo_engine.database import run_in_transaction
+from halo_engine.domain.errors import Refusal
+from halo_engine.domain.incoming_mail import read_mail
+from halo_engine.domain.mail_tokens import bad_token, organization_of
 from halo_engine.pipeline.advance import Advance
 from halo_engine.pipeline.reaction import Reaction
 from halo_engine.pipeline.settle import PostOffice, settle, tick
@@ -54,6 +58,34 @@ class Engine:
     def ask(self, org: OrgRef, question: Callable[[Work], _Result]) -> _Result:
         """Run what only reads in a transaction of its own; nobody is rung for."""
         return replace(self, ring=_nobody_rings).perform(org, question)
+
+    def redeem(
+        self, token: str, door: Callable[[Work], _Result], *, reads: bool = False
+    ) -> _Result:
+        """Run a door for the holder of a link in a mail, in the organisation that it names (§9).
+
+        The door verifies ``token``; an organisation that is gone is a bad token too. Nobody is rung
+        for when the door only ``reads``.
+        """
+        run = self.ask if reads else self.perform
+        try:
+            return run(OrgRef(id=organization_of(token)), door)
+        except Refusal as refusal:
+            if refusal.code == "unknown_organisation":
+                raise bad_token() from None
+            raise
+
+    def receive(self, raw: bytes) -> Received:
+        """Take in a raw mail (RFC 5322), in the organisation whose mail it names (contract §2).
+
+        About none of ours, whatever it is, it changes nothing.
+        """
+        mail = read_mail(raw)
+        with self.database.connect() as connection:
+            org_id = organization_written_to(connection, mail)
+        if org_id is None:
+            return Received(kind=mail.kind)
+        return self.perform(OrgRef(id=org_id), lambda work: receive(work, mail))
 
     def settle(self, org_id: UUID) -> Iterator[Reaction | Advance]:
         """Handle the organisation's signals and due rows, transaction by transaction (§1)."""

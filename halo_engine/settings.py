@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from halo_engine.delivery.links import NO_UNSUBSCRIBE_URL, base_url
 from halo_engine.delivery.smtp_url import parse_smtp_url
 
 _DATABASE_EXAMPLE = "postgresql://user:password@host:5432/database"
@@ -102,6 +103,8 @@ class Settings(BaseSettings):
     mail_per_second: float | None = Field(default=None, ge=0.1, le=10_000)
     mail_from_name: str = Field(default="Halo", min_length=1)
     mail_from_address: Annotated[str, AfterValidator(_mail_address)] = "series@halo.example"
+    unsubscribe_url: Annotated[str, AfterValidator(base_url)] = NO_UNSUBSCRIBE_URL
+    tracking_url: Annotated[str, AfterValidator(base_url)] | None = None
     tick_seconds: float = Field(default=60.0, ge=0.1, le=3600)
     statement_timeout_seconds: float = Field(default=60.0, gt=0)
     soft_limit_seconds: float = Field(default=90.0, gt=0)

@@ -3,7 +3,7 @@ edge commits).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Protocol, TypeVar
 from uuid import UUID
@@ -23,11 +23,13 @@ class Organization:
     """An organisation's own settings (contract §1, §2).
 
     ``address_key`` is set when suppressions of erased addresses are kept (``address_hashes``);
-    ``sending_stopped`` when no mail may go out, of this organisation or of any.
+    ``mail_key`` signs the tokens in mails (``domain.mail_tokens``); ``sending_stopped`` when no
+    mail may go out, of this organisation or of any.
     """
 
     id: UUID
     key: str
+    name: str
     timezone: str
     identity_secret: str | None
     mrr_mode: str
@@ -36,7 +38,8 @@ class Organization:
     company_footer: str | None
     reevaluate_cron: str
     reevaluated_at: datetime
-    address_key: bytes | None
+    address_key: bytes | None = field(repr=False)
+    mail_key: bytes = field(repr=False)
     sending_stopped: bool
 
     @property

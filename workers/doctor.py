@@ -16,6 +16,7 @@ from sqlalchemy import Connection, NullPool, text
 from sqlalchemy.exc import DBAPIError
 
 from halo_engine import migrate
+from halo_engine.delivery.links import NO_UNSUBSCRIBE_URL
 from halo_engine.delivery.transports import ServerDown
 from halo_engine.settings import ConfigurationError, Settings, load_settings, masked, one_line
 from workers.configuration import create_app
@@ -54,6 +55,7 @@ def _examine() -> Iterator[Finding]:
     yield from _database(settings)
     yield from _broker(settings)
     yield from _mail(settings)
+    yield _unsubscribe_url(settings.unsubscribe_url)
 
 
 def _unknown_settings() -> Iterator[Finding]:
@@ -178,6 +180,14 @@ def _mail_folder(folder: Path) -> Finding:
         return Finding("mail folder", "ok", str(folder))
     remedy = "Set HALO_MAIL_FOLDER to a folder that can be written."
     return Finding("mail folder", "wrong", f"{folder} cannot be written", remedy)
+
+
+def _unsubscribe_url(url: str) -> Finding:
+    if url != NO_UNSUBSCRIBE_URL:
+        return Finding("unsubscribe URL", "ok", url)
+    said = f"marketing emails lead to {url}, where nobody is"
+    remedy = "Set HALO_UNSUBSCRIBE_URL to where your application answers, before you send any."
+    return Finding("unsubscribe URL", "note", said, remedy)
 
 
 def _missing(subject: str, variable: str) -> Finding:

@@ -1,6 +1,7 @@
 """Where this installation's mail goes: the server that HALO_SMTP_URL names, or else a folder."""
 
 from halo_engine.delivery.gate import TURN_SECONDS, Gate
+from halo_engine.delivery.links import LinkBases
 from halo_engine.delivery.message import Sender
 from halo_engine.delivery.smtp import SmtpTransport
 from halo_engine.delivery.smtp_url import parse_smtp_url
@@ -14,7 +15,8 @@ def post_office(settings: Settings) -> PostOffice:
 
     A turn of sending and the message that it ends with keep within the task's soft limit.
     """
-    sender = Sender(settings.mail_from_name, settings.mail_from_address)
+    bases = LinkBases(settings.unsubscribe_url, settings.tracking_url)
+    sender = Sender(settings.mail_from_name, settings.mail_from_address, bases)
     gate = Gate(
         per_second=settings.mail_per_second,
         turn_seconds=min(TURN_SECONDS, settings.soft_limit_seconds / 4),

@@ -39,6 +39,14 @@ from halo_engine.contacts.lists import (
     unsubscribe,
 )
 from halo_engine.contacts.mail_events import MailCall, click_mail, open_mail, reply_to_mail
+from halo_engine.contacts.mail_links import (
+    LinkCall,
+    click_by_link,
+    look_at_link,
+    open_by_link,
+    unsubscribe_by_link,
+)
+from halo_engine.contacts.receive import ReceiveCall
 from halo_engine.contacts.stripe import StripeSubscriptionCall, stripe_subscription
 from halo_engine.contacts.stripe_sync import (
     StripeSyncCall,
@@ -51,6 +59,13 @@ from halo_engine.contacts.sync import SyncCall, sync
 from halo_engine.contacts.track import TrackCall, track
 from halo_engine.contacts.update import UpdateCall, update
 from halo_engine.database import run_in_transaction
+from halo_engine.delivery.samples import (
+    SampleCall,
+    SendTestCall,
+    send_test,
+    show_mail,
+    write_test,
+)
 from halo_engine.delivery.stops import Sending, show_sending, start_sending, stop_sending
 from halo_engine.domain.errors import Refusal, validated
 from halo_engine.domain.series import Series
@@ -175,6 +190,34 @@ for _name, (_call, _function) in DOORS.items():
     _door(_name, _call, _function)
 
 
+def _link(name: str, door: Callable[[Work, LinkCall], BaseModel], *, reads: bool) -> None:
+    """Make the task form of what a link in a mail does; its token names the organisation (§9)."""
+
+    @app.task(name=name)
+    def run(**fields: Any) -> Any:
+        asked = validated(LinkCall, fields, name)
+        answered = engine().redeem(asked.token, lambda work: door(work, asked), reads=reads)
+        return answered.model_dump(mode="json")
+
+
+#: What the links in a mail do: HTTP's POST for the first, GET for the others (RFC 8058).
+LINKS: Final[Mapping[str, Callable[[Work, LinkCall], BaseModel]]] = {
+    "halo.links.unsubscribe": unsubscribe_by_link,
+    "halo.links.open": open_by_link,
+    "halo.links.click": click_by_link,
+    "halo.links.look": look_at_link,
+}
+for _name, _follow in LINKS.items():
+    _link(_name, _follow, reads=_follow is look_at_link)
+
+
+@app.task(name="halo.mail.receive")
+def receive_mail(**call: Any) -> Any:
+    """Take in a mail: a reply is noted, a hard bounce suppresses (contract §2); it names whose."""
+    asked = validated(ReceiveCall, call, "halo.mail.receive")
+    return engine().receive(asked.message.encode(errors="replace")).model_dump(mode="json")
+
+
 def _question(name: str, ask: Callable[[Work, Series], BaseModel]) -> None:
     """Make the task form of a question about a series, which changes nothing (contract §10)."""
 
@@ -272,6 +315,24 @@ def explain_contact(org: str, series: str, contact: str) -> Any:
     return engine().ask(OrgRef(key=org), explained).model_dump(mode="json")
 
 
+@app.task(name="halo.series.render")
+def render_mail(org: str, **sample: Any) -> Any:
+    """Return the email that a contact would get at a step (contract §9)."""
+    asked = validated(SampleCall, sample, "halo.series.render")
+    sender = engine().post.sender
+    shown = engine().ask(OrgRef(key=org), lambda work: show_mail(work, sender, asked))
+    return shown.model_dump(mode="json")
+
+
+@app.task(name="halo.series.send_test")
+def send_test_mail(org: str, **test: Any) -> Any:
+    """Send that email to an address; neither the contact nor the series knows of it."""
+    asked = validated(SendTestCall, test, "halo.series.send_test")
+    post = engine().post
+    message = engine().ask(OrgRef(key=org), lambda work: write_test(work, post.sender, asked))
+    return send_test(post.transport, message, asked).model_dump(mode="json")
+
+
 @app.task(name="halo.organizations.erase")
 def erase(org: str) -> dict[str, Any]:
     """Erase an organisation for good (contract §2); what one turn leaves, a new task goes on with.
@@ -321,7 +382,7 @@ def start_mail(**fields: Any) -> dict[str, Any]:
 
 
 @app.task(name="halo.sending.show")
-def show_mail(**fields: Any) -> dict[str, Any]:
+def show_what_holds_mail(**fields: Any) -> dict[str, Any]:
     """Say what holds an organisation's mail, or anybody's (contract §9)."""
     asked = validated(_Holding, fields, "halo.sending.show")
     return _held(lambda connection: show_sending(connection, asked.org))

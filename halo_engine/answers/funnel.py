@@ -2,26 +2,40 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, FromClause, RowMapping, func, select
+from sqlalchemy import ColumnElement, FromClause, RowMapping, and_, case, func, or_, select
 
 from halo_engine.answers.shape import Answer
+from halo_engine.domain.reasons import FailReason, Status
 from halo_engine.domain.series import Series
-from halo_engine.tables import automation_enrollments, automation_recipients, messages
+from halo_engine.tables import (
+    automation_enrollments,
+    automation_recipients,
+    cleared_recipients,
+    messages,
+)
 from halo_engine.work import Work
+
+_FAILED: Final = Status.FAILED.value
+_OF_MAILS: Final = ("unknown", "sent", "opened", "clicked", "replied")
 
 
 class FunnelStep(Answer):
-    """One step: its recipients by status, and what came of its emails in all enrollments.
+    """One step: its recipients by status, and what came of it in all enrollments.
 
-    Recipients are those of each contact's latest enrollment, since re-enrolling replaces them; the
-    emails of earlier ones still count.
+    Recipients are those of each contact's latest enrollment, since re-enrolling replaces them; all
+    that follows counts earlier ones too. ``skipped`` is by reason; ``failed`` are emails that were
+    not sent, ``unknown`` those of which nobody knows.
     """
 
     step: str
     removed: bool
     recipients: Mapping[str, int]
+    skipped: Mapping[str, int]
+    failed: int
+    unknown: int
     sent: int
     opened: int
     clicked: int
@@ -45,7 +59,7 @@ class Funnel(Answer):
 
 
 def funnel(work: Work, series: Series) -> Funnel:
-    """Return the funnel of ``series`` as it stands now, in four statements."""
+    """Return the funnel of ``series`` as it stands now, in five statements."""
     runs = automation_enrollments
     people = func.count(runs.c.end_user_id.distinct())
     enrolled, converted = work.connection.execute(
@@ -72,19 +86,19 @@ def funnel(work: Work, series: Series) -> Funnel:
 
 
 def _steps(work: Work, series: Series) -> Iterator[FunnelStep]:
-    recipients, mails = _recipients(work, series), _mails(work, series)
+    recipients, ends = _recipients(work, series), _ends(work, series)
+    mails = _mails(work, series)
     for step in (*series.steps, *series.removed_steps):
-        if step.removed and step.id not in recipients and step.id not in mails:
+        if step.removed and step.id not in {*recipients, *ends, *mails}:
             continue
-        mail = mails.get(step.id, dict.fromkeys(("sent", "opened", "clicked", "replied"), 0))
+        end = ends.get(step.id, {})
         yield FunnelStep(
             step=step.key,
             removed=step.removed,
             recipients=recipients.get(step.id, {}),
-            sent=mail["sent"],
-            opened=mail["opened"],
-            clicked=mail["clicked"],
-            replied=mail["replied"],
+            skipped={reason: number for reason, number in sorted(end.items()) if reason != _FAILED},
+            failed=end.get(_FAILED, 0),
+            **{name: mails[step.id][name] if step.id in mails else 0 for name in _OF_MAILS},
         )
 
 
@@ -102,10 +116,37 @@ def _recipients(work: Work, series: Series) -> Mapping[UUID, Mapping[str, int]]:
     return by_step
 
 
+def _ends(work: Work, series: Series) -> Mapping[UUID, Mapping[str, int]]:
+    """Return how many rows were skipped for each reason, and failed, cleared ones too."""
+    rows, cleared = automation_recipients, cleared_recipients
+    is_skipped = rows.c.status == Status.SKIPPED
+    is_failed = and_(rows.c.status == Status.FAILED, rows.c.reason != FailReason.OUTCOME_UNKNOWN)
+    end = case((is_skipped, rows.c.reason), else_=_FAILED).label("end")
+    present = (
+        select(rows.c.step_id, end, func.count().label("rows"))
+        .where(*_of(work, series, rows), or_(is_skipped, is_failed))
+        .group_by(rows.c.step_id, end)
+    )
+    earlier = select(
+        cleared.c.step_id, func.coalesce(cleared.c.reason, _FAILED), cleared.c.recipients
+    ).where(*_of(work, series, cleared))
+    both = present.union_all(earlier).subquery("both")
+    counted = work.connection.execute(
+        select(both.c.step_id, both.c.end, func.sum(both.c.rows)).group_by(
+            both.c.step_id, both.c.end
+        )
+    )
+    by_step: dict[UUID, dict[str, int]] = defaultdict(dict)
+    for step_id, reason, number in counted:
+        by_step[step_id][reason] = int(number)
+    return by_step
+
+
 def _mails(work: Work, series: Series) -> Mapping[UUID, RowMapping]:
     counted = work.connection.execute(
         select(
             messages.c.step_id,
+            func.count().filter(messages.c.state == "unknown").label("unknown"),
             func.count(messages.c.sent_at).label("sent"),
             func.count(messages.c.opened_at).label("opened"),
             func.count(messages.c.clicked_at).label("clicked"),

@@ -134,14 +134,17 @@ def _draw_funnel(found: Funnel) -> None:
         }
     )
     click.echo()
-    numbers = ("sent", "opened", "clicked", "replied")
+    numbers = ("sent", "failed", "unknown", "opened", "clicked", "replied")
     print_table(
-        ("step", "recipients", *numbers),
+        ("step", "recipients", "skipped", *numbers),
         [
             (
                 f"{each.step} (removed)" if each.removed else each.step,
                 ", ".join(f"{number} {status}" for status, number in each.recipients.items()),
+                ", ".join(f"{number} {reason}" for reason, number in each.skipped.items()),
                 each.sent,
+                each.failed,
+                each.unknown,
                 each.opened,
                 each.clicked,
                 each.replied,

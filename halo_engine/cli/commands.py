@@ -16,6 +16,7 @@ from halo_engine.cli.erasure import erase_contact_command, erase_organization_co
 from halo_engine.cli.files import apply, check
 from halo_engine.cli.imports import import_command
 from halo_engine.cli.lists import lists
+from halo_engine.cli.mail import mail, render_command, send_test_command
 from halo_engine.cli.organizations import org
 from halo_engine.cli.rehearsals import test_command
 from halo_engine.cli.schemas import schema_command
@@ -33,6 +34,8 @@ for _command in (
     diagnose_command,
     ledger_command,
     funnel_command,
+    render_command,
+    send_test_command,
 ):
     series.add_command(_command)
 
@@ -45,6 +48,7 @@ COMMANDS: Final[tuple[click.Command, ...]] = (
     series,
     explain_command,
     sending,
+    mail,
     status_command,
     test_command,
     schema_command,

@@ -21,6 +21,7 @@ from sqlalchemy import (
 from halo_engine.contacts.address_hashes import Suppression, keep_hashes
 from halo_engine.contacts.calls import Call, Identifier
 from halo_engine.contacts.finding import Noted, find_contacts
+from halo_engine.domain.mail_tokens import KEY_BYTES as MAIL_KEY_BYTES
 from halo_engine.domain.reasons import SeriesStatus
 from halo_engine.journey.claim import hold_runs
 from halo_engine.series.catalogue import load_series
@@ -107,9 +108,9 @@ def _take_suppressions(work: Work, contact_id: UUID) -> list[Suppression]:
 def erase_organization(transact: Transact, page: int = PAGE) -> Iterator[int]:
     """Erase an organisation with everything in it, suppressions too; yield how many rows go.
 
-    A page of rows is a transaction. The first ends the series and takes the widget key: nobody
-    comes in any more. Where that is interrupted, erasing it again goes on; when the iterator ends,
-    there is no such organisation.
+    A page of rows is a transaction. The first ends the series and takes the widget key and the
+    tokens of sent mails: nobody comes in any more. Where that is interrupted, erasing it again goes
+    on; when the iterator ends, there is no such organisation.
     """
     transact(_close)
     for table in _TABLES:
@@ -128,7 +129,11 @@ def _close(work: Work) -> None:
     work.connection.execute(
         update(organizations)
         .where(organizations.c.id == work.org_id)
-        .values(widget_key=f"erased_{secrets.token_urlsafe(18)}", identity_secret=None)
+        .values(
+            widget_key=f"erased_{secrets.token_urlsafe(18)}",
+            identity_secret=None,
+            mail_key=secrets.token_bytes(MAIL_KEY_BYTES),
+        )
     )
 
 

@@ -3,19 +3,25 @@
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import (
     CTE,
+    BigInteger,
     FromClause,
     Integer,
     Select,
     Text,
+    Uuid,
     and_,
     case,
+    cast,
     delete,
+    func,
     null,
     or_,
     select,
+    union,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
@@ -26,7 +32,13 @@ from halo_engine.contacts.parameters import NOW, ORG_ID, given_rows, values_of
 from halo_engine.contacts.silent import LIST_KEY, SUPPRESSION_KEY, tell
 from halo_engine.contacts.suppression import namesakes, suppress
 from halo_engine.domain.errors import Refusal, not_found
-from halo_engine.tables import subscription_members, subscriptions, suppressions
+from halo_engine.tables import (
+    end_users,
+    messages,
+    subscription_members,
+    subscriptions,
+    suppressions,
+)
 from halo_engine.work import Work
 
 
@@ -58,6 +70,18 @@ def unsubscribe(work: Work, call: UnsubscribeCall) -> Noted:
     Raises 404 for an unknown contact or list; nothing is written then.
     """
     return only(unsubscribe_all, work, call)
+
+
+def leave_by_mail(work: Work, recipient_id: int, list_id: UUID | None) -> UUID | None:
+    """Take whom a mail was for off a list, or off everything (None); return the contact's id.
+
+    Everything is the address that the mail went to, and the one that the contact has now. None,
+    and nothing is written, when the mail is gone with its contact.
+    """
+    list_ = None if list_id is None else str(list_id)
+    given = [{"place": 0, "recipient_id": recipient_id, "list_id": list_}]
+    left = work.connection.execute(_leaving_by_mail(), values_of(work, given)).first()
+    return None if left is None else left.contact_id
 
 
 def subscribe_all(work: Work, calls: Sequence[SubscribeCall]) -> list[Noted | Refusal]:
@@ -144,7 +168,29 @@ def _lift(sound: FromClause) -> tuple[CTE, CTE]:
 
 @lru_cache(maxsize=1)
 def _unsubscribing() -> Select[Any]:
-    found = _found()
+    return _leaving(_found())
+
+
+@lru_cache(maxsize=1)
+def _leaving_by_mail() -> Select[Any]:
+    given = given_rows({"place": Integer(), "recipient_id": BigInteger(), "list_id": Uuid()})
+    is_mail = and_(messages.c.org_id == ORG_ID, messages.c.recipient_id == given.c.recipient_id)
+    is_contact = and_(end_users.c.org_id == ORG_ID, end_users.c.id == messages.c.end_user_id)
+    addressed = [
+        select(
+            given.c.place,
+            end_users.c.id.label("contact_id"),
+            address.label("address"),
+            cast(given.c.list_id, Text).label("list"),
+            given.c.list_id,
+        ).select_from(given.join(messages, is_mail).join(end_users, is_contact))
+        for address in (end_users.c.address, func.lower(messages.c.to_address))
+    ]
+    return _leaving(union(*addressed).cte("found"))
+
+
+def _leaving(found: CTE) -> Select[Any]:
+    """Return the statement that takes those found off the list of each, or off everything."""
     sound = (
         select(found).where(or_(found.c.list.is_(None), found.c.list_id.is_not(None))).cte("sound")
     )

@@ -1,4 +1,4 @@
-"""One email as it goes out: headers that hold only what was meant, a text part, an HTML part (§9).
+"""One email as it goes out: headers that hold only what was meant, a text and a page below (§9).
 
 Contacts write their own names, and names end up in headers. Whatever could end a header line or
 pass for encoded text is taken out, and the headers are read back before the message may be sent.
@@ -6,7 +6,7 @@ pass for encoded text is taken out, and the headers are read back before the mes
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from email.errors import MessageError
 from email.header import Header
@@ -18,12 +18,15 @@ from typing import Final
 from unicodedata import category
 
 from email_validator import validate_email
-from markupsafe import Markup
 
+from halo_engine.delivery.body import write_body
+from halo_engine.delivery.links import LinkBases, MailLinks
 from halo_engine.delivery.transports import PermanentFailure
 from halo_engine.domain.errors import Refusal, shown
 from halo_engine.domain.merge_fields import render
-from halo_engine.domain.series import Email
+from halo_engine.domain.reasons import SeriesKind
+from halo_engine.domain.series import Email, Series
+from halo_engine.work import Organization
 
 #: Headers go out as they are written here: Python's own folding changes names and addresses.
 _AS_WRITTEN: Final = SMTP.clone(refold_source="none")
@@ -34,22 +37,17 @@ _NOT_IN_HEADERS: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _ENCODED_WORD: Final = re.compile(r"=(?=\?)")
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9 ]{1,60}")
 
-_PARAGRAPHS: Final = re.compile(r"\n\s*\n")
-_PARAGRAPH: Final = Markup("<p>{}</p>")
-_PAGE: Final = Markup(
-    '<!doctype html>\n<html>\n<head><meta charset="utf-8"></head>\n<body>\n{}\n</body>\n</html>\n'
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Whom mail comes from: the name that is shown, and the address.
+    """Whom mail comes from: the name that is shown, the address, and where its links lead.
 
     Raises ValueError when the address is none that mail can come from.
     """
 
     name: str
     address: str
+    bases: LinkBases = field(default_factory=LinkBases)
 
     def __post_init__(self) -> None:
         _checked(self.address)
@@ -67,45 +65,55 @@ def write_message(
     sender: Sender,
     to: str,
     footer: str | None,
+    links: MailLinks,
     now: datetime,
 ) -> EmailMessage:
     """Return the message of an email step, complete but for its Message-ID (contract §9).
 
-    ``values`` fill the merge fields; ``footer`` stands below the body. Raises PermanentFailure when
-    it cannot be written, because of the address above all.
+    ``values`` fill the merge fields. Marketing has a ``footer``, which stands below the body, and
+    so it can be unsubscribed from. Raises PermanentFailure when the message cannot be written,
+    because of the address above all.
     """
     try:
+        subject = render(email.subject, values)
         headers = {
             "From": _mailbox(sender),
             "To": _checked(to),
-            "Subject": _text("Subject", render(email.subject, values)),
+            "Subject": _text("Subject", subject),
             "Date": format_datetime(now),
         }
+        if footer is not None:
+            headers["List-Unsubscribe"] = f"<{links.unsubscribe}>"
+            headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
         message = EmailMessage(policy=_AS_WRITTEN)
         for name, value in headers.items():
             message.set_raw(name, value)
         _read_back(message)
-        body = render(email.body, values)
-        _fill(message, body if footer is None else f"{body.rstrip()}\n\n{footer}")
+        body = write_body(
+            email.body, values, subject=_one_line(subject), footer=footer, links=links
+        )
+        message.set_content(body.text, cte="quoted-printable")
+        message.add_alternative(body.page, subtype="html", cte="quoted-printable")
     except (Refusal, MessageError, ValueError) as error:
         raise PermanentFailure(f"the message cannot be written: {error}") from error
     return message
 
 
+def footer_of(series: Series, org: Organization) -> str | None:
+    """Return the footer of a series' emails, None when it sends no marketing (contract §9).
+
+    Raises PermanentFailure for marketing of an organisation that has none.
+    """
+    if series.kind is not SeriesKind.MARKETING:
+        return None
+    if not org.company_footer:
+        raise PermanentFailure("Marketing emails require a company footer.")
+    return org.company_footer
+
+
 def add_message_id(message: EmailMessage, message_id: str) -> None:
     """Put the Message-ID on, as the ledger fixed it: ``<…@…>``."""
     message.set_raw("Message-ID", message_id)
-
-
-def _fill(message: EmailMessage, text: str) -> None:
-    """Give the message its two parts; the HTML one is the same text, escaped, in paragraphs."""
-    paragraphs = [
-        _PARAGRAPH.format(Markup("<br>\n").join(part.splitlines()))
-        for part in _PARAGRAPHS.split(text.strip())
-    ]
-    page = _PAGE.format(Markup("\n").join(paragraphs))
-    message.set_content(text, cte="quoted-printable")
-    message.add_alternative(page, subtype="html", cte="quoted-printable")
 
 
 def _mailbox(sender: Sender) -> str:

@@ -19,7 +19,8 @@ from halo_engine.delivery.gate import Gate
 from halo_engine.delivery.intent import intend, message_id_of
 from halo_engine.delivery.leases import MOST_ATTEMPTS, Release, hold_leased, retry_at
 from halo_engine.delivery.ledger import Outcome, Result, note
-from halo_engine.delivery.message import Sender, add_message_id, write_message
+from halo_engine.delivery.links import MailLinks
+from halo_engine.delivery.message import Sender, add_message_id, footer_of, write_message
 from halo_engine.delivery.settling import load_series_of, settle, settle_unknown
 from halo_engine.delivery.stops import note_outage
 from halo_engine.delivery.transports import (
@@ -34,10 +35,10 @@ from halo_engine.domain.decisions import DueFacts, Finish, Send, finish
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.fields import Field, resolve
 from halo_engine.domain.merge_fields import fields_of
-from halo_engine.domain.reasons import SeriesKind, Status
+from halo_engine.domain.reasons import Status
 from halo_engine.domain.series import Email, Series
 from halo_engine.series.locks import hold_series_still
-from halo_engine.work import Transact, Work
+from halo_engine.work import Organization, Transact, Work
 
 _ADDRESS: Final = resolve("email")
 
@@ -47,7 +48,7 @@ class _Desk:
     """What the emails of one batch are written with, gathered beforehand."""
 
     sender: Sender
-    footer: str | None
+    org: Organization
     now: datetime
     attempts: Mapping[int, int]
     values: Mapping[UUID, Mapping[str, str]]
@@ -129,7 +130,7 @@ def _gather(work: Work, *, sender: Sender, token: UUID, sends: Sequence[Send]) -
     fields = {_ADDRESS}.union(*(_fields_of(email) for email in emails if email))
     return _Desk(
         sender=sender,
-        footer=work.org.company_footer,
+        org=work.org,
         now=work.now,
         attempts=hold_leased(work.connection, work.org_id, token, [_row(send) for send in sends]),
         values=gather_values(work, {send.due.run.contact_id for send in sends}, fields),
@@ -157,20 +158,13 @@ def _write(desk: _Desk, send: Send) -> _Letter | Outcome:
             values,
             sender=desk.sender,
             to=address,
-            footer=_footer(due.run.series, desk.footer),
+            footer=footer_of(due.run.series, desk.org),
+            links=MailLinks.of(desk.sender.bases, desk.org, due.run.series, row),
             now=desk.now,
         )
     except PermanentFailure as failure:
         return Outcome(row, Result.FAILED, failure.reason)
     return _Letter(row, address, message, is_last_attempt=desk.attempts[row] >= MOST_ATTEMPTS)
-
-
-def _footer(series: Series, company_footer: str | None) -> str | None:
-    if series.kind is not SeriesKind.MARKETING:
-        return None
-    if not company_footer:
-        raise PermanentFailure("Marketing emails require a company footer.")
-    return company_footer
 
 
 def _intend(

@@ -16,7 +16,9 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
 from halo_engine.domain.durations import format_duration, parse_duration
+from halo_engine.domain.errors import located
 from halo_engine.domain.filters import FilterGroups, filter_keys
+from halo_engine.domain.merge_fields import fields_of
 from halo_engine.domain.reasons import (
     AudienceType,
     ConditionType,
@@ -27,6 +29,7 @@ from halo_engine.domain.reasons import (
     SeriesKind,
     SeriesStatus,
 )
+from halo_engine.domain.values import check_text
 from halo_engine.domain.windows import SendWindow
 
 UTC = ZoneInfo("UTC")
@@ -77,6 +80,14 @@ class StepDefinition(_Definition):
     def _is_one_of_both(self) -> Self:
         if (self.email is None) == (self.condition is None):
             raise ValueError("a step is either an email or a condition")
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_filled_in(self) -> Self:
+        for name, template in (self.email.model_dump() if self.email else {}).items():
+            with located(f"step ‘{self.key}’, {name}"):
+                check_text(template, "text")
+                fields_of(template)
         return self
 
 
@@ -191,6 +202,11 @@ class Series:
     def is_active(self) -> bool:
         """Whether contacts may enter and recipients move on now."""
         return self.status is SeriesStatus.ACTIVE
+
+    @property
+    def list_id(self) -> UUID | None:
+        """The list whose subscribers the series is for, if it is for any list's."""
+        return self.subscription_id if self.audience_type is AudienceType.SUBSCRIPTION else None
 
     @property
     def first_step(self) -> Step | None:

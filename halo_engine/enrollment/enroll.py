@@ -27,13 +27,14 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 
 from halo_engine.audience.compiler import Moment
-from halo_engine.domain.reasons import ReasonCode, Status
+from halo_engine.domain.reasons import FailReason, ReasonCode, Status
 from halo_engine.domain.series import Series
 from halo_engine.enrollment.candidates import Candidates
 from halo_engine.enrollment.guards import judge
 from halo_engine.tables import (
     automation_enrollments,
     automation_recipients,
+    cleared_recipients,
     end_users,
     enrollment_refusals,
 )
@@ -75,7 +76,8 @@ def enroll(
         .where(verdicts.c.code.is_not(None))
         .group_by(verdicts.c.automation_id, verdicts.c.code)
     )
-    statement = placed_count.union_all(refused_count).add_cte(refused)
+    counted = _count_cleared(org_id, cleared)
+    statement = placed_count.union_all(refused_count).add_cte(refused, counted)
     by_id = {each.id: each for each in series}
     return [
         Admission(
@@ -142,9 +144,40 @@ def _clear_earlier_recipients(org_id: UUID, enrolled: CTE) -> CTE:
             enrolled.c.number > 1,
             rows.c.status.not_in([Status.PENDING, Status.PROCESSING]),
         )
-        .returning(rows.c.id)
+        .returning(rows.c.automation_id, rows.c.step_id, rows.c.status, rows.c.reason)
         .cte("cleared")
     )
+
+
+def _count_cleared(org_id: UUID, cleared: CTE) -> CTE:
+    """Keep what the cleared rows came to; what became of emails the send ledger keeps."""
+    is_skipped = cleared.c.status == Status.SKIPPED
+    reason = case((is_skipped, cleared.c.reason)).label("reason")
+    has_failed = and_(
+        cleared.c.status == Status.FAILED, cleared.c.reason != FailReason.OUTCOME_UNKNOWN
+    )
+    counts = (
+        select(
+            literal(org_id),
+            cleared.c.automation_id,
+            cleared.c.step_id,
+            cleared.c.status,
+            reason,
+            func.count(),
+        )
+        .where(or_(is_skipped, has_failed))
+        .group_by(cleared.c.automation_id, cleared.c.step_id, cleared.c.status, reason)
+    )
+    table = cleared_recipients
+    columns = [
+        table.c.org_id,
+        table.c.automation_id,
+        table.c.step_id,
+        table.c.status,
+        table.c.reason,
+        table.c.recipients,
+    ]
+    return insert(table).from_select(columns, counts, include_defaults=False).cte("counted")
 
 
 def _first_places(series: Sequence[Series], moment: Moment) -> FromClause:

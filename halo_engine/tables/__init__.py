@@ -6,6 +6,7 @@ from halo_engine.tables.contacts import audience_fields, companies, end_users
 from halo_engine.tables.enrollments import (
     automation_enrollments,
     automation_recipients,
+    cleared_recipients,
     enrollment_refusals,
 )
 from halo_engine.tables.events import contact_sessions, event_counts, events
@@ -31,6 +32,7 @@ __all__ = [
     "automation_recipients",
     "automation_steps",
     "automations",
+    "cleared_recipients",
     "companies",
     "contact_sessions",
     "csv_imports",

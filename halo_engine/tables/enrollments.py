@@ -27,7 +27,7 @@ from sqlalchemy import (
     text,
 )
 
-from halo_engine.domain.reasons import ExitReason, ReasonCode, Status
+from halo_engine.domain.reasons import ExitReason, ReasonCode, SkipReason, Status
 from halo_engine.tables.metadata import (
     INSTANT,
     QUEUE_STORAGE,
@@ -145,6 +145,25 @@ automation_recipients = Table(
         postgresql_where=text("status = 'processing'"),
     ),
     postgresql_with=QUEUE_STORAGE,
+)
+
+#: What rows came to that re-enrollment cleared, counted: the funnel keeps the history. Nobody is
+#: named here, so nothing goes when a contact is erased.
+cleared_recipients = Table(
+    "cleared_recipients",
+    metadata,
+    Column("org_id", Uuid, primary_key=True),
+    Column("automation_id", Uuid, primary_key=True),
+    arrival_id(),
+    Column("step_id", Uuid, nullable=False),
+    Column("status", Text, nullable=False),
+    # Of skipped rows alone: what a mail server said may name somebody.
+    Column("reason", Text),
+    Column("recipients", Integer, nullable=False),
+    one_of("status", (Status.SKIPPED, Status.FAILED)),
+    one_of("reason", SkipReason),
+    CheckConstraint("(status = 'skipped') = (reason IS NOT NULL)", name="skipped_for_a_reason"),
+    ForeignKeyConstraint(["org_id", "step_id"], ["automation_steps.org_id", "automation_steps.id"]),
 )
 
 #: Spelled out rather than bound: a bound status would hide the partial indexes from the planner.

@@ -14,6 +14,13 @@ organizations = Table(
     Column("identity_secret", Text),
     # Keys the hashes of erased addresses; made at the first erasure that keeps one.
     Column("address_key", LargeBinary),
+    # Signs the tokens in the links of its mails. Made with the row, by whomever: 244 random bits.
+    Column(
+        "mail_key",
+        LargeBinary,
+        nullable=False,
+        server_default=text("(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()))"),
+    ),
     Column("timezone", Text, nullable=False, server_default="UTC"),
     Column("mrr_mode", Text, nullable=False, server_default="manual"),
     Column("stripe_connected", Boolean, nullable=False, server_default=text("false")),
@@ -32,4 +39,5 @@ organizations = Table(
     CheckConstraint(
         "(sending_stopped_at IS NULL) = (sending_stopped_by IS NULL)", name="stopped_by_somebody"
     ),
+    CheckConstraint("octet_length(mail_key) = 32", name="mail_key_whole"),
 )

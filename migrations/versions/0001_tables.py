@@ -46,6 +46,14 @@ def upgrade() -> None:
         sa.Column("widget_key", sa.Text(), nullable=False),
         sa.Column("identity_secret", sa.Text(), nullable=True),
         sa.Column("address_key", sa.LargeBinary(), nullable=True),
+        sa.Column(
+            "mail_key",
+            sa.LargeBinary(),
+            server_default=sa.text(
+                "(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()))"
+            ),
+            nullable=False,
+        ),
         sa.Column("timezone", sa.Text(), server_default="UTC", nullable=False),
         sa.Column("mrr_mode", sa.Text(), server_default="manual", nullable=False),
         sa.Column(
@@ -68,6 +76,9 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "(sending_stopped_at IS NULL) = (sending_stopped_by IS NULL)",
             name=op.f("organizations_stopped_by_somebody"),
+        ),
+        sa.CheckConstraint(
+            "octet_length(mail_key) = 32", name=op.f("organizations_mail_key_whole")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("organizations_pkey")),
         sa.UniqueConstraint("key", name=op.f("organizations_key_key")),
@@ -534,6 +545,41 @@ def upgrade() -> None:
         "contact_sessions_contact_idx", "contact_sessions", ["org_id", "end_user_id"], unique=False
     )
     op.create_table(
+        "cleared_recipients",
+        sa.Column("org_id", sa.Uuid(), nullable=False),
+        sa.Column("automation_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "id",
+            sa.BigInteger(),
+            server_default=sa.text("nextval('arrivals'::regclass)"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("step_id", sa.Uuid(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("recipients", sa.Integer(), nullable=False),
+        sa.CheckConstraint(
+            "status IN ('skipped', 'failed')", name=op.f("cleared_recipients_status_known")
+        ),
+        sa.CheckConstraint(
+            "reason IN ('no_email', 'unsubscribed', 'condition_not_met', 'step_removed')",
+            name=op.f("cleared_recipients_reason_known"),
+        ),
+        sa.CheckConstraint(
+            "(status = 'skipped') = (reason IS NOT NULL)",
+            name=op.f("cleared_recipients_skipped_for_a_reason"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["org_id", "step_id"],
+            ["automation_steps.org_id", "automation_steps.id"],
+            name=op.f("cleared_recipients_org_id_step_id_fkey"),
+        ),
+        sa.PrimaryKeyConstraint(
+            "org_id", "automation_id", "id", name=op.f("cleared_recipients_pkey")
+        ),
+    )
+    op.create_table(
         "enrollment_refusals",
         sa.Column("org_id", sa.Uuid(), nullable=False),
         sa.Column("automation_id", sa.Uuid(), nullable=False),
@@ -939,6 +985,7 @@ def downgrade() -> None:
     op.drop_table("events")
     op.drop_table("event_counts")
     op.drop_table("enrollment_refusals")
+    op.drop_table("cleared_recipients")
     op.drop_index("contact_sessions_contact_idx", table_name="contact_sessions")
     op.drop_table("contact_sessions")
     op.drop_index("automation_steps_position_idx", table_name="automation_steps")

@@ -9,7 +9,7 @@ from halo_engine.tables import automation_enrollments, automation_recipients, me
 from tests.answers.stage import BY_PLAN, BYE, HELLO, Stage
 from tests.contacts.stage import statements
 
-NO_MAIL = {"sent": 0, "opened": 0, "clicked": 0, "replied": 0}
+NO_MAIL = {"sent": 0, "opened": 0, "clicked": 0, "replied": 0, "failed": 0, "unknown": 0}
 
 
 def test_contacts_enrollments_and_steps_are_counted(stage: Stage) -> None:
@@ -24,7 +24,7 @@ def test_contacts_enrollments_and_steps_are_counted(stage: Stage) -> None:
     stage.series(active=False, **BY_PLAN, steps=[BYE])
     with statements(stage.work.connection) as seen:
         found = funnel(stage.work, stage.saved())
-    assert len(seen) - 3 == 4
+    assert len(seen) - 3 == 5
     assert found.model_dump(mode="json") == {
         "series": "s",
         "enrolled": 3,
@@ -33,11 +33,18 @@ def test_contacts_enrollments_and_steps_are_counted(stage: Stage) -> None:
         "converted": 1,
         "ended": {"replied": 1},
         "steps": [
-            {"step": "bye", "removed": False, "recipients": {"pending": 1}, **NO_MAIL},
+            {
+                "step": "bye",
+                "removed": False,
+                "recipients": {"pending": 1},
+                "skipped": {},
+                **NO_MAIL,
+            },
             {
                 "step": "hello",
                 "removed": True,
                 "recipients": {"exited": 1, "processing": 1, "skipped": 1},
+                "skipped": {"no_email": 1},
                 **NO_MAIL,
                 "sent": 1,
                 "opened": 1,
@@ -55,8 +62,62 @@ def test_a_removed_step_that_nobody_reached_is_left_out(stage: Stage) -> None:
     assert (found.enrolled, found.enrollments, found.active, found.ended) == (0, 0, 0, {})
 
 
-def mailed(stage: Stage, name: str) -> None:
-    """Write that the contact's first email was sent and opened."""
+def test_the_counters_outlive_a_reenrollment(stage: Stage) -> None:
+    """Its earlier rows are cleared: what was skipped, failed and unknown then still counts."""
+    stage.add("ann", "bob", "cid", "dan")
+    again = {"reenroll_enabled": True}
+    stage.series(entry_trigger="event", settings={"entry_event_name": "go", **again})
+    for name in stage.ids:
+        stage.fires(name, "go")
+    stage.change("ann", email=None)
+    advance(stage.work, 100)
+    stage.change("ann", email="ann@a.example")
+    finish(stage, "bob", "failed", "550 no such user")
+    finish(stage, "cid", "failed", "outcome_unknown")
+    mailed(stage, "cid", state="unknown", sent_at=None, opened_at=None)
+    finish(stage, "dan", "skipped", "unsubscribed")
+    before = funnel(stage.work, stage.saved()).steps
+    hello = before[0].model_dump()
+    assert hello["skipped"] == {"no_email": 1, "unsubscribed": 1}
+    assert (hello["failed"], hello["unknown"], hello["sent"]) == (1, 1, 0)
+    for name in stage.ids:
+        stage.end(name)
+        stage.fires(name, "go")
+    after = funnel(stage.work, stage.saved()).steps
+    assert after[0].recipients == {"pending": 4}
+    assert [each.model_dump(exclude={"recipients"}) for each in after] == [
+        each.model_dump(exclude={"recipients"}) for each in before
+    ]
+    finish(stage, "bob", "failed", "550 no such user")
+    finish(stage, "dan", "skipped", "unsubscribed")
+    again_after = funnel(stage.work, stage.saved()).steps[0]
+    assert again_after.skipped == {"no_email": 1, "unsubscribed": 2}
+    assert again_after.failed == 2
+
+
+def finish(stage: Stage, name: str, status: str, reason: str) -> None:
+    """Write that the contact's active row at the first step ended so."""
+    rows = automation_recipients
+    [first, *_] = stage.saved().steps
+    stage.work.connection.execute(
+        update(rows)
+        .where(
+            rows.c.org_id == stage.work.org_id,
+            rows.c.end_user_id == stage.ids[name],
+            rows.c.step_id == first.id,
+        )
+        .values(
+            status=status,
+            reason=reason,
+            finished_at=stage.work.now,
+            lease_token=None,
+            lease_expires_at=None,
+        )
+    )
+
+
+def mailed(stage: Stage, name: str, **values: object) -> None:
+    """Write that the contact's first email was sent and opened, or what is given."""
     rows = automation_recipients
     row = stage.work.connection.execute(
         select(rows.c.id, rows.c.step_id, rows.c.automation_id).where(
@@ -72,12 +133,10 @@ def mailed(stage: Stage, name: str) -> None:
             automation_id=row.automation_id,
             enrollment_number=1,
             step_id=row.step_id,
-            state="sent",
             message_id=name,
             to_address=f"{name}@a.example",
             intended_at=now,
-            sent_at=now,
-            opened_at=now,
+            **{"state": "sent", "sent_at": now, "opened_at": now, **values},
         )
     )
 

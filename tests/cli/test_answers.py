@@ -116,9 +116,9 @@ def test_funnel_shows_the_steps(pro: Console) -> None:
         "converted      0\n"
         "ended: manual  1\n"
         "\n"
-        "step   recipients           sent  opened  clicked  replied\n"
-        "hello  2 completed             2       0        0        0\n"
-        "bye    1 exited, 1 pending     0       0        0        0\n"
+        "step   recipients           skipped  sent  failed  unknown  opened  clicked  replied\n"
+        "hello  2 completed          -           2       0        0       0        0        0\n"
+        "bye    1 exited, 1 pending  -           0       0        0       0        0        0\n"
     )
 
 

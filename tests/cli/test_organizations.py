@@ -154,4 +154,4 @@ def test_refusal_for_programs(bare: Console) -> None:
 def test_database_that_is_not_migrated(empty_database: str, bare: Console) -> None:
     """Where the tables are missing, one line says so and what to run."""
     said = bare("org", "list", status=1, HALO_DATABASE_URL=empty_database)
-    assert said == ('Error: relation "organizations" does not exist (`halo doctor` tells more)\n')
+    assert said == "Error: The database's schema is not this version's: run `halo migrate`.\n"

@@ -51,7 +51,9 @@ from halo_engine.rehearsal.tokens import signed
 from halo_engine.tables import (
     automation_active_periods,
     automation_enrollments,
+    automation_steps,
     automations,
+    cleared_recipients,
     csv_imports,
     end_users,
     enrollment_refusals,
@@ -125,6 +127,10 @@ def eventful(work: Work, name: str) -> UUID:
     refusal = {"code": "audience_mismatch", "refused_at": NOW, "arrival": 1}
     whose = {"org_id": work.org_id, "automation_id": series_id, "end_user_id": contact_id}
     work.connection.execute(insert(enrollment_refusals).values(**whose, **refusal))
+    step_id = rows(work, automation_steps, "id")[-1][0]
+    cleared = {"step_id": step_id, "status": "failed", "recipients": 1}
+    del whose["end_user_id"]
+    work.connection.execute(insert(cleared_recipients).values(**whose, **cleared))
     bounce(work, BounceCall(contact=name))
     return contact_id
 
@@ -151,7 +157,7 @@ def test_everything_about_a_contact_goes(work: Work) -> None:
     assert erased(work, "ann") == ann
     assert mentioned(work, ann, "ann") == set()
     after = contents(work)
-    for name in ("automations", "automation_steps", "erased_suppressions"):
+    for name in ("automations", "automation_steps", "cleared_recipients", "erased_suppressions"):
         del before[name], after[name]
     assert after == before
 

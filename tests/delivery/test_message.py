@@ -1,5 +1,6 @@
 """One email as it goes out (contract §9)."""
 
+import re
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.header import decode_header, make_header
@@ -7,15 +8,20 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import parseaddr
 from random import Random
+from uuid import UUID
 
 import pytest
 
+from halo_engine.delivery.links import LinkBases, MailLinks
 from halo_engine.delivery.message import Sender, add_message_id, write_message
 from halo_engine.delivery.transports import PermanentFailure
+from halo_engine.domain.mail_tokens import MailToken, Purpose
 from halo_engine.domain.series import Email
 
+LINKS = MailLinks(LinkBases(), UUID(int=1), bytes(32), 7, None)
 NOW = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
 HEADERS = ["From", "To", "Subject", "Date", "MIME-Version", "Content-Type", "Message-ID"]
+MARKETING_HEADERS = [*HEADERS[:4], "List-Unsubscribe", "List-Unsubscribe-Post", *HEADERS[4:]]
 
 #: What people put into their names to get into other people's headers, and what breaks folding.
 HOSTILE = [
@@ -27,14 +33,17 @@ HOSTILE = [
 ]
 
 
-def written(name: str, *, sender: str = "Acme", to: str = "ann@a.example") -> EmailMessage:
+def written(
+    name: str, *, sender: str = "Acme", to: str = "ann@a.example", footer: str | None = None
+) -> EmailMessage:
     """Write an email to a contact of this name."""
     message = write_message(
         Email(subject="Hi {{ name }}!", body="Dear {{ name|friend }},\nwelcome.\n\n<b>Bye</b>\n"),
         {"name": name},
         sender=Sender(sender, "hello@acme.example"),
         to=to,
-        footer=None,
+        footer=footer,
+        links=LINKS,
         now=NOW,
     )
     add_message_id(message, "<1@acme.example>")
@@ -58,25 +67,47 @@ def test_an_email_has_its_headers_and_two_parts() -> None:
     text, page = message.iter_parts()
     assert (text.get_content_type(), page.get_content_type()) == ("text/plain", "text/html")
     assert text.get_content() == "Dear Ann <3,\r\nwelcome.\r\n\r\n<b>Bye</b>\r\n"
-    assert page.get_content().replace("\r\n", "\n") == (
-        '<!doctype html>\n<html>\n<head><meta charset="utf-8"></head>\n<body>\n'
-        "<p>Dear Ann &lt;3,<br>\nwelcome.</p>\n<p>&lt;b&gt;Bye&lt;/b&gt;</p>\n"
-        "</body>\n</html>\n"
-    )
+    content = page.get_content().replace("\r\n", "\n")
+    assert "<title>Hi Ann &lt;3!</title>" in content
+    assert paragraphs(content) == ["Dear Ann &lt;3,<br>\nwelcome.", "&lt;b&gt;Bye&lt;/b&gt;"]
 
 
-def test_no_name_gets_into_the_headers() -> None:
-    """2,000 hostile names and senders: always the same headers, and of each name what is text."""
+@pytest.mark.parametrize(
+    "number", [2_000, pytest.param(10_000, marks=pytest.mark.torture, id="torture")]
+)
+def test_no_name_gets_into_the_headers(number: int) -> None:
+    """Hostile names and senders, every second in marketing: always the same headers, and of each
+    name what is text.
+    """
     random = Random(20260601)
-    for _ in range(2_000):
+    for turn in range(number):
+        footer = "Acme Inc\r\nBcc: eve@b.example" if turn % 2 else None
+        expected = HEADERS if footer is None else MARKETING_HEADERS
         name = "".join(random.choices(HOSTILE, k=random.randint(1, 7)))
-        head = written(name, sender=name).as_bytes().partition(b"\r\n\r\n")[0]
+        head = written(name, sender=name, footer=footer).as_bytes().partition(b"\r\n\r\n")[0]
         read = message_from_bytes(head)
-        assert read.keys() == HEADERS
+        assert read.keys() == expected
         assert _decoded(read["Subject"]) == harmless(f"Hi {name}!")
         shown, address = parseaddr(read["From"])
         assert (_decoded(shown), address) == (harmless(name), "hello@acme.example")
-        assert max(map(len, head.split(b"\r\n"))) <= 78
+        lines = [line for line in head.split(b"\r\n") if not line.startswith(b"List-Unsubscribe:")]
+        assert max(map(len, lines)) <= 78
+
+
+def test_marketing_can_be_left_with_one_click() -> None:
+    """RFC 8058: an https URL with a token of this mail's, and what a POST to it says."""
+    message = written("Ann", footer="Acme Inc")
+    assert message.keys() == MARKETING_HEADERS
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    base, _, token = message["List-Unsubscribe"].strip("<>").rpartition("/")
+    assert base == "https://halo.example/unsubscribe"
+    read = MailToken.verified(token, LINKS.key, Purpose.UNSUBSCRIBE)
+    assert read == MailToken(Purpose.UNSUBSCRIBE, LINKS.org_id, LINKS.recipient_id)
+
+
+def paragraphs(page: str) -> list[str]:
+    """Return what stands in each paragraph of a page, as it is marked up."""
+    return re.findall(r"<p style=\"[^\"]*\">(.*?)</p>", page, re.DOTALL)
 
 
 def harmless(name: str) -> str:
@@ -129,19 +160,25 @@ def test_a_sender_may_go_without_a_name() -> None:
 
 
 def test_a_footer_stands_below_both_parts() -> None:
-    """After one blank line in the text, as a last paragraph in the page."""
+    """Below the text after a blank line, on the page set apart; then the link to leave by."""
     message = write_message(
         Email(subject="Hi", body="Hello\n\n\n"),
         {},
         sender=Sender("Acme", "hello@acme.example"),
         to="ann@a.example",
         footer="Acme & Sons\n1 Main St",
+        links=LINKS,
         now=NOW,
     )
     text, page = message.iter_parts()
     assert isinstance(text, EmailMessage)
     assert isinstance(page, EmailMessage)
-    assert text.get_content().splitlines() == ["Hello", "", "Acme & Sons", "1 Main St"]
-    assert "<p>Hello</p>\n<p>Acme &amp; Sons<br>\n1 Main St</p>" in page.get_content().replace(
-        "\r\n", "\n"
-    )
+    leave = LINKS.unsubscribe
+    assert text.get_content().splitlines() == [
+        *("Hello", "", "Acme & Sons", "1 Main St", "", f"Unsubscribe: {leave}")
+    ]
+    assert paragraphs(page.get_content().replace("\r\n", "\n")) == [
+        "Hello",
+        "Acme &amp; Sons<br>\n1 Main St",
+        f'<a href="{leave}" style="color:#6b7280">Unsubscribe</a>',
+    ]

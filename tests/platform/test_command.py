@@ -98,12 +98,6 @@ def test_migrate_without_a_database_is_one_line(url: str, said: str) -> None:
     assert output.count("\n") == 1
 
 
-def test_a_command_on_an_empty_database_says_to_migrate(empty_database: str) -> None:
-    """A schema that is not this version's is one line that says what to do."""
-    said = "Error: The database's schema is not this version's: run `halo migrate`.\n"
-    assert run_halo("org", "list", HALO_DATABASE_URL=empty_database) == (1, said)
-
-
 def test_up_without_a_broker_is_one_line(empty_database: str) -> None:
     """A named broker that is down is named at once, before a worker would wait for it."""
     status, output = run_halo("up", **_stack(empty_database, "redis://:s3cret@127.0.0.1:1/0"))

@@ -1,0 +1,104 @@
+"""`halo mail receive`; `halo series render` and `send-test`: mail that comes in, mail that would go
+out (contract §2, §9).
+"""
+
+from typing import BinaryIO
+
+import click
+
+from halo_engine.cli.desk import Desk, in_organization, json_option, refusing
+from halo_engine.cli.installation import Installation
+from halo_engine.cli.output import plain, print_json
+from halo_engine.contacts.receive import Received
+from halo_engine.delivery.samples import (
+    SampleCall,
+    SendTestCall,
+    ShownMail,
+    send_test,
+    show_mail,
+    write_test,
+)
+from halo_engine.domain.errors import validated
+from halo_engine.domain.incoming_mail import READ, Kind
+
+
+@click.group()
+def mail() -> None:
+    """Mail that comes in."""
+
+
+@mail.command(name="receive")
+@click.argument("file", type=click.File("rb"))
+@json_option
+@click.pass_obj
+def receive_command(installation: Installation, file: BinaryIO, as_json: bool) -> None:
+    """Take in a mail: a reply, or a bounce.
+
+    FILE holds it as it came (RFC 5322); - is standard input. The mail that it answers or reports
+    about names the organisation.
+    """
+    with refusing(as_json), installation.engine() as engine:
+        received = engine.receive(file.read(READ))
+    if as_json:
+        print_json(received)
+    else:
+        click.echo(_said(received))
+
+
+def _said(received: Received) -> str:
+    if received.id is None:
+        return f"{received.kind}: about no mail of ours; nothing was done."
+    done = {Kind.REPLY: "noted", Kind.HARD_BOUNCE: "its address is suppressed"}.get(received.kind)
+    if received.again:
+        done = "it had come before; nothing was done"
+    about = f"about {plain(received.message_id)} to contact {received.id}"
+    return f"{received.kind}: {about}; {done or 'nothing was done'}."
+
+
+@click.command(name="render")
+@click.argument("key", metavar="SERIES")
+@click.argument("step")
+@click.argument("contact")
+@click.option("--html", is_flag=True, help="Print the page alone.")
+@in_organization
+def render_command(desk: Desk, key: str, step: str, contact: str, html: bool) -> None:
+    """Show the email that CONTACT would get at STEP of SERIES now.
+
+    CONTACT is named by its user ID, or by its email where it has none. Nothing is sent.
+    """
+    given = {"series": key, "step": step, "contact": contact}
+    sample = validated(SampleCall, given, "render")
+    shown = desk.ask(lambda work: show_mail(work, desk.engine.post.sender, sample))
+    desk.show(shown, lambda found: _draw(found, html=html))
+
+
+def _draw(found: ShownMail, *, html: bool) -> None:
+    if html:
+        click.echo(found.html, nl=False)
+        return
+    for name, value in found.headers.items():
+        click.echo(f"{click.style(name, bold=True)}: {plain(value)}")
+    click.echo()
+    for line in found.text.splitlines():
+        click.echo(plain(line) if line else "")
+
+
+@click.command(name="send-test")
+@click.argument("key", metavar="SERIES")
+@click.argument("step")
+@click.argument("contact")
+@click.option("--to", required=True, metavar="ADDRESS", help="Who gets it instead of the contact.")
+@in_organization
+def send_test_command(desk: Desk, key: str, step: str, contact: str, to: str) -> None:
+    """Send the email that CONTACT would get at STEP to an address.
+
+    Its subject begins with `[Test]`. The contact and the series know nothing of it.
+    """
+    given = {"series": key, "step": step, "contact": contact, "to": to}
+    test = validated(SendTestCall, given, "send-test")
+    post = desk.engine.post
+    message = desk.ask(lambda work: write_test(work, post.sender, test))
+    desk.show(
+        send_test(post.transport, message, test),
+        lambda sent: click.echo(f"{key} {step} of {plain(contact)} was sent to {plain(sent.to)}."),
+    )

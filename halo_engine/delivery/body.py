@@ -1,0 +1,139 @@
+"""The body of an email: its text, and the same as a page whose links can be clicked (§9).
+
+A link is an http or https URL that the *template* spells out up to the end of its host; merge
+fields may stand behind that. What a contact wrote into a name is therefore never a link of ours,
+and never leads a tracked click anywhere.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote
+
+from markupsafe import Markup, escape
+
+from halo_engine.delivery.links import MailLinks
+from halo_engine.domain.merge_fields import render
+
+_MERGE_FIELD: Final = r"\{\{[^{}]*\}\}"
+_HOST: Final = r"(?>[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?)"
+_PATH: Final = rf"[/?#](?:{_MERGE_FIELD}|[^\s<>\"{{}}])*+"
+#: A merge field outside a URL is passed over whole: its fallback may hold one.
+_LINK: Final = re.compile(
+    rf"{_MERGE_FIELD}|(?P<url>\bhttps?://{_HOST}(?![A-Za-z0-9.:-]*[{{@])(?:{_PATH})?+)"
+)
+#: What ends a sentence rather than a URL; a bracket does where none was opened.
+_SENTENCE: Final = ".,;:!?'*_"
+_OPENED_BY: Final = {")": "(", "]": "["}
+#: What may stand in a URL as it is, a percent sign included.
+_URL_CHARACTERS: Final = "!#$%&'()*+,/:;=?@[]~"
+
+_BLANK_LINES: Final = re.compile(r"\n\s*\n")
+_FONT: Final = "-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif"
+_PARAGRAPH: Final = Markup('<p style="margin:0 0 1em">{}</p>')
+_LINKED: Final = Markup('<a href="{}" style="color:#1d4ed8">{}</a>')
+_FOOTER: Final = Markup(
+    '\n<div style="margin-top:2em;padding-top:1em;border-top:1px solid #e5e7eb;'
+    'font-size:13px;color:#6b7280">\n{}\n'
+    '<p style="margin:0"><a href="{}" style="color:#6b7280">Unsubscribe</a></p>\n</div>'
+)
+_PIXEL: Final = Markup(
+    '\n<img src="{}" width="1" height="1" alt="" style="display:block;border:0">'
+)
+_PAGE: Final = Markup(
+    "<!doctype html>\n<html>\n<head>\n"
+    '<meta charset="utf-8">\n<meta name="viewport" content="width=device-width">\n'
+    "<title>{subject}</title>\n</head>\n"
+    '<body style="margin:0;padding:24px 16px;background:#ffffff">\n'
+    '<div style="max-width:36em;margin:0 auto;overflow-wrap:break-word;'
+    f'font:16px/1.55 {_FONT};color:#111827">\n'
+    "{body}{footer}{pixel}\n</div>\n</body>\n</html>\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A stretch of a body; of a link the text is its URL."""
+
+    text: str
+    is_link: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The two parts of a mail that say the same."""
+
+    text: str
+    page: str
+
+
+def write_body(
+    template: str,
+    values: Mapping[str, str],
+    *,
+    subject: str,
+    footer: str | None,
+    links: MailLinks,
+) -> Body:
+    """Return a body with its merge fields filled (contract §9).
+
+    ``footer`` stands below it with the link that unsubscribes; None is no marketing. In a URL
+    values are percent-encoded. Links are tracked on the page alone; in the text they are for
+    reading. Raises what ``render`` raises.
+    """
+    pieces = _pieces(template, values)
+    text = "".join(piece.text for piece in pieces)
+    if footer is not None:
+        text = f"{text.rstrip()}\n\n{footer}\n\nUnsubscribe: {links.unsubscribe}\n"
+    pixel = links.opened
+    page = _PAGE.format(
+        subject=subject,
+        body=_paragraphs(_marked_up(pieces, links)),
+        footer="" if footer is None else _FOOTER.format(_footer(footer), links.unsubscribe),
+        pixel="" if pixel is None else _PIXEL.format(pixel),
+    )
+    return Body(text, page)
+
+
+def _footer(footer: str) -> Markup:
+    return _paragraphs(escape(footer))
+
+
+def _pieces(template: str, values: Mapping[str, str]) -> list[_Piece]:
+    """Cut a template at its links, and fill each piece."""
+    in_urls = {name: quote(value, safe="/") for name, value in values.items()}
+    pieces: list[_Piece] = []
+    done = 0
+    for found in _LINK.finditer(template):
+        if found["url"] is None:
+            continue
+        url = _without_end_of_sentence(found["url"])
+        link = quote(render(url, in_urls), safe=_URL_CHARACTERS)
+        before = render(template[done : found.start()], values)
+        pieces += [_Piece(before, is_link=False), _Piece(link, is_link=True)]
+        done = found.start() + len(url)
+    return [*pieces, _Piece(render(template[done:], values), is_link=False)]
+
+
+def _without_end_of_sentence(url: str) -> str:
+    while url:
+        closes = url[-1] in _OPENED_BY and _OPENED_BY[url[-1]] not in url
+        if not closes and url[-1] not in _SENTENCE:
+            break
+        url = url[:-1]
+    return url
+
+
+def _marked_up(pieces: Sequence[_Piece], links: MailLinks) -> Markup:
+    return Markup("").join(
+        _LINKED.format(links.clicked(piece.text), piece.text) if piece.is_link else piece.text
+        for piece in pieces
+    )
+
+
+def _paragraphs(text: Markup) -> Markup:
+    parts = [Markup(part) for part in _BLANK_LINES.split(text.strip())]
+    return Markup("\n").join(
+        _PARAGRAPH.format(Markup("<br>\n").join(part.splitlines())) for part in parts
+    )

@@ -1,0 +1,82 @@
+"""Where the links of a mail lead: out of it, and past the engine on their way elsewhere (§9)."""
+
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from halo_engine.domain.mail_tokens import LONGEST_URL, MailToken, Purpose
+from halo_engine.domain.series import Series
+from halo_engine.work import Organization
+
+#: Nobody is there; `halo doctor` says so.
+NO_UNSUBSCRIBE_URL: Final = "https://halo.example/unsubscribe"
+
+_LONGEST_BASE: Final = 300
+_LOCAL: Final = frozenset({"localhost", "127.0.0.1"})
+
+
+def base_url(url: str) -> str:
+    """Return a URL under which tokens can stand, without a slash at its end.
+
+    Raises ValueError unless it is https (on localhost also http), in plain ASCII, without a query.
+    """
+    parts = urlsplit(url)
+    is_local = parts.scheme == "http" and parts.hostname in _LOCAL
+    if not (parts.hostname and (parts.scheme == "https" or is_local)):
+        raise ValueError("is no https URL; write https://mail.acme.example/unsubscribe")
+    is_plain = url.isascii() and url.isprintable() and not set(url) & set(' <>"?#,')
+    if not is_plain or len(url) > _LONGEST_BASE:
+        raise ValueError(f"is no plain URL of at most {_LONGEST_BASE} characters, without a query")
+    return url.rstrip("/")
+
+
+@dataclass(frozen=True, slots=True)
+class LinkBases:
+    """The URLs under which an installation answers; without ``tracking`` no link is touched."""
+
+    unsubscribe: str = NO_UNSUBSCRIBE_URL
+    tracking: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MailLinks:
+    """The links of one mail, each with a token of its organisation's.
+
+    ``list_id`` is the list that unsubscribing leaves; None is everything.
+    """
+
+    bases: LinkBases
+    org_id: UUID
+    key: bytes
+    recipient_id: int
+    list_id: UUID | None
+
+    @classmethod
+    def of(
+        cls, bases: LinkBases, org: Organization, series: Series, recipient_id: int
+    ) -> "MailLinks":
+        """Return the links of a mail of ``series``: of a list series they lead off the list."""
+        return cls(bases, org.id, org.mail_key, recipient_id, series.list_id)
+
+    @property
+    def unsubscribe(self) -> str:
+        """The URL that one leaves by: a POST acts, a GET asks (RFC 8058)."""
+        about = self.list_id.bytes if self.list_id else b""
+        return f"{self.bases.unsubscribe}/{self._token(Purpose.UNSUBSCRIBE, about)}"
+
+    @property
+    def opened(self) -> str | None:
+        """The URL of the picture that says that the mail was opened, where that is tracked."""
+        if self.bases.tracking is None:
+            return None
+        return f"{self.bases.tracking}/o/{self._token(Purpose.OPEN)}"
+
+    def clicked(self, url: str) -> str:
+        """Return the URL that leads to ``url`` by way of the engine, or ``url`` itself."""
+        if self.bases.tracking is None or len(url) > LONGEST_URL:
+            return url
+        return f"{self.bases.tracking}/c/{self._token(Purpose.CLICK, url.encode())}"
+
+    def _token(self, purpose: Purpose, about: bytes = b"") -> str:
+        return MailToken(purpose, self.org_id, self.recipient_id, about).signed(self.key)

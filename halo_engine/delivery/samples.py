@@ -1,0 +1,162 @@
+"""What a contact would get at a step: shown, or sent to somebody as a test; no row is touched (§9).
+
+A sample is nobody's mail: its links lead where the real ones do, and note nothing.
+"""
+
+from email.header import decode_header, make_header
+from email.message import EmailMessage
+from typing import Final
+from uuid import UUID, uuid4
+
+from pydantic import Field
+from sqlalchemy import exists, func, literal, select
+
+from halo_engine.contacts.calls import Answer, Call, Email, Identifier
+from halo_engine.contacts.finding import find_contacts
+from halo_engine.delivery.links import MailLinks
+from halo_engine.delivery.message import Sender, add_message_id, footer_of, write_message
+from halo_engine.delivery.transports import PermanentFailure, TemporaryFailure, Transport
+from halo_engine.delivery.values import gather_values
+from halo_engine.domain.errors import Refusal, bad_input, conflict, not_found, shown
+from halo_engine.domain.fields import resolve
+from halo_engine.domain.mail_tokens import NOBODYS_MAIL
+from halo_engine.domain.merge_fields import fields_of
+from halo_engine.domain.series import Email as StepEmail
+from halo_engine.domain.series import Series
+from halo_engine.series.lifecycle import find_series
+from halo_engine.tables import suppressions
+from halo_engine.work import Work
+
+_ADDRESS: Final = resolve("email")
+_MARK: Final = "[Test] "
+
+
+class SampleCall(Call):
+    """Which email, and for whom: a step of a series, by their keys, and a contact by its name."""
+
+    series: Identifier
+    step: Identifier
+    contact: Identifier
+
+
+class SendTestCall(SampleCall):
+    """Such an email, and the address that it goes to instead."""
+
+    to: Email
+
+
+class ShownMail(Answer):
+    """An email as its reader gets it: the headers in words, the text, and the page."""
+
+    series: str
+    step: str
+    contact: str
+    headers: dict[str, str]
+    text: str
+    html: str = Field(repr=False)
+
+
+class SentTest(Answer):
+    """Which email went to whom, and by which Message-ID."""
+
+    series: str
+    step: str
+    contact: str
+    to: str
+    message_id: str
+
+
+def show_mail(work: Work, sender: Sender, sample: SampleCall) -> ShownMail:
+    """Return the email that the contact would get now (contract §9).
+
+    Raises 404 for what is unknown, 400 for a step that sends none, a contact without an email, and
+    an email that cannot be written.
+    """
+    message = _written(work, sender, sample, to=None)
+    text, page = message.iter_parts()
+    assert isinstance(text, EmailMessage)
+    assert isinstance(page, EmailMessage)
+    return ShownMail(
+        series=sample.series,
+        step=sample.step,
+        contact=sample.contact,
+        headers={name: _read(value) for name, value in message.items()},
+        text=text.get_content(),
+        html=page.get_content(),
+    )
+
+
+def write_test(work: Work, sender: Sender, test: SendTestCall) -> EmailMessage:
+    """Return the contact's email as it goes to somebody for a test: its subject says so.
+
+    Raises what ``show_mail`` raises, and 409 when that address is suppressed.
+    """
+    table = suppressions
+    address = func.lower(literal(test.to))
+    is_suppressed = exists().where(table.c.org_id == work.org_id, table.c.address == address)
+    message = _written(work, sender, test, to=test.to)
+    if work.connection.execute(select(is_suppressed)).scalar_one():
+        problem = f"{shown(test.to)} is suppressed: it bounced, or wants no mail."
+        raise conflict("suppressed", problem)
+    add_message_id(message, f"<test-{uuid4()}@{sender.domain}>")
+    return message
+
+
+def send_test(transport: Transport, message: EmailMessage, test: SendTestCall) -> SentTest:
+    """Send a written test; a 409 says why it was not sent."""
+    message_id = message["Message-ID"]
+    try:
+        transport.send(message, message_id)
+    except (PermanentFailure, TemporaryFailure) as failure:
+        raise conflict("not_sent", f"It was not sent: {failure.reason}") from failure
+    return SentTest(
+        series=test.series,
+        step=test.step,
+        contact=test.contact,
+        to=message["To"],
+        message_id=message_id,
+    )
+
+
+def _written(work: Work, sender: Sender, sample: SampleCall, to: str | None) -> EmailMessage:
+    series = find_series(work, sample.series)
+    email = _email(series, sample.step)
+    [contact_id] = find_contacts(work, [sample.contact])
+    values = _values(work, contact_id, email)
+    address = to or values[_ADDRESS.name]
+    if not address:
+        problem = f"{shown(sample.contact)} has no email; allowed is a contact that has one"
+        raise bad_input("contact", problem, "no_email")
+    if to is not None:
+        email = email.model_copy(update={"subject": f"{_MARK}{email.subject}"})
+    try:
+        return write_message(
+            email,
+            values,
+            sender=sender,
+            to=address,
+            footer=footer_of(series, work.org),
+            links=MailLinks.of(sender.bases, work.org, series, NOBODYS_MAIL),
+            now=work.now,
+        )
+    except PermanentFailure as failure:
+        raise Refusal(400, "not_writable", failure.reason) from failure
+
+
+def _email(series: Series, key: str) -> StepEmail:
+    step = next((step for step in series.steps if step.key == key), None)
+    if step is None:
+        raise not_found("step", key)
+    if step.email is None:
+        problem = f"{shown(key)} is a condition; allowed is a step with an email"
+        raise bad_input("step", problem, "no_email_step")
+    return step.email
+
+
+def _values(work: Work, contact_id: UUID, email: StepEmail) -> dict[str, str]:
+    fields = {_ADDRESS} | fields_of(email.subject) | fields_of(email.body)
+    return dict(gather_values(work, [contact_id], fields)[contact_id])
+
+
+def _read(value: str) -> str:
+    return str(make_header(decode_header(value.replace("\r\n", ""))))

@@ -1,0 +1,111 @@
+"""Tokens in the links of a mail: what a click may do, for which mail, signed by its organisation
+(§9).
+
+A token is a purpose, an organisation, a mail, what it is about (a list, or where a link leads), and
+an HMAC-SHA256 over all of it, cut to 128 bits. It does not expire: an unsubscribe link must work
+for as long as somebody keeps the mail.
+"""
+
+import hashlib
+import hmac
+from base64 import b64decode, urlsafe_b64encode
+from binascii import Error
+from dataclasses import dataclass
+from enum import IntEnum
+from struct import Struct
+from typing import Final, Self
+from uuid import UUID
+
+from halo_engine.domain.errors import Refusal, unauthorized
+
+#: In bytes, of an organisation's key.
+KEY_BYTES: Final = 32
+#: The recipient id of a mail that is nobody's: one that was only shown, or sent as a test.
+NOBODYS_MAIL: Final = 0
+#: In bytes; a longer link is not tracked, so that no token is longer than servers take.
+LONGEST_URL: Final = 2000
+
+_HEAD: Final = Struct(">B16sq")
+_MAC_BYTES: Final = 16
+_LONGEST_TOKEN: Final = 4 * (_HEAD.size + LONGEST_URL + _MAC_BYTES + 2) // 3
+
+
+class Purpose(IntEnum):
+    """What a token is for; it is refused for anything else. The numbers are part of tokens."""
+
+    UNSUBSCRIBE = 1
+    OPEN = 2
+    CLICK = 3
+
+
+@dataclass(frozen=True, slots=True)
+class MailToken:
+    """What a token says.
+
+    ``about`` is the id of the list that unsubscribing leaves (empty: everything), or the URL that a
+    click leads to.
+    """
+
+    purpose: Purpose
+    org_id: UUID
+    recipient_id: int
+    about: bytes = b""
+
+    @property
+    def list_id(self) -> UUID | None:
+        """The list that is left; None for everything."""
+        return UUID(bytes=self.about) if self.about else None
+
+    @property
+    def url(self) -> str:
+        """Where a click leads."""
+        return self.about.decode()
+
+    def signed(self, key: bytes) -> str:
+        """Return the token as it stands in a URL."""
+        said = _HEAD.pack(self.purpose, self.org_id.bytes, self.recipient_id) + self.about
+        return urlsafe_b64encode(said + _mac(said, key)).rstrip(b"=").decode()
+
+    @classmethod
+    def verified(cls, text: str, key: bytes, *purposes: Purpose) -> Self:
+        """Return what a token says if ``key`` signed it for one of these; else raise a 401."""
+        said, mac = _cut(text)
+        if not hmac.compare_digest(mac, _mac(said, key)):
+            raise bad_token()
+        number, org, recipient_id = _HEAD.unpack_from(said)
+        if number not in purposes:
+            raise bad_token()
+        return cls(Purpose(number), UUID(bytes=org), recipient_id, said[_HEAD.size :])
+
+
+def organization_of(text: str) -> UUID:
+    """Return the organisation that a token names; nothing of it is verified yet. Else a 401."""
+    said, _ = _cut(text)
+    return UUID(bytes=_HEAD.unpack_from(said)[1])
+
+
+def bad_token() -> Refusal:
+    """Make the 401 for a token that was not made here, or not for this."""
+    problem = "token: it is not one of this installation for this; allowed is one from a mail's URL"
+    return unauthorized("bad_token", problem)
+
+
+def _mac(said: bytes, key: bytes) -> bytes:
+    # A shorter key would sign as well, and be guessed.
+    assert len(key) == KEY_BYTES
+    return hmac.digest(key, said, hashlib.sha256)[:_MAC_BYTES]
+
+
+def _cut(text: str) -> tuple[bytes, bytes]:
+    """Return what a token says, and its signature; raises a 401 for what is no token at all."""
+    if len(text) > _LONGEST_TOKEN or not text.isascii():
+        raise bad_token()
+    try:
+        token = b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except Error:
+        raise bad_token() from None
+    # Of the texts that read as these bytes only one was written.
+    is_as_written = urlsafe_b64encode(token).rstrip(b"=").decode() == text
+    if len(token) < _HEAD.size + _MAC_BYTES or not is_as_written:
+        raise bad_token()
+    return token[:-_MAC_BYTES], token[-_MAC_BYTES:]

@@ -1,0 +1,165 @@
+"""`halo series render` and `send-test`: an email as a contact would get it (contract §9)."""
+
+from email import message_from_bytes
+from email.policy import SMTP
+from pathlib import Path
+
+import pytest
+
+from halo_engine.tables import automations, end_users, messages, signals
+from tests.cli.console import Console
+from tests.contacts.stage import add_message, rows
+
+LETTERS = """\
+    series:
+      letters:
+        kind: marketing
+        entry_trigger: manual
+        steps:
+          - key: hello
+            email:
+              subject: "Grüße, {{ name|you }}"
+              body: "Dear {{ name|you }},\\n\\nsee https://acme.example/{{ company.name|start }}."
+          - {key: gate, condition: {type: email_opened}}
+"""
+
+
+@pytest.fixture
+def letters(halo: Console) -> Console:
+    """An organisation with a draft, and two contacts of whom one has no email."""
+    halo("org", "change", halo.org, "--verified-domain", "--footer", "Acme Inc, 1 Main St")
+    halo("series", "apply", halo.file("letters.yaml", LETTERS))
+    halo("identify", "ann", "--trait", "email=ann@a.example", "--trait", "name=Ann <3")
+    halo("identify", "bob", "--trait", "name=Bob")
+    halo.work()
+    return halo
+
+
+def test_render_shows_headers_and_text(letters: Console) -> None:
+    """In words, as a reader's program shows them; nothing is sent and nothing written."""
+    printed = letters("series", "render", "letters", "hello", "ann")
+    head, _, text = printed.partition("\n\n")
+    said = dict(line.split(": ", 1) for line in head.splitlines())
+    assert said["From"] == "Halo <series@halo.example>"
+    assert said["To"] == "ann@a.example"
+    assert said["Subject"] == "Grüße, Ann <3"
+    assert said["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    leave = said["List-Unsubscribe"].strip("<>")
+    assert text.splitlines() == [
+        *("Dear Ann <3,", "", "see https://acme.example/start.", ""),
+        *("Acme Inc, 1 Main St", "", f"Unsubscribe: {leave}"),
+    ]
+    assert letters.perform(lambda work: rows(work, messages, "state")) == []
+
+
+def test_render_shows_the_page(letters: Console) -> None:
+    """Alone, to be looked at in a browser."""
+    page = letters("series", "render", "letters", "hello", "ann", "--html")
+    assert page.startswith("<!doctype html>")
+    assert "Dear Ann &lt;3," in page
+    assert letters.json("series", "render", "letters", "hello", "ann")["html"] == page
+
+
+def test_a_test_is_sent_and_nobody_knows(letters: Console, tmp_path: Path) -> None:
+    """The subject is marked, and no row is touched."""
+
+    def state() -> object:
+        tables = ((end_users, "last_contacted_at"), (messages, "state"), (signals, "id"))
+        return letters.perform(lambda work: [rows(work, *each) for each in tables])
+
+    before = state()
+    arguments = ("series", "send-test", "letters", "hello", "ann", "--to", "me@halo.example")
+    printed = letters(*arguments, HALO_MAIL_FOLDER=str(tmp_path / "mail"))
+    assert printed == "letters hello of ann was sent to me@halo.example.\n"
+    [file] = (tmp_path / "mail").glob("*.eml")
+    mail = message_from_bytes(file.read_bytes(), policy=SMTP)
+    assert (mail["To"], mail["Subject"]) == ("me@halo.example", "[Test] Grüße, Ann <3")
+    assert state() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("render", "letters", "bye", "ann"), "There is no step ‘bye’."),
+        (("render", "letters", "hello", "eve"), "There is no contact ‘eve’."),
+        (("render", "none", "hello", "ann"), "There is no series ‘none’."),
+        (
+            ("render", "letters", "gate", "ann"),
+            "step: ‘gate’ is a condition; allowed is a step with an email",
+        ),
+        (
+            ("render", "letters", "hello", "bob"),
+            "contact: ‘bob’ has no email; allowed is a contact that has one",
+        ),
+        (("send-test", "letters", "hello", "ann", "--to", "nobody"), "send-test: to: ‘nobody’ is"),
+    ],
+)
+def test_what_cannot_be_shown_is_refused(
+    letters: Console, arguments: tuple[str, ...], said: str
+) -> None:
+    """One line each that names what is wrong."""
+    printed = letters("series", *arguments, status=1)
+    assert printed.startswith(f"Error: {said}")
+    assert len(printed.splitlines()) == 1
+
+
+def test_who_wants_no_mail_gets_no_test(letters: Console) -> None:
+    """An address that is suppressed here is not written to, by nobody."""
+    letters("list", "unsubscribe", "ann")
+    arguments = ("series", "send-test", "letters", "hello", "bob", "--to", "Ann@a.example")
+    printed = letters(*arguments, status=1)
+    assert printed == "Error: ‘Ann@a.example’ is suppressed: it bounced, or wants no mail.\n"
+
+
+def test_a_mail_server_that_refuses_is_quoted(letters: Console, tmp_path: Path) -> None:
+    """What cannot be sent says why."""
+    taken = tmp_path / "taken"
+    taken.write_text("")
+    arguments = ("series", "send-test", "letters", "hello", "ann", "--to", "me@halo.example")
+    printed = letters(*arguments, status=1, HALO_MAIL_FOLDER=str(taken))
+    assert printed.startswith(f"Error: It was not sent: {taken}: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{{ nme }}", "field: ‘nme’ is unknown (did you mean ‘name’?); allowed are email, name, "),
+        ("{{ name", "merge field: ‘{{ name’ is not one; allowed are {{ name }} and {{ name|fal"),
+        ("{{{ name }}}", "merge field: ‘{{{ name }}}’ is not one; allowed are"),
+        ("{{ }}", "field: ‘’ is unknown; allowed are"),
+        ("{{ event: }}", "field ‘event:’: ‘’ is not a name; allowed are 1 to 255 characters"),
+    ],
+)
+@pytest.mark.parametrize("where", ["subject", "body"])
+def test_a_broken_template_is_refused_when_it_is_saved(
+    halo: Console, where: str, text: str, said: str
+) -> None:
+    """The step, the text, and what is allowed; nothing is saved."""
+    email = {"subject": "Hi", "body": "Hi", where: f"Dear {text}"}
+    step = f'{{key: hello, email: {{subject: "{email["subject"]}", body: "{email["body"]}"}}}}'
+    file = halo.file("bad.yaml", f"series: {{s: {{entry_trigger: manual, steps: [{step}]}}}}")
+    printed = halo("series", "apply", file, status=1)
+    assert f"step ‘hello’, {where}: {said}" in printed
+    assert len(printed.splitlines()) == 1
+    assert halo.json("series", "list") == []
+
+
+def test_a_reply_is_taken_in_from_a_file(letters: Console) -> None:
+    """Whose mail it is about is found; the same file again does nothing, nor does a stranger's."""
+    series = letters.perform(lambda work: rows(work, automations, "id")[0][0])
+    ann = letters.perform(lambda work: min(id_ for (id_,) in rows(work, end_users, "id")))
+    message_id = f"<{series}@acme.example>"
+    letters.perform(lambda work: add_message(work, ann, series, "hello", message_id=message_id))
+    file = letters.file("reply.eml", f"In-Reply-To: {message_id}\n\nHello\n")
+    about = f"reply: about {message_id} to contact {ann}; "
+    assert letters("mail", "receive", file) == f"{about}noted.\n"
+    assert letters("mail", "receive", file) == f"{about}it had come before; nothing was done.\n"
+    assert letters.json("mail", "receive", file) == {
+        "kind": "reply",
+        "message_id": message_id,
+        "id": str(ann),
+        "again": True,
+    }
+    stranger = letters.file("stranger.eml", "In-Reply-To: <a@b>\n\nHello\n")
+    printed = letters("mail", "receive", stranger)
+    assert printed == "reply: about no mail of ours; nothing was done.\n"

@@ -1,0 +1,142 @@
+"""A mail that came in: it finds its organisation, and does what it says once (§2, §3, §6)."""
+
+from datetime import datetime, timedelta
+from itertools import permutations
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from halo_engine.contacts.erasure import EraseContactCall, erase_contact
+from halo_engine.contacts.receive import Received, receive
+from halo_engine.delivery.message import Sender
+from halo_engine.delivery.transports import MemoryTransport
+from halo_engine.domain.incoming_mail import Kind, read_mail
+from halo_engine.engine import Engine as HaloEngine
+from halo_engine.pipeline.settle import PostOffice
+from halo_engine.tables import end_users, messages, signals, suppressions
+from halo_engine.work import OrgRef
+from tests.contacts.racing import at_once
+from tests.contacts.stage import (
+    NOW,
+    add_contact,
+    add_message,
+    add_series,
+    new_organization,
+    rows,
+)
+from tests.domain.test_incoming_mail import mail, report
+
+LATER = NOW + timedelta(hours=1)
+
+
+class Letterbox:
+    """An organisation with a contact to whom a mail of its own Message-ID was sent."""
+
+    def __init__(self, database: Engine, **values: Any) -> None:
+        self.database = database
+        self.now = NOW
+        with database.begin() as connection:
+            work = new_organization(connection)
+            self.message_id = f"<{work.org_id}@acme.example>"
+            self.ann = add_contact(work, "ann", email="ann@a.example")
+            series = add_series(work, "welcome", "hello")
+            add_message(work, self.ann, series, "hello", message_id=self.message_id, **values)
+        self.org = OrgRef(id=work.org_id)
+        self.rung: list[Any] = []
+        post = PostOffice(MemoryTransport(), Sender("", "halo@halo.example"))
+        self.engine = HaloEngine(database, post, lambda: self.now, self.rung.append)
+
+    def receive(self, raw: bytes) -> Received:
+        """Take in a mail in which ours is called as in the tests of reading."""
+        return self.engine.receive(raw.replace(b"<0f0e@acme.example>", self.message_id.encode()))
+
+    def state(self) -> tuple[list[Any], list[Any], int]:
+        """Return the reply, the suppressions, and how many signals there are."""
+        return self.engine.ask(
+            self.org,
+            lambda work: (
+                rows(work, messages, "replied_at"),
+                rows(work, suppressions, "address", "bounced_at"),
+                len(rows(work, signals, "id")),
+            ),
+        )
+
+
+REPLY = mail("In-Reply-To: <0f0e@acme.example>", "Message-ID: <r1@b.example>")
+BOUNCE = report(("failed", "5.1.1"))
+NOTHING: tuple[list[tuple[datetime | None]], list[Any], int] = ([(None,)], [], 0)
+
+
+@pytest.fixture
+def box(shared_database: Engine) -> Letterbox:
+    """Nothing has come in yet."""
+    return Letterbox(shared_database)
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind", "state"),
+    [
+        (REPLY, Kind.REPLY, ([(NOW,)], [], 1)),
+        (BOUNCE, Kind.HARD_BOUNCE, ([(None,)], [("ann@a.example", NOW)], 1)),
+        (report(("failed", "4.4.7")), Kind.SOFT_BOUNCE, NOTHING),
+        (report(("delivered", "2.1.5")), Kind.AUTOMATIC, NOTHING),
+        (
+            mail("In-Reply-To: <0f0e@acme.example>", "Auto-Submitted: auto-replied"),
+            Kind.AUTOMATIC,
+            NOTHING,
+        ),
+    ],
+)
+def test_a_mail_does_what_it_says(box: Letterbox, raw: bytes, kind: Kind, state: Any) -> None:
+    """A reply is noted, a bounce for good suppresses; anything else only has an answer."""
+    received = box.receive(raw)
+    assert received == Received(kind=kind, message_id=box.message_id, id=box.ann)
+    assert box.state() == state
+
+
+def test_among_many_organisations_it_finds_its_own(box: Letterbox) -> None:
+    """The Message-ID names it; the other's mail is untouched, and its worker is not rung for."""
+    other = Letterbox(box.database)
+    box.receive(REPLY)
+    assert (box.rung, other.rung) == ([box.org.id], [])
+    assert other.state() == NOTHING
+
+
+def test_about_none_of_ours_nothing_is_done(box: Letterbox) -> None:
+    """Unknown ids, a mail that failed before it was sent, and one whose contact was erased."""
+    assert box.engine.receive(REPLY) == Received(kind=Kind.REPLY)
+    assert box.engine.receive(b"") == Received(kind=Kind.OTHER)
+    failed = Letterbox(box.database, state="failed", sent_at=None, error="550 no such user")
+    assert failed.receive(REPLY) == Received(kind=Kind.REPLY)
+    assert failed.state() == NOTHING
+    box.receive(REPLY)
+    box.engine.perform(box.org, lambda work: erase_contact(work, EraseContactCall(contact="ann")))
+    assert box.receive(REPLY) == Received(kind=Kind.REPLY)
+
+
+def test_a_mail_that_comes_twice_counts_once(box: Letterbox) -> None:
+    """The reply keeps its instant, though a later one moves it."""
+    box.receive(REPLY)
+    box.now = LATER
+    assert box.receive(b"Received: by another way\n" + REPLY).again
+    assert box.state() == ([(NOW,)], [], 1)
+    assert not box.receive(REPLY.replace(b"r1", b"r2")).again
+    assert box.state() == ([(LATER,)], [], 2)
+
+
+@pytest.mark.parametrize("order", sorted(set(permutations([REPLY, BOUNCE, REPLY]))))
+def test_any_order_ends_the_same(box: Letterbox, order: tuple[bytes, ...]) -> None:
+    """A reply and a bounce, once or twice."""
+    for raw in order:
+        box.receive(raw)
+    assert box.state() == ([(NOW,)], [("ann@a.example", NOW)], 2)
+
+
+def test_one_of_two_racers_takes_it_in(box: Letterbox) -> None:
+    """The other waits, and finds that it was there."""
+    reply = read_mail(REPLY.replace(b"<0f0e@acme.example>", box.message_id.encode()))
+    both = at_once(box.database, box.org, *[lambda work: receive(work, reply)] * 2)
+    assert sorted(each.again for each in both) == [False, True]
+    assert box.state() == ([(NOW,)], [], 1)
+    assert box.engine.ask(box.org, lambda work: rows(work, end_users, "last_seen")) == [(NOW,)]

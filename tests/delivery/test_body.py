@@ -1,0 +1,183 @@
+"""The body of a mail: links, footer, and what is tracked (contract §9)."""
+
+import re
+from html import unescape
+from html.parser import HTMLParser
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from halo_engine.delivery.body import Body, write_body
+from halo_engine.delivery.links import LinkBases, MailLinks, base_url
+from halo_engine.domain.mail_tokens import LONGEST_URL, MailToken, Purpose
+
+UNTRACKED = LinkBases()
+KEY, ORG, LIST = bytes(32), UUID(int=1), UUID(int=2)
+TRACKED = LinkBases("https://go.acme.example/u", "https://go.acme.example")
+
+
+def body(
+    template: str, bases: LinkBases = UNTRACKED, footer: str | None = None, **values: str
+) -> Body:
+    """Write a body for a mail of a list series."""
+    links = MailLinks(bases, ORG, KEY, 7, LIST)
+    return write_body(template, values, subject="Hi", footer=footer, links=links)
+
+
+def links_of(page: str) -> list[tuple[str, str]]:
+    """Return where the links of a page lead, and what they show, as a reader's program does."""
+    found = re.findall(r"<a href=\"([^\"]*)\"[^>]*>(.*?)</a>", page, re.DOTALL)
+    return [(unescape(url), unescape(shown)) for url, shown in found]
+
+
+@pytest.mark.parametrize(
+    ("template", "url"),
+    [
+        ("See https://acme.example", "https://acme.example"),
+        ("See http://acme.example:8080/a?b=c&d#e.", "http://acme.example:8080/a?b=c&d#e"),
+        ("(https://acme.example/a)", "https://acme.example/a"),
+        ("https://acme.example/a_(b)!", "https://acme.example/a_(b)"),
+        ("<https://acme.example/a>", "https://acme.example/a"),
+        ('"https://acme.example/a"', "https://acme.example/a"),
+        ("https://acme.example/a?\nnext", "https://acme.example/a"),
+        ("https://acme.example/größe", "https://acme.example/gr%C3%B6%C3%9Fe"),
+        ("https://acme.example/100%25", "https://acme.example/100%25"),
+        ("https://acme.example/u/{{ name }}.", "https://acme.example/u/Ann%20%26%20Bob"),
+        ("https://acme.example?n={{ name }}&x=1", "https://acme.example?n=Ann%20%26%20Bob&x=1"),
+        ("https://acme.example/{{ plan|free trial }}", "https://acme.example/free%20trial"),
+    ],
+)
+def test_what_the_template_spells_out_is_a_link(template: str, url: str) -> None:
+    """To the end of the URL and no further; values in it are percent-encoded, in the text too."""
+    written = body(template, name="Ann & Bob")
+    assert links_of(written.page) == [(url, url)]
+    assert url in written.text
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        *("{{ name }}", "https://{{ name }}", "https://{{ name }}/x", "http{{ name }}"),
+        *("https://acme{{ name }}", "https://acme.{{ name }}", "https://acme.example.{{ name }}/"),
+        *("https://acme.example:{{ name }}", "{{ name|https://acme.example }}"),
+        *("javascript:alert(1)", "ftp://acme.example", "mailto:ann@a.example", "//acme.example"),
+        *("https://", "https:///x", "https://eve@", "xhttps://acme.example"),
+    ],
+)
+def test_nobody_but_the_template_makes_links(template: str) -> None:
+    """A name that is a URL, or that would end a host, stays text."""
+    for name in ("https://eve.example", "eve.example", "s://eve.example", "@eve.example"):
+        assert links_of(body(template, TRACKED, name=name).page) == []
+
+
+@pytest.mark.parametrize("login", ["acme.example", "acme.example:80", "a:b"])
+def test_a_login_before_the_host_is_no_link(login: str) -> None:
+    """What looks like one host and leads to another is not linked."""
+    assert links_of(body(f"https://{login}@eve.example/").page) == []
+
+
+def test_without_a_tracking_url_nothing_is_touched() -> None:
+    """A link leads where it says, and there is no picture."""
+    written = body("https://acme.example/a")
+    assert "<img" not in written.page
+    assert links_of(written.page) == [("https://acme.example/a",) * 2]
+
+
+def test_with_one_links_and_opening_are_tracked() -> None:
+    """On the page; the token of each leads back to the mail and the URL. The text stays as it is,
+    and the link to leave by is not tracked.
+    """
+    written = body("https://acme.example/a?b&c", TRACKED, footer="Acme")
+    [(clicked, shown), (leave, _)] = links_of(written.page)
+    assert shown == "https://acme.example/a?b&c"
+    assert verified(clicked, "https://go.acme.example/c", Purpose.CLICK).url == shown
+    [pixel] = re.findall(r"<img src=\"([^\"]*)\"", written.page)
+    assert verified(pixel, "https://go.acme.example/o", Purpose.OPEN).about == b""
+    assert verified(leave, "https://go.acme.example/u", Purpose.UNSUBSCRIBE).list_id == LIST
+    assert written.text == f"https://acme.example/a?b&c\n\nAcme\n\nUnsubscribe: {leave}\n"
+
+
+def test_a_very_long_link_is_not_tracked() -> None:
+    """It works without the detour."""
+    url = "https://acme.example/" + "a" * LONGEST_URL
+    assert links_of(body(url, TRACKED).page) == [(url, url)]
+
+
+def verified(url: str, base: str, purpose: Purpose) -> MailToken:
+    """Read the token behind ``base``, which must be of this mail and for this."""
+    found, _, token = url.rpartition("/")
+    assert found == base
+    read = MailToken.verified(token, KEY, purpose)
+    assert (read.org_id, read.recipient_id) == (ORG, 7)
+    return read
+
+
+class _Tags(HTMLParser):
+    """Every tag with the names of its attributes, and the text between them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, ...]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Keep a tag."""
+        self.tags.append((tag, *[name for name, _ in attrs]))
+
+
+_VALUES = st.one_of(
+    st.text(max_size=50),
+    st.sampled_from(
+        [
+            "</p><script>",
+            "<b>",
+            '" onclick="x',
+            "'",
+            "&lt;",
+            "&amp;",
+            "\n\n",
+            "\u2028",
+            "{{ name }}",
+        ]
+    ),
+)
+
+
+@given(name=_VALUES, footer=_VALUES)
+def test_no_value_is_markup(name: str, footer: str) -> None:
+    """Whatever a value says, the tags are those of a value without any."""
+    template = "Dear {{ name }}, https://acme.example/?n={{ name }} bye"
+    written = _Tags()
+    written.feed(body(template, TRACKED, footer, name=name).page)
+    plain = _Tags()
+    plain.feed(body(template, TRACKED, "Acme", name="Ann").page)
+    passed_over = {("br",), ("p", "style")}
+    assert [tag for tag in written.tags if tag not in passed_over] == [
+        tag for tag in plain.tags if tag not in passed_over
+    ]
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://go.acme.example/u/", "http://localhost:8000", "http://127.0.0.1:8000/u"],
+)
+def test_links_lead_to_https_or_to_this_machine(url: str) -> None:
+    """A slash at the end makes no difference."""
+    assert base_url(url) == url.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://acme.example", "acme.example", "", "https://", "ftp://acme.example", "https:/a"),
+        *("https://acme.example?x=1", "https://acme.example#x", "https://acme.example/a b"),
+        *("https://acme.example/>", "https://acme.example/\n", "https://ä.example"),
+        "https://acme.example/" + "a" * 300,
+    ],
+)
+def test_a_bad_base_is_refused(url: Any) -> None:
+    """Nothing that a header or a page would take for more than a URL."""
+    with pytest.raises(ValueError, match="is no"):
+        base_url(url)
