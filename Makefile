@@ -1,12 +1,12 @@
 # `make demo` shows the engine at work, `make test` checks everything, `make torture` takes an hour
-# more. All need python3 (3.11 or later) and make, nothing else: the database and the broker come in
+# more, `make bench` measures. All need python3 (3.11 or later) and make, nothing else: the database and the broker come in
 # wheels.
 
 PYTHON ?= python3
 BIN := .venv/bin
 
 .DELETE_ON_ERROR:
-.PHONY: .venv lock format check test torture demo clean
+.PHONY: .venv lock format check test torture bench demo clean
 
 demo: .venv
 	$(BIN)/python -m workers.demo
@@ -18,6 +18,12 @@ test: check
 torture: .venv
 	HALO_TEST_SEQUENCES=1000 HALO_TEST_FUZZ=100000 \
 	  $(BIN)/pytest -m 'torture or not torture' tests/properties tests/fuzz tests/torture
+
+# Each workload against bare SQL on the same tables: an hour, or two minutes with SIZE=small. ONLY="W1 W3"
+# runs those alone.
+SIZE ?= full
+bench: .venv
+	$(BIN)/python -m benchmarks --size $(SIZE) $(ONLY)
 
 check: .venv
 	$(BIN)/ruff format --check
