@@ -1,5 +1,5 @@
 # `make demo` shows the engine at work, `make test` checks everything, `make torture` takes an hour
-# more. All need python3 (3.11 or later) and make, nothing else: the database and the broker come in
+# more, `make bench` measures. All need python3 (3.11 or later) and make, nothing else: the database and the broker come in
 # wheels.
 
 PYTHON ?= python3
@@ -8,7 +8,7 @@ BIN := .venv/bin
 SHARED := --numprocesses auto --maxprocesses 4 --dist loadscope
 
 .DELETE_ON_ERROR:
-.PHONY: .venv lock format check test torture demo clean
+.PHONY: .venv lock format check test torture bench demo clean
 
 demo: .venv
 	$(BIN)/python -m workers.demo
@@ -21,6 +21,12 @@ torture: .venv
 	HALO_TEST_SEQUENCES=5000 HALO_TEST_SEED=$$(date +%s) HALO_TEST_FUZZ=100000 \
 	  $(BIN)/pytest $(SHARED) -m 'torture or not torture' tests/properties tests/fuzz tests/torture \
 	  tests/delivery
+
+# Each workload against bare SQL on the same tables: an hour, or two minutes with SIZE=small. ONLY="W1 W3"
+# runs those alone.
+SIZE ?= full
+bench: .venv
+	$(BIN)/python -m benchmarks --size $(SIZE) $(ONLY)
 
 check: .venv
 	$(BIN)/ruff format --check

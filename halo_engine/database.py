@@ -2,12 +2,15 @@
 
 import random
 import time
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Self, TypeVar
 
+import psycopg
 import sqlalchemy
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
+
+from halo_engine.tables.rows import ArrayText
 
 _Result = TypeVar("_Result")
 
@@ -17,6 +20,61 @@ _Result = TypeVar("_Result")
 _LOST_RACES = frozenset({"40P01", "40001", "23505", "23503"})
 _ATTEMPTS = 5
 _FIRST_PAUSE_SECONDS = 0.02
+#: A statement with an array of more elements, or of more text, is planned for it.
+_FEW: Final = 50
+_SHORT: Final = 1_500
+
+
+class _Cursor(psycopg.Cursor[Any]):
+    """A cursor that lets the server keep one plan only for sets of one size: small ones.
+
+    A kept plan takes every array for ten rows; one made so compared each of 2,000 due rows with
+    each of 2,000 contacts. ``plan_cache_mode`` is no way out: foreign keys would be planned row by
+    row.
+    """
+
+    planned_anew = False
+
+    def execute(
+        self,
+        query: Any,
+        params: Any = None,
+        *,
+        prepare: bool | None = None,
+        binary: bool | None = None,
+    ) -> Self:
+        """Run the query; one with a long array, or asked to be planned anew, is not prepared."""
+        if self.planned_anew or (
+            isinstance(params, Mapping) and any(map(_is_long, params.values()))
+        ):
+            prepare = False
+        return super().execute(query, params, prepare=prepare, binary=binary)
+
+
+def plan_anew(connection: Connection) -> None:
+    """Have what is executed on this connection from now on planned for its values.
+
+    For statements that take a range of rows: a kept plan takes every range for a third of the
+    table.
+    """
+    connection.execution_options(planned_anew=True)
+
+
+def _tell_cursor(
+    _connection: Connection,
+    cursor: _Cursor,
+    _statement: str,
+    _values: object,
+    context: Any,
+    _: bool,
+) -> None:
+    cursor.planned_anew = context.execution_options.get("planned_anew", False)
+
+
+def _is_long(value: object) -> bool:
+    if type(value) is ArrayText:
+        return len(value) > _SHORT
+    return type(value) is list and len(value) > _FEW
 
 
 def create_engine(
@@ -34,7 +92,7 @@ def create_engine(
     costs nobody a transaction. Not safe to carry over a fork: each worker process makes its own.
     """
     timeout = round(statement_timeout_seconds * 1000)
-    return sqlalchemy.create_engine(
+    engine = sqlalchemy.create_engine(
         url,
         isolation_level="READ COMMITTED",
         pool_size=pool_size,
@@ -44,10 +102,13 @@ def create_engine(
         connect_args={
             "application_name": application_name,
             "connect_timeout": 10,
+            "cursor_factory": _Cursor,
             # Compiling a statement of 200 filters costs more than running it.
             "options": f"-c timezone=UTC -c jit=off -c statement_timeout={timeout}",
         },
     )
+    sqlalchemy.event.listen(engine, "before_cursor_execute", _tell_cursor)
+    return engine
 
 
 def run_in_transaction(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Uuid, and_, literal, select, tuple_
+from sqlalchemy import Uuid, and_, literal, literal_column, select, true, tuple_
 
 from halo_engine.answers.shape import Answer, Instant
 from halo_engine.audience.matched import count_matched, matched
@@ -17,6 +17,8 @@ from halo_engine.work import Work
 
 #: How many contacts a page has unless another number is asked for.
 PAGE = 50
+#: Who match are frequent when there are so many pages of them.
+_FREQUENT = 20
 
 
 class PreviewedContact(Answer):
@@ -60,32 +62,47 @@ def preview(
     A definition that names an unknown list is refused with a 400.
     """
     audience = of if isinstance(of, Series) else _unsaved(work, of)
-    rows = _page(work, audience, after, size + 1)
+    count = count_matched(work.connection, work.org_id, audience, work.moment)
+    rows = _page(work, audience, after, size + 1, frequent=count > size * _FREQUENT)
     return Preview(
-        matched=count_matched(work.connection, work.org_id, audience, work.moment),
+        matched=count,
         contacts=tuple(rows[:size]),
         next=rows[size - 1].id if len(rows) > size else None,
     )
 
 
-def _page(work: Work, of: Audience, after: UUID | None, limit: int) -> list[PreviewedContact]:
-    contact = end_users
+def _page(
+    work: Work, of: Audience, after: UUID | None, limit: int, *, frequent: bool
+) -> list[PreviewedContact]:
+    """Return the first who match, in order of creation.
+
+    Frequent ones are found by going through the contacts in that order; a scan finds the others.
+    """
+    contact = end_users.alias("contact")
     place = tuple_(contact.c.created_at, contact.c.id)
     page = (
         select(*[contact.c[name] for name in PreviewedContact.model_fields])
-        .where(
-            contact.c.org_id == work.org_id,
-            contact.c.id.in_(matched(work.org_id, of, work.moment)),
-        )
+        .where(contact.c.org_id == work.org_id)
         .order_by(contact.c.created_at, contact.c.id)
-        .limit(limit)
     )
     if after is not None:
         last = end_users.alias("last")
         page = page.join(
             last, and_(last.c.org_id == work.org_id, last.c.id == literal(after, Uuid()))
         ).where(place > tuple_(last.c.created_at, last.c.id))
-    rows = work.connection.execute(page).mappings()
+    found = matched(work.org_id, of, work.moment)
+    if frequent:
+        # OFFSET keeps the planner from looking for all that match first.
+        walked = page.offset(literal_column("0")).subquery("walked")
+        is_matched = found.where(end_users.c.id == walked.c.id).offset(literal_column("0"))
+        page = (
+            select(walked)
+            .join(is_matched.lateral("is_matched"), true())
+            .order_by(walked.c.created_at, walked.c.id)
+        )
+    else:
+        page = page.where(contact.c.id.in_(found))
+    rows = work.connection.execute(page.limit(limit)).mappings()
     return [PreviewedContact.model_validate(row) for row in rows]
 
 

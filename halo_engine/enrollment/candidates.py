@@ -8,7 +8,7 @@ those that match. Contacts that are *asked* about are judged in any case, for an
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 from uuid import UUID
 
 from sqlalchemy import (
@@ -36,7 +36,14 @@ _INSTANT = DateTime(timezone=True)
 
 
 class Candidates(Protocol):
-    """Contacts at the door, and how they pair with the series that are judged, given by ordinal."""
+    """Contacts at the door, and how they pair with the series that are judged, given by ordinal.
+
+    ``matching_only``: those who match no audience are at no door.
+    """
+
+    @property
+    def matching_only(self) -> bool:
+        """Whether a candidate is judged by the series alone whose audience it matches."""
 
     def among(self, contacts: FromClause, contact: FromClause) -> Select[Any]:
         """Return a scan of ``contacts`` narrowed to the candidates; the columns are the
@@ -53,6 +60,7 @@ class Named:
 
     rows: FromClause
     concerns: FromClause
+    matching_only: ClassVar[bool] = False
 
     def among(self, contacts: FromClause, contact: FromClause) -> Select[Any]:
         """Look at the named contacts only."""
@@ -75,6 +83,7 @@ class Paged:
 
     page: Page
     now: datetime
+    matching_only: ClassVar[bool] = True
 
     def among(self, contacts: FromClause, contact: FromClause) -> Select[Any]:
         """Look at every contact of the page."""
@@ -102,6 +111,7 @@ class Asked:
 
     now: datetime
     contacts: Collection[UUID] | None = None
+    matching_only: ClassVar[bool] = False
 
     def among(self, contacts: FromClause, contact: FromClause) -> Select[Any]:
         """Look at the contacts asked about."""

@@ -20,13 +20,14 @@ from sqlalchemy import (
     and_,
     any_,
     case,
-    exists,
     func,
     literal,
     null,
+    or_,
     select,
     true,
 )
+from sqlalchemy.sql.selectable import LateralFromClause
 
 from halo_engine.audience.compiler import Moment, Subject, predicate
 from halo_engine.audience.matching import audience, matches, scan, suppressed
@@ -92,7 +93,7 @@ def _scan(org_id: UUID, series: Sequence[Series], moment: Moment, candidates: Ca
     ]
     contact = subject.contact
     source = scan(subject, [each for _, each in (*audiences, *exits, *goals)])
-    return (
+    scanned = (
         candidates.among(source, contact)
         .add_columns(
             contact.c.id.label("end_user_id"),
@@ -105,8 +106,10 @@ def _scan(org_id: UUID, series: Sequence[Series], moment: Moment, candidates: Ca
             matches(goals).label("goals"),
         )
         .where(contact.c.org_id == org_id)
-        .cte("scanned")
     )
+    if candidates.matching_only:
+        scanned = scanned.where(or_(*(held for _, held in audiences)))
+    return scanned.cte("scanned")
 
 
 def _rules(series: Sequence[Series]) -> FromClause:
@@ -163,6 +166,7 @@ def _judge_pairs(org_id: UUID, pairs: CTE) -> CTE:
         .lateral("latest")
     )
     seat = case((pairs.c.one_per_company, pairs.c.company_id))
+    seated = _seated(org_id, pairs, seat)
     enrolled_before = latest.c.number.is_not(None)
     is_enrolled = and_(enrolled_before, latest.c.ended_at.is_(None))
     refusals: list[tuple[ColumnElement[bool], ReasonCode]] = [
@@ -181,7 +185,7 @@ def _judge_pairs(org_id: UUID, pairs: CTE) -> CTE:
             ReasonCode.NOT_NEWLY_MATCHING,
         ),
         (pairs.c.ordinal == any_(pairs.c.exit_filters), ReasonCode.EXIT_FILTER),
-        (_seat_taken(org_id, pairs, seat), ReasonCode.COMPANY_ALREADY_ENROLLED),
+        (seated.c.number.is_not(None), ReasonCode.COMPANY_ALREADY_ENROLLED),
     ]
     return (
         select(
@@ -195,8 +199,10 @@ def _judge_pairs(org_id: UUID, pairs: CTE) -> CTE:
                 "guard"
             ),
         )
-        .select_from(pairs.outerjoin(latest, true()))
+        .select_from(pairs.outerjoin(latest, true()).outerjoin(seated, true()))
         .cte("judged")
+        # What it says is asked for several times.
+        .prefix_with("MATERIALIZED")
     )
 
 
@@ -206,13 +212,19 @@ def _misfits(pairs: FromClause) -> ColumnElement[bool]:
     )
 
 
-def _seat_taken(org_id: UUID, pairs: CTE, seat: ColumnElement[UUID | None]) -> ColumnElement[bool]:
+def _seated(org_id: UUID, pairs: CTE, seat: ColumnElement[UUID | None]) -> LateralFromClause:
+    """Return the run that has the seat: looked up by index, all active runs are never read."""
     runs = automation_enrollments.alias("seated")
-    return exists().where(
-        runs.c.org_id == org_id,
-        runs.c.automation_id == pairs.c.automation_id,
-        runs.c.company_seat == seat,
-        runs.c.ended_at.is_(None),
+    return (
+        select(runs.c.number)
+        .where(
+            runs.c.org_id == org_id,
+            runs.c.automation_id == pairs.c.automation_id,
+            runs.c.company_seat == seat,
+            runs.c.ended_at.is_(None),
+        )
+        .limit(1)
+        .lateral("seated")
     )
 
 

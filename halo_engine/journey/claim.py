@@ -101,7 +101,7 @@ def claim_due(
             row.created_at,
             Run(row.end_user_id, row.automation_id, row.enrollment_number),
         )
-        for row in connection.execute(statement, asked)
+        for row in connection.execute(statement, asked).all()
     ]
 
 

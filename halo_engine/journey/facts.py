@@ -61,7 +61,7 @@ def gather_runs(
     statement = _statement(org_id, moment, asked, [], given)
     return [
         _run_facts(row, series[row["automation_id"]])
-        for row in connection.execute(statement).mappings()
+        for row in connection.execute(statement).mappings().all()
     ]
 
 
@@ -85,7 +85,7 @@ def gather_due(
     asked = [series[id_] for id_ in sorted({row.run.series_id for row in rows})]
     steps = {row.step_id: series[row.run.series_id].steps_by_id[row.step_id] for row in rows}
     statement = _statement(org_id, moment, asked, list(steps.values()), given)
-    found = {row["recipient_id"]: row for row in connection.execute(statement).mappings()}
+    found = {row["recipient_id"]: row for row in connection.execute(statement).mappings().all()}
     return [
         _due_facts(found[row.id], series[row.run.series_id], steps[row.step_id]) for row in rows
     ]

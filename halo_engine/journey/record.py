@@ -1,6 +1,7 @@
 """Recording: decisions about runs written down in a few set-based statements (contract §5, §6)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -103,26 +104,7 @@ def record_finished(
     """
     if not finished:
         return
-    given = rows_of(
-        "given",
-        {
-            "place": (Integer(), range(len(finished))),
-            "id": (BigInteger(), [each.recipient_id for each in finished]),
-            "automation_id": (Uuid(), [each.series.id for each in finished]),
-            "end_user_id": (Uuid(), [each.contact_id for each in finished]),
-            "number": (Integer(), [each.number for each in finished]),
-            "status": (Text(), [each.status.value for each in finished]),
-            "reason": (Text(), [each.reason for each in finished]),
-            "exit_reason": (Text(), [each.exit_reason for each in finished]),
-            "next_step_id": (
-                Uuid(),
-                [each.next_step.id if each.next_step else None for each in finished],
-            ),
-            "next_due": (_INSTANT, [each.next_due for each in finished]),
-            "ends": (Text(), [each.ends for each in finished]),
-        },
-    )
-    done = _finish_rows(org_id, given, now)
+    done = _finish_rows(org_id, finished, now)
     ended = _end_runs(org_id, done, done.c.ends, now)
     rows = automation_recipients
     following = (
@@ -157,30 +139,75 @@ def record_finished(
     )
 
 
-def _finish_rows(org_id: UUID, given: FromClause, now: datetime) -> CTE:
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What becomes of a row: the same for most of a batch, so it is sent once."""
+
+    status: Status
+    reason: str | None
+    exit_reason: str | None
+    next_step_id: UUID | None
+    next_due: datetime | None
+    ends: str | None
+
+
+def _finish_rows(org_id: UUID, finished: Sequence[Finish], now: datetime) -> CTE:
+    """Finish the rows; the CTE ``done`` has their runs, in the order given by ``place``."""
+    outcomes: dict[_Outcome, int] = {}
+    places = [outcomes.setdefault(_outcome(each), len(outcomes)) for each in finished]
+    given = rows_of(
+        "given",
+        {
+            "place": (Integer(), range(len(finished))),
+            "id": (BigInteger(), [each.recipient_id for each in finished]),
+            "outcome": (Integer(), places),
+        },
+    )
+    outcome = rows_of(
+        "outcome",
+        {
+            "number": (Integer(), range(len(outcomes))),
+            "status": (Text(), [each.status.value for each in outcomes]),
+            "reason": (Text(), [each.reason for each in outcomes]),
+            "exit_reason": (Text(), [each.exit_reason for each in outcomes]),
+            "next_step_id": (Uuid(), [each.next_step_id for each in outcomes]),
+            "next_due": (_INSTANT, [each.next_due for each in outcomes]),
+            "ends": (Text(), [each.ends for each in outcomes]),
+        },
+    )
     rows = automation_recipients
     return (
         update(rows)
-        .where(rows.c.org_id == org_id, rows.c.id == given.c.id, IS_ACTIVE)
+        .where(
+            rows.c.org_id == org_id,
+            rows.c.id == given.c.id,
+            IS_ACTIVE,
+            outcome.c.number == given.c.outcome,
+        )
         .values(
-            status=given.c.status,
-            reason=given.c.reason,
-            exit_reason=given.c.exit_reason,
+            status=outcome.c.status,
+            reason=outcome.c.reason,
+            exit_reason=outcome.c.exit_reason,
             finished_at=now,
             lease_token=None,
             lease_expires_at=None,
         )
         .returning(
             given.c.place,
-            given.c.automation_id,
-            given.c.end_user_id,
-            given.c.number,
-            given.c.next_step_id,
-            given.c.next_due,
-            given.c.ends,
+            rows.c.automation_id,
+            rows.c.end_user_id,
+            rows.c.enrollment_number.label("number"),
+            outcome.c.next_step_id,
+            outcome.c.next_due,
+            outcome.c.ends,
         )
         .cte("done")
     )
+
+
+def _outcome(each: Finish) -> _Outcome:
+    following = each.next_step.id if each.next_step else None
+    return _Outcome(each.status, each.reason, each.exit_reason, following, each.next_due, each.ends)
 
 
 def _end_runs(

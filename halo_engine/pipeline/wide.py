@@ -7,6 +7,7 @@ worker that dies costs a page, and other signals take turns with the pages.
 
 from collections.abc import Sequence
 
+from halo_engine.database import plan_anew
 from halo_engine.domain.reasons import EntryTrigger
 from halo_engine.domain.series import Series
 from halo_engine.domain.signals import Signal, SignalKind
@@ -29,6 +30,7 @@ _ENTRIES = {"phase": "entries"}
 
 def work_page(work: Work, signal: Signal, series: Sequence[Series]) -> Reaction:
     """Work the next page of a wide signal; the last one removes it."""
+    plan_anew(work.connection)
     page = page_after(work, _rest(signal), PAGE)
     cursor = signal.cursor or {}
     if signal.kind is SignalKind.COMPANY_CHANGED and cursor.get("phase") != _ENTRIES["phase"]:

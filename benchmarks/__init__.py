@@ -1,0 +1,1 @@
+"""Benchmarks: each workload against bare SQL on the same tables, alternating (`make bench`)."""

@@ -1,0 +1,31 @@
+"""The workloads by name, in the order in which they run."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from benchmarks import (
+    activation,
+    answering,
+    growing,
+    identifying,
+    latency,
+    memory,
+    reacting,
+    reevaluating,
+    ticking,
+)
+from benchmarks.rows import Benchmark
+
+WORKLOADS: Final[Mapping[str, Benchmark]] = {
+    "W1": activation.benchmark,
+    "W2": ticking.benchmark,
+    "W3": identifying.benchmark,
+    "W4": reacting.benchmark,
+    "W5": reacting.against_naive,
+    "W6": growing.benchmark,
+    "W7": answering.benchmark,
+    "W8": latency.benchmark,
+    "W10": memory.benchmark,
+    "W11": reevaluating.benchmark,
+    "W12": ticking.fairness,
+}

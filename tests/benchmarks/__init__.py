@@ -1,0 +1,1 @@
+"""The benchmarks' own tests: what they compare with does the same."""
