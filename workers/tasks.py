@@ -70,7 +70,7 @@ from halo_engine.delivery.stops import Sending, show_sending, start_sending, sto
 from halo_engine.domain.errors import Refusal, validated
 from halo_engine.domain.series import Series
 from halo_engine.journey.removal import remove, stop_series
-from halo_engine.pipeline.agenda import organizations_with_work
+from halo_engine.pipeline.agenda import note_tick, organizations_with_work
 from halo_engine.series import lifecycle
 from halo_engine.series.apply import apply_definitions
 from halo_engine.series.check import check
@@ -94,7 +94,8 @@ _log = structlog.get_logger(__name__)
 @app.task(name="halo.tick")
 def tick() -> int:
     """Ring for every organisation that has something to do; return how many there are."""
-    with engine().database.connect() as connection:
+    with engine().database.begin() as connection:
+        note_tick(connection)
         waiting = organizations_with_work(connection)
     for org_id in waiting:
         ring(org_id)

@@ -1,6 +1,7 @@
 """`halo status`: what waits, since when, and what needs a person."""
 
 from datetime import datetime, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import click
@@ -16,10 +17,14 @@ from halo_engine.cli.output import (
     shown_at,
 )
 from halo_engine.domain.durations import format_duration, parse_duration
+from halo_engine.domain.instants import format_instant
 from halo_engine.engine import Engine
 from halo_engine.organizations import all_organizations
+from halo_engine.pipeline.agenda import last_tick
 from halo_engine.settings import load_settings
 from halo_engine.work import OrgRef, Work
+
+UTC: Final = ZoneInfo("UTC")
 
 
 def _duration(_context: click.Context, parameter: click.Parameter, value: str) -> timedelta:
@@ -54,16 +59,24 @@ def status_command(
 ) -> None:
     """Say what waits, and what needs a person.
 
-    In every organisation, unless one is named. Exits 1 when something needs a person: a signal or
-    a row that nobody takes, a re-evaluation that does not come, a signal that was set aside, a mail
-    that failed or may have, a mail server that is down. Mail that somebody stopped waits for them.
+    In every organisation, unless one is named. Exits 1 when something needs a person: a tick or a
+    re-evaluation that does not come, a signal or a row that nobody takes, a signal that was set
+    aside, a mail that failed or may have, a mail server that is down. Mail that somebody stopped
+    waits for them.
     """
     with refusing(as_json), installation.engine() as engine:
         found = [_ask(engine, key, patience, since) for key in _keys(engine, org_key)]
-    ok = not any(each.needs for each, _ in found)
+        with engine.database.connect() as connection:
+            ticked, now = last_tick(connection)
+    is_late = ticked is not None and now - ticked > patience
+    ok = not is_late and not any(each.needs for each, _ in found)
     if as_json:
-        print_json({"ok": ok, "organizations": [each for each, _ in found]})
+        at = None if ticked is None else format_instant(ticked)
+        print_json({"ok": ok, "last_tick": at, "organizations": [each for each, _ in found]})
     else:
+        click.echo(f"last tick: {shown_at(ticked, UTC) or 'none yet'}")
+        if is_late:
+            click.echo(f"  → longer than {format_duration(patience)} ago: no beat runs")
         for each, zone in found:
             _draw(each, zone)
     raise SystemExit(0 if ok else 1)

@@ -1,14 +1,38 @@
-"""Which organisations have something to do: what a tick asks before it rings for each (§1)."""
+"""The tick of the whole installation: that it came, and which organisations it rings for (§1)."""
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection, and_, exists, func, or_, select
+from sqlalchemy.dialects.postgresql import insert
 
 from halo_engine.domain.cron import next_instant
 from halo_engine.domain.instants import parse_zone
 from halo_engine.domain.reasons import EntryTrigger, SeriesStatus
-from halo_engine.tables import automation_recipients, automations, organizations, signals
+from halo_engine.tables import (
+    automation_recipients,
+    automations,
+    installation,
+    organizations,
+    signals,
+)
 from halo_engine.tables.enrollments import IS_PENDING, IS_PROCESSING
+
+
+def note_tick(connection: Connection) -> None:
+    """Note that a tick came now, by the database's clock: people ask when the last one did."""
+    ticked = insert(installation).values(singleton=True, ticked_at=func.now())
+    connection.execute(
+        ticked.on_conflict_do_update(
+            index_elements=["singleton"], set_={"ticked_at": ticked.excluded.ticked_at}
+        )
+    )
+
+
+def last_tick(connection: Connection) -> tuple[datetime | None, datetime]:
+    """Return when the last tick came, None before the first, and what time it is now."""
+    ticked: datetime | None = connection.scalar(select(installation.c.ticked_at))
+    return ticked, connection.execute(select(func.now())).scalar_one()
 
 
 def organizations_with_work(connection: Connection) -> list[UUID]:

@@ -4,11 +4,13 @@ from sqlalchemy import Boolean, CheckConstraint, Column, Table, Text, text
 
 from halo_engine.tables.metadata import INSTANT, metadata
 
+#: ``ticked_at``: when the last tick came, of whatever beat.
 #: ``mail_down_since``: since when the workers last found the mail server down, and in what words.
 installation = Table(
     "installation",
     metadata,
     Column("singleton", Boolean, primary_key=True, server_default=text("true")),
+    Column("ticked_at", INSTANT),
     Column("sending_stopped_at", INSTANT),
     Column("sending_stopped_by", Text),
     Column("mail_down_since", INSTANT),

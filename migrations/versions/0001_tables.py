@@ -87,6 +87,7 @@ def upgrade() -> None:
     op.create_table(
         "installation",
         sa.Column("singleton", sa.Boolean(), server_default=sa.text("true"), nullable=False),
+        sa.Column("ticked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("sending_stopped_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("sending_stopped_by", sa.Text(), nullable=True),
         sa.Column("mail_down_since", sa.DateTime(timezone=True), nullable=True),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from halo_engine.pipeline.agenda import note_tick
 from tests.cli.console import Console
 
 DAILY = """\
@@ -48,6 +49,7 @@ def _status(halo: Console, *, status: int) -> dict[str, Any]:
 def test_nothing_needs_a_person(daily: Console) -> None:
     """Where all is done that is due, the status is ok and the exit status 0."""
     assert _INSTANT.sub("INSTANT", daily("status")) == (
+        "last tick: none yet\n"
         "acme: ok\n"
         "  signals waiting    0\n"
         "  rows due           0\n"
@@ -57,6 +59,16 @@ def test_nothing_needs_a_person(daily: Console) -> None:
         "  signals set aside  0\n"
         "  mails              0 failed, 0 unknown since INSTANT\n"
     )
+
+
+def test_last_tick_is_shown_and_missed(daily: Console) -> None:
+    """When the last tick came is said; one that is long ago needs a person."""
+    with daily.database.begin() as connection:
+        note_tick(connection)
+    assert _INSTANT.sub("INSTANT", daily("status")).startswith("last tick: INSTANT\n")
+    _change(daily, "UPDATE installation SET ticked_at = ticked_at - interval '6 min'")
+    assert "  → longer than 5m ago: no beat runs\n" in daily("status", status=1)
+    assert daily.json("status", "--patience", "1h")["ok"]
 
 
 def test_work_that_was_just_left_needs_nobody(daily: Console) -> None:
@@ -75,7 +87,7 @@ def test_signals_that_nobody_handles(daily: Console) -> None:
     needs = ["signals wait longer than 5m: no worker handles them"]
     assert _status(daily, status=1)["needs"] == needs
     assert "  → signals wait longer than 5m: no worker" in daily("status", status=1)
-    assert daily("status", "--patience", "10m").startswith("acme: ok\n")
+    assert daily("status", "--patience", "10m").startswith("last tick: none yet\nacme: ok\n")
 
 
 def test_activation_that_a_pause_holds_waits_for_nobody(daily: Console) -> None:
@@ -169,7 +181,7 @@ def test_every_organisation_unless_one_is_named(daily: Console) -> None:
         ("beta", False),
     ]
     assert daily.json("status", "--org", "beta")["ok"] is True
-    assert daily("status", HALO_ORG="beta").startswith("beta: ok\n")
+    assert daily("status", HALO_ORG="beta").startswith("last tick: none yet\nbeta: ok\n")
 
 
 def test_patience_that_is_no_duration(daily: Console) -> None:
