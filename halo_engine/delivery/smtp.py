@@ -18,6 +18,7 @@ from typing import Final
 
 from halo_engine.delivery.smtp_url import SmtpServer, Tls
 from halo_engine.delivery.transports import (
+    NotHandedOver,
     OutcomeUnknown,
     PermanentFailure,
     ServerDown,
@@ -153,6 +154,8 @@ class _Session:
             # Also a time limit that ends here: nothing was handed over.
             if isinstance(error, Exception):
                 raise ServerDown(self._without_password(_said(error))) from error
+            if isinstance(error, SystemExit):
+                raise NotHandedOver(error.code) from error
             raise
         self._used_at = monotonic()
 
@@ -212,6 +215,8 @@ class _Session:
         except Exception as error:
             words = f"the connection broke at {self._reached}: {_said(error)}"
             raise _BrokenOffError(words, begun=self._reached != "MAIL") from error
+        except SystemExit as stop:
+            raise NotHandedOver(stop.code) from stop
         self._expect(self._end_of_text(), 2)
         self._used_at = monotonic()
 

@@ -14,6 +14,7 @@ from halo_engine.delivery.leases import MOST_ATTEMPTS
 from halo_engine.delivery.ledger import Result
 from halo_engine.delivery.transports import (
     MemoryTransport,
+    NotHandedOver,
     PermanentFailure,
     TemporaryFailure,
 )
@@ -364,6 +365,25 @@ def test_a_transport_that_breaks_leaves_one_email_unknown_and_the_rest_as_it_was
 
 
 @pytest.mark.parametrize(
+    ("stop", "state"),
+    [
+        (SystemExit(), ("failed", "outcome_unknown", 1)),
+        (NotHandedOver(), ("pending", None, 0)),
+    ],
+)
+def test_a_worker_that_is_told_to_stop_leaves_no_lease(
+    office: PostOffice, stop: SystemExit, state: tuple[Any, ...]
+) -> None:
+    """The email under way is settled by what is known of it, the rest is given back untried."""
+    rows = office.enroll(office.series(HELLO), office.contact("Ann"), office.contact("Bob"))
+    with pytest.raises(SystemExit):
+        office.lease_and_send(Refusing(stop))
+    assert office.row(rows[0], "status", "reason", "attempts") == state
+    assert office.row(rows[1], "status", "reason", "attempts") == ("pending", None, 0)
+    assert office.message(rows[0], "state") == (("unknown",) if state[0] == "failed" else ())
+
+
+@pytest.mark.parametrize(
     ("subject", "email", "reason"),
     [
         ("Hi {{ nickname }}", "ann@a.example", "field: ‘nickname’ is unknown"),
@@ -419,8 +439,6 @@ def test_marketing_carries_the_footer(office: PostOffice) -> None:
 def test_each_further_email_costs_the_same_few_statements(office: PostOffice) -> None:
     """A batch takes a fixed number of statements, and four more for every email in it."""
     series = office.series(HELLO, BYE)
-    # Else a process's first batch takes back what an earlier process may have noted.
-    office.gate.noted_down = False
     counts = []
     for size in (1, 2, 6):
         names = [f"C{size}x{number}" for number in range(size)]
