@@ -12,6 +12,8 @@ from sqlalchemy import Engine, delete, event, insert, text, update
 
 from halo_engine.delivery.leases import MOST_ATTEMPTS
 from halo_engine.delivery.ledger import Result
+from halo_engine.delivery.outbox import _intend, send_leased
+from halo_engine.delivery.stops import start_sending, stop_sending
 from halo_engine.delivery.transports import (
     MemoryTransport,
     NotHandedOver,
@@ -35,7 +37,7 @@ from halo_engine.tables import (
 )
 from halo_engine.work import Work
 from tests.contacts.stage import NOW
-from tests.delivery.post_office import BYE, HELLO, Interrupted, PostOffice, Refusing
+from tests.delivery.post_office import BYE, HELLO, SENDER, Interrupted, PostOffice, Refusing
 
 
 def test_a_sent_email_is_in_the_ledger_and_its_run_goes_on(office: PostOffice) -> None:
@@ -240,6 +242,57 @@ def test_an_intent_waits_for_an_exit_that_is_being_committed(office: PostOffice)
         over.set()
     assert [each.result for each in outcomes] == [Result.SENT, Result.RELEASED]
     assert [message["To"] for message in letters.sent] == ["bob@a.example"]
+
+
+def test_an_intent_that_had_to_wait_looks_at_stops_again(office: PostOffice) -> None:
+    """A stop that is committed while a batch waits for a pause holds the batch's next email too."""
+    office.enroll(office.series(HELLO), office.contact("Ann"))
+    token, letters = uuid4(), MemoryTransport()
+    sends = office.lease(token)
+    paused, opened = Event(), Event()
+
+    def gathered_and_waiting(action: Any) -> Any:
+        def opened_then(work: Work) -> Any:
+            opened.set()
+            paused.wait(timeout=10)
+            return action(work)
+
+        is_intent = getattr(action, "func", None) is _intend
+        return office.transact(opened_then if is_intent else action)
+
+    with ThreadPoolExecutor(1) as worker:
+        sent = worker.submit(
+            send_leased, gathered_and_waiting, letters, SENDER, token, sends, office.gate
+        )
+        assert opened.wait(timeout=10)
+        with office.database.begin() as connection:
+            stop_sending(connection, _key(office), "Pat")
+        paused.set()
+        [outcome] = sent.result(timeout=10)
+    assert (outcome.result, letters.sent) == (Result.RELEASED, [])
+
+
+def test_a_stop_ends_the_batch_at_once(office: PostOffice) -> None:
+    """However many are leased, none is asked for after the one that found the stop."""
+    counts = []
+    for size in (5, 25):
+        series = office.series(HELLO)
+        office.enroll(series, *[office.contact(f"C{size}x{number}") for number in range(size)])
+        token = uuid4()
+        sends = office.lease(token)
+        with office.database.begin() as connection:
+            stop_sending(connection, _key(office), "Pat")
+        counts.append(_statements(office, token, sends))
+        with office.database.begin() as connection:
+            start_sending(connection, _key(office))
+            connection.execute(
+                delete(automation_recipients).where(automation_recipients.c.org_id == office.org_id)
+            )
+    assert counts[0] == counts[1]
+
+
+def _key(office: PostOffice) -> str:
+    return office.transact(lambda work: work.org.key)
 
 
 def _exit(work: Work, contact: UUID) -> None:
