@@ -7,6 +7,7 @@ knows. Python's ``SMTP.data`` sends body and dot in one call, so the steps are s
 
 import re
 import smtplib
+import socket
 import ssl
 from contextlib import suppress
 from email.message import EmailMessage
@@ -148,6 +149,9 @@ class _Session:
         self._reached = ""
         try:
             self._smtp = self._connect()
+            if self._smtp.sock is not None:
+                # The dot is a packet of its own: it must not wait until the text is acknowledged.
+                self._smtp.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._open(self._smtp)
         except BaseException as error:
             self.abandon()
