@@ -37,8 +37,6 @@ class Gate:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     outage: str | None = None
-    #: Whether the installation may still be noted as down: a process that begins cannot know.
-    noted_down: bool = True
     _closed_until: float = 0.0
     _pause: float = 0.0
     _next_slot: float = 0.0

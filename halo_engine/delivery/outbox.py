@@ -24,6 +24,7 @@ from halo_engine.delivery.message import Sender, add_message_id, footer_of, writ
 from halo_engine.delivery.settling import load_series_of, settle, settle_unknown
 from halo_engine.delivery.stops import note_outage
 from halo_engine.delivery.transports import (
+    NotHandedOver,
     OutcomeUnknown,
     PermanentFailure,
     ServerDown,
@@ -85,8 +86,8 @@ def send_leased(
 
     A row whose email is no longer wanted, or that somebody else has, is given back or left alone.
     So is what was not begun when the ``gate``'s turn is over, the server down, or sending stopped.
-    Whatever the transport raises, what is known is recorded: a bug of its own ends the batch, and
-    its email's outcome counts as unknown.
+    Whatever the transport raises, what is known is recorded: a bug of its own, and a worker that is
+    told to stop, end the batch, and the email's outcome counts as unknown unless it is known.
     """
     if not sends:
         return []
@@ -113,11 +114,14 @@ def send_leased(
                 continue
             # Nobody knows, until the transport has answered.
             known[row] = Outcome(row, Result.UNKNOWN)
-            unnoted = known[row] = _post(transport, letter, intent, gate)
+            try:
+                unnoted = known[row] = _post(transport, letter, intent, gate)
+            except NotHandedOver:
+                unnoted = known[row] = Outcome(row, Result.HELD)
+                raise
         turn.close()
     finally:
         transact(partial(_close, token=token, sends=sends, known=known, unnoted=unnoted, gate=gate))
-        gate.noted_down = gate.outage is not None
     return [known[_row(send)] for send in sends]
 
 
@@ -228,7 +232,8 @@ def _close(
     ]
     finished = [each for each in verdicts if isinstance(each, Finish)]
     settle(work, finished, [each for each in verdicts if isinstance(each, Release)])
-    if gate.outage is not None or gate.noted_down:
+    was_there = any(each.result is Result.SENT for each in known.values())
+    if gate.outage is not None or was_there:
         note_outage(work.connection, gate.outage, work.now)
 
 

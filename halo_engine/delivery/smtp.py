@@ -7,6 +7,7 @@ knows. Python's ``SMTP.data`` sends body and dot in one call, so the steps are s
 
 import re
 import smtplib
+import socket
 import ssl
 from contextlib import suppress
 from email.message import EmailMessage
@@ -18,6 +19,7 @@ from typing import Final
 
 from halo_engine.delivery.smtp_url import SmtpServer, Tls
 from halo_engine.delivery.transports import (
+    NotHandedOver,
     OutcomeUnknown,
     PermanentFailure,
     ServerDown,
@@ -147,12 +149,17 @@ class _Session:
         self._reached = ""
         try:
             self._smtp = self._connect()
+            if self._smtp.sock is not None:
+                # The dot is a packet of its own: it must not wait until the text is acknowledged.
+                self._smtp.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._open(self._smtp)
         except BaseException as error:
             self.abandon()
             # Also a time limit that ends here: nothing was handed over.
             if isinstance(error, Exception):
                 raise ServerDown(self._without_password(_said(error))) from error
+            if isinstance(error, SystemExit):
+                raise NotHandedOver(error.code) from error
             raise
         self._used_at = monotonic()
 
@@ -212,6 +219,8 @@ class _Session:
         except Exception as error:
             words = f"the connection broke at {self._reached}: {_said(error)}"
             raise _BrokenOffError(words, begun=self._reached != "MAIL") from error
+        except SystemExit as stop:
+            raise NotHandedOver(stop.code) from stop
         self._expect(self._end_of_text(), 2)
         self._used_at = monotonic()
 

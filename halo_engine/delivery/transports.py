@@ -48,6 +48,10 @@ class OutcomeUnknown(_SaidError):  # noqa: N818 -- as above
     """Handed over, and no answer came: the series' ``delivery_guarantee`` decides (contract §9)."""
 
 
+class NotHandedOver(SystemExit):
+    """The worker was told to stop (``SystemExit``) while the message had certainly not left."""
+
+
 class Transport(Protocol):
     """Something that takes a message and is answerable for it.
 
@@ -62,7 +66,8 @@ class Transport(Protocol):
       lost, a timeout, HTTP 500 or 502 after the body). Never say this for one that did not leave,
       and never one of the others for one that may have.
 
-    Whatever else it raises is a bug: the outcome counts as unknown, and the batch ends.
+    Whatever else it raises is a bug, or a worker that is told to stop: the outcome counts as
+    unknown, and the batch ends. A transport that knows better raises NotHandedOver for SystemExit.
 
     ``key`` is the message's Message-ID, the same whenever the same message is sent again, by
     whichever worker: a provider's idempotency key. Where the provider keeps keys, a retry after
@@ -90,7 +95,7 @@ class FolderTransport:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._write(self._folder / f"{name}.eml", message.as_bytes(policy=SMTP))
         except OSError as error:
-            raise TemporaryFailure(f"{self._folder}: {error.strerror or error}") from error
+            raise ServerDown(f"{self._folder}: {error.strerror or error}") from error
 
     def _write(self, path: Path, content: bytes) -> None:
         descriptor, draft = tempfile.mkstemp(prefix=".", suffix=".draft", dir=self._folder)

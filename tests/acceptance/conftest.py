@@ -1,6 +1,7 @@
 """A stack for the whole module: database, broker, a real worker and a real beat as processes."""
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -65,18 +66,34 @@ class Stack:
 
 
 @pytest.fixture(scope="module")
-def stack(servers: Servers, administrate: Callable[[str], None], template: str) -> Iterator[Stack]:
-    """Run a worker and a beat that ticks every second, on a database of their own."""
+def start_stack(
+    servers: Servers, administrate: Callable[[str], None], template: str
+) -> Callable[..., AbstractContextManager[Stack]]:
+    """Run a worker and a beat that ticks every second, with settings, on their own database."""
+    return lambda **settings: _running_stack(servers, administrate, template, **settings)
+
+
+@pytest.fixture(scope="module")
+def stack(start_stack: Callable[..., AbstractContextManager[Stack]]) -> Iterator[Stack]:
+    """Run a worker and a beat, whose mail goes into a folder."""
+    with start_stack() as stack:
+        yield stack
+
+
+@contextmanager
+def _running_stack(
+    servers: Servers, administrate: Callable[[str], None], template: str, **settings: object
+) -> Iterator[Stack]:
     name = f"halo_acceptance_{uuid4().hex}"
     administrate(f"CREATE DATABASE {name} TEMPLATE {template}")
     url = make_url(servers.database_url).set(database=name).render_as_string(hide_password=False)
     own = Servers(url, servers.broker_url)
     with throwaway_folder("acceptance") as folder:
         mail = folder / "mail"
-        environment = stack_environment(own, tick_seconds=1, mail_folder=mail)
+        environment = stack_environment(own, tick_seconds=1, mail_folder=mail, **settings)
         with running_processes(folder, environment, logs=folder):
-            settings = Settings(database_url=url, broker_url=servers.broker_url)
+            app = create_app(Settings(database_url=url, broker_url=servers.broker_url))
             database = create_engine(url, application_name="halo-acceptance")
-            yield Stack(create_app(settings), database, mail)
+            yield Stack(app, database, mail)
             database.dispose()
     administrate(f"DROP DATABASE {name} WITH (FORCE)")

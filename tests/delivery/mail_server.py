@@ -29,8 +29,9 @@ class Manner(Enum):
     STALL = "stall"
 
 
-#: A reply instead of the usual one, a manner, or what is to happen before the usual reply.
-Action = str | Manner | Callable[[], None]
+#: A reply instead of the usual one, a manner, or what is to happen before the usual reply (or, if
+#: it returns DROP, before the connection is dropped).
+Action = str | Manner | Callable[[], object]
 
 
 @dataclass
@@ -208,8 +209,9 @@ class _Connection(SMTP):
                 await self.push(reply)
             case action:
                 assert callable(action)
-                action()
-                return False
+                if action() is not Manner.DROP:
+                    return False
+                self.drop()
         return True
 
     async def _handle_client(self) -> None:

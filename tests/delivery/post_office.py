@@ -42,7 +42,7 @@ CONDITION = {"condition_type": "user_property", "condition_value": "email contai
 class Refusing:
     """A mail server that answers every message by raising."""
 
-    def __init__(self, answer: Exception) -> None:
+    def __init__(self, answer: BaseException) -> None:
         self.answer = answer
         self.asked = 0
 

@@ -12,8 +12,11 @@ from sqlalchemy import Engine, delete, event, insert, text, update
 
 from halo_engine.delivery.leases import MOST_ATTEMPTS
 from halo_engine.delivery.ledger import Result
+from halo_engine.delivery.outbox import _intend, send_leased
+from halo_engine.delivery.stops import start_sending, stop_sending
 from halo_engine.delivery.transports import (
     MemoryTransport,
+    NotHandedOver,
     PermanentFailure,
     TemporaryFailure,
 )
@@ -34,7 +37,7 @@ from halo_engine.tables import (
 )
 from halo_engine.work import Work
 from tests.contacts.stage import NOW
-from tests.delivery.post_office import BYE, HELLO, Interrupted, PostOffice, Refusing
+from tests.delivery.post_office import BYE, HELLO, SENDER, Interrupted, PostOffice, Refusing
 
 
 def test_a_sent_email_is_in_the_ledger_and_its_run_goes_on(office: PostOffice) -> None:
@@ -241,6 +244,57 @@ def test_an_intent_waits_for_an_exit_that_is_being_committed(office: PostOffice)
     assert [message["To"] for message in letters.sent] == ["bob@a.example"]
 
 
+def test_an_intent_that_had_to_wait_looks_at_stops_again(office: PostOffice) -> None:
+    """A stop that is committed while a batch waits for a pause holds the batch's next email too."""
+    office.enroll(office.series(HELLO), office.contact("Ann"))
+    token, letters = uuid4(), MemoryTransport()
+    sends = office.lease(token)
+    paused, opened = Event(), Event()
+
+    def gathered_and_waiting(action: Any) -> Any:
+        def opened_then(work: Work) -> Any:
+            opened.set()
+            paused.wait(timeout=10)
+            return action(work)
+
+        is_intent = getattr(action, "func", None) is _intend
+        return office.transact(opened_then if is_intent else action)
+
+    with ThreadPoolExecutor(1) as worker:
+        sent = worker.submit(
+            send_leased, gathered_and_waiting, letters, SENDER, token, sends, office.gate
+        )
+        assert opened.wait(timeout=10)
+        with office.database.begin() as connection:
+            stop_sending(connection, _key(office), "Pat")
+        paused.set()
+        [outcome] = sent.result(timeout=10)
+    assert (outcome.result, letters.sent) == (Result.RELEASED, [])
+
+
+def test_a_stop_ends_the_batch_at_once(office: PostOffice) -> None:
+    """However many are leased, none is asked for after the one that found the stop."""
+    counts = []
+    for size in (5, 25):
+        series = office.series(HELLO)
+        office.enroll(series, *[office.contact(f"C{size}x{number}") for number in range(size)])
+        token = uuid4()
+        sends = office.lease(token)
+        with office.database.begin() as connection:
+            stop_sending(connection, _key(office), "Pat")
+        counts.append(_statements(office, token, sends))
+        with office.database.begin() as connection:
+            start_sending(connection, _key(office))
+            connection.execute(
+                delete(automation_recipients).where(automation_recipients.c.org_id == office.org_id)
+            )
+    assert counts[0] == counts[1]
+
+
+def _key(office: PostOffice) -> str:
+    return office.transact(lambda work: work.org.key)
+
+
 def _exit(work: Work, contact: UUID) -> None:
     [series] = load_series(work.connection, work.org_id, work.org.zone)
     record_exits(
@@ -364,6 +418,25 @@ def test_a_transport_that_breaks_leaves_one_email_unknown_and_the_rest_as_it_was
 
 
 @pytest.mark.parametrize(
+    ("stop", "state"),
+    [
+        (SystemExit(), ("failed", "outcome_unknown", 1)),
+        (NotHandedOver(), ("pending", None, 0)),
+    ],
+)
+def test_a_worker_that_is_told_to_stop_leaves_no_lease(
+    office: PostOffice, stop: SystemExit, state: tuple[Any, ...]
+) -> None:
+    """The email under way is settled by what is known of it, the rest is given back untried."""
+    rows = office.enroll(office.series(HELLO), office.contact("Ann"), office.contact("Bob"))
+    with pytest.raises(SystemExit):
+        office.lease_and_send(Refusing(stop))
+    assert office.row(rows[0], "status", "reason", "attempts") == state
+    assert office.row(rows[1], "status", "reason", "attempts") == ("pending", None, 0)
+    assert office.message(rows[0], "state") == (("unknown",) if state[0] == "failed" else ())
+
+
+@pytest.mark.parametrize(
     ("subject", "email", "reason"),
     [
         ("Hi {{ nickname }}", "ann@a.example", "field: ‘nickname’ is unknown"),
@@ -419,8 +492,6 @@ def test_marketing_carries_the_footer(office: PostOffice) -> None:
 def test_each_further_email_costs_the_same_few_statements(office: PostOffice) -> None:
     """A batch takes a fixed number of statements, and four more for every email in it."""
     series = office.series(HELLO, BYE)
-    # Else a process's first batch takes back what an earlier process may have noted.
-    office.gate.noted_down = False
     counts = []
     for size in (1, 2, 6):
         names = [f"C{size}x{number}" for number in range(size)]

@@ -11,6 +11,7 @@ import pytest
 from halo_engine.delivery.smtp import SmtpTransport
 from halo_engine.delivery.smtp_url import Tls
 from halo_engine.delivery.transports import (
+    NotHandedOver,
     OutcomeUnknown,
     PermanentFailure,
     ServerDown,
@@ -251,23 +252,37 @@ def test_a_wrong_password_is_the_operators_problem() -> None:
         assert "s3cret" not in str(raised.value)
 
 
-def test_a_time_limit_before_the_dot_is_no_unknown_outcome() -> None:
-    """What interrupts the worker in the middle of the talk leaves nothing handed over."""
+class Limit(Exception):  # noqa: N818 -- as Celery's, raised by a signal
+    """The task took too long."""
 
-    class Limit(Exception):  # noqa: N818 -- as Celery's, raised by a signal
-        pass
+
+@pytest.mark.parametrize(
+    ("step", "interruption", "meaning"),
+    [
+        ("EHLO", Limit, ServerDown),
+        ("DATA", Limit, ServerDown),
+        ("accepted", Limit, OutcomeUnknown),
+        ("EHLO", SystemExit, NotHandedOver),
+        ("DATA", SystemExit, NotHandedOver),
+        ("accepted", SystemExit, SystemExit),
+    ],
+)
+def test_an_interruption_is_told_by_where_it_comes(
+    step: str, interruption: type[BaseException], meaning: type[BaseException]
+) -> None:
+    """A time limit, or a worker that is told to stop, hands nothing over before the dot."""
 
     def interrupt(*_: object) -> None:
-        raise Limit
+        raise interruption
 
     worker = threading.get_ident()
     before = signal.signal(signal.SIGUSR1, interrupt)
     try:
         with mail_server() as server:
-            server.once["DATA"].append(lambda: signal.pthread_kill(worker, signal.SIGUSR1))
+            server.once[step].append(lambda: signal.pthread_kill(worker, signal.SIGUSR1))
             transport = SmtpTransport(server.client())
-            with pytest.raises(ServerDown):
+            with pytest.raises(meaning) as raised:
                 send(transport)
-            assert server.accepted == []
+            assert type(raised.value) is meaning
     finally:
         signal.signal(signal.SIGUSR1, before)

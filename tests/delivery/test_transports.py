@@ -9,7 +9,7 @@ from halo_engine.delivery.transports import (
     FolderTransport,
     MemoryTransport,
     PermanentFailure,
-    TemporaryFailure,
+    ServerDown,
 )
 
 
@@ -39,10 +39,10 @@ def test_a_key_cannot_leave_the_folder(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [".._.._etc_passwd_@a.eml"]
 
 
-def test_a_folder_that_cannot_be_written_may_be_later(tmp_path: Path) -> None:
-    """What the file system refuses is certainly not sent, and tried again."""
+def test_a_folder_that_cannot_be_written_is_nobodys_attempt(tmp_path: Path) -> None:
+    """What the file system refuses is certainly not sent, and would be refused for everybody."""
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(TemporaryFailure, match="File exists") as failed:
+    with pytest.raises(ServerDown, match="File exists") as failed:
         FolderTransport(tmp_path / "file").send(letter("Hi"), "<1@a>")
     assert str(tmp_path / "file") in failed.value.reason
 

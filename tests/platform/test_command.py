@@ -9,6 +9,8 @@ from click.testing import CliRunner
 from sqlalchemy import Engine, text
 
 from halo_engine import migrate
+from halo_engine.delivery.smtp_url import Tls
+from tests.delivery.mail_server import TLS, mail_server
 from tests.platform.commands import run_halo, start_halo
 from workers.command import main
 
@@ -73,6 +75,34 @@ def test_doctor_with_a_schema_of_another_version(
     head = migrate.head_revision()
     assert status == 1
     assert findings["schema"] == ("wrong", f"at tomorrow, unknown to this code ({head})")
+
+
+def test_doctor_asks_the_mail_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It greets, encrypts and logs in without sending, and masks the password."""
+    monkeypatch.setenv("HALO_MAIL_FROM_ADDRESS", "series@acme.example")
+    with mail_server(tls=Tls.IMPLICIT, login=("halo", "s3cret")) as server:
+        ca = TLS / "ca.pem"
+        url = f"smtps://halo:s3cret@localhost:{server.port}?ca={ca}"
+        _, findings = _doctor(monkeypatch, HALO_SMTP_URL=url)
+        said = "TLS, certificate verified, logged in as halo"
+        masked = f"smtps://halo:***@localhost:{server.port}?ca={ca}"
+        assert (findings["mail"], findings["SMTP"]) == (("ok", masked), ("ok", said))
+        server.login = ("halo", "changed")
+        _, findings = _doctor(monkeypatch, HALO_SMTP_URL=url)
+        assert findings["SMTP"][0] == "wrong"
+        assert findings["SMTP"][1].startswith("535 ")
+        assert "MAIL" not in server.steps
+    _, findings = _doctor(monkeypatch, HALO_SMTP_URL=url)
+    assert findings["SMTP"] == ("wrong", "Connection refused")
+    assert "mail folder" not in findings
+    assert "s3cret" not in str(findings)
+
+
+def test_doctor_notes_a_sender_that_nobody_set() -> None:
+    """A mail server without an address to send from is pointed out."""
+    printed = CliRunner(env={"HALO_SMTP_URL": "smtp://127.0.0.1:1"}).invoke(main, ["doctor"]).output
+    assert "mail comes from series@halo.example, which is nobody's" in printed
+    assert "Set HALO_MAIL_FROM_ADDRESS." in printed
 
 
 def test_doctor_spots_a_misspelt_variable(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,111 @@
+"""A worker process that is killed with SIGKILL at a point that its test names.
+
+It is forked from a server process that has read the code already, and works on real connections.
+"""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import sqlalchemy
+from sqlalchemy import event
+
+from halo_engine.database import create_engine
+from halo_engine.delivery.smtp import SmtpTransport
+from halo_engine.delivery.smtp_url import SmtpServer
+from halo_engine.engine import Engine
+from halo_engine.pipeline.settle import PostOffice
+from tests.delivery.post_office import SENDER
+
+_PATIENCE_SECONDS: Final = 60
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(["tests.delivery.victim"])
+
+#: The transactions of a tick with two emails, told apart by what they write.
+_WRITES: Final = {
+    "UPDATE automation_recipients SET status='processing'": "lease",
+    "UPDATE automation_recipients SET status=%(status)s": "lease",
+    "INSERT INTO messages": "intent",
+    "UPDATE end_users SET last_contacted_at": "close",
+}
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What a worker process works on, when, and at which point it dies by its own hand.
+
+    A point of the database is ``("before" | "after", transaction, number)``, counted from one.
+    """
+
+    database_url: str
+    org_id: UUID
+    server: SmtpServer
+    now: datetime
+    dies_at: tuple[str, str, int] | None = None
+
+
+def start(orders: Orders, *, on_start: Callable[[int], None] = lambda _: None) -> int | None:
+    """Run a worker's tick in a process of its own; return its exit status, negative for a signal.
+
+    ``on_start`` is told its process id before it has begun.
+    """
+    ready, go = _context.Event(), _context.Event()
+    process = _context.Process(target=_work, args=(orders, ready, go))
+    process.start()
+    try:
+        assert ready.wait(_PATIENCE_SECONDS)
+        assert process.pid is not None
+        on_start(process.pid)
+        go.set()
+        process.join(_PATIENCE_SECONDS)
+        return process.exitcode
+    finally:
+        process.kill()
+        process.join()
+        process.close()
+
+
+def _work(orders: Orders, ready: Any, go: Any) -> None:
+    database = create_engine(orders.database_url, application_name="halo-victim", pool_size=1)
+    if orders.dies_at is not None:
+        _watch(database, orders.dies_at)
+    post = PostOffice(SmtpTransport(orders.server, within_seconds=10), SENDER)
+    ready.set()
+    go.wait(_PATIENCE_SECONDS)
+    for _ in Engine(database, post, clock=lambda: orders.now).tick(orders.org_id):
+        pass
+    database.dispose()
+
+
+def _watch(database: sqlalchemy.Engine, dies_at: tuple[str, str, int]) -> None:
+    """Die right before, or right after, the commit of the transaction that is named."""
+    when, transaction, number = dies_at
+    seen: list[str] = []
+    written: set[str] = set()
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        flat = " ".join(statement.split())
+        written.update(name for start, name in _WRITES.items() if flat.startswith(start))
+
+    def commit(*_: Any) -> None:
+        seen.extend(written)
+        written.clear()
+        if when == "before" and seen.count(transaction) == number:
+            _die()
+
+    def committed(*_: Any) -> None:
+        if when == "after" and seen.count(transaction) == number:
+            _die()
+
+    event.listen(database, "before_cursor_execute", note)
+    event.listen(database, "commit", commit)
+    event.listen(database, "checkin", committed)
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
