@@ -13,6 +13,8 @@ import sqlalchemy
 
 from halo_engine.contacts.receive import Received, organization_written_to, receive
 from halo_engine.database import run_in_transaction
+from halo_engine.delivery.retries import Retried, RetryCall
+from halo_engine.delivery.retry import retry_failed
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.incoming_mail import read_mail
 from halo_engine.domain.mail_tokens import bad_token, organization_of
@@ -86,6 +88,11 @@ class Engine:
         if org_id is None:
             return Received(kind=mail.kind)
         return self.perform(OrgRef(id=org_id), lambda work: receive(work, mail))
+
+    def retry_failed(self, org: OrgRef, call: RetryCall) -> Iterator[Retried]:
+        """Send failed emails of a series again, message by message (contract §9)."""
+        org_id = self.ask(org, lambda work: work.org_id)
+        return retry_failed(self._transact(org_id), self.post.transport, self.post.sender, call)
 
     def settle(self, org_id: UUID) -> Iterator[Reaction | Advance]:
         """Handle the organisation's signals and due rows, transaction by transaction (§1)."""

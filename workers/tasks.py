@@ -59,6 +59,7 @@ from halo_engine.contacts.sync import SyncCall, sync
 from halo_engine.contacts.track import TrackCall, track
 from halo_engine.contacts.update import UpdateCall, update
 from halo_engine.database import run_in_transaction
+from halo_engine.delivery.retries import Retried, RetryCall, tally
 from halo_engine.delivery.samples import (
     SampleCall,
     SendTestCall,
@@ -332,6 +333,25 @@ def send_test_mail(org: str, **test: Any) -> Any:
     post = engine().post
     message = engine().ask(OrgRef(key=org), lambda work: write_test(work, post.sender, asked))
     return send_test(post.transport, message, asked).model_dump(mode="json")
+
+
+@app.task(name="halo.series.retry_failed")
+def retry_failed_mail(org: str, **call: Any) -> Any:
+    """Send failed emails again (contract §9); what one turn leaves, a new task goes on with.
+
+    ``done`` says whether all were tried by now.
+    """
+    asked = validated(RetryCall, call, "halo.series.retry_failed")
+    ends = time.monotonic() + _TURN_SECONDS
+    retried: list[Retried] = []
+    done = True
+    for each in engine().retry_failed(OrgRef(key=org), asked):
+        retried.append(each)
+        if time.monotonic() > ends:
+            retry_failed_mail.delay(org=org, **{**call, "after": each.recipient_id})
+            done = False
+            break
+    return {**tally(asked, retried).model_dump(mode="json"), "done": done}
 
 
 @app.task(name="halo.organizations.erase")

@@ -16,7 +16,7 @@ from halo_engine.cli.erasure import erase_contact_command, erase_organization_co
 from halo_engine.cli.files import apply, check
 from halo_engine.cli.imports import import_command
 from halo_engine.cli.lists import lists
-from halo_engine.cli.mail import mail, render_command, send_test_command
+from halo_engine.cli.mail import mail, render_command, retry_failed_command, send_test_command
 from halo_engine.cli.organizations import org
 from halo_engine.cli.rehearsals import test_command
 from halo_engine.cli.schemas import schema_command
@@ -36,6 +36,7 @@ for _command in (
     funnel_command,
     render_command,
     send_test_command,
+    retry_failed_command,
 ):
     series.add_command(_command)
 

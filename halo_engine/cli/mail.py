@@ -1,6 +1,4 @@
-"""`halo mail receive`; `halo series render` and `send-test`: mail that comes in, mail that would go
-out (contract §2, §9).
-"""
+"""Mail: `halo mail receive`, and `halo series render`, `send-test` and `retry-failed` (§2, §9)."""
 
 from typing import BinaryIO
 
@@ -10,6 +8,7 @@ from halo_engine.cli.desk import Desk, in_organization, json_option, refusing
 from halo_engine.cli.installation import Installation
 from halo_engine.cli.output import plain, print_json
 from halo_engine.contacts.receive import Received
+from halo_engine.delivery.retries import RetryCall, RetryTally, tally
 from halo_engine.delivery.samples import (
     SampleCall,
     SendTestCall,
@@ -20,6 +19,8 @@ from halo_engine.delivery.samples import (
 )
 from halo_engine.domain.errors import validated
 from halo_engine.domain.incoming_mail import READ, Kind
+from halo_engine.domain.reasons import FailReason
+from halo_engine.work import OrgRef
 
 
 @click.group()
@@ -102,3 +103,34 @@ def send_test_command(desk: Desk, key: str, step: str, contact: str, to: str) ->
         send_test(post.transport, message, test),
         lambda sent: click.echo(f"{key} {step} of {plain(contact)} was sent to {plain(sent.to)}."),
     )
+
+
+@click.command(name="retry-failed")
+@click.argument("key", metavar="SERIES")
+@click.option("--step", help="Only those of this step.")
+@click.option(
+    "--reason",
+    metavar="TEXT",
+    help=f"Only those that say so. {FailReason.OUTCOME_UNKNOWN} takes those of which nobody knows "
+    "whether they were sent: they may come twice.",
+)
+@in_organization
+def retry_failed_command(desk: Desk, key: str, step: str | None, reason: str | None) -> None:
+    """Send emails of SERIES again that failed.
+
+    Each goes to the contact if it would be sent to it today; its run is not moved. Exits 1 when the
+    server takes no mail.
+    """
+    call = validated(RetryCall, {"series": key, "step": step, "reason": reason}, "retry-failed")
+    found = tally(call, desk.engine.retry_failed(OrgRef(id=desk.org.id), call))
+    desk.show(found, _draw_tally)
+    if found.stopped is not None:
+        raise SystemExit(1)
+
+
+def _draw_tally(found: RetryTally) -> None:
+    click.echo(f"{found.sent} sent, {found.failed} failed again")
+    for reason, number in found.held.items():
+        click.echo(f"{number} held back: {plain(reason)}")
+    if found.stopped is not None:
+        click.echo(f"stopped there, the server takes no mail now: {plain(found.stopped)}")

@@ -17,7 +17,7 @@ from halo_engine.delivery.links import MailLinks
 from halo_engine.domain.merge_fields import render
 
 _MERGE_FIELD: Final = r"\{\{[^{}]*\}\}"
-_HOST: Final = r"(?>[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?)"
+_HOST: Final = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?)"
 _PATH: Final = rf"[/?#](?:{_MERGE_FIELD}|[^\s<>\"{{}}])*+"
 #: A merge field outside a URL is passed over whole: its fallback may hold one.
 _LINK: Final = re.compile(

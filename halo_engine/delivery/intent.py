@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from sqlalchemy import (
+    ColumnElement,
     DateTime,
     Select,
     Text,
@@ -19,7 +20,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.dml import ReturningInsert
 
-from halo_engine.domain.reasons import AudienceType, SeriesStatus
+from halo_engine.domain.reasons import (
+    AudienceType,
+    ExitReason,
+    SeriesStatus,
+    Status,
+)
 from halo_engine.tables import (
     automation_enrollments,
     automation_recipients,
@@ -59,9 +65,54 @@ def intend(work: Work, token: UUID, recipient_id: int, address: str, message_id:
     return work.connection.execute(_intent(), given).scalar_one_or_none()
 
 
+def intend_again(
+    work: Work, recipient_id: int, address: str, message_id: str, *, unknown: bool
+) -> str | None:
+    """Note that a failed row's email is about to be sent after all; return its Message-ID.
+
+    None, and nothing is noted, unless the row's run goes on or was completed, its email is wanted
+    still as ``intend`` has it, and the ledger says that it failed: nobody is retrying it, and
+    nobody knows it sent. With ``unknown`` it says that the outcome is.
+    """
+    given = {
+        "of_org": work.org_id,
+        "row": recipient_id,
+        "address": address,
+        "fresh_id": message_id,
+        "state": "unknown" if unknown else "failed",
+        "now": work.now,
+    }
+    intended: str | None = work.connection.execute(_intent_again(), given).scalar_one_or_none()
+    return intended
+
+
 @cache
 def _intent() -> ReturningInsert[str]:
     """Build the statement once: it runs for every single email."""
+    rows = automation_recipients
+    leased = _if_still_wanted(
+        rows.c.lease_token == bindparam("token"),
+        rows.c.lease_expires_at > func.clock_timestamp(),
+        automation_enrollments.c.ended_at.is_(None),
+        automations.c.status == SeriesStatus.ACTIVE,
+    )
+    return _noted(leased.with_for_update(read=True, of=rows), messages.c.state != "sent")
+
+
+@cache
+def _intent_again() -> ReturningInsert[str]:
+    rows, runs = automation_recipients, automation_enrollments
+    failed = _if_still_wanted(
+        rows.c.status == Status.FAILED,
+        or_(runs.c.ended_at.is_(None), runs.c.exit_reason == ExitReason.COMPLETED),
+        automations.c.status.in_([SeriesStatus.ACTIVE, SeriesStatus.COMPLETED]),
+    )
+    # Held for change: of two who retry a row one waits, and then finds what the other noted.
+    held = failed.with_for_update(of=[runs, rows])
+    return _noted(held, messages.c.state == bindparam("state"))
+
+
+def _noted(wanted: Select[Any], may_be_again: ColumnElement[bool]) -> ReturningInsert[str]:
     columns = messages.c
     intent = insert(messages).from_select(
         [
@@ -76,7 +127,7 @@ def _intent() -> ReturningInsert[str]:
             columns.message_id,
             columns.intended_at,
         ],
-        _if_still_wanted(),
+        wanted,
         include_defaults=False,
     )
     again = intent.on_conflict_do_update(
@@ -87,12 +138,13 @@ def _intent() -> ReturningInsert[str]:
             "intended_at": intent.excluded.intended_at,
             "error": None,
         },
-        where=columns.state != "sent",
+        where=may_be_again,
     )
     return again.returning(columns.message_id)
 
 
-def _if_still_wanted() -> Select[Any]:
+def _if_still_wanted(*held: ColumnElement[bool]) -> Select[Any]:
+    """Select the row's email if it may be sent: the row is ``held`` so, and it is wanted."""
     rows, runs = automation_recipients, automation_enrollments
     series, contacts = automations, end_users
     is_suppressed = exists().where(
@@ -134,14 +186,10 @@ def _if_still_wanted() -> Select[Any]:
         .where(
             rows.c.org_id == bindparam("of_org"),
             rows.c.id == bindparam("row"),
-            rows.c.lease_token == bindparam("token"),
-            rows.c.lease_expires_at > func.clock_timestamp(),
-            runs.c.ended_at.is_(None),
-            series.c.status == SeriesStatus.ACTIVE,
+            *held,
             contacts.c.email == bindparam("address"),
             ~is_stopped,
             ~is_suppressed,
             or_(series.c.audience_type != AudienceType.SUBSCRIPTION, is_on_the_list),
         )
-        .with_for_update(read=True, of=rows)
     )

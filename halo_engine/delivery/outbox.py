@@ -6,7 +6,6 @@ A worker that is killed therefore leaves at most one message whose outcome nobod
 """
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.message import EmailMessage
@@ -31,13 +30,11 @@ from halo_engine.delivery.transports import (
     TemporaryFailure,
     Transport,
 )
-from halo_engine.delivery.values import gather_values
+from halo_engine.delivery.values import fields_of_email, gather_values
 from halo_engine.domain.decisions import DueFacts, Finish, Send, finish
-from halo_engine.domain.errors import Refusal
-from halo_engine.domain.fields import Field, resolve
-from halo_engine.domain.merge_fields import fields_of
+from halo_engine.domain.fields import resolve
 from halo_engine.domain.reasons import Status
-from halo_engine.domain.series import Email, Series
+from halo_engine.domain.series import Series
 from halo_engine.series.locks import hold_series_still
 from halo_engine.work import Organization, Transact, Work
 
@@ -131,7 +128,7 @@ def _row(send: Send) -> int:
 
 def _gather(work: Work, *, sender: Sender, token: UUID, sends: Sequence[Send]) -> _Desk:
     emails = {send.due.step.id: send.due.step.email for send in sends}.values()
-    fields = {_ADDRESS}.union(*(_fields_of(email) for email in emails if email))
+    fields = {_ADDRESS}.union(*(fields_of_email(email) for email in emails if email))
     return _Desk(
         sender=sender,
         org=work.org,
@@ -139,13 +136,6 @@ def _gather(work: Work, *, sender: Sender, token: UUID, sends: Sequence[Send]) -
         attempts=hold_leased(work.connection, work.org_id, token, [_row(send) for send in sends]),
         values=gather_values(work, {send.due.run.contact_id for send in sends}, fields),
     )
-
-
-def _fields_of(email: Email) -> frozenset[Field]:
-    # A text that cannot be read has no fields; writing it will say what is wrong.
-    with suppress(Refusal):
-        return fields_of(email.subject) | fields_of(email.body)
-    return frozenset()
 
 
 def _write(desk: _Desk, send: Send) -> _Letter | Outcome:

@@ -16,11 +16,10 @@ from halo_engine.contacts.finding import find_contacts
 from halo_engine.delivery.links import MailLinks
 from halo_engine.delivery.message import Sender, add_message_id, footer_of, write_message
 from halo_engine.delivery.transports import PermanentFailure, TemporaryFailure, Transport
-from halo_engine.delivery.values import gather_values
+from halo_engine.delivery.values import fields_of_email, gather_values
 from halo_engine.domain.errors import Refusal, bad_input, conflict, not_found, shown
 from halo_engine.domain.fields import resolve
 from halo_engine.domain.mail_tokens import NOBODYS_MAIL
-from halo_engine.domain.merge_fields import fields_of
 from halo_engine.domain.series import Email as StepEmail
 from halo_engine.domain.series import Series
 from halo_engine.series.lifecycle import find_series
@@ -154,7 +153,7 @@ def _email(series: Series, key: str) -> StepEmail:
 
 
 def _values(work: Work, contact_id: UUID, email: StepEmail) -> dict[str, str]:
-    fields = {_ADDRESS} | fields_of(email.subject) | fields_of(email.body)
+    fields = {_ADDRESS} | fields_of_email(email)
     return dict(gather_values(work, [contact_id], fields)[contact_id])
 
 

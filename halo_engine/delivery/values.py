@@ -1,6 +1,7 @@
 """The values that merge fields stand for, of a set of contacts in one statement (contract §9)."""
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -9,9 +10,19 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from halo_engine.audience.compiler import Subject, value_of
 from halo_engine.audience.matching import scan
+from halo_engine.domain.errors import Refusal
 from halo_engine.domain.fields import Field
-from halo_engine.domain.merge_fields import text_of
+from halo_engine.domain.merge_fields import fields_of, text_of
+from halo_engine.domain.series import Email
 from halo_engine.work import Work
+
+
+def fields_of_email(email: Email) -> frozenset[Field]:
+    """Return the fields that an email names; one that cannot be read has none."""
+    # Writing it will say what is wrong.
+    with suppress(Refusal):
+        return fields_of(email.subject) | fields_of(email.body)
+    return frozenset()
 
 
 def gather_values(

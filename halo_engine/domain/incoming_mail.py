@@ -20,6 +20,7 @@ _MOST_BOUNDARIES: Final = 20
 _MOST_IDS: Final = 50
 
 _MESSAGE_ID: Final = re.compile(r"<[^<>\s]{1,253}>")
+_REPORT: Final = "message/delivery-status"
 _STATUS: Final = re.compile(r"\s*([245])\.\d{1,3}\.\d{1,3}\b")
 #: What mail programs wrote before there was Auto-Submitted.
 _MACHINES: Final = ("X-Autoreply", "X-Autorespond", "X-Auto-Reply")
@@ -73,7 +74,8 @@ def _parsed(raw: bytes) -> Message:
 
 def _read(mail: Message) -> tuple[Kind, tuple[str, ...]]:
     answered = _first((*_ids(mail, "In-Reply-To"), *reversed(list(_ids(mail, "References")))))
-    reports = [part for part in mail.walk() if part.get_content_type() == "message/delivery-status"]
+    # Its own parts alone: somebody may forward a report, with a word of their own.
+    reports = [part for part in _parts(mail) if part.get_content_type() == _REPORT]
     if reports:
         return _bounced(reports), _first((*_quoted(mail), *answered))
     if _is_automatic(mail):
@@ -91,10 +93,7 @@ def _bounced(reports: Iterable[Message]) -> Kind:
 
 def _ends(report: Message) -> Iterator[str]:
     """Yield the class of each recipient's status: 2, 4 or 5."""
-    blocks = report.get_payload()
-    for block in blocks if isinstance(blocks, list) else []:
-        if not isinstance(block, Message):
-            continue
+    for block in _parts(report):
         status, action = _STATUS.match(_text(block, "Status")), _text(block, "Action").strip()
         if status:
             # Delayed is not failed, whatever the status says.
@@ -103,13 +102,19 @@ def _ends(report: Message) -> Iterator[str]:
 
 def _quoted(mail: Message) -> Iterator[str]:
     """Yield the Message-IDs of what a report returns, whole or its headers alone."""
-    for part in mail.walk():
+    for part in _parts(mail):
         match part.get_content_type():
             case "message/rfc822" | "message/global":
-                for returned in list(part.walk())[1:2]:
+                for returned in _parts(part):
                     yield from _ids(returned, "Message-ID")
             case "text/rfc822-headers" | "message/global-headers":
                 yield from _ids(_returned(part), "Message-ID")
+
+
+def _parts(mail: Message) -> list[Message]:
+    parts = mail.get_payload()
+    found = parts if isinstance(parts, list) else []
+    return [part for part in found if isinstance(part, Message)]
 
 
 def _returned(part: Message) -> Message:

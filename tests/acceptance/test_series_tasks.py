@@ -1,8 +1,12 @@
 """What operators do to series as tasks, and as commands, with a real worker behind both."""
 
+from email import message_from_bytes
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import update
+
+from halo_engine.tables import organizations
 from tests.acceptance.conftest import Stack
 from tests.cli.console import Console
 
@@ -69,3 +73,47 @@ def test_the_command_waits_for_the_worker(stack: Stack, tmp_path: Path) -> None:
     stack.ask("halo.series.apply", org=org, series={"letter": LETTER})
     printed = halo("series", "activate", "letter", "--org", org, "--wait")
     assert printed == "letter is active; 2 enrolled.\n"
+
+
+def test_what_becomes_of_a_mail_by_tasks(stack: Stack) -> None:
+    """It is shown, sent as a test and for good; it is replied to, and left by the link in it."""
+    org = stack.organization()
+    with stack.database.begin() as connection:
+        connection.execute(
+            update(organizations)
+            .where(organizations.c.key == org)
+            .values(verified_domain=True, company_footer="Acme Inc")
+        )
+    _people(stack, org, "ann")
+    step = {"key": "a", "email": {"subject": "For ann", "body": "See https://acme.example"}}
+    blast = {"entry_trigger": "manual", "kind": "marketing", "steps": [step]}
+    stack.ask("halo.series.apply", org=org, series={"blast": blast})
+    named = {"org": org, "series": "blast", "step": "a", "contact": "ann"}
+    shown = stack.ask("halo.series.render", **named)
+    assert shown["headers"]["To"] == "ann@a.example"
+    tested = stack.ask("halo.series.send_test", **named, to=f"{org}@a.example")
+    assert tested["to"] == f"{org}@a.example"
+    assert stack.ask("halo.series.send_test", **named, to=5)["refused"]["status"] == 400
+    stack.ask("halo.series.activate", org=org, series="blast")
+
+    def funnel() -> Any:
+        return stack.ask("halo.series.funnel", org=org, series="blast")["steps"][0]
+
+    stack.wait_until(lambda: funnel()["sent"] == 1, "the mail is sent")
+    mail = next(
+        each
+        for file in stack.mail.glob("*.eml")
+        if (each := message_from_bytes(file.read_bytes()))["Subject"] == "For ann"
+    )
+    reply = f"In-Reply-To: {mail['Message-ID']}\nMessage-ID: <{org}@a.example>\n\nHello"
+    assert stack.ask("halo.mail.receive", message=reply)["kind"] == "reply"
+    assert stack.ask("halo.mail.receive", message=reply)["again"]
+    assert funnel()["replied"] == 1
+    token = mail["List-Unsubscribe"].strip("<>").rpartition("/")[2]
+    looked = stack.ask("halo.links.look", token=token)
+    assert (looked["purpose"], looked["done"]) == ("unsubscribe", False)
+    assert stack.ask("halo.links.click", token=token)["refused"]["code"] == "bad_token"
+    assert stack.ask("halo.links.unsubscribe", token=token)["list"] is None
+    assert stack.ask("halo.links.look", token=token)["done"]
+    retried = stack.ask("halo.series.retry_failed", org=org, series="blast")
+    assert (retried["sent"], retried["done"]) == (0, True)

@@ -5,8 +5,10 @@ from email.policy import SMTP
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
-from halo_engine.tables import automations, end_users, messages, signals
+from halo_engine.tables import automation_recipients, automations, end_users, messages, signals
+from halo_engine.work import Work
 from tests.cli.console import Console
 from tests.contacts.stage import add_message, rows
 
@@ -20,7 +22,7 @@ LETTERS = """\
             email:
               subject: "Grüße, {{ name|you }}"
               body: "Dear {{ name|you }},\\n\\nsee https://acme.example/{{ company.name|start }}."
-          - {key: gate, condition: {type: email_opened}}
+          - {key: gate, delay: 1d, condition: {type: email_opened}}
 """
 
 
@@ -163,3 +165,36 @@ def test_a_reply_is_taken_in_from_a_file(letters: Console) -> None:
     stranger = letters.file("stranger.eml", "In-Reply-To: <a@b>\n\nHello\n")
     printed = letters("mail", "receive", stranger)
     assert printed == "reply: about no mail of ours; nothing was done.\n"
+
+
+def test_failed_emails_are_sent_again(letters: Console) -> None:
+    """How many were, and why the others were not; nothing the second time."""
+    letters("identify", "cid", "--trait", "email=cid@a.example")
+    letters.work()
+    letters("series", "activate", "letters")
+    letters.work()
+
+    def fail(work: Work) -> None:
+        """Let what was sent have failed."""
+        table = automation_recipients
+        work.connection.execute(
+            update(messages)
+            .where(messages.c.org_id == work.org_id)
+            .values(state="failed", sent_at=None, error="550 no")
+        )
+        work.connection.execute(
+            update(table)
+            .where(table.c.org_id == work.org_id, table.c.status == "completed")
+            .values(status="failed", reason="550 no", exit_reason=None)
+        )
+
+    letters.perform(fail)
+    letters("list", "unsubscribe", "cid")
+    letters.work()
+    assert letters("series", "retry-failed", "letters", "--step", "gate") == (
+        "0 sent, 0 failed again\n"
+    )
+    folder = letters.folder / "mail"
+    assert letters("series", "retry-failed", "letters", HALO_MAIL_FOLDER=str(folder)) == (
+        "1 sent, 0 failed again\n1 held back: suppressed\n"
+    )

@@ -89,6 +89,17 @@ def test_a_report_that_returns_nothing_may_refer() -> None:
     assert read_mail(referring.replace(b"\n", b"\r\n")).about == (OURS,)
 
 
+def test_a_report_that_is_forwarded_is_no_report() -> None:
+    """Who answers us with somebody's bounce attached has answered us."""
+    answer = (
+        f"In-Reply-To: {OURS}\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=x\n\n"
+        "--x\n\nIs this yours?\n--x\nContent-Type: message/rfc822\n\n"
+    ).encode()
+    other = report(("failed", "5.1.1")).replace(OURS.encode(), b"<other@acme.example>")
+    read = read_mail(answer + other + b"\n--x--\n")
+    assert (read.kind, read.about) == (Kind.REPLY, (OURS,))
+
+
 @pytest.mark.parametrize(
     ("headers", "kind", "about"),
     [
@@ -157,9 +168,9 @@ def test_nothing_breaks_it(raw: bytes) -> None:
     "raw",
     [
         b"".join(
-            b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (n, n) for n in range(5000)
+            b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (n, n) for n in range(250)
         )
-        + b"\n" * READ,
+        + b"-\n" * READ,
         b"".join(
             b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (n, n) for n in range(19)
         )
@@ -175,3 +186,8 @@ def test_a_huge_mail_takes_no_time(raw: bytes) -> None:
     began = time.monotonic()
     assert len(read_mail(raw).about) <= 50
     assert time.monotonic() - began < 5
+
+
+def test_what_stands_behind_a_lot_is_not_read() -> None:
+    """Headers come first; nobody has so many."""
+    assert read_mail(b"X: " + b"a" * READ + f"\nIn-Reply-To: {OURS}\n".encode()).about == ()

@@ -37,6 +37,9 @@ def render_mail(state: State, series: Series, step: Step, contact: Contact) -> M
     headers = {}
     if series.definition.kind == "marketing":
         body = f"{body}\n{state.org['company_footer']}"
-        headers = {"List-Unsubscribe": "<https://", "List-Unsubscribe-Post": "One-Click"}
+        headers = {
+            "List-Unsubscribe": "<https://",
+            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        }
     subject = render(state, step.email["subject"], contact, escape=False)
     return Mail(step.key, contact.email or "", subject, body, headers)

@@ -35,6 +35,8 @@ def create_organization(database: Engine) -> None:
                 key=ORG,
                 name="Demo",
                 widget_key=WIDGET_KEY,
+                verified_domain=True,
+                company_footer="Halo Demo Ltd, 1 Main Street, Springfield",
                 created_at=func.now(),
                 reevaluated_at=func.now(),
             )

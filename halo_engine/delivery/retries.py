@@ -1,0 +1,83 @@
+"""What is asked for when failed emails are sent again, and what came of it (contract §9)."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from halo_engine.contacts.calls import Answer, Call, Identifier
+from halo_engine.domain.reasons import FailReason
+
+
+class RetryCall(Call):
+    """Which failed emails: of a series, perhaps of one step, perhaps only those of one reason.
+
+    A ``reason`` is part of what the row says, in any case. Those of which nobody knows whether they
+    were sent are taken only where it is ``outcome_unknown``: they may then come twice. ``after`` is
+    the recipient that an earlier turn came to.
+    """
+
+    series: Identifier
+    step: Identifier | None = None
+    reason: Annotated[str, Field(min_length=1, max_length=500)] | None = None
+    after: int = 0
+
+    @property
+    def unknown(self) -> bool:
+        """Whether it asks for emails of which nobody knows whether they were sent."""
+        return self.reason == FailReason.OUTCOME_UNKNOWN
+
+
+class Verdict(StrEnum):
+    """What came of one retry."""
+
+    SENT = "sent"
+    FAILED = "failed"
+    #: Not tried: it would not be sent today, for the reason given.
+    HELD = "held"
+    #: The server takes no mail now; the rest was not tried.
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """What came of the retry of one recipient's email, and why it was not sent."""
+
+    recipient_id: int
+    verdict: Verdict
+    reason: str | None = None
+
+
+class RetryTally(Answer):
+    """How many emails were sent, failed again, and were held back for which reason.
+
+    ``stopped`` is what the server said when it took no mail; the rest was not tried then.
+    """
+
+    series: str
+    sent: int
+    failed: int
+    held: dict[str, int]
+    stopped: str | None
+
+
+def tally(call: RetryCall, retried: Iterable[Retried]) -> RetryTally:
+    """Count what came of retries."""
+    verdicts, held = Counter[Verdict](), Counter[str]()
+    stopped = None
+    for each in retried:
+        verdicts[each.verdict] += 1
+        if each.verdict is Verdict.HELD:
+            held[str(each.reason)] += 1
+        if each.verdict is Verdict.STOPPED:
+            stopped = each.reason
+    return RetryTally(
+        series=call.series,
+        sent=verdicts[Verdict.SENT],
+        failed=verdicts[Verdict.FAILED],
+        held=dict(sorted(held.items())),
+        stopped=stopped,
+    )

@@ -1,0 +1,236 @@
+"""Sending again what failed, because an operator asks for it (contract §5, §9).
+
+The run went on when its email failed; the email now goes out beside it, for contacts who would be
+sent it today. It is an intent like any other, one transaction before and one after each message:
+nothing is sent twice, however often and by however many it is asked for.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from email.message import EmailMessage
+from functools import partial
+from typing import Final
+
+from sqlalchemy import and_, select, update
+
+from halo_engine.delivery.intent import intend_again, message_id_of
+from halo_engine.delivery.ledger import Outcome, Result, give_up, note, stamp_contacted
+from halo_engine.delivery.links import MailLinks
+from halo_engine.delivery.message import Sender, add_message_id, footer_of, write_message
+from halo_engine.delivery.retries import Retried, RetryCall, Verdict
+from halo_engine.delivery.transports import PermanentFailure, TemporaryFailure, Transport
+from halo_engine.delivery.values import fields_of_email, gather_values
+from halo_engine.domain.decisions import DueFacts, Finish, Postpone, decide_step, exit_reason
+from halo_engine.domain.errors import conflict, not_found
+from halo_engine.domain.fields import resolve
+from halo_engine.domain.reasons import ExitReason, FailReason, SeriesStatus, Status
+from halo_engine.domain.series import Series
+from halo_engine.journey.claim import DueRow, Run
+from halo_engine.journey.facts import gather_due
+from halo_engine.series.lifecycle import find_series
+from halo_engine.series.locks import hold_series_still
+from halo_engine.tables import automation_enrollments, automation_recipients
+from halo_engine.work import Transact, Work
+
+_PAGE: Final = 100
+_ADDRESS: Final = resolve("email")
+#: Why an email is held back beside the reasons of exits and of skipped rows.
+_OUTSIDE_WINDOW: Final = "outside_window"
+_NOT_WANTED: Final = "not_wanted"
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """A failed row, and how its run ended if it did."""
+
+    row: DueRow
+    ended: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Letter:
+    row: int
+    address: str
+    message: EmailMessage
+    unknown: bool
+
+
+def retry_failed(
+    transact: Transact, transport: Transport, sender: Sender, call: RetryCall
+) -> Iterator[Retried]:
+    """Send failed emails of a series again, in order of their rows; yield what came of each.
+
+    A row that is sent is ``completed`` from then on; one that fails again has the new reason. When
+    the server puts one off, the rest is left as it is. Raises 404 for an unknown series or step,
+    409 for a series that is a draft or paused.
+    """
+    failed = transact(partial(_find, call=call))
+    for start in range(0, len(failed), _PAGE):
+        page = failed[start : start + _PAGE]
+        for each in transact(partial(_write, call=call, sender=sender, page=page)):
+            if isinstance(each, _Letter):
+                retried = _send(transact, transport, sender, each)
+            else:
+                retried = each
+            yield retried
+            if retried.verdict is Verdict.STOPPED:
+                return
+
+
+def _find(work: Work, call: RetryCall) -> list[_Failed]:
+    series = _series(work, call)
+    rows, runs = automation_recipients, automation_enrollments
+    of_run = and_(
+        runs.c.org_id == rows.c.org_id,
+        runs.c.automation_id == rows.c.automation_id,
+        runs.c.end_user_id == rows.c.end_user_id,
+        runs.c.number == rows.c.enrollment_number,
+    )
+    wanted = [rows.c.reason != FailReason.OUTCOME_UNKNOWN]
+    if call.unknown:
+        wanted = [rows.c.reason == FailReason.OUTCOME_UNKNOWN]
+    elif call.reason is not None:
+        wanted.append(rows.c.reason.icontains(call.reason, autoescape=True))
+    if call.step is not None:
+        steps = [step.id for step in series.steps_by_id.values() if step.key == call.step]
+        if not steps:
+            raise not_found("step", call.step)
+        wanted.append(rows.c.step_id.in_(steps))
+    found = work.connection.execute(
+        select(rows, runs.c.exit_reason.label("ended"))
+        .select_from(rows.join(runs, of_run))
+        .where(
+            rows.c.org_id == work.org_id,
+            rows.c.automation_id == series.id,
+            rows.c.status == Status.FAILED,
+            rows.c.id > call.after,
+            *wanted,
+        )
+        .order_by(rows.c.id)
+    )
+    return [
+        _Failed(
+            DueRow(
+                row.id,
+                row.step_id,
+                row.created_at,
+                Run(row.end_user_id, series.id, row.enrollment_number),
+            ),
+            row.ended,
+        )
+        for row in found
+    ]
+
+
+def _series(work: Work, call: RetryCall) -> Series:
+    series = find_series(work, call.series)
+    if series.status not in (SeriesStatus.ACTIVE, SeriesStatus.COMPLETED):
+        problem = f"The series is {series.status}; emails are sent again while it is active, or"
+        raise conflict("not_running", f"{problem} when it is completed.")
+    return series
+
+
+def _write(
+    work: Work, *, call: RetryCall, sender: Sender, page: Sequence[_Failed]
+) -> list[_Letter | Retried]:
+    """Write a page of emails; of those that are held back, or cannot be written, say why."""
+    series = _series(work, call)
+    rows = [each.row for each in page]
+    facts = gather_due(work.connection, work.org_id, work.moment, {series.id: series}, rows)
+    emails = {due.step.id: due.step.email for due in facts}.values()
+    fields = {_ADDRESS}.union(*(fields_of_email(email) for email in emails if email))
+    values = gather_values(work, {row.run.contact_id for row in rows}, fields)
+    written: list[_Letter | Retried] = []
+    for failed, due in zip(page, facts, strict=True):
+        held = _held(work, failed, due)
+        if held is not None:
+            written.append(Retried(failed.row.id, Verdict.HELD, held))
+            continue
+        try:
+            letter = _letter(work, sender, due, values[due.run.contact_id], unknown=call.unknown)
+        except PermanentFailure as failure:
+            _change(work, failed.row.id, reason=failure.reason)
+            written.append(Retried(failed.row.id, Verdict.FAILED, failure.reason))
+        else:
+            written.append(letter)
+    return written
+
+
+def _held(work: Work, failed: _Failed, due: DueFacts) -> str | None:
+    """Return why the email would not be sent today, or None (contract §5, §6)."""
+    if failed.ended not in (None, ExitReason.COMPLETED):
+        return failed.ended
+    exits = exit_reason(due.run)
+    if exits is not None:
+        return exits
+    match decide_step(due, work.now):
+        case Postpone():
+            return _OUTSIDE_WINDOW
+        case Finish(reason=reason):
+            return reason
+    return None
+
+
+def _letter(
+    work: Work, sender: Sender, due: DueFacts, values: Mapping[str, str], *, unknown: bool
+) -> _Letter:
+    assert due.step.email is not None
+    series, row = due.run.series, due.recipient_id
+    message = write_message(
+        due.step.email,
+        values,
+        sender=sender,
+        to=values[_ADDRESS.name],
+        footer=footer_of(series, work.org),
+        links=MailLinks.of(sender.bases, work.org, series, row),
+        now=work.now,
+    )
+    return _Letter(row, values[_ADDRESS.name], message, unknown)
+
+
+def _send(transact: Transact, transport: Transport, sender: Sender, letter: _Letter) -> Retried:
+    message_id = transact(partial(_intend, sender=sender, letter=letter))
+    if message_id is None:
+        return Retried(letter.row, Verdict.HELD, _NOT_WANTED)
+    add_message_id(letter.message, message_id)
+    retried = Retried(letter.row, Verdict.SENT)
+    try:
+        transport.send(letter.message, message_id)
+    except PermanentFailure as failure:
+        retried = Retried(letter.row, Verdict.FAILED, failure.reason)
+    except TemporaryFailure as failure:
+        retried = Retried(letter.row, Verdict.STOPPED, failure.reason)
+    transact(partial(_record, letter=letter, retried=retried))
+    return retried
+
+
+def _intend(work: Work, *, sender: Sender, letter: _Letter) -> str | None:
+    """Note the intent; until the outcome is noted the row says that nobody knows it."""
+    hold_series_still(work.connection, work.org_id)
+    fresh = message_id_of(work.org_id, letter.row, sender.domain)
+    intended = intend_again(work, letter.row, letter.address, fresh, unknown=letter.unknown)
+    if intended is not None:
+        _change(work, letter.row, reason=FailReason.OUTCOME_UNKNOWN)
+    return intended
+
+
+def _record(work: Work, *, letter: _Letter, retried: Retried) -> None:
+    """Note what became of an intent; of one that was unknown before, only that it was sent."""
+    if retried.verdict is Verdict.SENT:
+        note(work, Outcome(letter.row, Result.SENT))
+        _change(work, letter.row, status=Status.COMPLETED, reason=None)
+        stamp_contacted(work, [letter.row])
+    elif letter.unknown:
+        give_up(work, [letter.row])
+    else:
+        note(work, Outcome(letter.row, Result.FAILED, retried.reason))
+        _change(work, letter.row, reason=retried.reason)
+
+
+def _change(work: Work, row: int, **values: object) -> None:
+    rows = automation_recipients
+    work.connection.execute(
+        update(rows)
+        .where(rows.c.org_id == work.org_id, rows.c.id == row, rows.c.status == Status.FAILED)
+        .values(**values)
+    )
