@@ -119,7 +119,7 @@ def erase_organization(transact: Transact, page: int = PAGE) -> Iterator[int]:
 
 
 def _close(work: Work) -> None:
-    lock_series_for_change(work.connection, work.org_id)
+    lock_series_for_change(work)
     work.connection.execute(
         update(automations)
         .where(automations.c.org_id == work.org_id, automations.c.status != SeriesStatus.DRAFT)
