@@ -17,6 +17,7 @@ from halo_engine.work import Work
 #: The first key of the two-part advisory locks; one number for each purpose.
 SERIES_LOCK = 1
 DRAIN_LOCK = 2
+ADDRESS_LOCK = 3
 
 
 def _key(org_id: UUID) -> int:
