@@ -16,8 +16,8 @@ test: check
 
 # The same tests with more of everything, and those that take minutes.
 torture: .venv
-	HALO_TEST_SEQUENCES=1000 HALO_TEST_FUZZ=100000 \
-	  $(BIN)/pytest -m 'torture or not torture' tests/properties tests/fuzz tests/torture
+	HALO_TEST_SEQUENCES=1000 HALO_TEST_FUZZ=100000 HALO_TEST_ROUNDS=1000 \
+	  $(BIN)/pytest -m 'torture or not torture' tests/properties tests/fuzz tests/races tests/torture
 
 check: .venv
 	$(BIN)/ruff format --check
