@@ -175,9 +175,10 @@ def _close(
 ) -> None:
     """Move on the rows that ``token`` still leases, all but the one of which nothing is known."""
     hold_series_still(work.connection, work.org_id)
+    # Runs before messages: an erasure, which takes a contact's mails along, comes that way too.
+    attempts = hold_leased(work.connection, work.org_id, token, known)
     if unnoted is not None:
         note(work, unnoted)
-    attempts = hold_leased(work.connection, work.org_id, token, known)
     series = load_series_of(work, [send.due.run.series.id for send in sends])
     finished, released = [], []
     for send in sends:
