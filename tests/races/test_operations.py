@@ -75,7 +75,7 @@ def test_operators_who_disagree_leave_one_truth(track: Track) -> None:
     race = Race(track, users(*"ab"), {"one": {**ENTERED, "steps": [LATER]}})
 
     def operated(each: Round) -> None:
-        for change in (pause, resume, pause, resume):
+        for change in (pause, resume):
             with suppress(Refusal):
                 each.perform(partial(change, key="one", by=BY))
 

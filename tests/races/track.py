@@ -12,7 +12,7 @@ from sqlalchemy import Engine, event, text
 
 #: A racer that never comes to the barrier is a bug of the race, not a slow machine.
 _LONGEST_WAIT_SECONDS = 60.0
-_GLANCE_SECONDS = 0.002
+_GLANCE_SECONDS = 0.004
 
 _BLOCKED = text(
     "SELECT count(*) FROM pg_stat_activity "
