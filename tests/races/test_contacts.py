@@ -56,7 +56,7 @@ def test_nothing_is_left_of_whoever_is_erased(track: Track) -> None:
         for name in PEOPLE:
             each.perform(partial(erase_contact, call=EraseContactCall(contact=name)))
 
-    race.play(erased, telling(PEOPLE), Round.tick)
+    race.play(erased, telling(PEOPLE))
     with track.database.connect() as connection:
         tables = connection.scalars(
             text(

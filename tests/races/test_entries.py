@@ -47,7 +47,7 @@ def test_two_triggers_begin_one_run_anew(track: Track) -> None:
     """Contacts whose run ended enter again once, as number 2, and their old rows are gone."""
     race = Race(track, users(*NAMES), {"again": {**AGAIN, "steps": [LATER]}})
     race.place("again", "later", *NAMES, ended=True)
-    race.play(telling(NAMES, key="one"), telling(NAMES[::-1], key="other"), Round.settle)
+    race.play(telling(NAMES, key="one"), telling(NAMES[::-1], key="other"))
     race.judge({"there are two runs": f"{RUNS} 2"})
 
 
@@ -106,7 +106,7 @@ def test_seats_are_right_after_the_rule_was_switched(track: Track) -> None:
             settings = {"entry_event_name": "in", "one_per_company": only_one}
             each.save("one", {**ONE, "settings": settings, "steps": [LATER]})
 
-    race.play(switched, telling(["A1", "B2"]), telling(["B1", "A2"]))
+    race.play(switched, telling(people))
     race.judge({"a company has one run": COMPANIES})
 
 
@@ -126,7 +126,7 @@ def test_seats_follow_those_who_change_places(track: Track) -> None:
         each.move("B", "A")
         each.settle()
 
-    race.play(there, back, Round.tick)
+    race.play(there, back)
     race.judge(
         {
             "nobody enters anew": f"{RUNS} 1",

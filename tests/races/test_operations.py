@@ -38,7 +38,7 @@ def test_nobody_enters_after_a_pause(track: Track) -> None:
         each.perform(partial(pause, key="one", by=BY))
         return entered(each)
 
-    for each, (then, *_) in race.rounds(paused, telling("ab"), telling("bc")):
+    for each, (then, *_) in race.rounds(paused, telling("abc")):
         assert entered(each) == then
     race.judge({})
 
@@ -71,7 +71,9 @@ def test_a_pause_waits_for_batches_under_way_alone(track: Track) -> None:
 
 
 def test_operators_who_disagree_leave_one_truth(track: Track) -> None:
-    """Pauses and resumes from two sides are each done or refused, and the periods follow."""
+    """Pauses and resumes from two sides are each done or refused, and their periods do not
+    overlap.
+    """
     race = Race(track, users(*"ab"), {"one": {**ENTERED, "steps": [LATER]}})
 
     def operated(each: Round) -> None:
@@ -79,7 +81,7 @@ def test_operators_who_disagree_leave_one_truth(track: Track) -> None:
             with suppress(Refusal):
                 each.perform(partial(change, key="one", by=BY))
 
-    race.play(operated, operated, telling("ab"))
+    race.play(operated, operated)
     race.judge(
         {
             "periods do not overlap": """
@@ -100,7 +102,7 @@ def test_nobody_is_left_in_a_series_that_was_stopped(track: Track) -> None:
     def stopped(each: Round) -> None:
         stop_series(each.perform, "one", BY)
 
-    race.play(stopped, telling("ab"), Round.tick)
+    race.play(stopped, telling("ab"))
     race.judge(
         {
             "it is completed, and nobody is in it": """
