@@ -18,9 +18,9 @@ test: check
 
 # The same tests with more of everything, and those that take minutes.
 torture: .venv
-	HALO_TEST_SEQUENCES=5000 HALO_TEST_SEED=$$(date +%s) HALO_TEST_FUZZ=100000 \
-	  $(BIN)/pytest $(SHARED) -m 'torture or not torture' tests/properties tests/fuzz tests/torture \
-	  tests/delivery
+	HALO_TEST_SEQUENCES=5000 HALO_TEST_SEED=$$(date +%s) HALO_TEST_FUZZ=100000 HALO_TEST_ROUNDS=1000 \
+	  $(BIN)/pytest $(SHARED) -m 'torture or not torture' tests/properties tests/fuzz tests/races \
+	  tests/delivery tests/torture
 
 # Each workload against bare SQL on the same tables: an hour, or two minutes with SIZE=small. ONLY="W1 W3"
 # runs those alone.

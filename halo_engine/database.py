@@ -14,6 +14,11 @@ from halo_engine.tables.rows import ArrayText
 
 _Result = TypeVar("_Result")
 
+
+class LostRace(Exception):  # noqa: N818 -- nobody did anything wrong
+    """Another transaction was first, and no constraint says so: this one is to be run again."""
+
+
 #: What two honest transactions can do to each other: a deadlock, a serialization failure, the same
 #: new row at the same moment (a unique violation), and a row for somebody who is erased meanwhile
 #: (a foreign key violation). A second try sees what the winner did.
@@ -116,14 +121,16 @@ def run_in_transaction(
 ) -> _Result:
     """Run `work` in a transaction of its own, commit, and return what it returned.
 
-    A deadlock, a serialization failure, a unique or a foreign key violation runs `work` again in a
-    new transaction, up to `attempts` times in all with growing, random pauses; then the last error
-    is raised. `work` must therefore do nothing that a rollback does not undo.
+    A deadlock, a serialization failure, a unique or a foreign key violation, and a `LostRace`, run
+    `work` again in a new transaction, up to `attempts` times in all with growing, random pauses;
+    then the last error is raised. `work` must therefore do nothing that a rollback does not undo.
     """
     for attempt in range(1, attempts):
         try:
             with engine.begin() as connection:
                 return work(connection)
+        except LostRace:
+            pass
         except DBAPIError as error:
             if sqlstate(error) not in _LOST_RACES:
                 raise

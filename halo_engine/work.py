@@ -52,11 +52,14 @@ class Organization:
 class Work:
     """An open transaction for one organisation, at the instant ``now``; whoever opened it
     commits.
+
+    ``reads_clock``: ``now`` was read from the database's clock, no caller gave it.
     """
 
     connection: Connection
     org: Organization
     now: datetime
+    reads_clock: bool = False
 
     @property
     def org_id(self) -> UUID:
@@ -106,7 +109,7 @@ def open_work(connection: Connection, ref: OrgRef, now: datetime | None) -> Work
             raise unauthorized("unknown_widget_key", "This widget key names no organisation.")
         raise not_found("organisation", str(ref.key or ref.id))
     organization = Organization(**{name: row[name] for name in Organization.__slots__})
-    return Work(connection, organization, now or row["clock"])
+    return Work(connection, organization, now or row["clock"], reads_clock=now is None)
 
 
 def _named_by(ref: OrgRef) -> tuple[str, object]:

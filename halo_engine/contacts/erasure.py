@@ -67,8 +67,8 @@ def erase_contact(work: Work, call: EraseContactCall) -> Noted:
         ids={run.series_id for run in runs if run.is_active},
     )
     keep_hashes(work, _take_suppressions(work, contact_id))
-    # A signal has no key that would take it along.
-    for table, whose in ((signals, signals.c.end_user_id), (end_users, end_users.c.id)):
+    # A signal has no key that would take it along. It goes last: who handles it holds the contact.
+    for table, whose in ((end_users, end_users.c.id), (signals, signals.c.end_user_id)):
         work.connection.execute(
             delete(table).where(table.c.org_id == work.org_id, whose == contact_id)
         )
@@ -120,7 +120,7 @@ def erase_organization(transact: Transact, page: int = PAGE) -> Iterator[int]:
 
 
 def _close(work: Work) -> None:
-    lock_series_for_change(work.connection, work.org_id)
+    lock_series_for_change(work)
     work.connection.execute(
         update(automations)
         .where(automations.c.org_id == work.org_id, automations.c.status != SeriesStatus.DRAFT)

@@ -18,6 +18,7 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     Text,
+    and_,
     case,
     func,
     literal,
@@ -29,6 +30,7 @@ from sqlalchemy.dialects.postgresql import array, insert
 
 from halo_engine.contacts.address_hashes import hash_parameters, suppress_again
 from halo_engine.contacts.doors import DOCUMENTS, TRAIT_COLUMNS, Door
+from halo_engine.contacts.doubles import BY_ADDRESS, hold_addresses, refuse_doubles
 from halo_engine.contacts.merge import constant, merged_contacts, part
 from halo_engine.contacts.parameters import NOW, ORG_ID, values_of
 from halo_engine.contacts.people import Person
@@ -69,7 +71,8 @@ def write_contacts(
 ) -> list[Written]:
     """Write ``people`` through ``door`` in one statement; the answer is in their order (§2).
 
-    The answer leaves out who is unknown at a door that creates nobody.
+    The answer leaves out who is unknown at a door that creates nobody. Where contacts are looked
+    for by address, a second statement makes sure of those that are new (``doubles``).
     """
     given = [_as_json(work, place, person) for place, person in enumerate(people)]
     values, key = values_of(work, given), work.org.address_key
@@ -77,7 +80,7 @@ def write_contacts(
         values |= hash_parameters(key)
     statement = _statement(door, with_stored, with_hashes=key is not None)
     rows = work.connection.execute(statement, values)
-    return [
+    written = [
         Written(
             **{name: row[name] for name in _OUTCOME},
             instants={name: row[name] for name in _INSTANTS},
@@ -85,6 +88,10 @@ def write_contacts(
         )
         for row in rows.mappings()
     ]
+    if door.finds in BY_ADDRESS:
+        addressed = [each for each in written if people[each.place].columns.get("email")]
+        refuse_doubles(work, door.finds, [each.id for each in addressed if each.created])
+    return written
 
 
 def _as_json(work: Work, place: int, person: Person) -> dict[str, object]:
@@ -113,7 +120,8 @@ def _statement(door: Door, with_stored: bool, *, with_hashes: bool) -> Select[An
     rest = ("external_id", "last_contacted_at", *(_STORED if with_stored else ()))
     upserted = _upserted(door, merged)
     suppressed = suppress_again(upserted) if with_hashes else ()
-    return (
+    held = [hold_addresses(_new_addresses(merged))] if door.finds in BY_ADDRESS else []
+    answer: Select[Any] = (
         select(
             *[merged.c[name] for name in ("place", "id", "created", "promoted", "changed")],
             *[merged.c[name] for name in _MANAGED],
@@ -123,6 +131,13 @@ def _statement(door: Door, with_stored: bool, *, with_hashes: bool) -> Select[An
         .order_by(merged.c.place)
         .add_cte(upserted, *suppressed, _signaled(door, merged), _registered(door, merged))
     )
+    return answer.add_columns(*held)
+
+
+def _new_addresses(merged: CTE) -> Select[Any]:
+    address = func.lower(part(merged.c.fresh, "email"))
+    is_new = and_(merged.c.created, address.is_not(None))
+    return select(address.label("address")).where(is_new)
 
 
 def _writes(door: Door, merged: CTE) -> ColumnElement[bool]:

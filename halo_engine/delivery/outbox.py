@@ -211,9 +211,10 @@ def _close(
 ) -> None:
     """Move on the rows that ``token`` still leases."""
     hold_series_still(work.connection, work.org_id)
+    # Runs before messages: an erasure, which takes a contact's mails along, comes that way too.
+    attempts = hold_leased(work.connection, work.org_id, token, known)
     if unnoted is not None:
         note(work, unnoted)
-    attempts = hold_leased(work.connection, work.org_id, token, known)
     series = load_series_of(work, [send.due.run.series.id for send in sends])
     verdicts = [
         _verdict(_as_of_now(send, series), known[_row(send)], attempts[_row(send)], work.now)

@@ -41,7 +41,7 @@ def apply_definitions(
     Applying the same again changes nothing. A ``dry_run`` refuses what saving would refuse, and
     leaves nothing behind. Raises what ``save_series`` raises.
     """
-    lock_series_for_change(work.connection, work.org_id)
+    work = lock_series_for_change(work)
     stored = load_written(work, definitions)
     applied = []
     for key, definition in definitions.items():

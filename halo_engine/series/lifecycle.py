@@ -37,7 +37,7 @@ def activate(work: Work, key: str, by: str) -> Series:
     Who matches now is enrolled by the signal that this leaves behind: a large audience takes
     several transactions.
     """
-    lock_series_for_change(work.connection, work.org_id)
+    work = lock_series_for_change(work)
     series = _find_in(work, key, SeriesStatus.DRAFT, "activated")
     refuse_unless_ready(work, series, first_activation=True)
     _open_period(work, series, by)
@@ -56,7 +56,7 @@ def activate(work: Work, key: str, by: str) -> Series:
 
 def pause(work: Work, key: str, by: str) -> Series:
     """Pause an active series: nobody enters, nothing is sent or advanced (contract §5, §8)."""
-    lock_series_for_change(work.connection, work.org_id)
+    work = lock_series_for_change(work)
     series = _find_in(work, key, SeriesStatus.ACTIVE, "paused")
     work.connection.execute(
         update(automations)
@@ -69,7 +69,7 @@ def pause(work: Work, key: str, by: str) -> Series:
 
 def resume(work: Work, key: str, by: str) -> Series:
     """Make a paused series active again, after the same checks (contract §8)."""
-    lock_series_for_change(work.connection, work.org_id)
+    work = lock_series_for_change(work)
     series = _find_in(work, key, SeriesStatus.PAUSED, "resumed")
     refuse_unless_ready(work, series, first_activation=False)
     _open_period(work, series, by)
@@ -82,7 +82,7 @@ def stop(work: Work, key: str, by: str) -> Series:
     Who is in it leaves by ``journey.removal.remove_everybody``, page by page; so stopping a series
     that is completed already is no error while somebody is still in it.
     """
-    lock_series_for_change(work.connection, work.org_id)
+    work = lock_series_for_change(work)
     series = find_series(work, key)
     if series.status is SeriesStatus.COMPLETED and _somebody_is_in(work, series):
         return series

@@ -7,13 +7,17 @@ for the batches under way, no newer batch overtakes it, and once it has committe
 admitted. See ``docs/decisions/0004-locks.md``.
 """
 
+from dataclasses import replace
 from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, func, select
 
+from halo_engine.work import Work
+
 #: The first key of the two-part advisory locks; one number for each purpose.
 SERIES_LOCK = 1
 DRAIN_LOCK = 2
+ADDRESS_LOCK = 3
 
 
 def _key(org_id: UUID) -> int:
@@ -24,7 +28,10 @@ def _key(org_id: UUID) -> int:
 
 
 _shared = select(func.pg_advisory_xact_lock_shared(SERIES_LOCK, bindparam("key")))
-_exclusive = select(func.pg_advisory_xact_lock(SERIES_LOCK, bindparam("key")))
+#: The clock is read when the lock is held: what a FROM waits for comes before what is selected.
+_exclusive = select(func.clock_timestamp()).select_from(
+    func.pg_advisory_xact_lock(SERIES_LOCK, bindparam("key"))
+)
 _drain = select(func.pg_advisory_xact_lock(DRAIN_LOCK, bindparam("key")))
 
 
@@ -33,11 +40,16 @@ def hold_series_still(connection: Connection, org_id: UUID) -> None:
     connection.execute(_shared, {"key": _key(org_id)})
 
 
-def lock_series_for_change(connection: Connection, org_id: UUID) -> None:
-    """Wait for all movement in the organisation's series to commit, and hold off more until this
-    ends.
+def lock_series_for_change(work: Work) -> Work:
+    """Wait for all movement in the organisation's series to commit, hold off more until this ends,
+    and return the work as of now.
+
+    A change takes place when everybody before it is done. At the instant before the wait, an
+    activation would pass over those who came during it, and periods of a series could end before
+    they began.
     """
-    connection.execute(_exclusive, {"key": _key(org_id)})
+    locked_at = work.connection.execute(_exclusive, {"key": _key(work.org_id)}).scalar_one()
+    return replace(work, now=locked_at) if work.reads_clock else work
 
 
 def take_turn_at_signals(connection: Connection, org_id: UUID) -> None:

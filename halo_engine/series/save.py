@@ -35,7 +35,7 @@ def save_series(work: Work, key: str, definition: SeriesDefinition) -> UUID:
     it refuses with the first failing check of §8. One that becomes ``manual`` with nobody in it is
     completed.
     """
-    lock_series_for_change(work.connection, work.org_id)
+    work = lock_series_for_change(work)
     [before] = load_saved(work, key) or [None]
     series_id = _save_row(work, key, definition)
     _save_steps(work, series_id, definition.steps)

@@ -194,14 +194,16 @@ def test_two_first_leads_of_an_email_are_one(database: Engine) -> None:
         assert [kind for kind, _, _ in written_signals(work)] == ["created"] * 10
 
 
-def test_each_call_is_one_statement(work: Work) -> None:
-    """Also on the twelfth run on one connection, when the server reuses its plan."""
+def test_each_call_is_one_statement_or_two(work: Work) -> None:
+    """Also on the twelfth run on one connection, when the server reuses its plan; one more where
+    the address of a new contact had to be looked for.
+    """
     for n in range(12):
         with statements(work.connection) as seen:
             left(work, f"{n // 2}@a.example")
             added(work, user_id=f"u{n}")
             added(work, email=f"{n}@b.example")
-        assert len(seen) == 3
+        assert len(seen) == (5 if n % 2 == 0 else 4)
 
 
 # Whatever is thrown at the doors.

@@ -147,7 +147,7 @@ def test_a_retry_carries_the_same_message_id(office: PostOffice) -> None:
 
 def _pause(office: PostOffice, series: UUID, _contact: UUID) -> None:
     def paused(work: Work) -> None:
-        lock_series_for_change(work.connection, work.org_id)
+        lock_series_for_change(work)
 
     office.transact(paused)
     office.change(automations, series, status="paused")

@@ -1,0 +1,141 @@
+"""Entering a series while others enter, settle and operate it (contract §1, §2, §4)."""
+
+import pytest
+
+from halo_engine.pipeline import wide
+from halo_engine.series.lifecycle import activate
+from tests.races.ground import users
+from tests.races.rounds import ENTERED, LATER, OPEN, PRO, SHUT, Race, Round, telling
+from tests.races.track import Track
+
+NAMES = ("ann", "ben", "cyd", "dan")
+SEGMENT = {
+    "entry_trigger": "segment_match",
+    "audience_type": "segment",
+    "audience_filters": [[PRO], [{"field": "event:in", "operator": "gte", "value": 1}]],
+    "steps": [LATER],
+}
+AGAIN = {**ENTERED, "settings": {"entry_event_name": "in", "reenroll_enabled": True}}
+ONE = {
+    **ENTERED,
+    "settings": {"entry_event_name": "in", "one_per_company": True},
+    "steps": [OPEN, LATER],
+}
+
+#: Contacts that have another number of runs than the one that is written behind.
+RUNS = """
+    SELECT c.org_id, format('%s has %s', c.external_id, count(e.id)) FROM end_users c
+    LEFT JOIN automation_enrollments e ON e.org_id = c.org_id AND e.end_user_id = c.id
+    GROUP BY c.org_id, c.id, c.external_id HAVING count(e.id) <> """
+#: Companies in which not exactly one contact has an active run.
+COMPANIES = """
+    SELECT c.org_id, format('%s has %s', c.company_id, count(e.id)) FROM end_users c
+    LEFT JOIN automation_enrollments e ON e.org_id = c.org_id AND e.end_user_id = c.id
+    AND e.ended_at IS NULL GROUP BY c.org_id, c.company_id HAVING count(e.id) <> 1"""
+
+
+def test_a_signal_enrolls_once(track: Track) -> None:
+    """An event told twice, to three workers, is one run, though it is over at once and the series
+    would enroll again.
+    """
+    race = Race(track, users(*NAMES), {"again": {**AGAIN, "steps": [SHUT]}})
+    race.play(telling(NAMES), telling(NAMES), Round.tick)
+    race.judge({"an event is one run": f"{RUNS} 1"})
+
+
+def test_two_triggers_begin_one_run_anew(track: Track) -> None:
+    """Contacts whose run ended enter again once, as number 2, and their old rows are gone."""
+    race = Race(track, users(*NAMES), {"again": {**AGAIN, "steps": [LATER]}})
+    race.place("again", "later", *NAMES, ended=True)
+    race.play(telling(NAMES, key="one"), telling(NAMES[::-1], key="other"))
+    race.judge({"there are two runs": f"{RUNS} 2"})
+
+
+def test_nobody_falls_between_identify_and_activation(
+    track: Track, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever begins to match while the series is being activated, page by page, is enrolled."""
+    monkeypatch.setattr(wide, "PAGE", 2)
+    people = {**users("old", "late", plan="pro"), **users("mid", plan="free")}
+    race = Race(track, people, {"pro": {**SEGMENT, "active": False}})
+
+    def activated(each: Round) -> None:
+        each.perform(lambda work: activate(work, "pro", "operator"))
+        each.settle()
+
+    def identified(each: Round) -> None:
+        for name in ("mid", "new"):
+            each.identify(name, plan="pro", email=f"{name}@a.example")
+        each.settle()
+
+    race.play(activated, identified)
+    race.judge({"who matches is enrolled": f"{RUNS} 1"})
+
+
+def test_a_company_has_one_run_whoever_comes_first(track: Track) -> None:
+    """Of colleagues who come by identify, by an event, by the activation and by a re-evaluation,
+    one enters, and never none.
+    """
+    people = {
+        "told": {"company": "A", "plan": "free"},
+        "paid": {"company": "A", "plan": "free"},
+        "there": {"company": "A", "plan": "pro"},
+    }
+    only_one = {**SEGMENT, "settings": {"one_per_company": True}, "active": False}
+    race = Race(track, people, {"one": only_one})
+
+    def activated(each: Round) -> None:
+        each.perform(lambda work: activate(work, "one", "operator"))
+        each.tick()
+
+    def identified(each: Round) -> None:
+        each.identify("told", plan="pro")
+        each.settle()
+
+    race.play(activated, identified, telling(["paid"]))
+    race.judge({"a company has one run": COMPANIES})
+
+
+def test_seats_are_right_after_the_rule_was_switched(track: Track) -> None:
+    """One per company, off and on again while colleagues enter: each company has one run then."""
+    people = {f"{company}{number}": {"company": company} for company in "AB" for number in (1, 2)}
+    race = Race(track, people, {"one": {**ONE, "steps": [LATER]}})
+
+    def switched(each: Round) -> None:
+        for only_one in (False, True):
+            settings = {"entry_event_name": "in", "one_per_company": only_one}
+            each.save("one", {**ONE, "settings": settings, "steps": [LATER]})
+
+    race.play(switched, telling(people))
+    race.judge({"a company has one run": COMPANIES})
+
+
+def test_seats_follow_those_who_change_places(track: Track) -> None:
+    """Two change companies both ways while their rows are due: who entered first stays, nobody
+    enters anew, and no deadlock comes out.
+    """
+    people = {name: {"company": name, "plan": "pro"} for name in "AB"}
+    race = Race(track, people, {"one": ONE})
+    race.place("one", "open", *"BA")
+
+    def there(each: Round) -> None:
+        each.move("A", "B")
+        each.settle()
+
+    def back(each: Round) -> None:
+        each.move("B", "A")
+        each.settle()
+
+    race.play(there, back)
+    race.judge(
+        {
+            "nobody enters anew": f"{RUNS} 1",
+            "the first of two stays": """
+                SELECT e.org_id, c.external_id FROM automation_enrollments e
+                JOIN end_users c ON c.org_id = e.org_id AND c.id = e.end_user_id
+                WHERE c.external_id = 'B' AND e.ended_at IS NOT NULL""",
+            "who leaves, leaves for want of a seat": """
+                SELECT org_id, exit_reason FROM automation_enrollments
+                WHERE exit_reason <> 'company_already_enrolled'""",
+        }
+    )
