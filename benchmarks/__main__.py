@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import click
 from rich.console import Console
 
-from benchmarks import results, table
+from benchmarks import picture, results, table
 from benchmarks.ground import ground
 from benchmarks.registry import WORKLOADS
 from benchmarks.sizes import SIZES
@@ -32,6 +32,7 @@ def main(size: str, workloads: Sequence[str]) -> None:
     except Interrupted as interrupted:
         raise SystemExit(interrupted.exit_status) from None
     _console.print(table.drawn(results.kept_rows(size, chosen)))
+    picture.draw(results.kept_rows(size, WORKLOADS), results.FOLDER / f"{size}.svg")
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ class Changes:
                 definition = segment((changing, "is", value), country, score)
             crowd.draft(f"s{number}", **definition)
             crowd.activate(f"s{number}")
-        crowd.settle()
+        crowd.clear()
 
     def prepare(self) -> None:
         """Leave a signal for each changed contact; nobody is in any series."""

@@ -43,7 +43,6 @@ class Pass:
             definition = segment(("role", "is", "owner"), ("custom:team", "is", f"t{number}"))
             self._series.append(crowd.draft(key, **definition))
             crowd.activate(key)
-        crowd.settle()
         crowd.rest("end_users")
 
     def prepare(self) -> None:

@@ -23,6 +23,7 @@ def keep(size: str, workload: str, rows: Iterable[Row], seconds: float) -> None:
         "cores": os.cpu_count(),
         "rows": [asdict(row) | {"holds": row.holds} for row in rows],
     }
+    FOLDER.mkdir(exist_ok=True)
     _path(size).write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
 
 

@@ -33,7 +33,8 @@ class RunFacts:
     """What exit rules look at, of one active run.
 
     ``replied`` and ``exit_event_fired`` are None when no rule of the series asks. Of a list series
-    ``audience_holds`` says whether the contact is on the list.
+    ``audience_holds`` says whether the contact is on the list; where no rule asks it is false. The
+    company and the seat are None when no series of the set is one per company.
     """
 
     series: Series

@@ -68,19 +68,37 @@ def triggers(signal: Signal, series: Series) -> bool:
     "While the series is active" is judged by the instant at which it happened; ``segment_match`` by
     now, and only if the audience names what changed.
     """
+    return may_trigger(signal, series) and is_in_time(signal, series)
+
+
+def may_trigger(signal: Signal, series: Series) -> bool:
+    """Return whether the kind of signal triggers ``series``, whenever it happened.
+
+    Signals of one ``kind``, ``changed`` and ``event_name`` have one answer.
+    """
     match series.entry_trigger:
         case EntryTrigger.MANUAL:
             return False
         case EntryTrigger.USER_CREATED:
-            return _creates(signal, series) and series.was_active_at(signal.arrived_at)
+            return _creates(signal, series)
         case EntryTrigger.EVENT:
             return (
                 signal.kind is SignalKind.EVENT
                 and signal.event_name == series.settings.entry_event_name
-                and series.was_active_at(signal.happened_at)
             )
         case EntryTrigger.SEGMENT_MATCH:
-            return series.is_active and may_match_anew(signal, series)
+            return may_match_anew(signal, series)
+
+
+def is_in_time(signal: Signal, series: Series) -> bool:
+    """Return whether ``series`` is active at the instant by which its trigger judges that."""
+    match series.entry_trigger:
+        case EntryTrigger.USER_CREATED:
+            return series.was_active_at(signal.arrived_at)
+        case EntryTrigger.EVENT:
+            return series.was_active_at(signal.happened_at)
+        case _:
+            return series.is_active
 
 
 def _creates(signal: Signal, series: Series) -> bool:

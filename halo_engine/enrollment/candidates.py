@@ -5,7 +5,7 @@ refusals are kept judges them whether they match or not. A *page* of contacts is
 those that match. Contacts that are *asked* about are judged in any case, for an answer.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Protocol
@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 
 from halo_engine.domain.series import Series
-from halo_engine.domain.signals import Signal, triggers
+from halo_engine.domain.signals import Signal, is_in_time, may_trigger
 from halo_engine.enrollment.pages import Page
 from halo_engine.tables.rows import rows_of
 
@@ -134,11 +134,7 @@ def candidates_of_signals(
     Signals that trigger the same series form a class, so the rows passed grow with the signals, not
     with signals times series.
     """
-    brought = [
-        (signal, places)
-        for signal in signals
-        if (places := tuple(n for n, each in enumerate(series) if triggers(signal, each)))
-    ]
+    brought = [(signal, places) for signal, places in _triggered(signals, series) if places]
     concerned = sorted({place for _, places in brought for place in places})
     if not concerned:
         return None
@@ -154,6 +150,22 @@ def candidates_of_signals(
         pairs,
     )
     return [series[place] for place in concerned], candidates
+
+
+def _triggered(
+    signals: Sequence[Signal], series: Sequence[Series]
+) -> Iterator[tuple[Signal, tuple[int, ...]]]:
+    """Yield each signal with the places of the series that it triggers.
+
+    Most signals of a batch say that the same trait changed, or that the same event fired: all
+    series are looked through once for these.
+    """
+    alike: dict[tuple[object, ...], list[int]] = {}
+    for signal in signals:
+        kind = signal.kind, signal.changed, signal.event_name
+        if kind not in alike:
+            alike[kind] = [n for n, each in enumerate(series) if may_trigger(signal, each)]
+        yield signal, tuple(n for n in alike[kind] if is_in_time(signal, series[n]))
 
 
 def named_candidates(

@@ -42,7 +42,9 @@ def judge(org_id: UUID, series: Sequence[Series], moment: Moment, candidates: Ca
     """Return the CTE ``verdicts``: a row for each candidate and series, ``code`` NULL when nothing
     refuses.
     """
-    return _seat_in_order_of_creation(as_they_stand(org_id, series, moment, candidates))
+    judged = as_they_stand(org_id, series, moment, candidates)
+    # What it says is asked for several times.
+    return _seat_in_order_of_creation(judged.prefix_with("MATERIALIZED"))
 
 
 def as_they_stand(
@@ -109,7 +111,9 @@ def _scan(org_id: UUID, series: Sequence[Series], moment: Moment, candidates: Ca
     )
     if candidates.matching_only:
         scanned = scanned.where(or_(*(held for _, held in audiences)))
-    return scanned.cte("scanned")
+    # Many series: or whatever is asked of a contact would be evaluated anew for each of them.
+    cte = scanned.cte("scanned")
+    return cte.prefix_with("MATERIALIZED") if len(series) > 1 else cte
 
 
 def _rules(series: Sequence[Series]) -> FromClause:
@@ -201,8 +205,6 @@ def _judge_pairs(org_id: UUID, pairs: CTE) -> CTE:
         )
         .select_from(pairs.outerjoin(latest, true()).outerjoin(seated, true()))
         .cte("judged")
-        # What it says is asked for several times.
-        .prefix_with("MATERIALIZED")
     )
 
 

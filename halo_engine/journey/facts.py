@@ -1,7 +1,6 @@
 """Gathering: everything that exit rules and steps look at, for a set of runs, in one statement.
 
-A contact is scanned once for all its series, and an answer that no rule or step of the set asks for
-is not computed.
+An answer that no rule or step of the set asks for is not computed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
-    CTE,
     BigInteger,
     ColumnElement,
     Connection,
@@ -20,15 +18,17 @@ from sqlalchemy import (
     Text,
     Uuid,
     and_,
-    any_,
+    case,
+    false,
+    null,
     select,
 )
 
 from halo_engine.audience.compiler import Moment, Subject, expression_predicate, predicate
-from halo_engine.audience.matching import audience, has_address, matches, scan, suppressed
+from halo_engine.audience.matching import audience, has_address, scan, suppressed
 from halo_engine.domain.decisions import DueFacts, RunFacts, SeatHolder
 from halo_engine.domain.expressions import parse_expression
-from halo_engine.domain.reasons import ConditionType, ExitReason
+from halo_engine.domain.reasons import AudienceType, ConditionType, ExitReason
 from halo_engine.domain.series import Series, Step
 from halo_engine.journey.claim import DueRow, Run
 from halo_engine.journey.history import (
@@ -56,11 +56,11 @@ def gather_runs(
     """Return the facts of ``runs``, all of whose series are in ``series``; their order is not
     kept.
     """
-    given = rows_of("given", _run_columns(runs))
-    asked = [series[id_] for id_ in sorted({run.series_id for run in runs})]
+    asked = _in_order(series, runs)
+    given = rows_of("given", _run_columns(runs, asked))
     statement = _statement(org_id, moment, asked, [], given)
     return [
-        _run_facts(row, series[row["automation_id"]])
+        _run_facts(row, runs[row["place"]], series[runs[row["place"]].series_id])
         for row in connection.execute(statement).mappings().all()
     ]
 
@@ -73,29 +73,47 @@ def gather_due(
     rows: Sequence[DueRow],
 ) -> list[DueFacts]:
     """Return the facts of claimed ``rows``, in their order."""
+    runs = [row.run for row in rows]
+    asked = _in_order(series, runs)
+    step_of = [series[row.run.series_id].steps_by_id[row.step_id] for row in rows]
+    steps = {step.id: step for step in step_of}
+    numbers = {id_: number for number, id_ in enumerate(steps)}
+    events = [_asked(step, ConditionType.EVENT_FIRED) for step in steps.values()]
+    places = [numbers[row.step_id] for row in rows]
     given = rows_of(
         "given",
         {
-            **_run_columns([row.run for row in rows]),
+            **_run_columns(runs, asked),
             "recipient_id": (BigInteger(), [row.id for row in rows]),
-            "step_id": (Uuid(), [row.step_id for row in rows]),
+            "step": (Integer(), places),
+            "event_name": (Text(), [events[place] for place in places]),
             "reached_at": (_INSTANT, [row.reached_at for row in rows]),
         },
     )
-    asked = [series[id_] for id_ in sorted({row.run.series_id for row in rows})]
-    steps = {row.step_id: series[row.run.series_id].steps_by_id[row.step_id] for row in rows}
     statement = _statement(org_id, moment, asked, list(steps.values()), given)
-    found = {row["recipient_id"]: row for row in connection.execute(statement).mappings().all()}
+    found = {row["place"]: row for row in connection.execute(statement).mappings().all()}
     return [
-        _due_facts(found[row.id], series[row.run.series_id], steps[row.step_id]) for row in rows
+        _due_facts(found[place], row, series[row.run.series_id], step)
+        for place, (row, step) in enumerate(zip(rows, step_of, strict=True))
     ]
 
 
-def _run_columns(runs: Sequence[Run]) -> dict[str, Any]:
+def _in_order(series: Mapping[UUID, Series], runs: Sequence[Run]) -> list[Series]:
+    """Return the series of the runs, always in one order: statements are told apart by it."""
+    return [series[id_] for id_ in sorted({run.series_id for run in runs})]
+
+
+def _run_columns(runs: Sequence[Run], series: Sequence[Series]) -> dict[str, Any]:
+    numbers = {each.id: number for number, each in enumerate(series)}
+    events = [_exit_event(each) for each in series]
+    places = [numbers[run.series_id] for run in runs]
     return {
+        "place": (Integer(), range(len(runs))),
         "end_user_id": (Uuid(), [run.contact_id for run in runs]),
         "automation_id": (Uuid(), [run.series_id for run in runs]),
         "number": (Integer(), [run.number for run in runs]),
+        "series": (Integer(), places),
+        "exit_event_name": (Text(), [events[place] for place in places]),
     }
 
 
@@ -106,89 +124,17 @@ def _statement(
     steps: Sequence[Step],
     given: FromClause,
 ) -> Any:
-    """Join the given runs to their enrollment, their contact's scan and what their series asks."""
-    scanned = _scan(org_id, moment, series, steps, given)
-    rules = rows_of(
-        "rules",
-        {
-            "automation_id": (Uuid(), [each.id for each in series]),
-            "ordinal": (Integer(), range(len(series))),
-            "exit_event_name": (Text(), [_exit_event(each) for each in series]),
-        },
-    )
-    runs = automation_enrollments
-    holder = runs.alias("holder")
-    began = (runs.c.created_at, runs.c.id)
-    columns: list[ColumnElement[Any]] = [
-        given.c.end_user_id,
-        given.c.automation_id,
-        given.c.number,
-        runs.c.created_at.label("enrolled_at"),
-        runs.c.id.label("enrollment_id"),
-        scanned.c.company_id,
-        runs.c.company_seat,
-        holder.c.end_user_id.label("holder_id"),
-        holder.c.number.label("holder_number"),
-        holder.c.created_at.label("holder_enrolled_at"),
-        holder.c.id.label("holder_enrollment_id"),
-        (rules.c.ordinal == any_(scanned.c.audiences)).label("audience_holds"),
-        (rules.c.ordinal == any_(scanned.c.exit_filters)).label("exit_filter_holds"),
-        scanned.c.suppressed,
-        replied(org_id, series, given, began).label("replied"),
-        fired_since(
-            org_id,
-            given,
-            rules.c.exit_event_name,
-            began,
-            asked=any(_exit_event(each) for each in series),
-        ).label("exit_event_fired"),
-    ]
-    source = (
-        given.join(scanned, scanned.c.end_user_id == given.c.end_user_id)
-        .join(rules, rules.c.automation_id == given.c.automation_id)
-        .join(runs, is_run(runs, org_id, given))
-        .outerjoin(
-            holder,
-            and_(
-                holder.c.org_id == org_id,
-                holder.c.automation_id == given.c.automation_id,
-                holder.c.company_seat == scanned.c.company_id,
-                holder.c.ended_at.is_(None),
-                runs.c.company_seat.is_distinct_from(scanned.c.company_id),
-            ),
-        )
-    )
-    if steps:
-        asks = _asks(steps)
-        source = source.join(asks, asks.c.step_id == given.c.step_id)
-        columns += [
-            given.c.recipient_id,
-            scanned.c.has_address,
-            (asks.c.ordinal == any_(scanned.c.properties)).label("property_holds"),
-            opened(org_id, steps, given).label("email_opened"),
-            clicked(org_id, steps, given).label("link_clicked"),
-            visited(org_id, series, given).label("visited"),
-            fired_since(
-                org_id,
-                given,
-                asks.c.event_name,
-                (given.c.reached_at, given.c.recipient_id),
-                asked=any_asks(steps, ConditionType.EVENT_FIRED),
-            ).label("event_fired"),
-        ]
-    return select(*columns).select_from(source)
+    """Join the given runs to their enrollment, their contact and what their series ask.
 
-
-def _scan(
-    org_id: UUID,
-    moment: Moment,
-    series: Sequence[Series],
-    steps: Sequence[Step],
-    given: FromClause,
-) -> CTE:
-    """Look at each contact once: which audiences, exit filters and step expressions hold."""
+    Of each run only what its own series and step ask is evaluated; what nobody asks is no column.
+    """
     subject = Subject.of_contacts_unpacked()
-    audiences = [(n, audience(each, subject, moment)) for n, each in enumerate(series)]
+    contact = subject.contact
+    audiences = [
+        (n, audience(each, subject, moment))
+        for n, each in enumerate(series)
+        if _asks_audience(each)
+    ]
     exits = [
         (n, predicate(each.exit_filters, subject, moment))
         for n, each in enumerate(series)
@@ -199,33 +145,83 @@ def _scan(
         for n, step in enumerate(steps)
         if (value := _asked(step, ConditionType.USER_PROPERTY)) is not None
     ]
-    source = scan(subject, [each for _, each in (*audiences, *exits, *properties)])
-    contact = subject.contact
-    return (
-        select(
-            contact.c.id.label("end_user_id"),
-            contact.c.company_id,
-            suppressed(subject).label("suppressed"),
-            has_address(subject).label("has_address"),
-            matches(audiences).label("audiences"),
-            matches(exits).label("exit_filters"),
-            matches(properties).label("properties"),
+    runs = automation_enrollments
+    began = (runs.c.created_at, runs.c.id)
+    seats = any(each.settings.one_per_company for each in series)
+    holder = runs.alias("holder")
+    held: Mapping[str, ColumnElement[Any]] = {
+        "company_id": contact.c.company_id,
+        "company_seat": runs.c.company_seat,
+        "holder_id": holder.c.end_user_id,
+        "holder_number": holder.c.number,
+        "holder_enrolled_at": holder.c.created_at,
+        "holder_enrollment_id": holder.c.id,
+    }
+    columns: list[ColumnElement[Any]] = [
+        given.c.place,
+        runs.c.created_at.label("enrolled_at"),
+        runs.c.id.label("enrollment_id"),
+        *[(value if seats else null()).label(name) for name, value in held.items()],
+        _of(given.c.series, audiences).label("audience_holds"),
+        _of(given.c.series, exits).label("exit_filter_holds"),
+        suppressed(subject).label("suppressed"),
+        replied(org_id, series, given, began).label("replied"),
+        fired_since(
+            org_id,
+            given,
+            given.c.exit_event_name,
+            began,
+            asked=any(_exit_event(each) for each in series),
+        ).label("exit_event_fired"),
+    ]
+    read = [each for _, each in (*audiences, *exits, *properties)]
+    source = (
+        scan(subject, read)
+        .join(given, given.c.end_user_id == contact.c.id)
+        .join(runs, is_run(runs, org_id, given))
+    )
+    if seats:
+        source = source.outerjoin(
+            holder,
+            and_(
+                holder.c.org_id == org_id,
+                holder.c.automation_id == given.c.automation_id,
+                holder.c.company_seat == contact.c.company_id,
+                holder.c.ended_at.is_(None),
+                runs.c.company_seat.is_distinct_from(contact.c.company_id),
+            ),
         )
-        .select_from(source)
-        .where(contact.c.org_id == org_id, contact.c.id.in_(select(given.c.end_user_id)))
-        .cte("scanned")
-    )
+    if steps:
+        columns += [
+            has_address(subject).label("has_address"),
+            _of(given.c.step, properties).label("property_holds"),
+            opened(org_id, steps, given).label("email_opened"),
+            clicked(org_id, steps, given).label("link_clicked"),
+            visited(org_id, series, given).label("visited"),
+            fired_since(
+                org_id,
+                given,
+                given.c.event_name,
+                (given.c.reached_at, given.c.recipient_id),
+                asked=any_asks(steps, ConditionType.EVENT_FIRED),
+            ).label("event_fired"),
+        ]
+    return select(*columns).select_from(source).where(contact.c.org_id == org_id)
 
 
-def _asks(steps: Sequence[Step]) -> FromClause:
-    return rows_of(
-        "asks",
-        {
-            "step_id": (Uuid(), [step.id for step in steps]),
-            "ordinal": (Integer(), range(len(steps))),
-            "event_name": (Text(), [_asked(step, ConditionType.EVENT_FIRED) for step in steps]),
-        },
-    )
+def _of(
+    number: ColumnElement[int], predicates: Sequence[tuple[int, ColumnElement[bool]]]
+) -> ColumnElement[bool]:
+    """Return what the predicate of that number says; false when it has none."""
+    if not predicates:
+        return false()
+    return case(*[(number == n, held) for n, held in predicates], else_=false())
+
+
+def _asks_audience(series: Series) -> bool:
+    """Whether anything depends on the audience: leaving it, or the list that it is (§5, §6)."""
+    is_list = series.audience_type is AudienceType.SUBSCRIPTION
+    return is_list or series.has_rule(ExitReason.SEGMENT_LEAVE)
 
 
 def _asked(step: Step, type_: ConditionType) -> str | None:
@@ -237,11 +233,11 @@ def _exit_event(series: Series) -> str | None:
     return series.settings.exit_event_name if series.has_rule(ExitReason.EVENT) else None
 
 
-def _run_facts(row: RowMapping, series: Series) -> RunFacts:
+def _run_facts(row: RowMapping, run: Run, series: Series) -> RunFacts:
     return RunFacts(
         series=series,
-        contact_id=row["end_user_id"],
-        number=row["number"],
+        contact_id=run.contact_id,
+        number=run.number,
         enrolled_at=row["enrolled_at"],
         enrollment_id=row["enrollment_id"],
         company_id=row["company_id"],
@@ -266,10 +262,10 @@ def _seat_holder(row: RowMapping) -> SeatHolder | None:
     )
 
 
-def _due_facts(row: RowMapping, series: Series, step: Step) -> DueFacts:
+def _due_facts(row: RowMapping, due: DueRow, series: Series, step: Step) -> DueFacts:
     return DueFacts(
-        run=_run_facts(row, series),
-        recipient_id=row["recipient_id"],
+        run=_run_facts(row, due.run, series),
+        recipient_id=due.id,
         step=step,
         has_address=row["has_address"],
         email_opened=row["email_opened"],

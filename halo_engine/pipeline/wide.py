@@ -21,7 +21,7 @@ from halo_engine.series.completion import complete_finished
 from halo_engine.work import Work
 
 #: How many contacts one transaction looks at.
-PAGE = 20_000
+PAGE = 50_000
 
 #: The second half of a company's change: it ends whatever it ends before anyone enters (contract
 #: §1).

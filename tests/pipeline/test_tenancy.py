@@ -1,0 +1,63 @@
+"""An organisation's rows are its own: every key leads with it, and every hot statement names it."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Table, UniqueConstraint
+
+from halo_engine.contacts.identify import IdentifyCall, identify
+from halo_engine.contacts.track import TrackCall, track
+from halo_engine.tables import metadata, organizations
+from tests.pipeline.stage import EMAIL, Stage, counted_statements
+
+_OWNED = [table for table in metadata.sorted_tables if table is not organizations]
+#: They name the organisation by its own id, or hold a lock whose number is made of it.
+_BY_OTHER_MEANS = ("FROM organizations", "UPDATE organizations", "pg_advisory_xact_lock")
+
+
+def _unique_keys(table: Table) -> Iterator[list[str]]:
+    yield [column.name for column in table.primary_key]
+    for constraint in table.constraints:
+        if isinstance(constraint, UniqueConstraint):
+            yield [column.name for column in constraint.columns]
+    for index in table.indexes:
+        if index.unique:
+            yield [column.name for column in index.columns]
+
+
+@pytest.mark.parametrize("table", _OWNED, ids=lambda table: table.name)
+def test_every_key_begins_with_the_organisation(table: Table) -> None:
+    """Unique keys, indexes and foreign keys begin with org_id, as a distributed table's must."""
+    for key in _unique_keys(table):
+        assert key[0] == "org_id", key
+    for index in table.indexes:
+        assert index.columns[0].name == "org_id", index.name
+    for constraint in table.foreign_key_constraints:
+        assert constraint.column_keys[0] == "org_id", constraint.name
+
+
+def test_every_statement_of_the_flows_names_the_organisation(stage: Stage) -> None:
+    """No statement of identify, track, reacting, advancing or re-evaluating could see others."""
+    gate = {"key": "gate", "condition": {"type": "user_property", "value": "plan=pro"}}
+    pro = {"field": "plan", "operator": "is", "value": "pro"}
+    rules = {"exit_rules": ["replied", "segment_leave", "filter_match"], "exit_filters": [pro]}
+    segment = {"entry_trigger": "segment_match", "audience_type": "segment"}
+    stage.series("welcome", steps=[gate, EMAIL])
+    stage.series("pros", **segment, audience_filters=[pro], settings={"one_per_company": True})
+    stage.series("left", **segment, audience_filters=[pro], settings=rules)
+    with counted_statements(stage.database) as statements:
+        for plan in ("free", "pro"):
+            call = IdentifyCall(user_id="ann", traits={"plan": plan, "email": "ann@a.example"})
+            stage.perform(lambda work, call=call: identify(work, call))  # type: ignore[misc]
+            stage.settle()
+        tracked = TrackCall(user_id="ann", event="paid")
+        stage.perform(lambda work: track(work, tracked))
+        stage.tick()
+        stage.tick(timedelta(hours=1))
+    assert len(statements) > 50
+    assert {
+        statement
+        for statement in statements
+        if "org_id" not in statement and not any(each in statement for each in _BY_OTHER_MEANS)
+    } == set()

@@ -1,0 +1,47 @@
+"""Two workers at once share an organisation's due rows."""
+
+import threading
+from datetime import timedelta
+
+from sqlalchemy import func, select
+
+from halo_engine.domain.reasons import Status
+from halo_engine.pipeline.advance import advance
+from halo_engine.tables import automation_recipients
+from tests.pipeline.stage import Stage
+
+CONTACTS = 200
+BATCH = 10
+
+
+def test_no_due_row_is_done_twice_and_both_workers_have_some(stage: Stage) -> None:
+    """Two that claim small batches at the same time finish each row once, and none is left."""
+    gate = {"key": "gate", "condition": {"type": "user_property", "value": "email contains a."}}
+    later = {"key": "later", "delay": "1d", "email": {"subject": "Later", "body": "Later"}}
+    stage.series("gated", steps=[{**gate, "delay": "1h"}, later])
+    stage.signal(stage.contacts(f"u{number}" for number in range(CONTACTS)))
+    stage.settle()
+    stage.now += timedelta(hours=1)
+    together = threading.Barrier(2)
+    done: list[list[int]] = [[], []]
+
+    def work(mine: list[int]) -> None:
+        together.wait()
+        while advanced := stage.perform(lambda work: advance(work, BATCH)):
+            mine += [each.recipient_id for each in advanced.finished]
+
+    workers = [threading.Thread(target=work, args=(mine,)) for mine in done]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    first, second = map(set, done)
+    assert len(first) > 0
+    assert len(second) > 0
+    assert not first & second
+    assert len(done[0]) + len(done[1]) == len(first | second) == CONTACTS
+    rows = automation_recipients
+    counted = select(rows.c.status, func.count()).where(rows.c.org_id == stage.org_id)
+    with stage.database.connect() as connection:
+        counts = connection.execute(counted.group_by(rows.c.status)).all()
+    assert dict(map(tuple, counts)) == {Status.COMPLETED: CONTACTS, Status.PENDING: CONTACTS}
