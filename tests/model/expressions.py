@@ -61,11 +61,16 @@ class Expression:
 
     def passes(self, stored: Any, now: datetime, zone: ZoneInfo) -> bool:
         """Say whether a stored value passes; a missing one never does."""
-        kind = value_type(stored) if self.kind == "custom" else self.kind
+        kind = self._kind_of(stored) if self.kind == "custom" else self.kind
         try:
             return self.as_filter(kind).passes(stored, now, zone)
         except RefusedError:
             return False
+
+    def _kind_of(self, stored: Any) -> str:
+        """Return the type of what is stored; text takes < and >= as a date alone (decision 7)."""
+        kind = value_type(stored)
+        return "date" if kind == "string" and self.operator in OPERATORS["date"] else kind
 
 
 def parse_expression(text: object) -> Expression:

@@ -10,7 +10,10 @@ from tests.model.player import report, scenario_files
 
 TESTS = Path(__file__).parents[1]
 SCENARIOS = scenario_files(
-    [str(TESTS / folder) for folder in ("conformance", "model/scenarios", "spec/regressions")]
+    [
+        str(TESTS / folder)
+        for folder in ("conformance", "model/scenarios", "spec/regressions", "spec/rows")
+    ]
 )
 
 
