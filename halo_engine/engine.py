@@ -92,7 +92,8 @@ class Engine:
     def retry_failed(self, org: OrgRef, call: RetryCall) -> Iterator[Retried]:
         """Send failed emails of a series again, message by message (contract §9)."""
         org_id = self.ask(org, lambda work: work.org_id)
-        return retry_failed(self._transact(org_id), self.post.transport, self.post.sender, call)
+        post = self.post
+        return retry_failed(self._transact(org_id), post.transport, post.sender, call, post.gate)
 
     def settle(self, org_id: UUID) -> Iterator[Reaction | Advance]:
         """Handle the organisation's signals and due rows, transaction by transaction (§1)."""

@@ -12,6 +12,8 @@ EngineApp = Celery[EngineTask]
 _REDIS_TIMEOUTS = {"socket_timeout": 10.0, "socket_connect_timeout": 5.0}
 _HEALTH_CHECK_SECONDS = 25
 
+_TASKS = ("beat", "doors", "mail", "organizations", "series")
+
 TICK_QUEUE = "halo.tick"
 SIGNALS_QUEUE = "halo.signals"
 CALLS_QUEUE = "halo.calls"
@@ -68,7 +70,7 @@ def _broker(settings: Settings) -> dict[str, object]:
 def _tasks(settings: Settings) -> dict[str, object]:
     """What a task is sent as, to which queue, and how long it may take."""
     return {
-        "imports": ("workers.tasks",),
+        "imports": tuple(f"workers.tasks.{name}" for name in _TASKS),
         "accept_content": ["json"],
         "task_serializer": "json",
         "result_serializer": "json",

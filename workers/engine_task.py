@@ -1,6 +1,6 @@
 """How every task of the engine answers, fails and tries again."""
 
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from celery import Task
@@ -8,6 +8,9 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from halo_engine import migrate
 from halo_engine.domain.errors import Refusal, conflict
+
+#: A task that runs longer than this hands the rest to a new one, so that organisations take turns.
+TURN_SECONDS: Final = 10.0
 
 _log = structlog.get_logger(__name__)
 

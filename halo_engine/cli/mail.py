@@ -130,7 +130,9 @@ def retry_failed_command(desk: Desk, key: str, step: str | None, reason: str | N
 
 def _draw_tally(found: RetryTally) -> None:
     click.echo(f"{found.sent} sent, {found.failed} failed again")
+    if found.unknown:
+        click.echo(f"{found.unknown} may or may not have been sent")
     for reason, number in found.held.items():
         click.echo(f"{number} held back: {plain(reason)}")
     if found.stopped is not None:
-        click.echo(f"stopped there, the server takes no mail now: {plain(found.stopped)}")
+        click.echo(f"stopped there: {plain(found.stopped)}")

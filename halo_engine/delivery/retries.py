@@ -36,9 +36,11 @@ class Verdict(StrEnum):
 
     SENT = "sent"
     FAILED = "failed"
+    #: Handed over, and no answer came.
+    UNKNOWN = "unknown"
     #: Not tried: it would not be sent today, for the reason given.
     HELD = "held"
-    #: The server takes no mail now; the rest was not tried.
+    #: The server takes no mail now, or somebody stopped it; the rest was not tried.
     STOPPED = "stopped"
 
 
@@ -52,14 +54,15 @@ class Retried:
 
 
 class RetryTally(Answer):
-    """How many emails were sent, failed again, and were held back for which reason.
+    """How many emails were sent, failed again, may have been sent, and were held back and why.
 
-    ``stopped`` is what the server said when it took no mail; the rest was not tried then.
+    ``stopped`` is why no more was tried: what the server said, or that sending is stopped.
     """
 
     series: str
     sent: int
     failed: int
+    unknown: int
     held: dict[str, int]
     stopped: str | None
 
@@ -78,6 +81,7 @@ def tally(call: RetryCall, retried: Iterable[Retried]) -> RetryTally:
         series=call.series,
         sent=verdicts[Verdict.SENT],
         failed=verdicts[Verdict.FAILED],
+        unknown=verdicts[Verdict.UNKNOWN],
         held=dict(sorted(held.items())),
         stopped=stopped,
     )

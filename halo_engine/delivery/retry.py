@@ -13,12 +13,19 @@ from typing import Final
 
 from sqlalchemy import and_, select, update
 
+from halo_engine.delivery.gate import Gate
 from halo_engine.delivery.intent import intend_again, message_id_of
 from halo_engine.delivery.ledger import Outcome, Result, give_up, note, stamp_contacted
 from halo_engine.delivery.links import MailLinks
 from halo_engine.delivery.message import Sender, add_message_id, footer_of, write_message
 from halo_engine.delivery.retries import Retried, RetryCall, Verdict
-from halo_engine.delivery.transports import PermanentFailure, TemporaryFailure, Transport
+from halo_engine.delivery.transports import (
+    OutcomeUnknown,
+    PermanentFailure,
+    ServerDown,
+    TemporaryFailure,
+    Transport,
+)
 from halo_engine.delivery.values import fields_of_email, gather_values
 from halo_engine.domain.decisions import DueFacts, Finish, Postpone, decide_step, exit_reason
 from halo_engine.domain.errors import conflict, not_found
@@ -37,6 +44,7 @@ _ADDRESS: Final = resolve("email")
 #: Why an email is held back beside the reasons of exits and of skipped rows.
 _OUTSIDE_WINDOW: Final = "outside_window"
 _NOT_WANTED: Final = "not_wanted"
+_STOPPED: Final = "sending is stopped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +64,13 @@ class _Letter:
 
 
 def retry_failed(
-    transact: Transact, transport: Transport, sender: Sender, call: RetryCall
+    transact: Transact, transport: Transport, sender: Sender, call: RetryCall, gate: Gate
 ) -> Iterator[Retried]:
     """Send failed emails of a series again, in order of their rows; yield what came of each.
 
-    A row that is sent is ``completed`` from then on; one that fails again has the new reason. When
-    the server puts one off, the rest is left as it is. Raises 404 for an unknown series or step,
+    A row that is sent is ``completed`` from then on; one that fails again has the new reason. They
+    go out at the ``gate``'s rate; when the server puts one off or is down, or sending is stopped,
+    the rest is left as it is. Raises 404 for an unknown series or step,
     409 for a series that is a draft or paused.
     """
     failed = transact(partial(_find, call=call))
@@ -69,7 +78,7 @@ def retry_failed(
         page = failed[start : start + _PAGE]
         for each in transact(partial(_write, call=call, sender=sender, page=page)):
             if isinstance(each, _Letter):
-                retried = _send(transact, transport, sender, each)
+                retried = _send(transact, transport, sender, each, gate)
             else:
                 retried = each
             yield retried
@@ -188,25 +197,46 @@ def _letter(
     return _Letter(row, values[_ADDRESS.name], message, unknown)
 
 
-def _send(transact: Transact, transport: Transport, sender: Sender, letter: _Letter) -> Retried:
+def _send(
+    transact: Transact, transport: Transport, sender: Sender, letter: _Letter, gate: Gate
+) -> Retried:
+    gate.take_slot(None)
     message_id = transact(partial(_intend, sender=sender, letter=letter))
+    if message_id is _STOPPED:
+        return Retried(letter.row, Verdict.STOPPED, _STOPPED)
     if message_id is None:
         return Retried(letter.row, Verdict.HELD, _NOT_WANTED)
     add_message_id(letter.message, message_id)
-    retried = Retried(letter.row, Verdict.SENT)
+    retried = _post(transport, letter, message_id, gate)
+    transact(partial(_record, letter=letter, retried=retried))
+    return retried
+
+
+def _post(transport: Transport, letter: _Letter, message_id: str, gate: Gate) -> Retried:
+    """Send the letter, and tell the gate what that says of the server."""
     try:
         transport.send(letter.message, message_id)
+    except ServerDown as down:
+        gate.blames(message_id, down)
+        return Retried(letter.row, Verdict.STOPPED, down.reason)
+    except OutcomeUnknown as unknown:
+        gate.unknown(unknown.reason)
+        return Retried(letter.row, Verdict.UNKNOWN, unknown.reason)
     except PermanentFailure as failure:
         retried = Retried(letter.row, Verdict.FAILED, failure.reason)
     except TemporaryFailure as failure:
         retried = Retried(letter.row, Verdict.STOPPED, failure.reason)
-    transact(partial(_record, letter=letter, retried=retried))
+    else:
+        retried = Retried(letter.row, Verdict.SENT)
+    gate.answered(message_id)
     return retried
 
 
 def _intend(work: Work, *, sender: Sender, letter: _Letter) -> str | None:
     """Note the intent; until the outcome is noted the row says that nobody knows it."""
     hold_series_still(work.connection, work.org_id)
+    if work.org.sending_stopped:
+        return _STOPPED
     fresh = message_id_of(work.org_id, letter.row, sender.domain)
     intended = intend_again(work, letter.row, letter.address, fresh, unknown=letter.unknown)
     if intended is not None:
@@ -220,7 +250,7 @@ def _record(work: Work, *, letter: _Letter, retried: Retried) -> None:
         note(work, Outcome(letter.row, Result.SENT))
         _change(work, letter.row, status=Status.COMPLETED, reason=None)
         stamp_contacted(work, [letter.row])
-    elif letter.unknown:
+    elif letter.unknown or retried.verdict is Verdict.UNKNOWN:
         give_up(work, [letter.row])
     else:
         note(work, Outcome(letter.row, Result.FAILED, retried.reason))

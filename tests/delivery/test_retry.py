@@ -8,12 +8,15 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import insert, update
 
+from halo_engine.delivery.gate import Gate
 from halo_engine.delivery.ledger import give_up_abandoned
 from halo_engine.delivery.retries import Retried, RetryCall, Verdict, tally
 from halo_engine.delivery.retry import retry_failed
 from halo_engine.delivery.transports import (
     MemoryTransport,
+    OutcomeUnknown,
     PermanentFailure,
+    ServerDown,
     TemporaryFailure,
     Transport,
 )
@@ -24,6 +27,7 @@ from halo_engine.tables import (
     automation_steps,
     automations,
     end_users,
+    organizations,
     suppressions,
 )
 from tests.contacts.stage import NOW
@@ -34,7 +38,7 @@ NO_USER = "550 no such user"
 
 def retry(office: PostOffice, transport: Transport, **call: Any) -> list[tuple[str, str | None]]:
     """Retry the office's only series; return what came of each email."""
-    found = retry_failed(office.transact, transport, SENDER, named(office, **call))
+    found = retry_failed(office.transact, transport, SENDER, named(office, **call), Gate())
     return [(each.verdict, each.reason) for each in found]
 
 
@@ -149,6 +153,36 @@ def test_a_server_that_takes_no_mail_ends_it(office: PostOffice) -> None:
     assert busy.asked == 1
     assert [office.row(row, "reason")[0] for row in rows] == ["421 busy", NO_USER]
     assert len(retry(office, MemoryTransport())) == 2
+
+
+def test_a_server_that_is_down_ends_it(office: PostOffice) -> None:
+    """It was certainly not sent: the row stays failed, and can be asked for again."""
+    [row] = failed(office, "Ann")
+    assert retry(office, Refusing(ServerDown("refused"))) == [("stopped", "refused")]
+    assert office.row(row, "status", "reason") == ("failed", "refused")
+    assert retry(office, MemoryTransport()) == [("sent", None)]
+
+
+def test_no_answer_leaves_it_unknown(office: PostOffice) -> None:
+    """Handed over and not answered for, it is sent again only by who asks for the unknown."""
+    [row] = failed(office, "Ann")
+    silent = Refusing(OutcomeUnknown("no answer"))
+    assert retry(office, silent) == [("unknown", "no answer")]
+    assert office.row(row, "status", "reason") == ("failed", "outcome_unknown")
+    assert office.message(row, "state") == ("unknown",)
+    assert retry(office, MemoryTransport()) == []
+
+
+def test_nothing_is_sent_while_sending_is_stopped(office: PostOffice) -> None:
+    """An operator's stop holds retries too, and leaves them as they were."""
+    [row] = failed(office, "Ann")
+    stopped = {"sending_stopped_at": NOW, "sending_stopped_by": "ops"}
+    with office.database.begin() as connection:
+        mine = organizations.c.id == office.org_id
+        connection.execute(update(organizations).where(mine).values(stopped))
+    letterbox = MemoryTransport()
+    assert retry(office, letterbox) == [("stopped", "sending is stopped")]
+    assert (letterbox.sent, office.row(row, "reason")) == ([], (NO_USER,))
 
 
 def test_the_unknown_is_sent_only_when_it_is_asked_for(office: PostOffice) -> None:
@@ -335,6 +369,7 @@ def test_retries_are_counted() -> None:
     assert tally(RetryCall(series="s"), retried).model_dump() == {
         "series": "s",
         "sent": 1,
+        "unknown": 0,
         "failed": 1,
         "held": {"replied": 1},
         "stopped": "421",

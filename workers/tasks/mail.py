@@ -1,0 +1,138 @@
+"""Mail as tasks: its links, what comes in, samples, retries, and stops (contract §9)."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from pydantic import BaseModel
+from sqlalchemy import Connection
+
+from halo_engine.contacts.calls import Call, Identifier
+from halo_engine.contacts.mail_links import (
+    LinkCall,
+    click_by_link,
+    look_at_link,
+    open_by_link,
+    unsubscribe_by_link,
+)
+from halo_engine.contacts.receive import ReceiveCall
+from halo_engine.database import run_in_transaction
+from halo_engine.delivery.retries import Retried, RetryCall, tally
+from halo_engine.delivery.samples import (
+    SampleCall,
+    SendTestCall,
+    send_test,
+    show_mail,
+    write_test,
+)
+from halo_engine.delivery.stops import Sending, show_sending, start_sending, stop_sending
+from halo_engine.domain.errors import validated
+from halo_engine.work import OrgRef, Work
+from workers.app import app
+from workers.engine import engine
+from workers.engine_task import TURN_SECONDS
+from workers.tasks.beat import ring_for_all
+
+
+def _link(name: str, door: Callable[[Work, LinkCall], BaseModel], *, reads: bool) -> None:
+    """Make the task form of what a link in a mail does; its token names the organisation (§9)."""
+
+    @app.task(name=name)
+    def run(**fields: Any) -> Any:
+        asked = validated(LinkCall, fields, name)
+        answered = engine().redeem(asked.token, lambda work: door(work, asked), reads=reads)
+        return answered.model_dump(mode="json")
+
+
+#: What the links in a mail do: HTTP's POST for the first, GET for the others (RFC 8058).
+LINKS: Final[Mapping[str, Callable[[Work, LinkCall], BaseModel]]] = {
+    "halo.links.unsubscribe": unsubscribe_by_link,
+    "halo.links.open": open_by_link,
+    "halo.links.click": click_by_link,
+    "halo.links.look": look_at_link,
+}
+for _name, _follow in LINKS.items():
+    _link(_name, _follow, reads=_follow is look_at_link)
+
+
+@app.task(name="halo.mail.receive")
+def receive_mail(**call: Any) -> Any:
+    """Take in a mail: a reply is noted, a hard bounce suppresses (contract §2); it names whose."""
+    asked = validated(ReceiveCall, call, "halo.mail.receive")
+    return engine().receive(asked.message.encode(errors="replace")).model_dump(mode="json")
+
+
+@app.task(name="halo.series.render")
+def render_mail(org: str, **sample: Any) -> Any:
+    """Return the email that a contact would get at a step (contract §9)."""
+    asked = validated(SampleCall, sample, "halo.series.render")
+    sender = engine().post.sender
+    shown = engine().ask(OrgRef(key=org), lambda work: show_mail(work, sender, asked))
+    return shown.model_dump(mode="json")
+
+
+@app.task(name="halo.series.send_test")
+def send_test_mail(org: str, **test: Any) -> Any:
+    """Send that email to an address; neither the contact nor the series knows of it."""
+    asked = validated(SendTestCall, test, "halo.series.send_test")
+    post = engine().post
+    message = engine().ask(OrgRef(key=org), lambda work: write_test(work, post.sender, asked))
+    return send_test(post.transport, message, asked).model_dump(mode="json")
+
+
+@app.task(name="halo.series.retry_failed")
+def retry_failed_mail(org: str, **call: Any) -> Any:
+    """Send failed emails again (contract §9); what one turn leaves, a new task goes on with.
+
+    ``done`` says whether all were tried by now.
+    """
+    asked = validated(RetryCall, call, "halo.series.retry_failed")
+    ends = time.monotonic() + TURN_SECONDS
+    retried: list[Retried] = []
+    done = True
+    for each in engine().retry_failed(OrgRef(key=org), asked):
+        retried.append(each)
+        if time.monotonic() > ends:
+            retry_failed_mail.delay(org=org, **{**call, "after": each.recipient_id})
+            done = False
+            break
+    return {**tally(asked, retried).model_dump(mode="json"), "done": done}
+
+
+class _Holding(Call):
+    """Whose mail is held or let go: one organisation's, or (no ``org``) everybody's."""
+
+    org: Identifier | None = None
+
+
+class _Stopping(_Holding):
+    """Who holds it beside."""
+
+    by: Identifier = "operator"
+
+
+def _held(change: Callable[[Connection], Sending]) -> dict[str, Any]:
+    return run_in_transaction(engine().database, change).model_dump(mode="json")
+
+
+@app.task(name="halo.sending.stop")
+def stop_mail(**fields: Any) -> dict[str, Any]:
+    """Hold all mail of an organisation, or of all, from now on (contract §9)."""
+    asked = validated(_Stopping, fields, "halo.sending.stop")
+    return _held(lambda connection: stop_sending(connection, asked.org, asked.by))
+
+
+@app.task(name="halo.sending.start")
+def start_mail(**fields: Any) -> dict[str, Any]:
+    """End that stop, and ring for those whose mail is due (contract §9)."""
+    asked = validated(_Holding, fields, "halo.sending.start")
+    answered = _held(lambda connection: start_sending(connection, asked.org))
+    ring_for_all()
+    return answered
+
+
+@app.task(name="halo.sending.show")
+def show_what_holds_mail(**fields: Any) -> dict[str, Any]:
+    """Say what holds an organisation's mail, or anybody's (contract §9)."""
+    asked = validated(_Holding, fields, "halo.sending.show")
+    return _held(lambda connection: show_sending(connection, asked.org))

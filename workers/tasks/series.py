@@ -1,0 +1,148 @@
+"""Series as tasks: what operators do to them, and ask about them (contract §8, §10)."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from halo_engine.answers.diagnose import diagnose
+from halo_engine.answers.explain import Explanation, explain
+from halo_engine.answers.funnel import funnel
+from halo_engine.answers.ledger import ledger
+from halo_engine.answers.overview import overview
+from halo_engine.answers.preview import PAGE, Preview, preview
+from halo_engine.contacts.calls import Call, Identifier
+from halo_engine.contacts.finding import find_contacts
+from halo_engine.domain.errors import validated
+from halo_engine.domain.series import Series
+from halo_engine.journey.removal import remove, stop_series
+from halo_engine.series import lifecycle
+from halo_engine.series.apply import apply_definitions
+from halo_engine.series.check import check
+from halo_engine.series.files import parse_series
+from halo_engine.series.showing import show_series
+from halo_engine.work import OrgRef, Work
+from workers.app import app
+from workers.engine import engine
+
+
+class _Operation(Call):
+    """What an operator does: to which series, of which organisation, in whose name."""
+
+    org: Identifier
+    series: Identifier
+    by: Identifier = "operator"
+
+
+def _operation(name: str, change: Callable[[Work, str, str], Series]) -> None:
+    """Make the task form of what an operator does to a series (contract §8)."""
+
+    @app.task(name=name)
+    def run(**fields: Any) -> dict[str, str]:
+        asked = validated(_Operation, fields, name)
+
+        def changed(work: Work) -> dict[str, str]:
+            change(work, asked.series, asked.by)
+            status = lifecycle.find_series(work, asked.series).status
+            return {"series": asked.series, "status": status}
+
+        return engine().perform(OrgRef(key=asked.org), changed)
+
+
+def _question(name: str, ask: Callable[[Work, Series], BaseModel]) -> None:
+    """Make the task form of a question about a series, which changes nothing (contract §10)."""
+
+    @app.task(name=name)
+    def run(org: str, series: str) -> Any:
+        answer = engine().ask(
+            OrgRef(key=org), lambda work: ask(work, lifecycle.find_series(work, series))
+        )
+        return answer.model_dump(mode="json")
+
+
+#: What operators do to a series (contract §8).
+OPERATIONS: Final[Mapping[str, Callable[[Work, str, str], Series]]] = {
+    "halo.series.activate": lifecycle.activate,
+    "halo.series.pause": lifecycle.pause,
+    "halo.series.resume": lifecycle.resume,
+}
+for _name, _change in OPERATIONS.items():
+    _operation(_name, _change)
+
+#: What operators ask about a series (contract §10).
+QUESTIONS: Final[Mapping[str, Callable[[Work, Series], BaseModel]]] = {
+    "halo.series.check": check,
+    "halo.series.show": lambda work, series: show_series(work, series.key),
+    "halo.series.diagnose": diagnose,
+    "halo.series.ledger": ledger,
+    "halo.series.funnel": funnel,
+}
+for _name, _ask in QUESTIONS.items():
+    _question(_name, _ask)
+
+
+@app.task(name="halo.series.apply")
+def apply_series(org: str, series: dict[str, Any], dry_run: bool = False) -> list[Any]:
+    """Save the definitions that ``series`` holds by key, those that differ; all or nothing (§8)."""
+    definitions = parse_series({"series": series}, "halo.series.apply")
+    applied = engine().perform(
+        OrgRef(key=org), lambda work: apply_definitions(work, definitions, dry_run=dry_run)
+    )
+    return [each.model_dump(mode="json") for each in applied]
+
+
+@app.task(name="halo.series.list")
+def list_series(org: str) -> list[Any]:
+    """Return a line for each series of the organisation, in order of creation."""
+    return [each.model_dump(mode="json") for each in engine().ask(OrgRef(key=org), overview)]
+
+
+@app.task(name="halo.series.stop")
+def stop(org: str, series: str, by: str = "operator") -> dict[str, Any]:
+    """Complete a series for good, and end every enrollment in it (contract §6)."""
+    removed = stop_series(partial(engine().perform, OrgRef(key=org)), series, by)
+    return {"series": series, "status": "completed", "removed": removed}
+
+
+@app.task(name="halo.series.remove")
+def remove_contact(org: str, series: str, contact: str) -> dict[str, str]:
+    """End a contact's enrollment in a series (contract §6)."""
+
+    def removed(work: Work) -> None:
+        [contact_id] = find_contacts(work, [contact])
+        remove(work, contact_id, lifecycle.find_series(work, series))
+
+    engine().perform(OrgRef(key=org), removed)
+    return {"series": series, "contact": contact, "exit_reason": "manual"}
+
+
+class _PreviewPage(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    after: UUID | None = None
+    size: int = Field(default=PAGE, ge=1, le=1000)
+
+
+@app.task(name="halo.series.preview")
+def preview_series(org: str, series: str, **page: Any) -> Any:
+    """Return how many contacts a series matches now, and a page of them (contract §10)."""
+    asked = validated(_PreviewPage, page, "halo.series.preview")
+
+    def previewed(work: Work) -> Preview:
+        found = lifecycle.find_series(work, series)
+        return preview(work, found, after=asked.after, size=asked.size)
+
+    return engine().ask(OrgRef(key=org), previewed).model_dump(mode="json")
+
+
+@app.task(name="halo.series.explain")
+def explain_contact(org: str, series: str, contact: str) -> Any:
+    """Say why a contact is, or is not, in a series (contract §4, §10)."""
+
+    def explained(work: Work) -> Explanation:
+        found = find_contacts(work, [contact])
+        return explain(work, lifecycle.find_series(work, series), found)[0]
+
+    return engine().ask(OrgRef(key=org), explained).model_dump(mode="json")
