@@ -15,7 +15,13 @@ from halo_engine.contacts.calls import Answer, Call, Email, Identifier
 from halo_engine.contacts.finding import find_contacts
 from halo_engine.delivery.links import MailLinks
 from halo_engine.delivery.message import Sender, add_message_id, footer_of, write_message
-from halo_engine.delivery.transports import PermanentFailure, TemporaryFailure, Transport
+from halo_engine.delivery.transports import (
+    OutcomeUnknown,
+    PermanentFailure,
+    ServerDown,
+    TemporaryFailure,
+    Transport,
+)
 from halo_engine.delivery.values import fields_of_email, gather_values
 from halo_engine.domain.errors import Refusal, bad_input, conflict, not_found, shown
 from halo_engine.domain.fields import resolve
@@ -102,12 +108,15 @@ def write_test(work: Work, sender: Sender, test: SendTestCall) -> EmailMessage:
 
 
 def send_test(transport: Transport, message: EmailMessage, test: SendTestCall) -> SentTest:
-    """Send a written test; a 409 says why it was not sent."""
+    """Send a written test; a 409 says why it was not sent, or that nobody knows."""
     message_id = message["Message-ID"]
     try:
         transport.send(message, message_id)
-    except (PermanentFailure, TemporaryFailure) as failure:
+    except (PermanentFailure, TemporaryFailure, ServerDown) as failure:
         raise conflict("not_sent", f"It was not sent: {failure.reason}") from failure
+    except OutcomeUnknown as unknown:
+        problem = f"Whether it was sent is not known: {unknown.reason}"
+        raise conflict("outcome_unknown", problem) from unknown
     return SentTest(
         series=test.series,
         step=test.step,
