@@ -59,7 +59,7 @@ def advance(work: Work, limit: int) -> Advance | None:
     decisions = [
         decide_step(each, work.now)
         for each in staying
-        if (each.run.series.id, each.run.contact_id) not in ended
+        if not ended or (each.run.series.id, each.run.contact_id) not in ended
     ]
     advanced = Advance(
         exits=exits,
@@ -70,7 +70,7 @@ def advance(work: Work, limit: int) -> Advance | None:
     )
     _record_steps(work, advanced)
     touched = {row.run.series_id for row in rows}
-    contacts = {row.run.contact_id for row in rows}
+    contacts = [row.run.contact_id for row in rows]
     concerned = [each for each in series if each.id in touched]
     observe(work, concerned, Observed(contacts=contacts), leaving=False)
     complete_finished(work, concerned)
