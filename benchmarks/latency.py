@@ -93,8 +93,10 @@ class _Load:
         returned: list[float] = []
         listener = connected(self._crowd.url)
         listener.execute("LISTEN entered")
-        watching = threading.Thread(target=_watch, args=(listener, len(calls), arrived))
-        beating = threading.Thread(target=self._round_trips, args=(seconds, returned))
+        watching = threading.Thread(
+            target=_watch, args=(listener, len(calls), arrived), daemon=True
+        )
+        beating = threading.Thread(target=self._round_trips, args=(seconds, returned), daemon=True)
         watching.start()
         beating.start()
         sent = self._send(calls)

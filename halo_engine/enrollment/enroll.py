@@ -19,6 +19,7 @@ from sqlalchemy import (
     delete,
     func,
     literal,
+    literal_column,
     null,
     or_,
     select,
@@ -134,16 +135,28 @@ def _clear_earlier_recipients(org_id: UUID, enrolled: CTE) -> CTE:
     """Delete what an earlier run left: (step, contact) is unique. Active rows are spared
     (facts).
     """
-    rows = automation_recipients
+    rows, left = automation_recipients, automation_recipients.alias("left_behind")
+    # Looked for contact by contact: a join would read all rows, though nobody enters again.
+    found = (
+        select(left.c.id)
+        .where(
+            left.c.org_id == org_id,
+            left.c.end_user_id == enrolled.c.end_user_id,
+            left.c.automation_id == enrolled.c.automation_id,
+            left.c.status.not_in([Status.PENDING, Status.PROCESSING]),
+        )
+        .offset(literal_column("0"))
+        .lateral("found")
+    )
+    earlier = (
+        select(found.c.id)
+        .select_from(enrolled.join(found, true()))
+        .where(enrolled.c.number > 1)
+        .subquery("earlier")
+    )
     return (
         delete(rows)
-        .where(
-            rows.c.org_id == org_id,
-            rows.c.end_user_id == enrolled.c.end_user_id,
-            rows.c.automation_id == enrolled.c.automation_id,
-            enrolled.c.number > 1,
-            rows.c.status.not_in([Status.PENDING, Status.PROCESSING]),
-        )
+        .where(rows.c.org_id == org_id, rows.c.id == earlier.c.id)
         .returning(rows.c.automation_id, rows.c.step_id, rows.c.status, rows.c.reason)
         .cte("cleared")
     )

@@ -56,11 +56,14 @@ def gather_runs(
     """Return the facts of ``runs``, all of whose series are in ``series``; their order is not
     kept.
     """
-    asked = _in_order(series, runs)
-    given = rows_of("given", _run_columns(runs, asked))
+    ids = sorted({run.series_id for run in runs})
+    asked = [series[id_] for id_ in ids]
+    numbers = {id_: number for number, id_ in enumerate(ids)}
+    places = [numbers[run.series_id] for run in runs]
+    given = rows_of("given", _run_columns(runs, asked, places))
     statement = _statement(org_id, moment, asked, [], given)
     return [
-        _run_facts(row, runs[row["place"]], series[runs[row["place"]].series_id])
+        _run_facts(row, runs[row["place"]], asked[places[row["place"]]])
         for row in connection.execute(statement).mappings().all()
     ]
 
@@ -73,40 +76,43 @@ def gather_due(
     rows: Sequence[DueRow],
 ) -> list[DueFacts]:
     """Return the facts of claimed ``rows``, in their order."""
-    runs = [row.run for row in rows]
-    asked = _in_order(series, runs)
-    step_of = [series[row.run.series_id].steps_by_id[row.step_id] for row in rows]
-    steps = {step.id: step for step in step_of}
-    numbers = {id_: number for number, id_ in enumerate(steps)}
-    events = [_asked(step, ConditionType.EVENT_FIRED) for step in steps.values()]
-    places = [numbers[row.step_id] for row in rows]
+    # Ids are hashed in Python: each row's step is looked up once, and all else found by number.
+    known: dict[UUID, int] = {}
+    series_of: list[UUID] = []
+    at_step = []
+    for row in rows:
+        number = known.setdefault(row.step_id, len(known))
+        if number == len(series_of):
+            series_of.append(row.run.series_id)
+        at_step.append(number)
+    ids = sorted(set(series_of))
+    asked = [series[id_] for id_ in ids]
+    in_series = [ids.index(id_) for id_ in series_of]
+    steps = [series[of].steps_by_id[id_] for id_, of in zip(known, series_of, strict=True)]
+    events = [_asked(step, ConditionType.EVENT_FIRED) for step in steps]
+    places = [in_series[number] for number in at_step]
     given = rows_of(
         "given",
         {
-            **_run_columns(runs, asked),
+            **_run_columns([row.run for row in rows], asked, places),
             "recipient_id": (BigInteger(), [row.id for row in rows]),
-            "step": (Integer(), places),
-            "event_name": (Text(), [events[place] for place in places]),
+            "step": (Integer(), at_step),
+            "event_name": (Text(), [events[number] for number in at_step]),
             "reached_at": (_INSTANT, [row.reached_at for row in rows]),
         },
     )
-    statement = _statement(org_id, moment, asked, list(steps.values()), given)
+    statement = _statement(org_id, moment, asked, steps, given)
     found = {row["place"]: row for row in connection.execute(statement).mappings().all()}
     return [
-        _due_facts(found[place], row, series[row.run.series_id], step)
-        for place, (row, step) in enumerate(zip(rows, step_of, strict=True))
+        _due_facts(found[n], row, asked[places[n]], steps[at_step[n]]) for n, row in enumerate(rows)
     ]
 
 
-def _in_order(series: Mapping[UUID, Series], runs: Sequence[Run]) -> list[Series]:
-    """Return the series of the runs, always in one order: statements are told apart by it."""
-    return [series[id_] for id_ in sorted({run.series_id for run in runs})]
-
-
-def _run_columns(runs: Sequence[Run], series: Sequence[Series]) -> dict[str, Any]:
-    numbers = {each.id: number for number, each in enumerate(series)}
+def _run_columns(
+    runs: Sequence[Run], series: Sequence[Series], places: Sequence[int]
+) -> dict[str, Any]:
+    """Return the runs as columns; ``places`` says which of ``series`` each belongs to."""
     events = [_exit_event(each) for each in series]
-    places = [numbers[run.series_id] for run in runs]
     return {
         "place": (Integer(), range(len(runs))),
         "end_user_id": (Uuid(), [run.contact_id for run in runs]),

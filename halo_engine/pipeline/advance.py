@@ -65,7 +65,7 @@ def advance(
     decisions = [
         decide_step(each, work.now)
         for each in staying
-        if (each.run.series.id, each.run.contact_id) not in ended
+        if not ended or (each.run.series.id, each.run.contact_id) not in ended
     ]
     advanced = Advance(
         exits=exits,
@@ -76,7 +76,7 @@ def advance(
     )
     _record_steps(work, advanced, lease_seconds)
     touched = {row.run.series_id for row in rows}
-    contacts = {row.run.contact_id for row in rows}
+    contacts = [row.run.contact_id for row in rows]
     concerned = [each for each in series if each.id in touched]
     observe(work, concerned, Observed(contacts=contacts), leaving=False)
     complete_finished(work, concerned)
