@@ -132,5 +132,6 @@ def _save_drafts(work: Work, scenario: Scenario) -> None:
 def _remove_organization(org_id: UUID, database: sqlalchemy.Engine) -> None:
     with database.begin() as connection:
         for table in reversed(metadata.sorted_tables):
-            owner = table.c.id if table is organizations else table.c.org_id
-            connection.execute(table.delete().where(owner == org_id))
+            if "org_id" in table.c:
+                connection.execute(table.delete().where(table.c.org_id == org_id))
+        connection.execute(organizations.delete().where(organizations.c.id == org_id))
