@@ -123,7 +123,8 @@ class Target:
 
     def fingerprint(self) -> dict[str, str]:
         """Return a hash of all that each table holds of this organisation."""
-        return {table.name: self._hash(table) for table in metadata.sorted_tables}
+        own = [each for each in metadata.sorted_tables if "org_id" in each.c]
+        return {table.name: self._hash(table) for table in (organizations, *own)}
 
     def _hash(self, table: Table) -> str:
         whose = "id" if table is organizations else "org_id"
