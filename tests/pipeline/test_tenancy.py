@@ -8,12 +8,17 @@ from sqlalchemy import Table, UniqueConstraint
 
 from halo_engine.contacts.identify import IdentifyCall, identify
 from halo_engine.contacts.track import TrackCall, track
-from halo_engine.tables import metadata, organizations
+from halo_engine.tables import installation, metadata, organizations
 from tests.pipeline.stage import EMAIL, Stage, counted_statements
 
-_OWNED = [table for table in metadata.sorted_tables if table is not organizations]
-#: They name the organisation by its own id, or hold a lock whose number is made of it.
-_BY_OTHER_MEANS = ("FROM organizations", "UPDATE organizations", "pg_advisory_xact_lock")
+#: All but the organisations themselves, and the one row of what concerns all of them.
+_OWNED = [each for each in metadata.sorted_tables if each not in (organizations, installation)]
+#: They name the organisation by its own id, hold a lock whose number is made of it, or note what
+#: concerns all.
+_BY_OTHER_MEANS = (
+    *("FROM organizations", "UPDATE organizations", "pg_advisory_xact_lock"),
+    *("UPDATE installation", "INSERT INTO installation"),
+)
 
 
 def _unique_keys(table: Table) -> Iterator[list[str]]:
