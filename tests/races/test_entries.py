@@ -120,13 +120,12 @@ def test_seats_follow_those_who_change_places(track: Track) -> None:
 
     def there(each: Round) -> None:
         each.move("A", "B")
-        each.settle()
 
     def back(each: Round) -> None:
         each.move("B", "A")
         each.settle()
 
-    race.play(there, back)
+    race.play(there, back, Round.settle)
     race.judge(
         {
             "nobody enters anew": f"{RUNS} 1",
