@@ -158,7 +158,8 @@ def _write(
         try:
             letter = _letter(work, sender, due, values[due.run.contact_id], unknown=call.unknown)
         except PermanentFailure as failure:
-            _change(work, failed.row.id, reason=failure.reason)
+            if not call.unknown:
+                _change(work, failed.row.id, reason=failure.reason)
             written.append(Retried(failed.row.id, Verdict.FAILED, failure.reason))
         else:
             written.append(letter)

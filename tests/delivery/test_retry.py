@@ -207,6 +207,17 @@ def test_the_unknown_stays_so_until_it_is_sent(office: PostOffice, answer: Excep
     assert office.message(row, "state") == ("unknown",)
 
 
+def test_the_unknown_stays_so_when_it_cannot_be_written(office: PostOffice) -> None:
+    """Its text was broken since: nothing was tried, and it can be asked for again."""
+    row = unknown(office)
+    write(office, automation_steps, email={"subject": "Hello {{ nme }}", "body": "Hello"})
+    [(verdict, _)] = retry(office, MemoryTransport(), reason="outcome_unknown")
+    assert verdict == "failed"
+    assert office.row(row, "status", "reason") == ("failed", "outcome_unknown")
+    write(office, automation_steps, email=BYE)
+    assert retry(office, MemoryTransport(), reason="outcome_unknown") == [("sent", None)]
+
+
 def test_a_worker_that_dies_leaves_it_unknown(office: PostOffice) -> None:
     """Nobody knows whether it was sent: only who asks for that sends it again."""
     [row] = failed(office, "Ann")
