@@ -1,7 +1,5 @@
 """Mail: `halo mail receive`, and `halo series render`, `send-test` and `retry-failed` (§2, §9)."""
 
-from typing import BinaryIO
-
 import click
 
 from halo_engine.cli.desk import Desk, in_organization, json_option, refusing
@@ -17,7 +15,7 @@ from halo_engine.delivery.samples import (
     show_mail,
     write_test,
 )
-from halo_engine.domain.errors import validated
+from halo_engine.domain.errors import bad_input, not_found, validated
 from halo_engine.domain.incoming_mail import READ, Kind
 from halo_engine.domain.reasons import FailReason
 from halo_engine.work import OrgRef
@@ -29,21 +27,32 @@ def mail() -> None:
 
 
 @mail.command(name="receive")
-@click.argument("file", type=click.File("rb"))
+@click.argument("file", type=click.Path(allow_dash=True))
 @json_option
 @click.pass_obj
-def receive_command(installation: Installation, file: BinaryIO, as_json: bool) -> None:
+def receive_command(installation: Installation, file: str, as_json: bool) -> None:
     """Take in a mail: a reply, or a bounce.
 
     FILE holds it as it came (RFC 5322); - is standard input. The mail that it answers or reports
     about names the organisation.
     """
     with refusing(as_json), installation.engine() as engine:
-        received = engine.receive(file.read(READ))
+        received = engine.receive(_beginning(file))
     if as_json:
         print_json(received)
     else:
         click.echo(_said(received))
+
+
+def _beginning(file: str) -> bytes:
+    try:
+        with click.open_file(file, "rb") as opened:
+            read: bytes = opened.read(READ)
+    except FileNotFoundError:
+        raise not_found("file", file) from None
+    except OSError as error:
+        raise bad_input(file, f"cannot be read ({error.strerror})") from None
+    return read
 
 
 def _said(received: Received) -> str:

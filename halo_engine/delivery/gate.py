@@ -28,8 +28,9 @@ _log = structlog.get_logger(__name__)
 class Gate:
     """One process's way out: ``per_second`` messages at most (None: as fast as it goes).
 
-    ``outage`` is what the server was last found down with, None while it answers. The clock is a
-    process's own, in seconds; it has nothing to do with the business's.
+    ``outage`` is what the server was last found down with, None while it answers; ``answers`` says
+    for how many messages it did. The clock is a process's own, in seconds; it has nothing to do
+    with the business's.
     """
 
     per_second: float | None = None
@@ -37,12 +38,12 @@ class Gate:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     outage: str | None = None
+    answers: int = 0
     _closed_until: float = 0.0
     _pause: float = 0.0
     _next_slot: float = 0.0
     _allowance: int | None = None
     _unknown: int = 0
-    _answered: int = 0
     #: Messages that a session broke off at, and how many had been answered by then.
     _suspects: dict[Hashable, int] = field(default_factory=dict)
 
@@ -59,7 +60,7 @@ class Gate:
 
     def turn(self) -> "Turn":
         """Begin to send a batch."""
-        return Turn(self, self.clock() + self.turn_seconds)
+        return Turn(self, self.clock() + self.turn_seconds, self.answers)
 
     def take_slot(self, latest: float | None) -> bool:
         """Wait until the rate allows another message; False, at once, if that is after ``latest``.
@@ -81,7 +82,7 @@ class Gate:
         if self.outage is not None:
             _log.info("mail server answers again")
         self.outage, self._pause, self._unknown = None, 0.0, 0
-        self._answered += 1
+        self.answers += 1
         self._suspects.pop(key, None)
 
     def unknown(self, reason: str) -> None:
@@ -96,10 +97,10 @@ class Gate:
         Else the server is down, and the breaker opens.
         """
         before = self._suspects.get(key)
-        if failure.broke_off and before is not None and before < self._answered:
+        if failure.broke_off and before is not None and before < self.answers:
             return True
         if failure.broke_off:
-            self._suspects.setdefault(key, self._answered)
+            self._suspects.setdefault(key, self.answers)
         self._open(failure.reason)
         return False
 
@@ -123,8 +124,14 @@ class Turn:
 
     gate: Gate
     ends: float
+    answered_before: int
     begun: int = 0
     ran_out: bool = False
+
+    @property
+    def was_answered(self) -> bool:
+        """Whether the server answered for a message of this turn, be it with a refusal."""
+        return self.gate.answers > self.answered_before
 
     def goes_on(self) -> bool:
         """Whether another message may be begun; waits for the rate. The first of a turn always."""

@@ -14,10 +14,10 @@ from functools import partial
 from typing import Final
 from uuid import UUID
 
-from halo_engine.delivery.gate import Gate
+from halo_engine.delivery.gate import Gate, Turn
 from halo_engine.delivery.intent import intend, message_id_of
 from halo_engine.delivery.leases import MOST_ATTEMPTS, Release, hold_leased, retry_at
-from halo_engine.delivery.ledger import Outcome, Result, note
+from halo_engine.delivery.ledger import Outcome, Result, entries, note
 from halo_engine.delivery.links import MailLinks
 from halo_engine.delivery.message import Sender, add_message_id, footer_of, write_message
 from halo_engine.delivery.settling import load_series_of, settle, settle_unknown
@@ -69,6 +69,8 @@ class _NoIntent(Enum):
     UNWANTED = "unwanted"
     #: Sending was stopped: no other of the batch may go out either.
     STOPPED = "stopped"
+    #: Its email is out: a worker whose lease had run out said so after the row was given back.
+    SENT = "sent"
 
 
 def send_leased(
@@ -107,7 +109,9 @@ def send_leased(
             unnoted = None
             if intent is _NoIntent.STOPPED:
                 break
-            if intent is _NoIntent.UNWANTED:
+            if isinstance(intent, _NoIntent):
+                if intent is _NoIntent.SENT:
+                    known[row] = Outcome(row, Result.SENT)
                 continue
             # Nobody knows, until the transport has answered.
             known[row] = Outcome(row, Result.UNKNOWN)
@@ -118,7 +122,7 @@ def send_leased(
                 raise
         turn.close()
     finally:
-        transact(partial(_close, token=token, sends=sends, known=known, unnoted=unnoted, gate=gate))
+        transact(partial(_close, token=token, sends=sends, known=known, unnoted=unnoted, turn=turn))
     return [known[_row(send)] for send in sends]
 
 
@@ -172,7 +176,11 @@ def _intend(
         return _NoIntent.STOPPED
     fresh = message_id_of(work.org_id, letter.recipient_id, sender.domain)
     intended = intend(work, token, letter.recipient_id, letter.address, fresh)
-    return intended or _NoIntent.UNWANTED
+    if intended is not None:
+        return intended
+    entry = entries(work, [letter.recipient_id]).get(letter.recipient_id)
+    is_sent = entry is not None and entry.state == "sent"
+    return _NoIntent.SENT if is_sent else _NoIntent.UNWANTED
 
 
 def _post(transport: Transport, letter: _Letter, message_id: str, gate: Gate) -> Outcome:
@@ -207,7 +215,7 @@ def _close(
     sends: Sequence[Send],
     known: Mapping[int, Outcome],
     unnoted: Outcome | None,
-    gate: Gate,
+    turn: Turn,
 ) -> None:
     """Move on the rows that ``token`` still leases."""
     hold_series_still(work.connection, work.org_id)
@@ -223,9 +231,8 @@ def _close(
     ]
     finished = [each for each in verdicts if isinstance(each, Finish)]
     settle(work, finished, [each for each in verdicts if isinstance(each, Release)])
-    was_there = any(each.result is Result.SENT for each in known.values())
-    if gate.outage is not None or was_there:
-        note_outage(work.connection, gate.outage, work.now)
+    if turn.gate.outage is not None or turn.was_answered:
+        note_outage(work.connection, turn.gate.outage, work.now)
 
 
 def _verdict(due: DueFacts, outcome: Outcome, attempts: int, now: datetime) -> Finish | Release:

@@ -5,7 +5,7 @@ sent it today. It is an intent like any other, one transaction before and one af
 nothing is sent twice, however often and by however many it is asked for.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from email.message import EmailMessage
 from functools import partial
@@ -73,10 +73,9 @@ def retry_failed(
     the rest is left as it is. Raises 404 for an unknown series or step,
     409 for a series that is a draft or paused.
     """
-    failed = transact(partial(_find, call=call))
-    for start in range(0, len(failed), _PAGE):
-        page = failed[start : start + _PAGE]
-        for each in transact(partial(_write, call=call, sender=sender, page=page)):
+    after = call.after
+    while page := transact(partial(_write, call=call, sender=sender, after=after)):
+        for each in page:
             if isinstance(each, _Letter):
                 retried = _send(transact, transport, sender, each, gate)
             else:
@@ -84,10 +83,11 @@ def retry_failed(
             yield retried
             if retried.verdict is Verdict.STOPPED:
                 return
+            after = retried.recipient_id
 
 
-def _find(work: Work, call: RetryCall) -> list[_Failed]:
-    series = _series(work, call)
+def _find(work: Work, call: RetryCall, series: Series, after: int) -> list[_Failed]:
+    """Return the next page of rows that are asked for; no erasure takes them before the commit."""
     rows, runs = automation_recipients, automation_enrollments
     of_run = and_(
         runs.c.org_id == rows.c.org_id,
@@ -112,10 +112,12 @@ def _find(work: Work, call: RetryCall) -> list[_Failed]:
             rows.c.org_id == work.org_id,
             rows.c.automation_id == series.id,
             rows.c.status == Status.FAILED,
-            rows.c.id > call.after,
+            rows.c.id > after,
             *wanted,
         )
         .order_by(rows.c.id)
+        .limit(_PAGE)
+        .with_for_update(of=runs, read=True, key_share=True)
     )
     return [
         _Failed(
@@ -139,11 +141,14 @@ def _series(work: Work, call: RetryCall) -> Series:
     return series
 
 
-def _write(
-    work: Work, *, call: RetryCall, sender: Sender, page: Sequence[_Failed]
-) -> list[_Letter | Retried]:
-    """Write a page of emails; of those that are held back, or cannot be written, say why."""
+def _write(work: Work, *, call: RetryCall, sender: Sender, after: int) -> list[_Letter | Retried]:
+    """Write the emails of the rows that come ``after`` one, a page of them; of those that are held
+    back, or cannot be written, say why.
+    """
     series = _series(work, call)
+    page = _find(work, call, series, after)
+    if not page:
+        return []
     rows = [each.row for each in page]
     facts = gather_due(work.connection, work.org_id, work.moment, {series.id: series}, rows)
     emails = {due.step.id: due.step.email for due in facts}.values()
@@ -158,7 +163,8 @@ def _write(
         try:
             letter = _letter(work, sender, due, values[due.run.contact_id], unknown=call.unknown)
         except PermanentFailure as failure:
-            _change(work, failed.row.id, reason=failure.reason)
+            if not call.unknown:
+                _change(work, failed.row.id, reason=failure.reason)
             written.append(Retried(failed.row.id, Verdict.FAILED, failure.reason))
         else:
             written.append(letter)

@@ -17,9 +17,13 @@ from typing import Any, Final
 READ: Final = 256 * 1024
 #: More parts within parts than any honest mail has; each costs a look at every line.
 _MOST_BOUNDARIES: Final = 20
+#: In a Content-Type; each costs a look at all that stand before it.
+_MOST_PARAMETERS: Final = 100
 _MOST_IDS: Final = 50
 
 _MESSAGE_ID: Final = re.compile(r"<[^<>\s]{1,253}>")
+_CONTENT_TYPE: Final = b"content-type:"
+_FOLD: Final = re.compile(rb"(?:\r\n|\r|\n)[ \t]")
 _REPORT: Final = "message/delivery-status"
 _STATUS: Final = re.compile(r"\s*([245])\.\d{1,3}\.\d{1,3}\b")
 #: What mail programs wrote before there was Auto-Submitted.
@@ -67,9 +71,17 @@ def read_mail(raw: bytes) -> IncomingMail:
 
 
 def _parsed(raw: bytes) -> Message:
+    if any(line.count(b";") > _MOST_PARAMETERS for line in _content_types(raw)):
+        raise ValueError("nobody has so many parameters")
     if raw.lower().count(b"boundary") > _MOST_BOUNDARIES:
         return message_from_bytes(raw.partition(b"\n\n")[0].partition(b"\r\n\r\n")[0])
     return message_from_bytes(raw)
+
+
+def _content_types(raw: bytes) -> Iterator[bytes]:
+    """Yield what a parser may take for a Content-Type header, unfolded."""
+    lines = _FOLD.sub(b" ", raw).splitlines()
+    return (line for line in lines if line[: len(_CONTENT_TYPE)].lower() == _CONTENT_TYPE)
 
 
 def _read(mail: Message) -> tuple[Kind, tuple[str, ...]]:

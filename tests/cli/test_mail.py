@@ -167,6 +167,17 @@ def test_a_reply_is_taken_in_from_a_file(letters: Console) -> None:
     assert printed == "reply: about no mail of ours; nothing was done.\n"
 
 
+def test_a_file_that_cannot_be_read(halo: Console, tmp_path: Path) -> None:
+    """One line, or JSON, and exit status 1, as of every other file."""
+    missing = "none.eml"
+    printed = halo("mail", "receive", missing, status=1)
+    assert printed == f"Error: There is no file ‘{missing}’.\n"
+    refused = halo.json("mail", "receive", missing, status=1)["refused"]
+    assert (refused["status"], refused["code"]) == (404, "unknown_file")
+    printed = halo("mail", "receive", str(tmp_path), status=1)
+    assert printed == f"Error: {tmp_path}: cannot be read (Is a directory)\n"
+
+
 def test_failed_emails_are_sent_again(letters: Console) -> None:
     """How many were, and why the others were not; nothing the second time."""
     letters("identify", "cid", "--trait", "email=cid@a.example")

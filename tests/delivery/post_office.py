@@ -55,7 +55,7 @@ class Refusing:
 class Interrupted(MemoryTransport):
     """Something happens in the world while the first message is under way."""
 
-    def __init__(self, happens: Callable[[], None]) -> None:
+    def __init__(self, happens: Callable[[], object]) -> None:
         super().__init__()
         self._happens = happens
 

@@ -1,5 +1,6 @@
 """What dead workers leave behind (contract §9)."""
 
+from itertools import islice
 from uuid import uuid4
 
 import pytest
@@ -8,8 +9,10 @@ from sqlalchemy import insert
 from halo_engine.delivery.leases import MOST_ATTEMPTS
 from halo_engine.delivery.reap import reap
 from halo_engine.delivery.transports import MemoryTransport, PermanentFailure
+from halo_engine.pipeline.settle import PostOffice as Post
+from halo_engine.pipeline.settle import tick
 from halo_engine.tables import automation_recipients, automations, end_users, messages
-from tests.delivery.post_office import BYE, HELLO, Mortal, PostOffice
+from tests.delivery.post_office import BYE, HELLO, SENDER, Interrupted, Mortal, PostOffice
 
 AT_MOST_ONCE, AT_LEAST_ONCE = "at_most_once", "at_least_once"
 
@@ -120,6 +123,22 @@ def test_what_was_sent_is_finished_with_the_instant_of_sending(office: PostOffic
     office.reap_expired()
     assert office.row(ann, "status", "finished_at") == ("completed", office.now)
     assert office.rows(end_users, "last_contacted_at") == [(sent_at,)]
+
+
+def test_what_a_late_worker_sent_is_not_waited_for(office: PostOffice) -> None:
+    """A row that the reaper gave back, and whose email turns out to be sent, is finished, once."""
+    series = office.series(HELLO, settings={"delivery_guarantee": AT_LEAST_ONCE})
+    [ann] = office.enroll(series, office.contact("Ann"))
+    token, letters = uuid4(), MemoryTransport()
+    late = Interrupted(office.reap_expired)
+    office.send(token, office.lease(token), late)
+    assert office.row(ann, "status") == ("pending",)
+    assert office.message(ann, "state") == ("sent",)
+    office.wait(minutes=1)
+    ticking = tick(office.transact, Post(letters, SENDER, office.gate))
+    assert len(list(islice(ticking, 3))) == 1
+    assert office.row(ann, "status") == ("completed",)
+    assert letters.sent == []
 
 
 def test_what_failed_is_finished_with_the_words_that_were_noted(office: PostOffice) -> None:

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import insert, update
 
+from halo_engine.contacts.erasure import EraseContactCall, erase_contact
 from halo_engine.delivery.gate import Gate
 from halo_engine.delivery.ledger import give_up_abandoned
 from halo_engine.delivery.retries import Retried, RetryCall, Verdict, tally
@@ -207,6 +208,17 @@ def test_the_unknown_stays_so_until_it_is_sent(office: PostOffice, answer: Excep
     assert office.message(row, "state") == ("unknown",)
 
 
+def test_the_unknown_stays_so_when_it_cannot_be_written(office: PostOffice) -> None:
+    """Its text was broken since: nothing was tried, and it can be asked for again."""
+    row = unknown(office)
+    write(office, automation_steps, email={"subject": "Hello {{ nme }}", "body": "Hello"})
+    [(verdict, _)] = retry(office, MemoryTransport(), reason="outcome_unknown")
+    assert verdict == "failed"
+    assert office.row(row, "status", "reason") == ("failed", "outcome_unknown")
+    write(office, automation_steps, email=BYE)
+    assert retry(office, MemoryTransport(), reason="outcome_unknown") == [("sent", None)]
+
+
 def test_a_worker_that_dies_leaves_it_unknown(office: PostOffice) -> None:
     """Nobody knows whether it was sent: only who asks for that sends it again."""
     [row] = failed(office, "Ann")
@@ -356,6 +368,15 @@ def test_more_than_a_page_is_sent(office: PostOffice) -> None:
     assert retry(office, letterbox) == [("sent", None)] * 101
     addresses = [mail["To"] for mail in letterbox.sent]
     assert addresses == sorted(addresses)
+
+
+def test_who_is_erased_meanwhile_holds_nobody_up(office: PostOffice) -> None:
+    """Of a contact on a later page nothing is left when its turn comes."""
+    failed(office, *[f"U{number:03}" for number in range(102)])
+    [*_, gone, _] = sorted(office.rows(end_users, "name", "external_id"))
+    erased = EraseContactCall(contact=gone[1])
+    transport = Interrupted(lambda: office.transact(lambda work: erase_contact(work, erased)))
+    assert retry(office, transport) == [("sent", None)] * 101
 
 
 def test_retries_are_counted() -> None:

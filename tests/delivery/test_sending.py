@@ -177,6 +177,20 @@ def test_while_the_server_is_down_mail_waits_and_all_else_goes_on(worker: Worker
     assert office.transact(status).mail_server is None
 
 
+def test_a_server_that_refuses_is_back(worker: Worker) -> None:
+    """An outage is over with the server's first answer, also when it takes no mail of this one."""
+    office, server = worker.office, worker.server
+    [row] = enrolled(office, "Ann")
+    server.stop()
+    worker.go_on(1)
+    assert office.transact(status).mail_server is not None
+    server.start()
+    server.by_recipient["ann@a.example"] = "550 no such user"
+    worker.go_on(1)
+    assert office.row(row, "status", "attempts") == ("failed", 1)
+    assert office.transact(status).mail_server is None
+
+
 def _contact_of(office: PostOffice, row: int) -> UUID:
     [contact] = office.row(row, "end_user_id")
     return UUID(str(contact))

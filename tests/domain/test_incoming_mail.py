@@ -176,6 +176,8 @@ def test_nothing_breaks_it(raw: bytes) -> None:
         )
         + b"-\n" * READ,
         b"Content-Type: message/rfc822\n\n" * 20_000,
+        b'Content-Type: multipart/mixed; x="' + b";" * READ,
+        b'Content-Type: multipart/mixed;\r\n x="' + b";\r\n\t" * READ,
         b"References: " + b"<a@b> " * READ,
         b"Subject: " + b"=?utf-8?b?" * READ,
         b"<" * 10 * READ,
