@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final, Self, TypeVar
 
 import psycopg
@@ -30,7 +30,7 @@ _FEW: Final = 50
 _SHORT: Final = 1_500
 
 
-class _Cursor(psycopg.Cursor[Any]):
+class _Cursor(psycopg.RawCursor[Any]):
     """A cursor that lets the server keep one plan only for sets of one size: small ones.
 
     A kept plan takes every array for ten rows; one made so compared each of 2,000 due rows with
@@ -49,9 +49,7 @@ class _Cursor(psycopg.Cursor[Any]):
         binary: bool | None = None,
     ) -> Self:
         """Run the query; one with a long array, or asked to be planned anew, is not prepared."""
-        if self.planned_anew or (
-            isinstance(params, Mapping) and any(map(_is_long, params.values()))
-        ):
+        if self.planned_anew or (params is not None and any(map(_is_long, params))):
             prepare = False
         return super().execute(query, params, prepare=prepare, binary=binary)
 
@@ -65,15 +63,8 @@ def plan_anew(connection: Connection) -> None:
     connection.execution_options(planned_anew=True)
 
 
-def _tell_cursor(
-    _connection: Connection,
-    cursor: _Cursor,
-    _statement: str,
-    _values: object,
-    context: Any,
-    _: bool,
-) -> None:
-    cursor.planned_anew = context.execution_options.get("planned_anew", False)
+def _tell_cursor(connection: Connection, cursor: _Cursor, *_: object) -> None:
+    cursor.planned_anew = connection.get_execution_options().get("planned_anew", False)
 
 
 def _is_long(value: object) -> bool:
@@ -104,6 +95,8 @@ def create_engine(
         max_overflow=pool_size,
         pool_timeout=10,
         pool_pre_ping=pre_ping,
+        # As the server numbers parameters: psycopg would rewrite a long statement on each call.
+        paramstyle="numeric_dollar",
         connect_args={
             "application_name": application_name,
             "connect_timeout": 10,
