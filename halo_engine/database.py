@@ -1,14 +1,16 @@
 """Connections to PostgreSQL, and the one way to run a transaction that may lose a race."""
 
 import random
+import select
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final, Self, TypeVar
 
 import psycopg
 import sqlalchemy
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from halo_engine.tables.rows import ArrayText
 
@@ -25,12 +27,15 @@ class LostRace(Exception):  # noqa: N818 -- nobody did anything wrong
 _LOST_RACES = frozenset({"40P01", "40001", "23505", "23503"})
 _ATTEMPTS = 5
 _FIRST_PAUSE_SECONDS = 0.02
+#: A pooled connection that lay idle for longer is tried before it is used.
+_TRUSTED_SECONDS: Final = 5.0
+_IDLE_SINCE: Final = "idle since"
 #: A statement with an array of more elements, or of more text, is planned for it.
 _FEW: Final = 50
 _SHORT: Final = 1_500
 
 
-class _Cursor(psycopg.Cursor[Any]):
+class _Cursor(psycopg.RawCursor[Any]):
     """A cursor that lets the server keep one plan only for sets of one size: small ones.
 
     A kept plan takes every array for ten rows; one made so compared each of 2,000 due rows with
@@ -49,9 +54,7 @@ class _Cursor(psycopg.Cursor[Any]):
         binary: bool | None = None,
     ) -> Self:
         """Run the query; one with a long array, or asked to be planned anew, is not prepared."""
-        if self.planned_anew or (
-            isinstance(params, Mapping) and any(map(_is_long, params.values()))
-        ):
+        if self.planned_anew or (params is not None and any(map(_is_long, params))):
             prepare = False
         return super().execute(query, params, prepare=prepare, binary=binary)
 
@@ -65,15 +68,8 @@ def plan_anew(connection: Connection) -> None:
     connection.execution_options(planned_anew=True)
 
 
-def _tell_cursor(
-    _connection: Connection,
-    cursor: _Cursor,
-    _statement: str,
-    _values: object,
-    context: Any,
-    _: bool,
-) -> None:
-    cursor.planned_anew = context.execution_options.get("planned_anew", False)
+def _tell_cursor(connection: Connection, cursor: _Cursor, *_: object) -> None:
+    cursor.planned_anew = connection.get_execution_options().get("planned_anew", False)
 
 
 def _is_long(value: object) -> bool:
@@ -93,8 +89,9 @@ def create_engine(
     """Make an engine whose sessions are READ COMMITTED, in UTC, and limited per statement.
 
     The pool holds `pool_size` connections and as many again under load; a caller waits 10 s for
-    one. With ``pre_ping`` a connection is tried before it is used, so a server that was restarted
-    costs nobody a transaction. Not safe to carry over a fork: each worker process makes its own.
+    one. With ``pre_ping`` a connection about which there is doubt is tried before it is used, so a
+    server that was restarted costs nobody a transaction. Not safe to carry over a fork: each
+    worker process makes its own.
     """
     timeout = round(statement_timeout_seconds * 1000)
     engine = sqlalchemy.create_engine(
@@ -103,7 +100,8 @@ def create_engine(
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=10,
-        pool_pre_ping=pre_ping,
+        # As the server numbers parameters: psycopg would rewrite a long statement on each call.
+        paramstyle="numeric_dollar",
         connect_args={
             "application_name": application_name,
             "connect_timeout": 10,
@@ -113,7 +111,41 @@ def create_engine(
         },
     )
     sqlalchemy.event.listen(engine, "before_cursor_execute", _tell_cursor)
+    if pre_ping:
+        sqlalchemy.event.listen(engine, "checkin", _note_idle)
+        sqlalchemy.event.listen(engine, "checkout", _try_doubtful)
     return engine
+
+
+def _note_idle(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.info[_IDLE_SINCE] = time.monotonic()
+
+
+def _try_doubtful(connection: Any, record: ConnectionPoolEntry, _: object) -> None:
+    """Give up the pooled connections if this one is dead.
+
+    A server that ends a session says so, or closes the socket: then there is something to read,
+    and while a connection lies idle nothing else comes. What vanished without a word shows only
+    when it is asked, which is a round trip: connections that lay idle for long are.
+    """
+    since = record.info.get(_IDLE_SINCE)
+    if since is None:
+        return
+    if time.monotonic() - since < _TRUSTED_SECONDS and not _has_news(connection):
+        return
+    try:
+        connection.execute("SELECT 1")
+        connection.rollback()
+    except psycopg.Error as error:
+        raise InvalidatePoolError from error
+
+
+def _has_news(connection: psycopg.Connection[Any]) -> bool:
+    if connection.closed:
+        return True
+    waiting = select.poll()
+    waiting.register(connection.fileno(), select.POLLIN)
+    return bool(waiting.poll(0))
 
 
 def run_in_transaction(

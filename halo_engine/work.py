@@ -15,6 +15,7 @@ from halo_engine.audience.compiler import Moment
 from halo_engine.domain.errors import not_found, unauthorized
 from halo_engine.domain.instants import parse_zone
 from halo_engine.domain.values import is_storable_text
+from halo_engine.prepared import Prepared
 from halo_engine.tables import installation, organizations
 
 
@@ -101,15 +102,16 @@ def open_work(connection: Connection, ref: OrgRef, now: datetime | None) -> Work
     An unknown widget key is a 401, another unknown organisation a 404 (contract §2, §11).
     """
     column, value = _named_by(ref)
-    row = None
+    rows = []
     if not isinstance(value, str) or is_storable_text(value):
-        row = connection.execute(_BY[column], {"named": value}).mappings().one_or_none()
-    if row is None:
+        rows = _BY[column].rows(connection, {"named": value})
+    if not rows:
         if ref.widget_key is not None:
             raise unauthorized("unknown_widget_key", "This widget key names no organisation.")
         raise not_found("organisation", str(ref.key or ref.id))
-    organization = Organization(**{name: row[name] for name in Organization.__slots__})
-    return Work(connection, organization, now or row["clock"], reads_clock=now is None)
+    [row] = rows
+    clock = row.pop("clock")
+    return Work(connection, Organization(**row), now or clock, reads_clock=now is None)
 
 
 def _named_by(ref: OrgRef) -> tuple[str, object]:
@@ -130,4 +132,4 @@ def _reading(column: str) -> Select[Any]:
 
 
 #: Built once: every transaction begins with one of them.
-_BY: Final = {column: _reading(column) for column in ("id", "key", "widget_key")}
+_BY: Final = {column: Prepared(_reading(column)) for column in ("id", "key", "widget_key")}

@@ -2,6 +2,9 @@
 
 It may ring twice, late, or not at all: signals are committed before it rings, and the tick finds
 those that nobody rang for.
+
+Whoever comes to look while another does leaves word and goes: signals of one organisation are
+handled by one transaction at a time, so the second would only wait, and nobody would answer calls.
 """
 
 from uuid import UUID
@@ -16,6 +19,10 @@ from workers.connections import broker
 
 #: A message that the broker lost silences the bell for no longer than this.
 _SILENCE_SECONDS = 30
+#: Who has reacted to nothing for so long is busy with something else, or dead: another may look.
+_LOOKING_MILLISECONDS = 1_000
+#: Word that nobody reads, because the one who looked died, is forgotten.
+_WORD_SECONDS = 10
 
 _log = structlog.get_logger(__name__)
 
@@ -55,5 +62,55 @@ def answer(org_id: UUID, app: EngineApp = worker_app) -> None:
         _log.warning("doorbell not reset", org_id=str(org_id), problem=str(error))
 
 
+def begin_to_look(org_id: UUID, app: EngineApp = worker_app) -> bool:
+    """Return whether the caller is to look at the organisation; if not, somebody else will again.
+
+    Without a broker everybody looks.
+    """
+    looking, word = _looking_key(org_id), _word_key(org_id)
+    try:
+        client = broker(app.conf.broker_url)
+        with client.pipeline(transaction=False) as commands:
+            # Word first: who ends meanwhile sees it.
+            commands.set(word, 1, ex=_WORD_SECONDS)
+            commands.set(looking, 1, nx=True, px=_LOOKING_MILLISECONDS)
+            _, alone = commands.execute()
+        if alone:
+            client.delete(word)
+        return bool(alone)
+    except (redis.RedisError, OSError) as error:
+        _log.warning("doorbell away", org_id=str(org_id), problem=str(error))
+        return True
+
+
+def go_on_looking(org_id: UUID, app: EngineApp = worker_app) -> None:
+    """Say that the caller still looks at signals; call it between two transactions."""
+    try:
+        broker(app.conf.broker_url).set(_looking_key(org_id), 1, px=_LOOKING_MILLISECONDS)
+    except (redis.RedisError, OSError) as error:
+        _log.warning("doorbell away", org_id=str(org_id), problem=str(error))
+
+
+def end_looking(org_id: UUID, app: EngineApp = worker_app) -> bool:
+    """Say that the caller looks no more; return whether somebody left word meanwhile."""
+    try:
+        with broker(app.conf.broker_url).pipeline(transaction=False) as commands:
+            commands.delete(_looking_key(org_id))
+            commands.delete(_word_key(org_id))
+            _, came = commands.execute()
+    except (redis.RedisError, OSError) as error:
+        _log.warning("doorbell away", org_id=str(org_id), problem=str(error))
+        return False
+    return bool(came)
+
+
 def _key(org_id: UUID) -> str:
     return f"halo:doorbell:{org_id}"
+
+
+def _looking_key(org_id: UUID) -> str:
+    return f"halo:doorbell:{org_id}:looking"
+
+
+def _word_key(org_id: UUID) -> str:
+    return f"halo:doorbell:{org_id}:word"

@@ -26,6 +26,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from halo_engine.contacts.doors import Finds
 from halo_engine.contacts.parameters import ORG_ID
 from halo_engine.database import LostRace
+from halo_engine.prepared import Prepared
 from halo_engine.series.locks import ADDRESS_LOCK
 from halo_engine.tables import end_users
 from halo_engine.work import Work
@@ -52,7 +53,7 @@ def refuse_doubles(work: Work, finds: Finds, created: Collection[UUID]) -> None:
     Their addresses are held. Raises ``LostRace``: the transaction is run again.
     """
     values = {"work_org_id": work.org_id, "created": list(created)}
-    if created and work.connection.execute(_DOUBLES[finds], values).first() is not None:
+    if created and _DOUBLES[finds].rows(work.connection, values):
         raise LostRace
 
 
@@ -69,9 +70,9 @@ def _doubles(*, of_leads: bool) -> Select[Any]:
     return found.where(other.c.external_id.is_(None)) if of_leads else found
 
 
-_DOUBLES: Final[Mapping[Finds, Select[Any]]] = {
-    Finds.EXTERNAL_ID_ELSE_LEAD: _doubles(of_leads=True),
-    Finds.EXTERNAL_ID_ELSE_ADDRESS: _doubles(of_leads=False),
+_DOUBLES: Final[Mapping[Finds, Prepared]] = {
+    Finds.EXTERNAL_ID_ELSE_LEAD: Prepared(_doubles(of_leads=True)),
+    Finds.EXTERNAL_ID_ELSE_ADDRESS: Prepared(_doubles(of_leads=False)),
 }
 #: How doors find contacts that look for them by address.
 BY_ADDRESS: Final = frozenset(_DOUBLES)

@@ -13,7 +13,6 @@ from sqlalchemy import (
     DateTime,
     FromClause,
     Integer,
-    Select,
     Text,
     Uuid,
     and_,
@@ -29,6 +28,7 @@ from halo_engine.contacts.counts import count_events
 from halo_engine.contacts.parameters import NOW, ORG_ID, given_rows, values_of
 from halo_engine.domain.instants import format_instant
 from halo_engine.domain.signals import SignalKind
+from halo_engine.prepared import Prepared
 from halo_engine.tables import end_users, events, idempotency_keys, signals
 from halo_engine.work import Work
 
@@ -72,12 +72,12 @@ def write_events(
         }
         for ordinal, each in happenings.items()
     ]
-    written = work.connection.execute(_statement(reported), values_of(work, rows))
-    return set(written.scalars())
+    written = _statement(reported).rows(work.connection, values_of(work, rows))
+    return {row["ordinal"] for row in written}
 
 
 @lru_cache(maxsize=2)
-def _statement(reported: bool) -> Select[int]:
+def _statement(reported: bool) -> Prepared:
     given = given_rows(
         {
             "ordinal": Integer(),
@@ -107,7 +107,8 @@ def _statement(reported: bool) -> Select[int]:
     fresh = _claim_keys(addressed)
     written = _insert_events(fresh)
     seen = () if reported else (_see(written),)
-    return select(fresh.c.ordinal).add_cte(count_events(ORG_ID, written), *seen, _signal(written))
+    beside = (count_events(ORG_ID, written), *seen, _signal(written))
+    return Prepared(select(fresh.c.ordinal).add_cte(*beside))
 
 
 def _hold_contacts(name: ColumnElement[Any], whose: ColumnElement[Any]) -> CTE:

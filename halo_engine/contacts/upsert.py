@@ -38,6 +38,7 @@ from halo_engine.contacts.registry import register_fields, seen_types
 from halo_engine.domain.fields import Entity
 from halo_engine.domain.instants import format_instant
 from halo_engine.domain.signals import EVERYTHING, SignalKind
+from halo_engine.prepared import Prepared
 from halo_engine.tables import end_users, signals
 from halo_engine.work import Work
 
@@ -79,14 +80,13 @@ def write_contacts(
     if key is not None:
         values |= hash_parameters(key)
     statement = _statement(door, with_stored, with_hashes=key is not None)
-    rows = work.connection.execute(statement, values)
     written = [
         Written(
             **{name: row[name] for name in _OUTCOME},
             instants={name: row[name] for name in _INSTANTS},
             stored={name: row[name] for name in _STORED if with_stored},
         )
-        for row in rows.mappings()
+        for row in statement.rows(work.connection, values)
     ]
     if door.finds in BY_ADDRESS:
         addressed = [each for each in written if people[each.place].columns.get("email")]
@@ -112,7 +112,7 @@ def _as_json(work: Work, place: int, person: Person) -> dict[str, object]:
 
 
 @lru_cache(maxsize=128)
-def _statement(door: Door, with_stored: bool, *, with_hashes: bool) -> Select[Any]:
+def _statement(door: Door, with_stored: bool, *, with_hashes: bool) -> Prepared:
     """Build the statement; ``with_hashes`` it looks for suppressions of addresses erased before."""
     merged = merged_contacts(door)
     fresh = merged.c.fresh
@@ -120,7 +120,7 @@ def _statement(door: Door, with_stored: bool, *, with_hashes: bool) -> Select[An
     rest = ("external_id", "last_contacted_at", *(_STORED if with_stored else ()))
     upserted = _upserted(door, merged)
     suppressed = suppress_again(upserted) if with_hashes else ()
-    held = [hold_addresses(_new_addresses(merged))] if door.finds in BY_ADDRESS else []
+    held = [hold_addresses(_new_addresses(merged)).label("held")]
     answer: Select[Any] = (
         select(
             *[merged.c[name] for name in ("place", "id", "created", "promoted", "changed")],
@@ -131,7 +131,7 @@ def _statement(door: Door, with_stored: bool, *, with_hashes: bool) -> Select[An
         .order_by(merged.c.place)
         .add_cte(upserted, *suppressed, _signaled(door, merged), _registered(door, merged))
     )
-    return answer.add_columns(*held)
+    return Prepared(answer.add_columns(*(held if door.finds in BY_ADDRESS else [])))
 
 
 def _new_addresses(merged: CTE) -> Select[Any]:

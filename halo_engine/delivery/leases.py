@@ -7,6 +7,7 @@ one holds the run and the row locked, and no token but its own.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Final
 from uuid import UUID
 
@@ -16,8 +17,11 @@ from sqlalchemy import (
     Connection,
     DateTime,
     FromClause,
+    Integer,
+    Uuid,
     and_,
     any_,
+    bindparam,
     case,
     func,
     literal,
@@ -28,6 +32,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from halo_engine.domain.reasons import Status
 from halo_engine.journey.claim import DueRow, Run
+from halo_engine.prepared import Prepared
 from halo_engine.tables import automation_enrollments, automation_recipients
 from halo_engine.tables.enrollments import IS_PROCESSING
 from halo_engine.tables.rows import rows_of
@@ -85,8 +90,24 @@ def hold_leased(
 
 def hold_expired(connection: Connection, org_id: UUID, limit: int) -> list[ExpiredLease]:
     """Lock rows whose lease ran out by the database's clock, with their runs; at most ``limit``."""
+    return [
+        ExpiredLease(
+            DueRow(
+                row["id"],
+                row["step_id"],
+                row["created_at"],
+                Run(row["end_user_id"], row["automation_id"], row["enrollment_number"]),
+            ),
+            row["attempts"],
+        )
+        for row in _expired().rows(connection, {"asked_org": org_id, "asked_limit": limit})
+    ]
+
+
+@cache
+def _expired() -> Prepared:
     rows, runs = automation_recipients, automation_enrollments
-    held = connection.execute(
+    return Prepared(
         select(
             rows.c.id,
             rows.c.step_id,
@@ -98,24 +119,14 @@ def hold_expired(connection: Connection, org_id: UUID, limit: int) -> list[Expir
         )
         .select_from(_with_runs())
         .where(
-            rows.c.org_id == org_id, IS_PROCESSING, rows.c.lease_expires_at < func.clock_timestamp()
+            rows.c.org_id == bindparam("asked_org", type_=Uuid()),
+            IS_PROCESSING,
+            rows.c.lease_expires_at < func.clock_timestamp(),
         )
         .order_by(rows.c.id)
-        .limit(limit)
+        .limit(bindparam("asked_limit", type_=Integer()))
         .with_for_update(of=[runs, rows], skip_locked=True)
     )
-    return [
-        ExpiredLease(
-            DueRow(
-                row.id,
-                row.step_id,
-                row.created_at,
-                Run(row.end_user_id, row.automation_id, row.enrollment_number),
-            ),
-            row.attempts,
-        )
-        for row in held
-    ]
 
 
 def release(connection: Connection, org_id: UUID, releases: Sequence[Release]) -> None:

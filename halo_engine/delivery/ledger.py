@@ -3,12 +3,14 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
     CollectionAggregate,
+    Uuid,
     any_,
+    bindparam,
     delete,
     exists,
     func,
@@ -103,22 +105,25 @@ def give_up(work: Work, rows: Collection[int]) -> None:
     )
 
 
+_ABANDONED: Final = (
+    update(messages)
+    .where(
+        messages.c.org_id == bindparam("asked_org", type_=Uuid()),
+        # Spelled out rather than bound: it is the predicate of a partial index.
+        messages.c.state == literal_column("'intended'"),
+        ~exists().where(
+            automation_recipients.c.org_id == messages.c.org_id,
+            automation_recipients.c.id == messages.c.recipient_id,
+            IS_ACTIVE,
+        ),
+    )
+    .values(state="unknown")
+)
+
+
 def give_up_abandoned(work: Work) -> None:
     """Give up intents whose row was ended, by an exit say, before their outcome was noted."""
-    rows = automation_recipients
-    somebodys = exists().where(
-        rows.c.org_id == messages.c.org_id, rows.c.id == messages.c.recipient_id, IS_ACTIVE
-    )
-    work.connection.execute(
-        update(messages)
-        .where(
-            messages.c.org_id == work.org_id,
-            # Spelled out rather than bound: it is the predicate of a partial index.
-            messages.c.state == literal_column("'intended'"),
-            ~somebodys,
-        )
-        .values(state="unknown")
-    )
+    work.connection.execute(_ABANDONED, {"asked_org": work.org_id})
 
 
 def stamp_contacted(work: Work, rows: Collection[int]) -> None:

@@ -1,12 +1,13 @@
 """Traits and context as callers send them: what is refused, and where each trait is kept (§2)."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from email_validator import EmailNotValidError, validate_email
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
 from halo_engine.domain.errors import Refusal, bad_input, shown
 from halo_engine.domain.fields import check_name
@@ -42,6 +43,16 @@ RENEWAL_STATUSES: Final = (
     "lost",
 )
 TERMS: Final = ("monthly", "quarterly", "annual", "bi_annual")
+
+#: Most addresses: short enough that no part of them is too long, and no hyphens side by side, which
+#: mark names in other scripts.
+_PLAIN_LENGTH: Final = 64
+_PLAIN_EMAIL: Final = re.compile(
+    r"[a-z0-9_+-]+(\.[a-z0-9_+-]+)*@([a-z0-9]+(-[a-z0-9]+)*\.)+(?P<top>[a-z]{2,})",
+    re.ASCII | re.IGNORECASE,
+)
+#: Names that nobody can have a mailbox in end with one of these.
+_SPECIAL: Final = frozenset(name.rpartition(".")[2] for name in SPECIAL_USE_DOMAIN_NAMES)
 
 ColumnValue = str | int | float | bool | datetime | None
 _Reader = Callable[[object, str, ZoneInfo], ColumnValue]
@@ -90,12 +101,20 @@ def check_email(value: object, field: str = "email") -> str:
     """
     try:
         if isinstance(value, str):
+            if len(value) <= _PLAIN_LENGTH and _is_plain(value):
+                return value
             validate_email(value, check_deliverability=False, test_environment=True)
             return value
     except EmailNotValidError:
         pass
     problem = f"{shown(value)} is not an email address; allowed is one such as ann@acme.com"
     raise bad_input(field, problem, "bad_email")
+
+
+def _is_plain(value: str) -> bool:
+    """Return whether the library surely takes the address; it needs 60 microseconds to say so."""
+    match = _PLAIN_EMAIL.fullmatch(value)
+    return match is not None and match["top"].lower() not in _SPECIAL
 
 
 def _split(

@@ -7,7 +7,7 @@ the tick passes over what somebody else holds (``SKIP LOCKED``) and comes back f
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import (
@@ -15,7 +15,6 @@ from sqlalchemy import (
     Connection,
     DateTime,
     Integer,
-    Select,
     Uuid,
     all_,
     and_,
@@ -23,12 +22,12 @@ from sqlalchemy import (
     bindparam,
     column,
     func,
-    literal,
     select,
     true,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from halo_engine.prepared import Prepared
 from halo_engine.tables import automation_enrollments, automation_recipients
 from halo_engine.tables.enrollments import IS_PENDING
 
@@ -53,13 +52,10 @@ class DueRow:
     run: Run
 
 
-def hold_runs(connection: Connection, org_id: UUID, contacts: Collection[UUID]) -> list[Run]:
-    """Lock and return the runs of ``contacts``, ended ones included.
-
-    Waits for whoever is moving one of them; what is read afterwards is as they left it.
-    """
+def _held() -> Prepared:
     runs = automation_enrollments
-    rows = connection.execute(
+    contacts = bindparam("asked_contacts", type_=ARRAY(Uuid()))
+    return Prepared(
         select(
             runs.c.end_user_id,
             runs.c.automation_id,
@@ -67,13 +63,27 @@ def hold_runs(connection: Connection, org_id: UUID, contacts: Collection[UUID]) 
             runs.c.ended_at.is_(None).label("is_active"),
         )
         .where(
-            runs.c.org_id == org_id,
-            runs.c.end_user_id == any_(literal(list(contacts), ARRAY(Uuid()))),
+            runs.c.org_id == bindparam("asked_org", type_=Uuid()),
+            runs.c.end_user_id == any_(contacts),
         )
         .order_by(runs.c.end_user_id, runs.c.automation_id, runs.c.number)
         .with_for_update()
     )
-    return [Run(row.end_user_id, row.automation_id, row.number, row.is_active) for row in rows]
+
+
+_HELD: Final = _held()
+
+
+def hold_runs(connection: Connection, org_id: UUID, contacts: Collection[UUID]) -> list[Run]:
+    """Lock and return the runs of ``contacts``, ended ones included.
+
+    Waits for whoever is moving one of them; what is read afterwards is as they left it.
+    """
+    asked = {"asked_org": org_id, "asked_contacts": list(contacts)}
+    return [
+        Run(row["end_user_id"], row["automation_id"], row["number"], row["is_active"])
+        for row in _HELD.rows(connection, asked)
+    ]
 
 
 def claim_due(
@@ -90,22 +100,27 @@ def claim_due(
     Series take turns: each that has due rows gets an equal share of the batch, so a large one does
     not hold up a small one (contract §5).
     """
-    asked = {"asked_org": org_id, "asked_series": series, "asked_now": now, "asked_limit": limit}
+    asked = {
+        "asked_org": org_id,
+        "asked_series": list(series),
+        "asked_now": now,
+        "asked_limit": limit,
+    }
     statement = _CLAIM_BUT_WAITING if waiting else _CLAIM
     if waiting:
-        asked["asked_waiting"] = waiting
+        asked["asked_waiting"] = list(waiting)
     return [
         DueRow(
-            row.id,
-            row.step_id,
-            row.created_at,
-            Run(row.end_user_id, row.automation_id, row.enrollment_number),
+            row["id"],
+            row["step_id"],
+            row["created_at"],
+            Run(row["end_user_id"], row["automation_id"], row["enrollment_number"]),
         )
-        for row in connection.execute(statement, asked).all()
+        for row in statement.rows(connection, asked)
     ]
 
 
-def _claim(*, but_waiting: bool) -> Select[Any]:
+def _claim(*, but_waiting: bool) -> Prepared:
     """Build the claim: which series have due rows, what share each gets, and their first rows."""
     rows, runs = automation_recipients, automation_enrollments
     now = bindparam("asked_now", type_=DateTime(timezone=True))
@@ -165,7 +180,7 @@ def _claim(*, but_waiting: bool) -> Select[Any]:
         .with_for_update(of=[rows, runs], skip_locked=True)
         .lateral("claimed")
     )
-    return (
+    return Prepared(
         select(claimed)
         .select_from(turns.join(claimed, true()))
         .order_by(claimed.c.scheduled_for, claimed.c.id)

@@ -1,12 +1,26 @@
 """The signals that wait: reading them in order of arrival, and removing what was handled (§1)."""
 
 from collections.abc import Sequence
+from typing import Final
 
-from sqlalchemy import BigInteger, ColumnElement, any_, delete, exists, literal, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Uuid,
+    any_,
+    bindparam,
+    delete,
+    exists,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from halo_engine.domain.reasons import SeriesStatus
 from halo_engine.domain.signals import Signal, SignalKind
+from halo_engine.prepared import Prepared
 from halo_engine.series.locks import take_turn_at_signals
 from halo_engine.tables import automations, signals
 from halo_engine.work import Work
@@ -20,12 +34,8 @@ def next_signals(work: Work, limit: int, *, beside_wide: bool) -> list[Signal]:
     ``beside_wide`` passes over wide ones that are under way. The caller has the turn at signals
     (``series.locks``).
     """
-    waiting = [signals.c.org_id == work.org_id, signals.c.parked_at.is_(None), ~_held_by_pause()]
-    if beside_wide:
-        waiting.append(signals.c.cursor.is_(None))
-    rows = work.connection.execute(
-        select(signals).where(*waiting).order_by(signals.c.id).limit(limit)
-    ).mappings()
+    waiting = _WAITING_BESIDE_WIDE if beside_wide else _WAITING
+    rows = waiting.rows(work.connection, {"asked_org": work.org_id, "asked_limit": limit})
     batch: list[Signal] = []
     contacts = set()
     for row in rows:
@@ -58,6 +68,23 @@ def _held_by_pause() -> ColumnElement[bool]:
         automations.c.id == signals.c.automation_id,
         automations.c.status == SeriesStatus.PAUSED,
     )
+
+
+def _waiting(*, beside_wide: bool) -> Prepared:
+    waiting = [
+        signals.c.org_id == bindparam("asked_org", type_=Uuid()),
+        signals.c.parked_at.is_(None),
+        ~_held_by_pause(),
+    ]
+    if beside_wide:
+        waiting.append(signals.c.cursor.is_(None))
+    limit = bindparam("asked_limit", type_=Integer())
+    return Prepared(select(signals).where(*waiting).order_by(signals.c.id).limit(limit))
+
+
+#: Built once: every doorbell asks twice.
+_WAITING: Final = _waiting(beside_wide=False)
+_WAITING_BESIDE_WIDE: Final = _waiting(beside_wide=True)
 
 
 def remove(work: Work, handled: Sequence[Signal]) -> None:

@@ -10,8 +10,9 @@ admitted. See ``docs/decisions/0004-locks.md``.
 from dataclasses import replace
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, Text, bindparam, cast, func, select
 
+from halo_engine.prepared import Prepared
 from halo_engine.work import Work
 
 #: The first key of the two-part advisory locks; one number for each purpose.
@@ -27,17 +28,23 @@ def _key(org_id: UUID) -> int:
     return org_id.int & 0x7FFFFFFF
 
 
-_shared = select(func.pg_advisory_xact_lock_shared(SERIES_LOCK, bindparam("key")))
+_shared = Prepared(
+    select(
+        cast(func.pg_advisory_xact_lock_shared(SERIES_LOCK, bindparam("key")), Text).label("held")
+    )
+)
 #: The clock is read when the lock is held: what a FROM waits for comes before what is selected.
 _exclusive = select(func.clock_timestamp()).select_from(
     func.pg_advisory_xact_lock(SERIES_LOCK, bindparam("key"))
 )
-_drain = select(func.pg_advisory_xact_lock(DRAIN_LOCK, bindparam("key")))
+_drain = Prepared(
+    select(cast(func.pg_advisory_xact_lock(DRAIN_LOCK, bindparam("key")), Text).label("held"))
+)
 
 
 def hold_series_still(connection: Connection, org_id: UUID) -> None:
     """Keep the organisation's series from changing until this transaction ends."""
-    connection.execute(_shared, {"key": _key(org_id)})
+    _shared.rows(connection, {"key": _key(org_id)})
 
 
 def lock_series_for_change(work: Work) -> Work:
@@ -56,4 +63,4 @@ def take_turn_at_signals(connection: Connection, org_id: UUID) -> None:
     """Become the only one who handles the organisation's signals: their order of arrival counts
     (§1).
     """
-    connection.execute(_drain, {"key": _key(org_id)})
+    _drain.rows(connection, {"key": _key(org_id)})

@@ -12,10 +12,22 @@ from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import BigInteger, Connection, Text, cast, literal_column, select
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Text,
+    Uuid,
+    any_,
+    bindparam,
+    cast,
+    literal_column,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from halo_engine.domain.reasons import SeriesStatus
 from halo_engine.domain.series import Series
+from halo_engine.prepared import Prepared
 from halo_engine.series.catalogue import RUNNING, load_series
 from halo_engine.tables import automations
 
@@ -23,6 +35,15 @@ from halo_engine.tables import automations
 _ROOM: Final = 5_000
 
 _VERSION: Final = cast(cast(literal_column("automations.xmin"), Text), BigInteger)
+
+_RUNNING: Final = Prepared(
+    select(automations.c.id, _VERSION.label("version"))
+    .where(
+        automations.c.org_id == bindparam("asked_org", type_=Uuid()),
+        automations.c.status == any_(bindparam("asked_statuses", type_=ARRAY(Text()))),
+    )
+    .order_by(automations.c.created_at, automations.c.id)
+)
 
 _Place = tuple[UUID, int, str]
 _shelf: OrderedDict[_Place, Series] = OrderedDict()
@@ -39,12 +60,10 @@ def running_series(
 
     One statement when all are on the shelf, else four. The caller holds the series still.
     """
-    rows = connection.execute(
-        select(automations.c.id, _VERSION)
-        .where(automations.c.org_id == org_id, automations.c.status.in_(statuses))
-        .order_by(automations.c.created_at, automations.c.id)
-    )
-    places: list[_Place] = [(id_, version, zone.key) for id_, version in rows]
+    asked = {"asked_org": org_id, "asked_statuses": [str(each) for each in statuses]}
+    places: list[_Place] = [
+        (row["id"], row["version"], zone.key) for row in _RUNNING.rows(connection, asked)
+    ]
     found = _taken(places)
     missing = {place[0]: place for place in places if place not in found}
     if missing:

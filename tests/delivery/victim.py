@@ -29,7 +29,7 @@ _context.set_forkserver_preload(["tests.delivery.victim"])
 #: The transactions of a tick with two emails, told apart by what they write.
 _WRITES: Final = {
     "UPDATE automation_recipients SET status='processing'": "lease",
-    "UPDATE automation_recipients SET status=%(status)s": "lease",
+    "UPDATE automation_recipients SET status=$1": "lease",
     "INSERT INTO messages": "intent",
     "UPDATE end_users SET last_contacted_at": "close",
 }

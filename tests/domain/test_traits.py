@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import example, given
+from email_validator import EmailNotValidError, validate_email
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from halo_engine.domain.errors import Refusal
@@ -230,6 +231,33 @@ def test_what_no_mail_can_reach_is_no_address(value: object) -> None:
     """Blanks, line breaks, display names and lists are refused."""
     with pytest.raises(Refusal, match=r"^email: .+ is not an email address; allowed is one such"):
         check_email(value)
+
+
+ADDRESSES = st.builds(
+    "{}@{}".format,
+    st.text("abzAZ09._+-'\u00fc", max_size=8) | st.just("a" * 60),
+    st.lists(
+        st.text("abzAZ09-\u00fc", max_size=5) | st.sampled_from(["xn--bcher-kva", "a" * 64]),
+        max_size=4,
+    ).flatmap(
+        lambda labels: st.sampled_from(
+            ["com", "example", "test", "TEST", "local", "arpa", "onion", "c", "co9", "c-o", ""]
+        ).map(lambda top: ".".join([*labels, top]))
+    ),
+)
+
+
+@settings(max_examples=1_000)
+@given(ADDRESSES)
+def test_an_address_is_judged_as_the_library_judges_it(address: str) -> None:
+    """The shortcut for plain addresses takes none that email-validator refuses."""
+    try:
+        validate_email(address, check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        with pytest.raises(Refusal):
+            check_email(address)
+    else:
+        assert check_email(address) == address
 
 
 junk = st.recursive(

@@ -7,7 +7,7 @@ import pytest
 from halo_engine.settings import Settings
 from workers.configuration import SIGNALS_QUEUE, EngineApp, create_app
 from workers.connections import broker
-from workers.doorbell import answer, ring
+from workers.doorbell import answer, begin_to_look, end_looking, go_on_looking, ring
 
 
 @pytest.fixture
@@ -51,12 +51,39 @@ def test_a_message_that_cannot_be_sent_leaves_no_mark(app: EngineApp) -> None:
     assert _waiting(app) == 1
 
 
+def test_one_looks_and_is_told_of_those_who_came(app: EngineApp) -> None:
+    """Who comes while another looks goes again, and the other learns of it, once."""
+    org, other = uuid4(), uuid4()
+    assert begin_to_look(org, app)
+    assert begin_to_look(other, app)
+    assert not begin_to_look(org, app)
+    assert end_looking(org, app)
+    assert begin_to_look(org, app)
+    assert not end_looking(org, app)
+    assert not end_looking(other, app)
+
+
+def test_who_does_not_go_on_looking_looks_no_more(app: EngineApp) -> None:
+    """A worker that died is in nobody's way for longer than a second, and its word is forgotten."""
+    org = uuid4()
+    client = broker(app.conf.broker_url)
+    begin_to_look(org, app)
+    begin_to_look(org, app)
+    client.pexpire(f"halo:doorbell:{org}:looking", 100)
+    go_on_looking(org, app)
+    assert 100 < client.pttl(f"halo:doorbell:{org}:looking") <= 1_000
+    assert 0 < client.ttl(f"halo:doorbell:{org}:word") <= 10
+
+
 @pytest.mark.parametrize("url", ["redis://127.0.0.1:1/0", "unix:///nowhere/valkey.sock"])
 def test_a_broker_that_is_away_fails_nobody(url: str) -> None:
     """Without a broker the bell says that no message went out, and raises nothing."""
     app = create_app(Settings(broker_url=url))
     assert not ring(uuid4(), app)
     answer(uuid4(), app)
+    assert begin_to_look(uuid4(), app)
+    go_on_looking(uuid4(), app)
+    assert not end_looking(uuid4(), app)
 
 
 def _waiting(app: EngineApp) -> int:

@@ -6,8 +6,9 @@ from uuid import UUID
 import structlog
 
 from halo_engine.pipeline.agenda import note_tick, organizations_with_work
+from halo_engine.pipeline.reaction import Reaction
 from workers.app import app
-from workers.doorbell import answer, ring
+from workers.doorbell import answer, begin_to_look, end_looking, go_on_looking, ring
 from workers.engine import engine
 from workers.engine_task import TURN_SECONDS
 
@@ -33,12 +34,33 @@ def ring_for_all() -> int:
 
 @app.task(name="halo.settle", ignore_result=True)
 def settle(org_id: str) -> None:
-    """Handle the organisation's signals, due rows and due re-evaluation, for one turn at most."""
+    """Handle the organisation's signals, due rows and due re-evaluation, for one turn at most.
+
+    While another worker is at its signals, that one is told to look again instead.
+    """
     organization = UUID(org_id)
-    answer(organization)
     ends = time.monotonic() + TURN_SECONDS
-    for moved in engine().tick(organization):
-        _log.info("moved", org_id=org_id, what=str(moved))
-        if time.monotonic() > ends:
+    while begin_to_look(organization):
+        try:
+            is_over = _look(organization, ends)
+        finally:
+            is_called = end_looking(organization)
+        if is_over:
+            # Its bell may be silent for somebody who left word.
+            answer(organization)
             ring(organization)
             return
+        if not is_called:
+            return
+
+
+def _look(organization: UUID, ends: float) -> bool:
+    """Settle until nothing is left, or the turn is over; return whether it is."""
+    answer(organization)
+    for moved in engine().tick(organization):
+        _log.info("moved", org_id=str(organization), what=str(moved))
+        if isinstance(moved, Reaction):
+            go_on_looking(organization)
+        if time.monotonic() > ends:
+            return True
+    return False
