@@ -13,6 +13,7 @@ from halo_engine.delivery.gate import Gate
 from halo_engine.delivery.ledger import give_up_abandoned
 from halo_engine.delivery.retries import Retried, RetryCall, Verdict, tally
 from halo_engine.delivery.retry import retry_failed
+from halo_engine.delivery.stops import start_sending, stop_sending
 from halo_engine.delivery.transports import (
     MemoryTransport,
     OutcomeUnknown,
@@ -28,7 +29,6 @@ from halo_engine.tables import (
     automation_steps,
     automations,
     end_users,
-    organizations,
     suppressions,
 )
 from tests.contacts.stage import NOW
@@ -177,13 +177,16 @@ def test_no_answer_leaves_it_unknown(office: PostOffice) -> None:
 def test_nothing_is_sent_while_sending_is_stopped(office: PostOffice) -> None:
     """An operator's stop holds retries too, and leaves them as they were."""
     [row] = failed(office, "Ann")
-    stopped = {"sending_stopped_at": NOW, "sending_stopped_by": "ops"}
-    with office.database.begin() as connection:
-        mine = organizations.c.id == office.org_id
-        connection.execute(update(organizations).where(mine).values(stopped))
+    [org] = office.transact(lambda work: [work.org.key])
     letterbox = MemoryTransport()
+    with office.database.begin() as connection:
+        stop_sending(connection, org, "ops")
     assert retry(office, letterbox) == [("stopped", "sending is stopped")]
     assert (letterbox.sent, office.row(row, "reason")) == ([], (NO_USER,))
+    # Not only for its own sake: other tests ask who is stopped.
+    with office.database.begin() as connection:
+        start_sending(connection, org)
+    assert retry(office, letterbox) == [("sent", None)]
 
 
 def test_the_unknown_is_sent_only_when_it_is_asked_for(office: PostOffice) -> None:
