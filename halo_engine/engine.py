@@ -20,7 +20,7 @@ from halo_engine.domain.incoming_mail import read_mail
 from halo_engine.domain.mail_tokens import bad_token, organization_of
 from halo_engine.pipeline.advance import Advance
 from halo_engine.pipeline.reaction import Reaction
-from halo_engine.pipeline.settle import PostOffice, settle, tick
+from halo_engine.pipeline.settle import Interruptions, PostOffice, settle, tick
 from halo_engine.work import OrgRef, Transact, Work, open_work
 
 _Result = TypeVar("_Result")
@@ -35,13 +35,15 @@ class Engine:
     """Doors and flows on one database.
 
     ``clock`` gives the business's instant; None is the database's own clock. ``ring`` is told,
-    after the commit, whose signals wait.
+    after the commit, whose signals wait. ``interruptions`` are the exceptions by which the caller
+    is told to stop: they are no signal's fault.
     """
 
     database: sqlalchemy.Engine
     post: PostOffice
     clock: Callable[[], datetime] | None = None
     ring: Callable[[UUID], object] = _nobody_rings
+    interruptions: Interruptions = ()
 
     def perform(self, org: OrgRef, action: Callable[[Work], _Result]) -> _Result:
         """Run a door in a transaction of its own; when this returns, it is committed (contract §2).
@@ -97,11 +99,11 @@ class Engine:
 
     def settle(self, org_id: UUID) -> Iterator[Reaction | Advance]:
         """Handle the organisation's signals and due rows, transaction by transaction (§1)."""
-        return settle(self._transact(org_id), self.post)
+        return settle(self._transact(org_id), self.post, self.interruptions)
 
     def tick(self, org_id: UUID) -> Iterator[Reaction | Advance]:
         """Settle, and re-evaluate when the organisation's cron says so (contract §1, §4)."""
-        return tick(self._transact(org_id), self.post)
+        return tick(self._transact(org_id), self.post, self.interruptions)
 
     def _transact(self, org_id: UUID) -> Transact:
         def transact(action: Callable[[Work], _Result]) -> _Result:

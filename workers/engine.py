@@ -5,6 +5,7 @@ commit.
 import gc
 from functools import cache
 
+from celery.exceptions import SoftTimeLimitExceeded
 from celery.signals import worker_process_init, worker_process_shutdown
 
 from halo_engine.delivery.smtp import SmtpTransport
@@ -18,7 +19,12 @@ from workers.mail import post_office
 @cache
 def engine() -> Engine:
     """Return the engine on HALO_DATABASE_URL whose mail goes where the settings say."""
-    return Engine(database=database(), post=post_office(load_settings()), ring=ring)
+    return Engine(
+        database=database(),
+        post=post_office(load_settings()),
+        ring=ring,
+        interruptions=(SoftTimeLimitExceeded,),
+    )
 
 
 @worker_process_init.connect

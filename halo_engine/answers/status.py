@@ -140,10 +140,10 @@ def _needs(found: Status, now: datetime, patience: timedelta) -> Iterator[str]:
     if found.oldest_signal is not None and found.oldest_signal < late:
         yield f"signals wait {than}: no worker handles them"
     if found.oldest_due is not None and found.oldest_due < late:
-        yield f"rows are due {than}: no worker advances them"
+        yield f"rows are due {than}: no worker advances them, or mail is sent too slowly"
     if found.reevaluation_due is not None and found.reevaluation_due < late:
         yield f"the re-evaluation is overdue {than}: no tick comes"
-    if found.mail_server is not None:
+    if found.mail_server is not None and found.held:
         yield f"the mail server is down: {found.mail_server.reason}"
     if found.abandoned:
         yield f"rows that a worker took and never finished: {found.abandoned}"

@@ -39,7 +39,8 @@ from halo_engine.series.locks import hold_series_still
 from halo_engine.tables import automation_enrollments, automation_recipients
 from halo_engine.work import Transact, Work
 
-_PAGE: Final = 100
+#: Whether a page's emails would be sent today is looked at once: at a low rate a page takes long.
+_PAGE: Final = 10
 _ADDRESS: Final = resolve("email")
 #: Why an email is held back beside the reasons of exits and of skipped rows.
 _OUTSIDE_WINDOW: Final = "outside_window"
@@ -69,9 +70,8 @@ def retry_failed(
     """Send failed emails of a series again, in order of their rows; yield what came of each.
 
     A row that is sent is ``completed`` from then on; one that fails again has the new reason. They
-    go out at the ``gate``'s rate; when the server puts one off or is down, or sending is stopped,
-    the rest is left as it is. Raises 404 for an unknown series or step,
-    409 for a series that is a draft or paused.
+    go out at the ``gate``'s rate; when the server is down, or sending is stopped, the rest is left
+    as it is. Raises 404 for an unknown series or step, 409 for a series that is a draft or paused.
     """
     after = call.after
     while page := transact(partial(_write, call=call, sender=sender, after=after)):
@@ -228,10 +228,8 @@ def _post(transport: Transport, letter: _Letter, message_id: str, gate: Gate) ->
     except OutcomeUnknown as unknown:
         gate.unknown(unknown.reason)
         return Retried(letter.row, Verdict.UNKNOWN, unknown.reason)
-    except PermanentFailure as failure:
+    except (PermanentFailure, TemporaryFailure) as failure:
         retried = Retried(letter.row, Verdict.FAILED, failure.reason)
-    except TemporaryFailure as failure:
-        retried = Retried(letter.row, Verdict.STOPPED, failure.reason)
     else:
         retried = Retried(letter.row, Verdict.SENT)
     gate.answered(message_id)

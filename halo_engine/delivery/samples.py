@@ -94,8 +94,11 @@ def show_mail(work: Work, sender: Sender, sample: SampleCall) -> ShownMail:
 def write_test(work: Work, sender: Sender, test: SendTestCall) -> EmailMessage:
     """Return the contact's email as it goes to somebody for a test: its subject says so.
 
-    Raises what ``show_mail`` raises, and 409 when that address is suppressed.
+    Raises what ``show_mail`` raises, and 409 when that address is suppressed or sending is stopped.
     """
+    if work.org.sending_stopped:
+        problem = "Sending is stopped; `halo sending start` lets mail out again."
+        raise conflict("sending_stopped", problem)
     table = suppressions
     address = func.lower(literal(test.to))
     is_suppressed = exists().where(table.c.org_id == work.org_id, table.c.address == address)

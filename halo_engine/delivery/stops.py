@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, PlainSerializer
 from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from halo_engine.domain.errors import not_found
+from halo_engine.domain.errors import bad_input, not_found
 from halo_engine.domain.instants import format_instant
 from halo_engine.domain.values import check_text, is_storable_text
 from halo_engine.tables import installation, organizations
@@ -57,6 +57,8 @@ def stop_sending(connection: Connection, org: str | None, by: str) -> Sending:
     no such organisation.
     """
     check_text(by, "by")
+    if not by.strip():
+        raise bad_input("by", "is blank; allowed is who stops it")
     stopped = {"sending_stopped_at": func.now(), "sending_stopped_by": by}
     if org is None:
         made = insert(installation).values(**_ROW, **stopped)

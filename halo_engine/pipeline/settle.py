@@ -26,6 +26,8 @@ from halo_engine.work import Transact, Work
 SIGNALS = 500
 DUE_ROWS = 2_000
 
+Interruptions = tuple[type[Exception], ...]
+
 _log = structlog.get_logger(__name__)
 
 
@@ -42,23 +44,28 @@ class PostOffice:
     lease_seconds: float = LEASE_SECONDS
 
 
-def tick(transact: Transact, post: PostOffice) -> Iterator[Reaction | Advance]:
+def tick(
+    transact: Transact, post: PostOffice, interruptions: Interruptions = ()
+) -> Iterator[Reaction | Advance]:
     """Take up what dead workers left, settle, and re-evaluate if that is due (contract §1, §9)."""
     while transact(lambda work: reap(work, DUE_ROWS)):
         pass
-    yield from settle(transact, post)
+    yield from settle(transact, post, interruptions)
     if transact(begin_due_reevaluation):
-        yield from settle(transact, post)
+        yield from settle(transact, post, interruptions)
 
 
-def settle(transact: Transact, post: PostOffice) -> Iterator[Reaction | Advance]:
+def settle(
+    transact: Transact, post: PostOffice, interruptions: Interruptions = ()
+) -> Iterator[Reaction | Advance]:
     """Handle signals and due rows until nothing is left, yielding what each transaction came to.
 
+    One of the ``interruptions`` ends it; whatever else handling a signal raises is that signal's.
     Between two of them the caller may stop: everything so far is committed, and the rest stays due.
     """
     moved = True
     while moved:
-        yield from _drain(transact)
+        yield from _drain(transact, interruptions)
         moved = False
         for advanced in _advance(transact, post):
             moved = True
@@ -82,7 +89,7 @@ def _advance(transact: Transact, post: PostOffice) -> Iterator[Advance]:
             yield advanced
 
 
-def _drain(transact: Transact) -> Iterator[Reaction]:
+def _drain(transact: Transact, interruptions: Interruptions) -> Iterator[Reaction]:
     """React to signals until none waits; one that makes its batch fail is isolated and parked."""
     limit, beside_wide = SIGNALS, False
     while True:
@@ -90,6 +97,8 @@ def _drain(transact: Transact) -> Iterator[Reaction]:
             reaction = transact(_reacting(limit, beside_wide=beside_wide))
         except OperationalError:
             # The server is away or out of something: no signal's fault.
+            raise
+        except interruptions:
             raise
         except Exception as error:  # noqa: BLE001 -- whatever a poisonous signal raises
             if limit > 1:

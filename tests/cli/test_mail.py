@@ -209,3 +209,11 @@ def test_failed_emails_are_sent_again(letters: Console) -> None:
     assert letters("series", "retry-failed", "letters", HALO_MAIL_FOLDER=str(folder)) == (
         "1 sent, 0 failed again\n1 held back: suppressed\n"
     )
+
+
+def test_no_test_mail_goes_out_while_sending_is_stopped(letters: Console) -> None:
+    """A stop holds tests too."""
+    arguments = ("series", "send-test", "letters", "hello", "ann", "--to", "me@halo.example")
+    letters("sending", "stop", "--org", letters.org)
+    said = "Error: Sending is stopped; `halo sending start` lets mail out again.\n"
+    assert letters(*arguments, status=1) == said

@@ -1,5 +1,8 @@
 """Signals: order of arrival, poison, and taking turns with what is wide (contract §1, §2)."""
 
+from dataclasses import replace
+from datetime import datetime
+
 import pytest
 from sqlalchemy import select, update
 
@@ -46,6 +49,24 @@ def test_a_poisonous_signal_is_parked_and_the_others_are_handled(stage: Stage) -
     assert parked.error == "KeyError: 'created_at'"
     assert parked.parked_at == stage.now
     assert parked.attempts == 1
+
+
+def test_time_that_is_up_is_no_signals_fault(stage: Stage) -> None:
+    """What tells the caller to stop ends the settling; the signal waits, and is not parked."""
+    stage.series("welcome")
+    stage.signal(stage.contacts(["ann"]))
+
+    class TimeIsUpError(Exception):
+        pass
+
+    def interrupted() -> datetime:
+        raise TimeIsUpError
+
+    engine = replace(stage.engine, clock=interrupted, interruptions=(TimeIsUpError,))
+    with pytest.raises(TimeIsUpError):
+        list(engine.settle(stage.org_id))
+    stage.settle()
+    assert stage.count(automation_enrollments) == 1
 
 
 def test_a_wide_signal_takes_turns_with_the_others(
