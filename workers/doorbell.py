@@ -77,6 +77,9 @@ def begin_to_look(org_id: UUID, app: EngineApp = worker_app) -> bool:
             _, alone = commands.execute()
         if alone:
             client.delete(word)
+        else:
+            # No message stands behind the mark any more: should that worker die, the tick rings.
+            client.expire(_key(org_id), _WORD_SECONDS)
         return bool(alone)
     except (redis.RedisError, OSError) as error:
         _log.warning("doorbell away", org_id=str(org_id), problem=str(error))

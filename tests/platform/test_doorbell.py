@@ -68,11 +68,13 @@ def test_who_does_not_go_on_looking_looks_no_more(app: EngineApp) -> None:
     org = uuid4()
     client = broker(app.conf.broker_url)
     begin_to_look(org, app)
+    ring(org, app)
     begin_to_look(org, app)
     client.pexpire(f"halo:doorbell:{org}:looking", 100)
     go_on_looking(org, app)
     assert 100 < client.pttl(f"halo:doorbell:{org}:looking") <= 1_000
     assert 0 < client.ttl(f"halo:doorbell:{org}:word") <= 10
+    assert 0 < client.ttl(f"halo:doorbell:{org}") <= 10
 
 
 @pytest.mark.parametrize("url", ["redis://127.0.0.1:1/0", "unix:///nowhere/valkey.sock"])
