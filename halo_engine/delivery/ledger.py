@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
+from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
@@ -62,7 +63,7 @@ class Entry:
 
 
 def note(work: Work, outcome: Outcome) -> None:
-    """Write down what became of an intent; one that will be tried again is withdrawn.
+    """Write down what became of an intent.
 
     Also an intent that was given up as ``unknown``: who sent it knows better.
     """
@@ -78,8 +79,25 @@ def note(work: Work, outcome: Outcome) -> None:
         case Result.FAILED:
             values = {"state": "failed", "error": outcome.reason}
             work.connection.execute(update(messages).where(*this).values(values))
-        case Result.RETRIED | Result.HELD | Result.SET_BACK:
-            work.connection.execute(delete(messages).where(*this))
+
+
+def withdraw(work: Work, recipient_id: int, token: UUID) -> None:
+    """Take back the intent of an email that certainly did not leave, if ``token`` leases its row.
+
+    Else the row is another worker's by now, and so is the intent.
+    """
+    rows = automation_recipients
+    is_ours = exists().where(
+        rows.c.org_id == work.org_id, rows.c.id == recipient_id, rows.c.lease_token == token
+    )
+    work.connection.execute(
+        delete(messages).where(
+            messages.c.org_id == work.org_id,
+            messages.c.recipient_id == recipient_id,
+            messages.c.state == "intended",
+            is_ours,
+        )
+    )
 
 
 def entries(work: Work, rows: Collection[int]) -> Mapping[int, Entry]:

@@ -17,7 +17,7 @@ from uuid import UUID
 from halo_engine.delivery.gate import Gate, Turn
 from halo_engine.delivery.intent import intend, message_id_of
 from halo_engine.delivery.leases import MOST_ATTEMPTS, Release, hold_leased, retry_at
-from halo_engine.delivery.ledger import Outcome, Result, entries, note
+from halo_engine.delivery.ledger import Outcome, Result, entries, note, withdraw
 from halo_engine.delivery.links import MailLinks
 from halo_engine.delivery.message import Sender, add_message_id, footer_of, write_message
 from halo_engine.delivery.settling import load_series_of, settle, settle_unknown
@@ -39,6 +39,7 @@ from halo_engine.series.locks import hold_series_still
 from halo_engine.work import Organization, Transact, Work
 
 _ADDRESS: Final = resolve("email")
+_NOT_HANDED_OVER: Final = frozenset({Result.RETRIED, Result.HELD, Result.SET_BACK})
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +172,7 @@ def _intend(
     """Note the outcome before and the intent of ``letter``; return its Message-ID (contract §9)."""
     hold_series_still(work.connection, work.org_id)
     if unnoted is not None:
-        note(work, unnoted)
+        _note(work, unnoted, token)
     if work.org.sending_stopped:
         return _NoIntent.STOPPED
     fresh = message_id_of(work.org_id, letter.recipient_id, sender.domain)
@@ -181,6 +182,13 @@ def _intend(
     entry = entries(work, [letter.recipient_id]).get(letter.recipient_id)
     is_sent = entry is not None and entry.state == "sent"
     return _NoIntent.SENT if is_sent else _NoIntent.UNWANTED
+
+
+def _note(work: Work, outcome: Outcome, token: UUID) -> None:
+    if outcome.result in _NOT_HANDED_OVER:
+        withdraw(work, outcome.recipient_id, token)
+    else:
+        note(work, outcome)
 
 
 def _post(transport: Transport, letter: _Letter, message_id: str, gate: Gate) -> Outcome:
@@ -222,7 +230,7 @@ def _close(
     # Runs before messages: an erasure, which takes a contact's mails along, comes that way too.
     attempts = hold_leased(work.connection, work.org_id, token, known)
     if unnoted is not None:
-        note(work, unnoted)
+        _note(work, unnoted, token)
     series = load_series_of(work, [send.due.run.series.id for send in sends])
     verdicts = [
         _verdict(_as_of_now(send, series), known[_row(send)], attempts[_row(send)], work.now)

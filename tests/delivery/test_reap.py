@@ -1,14 +1,16 @@
 """What dead workers leave behind (contract §9)."""
 
+from email.message import EmailMessage
 from itertools import islice
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import insert
 
+from halo_engine.delivery.intent import intend
 from halo_engine.delivery.leases import MOST_ATTEMPTS
 from halo_engine.delivery.reap import reap
-from halo_engine.delivery.transports import MemoryTransport, PermanentFailure
+from halo_engine.delivery.transports import MemoryTransport, PermanentFailure, ServerDown
 from halo_engine.pipeline.settle import PostOffice as Post
 from halo_engine.pipeline.settle import tick
 from halo_engine.tables import automation_recipients, automations, end_users, messages
@@ -194,3 +196,26 @@ def _write_entry(office: PostOffice, recipient_id: int, **values: object) -> Non
     }
     with office.database.begin() as connection:
         connection.execute(insert(messages).values(entry))
+
+
+def test_a_late_worker_takes_back_nobody_elses_intent(office: PostOffice) -> None:
+    """The row is another's by now: what did not leave the late one does not concern it."""
+    series = office.series(HELLO, settings={"delivery_guarantee": AT_LEAST_ONCE})
+    [ann] = office.enroll(series, office.contact("Ann"))
+
+    class Late:
+        def send(self, message: EmailMessage, key: str) -> None:
+            office.reap_expired()
+            office.wait(minutes=1)
+            second = uuid4()
+            office.lease(second)
+            intended = office.transact(
+                lambda work: intend(work, second, ann, str(message["To"]), key)
+            )
+            assert intended == key
+            raise ServerDown("gone")
+
+    token = uuid4()
+    office.send(token, office.lease(token), Late())
+    assert office.message(ann, "state") == ("intended",)
+    assert office.row(ann, "status") == ("processing",)
