@@ -138,7 +138,14 @@ def _play_all(
         # Made from nothing: connections do not survive being copied into another process.
         context = get_context("spawn")
         with ProcessPoolExecutor(wanted, context, _begin) as pool:
-            yield from pool.map(partial(_play_here, url, schema), files)
+            # The longest first: nobody is to wait for one that was begun last.
+            by_size = sorted(files, key=_size, reverse=True)
+            played = {file: pool.submit(_play_here, url, schema, file) for file in by_size}
+            yield from (played[file].result() for file in files)
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0
 
 
 def play_timed(database: Engine, path: Path) -> Played:
