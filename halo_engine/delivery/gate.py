@@ -50,7 +50,7 @@ class Gate:
     def room(self, most: int) -> int:
         """Return how many emails may be leased now, ``most`` at most: as many as a turn can send.
 
-        None while the breaker is open; one, when it is time to find out whether it may close.
+        0 while the breaker is open; one, when it is time to find out whether it may close.
         """
         if self.outage is not None:
             return 0 if self.clock() < self._closed_until else 1

@@ -12,7 +12,6 @@ from email.errors import MessageError
 from email.header import Header
 from email.message import EmailMessage
 from email.parser import BytesHeaderParser
-from email.policy import SMTP
 from email.utils import format_datetime
 from typing import Final
 from unicodedata import category
@@ -21,15 +20,13 @@ from email_validator import validate_email
 
 from halo_engine.delivery.body import write_body
 from halo_engine.delivery.links import LinkBases, MailLinks
-from halo_engine.delivery.transports import PermanentFailure
+from halo_engine.delivery.transports import AS_WRITTEN, PermanentFailure
 from halo_engine.domain.errors import Refusal, shown
 from halo_engine.domain.merge_fields import render
 from halo_engine.domain.reasons import SeriesKind
 from halo_engine.domain.series import Email, Series
 from halo_engine.work import Organization
 
-#: Headers go out as they are written here: Python's own folding changes names and addresses.
-_AS_WRITTEN: Final = SMTP.clone(refold_source="none")
 _LONGEST_LINE: Final = 76
 
 #: Control characters, lone surrogates, and what else ends a line in Python's eyes.
@@ -85,7 +82,7 @@ def write_message(
         if footer is not None:
             headers["List-Unsubscribe"] = f"<{links.unsubscribe}>"
             headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-        message = EmailMessage(policy=_AS_WRITTEN)
+        message = EmailMessage(policy=AS_WRITTEN)
         for name, value in headers.items():
             message.set_raw(name, value)
         _read_back(message)

@@ -19,17 +19,11 @@ from halo_engine.delivery.intent import intend, message_id_of
 from halo_engine.delivery.leases import MOST_ATTEMPTS, Release, hold_leased, retry_at
 from halo_engine.delivery.ledger import Outcome, Result, entries, note, withdraw
 from halo_engine.delivery.links import MailLinks
-from halo_engine.delivery.message import Sender, add_message_id, footer_of, write_message
+from halo_engine.delivery.message import Sender, footer_of, write_message
+from halo_engine.delivery.posting import Reply, post
 from halo_engine.delivery.settling import load_series_of, settle, settle_unknown
 from halo_engine.delivery.stops import note_outage
-from halo_engine.delivery.transports import (
-    NotHandedOver,
-    OutcomeUnknown,
-    PermanentFailure,
-    ServerDown,
-    TemporaryFailure,
-    Transport,
-)
+from halo_engine.delivery.transports import NotHandedOver, PermanentFailure, Transport
 from halo_engine.delivery.values import fields_of_email, gather_values
 from halo_engine.domain.decisions import DueFacts, Finish, Send, finish
 from halo_engine.domain.fields import resolve
@@ -39,6 +33,14 @@ from halo_engine.series.locks import hold_series_still
 from halo_engine.work import Organization, Transact, Work
 
 _ADDRESS: Final = resolve("email")
+_RESULTS: Final[Mapping[Reply, Result]] = {
+    Reply.ACCEPTED: Result.SENT,
+    Reply.REFUSED: Result.FAILED,
+    Reply.PUT_OFF: Result.RETRIED,
+    Reply.DOWN: Result.HELD,
+    Reply.BROKE_OFF: Result.SET_BACK,
+    Reply.UNKNOWN: Result.UNKNOWN,
+}
 _NOT_HANDED_OVER: Final = frozenset({Result.RETRIED, Result.HELD, Result.SET_BACK})
 
 
@@ -192,28 +194,12 @@ def _note(work: Work, outcome: Outcome, token: UUID) -> None:
 
 
 def _post(transport: Transport, letter: _Letter, message_id: str, gate: Gate) -> Outcome:
-    """Send the letter, and tell the gate what that says of the server."""
-    add_message_id(letter.message, message_id)
-    row, put_off = letter.recipient_id, Result.RETRIED
-    if letter.is_last_attempt:
-        put_off = Result.FAILED
-    try:
-        transport.send(letter.message, message_id)
-    except ServerDown as down:
-        if gate.blames(message_id, down):
-            return Outcome(row, put_off, down.reason)
-        return Outcome(row, Result.SET_BACK if down.broke_off else Result.HELD, down.reason)
-    except OutcomeUnknown as unknown:
-        gate.unknown(unknown.reason)
-        return Outcome(row, Result.UNKNOWN, unknown.reason)
-    except PermanentFailure as failure:
-        outcome = Outcome(row, Result.FAILED, failure.reason)
-    except TemporaryFailure as failure:
-        outcome = Outcome(row, put_off, failure.reason)
-    else:
-        outcome = Outcome(row, Result.SENT)
-    gate.answered(message_id)
-    return outcome
+    """Send the letter, and say what becomes of its row."""
+    posted = post(transport, gate, letter.message, message_id)
+    result = _RESULTS[posted.reply]
+    if result is Result.RETRIED and letter.is_last_attempt:
+        result = Result.FAILED
+    return Outcome(letter.recipient_id, result, posted.reason)
 
 
 def _close(

@@ -17,15 +17,10 @@ from halo_engine.delivery.gate import Gate
 from halo_engine.delivery.intent import intend_again, message_id_of
 from halo_engine.delivery.ledger import Outcome, Result, give_up, note, stamp_contacted
 from halo_engine.delivery.links import MailLinks
-from halo_engine.delivery.message import Sender, add_message_id, footer_of, write_message
+from halo_engine.delivery.message import Sender, footer_of, write_message
+from halo_engine.delivery.posting import Reply, post
 from halo_engine.delivery.retries import Retried, RetryCall, Verdict
-from halo_engine.delivery.transports import (
-    OutcomeUnknown,
-    PermanentFailure,
-    ServerDown,
-    TemporaryFailure,
-    Transport,
-)
+from halo_engine.delivery.transports import PermanentFailure, Transport
 from halo_engine.delivery.values import fields_of_email, gather_values
 from halo_engine.domain.decisions import DueFacts, Finish, Postpone, decide_step, exit_reason
 from halo_engine.domain.errors import conflict, not_found
@@ -46,6 +41,15 @@ _ADDRESS: Final = resolve("email")
 _OUTSIDE_WINDOW: Final = "outside_window"
 _NOT_WANTED: Final = "not_wanted"
 _STOPPED: Final = "sending is stopped"
+
+_VERDICTS: Final[Mapping[Reply, Verdict]] = {
+    Reply.ACCEPTED: Verdict.SENT,
+    Reply.REFUSED: Verdict.FAILED,
+    Reply.PUT_OFF: Verdict.FAILED,
+    Reply.DOWN: Verdict.STOPPED,
+    Reply.BROKE_OFF: Verdict.STOPPED,
+    Reply.UNKNOWN: Verdict.UNKNOWN,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,44 +211,28 @@ def _send(
     transact: Transact, transport: Transport, sender: Sender, letter: _Letter, gate: Gate
 ) -> Retried:
     gate.take_slot(None)
-    message_id = transact(partial(_intend, sender=sender, letter=letter))
-    if message_id is _STOPPED:
-        return Retried(letter.row, Verdict.STOPPED, _STOPPED)
-    if message_id is None:
-        return Retried(letter.row, Verdict.HELD, _NOT_WANTED)
-    add_message_id(letter.message, message_id)
-    retried = _post(transport, letter, message_id, gate)
+    intent = transact(partial(_intend, sender=sender, letter=letter))
+    if isinstance(intent, Retried):
+        return intent
+    posted = post(transport, gate, letter.message, intent)
+    retried = Retried(letter.row, _VERDICTS[posted.reply], posted.reason)
     transact(partial(_record, letter=letter, retried=retried))
     return retried
 
 
-def _post(transport: Transport, letter: _Letter, message_id: str, gate: Gate) -> Retried:
-    """Send the letter, and tell the gate what that says of the server."""
-    try:
-        transport.send(letter.message, message_id)
-    except ServerDown as down:
-        gate.blames(message_id, down)
-        return Retried(letter.row, Verdict.STOPPED, down.reason)
-    except OutcomeUnknown as unknown:
-        gate.unknown(unknown.reason)
-        return Retried(letter.row, Verdict.UNKNOWN, unknown.reason)
-    except (PermanentFailure, TemporaryFailure) as failure:
-        retried = Retried(letter.row, Verdict.FAILED, failure.reason)
-    else:
-        retried = Retried(letter.row, Verdict.SENT)
-    gate.answered(message_id)
-    return retried
+def _intend(work: Work, *, sender: Sender, letter: _Letter) -> str | Retried:
+    """Note the intent, and return its Message-ID; or say why there is none.
 
-
-def _intend(work: Work, *, sender: Sender, letter: _Letter) -> str | None:
-    """Note the intent; until the outcome is noted the row says that nobody knows it."""
+    Until the outcome is noted the row says that nobody knows it.
+    """
     hold_series_still(work.connection, work.org_id)
     if work.org.sending_stopped:
-        return _STOPPED
+        return Retried(letter.row, Verdict.STOPPED, _STOPPED)
     fresh = message_id_of(work.org_id, letter.row, sender.domain)
     intended = intend_again(work, letter.row, letter.address, fresh, unknown=letter.unknown)
-    if intended is not None:
-        _change(work, letter.row, reason=FailReason.OUTCOME_UNKNOWN)
+    if intended is None:
+        return Retried(letter.row, Verdict.HELD, _NOT_WANTED)
+    _change(work, letter.row, reason=FailReason.OUTCOME_UNKNOWN)
     return intended
 
 

@@ -11,7 +11,6 @@ import socket
 import ssl
 from contextlib import suppress
 from email.message import EmailMessage
-from email.policy import SMTP
 from select import select
 from threading import Lock
 from time import monotonic
@@ -19,6 +18,7 @@ from typing import Final
 
 from halo_engine.delivery.smtp_url import SmtpServer, Tls
 from halo_engine.delivery.transports import (
+    AS_WRITTEN,
     NotHandedOver,
     OutcomeUnknown,
     PermanentFailure,
@@ -30,7 +30,6 @@ from halo_engine.delivery.transports import (
 _IDLE_SECONDS: Final = 60.0
 _FAREWELL_SECONDS: Final = 1.0
 
-_AS_WRITTEN: Final = SMTP.clone(refold_source="none")
 _LINE_ENDS: Final = re.compile(rb"\r\n|\r|\n")
 _LEADING_DOT: Final = re.compile(rb"^\.", re.MULTILINE)
 
@@ -126,7 +125,7 @@ class _Letter:
     def __init__(self, message: EmailMessage) -> None:
         self.sender = _address(message, "From")
         self.recipient = _address(message, "To")
-        lines = _LINE_ENDS.sub(b"\r\n", message.as_bytes(policy=_AS_WRITTEN))
+        lines = _LINE_ENDS.sub(b"\r\n", message.as_bytes(policy=AS_WRITTEN))
         ended = lines if lines.endswith(b"\r\n") else lines + b"\r\n"
         self.content = _LEADING_DOT.sub(b"..", ended)
 

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Final, Protocol
 
 _LONGEST_REASON: Final = 500
-#: Folded anew, a header that holds a long URL would become encoded words.
-_AS_WRITTEN: Final = SMTP.clone(refold_source="none")
+#: Headers go out as they were written: folded anew, names and addresses change, and a header that
+#: holds a long URL becomes encoded words.
+AS_WRITTEN: Final = SMTP.clone(refold_source="none")
 
 
 class _SaidError(Exception):
@@ -95,7 +96,7 @@ class FolderTransport:
         name = re.sub(r"[^\w.@-]", "_", key.strip("<>"), flags=re.ASCII)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._write(self._folder / f"{name}.eml", message.as_bytes(policy=_AS_WRITTEN))
+            self._write(self._folder / f"{name}.eml", message.as_bytes(policy=AS_WRITTEN))
         except OSError as error:
             raise ServerDown(f"{self._folder}: {error.strerror or error}") from error
 

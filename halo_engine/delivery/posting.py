@@ -1,0 +1,61 @@
+"""Handing one message over, and telling the gate what the answer says of the server (§9)."""
+
+from dataclasses import dataclass
+from email.message import EmailMessage
+from enum import Enum
+
+from halo_engine.delivery.gate import Gate
+from halo_engine.delivery.message import add_message_id
+from halo_engine.delivery.transports import (
+    OutcomeUnknown,
+    PermanentFailure,
+    ServerDown,
+    TemporaryFailure,
+    Transport,
+)
+
+
+class Reply(Enum):
+    """What became of a message that was handed to the transport."""
+
+    ACCEPTED = "accepted"
+    #: It never will be accepted.
+    REFUSED = "refused"
+    #: It may be accepted later; the server takes others.
+    PUT_OFF = "put off"
+    #: No message gets through.
+    DOWN = "down"
+    #: The session ended in the middle of this message; whose fault that is will show.
+    BROKE_OFF = "broke off"
+    #: Handed over, and no answer came.
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A reply, and the server's words for all but ACCEPTED."""
+
+    reply: Reply
+    reason: str | None = None
+
+
+def post(transport: Transport, gate: Gate, message: EmailMessage, message_id: str) -> Posted:
+    """Send the message under ``message_id``; whatever is no answer of a transport is raised."""
+    add_message_id(message, message_id)
+    try:
+        transport.send(message, message_id)
+    except ServerDown as down:
+        if gate.blames(message_id, down):
+            return Posted(Reply.PUT_OFF, down.reason)
+        return Posted(Reply.BROKE_OFF if down.broke_off else Reply.DOWN, down.reason)
+    except OutcomeUnknown as unknown:
+        gate.unknown(unknown.reason)
+        return Posted(Reply.UNKNOWN, unknown.reason)
+    except PermanentFailure as failure:
+        posted = Posted(Reply.REFUSED, failure.reason)
+    except TemporaryFailure as failure:
+        posted = Posted(Reply.PUT_OFF, failure.reason)
+    else:
+        posted = Posted(Reply.ACCEPTED)
+    gate.answered(message_id)
+    return posted
