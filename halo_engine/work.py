@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Select, bindparam, exists, func, or_, select
 
-from halo_engine.audience.compiler import Moment
+from halo_engine.audience.moments import Moment
 from halo_engine.domain.errors import not_found, unauthorized
 from halo_engine.domain.instants import parse_zone
 from halo_engine.domain.values import is_storable_text

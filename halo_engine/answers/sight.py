@@ -12,8 +12,9 @@ from uuid import UUID
 from sqlalchemy import ARRAY, Boolean, ColumnElement, Uuid, any_, cast, func, literal, select
 from sqlalchemy.dialects.postgresql import JSONB, array
 
-from halo_engine.audience.compiler import Moment, Subject, lacks, predicate, value_of
+from halo_engine.audience.compiler import Subject, lacks, predicate, value_of
 from halo_engine.audience.matching import scan
+from halo_engine.audience.moments import Moment
 from halo_engine.domain.fields import FieldType
 from halo_engine.domain.filters import Filter
 from halo_engine.work import Work

@@ -34,14 +34,16 @@ from sqlalchemy import (
 )
 
 from halo_engine.audience import custom
-from halo_engine.audience.dates import compare_date
+from halo_engine.audience.dates import compare_date, first_shown
 from halo_engine.audience.letters import contains
+from halo_engine.audience.moments import Moment, When
 from halo_engine.domain.expressions import Expression
 from halo_engine.domain.fields import Entity, Field, FieldType
 from halo_engine.domain.filters import Filter, FilterGroups, Operator, date_bound
 from halo_engine.domain.reasons import ContactType
 from halo_engine.tables import companies, end_users, event_counts
 
+_INSTANT: Final = DateTime(timezone=True)
 _COMPARISONS: Mapping[Operator, Callable[[Any, Any], Any]] = {
     Operator.IS: eq,
     Operator.IS_NOT: ne,
@@ -52,14 +54,6 @@ _COMPARISONS: Mapping[Operator, Callable[[Any, Any], Any]] = {
     Operator.BEFORE: lt,
     Operator.AFTER: ge,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """When a filter is evaluated, and in which zone it reads dates without one (contract §1)."""
-
-    now: datetime
-    zone: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +89,14 @@ class Subject:
         return replace(self, event_count=event_count)
 
 
-def predicate(groups: FilterGroups, subject: Subject, moment: Moment) -> ColumnElement[bool]:
+def predicate(groups: FilterGroups, subject: Subject, moment: When) -> ColumnElement[bool]:
     """Return whether any of the groups holds, with all of its filters; without groups, false."""
     held = [and_(*(_holds(item, subject, moment) for item in group)) for group in groups]
     return or_(false(), *held).is_(True)
 
 
 def expression_predicate(
-    expression: Expression, subject: Subject, moment: Moment
+    expression: Expression, subject: Subject, moment: When
 ) -> ColumnElement[bool]:
     """Return whether a ``user_property`` expression holds, as the type that is stored (§5)."""
     return predicate(tuple((reading,) for reading in expression.readings), subject, moment)
@@ -119,7 +113,7 @@ def value_of(target: Field, subject: Subject) -> ColumnElement[Any]:
     return case((_is_lead(subject), value)) if target.leads_only else value
 
 
-def lacks(item: Filter, subject: Subject, moment: Moment) -> ColumnElement[bool]:
+def lacks(item: Filter, subject: Subject, moment: When) -> ColumnElement[bool]:
     """Return whether the value that ``item`` compares is missing, or of another type (§3)."""
     target = item.target
     present: ColumnElement[bool]
@@ -171,7 +165,7 @@ def _times_ever_fired(name: str) -> ColumnElement[int]:
     return func.coalesce(count, literal_column("0", BigInteger()))
 
 
-def _holds(item: Filter, subject: Subject, moment: Moment) -> ColumnElement[bool]:
+def _holds(item: Filter, subject: Subject, moment: When) -> ColumnElement[bool]:
     if item.type is FieldType.DATE:
         return _of_leads(item.target, subject, _date_holds(item, subject, moment))
     if item.target.entity is Entity.EVENT:
@@ -201,16 +195,19 @@ def _is_lead(subject: Subject) -> ColumnElement[bool]:
     return subject.contact.c.contact_type == literal_column(f"'{ContactType.LEAD}'")
 
 
-def _date_holds(item: Filter, subject: Subject, moment: Moment) -> ColumnElement[bool]:
-    target, compares, zone = item.target, _COMPARISONS[item.operator], ZoneInfo(moment.zone)
-    bound = date_bound(str(item.value), zone, moment.now)
+def _date_holds(item: Filter, subject: Subject, moment: When) -> ColumnElement[bool]:
+    target, compares = item.target, _COMPARISONS[item.operator]
+
+    def bound(at: Moment) -> datetime:
+        return date_bound(str(item.value), ZoneInfo(at.zone), at.now)
+
+    instant = moment.parameter(bound, _INSTANT)
     if target.custom:
         # Only text is written in the shape of a date: its type need not be asked for.
         text = custom.written(_custom_fields(target, subject), target.attribute)
-        return compare_date(text, compares, bound, zone)
-    compared: ColumnElement[bool] = compares(
-        _typed_value(target, subject), literal(bound, DateTime(timezone=True))
-    )
+        shown = moment.parameter(lambda at: first_shown(bound(at), ZoneInfo(at.zone)), DateTime())
+        return compare_date(text, compares, instant, shown)
+    compared: ColumnElement[bool] = compares(_typed_value(target, subject), instant)
     return compared
 
 

@@ -31,13 +31,13 @@ _DAY_IN_SECONDS = 86_400
 def compare_date(
     text: ColumnElement[str],
     compares: Callable[[Any, Any], ColumnElement[bool]],
-    bound: datetime,
-    zone: ZoneInfo,
+    bound: ColumnElement[datetime],
+    shown: ColumnElement[datetime],
 ) -> ColumnElement[bool]:
     """Return how the date in ``text`` compares with ``bound``; NULL when the text is no date.
 
-    A date without an offset is read on the clock of ``zone``: it is compared with what that clock
-    shows at ``bound``, so that nothing is converted row by row.
+    A date without an offset is read on the clock of a zone: it is compared with what that clock
+    shows at ``bound`` (``first_shown``), so that nothing is converted row by row.
     """
     written = func.replace(text, ",", ".")
     with_offset = cast(written, DateTime(timezone=True))
@@ -45,9 +45,9 @@ def compare_date(
     compared = case(
         (
             text.regexp_match(literal(_HAS_OFFSET, Text())),
-            compares(with_offset, literal(bound, DateTime(timezone=True))),
+            compares(with_offset, bound),
         ),
-        else_=compares(without_offset, literal(first_shown(bound, zone), DateTime())),
+        else_=compares(without_offset, shown),
     )
     return case((_is_date(text), compared))
 

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Select, func, select
 
-from halo_engine.audience.compiler import Moment, Subject
+from halo_engine.audience.compiler import Subject
 from halo_engine.audience.matching import (
     Audience,
     audience,
@@ -12,6 +12,7 @@ from halo_engine.audience.matching import (
     scan,
     suppressed,
 )
+from halo_engine.audience.moments import Moment
 
 
 def matched(org_id: UUID, of: Audience, moment: Moment) -> Select[tuple[UUID]]:

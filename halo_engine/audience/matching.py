@@ -24,7 +24,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, array
 from sqlalchemy.sql import visitors
 
-from halo_engine.audience.compiler import Moment, Subject, predicate
+from halo_engine.audience.compiler import Subject, predicate
+from halo_engine.audience.moments import When
 from halo_engine.domain.filters import FilterGroups
 from halo_engine.domain.reasons import AudienceType, ContactTypeChoice
 from halo_engine.tables import subscription_members, suppressions
@@ -50,7 +51,7 @@ class Audience(Protocol):
         """The filters, of an audience by criteria."""
 
 
-def audience(of: Audience, subject: Subject, moment: Moment) -> ColumnElement[bool]:
+def audience(of: Audience, subject: Subject, moment: When) -> ColumnElement[bool]:
     """Return whether the audience holds: by its type, contact type and suppression aside (§3)."""
     match of.audience_type:
         case AudienceType.ALL:

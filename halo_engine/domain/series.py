@@ -188,6 +188,10 @@ class Series:
     active_periods: tuple[tuple[datetime, datetime | None], ...] = ()
     zone: ZoneInfo = UTC
 
+    def __hash__(self) -> int:
+        # Statements are kept by series: all that a series holds would take longer to hash.
+        return hash(self.id)
+
     @cached_property
     def steps_by_id(self) -> Mapping[UUID, Step]:
         """Every step that a recipient can stand at, removed ones included."""

@@ -5,7 +5,7 @@ refusals are kept judges them whether they match or not. A *page* of contacts is
 those that match. Contacts that are *asked* about are judged in any case, for an answer.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Protocol
@@ -30,7 +30,7 @@ from sqlalchemy import (
 from halo_engine.domain.series import Series
 from halo_engine.domain.signals import Signal, is_in_time, may_trigger
 from halo_engine.enrollment.pages import Page
-from halo_engine.tables.rows import rows_of
+from halo_engine.tables.rows import given, rows_asked
 
 _INSTANT = DateTime(timezone=True)
 
@@ -56,10 +56,18 @@ class Candidates(Protocol):
 
 @dataclass(frozen=True)
 class Named:
-    """Contacts brought by signals; ``concerns`` lists the series of each class."""
+    """Contacts brought by signals; ``concerns`` lists the series of each class.
 
-    rows: FromClause
-    concerns: FromClause
+    Statements about them are kept, so who they are comes with each execution, as ``values``.
+    """
+
+    values: Mapping[str, Any]
+    rows: ClassVar[FromClause] = rows_asked(
+        "candidates", {"end_user_id": Uuid(), "entered_at": _INSTANT, "class": Integer()}
+    )
+    concerns: ClassVar[FromClause] = rows_asked(
+        "concerns", {"class": Integer(), "ordinal": Integer()}
+    )
     matching_only: ClassVar[bool] = False
 
     def among(self, contacts: FromClause, contact: FromClause) -> Select[Any]:
@@ -127,7 +135,7 @@ class Asked:
 
 def candidates_of_signals(
     signals: Sequence[Signal], series: Sequence[Series]
-) -> tuple[list[Series], Candidates] | None:
+) -> tuple[list[Series], Named] | None:
     """Return the series that some signal triggers, with the signals' contacts; None when there are
     none.
 
@@ -141,7 +149,7 @@ def candidates_of_signals(
     ordinals = {place: ordinal for ordinal, place in enumerate(concerned)}
     classes = {places: n for n, places in enumerate(dict.fromkeys(each for _, each in brought))}
     pairs = [(class_, ordinals[place]) for places, class_ in classes.items() for place in places]
-    candidates = named_candidates(
+    candidates = _named(
         [
             (signal.contact_id, signal.arrived_at, classes[places])
             for signal, places in brought
@@ -168,25 +176,19 @@ def _triggered(
         yield signal, tuple(n for n in alike[kind] if is_in_time(signal, series[n]))
 
 
-def named_candidates(
+def _named(
     contacts: Sequence[tuple[UUID, datetime, int]], pairs: Sequence[tuple[int, int]]
 ) -> Named:
     """Return contacts, each with its instant and class, as candidates of the (class, ordinal)
     pairs.
     """
-    rows = rows_of(
-        "candidates",
-        {
-            "end_user_id": (Uuid(), [contact for contact, _, _ in contacts]),
-            "entered_at": (_INSTANT, [instant for _, instant, _ in contacts]),
-            "class": (Integer(), [class_ for _, _, class_ in contacts]),
-        },
-    )
-    concerns = rows_of(
-        "concerns",
-        {
-            "class": (Integer(), [class_ for class_, _ in pairs]),
-            "ordinal": (Integer(), [ordinal for _, ordinal in pairs]),
-        },
-    )
-    return Named(rows, concerns)
+    rows: dict[str, Sequence[Any]] = {
+        "end_user_id": [contact for contact, _, _ in contacts],
+        "entered_at": [instant for _, instant, _ in contacts],
+        "class": [class_ for _, _, class_ in contacts],
+    }
+    concerns = {
+        "class": [class_ for class_, _ in pairs],
+        "ordinal": [ordinal for _, ordinal in pairs],
+    }
+    return Named({**given("candidates", rows), **given("concerns", concerns)})

@@ -2,12 +2,15 @@
 (contract §4).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
     CTE,
+    CompoundSelect,
     Connection,
     DateTime,
     FromClause,
@@ -27,11 +30,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 
-from halo_engine.audience.compiler import Moment
+from halo_engine.audience.moments import ANY_MOMENT, Moment, When
 from halo_engine.domain.reasons import FailReason, ReasonCode, Status
 from halo_engine.domain.series import Series
-from halo_engine.enrollment.candidates import Candidates
+from halo_engine.enrollment.candidates import Candidates, Named
 from halo_engine.enrollment.guards import judge
+from halo_engine.prepared import KeptStatements
 from halo_engine.tables import (
     automation_enrollments,
     automation_recipients,
@@ -39,8 +43,13 @@ from halo_engine.tables import (
     end_users,
     enrollment_refusals,
 )
+from halo_engine.tables.enrollments import ACTIVE
 from halo_engine.tables.metadata import arrivals
-from halo_engine.tables.rows import rows_of
+from halo_engine.tables.rows import array_of, rows_of
+
+_INSTANT: Final = DateTime(timezone=True)
+#: By the series at whose doors the candidates of a batch are.
+_KEPT: Final = KeptStatements(room=100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +73,30 @@ def enroll(
     A racer that took the contact's next number or the company's seat first wins without an error:
     the unique indexes decide. The caller holds the series still (``series.locks``).
     """
-    verdicts = judge(org_id, series, moment, candidates)
+    rows: Sequence[Mapping[Any, Any]]
+    if isinstance(candidates, Named):
+        kept = _KEPT.get(tuple(series), lambda: _statement(org_id, series, ANY_MOMENT, candidates))
+        rows = kept.rows(connection, candidates.values, moment)
+    else:
+        rows = connection.execute(_statement(org_id, series, moment, candidates)).mappings().all()
+    by_id = {each.id: each for each in series}
+    return [
+        Admission(
+            by_id[row["automation_id"]],
+            ReasonCode(row["code"]) if row["code"] else None,
+            row["contacts"],
+        )
+        for row in rows
+    ]
+
+
+def _statement(
+    org_id: UUID, series: Sequence[Series], when: When, candidates: Candidates
+) -> CompoundSelect[Any]:
+    verdicts = judge(org_id, series, when, candidates)
     enrolled = _insert_enrollments(org_id, verdicts)
     cleared = _clear_earlier_recipients(org_id, enrolled)
-    placed = _insert_first_recipients(org_id, _first_places(series, moment), enrolled, cleared)
+    placed = _insert_first_recipients(org_id, _first_places(series, when), enrolled, cleared)
     refused = _keep_refusals(org_id, verdicts)
     placed_count = select(
         placed.c.automation_id, null().label("code"), func.count().label("contacts")
@@ -78,14 +107,7 @@ def enroll(
         .group_by(verdicts.c.automation_id, verdicts.c.code)
     )
     counted = _count_cleared(org_id, cleared)
-    statement = placed_count.union_all(refused_count).add_cte(refused, counted)
-    by_id = {each.id: each for each in series}
-    return [
-        Admission(
-            by_id[row.automation_id], ReasonCode(row.code) if row.code else None, row.contacts
-        )
-        for row in connection.execute(statement)
-    ]
+    return placed_count.union_all(refused_count).add_cte(refused, counted)
 
 
 def _insert_enrollments(org_id: UUID, verdicts: CTE) -> CTE:
@@ -143,7 +165,7 @@ def _clear_earlier_recipients(org_id: UUID, enrolled: CTE) -> CTE:
             left.c.org_id == org_id,
             left.c.end_user_id == enrolled.c.end_user_id,
             left.c.automation_id == enrolled.c.automation_id,
-            left.c.status.not_in([Status.PENDING, Status.PROCESSING]),
+            left.c.status.not_in(ACTIVE),
         )
         .offset(literal_column("0"))
         .lateral("found")
@@ -193,22 +215,23 @@ def _count_cleared(org_id: UUID, cleared: CTE) -> CTE:
     return insert(table).from_select(columns, counts, include_defaults=False).cte("counted")
 
 
-def _first_places(series: Sequence[Series], moment: Moment) -> FromClause:
+def _first_places(series: Sequence[Series], when: When) -> FromClause:
     """Return where a run of each series begins, and when its first row is due (contract §5).
 
     ``opens_at`` is set for a step with a send window alone; any other is due after its delay.
     """
     steps = [(each, step) for each in series if (step := each.first_step) is not None]
+
+    def openings(at: Moment) -> list[datetime | None]:
+        return [each.opening(step, at.now) if step.window else None for each, step in steps]
+
     return rows_of(
         "places",
         {
             "automation_id": (Uuid(), [each.id for each, _ in steps]),
             "step_id": (Uuid(), [step.id for _, step in steps]),
             "delay": (Interval(), [step.delay for _, step in steps]),
-            "opens_at": (
-                DateTime(timezone=True),
-                [each.opening(step, moment.now) if step.window else None for each, step in steps],
-            ),
+            "opens_at": (_INSTANT, when.parameter(openings, array_of(_INSTANT))),
         },
     )
 

@@ -29,8 +29,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.selectable import LateralFromClause
 
-from halo_engine.audience.compiler import Moment, Subject, predicate
+from halo_engine.audience.compiler import Subject, predicate
 from halo_engine.audience.matching import audience, matches, scan, suppressed
+from halo_engine.audience.moments import When
 from halo_engine.domain.reasons import ContactTypeChoice, EntryTrigger, ReasonCode
 from halo_engine.domain.series import Series
 from halo_engine.enrollment.candidates import Candidates
@@ -38,7 +39,7 @@ from halo_engine.tables import automation_enrollments
 from halo_engine.tables.rows import rows_of
 
 
-def judge(org_id: UUID, series: Sequence[Series], moment: Moment, candidates: Candidates) -> CTE:
+def judge(org_id: UUID, series: Sequence[Series], moment: When, candidates: Candidates) -> CTE:
     """Return the CTE ``verdicts``: a row for each candidate and series, ``code`` NULL when nothing
     refuses.
     """
@@ -48,7 +49,7 @@ def judge(org_id: UUID, series: Sequence[Series], moment: Moment, candidates: Ca
 
 
 def as_they_stand(
-    org_id: UUID, series: Sequence[Series], moment: Moment, candidates: Candidates
+    org_id: UUID, series: Sequence[Series], moment: When, candidates: Candidates
 ) -> CTE:
     """Return the CTE ``judged``: each candidate judged by itself, ``guard`` NULL when nothing
     refuses.
@@ -76,7 +77,7 @@ def is_matched(judged: FromClause) -> ColumnElement[bool]:
     return and_(~_misfits(judged), judged.c.audience_holds, ~judged.c.suppressed)
 
 
-def _scan(org_id: UUID, series: Sequence[Series], moment: Moment, candidates: Candidates) -> CTE:
+def _scan(org_id: UUID, series: Sequence[Series], moment: When, candidates: Candidates) -> CTE:
     """Look at each candidate once, whatever the number of series."""
     subject = Subject.of_contacts_unpacked()
     # At entry nothing has fired "since enrollment" (contract §7).

@@ -24,8 +24,9 @@ from sqlalchemy import (
     select,
 )
 
-from halo_engine.audience.compiler import Moment, Subject, expression_predicate, predicate
+from halo_engine.audience.compiler import Subject, expression_predicate, predicate
 from halo_engine.audience.matching import audience, has_address, scan, suppressed
+from halo_engine.audience.moments import Moment
 from halo_engine.domain.decisions import DueFacts, RunFacts, SeatHolder
 from halo_engine.domain.expressions import parse_expression
 from halo_engine.domain.reasons import AudienceType, ConditionType, ExitReason

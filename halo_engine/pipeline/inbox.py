@@ -87,9 +87,20 @@ _WAITING: Final = _waiting(beside_wide=False)
 _WAITING_BESIDE_WIDE: Final = _waiting(beside_wide=True)
 
 
+_REMOVED: Final = Prepared(
+    delete(signals).where(
+        signals.c.org_id == bindparam("asked_org", type_=Uuid()),
+        signals.c.id == any_(bindparam("asked_ids", type_=ARRAY(BigInteger()))),
+    )
+)
+
+
 def remove(work: Work, handled: Sequence[Signal]) -> None:
     """Delete handled signals, in the transaction that handled them."""
-    work.connection.execute(delete(signals).where(*_these(work, handled)))
+    _REMOVED.rows(
+        work.connection,
+        {"asked_org": work.org_id, "asked_ids": [signal.id for signal in handled]},
+    )
 
 
 def keep_place(work: Work, signal: Signal, cursor: dict[str, str]) -> None:

@@ -6,6 +6,8 @@ taken only when the latest run has ended, so two racers collide; a company's sea
 over active runs.
 """
 
+from collections.abc import Sequence
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import (
@@ -169,9 +171,11 @@ cleared_recipients = Table(
 #: Spelled out rather than bound: a bound status would hide the partial indexes from the planner.
 IS_PENDING = automation_recipients.c.status == literal_column("'pending'")
 IS_PROCESSING = automation_recipients.c.status == literal_column("'processing'")
-IS_ACTIVE = automation_recipients.c.status.in_(
-    [literal_column("'pending'"), literal_column("'processing'")]
-)
+ACTIVE: Final[Sequence[ColumnElement[str]]] = [
+    literal_column("'pending'"),
+    literal_column("'processing'"),
+]
+IS_ACTIVE = automation_recipients.c.status.in_(ACTIVE)
 
 
 def is_run(runs: FromClause, org_id: UUID, named: FromClause) -> ColumnElement[bool]:

@@ -12,11 +12,13 @@ from uuid import UUID
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    ColumnElement,
     DateTime,
     Dialect,
     Integer,
     TableValuedAlias,
     Uuid,
+    bindparam,
     column,
     func,
     literal,
@@ -68,18 +70,44 @@ class _WrittenArray(UserDefinedType[Sequence[Any]]):
 
 
 def rows_of(
-    name: str, columns: Mapping[str, tuple[TypeEngine[Any], Sequence[Any]]]
+    name: str,
+    columns: Mapping[str, tuple[TypeEngine[Any], Sequence[Any] | ColumnElement[Any]]],
 ) -> TableValuedAlias:
     """Return ``unnest(…) AS name(…)`` over the given columns: each a type and its values, all of
-    one length.
+    one length, or a parameter of ``array_of`` that type.
     """
-    arrays = [literal(list(values), _array_of(type_)) for type_, values in columns.values()]
+    types = {key: type_ for key, (type_, _) in columns.items()}
+    arrays = [
+        values if isinstance(values, ColumnElement) else literal(list(values), array_of(type_))
+        for type_, values in columns.values()
+    ]
+    return _unnested(name, types, arrays)
+
+
+def rows_asked(name: str, columns: Mapping[str, TypeEngine[Any]]) -> TableValuedAlias:
+    """Return the same for a statement that is kept: each execution gives the values (``given``)."""
+    return _unnested(
+        name,
+        columns,
+        [bindparam(f"{name}_{key}", type_=array_of(type_)) for key, type_ in columns.items()],
+    )
+
+
+def given(name: str, columns: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
+    """Return the values of ``rows_asked`` rows, by the names of their parameters."""
+    return {f"{name}_{key}": values for key, values in columns.items()}
+
+
+def _unnested(
+    name: str, types: Mapping[str, TypeEngine[Any]], arrays: Sequence[ColumnElement[Any]]
+) -> TableValuedAlias:
     return (
         func.unnest(*arrays)
-        .table_valued(*[column(key, type_) for key, (type_, _) in columns.items()], name=name)
+        .table_valued(*[column(key, type_) for key, type_ in types.items()], name=name)
         .render_derived()
     )
 
 
-def _array_of(item_type: TypeEngine[Any]) -> TypeEngine[Any]:
+def array_of(item_type: TypeEngine[Any]) -> TypeEngine[Any]:
+    """Return the type of an array of these, written by ourselves where that is faster."""
     return _WrittenArray(type(item_type)) if type(item_type) in _WRITTEN else ARRAY(item_type)

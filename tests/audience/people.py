@@ -9,8 +9,9 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import ColumnElement, Connection, insert, select
 
-from halo_engine.audience.compiler import Moment, Subject, expression_predicate, predicate
+from halo_engine.audience.compiler import Subject, expression_predicate, predicate
 from halo_engine.audience.matching import matches, scan
+from halo_engine.audience.moments import Moment
 from halo_engine.domain.expressions import parse_expression
 from halo_engine.domain.filters import parse_groups
 from halo_engine.tables import companies, end_users, event_counts

@@ -7,7 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import ColumnElement
 
-from halo_engine.audience.compiler import Moment, Subject, expression_predicate, lacks, predicate
+from halo_engine.audience.compiler import Subject, expression_predicate, lacks, predicate
+from halo_engine.audience.moments import Moment
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.expressions import Expression, parse_expression
 from halo_engine.domain.filters import parse_groups

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from halo_engine.audience.compiler import Moment, Subject, predicate
+from halo_engine.audience.compiler import Subject, predicate
+from halo_engine.audience.moments import Moment
 from halo_engine.domain.filters import parse_groups
 from tests.audience.people import People
 from tests.contacts.stage import NOW

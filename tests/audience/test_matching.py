@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import insert
 
-from halo_engine.audience.compiler import Moment, Subject, predicate
+from halo_engine.audience.compiler import Subject, predicate
 from halo_engine.audience.matching import (
     audience,
     fits_contact_type,
@@ -15,6 +15,7 @@ from halo_engine.audience.matching import (
     scan,
     suppressed,
 )
+from halo_engine.audience.moments import Moment
 from halo_engine.domain.filters import FilterGroups, parse_groups
 from halo_engine.domain.reasons import AudienceType, ContactTypeChoice
 from halo_engine.tables import subscription_members, subscriptions, suppressions

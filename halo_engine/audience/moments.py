@@ -1,0 +1,45 @@
+"""When a filter is evaluated: what of a statement depends on the clock (contract §1, §3)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from sqlalchemy import BindParameter, bindparam, literal
+from sqlalchemy.types import TypeEngine
+
+from halo_engine.prepared import Later
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """An instant, and the zone in which dates without one are read (contract §1)."""
+
+    now: datetime
+    zone: str
+
+    def parameter(
+        self, value: Callable[["Moment"], Any], type_: TypeEngine[Any]
+    ) -> BindParameter[Any]:
+        """Return a parameter that has the value as of this moment."""
+        return literal(value(self), type_)
+
+
+class When(Protocol):
+    """A moment, or any moment: what gives a statement's parameters that depend on the clock."""
+
+    def parameter(
+        self, value: Callable[[Moment], Any], type_: TypeEngine[Any]
+    ) -> BindParameter[Any]:
+        """Return a parameter for what ``value`` says of the moment."""
+
+
+class _AnyMoment:
+    def parameter(
+        self, value: Callable[[Moment], Any], type_: TypeEngine[Any]
+    ) -> BindParameter[Any]:
+        return bindparam(None, Later(value), type_, unique=True)
+
+
+#: For statements that are kept: each execution names its moment (``prepared``).
+ANY_MOMENT: Final[When] = _AnyMoment()
