@@ -42,8 +42,10 @@ def settle(work: Work, finished: Sequence[Finish], released: Sequence[Release]) 
     record_finished(work.connection, work.org_id, finished, work.now)
     unknown = [each for each in finished if each.reason == FailReason.OUTCOME_UNKNOWN]
     if unknown:
-        give_up(work, [each.recipient_id for each in unknown])
-    sent = [each.recipient_id for each in finished if each.status is Status.COMPLETED]
+        give_up(work, [row for each in unknown for row in each.recipient_ids])
+    sent = [
+        row for each in finished if each.status is Status.COMPLETED for row in each.recipient_ids
+    ]
     if sent:
         stamp_contacted(work, sent)
     complete_finished(work, [each.series for each in finished])

@@ -3,7 +3,7 @@
 ``journey.facts`` gathers, this module decides, ``journey.record`` writes down.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -59,14 +59,16 @@ class RunFacts:
 
 @dataclass(frozen=True, slots=True)
 class DueFacts:
-    """What a due row's step looks at, beside the facts of its run.
+    """What a due row's step looks at, beside the facts of its run; the same for all of its rows.
 
-    Four answer the four conditions; those that the step does not ask are None. ``visited`` holds
-    the steps at which the run already has a row, of a series that was edited.
+    Rows alike are decided at once: ``run`` has the contact and the numbers of one of them. Rows at
+    an email, and rows whose company's seat may move, come one by one. Four answers are for the four
+    conditions; those that the step does not ask are None. ``visited`` holds the steps at which the
+    run already has a row, of a series that was edited.
     """
 
     run: RunFacts
-    recipient_id: int
+    recipient_ids: Sequence[int]
     step: Step
     has_address: bool
     email_opened: bool | None
@@ -74,6 +76,12 @@ class DueFacts:
     property_holds: bool | None
     event_fired: bool | None
     visited: Collection[UUID] = ()
+
+    @property
+    def recipient_id(self) -> int:
+        """The row, where it comes alone."""
+        [alone] = self.recipient_ids
+        return alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +96,14 @@ class Exit:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """The row's email is to be sent now."""
+    """The row's email is to be sent now; ``due`` is about this row alone."""
 
     due: DueFacts
 
 
 @dataclass(frozen=True, slots=True)
 class Postpone:
-    """The row waits for the next opening of its window."""
+    """The rows wait for the next opening of their window."""
 
     due: DueFacts
     until: datetime
@@ -103,12 +111,10 @@ class Postpone:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """The row is done with ``status``; the run goes on to ``next_step``, or ends with ``ends``."""
+    """Rows are done with ``status``; their runs go on to ``next_step``, or end with ``ends``."""
 
     series: Series
-    contact_id: UUID
-    number: int
-    recipient_id: int
+    recipient_ids: Sequence[int]
     status: Status
     reason: str | None
     next_step: Step | None
@@ -117,8 +123,9 @@ class Finish:
 
     @property
     def exit_reason(self) -> ExitReason | None:
-        """What the row itself is stamped with: only the last row of a finished series is (§5)."""
-        return self.ends if self.ends is ExitReason.COMPLETED else None
+        """What the row itself is stamped with: an exit, or the end of a finished series (§5)."""
+        stamps = self.status is Status.EXITED or self.ends is ExitReason.COMPLETED
+        return self.ends if stamps else None
 
 
 def decide_exit(facts: RunFacts) -> Exit | None:
@@ -153,6 +160,19 @@ def left_segment(facts: RunFacts) -> bool:
     return facts.series.audience_type is AudienceType.SEGMENT and not facts.audience_holds
 
 
+def leave(facts: DueFacts, reason: ExitReason) -> Finish:
+    """Return the end of due rows whose runs end by an exit rule (contract §6)."""
+    return Finish(
+        series=facts.run.series,
+        recipient_ids=facts.recipient_ids,
+        status=Status.EXITED,
+        reason=None,
+        next_step=None,
+        next_due=None,
+        ends=reason,
+    )
+
+
 def decide_step(facts: DueFacts, now: datetime) -> Send | Postpone | Finish:
     """Return what becomes of a due row whose run goes on (contract §5)."""
     if facts.step.removed:
@@ -167,9 +187,7 @@ def _decide_condition(facts: DueFacts, now: datetime) -> Finish:
         return finish(facts, Status.COMPLETED, None, now)
     return Finish(
         series=facts.run.series,
-        contact_id=facts.run.contact_id,
-        number=facts.run.number,
-        recipient_id=facts.recipient_id,
+        recipient_ids=facts.recipient_ids,
         status=Status.SKIPPED,
         reason=SkipReason.CONDITION_NOT_MET,
         next_step=None,
@@ -207,9 +225,7 @@ def finish(facts: DueFacts, status: Status, reason: str | None, now: datetime) -
     following = series.step_after(facts.step, facts.visited)
     return Finish(
         series=series,
-        contact_id=facts.run.contact_id,
-        number=facts.run.number,
-        recipient_id=facts.recipient_id,
+        recipient_ids=facts.recipient_ids,
         status=status,
         reason=reason,
         next_step=following,

@@ -29,7 +29,7 @@ class _Contender:
 
 
 def decide_seats(
-    staying: Iterable[RunFacts], ending: Collection[Exit]
+    staying: Iterable[RunFacts], ending: Iterable[RunFacts]
 ) -> tuple[list[Exit], list[TakeSeat]]:
     """Return which runs end and which take a seat, of the runs that go on.
 
@@ -37,8 +37,7 @@ def decide_seats(
     in ``ending``, or by one that moves itself, is free; else the later enrollment ends.
     """
     moving = [run for run in staying if run.moves_seat]
-    leaving = {(each.series.id, each.contact_id) for each in ending}
-    leaving |= {(run.series.id, run.contact_id) for run in moving}
+    leaving = {(run.series.id, run.contact_id) for run in (*ending, *moving)}
     wanting: dict[tuple[UUID, UUID], list[RunFacts]] = defaultdict(list)
     moves = []
     for run in moving:

@@ -30,7 +30,7 @@ from sqlalchemy import (
 from halo_engine.domain.series import Series
 from halo_engine.domain.signals import Signal, is_in_time, may_trigger
 from halo_engine.enrollment.pages import Page
-from halo_engine.tables.rows import given, rows_asked
+from halo_engine.tables.rows import asked_values, rows_asked
 
 _INSTANT = DateTime(timezone=True)
 
@@ -191,4 +191,4 @@ def _named(
         "class": [class_ for class_, _ in pairs],
         "ordinal": [ordinal for _, ordinal in pairs],
     }
-    return Named({**given("candidates", rows), **given("concerns", concerns)})
+    return Named({**asked_values("candidates", rows), **asked_values("concerns", concerns)})

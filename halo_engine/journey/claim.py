@@ -43,8 +43,17 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Claimed:
+    """Due rows of one series that stand at one step."""
+
+    series_id: UUID
+    step_id: UUID
+    recipient_ids: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
 class DueRow:
-    """A claimed recipient row: the run it belongs to and the step it stands at."""
+    """A recipient row by itself: the run it belongs to and the step it stands at."""
 
     id: int
     step_id: UUID
@@ -93,9 +102,9 @@ def claim_due(
     now: datetime,
     limit: int,
     waiting: Sequence[UUID] = (),
-) -> list[DueRow]:
-    """Lock and return due rows of ``series``, at most about ``limit``, by ``scheduled_for`` and
-    creation; rows at one of the steps ``waiting`` are passed over.
+) -> list[Claimed]:
+    """Lock and return due rows of ``series``, at most about ``limit``, the first by
+    ``scheduled_for`` and creation; rows at one of the steps ``waiting`` are passed over.
 
     Series take turns: each that has due rows gets an equal share of the batch, so a large one does
     not hold up a small one (contract §5).
@@ -110,12 +119,7 @@ def claim_due(
     if waiting:
         asked["asked_waiting"] = list(waiting)
     return [
-        DueRow(
-            row["id"],
-            row["step_id"],
-            row["created_at"],
-            Run(row["end_user_id"], row["automation_id"], row["enrollment_number"]),
-        )
+        Claimed(row["automation_id"], row["step_id"], row["recipient_ids"])
         for row in statement.rows(connection, asked)
     ]
 
@@ -164,15 +168,7 @@ def _claim(*, but_waiting: bool) -> Prepared:
         runs.c.number == rows.c.enrollment_number,
     )
     claimed = (
-        select(
-            rows.c.id,
-            rows.c.scheduled_for,
-            rows.c.automation_id,
-            rows.c.step_id,
-            rows.c.created_at,
-            rows.c.end_user_id,
-            rows.c.enrollment_number,
-        )
+        select(rows.c.id, rows.c.automation_id, rows.c.step_id)
         .select_from(rows.join(runs, is_run))
         .where(*due_in(turns.c.automation_id))
         .order_by(rows.c.scheduled_for, rows.c.id)
@@ -181,9 +177,13 @@ def _claim(*, but_waiting: bool) -> Prepared:
         .lateral("claimed")
     )
     return Prepared(
-        select(claimed)
+        select(
+            claimed.c.automation_id,
+            claimed.c.step_id,
+            func.array_agg(claimed.c.id).label("recipient_ids"),
+        )
         .select_from(turns.join(claimed, true()))
-        .order_by(claimed.c.scheduled_for, claimed.c.id)
+        .group_by(claimed.c.automation_id, claimed.c.step_id)
     )
 
 

@@ -7,7 +7,18 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, FromClause, exists, func, null, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Text,
+    case,
+    exists,
+    func,
+    literal,
+    null,
+    select,
+    tuple_,
+)
 
 from halo_engine.domain.reasons import ConditionType, ExitReason
 from halo_engine.domain.series import Series, Step
@@ -22,17 +33,17 @@ def any_asks(steps: Sequence[Step], type_: ConditionType) -> bool:
 def fired_since(
     org_id: UUID,
     given: FromClause,
-    name: ColumnElement[Any],
+    number: ColumnElement[int],
+    names: Sequence[tuple[int, str]],
     since: tuple[Any, Any],
-    *,
-    asked: bool,
 ) -> ColumnElement[Any]:
-    """Whether the named event fired, live, after an instant; within it, order of arrival decides
-    (§1).
+    """Whether the event that ``names`` has for ``number`` fired, live, after an instant; within it,
+    order of arrival decides (§1).
     """
-    if not asked:
+    if not names:
         return null()
     counts = event_counts
+    name = case(*[(number == n, literal(name, Text())) for n, name in names])
     return exists().where(
         counts.c.org_id == org_id,
         counts.c.end_user_id == given.c.end_user_id,

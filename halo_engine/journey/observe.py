@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     ColumnElement,
     FromClause,
@@ -36,7 +37,7 @@ from halo_engine.audience.matching import audience, scan
 from halo_engine.domain.reasons import EntryTrigger
 from halo_engine.domain.series import Series
 from halo_engine.enrollment.pages import Page
-from halo_engine.tables import automation_enrollments, events
+from halo_engine.tables import automation_enrollments, automation_recipients, events
 from halo_engine.work import Work
 
 _RUNS = automation_enrollments
@@ -44,16 +45,26 @@ _RUNS = automation_enrollments
 
 @dataclass(frozen=True)
 class Observed:
-    """Whose runs are looked at: those of ``contacts``, or of everybody in ``page``."""
+    """Whose runs are looked at: those of ``contacts``, those that have the rows ``recipients``, or
+    those of everybody in ``page``.
+    """
 
     contacts: Collection[UUID] | None = None
+    recipients: Collection[int] | None = None
     page: Page | None = None
 
-    def includes(self, contact: FromClause) -> list[ColumnElement[bool]]:
+    def includes(self, work: Work, contact: FromClause) -> list[ColumnElement[bool]]:
         """Return the conditions under which a contact's runs are looked at."""
         if self.page is not None:
             return self.page.holds(contact)
-        return [contact.c.id == any_(literal(list(self.contacts or ()), ARRAY(Uuid())))]
+        if self.contacts is not None:
+            return [contact.c.id == any_(literal(list(self.contacts), ARRAY(Uuid())))]
+        rows = automation_recipients
+        having = select(rows.c.end_user_id).where(
+            rows.c.org_id == work.org_id,
+            rows.c.id == any_(literal(list(self.recipients or ()), ARRAY(BigInteger()))),
+        )
+        return [contact.c.id.in_(having)]
 
 
 def observe(work: Work, series: Sequence[Series], whose: Observed, *, leaving: bool = True) -> None:
@@ -130,7 +141,7 @@ def _seen(work: Work, series: Sequence[Series], whose: Observed, *, leaving: boo
         .where(
             contact.c.org_id == work.org_id,
             _RUNS.c.automation_id.in_([each.id for each in series]),
-            *whose.includes(contact),
+            *whose.includes(work, contact),
         )
     )
 

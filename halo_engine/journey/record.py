@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import (
@@ -15,9 +16,9 @@ from sqlalchemy import (
     Integer,
     Text,
     Uuid,
+    bindparam,
     func,
     insert,
-    literal,
     null,
     select,
     update,
@@ -26,9 +27,10 @@ from sqlalchemy import (
 from halo_engine.domain.decisions import Exit, Finish, Postpone, Send
 from halo_engine.domain.reasons import Status
 from halo_engine.domain.seats import TakeSeat
+from halo_engine.prepared import Prepared
 from halo_engine.tables import automation_enrollments, automation_recipients
 from halo_engine.tables.enrollments import IS_ACTIVE, IS_PENDING, is_run
-from halo_engine.tables.rows import rows_of
+from halo_engine.tables.rows import asked_values, rows_asked, rows_of
 
 _INSTANT = DateTime(timezone=True)
 
@@ -104,23 +106,57 @@ def record_finished(
     """
     if not finished:
         return
-    done = _finish_rows(org_id, finished, now)
+    outcomes: dict[_Outcome, int] = {}
+    numbers = [outcomes.setdefault(_outcome(each), len(outcomes)) for each in finished]
+    of_rows = [
+        (row, number)
+        for each, number in zip(finished, numbers, strict=True)
+        for row in each.recipient_ids
+    ]
+    _FINISHED.rows(
+        connection,
+        {
+            "asked_org": org_id,
+            "asked_now": now,
+            **asked_values(
+                "given", {"id": [row for row, _ in of_rows], "outcome": [n for _, n in of_rows]}
+            ),
+            **asked_values(
+                "outcome",
+                {
+                    "number": range(len(outcomes)),
+                    "status": [each.status.value for each in outcomes],
+                    "reason": [each.reason for each in outcomes],
+                    "exit_reason": [each.exit_reason for each in outcomes],
+                    "next_step_id": [each.next_step_id for each in outcomes],
+                    "next_due": [each.next_due for each in outcomes],
+                    "ends": [each.ends for each in outcomes],
+                },
+            ),
+        },
+    )
+
+
+def _finished() -> Prepared:
+    """Build what finishes rows, in the order in which they were due."""
+    org_id, now = bindparam("asked_org", type_=Uuid()), bindparam("asked_now", type_=_INSTANT)
+    done = _finish_rows(org_id, now)
     ended = _end_runs(org_id, done, done.c.ends, now)
     rows = automation_recipients
     following = (
         select(
-            literal(org_id),
+            org_id,
             done.c.automation_id,
             done.c.next_step_id,
             done.c.end_user_id,
             done.c.number,
             done.c.next_due,
-            literal(now, _INSTANT),
+            now,
         )
         .where(done.c.next_step_id.is_not(None))
-        .order_by(done.c.place)
+        .order_by(done.c.scheduled_for, done.c.id)
     )
-    connection.execute(
+    return Prepared(
         insert(rows)
         .from_select(
             [
@@ -151,28 +187,19 @@ class _Outcome:
     ends: str | None
 
 
-def _finish_rows(org_id: UUID, finished: Sequence[Finish], now: datetime) -> CTE:
-    """Finish the rows; the CTE ``done`` has their runs, in the order given by ``place``."""
-    outcomes: dict[_Outcome, int] = {}
-    places = [outcomes.setdefault(_outcome(each), len(outcomes)) for each in finished]
-    given = rows_of(
-        "given",
-        {
-            "place": (Integer(), range(len(finished))),
-            "id": (BigInteger(), [each.recipient_id for each in finished]),
-            "outcome": (Integer(), places),
-        },
-    )
-    outcome = rows_of(
+def _finish_rows(org_id: ColumnElement[UUID], now: ColumnElement[datetime]) -> CTE:
+    """Finish the given rows; the CTE ``done`` has their runs."""
+    given = rows_asked("given", {"id": BigInteger(), "outcome": Integer()})
+    outcome = rows_asked(
         "outcome",
         {
-            "number": (Integer(), range(len(outcomes))),
-            "status": (Text(), [each.status.value for each in outcomes]),
-            "reason": (Text(), [each.reason for each in outcomes]),
-            "exit_reason": (Text(), [each.exit_reason for each in outcomes]),
-            "next_step_id": (Uuid(), [each.next_step_id for each in outcomes]),
-            "next_due": (_INSTANT, [each.next_due for each in outcomes]),
-            "ends": (Text(), [each.ends for each in outcomes]),
+            "number": Integer(),
+            "status": Text(),
+            "reason": Text(),
+            "exit_reason": Text(),
+            "next_step_id": Uuid(),
+            "next_due": _INSTANT,
+            "ends": Text(),
         },
     )
     rows = automation_recipients
@@ -189,11 +216,12 @@ def _finish_rows(org_id: UUID, finished: Sequence[Finish], now: datetime) -> CTE
             reason=outcome.c.reason,
             exit_reason=outcome.c.exit_reason,
             finished_at=now,
-            lease_token=None,
-            lease_expires_at=None,
+            lease_token=null(),
+            lease_expires_at=null(),
         )
         .returning(
-            given.c.place,
+            rows.c.scheduled_for,
+            rows.c.id,
             rows.c.automation_id,
             rows.c.end_user_id,
             rows.c.enrollment_number.label("number"),
@@ -211,7 +239,10 @@ def _outcome(each: Finish) -> _Outcome:
 
 
 def _end_runs(
-    org_id: UUID, given: FromClause, reason: ColumnElement[str | None], now: datetime
+    org_id: UUID | ColumnElement[UUID],
+    given: FromClause,
+    reason: ColumnElement[str | None],
+    now: datetime | ColumnElement[datetime],
 ) -> CTE:
     """End the given runs that are active and have a reason to end."""
     runs = automation_enrollments
@@ -224,16 +255,20 @@ def _end_runs(
     )
 
 
+_FINISHED: Final = _finished()
+
+
 def record_postponed(connection: Connection, org_id: UUID, postponed: Sequence[Postpone]) -> None:
     """Move rows that are due outside their window to its next opening (contract §5)."""
     if not postponed:
         return
     rows = automation_recipients
+    until = [(row, each.until) for each in postponed for row in each.due.recipient_ids]
     given = rows_of(
         "given",
         {
-            "id": (BigInteger(), [each.due.recipient_id for each in postponed]),
-            "until": (_INSTANT, [each.until for each in postponed]),
+            "id": (BigInteger(), [row for row, _ in until]),
+            "until": (_INSTANT, [instant for _, instant in until]),
         },
     )
     connection.execute(

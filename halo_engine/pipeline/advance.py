@@ -5,21 +5,22 @@ commit.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID, uuid4
 
 from halo_engine.domain.decisions import (
-    Exit,
+    DueFacts,
     Finish,
     Postpone,
     Send,
-    decide_exit,
     decide_step,
+    exit_reason,
+    leave,
 )
 from halo_engine.domain.reasons import SeriesStatus
 from halo_engine.domain.series import Series, Step
-from halo_engine.journey.claim import DueRow, claim_due
-from halo_engine.journey.facts import gather_due
+from halo_engine.journey.claim import Claimed, claim_due
+from halo_engine.journey.facts import gather_alike
 from halo_engine.journey.observe import Observed, observe
 from halo_engine.journey.record import record_finished, record_leases, record_postponed
 from halo_engine.pipeline.reaction import settle_seats
@@ -34,9 +35,11 @@ LEASE_SECONDS = 180.0
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """What one batch of due rows came to; ``sends`` are leased under ``token``."""
+    """What one batch of due rows came to; ``sends`` are leased under ``token``.
 
-    exits: Sequence[Exit]
+    ``finished`` has those that left by an exit rule too.
+    """
+
     finished: Sequence[Finish]
     postponed: Sequence[Postpone]
     sends: Sequence[Send]
@@ -53,37 +56,51 @@ def advance(
     hold_series_still(work.connection, work.org_id)
     series = running_series(work.connection, work.org_id, work.org.zone, [SeriesStatus.ACTIVE])
     by_id = {each.id: each for each in series}
-    rows = _claim(work, series, limit, mail=mail and not work.org.sending_stopped)
-    if not rows:
+    claimed = _claim(work, series, limit, mail=mail and not work.org.sending_stopped)
+    if not claimed:
         return None
-    facts = gather_due(work.connection, work.org_id, work.moment, by_id, rows)
-    leaving = {each.recipient_id: decide_exit(each.run) for each in facts}
-    exits = [each for each in leaving.values() if each is not None]
-    staying = [each for each in facts if leaving[each.recipient_id] is None]
-    exits += settle_seats(work, [each.run for each in staying], exits)
-    ended = {(each.series.id, each.contact_id) for each in exits}
-    decisions = [
-        decide_step(each, work.now)
-        for each in staying
-        if not ended or (each.run.series.id, each.run.contact_id) not in ended
-    ]
+    facts = gather_alike(work.connection, work.org_id, work.moment, by_id, claimed)
+    exits, staying = _end_runs(work, facts)
+    advanced = _take_steps(work, staying, lease_seconds)
+    touched = {each.series_id for each in claimed}
+    concerned = [each for each in series if each.id in touched]
+    rows = [row for each in claimed for row in each.recipient_ids]
+    observe(work, concerned, Observed(recipients=rows), leaving=False)
+    complete_finished(work, concerned)
+    return replace(advanced, finished=[*exits, *advanced.finished])
+
+
+def _end_runs(work: Work, facts: Sequence[DueFacts]) -> tuple[list[Finish], list[DueFacts]]:
+    """Record exits, and what becomes of the seats; return the rows that left, and the facts of
+    those that stay.
+    """
+    decided = [(each, exit_reason(each.run)) for each in facts]
+    exits = [leave(each, reason) for each, reason in decided if reason is not None]
+    record_finished(work.connection, work.org_id, exits, work.now)
+    ending = [each.run for each, reason in decided if reason is not None]
+    staying = [each for each, reason in decided if reason is None]
+    without_seat = settle_seats(work, [each.run for each in staying], ending)
+    ended = {(each.series.id, each.contact_id) for each in without_seat}
+    stay = [each for each in staying if (each.run.series.id, each.run.contact_id) not in ended]
+    return exits, stay if ended else staying
+
+
+def _take_steps(work: Work, facts: Sequence[DueFacts], lease_seconds: float) -> Advance:
+    decisions = [decide_step(each, work.now) for each in facts]
     advanced = Advance(
-        exits=exits,
         finished=[each for each in decisions if isinstance(each, Finish)],
         postponed=[each for each in decisions if isinstance(each, Postpone)],
         sends=[each for each in decisions if isinstance(each, Send)],
         token=uuid4(),
     )
-    _record_steps(work, advanced, lease_seconds)
-    touched = {row.run.series_id for row in rows}
-    contacts = [row.run.contact_id for row in rows]
-    concerned = [each for each in series if each.id in touched]
-    observe(work, concerned, Observed(contacts=contacts), leaving=False)
-    complete_finished(work, concerned)
+    connection, org_id = work.connection, work.org_id
+    record_finished(connection, org_id, advanced.finished, work.now)
+    record_postponed(connection, org_id, advanced.postponed)
+    record_leases(connection, org_id, advanced.sends, advanced.token, lease_seconds)
     return advanced
 
 
-def _claim(work: Work, series: Sequence[Series], limit: int, *, mail: bool) -> list[DueRow]:
+def _claim(work: Work, series: Sequence[Series], limit: int, *, mail: bool) -> list[Claimed]:
     waiting: list[UUID] = []
     if not mail:
         # A series of nothing but emails is not even looked at: its rows may be very many.
@@ -102,10 +119,3 @@ def _claim(work: Work, series: Sequence[Series], limit: int, *, mail: bool) -> l
 
 def _moves_without_mail(step: Step) -> bool:
     return step.email is None or step.removed
-
-
-def _record_steps(work: Work, advanced: Advance, lease_seconds: float) -> None:
-    connection, org_id = work.connection, work.org_id
-    record_finished(connection, org_id, advanced.finished, work.now)
-    record_postponed(connection, org_id, advanced.postponed)
-    record_leases(connection, org_id, advanced.sends, advanced.token, lease_seconds)

@@ -52,19 +52,21 @@ def revisit_runs(
 
 def _end_runs(work: Work, series: Mapping[UUID, Series], runs: Sequence[Run]) -> list[Exit]:
     facts = gather_runs(work.connection, work.org_id, work.moment, series, runs)
-    exits = [leaves for each in facts if (leaves := decide_exit(each)) is not None]
-    ending = {(each.series.id, each.contact_id) for each in exits}
-    staying = [each for each in facts if (each.series.id, each.contact_id) not in ending]
-    return exits + settle_seats(work, staying, exits)
+    decided = [(each, decide_exit(each)) for each in facts]
+    exits = [leaves for _, leaves in decided if leaves is not None]
+    record_exits(work.connection, work.org_id, exits, work.now)
+    ending = [each for each, leaves in decided if leaves is not None]
+    staying = [each for each, leaves in decided if leaves is None]
+    return exits + settle_seats(work, staying, ending)
 
 
-def settle_seats(work: Work, staying: Sequence[RunFacts], exits: Sequence[Exit]) -> list[Exit]:
-    """Record ``exits``, and what becomes of the seats; return the runs that ended for want of
-    one.
+def settle_seats(work: Work, staying: Sequence[RunFacts], ending: Sequence[RunFacts]) -> list[Exit]:
+    """Record what becomes of the seats when the runs of ``ending`` have ended; return the runs that
+    end for want of one.
     """
-    without_seat, moves = decide_seats(staying, exits)
+    without_seat, moves = decide_seats(staying, ending)
     if without_seat:
         hold_runs(work.connection, work.org_id, {each.contact_id for each in without_seat})
-    record_exits(work.connection, work.org_id, [*exits, *without_seat], work.now)
+    record_exits(work.connection, work.org_id, without_seat, work.now)
     record_seats(work.connection, work.org_id, moves)
     return without_seat

@@ -178,7 +178,9 @@ ACTIVE: Final[Sequence[ColumnElement[str]]] = [
 IS_ACTIVE = automation_recipients.c.status.in_(ACTIVE)
 
 
-def is_run(runs: FromClause, org_id: UUID, named: FromClause) -> ColumnElement[bool]:
+def is_run(
+    runs: FromClause, org_id: UUID | ColumnElement[UUID], named: FromClause
+) -> ColumnElement[bool]:
     """Return whether a row of ``runs`` is the enrollment that ``named`` names by its key."""
     return and_(
         runs.c.org_id == org_id,

@@ -85,7 +85,7 @@ def rows_of(
 
 
 def rows_asked(name: str, columns: Mapping[str, TypeEngine[Any]]) -> TableValuedAlias:
-    """Return the same for a statement that is kept: each execution gives the values (``given``)."""
+    """Return the same for a statement that is kept: each execution gives ``asked_values``."""
     return _unnested(
         name,
         columns,
@@ -93,7 +93,7 @@ def rows_asked(name: str, columns: Mapping[str, TypeEngine[Any]]) -> TableValued
     )
 
 
-def given(name: str, columns: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
+def asked_values(name: str, columns: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
     """Return the values of ``rows_asked`` rows, by the names of their parameters."""
     return {f"{name}_{key}": values for key, values in columns.items()}
 

@@ -18,7 +18,7 @@ from halo_engine.delivery.reap import reap
 from halo_engine.delivery.transports import MemoryTransport, Transport
 from halo_engine.domain.decisions import Send, decide_step
 from halo_engine.journey.claim import claim_due
-from halo_engine.journey.facts import gather_due
+from halo_engine.journey.facts import gather_alike
 from halo_engine.journey.record import record_leases
 from halo_engine.series.catalogue import load_series
 from halo_engine.tables import (
@@ -156,7 +156,7 @@ class PostOffice:
             rows = claim_due(work.connection, work.org_id, list(series), work.now, limit)
             if not rows:
                 return []
-            due = gather_due(work.connection, work.org_id, work.moment, series, rows)
+            due = gather_alike(work.connection, work.org_id, work.moment, series, rows)
             sends = [
                 each for facts in due if isinstance(each := decide_step(facts, work.now), Send)
             ]

@@ -28,7 +28,7 @@ def test_no_due_row_is_done_twice_and_both_workers_have_some(stage: Stage) -> No
     def work(mine: list[int]) -> None:
         together.wait()
         while advanced := stage.perform(lambda work: advance(work, BATCH)):
-            mine += [each.recipient_id for each in advanced.finished]
+            mine += [row for each in advanced.finished for row in each.recipient_ids]
 
     workers = [threading.Thread(target=work, args=(mine,)) for mine in done]
     for worker in workers:

@@ -1,0 +1,253 @@
+"""The statement that gathers: runs joined to what their series and steps ask about them (§5, §6).
+
+Of each run only what its own series and step ask is evaluated; what nobody asks is no column. It is
+built of series and steps alone, so that it can be kept; runs and rows come with each execution.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    DateTime,
+    FromClause,
+    Integer,
+    Select,
+    Subquery,
+    Uuid,
+    and_,
+    any_,
+    case,
+    false,
+    func,
+    literal,
+    null,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from halo_engine.audience.compiler import Subject, expression_predicate, predicate
+from halo_engine.audience.matching import audience, has_address, scan, suppressed
+from halo_engine.audience.moments import When
+from halo_engine.domain.expressions import parse_expression
+from halo_engine.domain.reasons import AudienceType, ConditionType, ExitReason
+from halo_engine.domain.series import Series, Step
+from halo_engine.journey.history import (
+    clicked,
+    fired_since,
+    opened,
+    replied,
+    visited,
+)
+from halo_engine.tables import automation_enrollments, automation_recipients
+from halo_engine.tables.enrollments import is_run
+from halo_engine.tables.rows import rows_asked
+
+#: What is a row's own: of rows alike, one of them gives it.
+_OF_ONE: Mapping[str, Any] = {
+    "end_user_id": Uuid(),
+    "number": Integer(),
+    "enrolled_at": DateTime(timezone=True),
+    "enrollment_id": BigInteger(),
+    "company_id": Uuid(),
+    "company_seat": Uuid(),
+    "holder_id": Uuid(),
+    "holder_number": Integer(),
+    "holder_enrolled_at": DateTime(timezone=True),
+    "holder_enrollment_id": BigInteger(),
+}
+#: What orders rows.
+_ORDER = ("scheduled_for", "recipient_id")
+
+
+def about_runs(org_id: UUID, when: When, series: Sequence[Series]) -> Select[Any]:
+    """Return the statement for the runs in ``given``; ``series`` numbers theirs."""
+    given = rows_asked(
+        "given",
+        {
+            "place": Integer(),
+            "end_user_id": Uuid(),
+            "automation_id": Uuid(),
+            "number": Integer(),
+            "series": Integer(),
+        },
+    )
+    facts = _about(org_id, when, series, [], given)
+    return facts.add_columns(given.c.place)
+
+
+def about_rows(
+    org_id: UUID, when: When, series: Sequence[Series], steps: Sequence[Step]
+) -> Select[Any]:
+    """Return the statement for the recipient rows in ``given``, each by itself; ``series`` and
+    ``step`` number theirs.
+    """
+    return _about(org_id, when, series, steps, _given_rows(org_id))
+
+
+def about_rows_alike(
+    org_id: UUID,
+    when: When,
+    series: Sequence[Series],
+    steps: Sequence[Step],
+    alone: Sequence[int],
+) -> Select[Any]:
+    """Return the same, a row of the answer for all rows about which the same is true, by the first
+    that is due; those at steps whose numbers are in ``alone`` come one by one.
+    """
+    facts = about_rows(org_id, when, series, steps).subquery("facts")
+    is_alone = facts.c.step == any_(literal(list(alone), ARRAY(Integer())))
+    shared = [each for each in facts.c if each.name not in _OF_ONE and each.name not in _ORDER]
+    return (
+        select(
+            *shared,
+            *(_first(facts.c[name], type_).label(name) for name, type_ in _OF_ONE.items()),
+            func.array_agg(facts.c.recipient_id).label("recipient_ids"),
+        )
+        .group_by(*shared, case((is_alone, facts.c.recipient_id)))
+        .order_by(*(func.min(facts.c[name]) for name in _ORDER))
+    )
+
+
+def _first(value: ColumnElement[Any], type_: Any) -> ColumnElement[Any]:
+    first: ColumnElement[Any] = func.array_agg(value, type_=ARRAY(type_))[1]
+    return first
+
+
+def _given_rows(org_id: UUID) -> Subquery:
+    named = rows_asked(
+        "given", {"recipient_id": BigInteger(), "series": Integer(), "step": Integer()}
+    )
+    rows = automation_recipients
+    return (
+        select(
+            named,
+            rows.c.end_user_id,
+            rows.c.automation_id,
+            rows.c.enrollment_number.label("number"),
+            rows.c.created_at.label("reached_at"),
+            rows.c.scheduled_for,
+        )
+        .join(rows, and_(rows.c.org_id == org_id, rows.c.id == named.c.recipient_id))
+        .subquery("due")
+    )
+
+
+def _about(
+    org_id: UUID,
+    when: When,
+    series: Sequence[Series],
+    steps: Sequence[Step],
+    given: FromClause,
+) -> Select[Any]:
+    """Join the given runs to their enrollment, their contact and what is asked."""
+    subject = Subject.of_contacts_unpacked()
+    contact = subject.contact
+    audiences = [
+        (n, audience(each, subject, when)) for n, each in enumerate(series) if _asks_audience(each)
+    ]
+    exits = [
+        (n, predicate(each.exit_filters, subject, when))
+        for n, each in enumerate(series)
+        if each.exit_filters
+    ]
+    properties = [
+        (n, expression_predicate(parse_expression(value), subject, when))
+        for n, step in enumerate(steps)
+        if (value := _asked(step, ConditionType.USER_PROPERTY)) is not None
+    ]
+    runs = automation_enrollments
+    began = (runs.c.created_at, runs.c.id)
+    exit_events = [(n, name) for n, each in enumerate(series) if (name := _exit_event(each))]
+    columns: list[ColumnElement[Any]] = [
+        given.c.end_user_id,
+        given.c.number,
+        runs.c.created_at.label("enrolled_at"),
+        runs.c.id.label("enrollment_id"),
+        _of(given.c.series, audiences).label("audience_holds"),
+        _of(given.c.series, exits).label("exit_filter_holds"),
+        suppressed(subject).label("suppressed"),
+        replied(org_id, series, given, began).label("replied"),
+        fired_since(org_id, given, given.c.series, exit_events, began).label("exit_event_fired"),
+    ]
+    read = [each for _, each in (*audiences, *exits, *properties)]
+    source: FromClause = (
+        scan(subject, read)
+        .join(given, given.c.end_user_id == contact.c.id)
+        .join(runs, is_run(runs, org_id, given))
+    )
+    seats, source = _seats(org_id, series, given, contact, source)
+    columns += seats
+    if steps:
+        reached = (given.c.reached_at, given.c.recipient_id)
+        events = [(n, _asked(step, ConditionType.EVENT_FIRED)) for n, step in enumerate(steps)]
+        columns += [
+            given.c.series,
+            given.c.step,
+            given.c.recipient_id,
+            given.c.scheduled_for,
+            has_address(subject).label("has_address"),
+            _of(given.c.step, properties).label("property_holds"),
+            opened(org_id, steps, given).label("email_opened"),
+            clicked(org_id, steps, given).label("link_clicked"),
+            visited(org_id, series, given).label("visited"),
+            fired_since(
+                org_id, given, given.c.step, [(n, name) for n, name in events if name], reached
+            ).label("event_fired"),
+        ]
+    return select(*columns).select_from(source).where(contact.c.org_id == org_id)
+
+
+def _seats(
+    org_id: UUID,
+    series: Sequence[Series],
+    given: FromClause,
+    contact: FromClause,
+    source: FromClause,
+) -> tuple[list[ColumnElement[Any]], FromClause]:
+    """Return who has which seat, and the source joined to that; NULL when no series asks."""
+    runs, holder = automation_enrollments, automation_enrollments.alias("holder")
+    seats: Mapping[str, ColumnElement[Any]] = {
+        "company_id": contact.c.company_id,
+        "company_seat": runs.c.company_seat,
+        "holder_id": holder.c.end_user_id,
+        "holder_number": holder.c.number,
+        "holder_enrolled_at": holder.c.created_at,
+        "holder_enrollment_id": holder.c.id,
+    }
+    if not any(each.settings.one_per_company for each in series):
+        return [null().label(name) for name in seats], source
+    is_held = and_(
+        holder.c.org_id == org_id,
+        holder.c.automation_id == given.c.automation_id,
+        holder.c.company_seat == contact.c.company_id,
+        holder.c.ended_at.is_(None),
+        runs.c.company_seat.is_distinct_from(contact.c.company_id),
+    )
+    return [value.label(name) for name, value in seats.items()], source.outerjoin(holder, is_held)
+
+
+def _of(
+    number: ColumnElement[int], predicates: Sequence[tuple[int, ColumnElement[bool]]]
+) -> ColumnElement[bool]:
+    """Return what the predicate of that number says; false when it has none."""
+    if not predicates:
+        return false()
+    return case(*[(number == n, held) for n, held in predicates], else_=false())
+
+
+def _asks_audience(series: Series) -> bool:
+    """Whether anything depends on the audience: leaving it, or the list that it is (§5, §6)."""
+    is_list = series.audience_type is AudienceType.SUBSCRIPTION
+    return is_list or series.has_rule(ExitReason.SEGMENT_LEAVE)
+
+
+def _asked(step: Step, type_: ConditionType) -> str | None:
+    """Return the condition's value if the step is a condition of this type that has one."""
+    return step.condition.value if step.condition and step.condition.type is type_ else None
+
+
+def _exit_event(series: Series) -> str | None:
+    return series.settings.exit_event_name if series.has_rule(ExitReason.EVENT) else None
