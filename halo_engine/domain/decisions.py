@@ -29,22 +29,29 @@ class SeatHolder:
 
 
 @dataclass(frozen=True, slots=True)
+class Seating:
+    """Which company's seat a run has, which its contact's company has, and who holds that one."""
+
+    enrolled_at: datetime
+    enrollment_id: int
+    company_id: UUID | None
+    company_seat: UUID | None
+    holder: SeatHolder | None
+
+
+@dataclass(frozen=True, slots=True)
 class RunFacts:
     """What exit rules look at, of one active run.
 
     ``replied`` and ``exit_event_fired`` are None when no rule of the series asks. Of a list series
-    ``audience_holds`` says whether the contact is on the list; where no rule asks it is false. The
-    company and the seat are None when no series of the set is one per company.
+    ``audience_holds`` says whether the contact is on the list; where no rule asks it is false.
+    ``seating`` is None when no series of the set is one per company.
     """
 
     series: Series
     contact_id: UUID
     number: int
-    enrolled_at: datetime
-    enrollment_id: int
-    company_id: UUID | None
-    company_seat: UUID | None
-    seat_holder: SeatHolder | None
+    seating: Seating | None
     audience_holds: bool
     exit_filter_holds: bool
     suppressed: bool
@@ -52,9 +59,12 @@ class RunFacts:
     exit_event_fired: bool | None
 
     @property
-    def moves_seat(self) -> bool:
-        """Whether the contact's company is another than the one whose seat it has (guard 10)."""
-        return self.series.settings.one_per_company and self.company_id != self.company_seat
+    def moves(self) -> Seating | None:
+        """The seats, when the contact's company is another than the one whose seat it has (guard
+        10).
+        """
+        seating = self.seating if self.series.settings.one_per_company else None
+        return seating if seating and seating.company_id != seating.company_seat else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from halo_engine.domain.decisions import Exit, RunFacts
+from halo_engine.domain.decisions import Exit, RunFacts, Seating
 from halo_engine.domain.reasons import ExitReason
+
+_Moving = tuple[RunFacts, Seating]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +38,18 @@ def decide_seats(
     A run moves when its contact's company is another than the seat's. A seat that is held by a run
     in ``ending``, or by one that moves itself, is free; else the later enrollment ends.
     """
-    moving = [run for run in staying if run.moves_seat]
-    leaving = {(run.series.id, run.contact_id) for run in (*ending, *moving)}
-    wanting: dict[tuple[UUID, UUID], list[RunFacts]] = defaultdict(list)
+    moving = [(run, seating) for run in staying if (seating := run.moves)]
+    leaving = {(run.series.id, run.contact_id) for run in (*ending, *(run for run, _ in moving))}
+    wanting: dict[tuple[UUID, UUID], list[_Moving]] = defaultdict(list)
     moves = []
-    for run in moving:
-        if run.company_id is None:
+    for run, seating in moving:
+        if seating.company_id is None:
             moves.append(TakeSeat(run, None))
         else:
-            wanting[run.series.id, run.company_id].append(run)
+            wanting[run.series.id, seating.company_id].append((run, seating))
     exits = []
-    for (_, company_id), runs in wanting.items():
-        losers, winner = _settle(runs, leaving)
+    for (_, company_id), contending in wanting.items():
+        losers, winner = _settle(contending, leaving)
         exits += losers
         if winner is not None:
             moves.append(TakeSeat(winner, company_id))
@@ -55,11 +57,14 @@ def decide_seats(
 
 
 def _settle(
-    runs: list[RunFacts], leaving: Collection[tuple[UUID, UUID]]
+    moving: list[_Moving], leaving: Collection[tuple[UUID, UUID]]
 ) -> tuple[list[Exit], RunFacts | None]:
-    """Return who ends and who newly sits of ``runs``, which want the same seat of one series."""
-    series, holder = runs[0].series, runs[0].seat_holder
-    by_contender = {_contender(run): run for run in runs}
+    """Return who ends and who newly sits of ``moving``, which want the same seat of one series."""
+    series, holder = moving[0][0].series, moving[0][1].holder
+    by_contender = {
+        _Contender(seating.enrolled_at, seating.enrollment_id, run.contact_id, run.number): run
+        for run, seating in moving
+    }
     contenders = list(by_contender)
     if holder is not None and (series.id, holder.contact_id) not in leaving:
         contenders.append(
@@ -71,7 +76,3 @@ def _settle(
         for each in late
     ]
     return exits, by_contender.get(first)
-
-
-def _contender(run: RunFacts) -> _Contender:
-    return _Contender(run.enrolled_at, run.enrollment_id, run.contact_id, run.number)

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from halo_engine.audience.moments import ANY_MOMENT, Moment
-from halo_engine.domain.decisions import DueFacts, RunFacts, SeatHolder
+from halo_engine.domain.decisions import DueFacts, RunFacts, SeatHolder, Seating
 from halo_engine.domain.series import Series, Step
 from halo_engine.journey.claim import Claimed, DueRow, Run
 from halo_engine.journey.questions import about_rows, about_rows_alike, about_runs
@@ -147,11 +147,7 @@ def _run_facts(row: Mapping[str, Any], series: Series) -> RunFacts:
         series=series,
         contact_id=row["end_user_id"],
         number=row["number"],
-        enrolled_at=row["enrolled_at"],
-        enrollment_id=row["enrollment_id"],
-        company_id=row["company_id"],
-        company_seat=row["company_seat"],
-        seat_holder=_seat_holder(row),
+        seating=_seating(row),
         audience_holds=row["audience_holds"],
         exit_filter_holds=row["exit_filter_holds"],
         suppressed=row["suppressed"],
@@ -160,14 +156,21 @@ def _run_facts(row: Mapping[str, Any], series: Series) -> RunFacts:
     )
 
 
-def _seat_holder(row: Mapping[str, Any]) -> SeatHolder | None:
-    if row["holder_id"] is None:
+def _seating(row: Mapping[str, Any]) -> Seating | None:
+    if row["enrolled_at"] is None:
         return None
-    return SeatHolder(
+    holder = SeatHolder(
         row["holder_id"],
         row["holder_number"],
         row["holder_enrolled_at"],
         row["holder_enrollment_id"],
+    )
+    return Seating(
+        row["enrolled_at"],
+        row["enrollment_id"],
+        row["company_id"],
+        row["company_seat"],
+        holder if row["holder_id"] else None,
     )
 
 

@@ -23,8 +23,10 @@ from sqlalchemy import (
     false,
     func,
     literal,
+    literal_column,
     null,
     select,
+    true,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -121,18 +123,20 @@ def _given_rows(org_id: UUID) -> Subquery:
         "given", {"recipient_id": BigInteger(), "series": Integer(), "step": Integer()}
     )
     rows = automation_recipients
-    return (
+    # Looked up one by one: a join would read all rows of a table that is not very large.
+    found = (
         select(
-            named,
             rows.c.end_user_id,
             rows.c.automation_id,
             rows.c.enrollment_number.label("number"),
             rows.c.created_at.label("reached_at"),
             rows.c.scheduled_for,
         )
-        .join(rows, and_(rows.c.org_id == org_id, rows.c.id == named.c.recipient_id))
-        .subquery("due")
+        .where(rows.c.org_id == org_id, rows.c.id == named.c.recipient_id)
+        .offset(literal_column("0"))
+        .lateral("found")
     )
+    return select(named, found).select_from(named.join(found, true())).subquery("due")
 
 
 def _about(
@@ -164,8 +168,6 @@ def _about(
     columns: list[ColumnElement[Any]] = [
         given.c.end_user_id,
         given.c.number,
-        runs.c.created_at.label("enrolled_at"),
-        runs.c.id.label("enrollment_id"),
         _of(given.c.series, audiences).label("audience_holds"),
         _of(given.c.series, exits).label("exit_filter_holds"),
         suppressed(subject).label("suppressed"),
@@ -173,13 +175,17 @@ def _about(
         fired_since(org_id, given, given.c.series, exit_events, began).label("exit_event_fired"),
     ]
     read = [each for _, each in (*audiences, *exits, *properties)]
-    source: FromClause = (
-        scan(subject, read)
-        .join(given, given.c.end_user_id == contact.c.id)
-        .join(runs, is_run(runs, org_id, given))
-    )
-    seats, source = _seats(org_id, series, given, contact, source)
-    columns += seats
+    source = scan(subject, read).join(given, given.c.end_user_id == contact.c.id)
+    has_seats = any(each.settings.one_per_company for each in series)
+    if has_seats or exit_events or any(each.has_rule(ExitReason.REPLIED) for each in series):
+        source = source.join(runs, is_run(runs, org_id, given))
+    holder = runs.alias("holder")
+    if has_seats:
+        source = source.outerjoin(holder, _holds_seat(org_id, given, contact, holder))
+    columns += [
+        (value if has_seats else null()).label(name)
+        for name, value in _seats(contact, holder).items()
+    ]
     if steps:
         reached = (given.c.reached_at, given.c.recipient_id)
         events = [(n, _asked(step, ConditionType.EVENT_FIRED)) for n, step in enumerate(steps)]
@@ -200,16 +206,12 @@ def _about(
     return select(*columns).select_from(source).where(contact.c.org_id == org_id)
 
 
-def _seats(
-    org_id: UUID,
-    series: Sequence[Series],
-    given: FromClause,
-    contact: FromClause,
-    source: FromClause,
-) -> tuple[list[ColumnElement[Any]], FromClause]:
-    """Return who has which seat, and the source joined to that; NULL when no series asks."""
-    runs, holder = automation_enrollments, automation_enrollments.alias("holder")
-    seats: Mapping[str, ColumnElement[Any]] = {
+def _seats(contact: FromClause, holder: FromClause) -> Mapping[str, ColumnElement[Any]]:
+    """Return what decides who has a company's seat: the run, and the run that has the seat."""
+    runs = automation_enrollments
+    return {
+        "enrolled_at": runs.c.created_at,
+        "enrollment_id": runs.c.id,
         "company_id": contact.c.company_id,
         "company_seat": runs.c.company_seat,
         "holder_id": holder.c.end_user_id,
@@ -217,16 +219,19 @@ def _seats(
         "holder_enrolled_at": holder.c.created_at,
         "holder_enrollment_id": holder.c.id,
     }
-    if not any(each.settings.one_per_company for each in series):
-        return [null().label(name) for name in seats], source
-    is_held = and_(
+
+
+def _holds_seat(
+    org_id: UUID, given: FromClause, contact: FromClause, holder: FromClause
+) -> ColumnElement[bool]:
+    """Return whether ``holder`` has the seat of the company which the contact moved to."""
+    return and_(
         holder.c.org_id == org_id,
         holder.c.automation_id == given.c.automation_id,
         holder.c.company_seat == contact.c.company_id,
         holder.c.ended_at.is_(None),
-        runs.c.company_seat.is_distinct_from(contact.c.company_id),
+        automation_enrollments.c.company_seat.is_distinct_from(contact.c.company_id),
     )
-    return [value.label(name) for name, value in seats.items()], source.outerjoin(holder, is_held)
 
 
 def _of(
