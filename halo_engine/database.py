@@ -75,7 +75,7 @@ def _tell_cursor(connection: Connection, cursor: _Cursor, *_: object) -> None:
 def _is_long(value: object) -> bool:
     if type(value) is ArrayText:
         return len(value) > _SHORT
-    return type(value) is list and len(value) > _FEW
+    return type(value) is list and (len(value) > _FEW or any(map(_is_long, value)))
 
 
 def create_engine(

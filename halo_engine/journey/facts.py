@@ -16,7 +16,7 @@ from halo_engine.domain.series import Series, Step
 from halo_engine.journey.claim import Claimed, DueRow, Run
 from halo_engine.journey.questions import about_rows, about_rows_alike, about_runs
 from halo_engine.prepared import KeptStatements
-from halo_engine.tables.rows import asked_values
+from halo_engine.tables.rows import array_text, asked_values
 
 #: By the kind of the statement, the series, and the steps that they are asked about.
 _KEPT: Final = KeptStatements(room=100)
@@ -58,14 +58,16 @@ def gather_due(
 ) -> list[DueFacts]:
     """Return the facts of ``rows``, of each by itself, in their order."""
     asked = _Asked.of(series, {row.step_id: row.run.series_id for row in rows})
-    values = asked.values([(row.id, row.step_id) for row in rows])
+    at_step: dict[UUID, list[int]] = {}
+    for row in rows:
+        at_step.setdefault(row.step_id, []).append(row.id)
     statement = _KEPT.get(
         ("rows", asked.series, asked.step_ids),
         lambda: about_rows(org_id, ANY_MOMENT, asked.series, asked.steps),
     )
     found = {
         row["recipient_id"]: _due_facts(row, asked, [row["recipient_id"]])
-        for row in statement.rows(connection, values, moment)
+        for row in statement.rows(connection, asked.values(at_step), moment)
     }
     return [found[row.id] for row in rows]
 
@@ -82,7 +84,7 @@ def gather_alike(
     Rows at an email come one by one, and so do those of series that are one per company.
     """
     asked = _Asked.of(series, {each.step_id: each.series_id for each in claimed})
-    values = asked.values([(row, each.step_id) for each in claimed for row in each.recipient_ids])
+    values = asked.values({each.step_id: each.recipient_ids for each in claimed})
     statement = _KEPT.get(
         ("alike", asked.series, asked.step_ids),
         lambda: about_rows_alike(org_id, ANY_MOMENT, asked.series, asked.steps, asked.alone()),
@@ -128,16 +130,14 @@ class _Asked:
             if step.email is not None or self.series[place].settings.one_per_company
         ]
 
-    def values(self, rows: Sequence[tuple[int, UUID]]) -> dict[str, Sequence[Any]]:
-        """Return rows, each an id and its step, as the statement takes them."""
-        numbers = {step.id: number for number, step in enumerate(self.steps)}
-        at_step = [numbers[step_id] for _, step_id in rows]
+    def values(self, rows: Mapping[UUID, Sequence[int]]) -> dict[str, Sequence[Any]]:
+        """Return the rows at each step as the statement takes them."""
         return asked_values(
             "given",
             {
-                "recipient_id": [row for row, _ in rows],
-                "series": [self.in_series[number] for number in at_step],
-                "step": at_step,
+                "ids": [array_text(map(str, rows[step.id])) for step in self.steps],
+                "series": self.in_series,
+                "step": range(len(self.steps)),
             },
         )
 

@@ -16,10 +16,12 @@ from sqlalchemy import (
     Integer,
     Select,
     Subquery,
+    Text,
     Uuid,
     and_,
     any_,
     case,
+    cast,
     false,
     func,
     literal,
@@ -83,8 +85,8 @@ def about_runs(org_id: UUID, when: When, series: Sequence[Series]) -> Select[Any
 def about_rows(
     org_id: UUID, when: When, series: Sequence[Series], steps: Sequence[Step]
 ) -> Select[Any]:
-    """Return the statement for the recipient rows in ``given``, each by itself; ``series`` and
-    ``step`` number theirs.
+    """Return the statement for the recipient rows in ``given``, arrays of those at one step, each
+    row by itself; ``series`` and ``step`` number theirs.
     """
     return _about(org_id, when, series, steps, _given_rows(org_id))
 
@@ -119,24 +121,30 @@ def _first(value: ColumnElement[Any], type_: Any) -> ColumnElement[Any]:
 
 
 def _given_rows(org_id: UUID) -> Subquery:
-    named = rows_asked(
-        "given", {"recipient_id": BigInteger(), "series": Integer(), "step": Integer()}
-    )
+    named = rows_asked("given", {"ids": Text(), "series": Integer(), "step": Integer()})
     rows = automation_recipients
-    # Looked up one by one: a join would read all rows of a table that is not very large.
+    # Looked up by index: a join would read all rows of a table that is not very large.
     found = (
         select(
+            rows.c.id.label("recipient_id"),
             rows.c.end_user_id,
             rows.c.automation_id,
             rows.c.enrollment_number.label("number"),
             rows.c.created_at.label("reached_at"),
             rows.c.scheduled_for,
         )
-        .where(rows.c.org_id == org_id, rows.c.id == named.c.recipient_id)
+        .where(
+            rows.c.org_id == org_id,
+            rows.c.id == any_(cast(named.c.ids, ARRAY(BigInteger()))),
+        )
         .offset(literal_column("0"))
         .lateral("found")
     )
-    return select(named, found).select_from(named.join(found, true())).subquery("due")
+    return (
+        select(named.c.series, named.c.step, found)
+        .select_from(named.join(found, true()))
+        .subquery("due")
+    )
 
 
 def _about(

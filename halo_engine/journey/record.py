@@ -16,13 +16,16 @@ from sqlalchemy import (
     Integer,
     Text,
     Uuid,
+    any_,
     bindparam,
+    cast,
     func,
     insert,
     null,
     select,
     update,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from halo_engine.domain.decisions import Exit, Finish, Postpone, Send
 from halo_engine.domain.reasons import Status
@@ -30,7 +33,7 @@ from halo_engine.domain.seats import TakeSeat
 from halo_engine.prepared import Prepared
 from halo_engine.tables import automation_enrollments, automation_recipients
 from halo_engine.tables.enrollments import IS_ACTIVE, IS_PENDING, is_run
-from halo_engine.tables.rows import asked_values, rows_asked, rows_of
+from halo_engine.tables.rows import array_text, asked_values, rows_asked, rows_of
 
 _INSTANT = DateTime(timezone=True)
 
@@ -106,35 +109,20 @@ def record_finished(
     """
     if not finished:
         return
-    outcomes: dict[_Outcome, int] = {}
-    numbers = [outcomes.setdefault(_outcome(each), len(outcomes)) for each in finished]
-    of_rows = [
-        (row, number)
-        for each, number in zip(finished, numbers, strict=True)
-        for row in each.recipient_ids
-    ]
-    _FINISHED.rows(
-        connection,
-        {
-            "asked_org": org_id,
-            "asked_now": now,
-            **asked_values(
-                "given", {"id": [row for row, _ in of_rows], "outcome": [n for _, n in of_rows]}
-            ),
-            **asked_values(
-                "outcome",
-                {
-                    "number": range(len(outcomes)),
-                    "status": [each.status.value for each in outcomes],
-                    "reason": [each.reason for each in outcomes],
-                    "exit_reason": [each.exit_reason for each in outcomes],
-                    "next_step_id": [each.next_step_id for each in outcomes],
-                    "next_due": [each.next_due for each in outcomes],
-                    "ends": [each.ends for each in outcomes],
-                },
-            ),
-        },
-    )
+    rows: dict[_Outcome, list[int]] = {}
+    for each in finished:
+        rows.setdefault(_outcome(each), []).extend(each.recipient_ids)
+    outcomes: dict[str, Sequence[object]] = {
+        "ids": [array_text(map(str, ids)) for ids in rows.values()],
+        "status": [each.status.value for each in rows],
+        "reason": [each.reason for each in rows],
+        "exit_reason": [each.exit_reason for each in rows],
+        "next_step_id": [each.next_step_id for each in rows],
+        "next_due": [each.next_due for each in rows],
+        "ends": [each.ends for each in rows],
+    }
+    asked = {"asked_org": org_id, "asked_now": now, **asked_values("outcome", outcomes)}
+    _FINISHED.rows(connection, asked)
 
 
 def _finished() -> Prepared:
@@ -189,11 +177,10 @@ class _Outcome:
 
 def _finish_rows(org_id: ColumnElement[UUID], now: ColumnElement[datetime]) -> CTE:
     """Finish the given rows; the CTE ``done`` has their runs."""
-    given = rows_asked("given", {"id": BigInteger(), "outcome": Integer()})
     outcome = rows_asked(
         "outcome",
         {
-            "number": Integer(),
+            "ids": Text(),
             "status": Text(),
             "reason": Text(),
             "exit_reason": Text(),
@@ -207,9 +194,8 @@ def _finish_rows(org_id: ColumnElement[UUID], now: ColumnElement[datetime]) -> C
         update(rows)
         .where(
             rows.c.org_id == org_id,
-            rows.c.id == given.c.id,
+            rows.c.id == any_(cast(outcome.c.ids, ARRAY(BigInteger()))),
             IS_ACTIVE,
-            outcome.c.number == given.c.outcome,
         )
         .values(
             status=outcome.c.status,

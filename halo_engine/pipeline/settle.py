@@ -24,7 +24,7 @@ from halo_engine.work import Transact, Work
 
 #: Signals and due rows that one transaction handles at most, chosen by measurement.
 SIGNALS = 500
-DUE_ROWS = 2_000
+DUE_ROWS = 5_000
 
 Interruptions = tuple[type[Exception], ...]
 

@@ -32,6 +32,11 @@ class ArrayText(str):
     __slots__ = ()
 
 
+def array_text(items: Iterable[str]) -> ArrayText:
+    """Return an array of items that need no quotes."""
+    return ArrayText("{" + ",".join(items) + "}")
+
+
 def _uuid(value: UUID) -> str:
     return f"{value.int:032x}"
 
@@ -63,8 +68,7 @@ class _WrittenArray(UserDefinedType[Sequence[Any]]):
         _, written = _WRITTEN[self.item_type]
 
         def process(values: Iterable[Any]) -> ArrayText:
-            items = ["NULL" if value is None else written(value) for value in values]
-            return ArrayText("{" + ",".join(items) + "}")
+            return array_text("NULL" if value is None else written(value) for value in values)
 
         return process
 
