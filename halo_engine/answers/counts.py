@@ -1,15 +1,13 @@
 """Counting for diagnose: how an audience and its filters divide the contacts, in one pass (§10)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     ARRAY,
-    Boolean,
+    BigInteger,
     ColumnElement,
-    FromClause,
-    Integer,
     Select,
     and_,
     cast,
@@ -21,16 +19,21 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import array
 
+from halo_engine.answers.everybody import ORG, Everybody
 from halo_engine.answers.lookalikes import look_alikes, meant_for
-from halo_engine.answers.sight import all_hold, all_lack
-from halo_engine.audience.compiler import Subject, value_of
-from halo_engine.audience.matching import audience, fits_contact_type, scan, suppressed
+from halo_engine.answers.marks import Marks, tally
+from halo_engine.audience.compiler import Subject, lacks, predicate, value_of
+from halo_engine.audience.matching import audience, fits_contact_type
 from halo_engine.domain.fields import Field, resolve
 from halo_engine.domain.filters import Filter, FilterGroups
 from halo_engine.domain.reasons import AudienceType
 from halo_engine.domain.series import Series
 from halo_engine.tables import audience_fields, subscriptions
 from halo_engine.work import Work
+
+#: What a filter makes of a contact, if anything.
+_HOLDS: Final = 1
+_LACKS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +81,8 @@ def count(work: Work, series: Series) -> Counts:
     registered = _registered(work) if filters else []
     alike = [look_alikes(item.target, meant_for(item.target, registered)) for item in filters]
     others = [other for found in alike for other in found]
-    looked = _look(work, series, filters, others)
-    row = work.connection.execute(_tally(work, series, groups, looked, len(others))).one()
+    question = _question(work, series, groups, others)
+    row = work.connection.execute(question, {ORG: work.org_id}).one()
     having = iter(row.having)
     return Counts(
         contacts=row.contacts,
@@ -120,76 +123,61 @@ def _registered(work: Work) -> list[Field]:
     return [resolve(f"{prefixes[row.entity]}{row.key}") for row in rows]
 
 
-def _look(
-    work: Work, series: Series, filters: Sequence[Filter], others: Sequence[Field]
-) -> FromClause:
-    """Look at each contact once: what it is, which filters hold and lack, which fields it has."""
-    subject = Subject.of_contacts_unpacked()
-    columns: list[ColumnElement[Any]] = [
-        fits_contact_type(series.contact_type, subject).label("fits"),
-        suppressed(subject).label("suppressed"),
-        audience(series, subject, work.moment).label("holds"),
-        all_hold(filters, subject, work.moment).label("held"),
-        all_lack(filters, subject, work.moment).label("lacking"),
-        cast(array([_has(other, subject) for other in others]), ARRAY(Boolean())).label("having"),
-    ]
-    return (
-        select(*columns)
-        .select_from(scan(subject, columns))
-        .where(subject.contact.c.org_id == work.org_id)
-        # Keeps PostgreSQL from evaluating a column anew wherever it is counted.
-        .offset(literal_column("0"))
-        .subquery("looked")
-    )
-
-
-def _has(field: Field, subject: Subject) -> ColumnElement[bool]:
-    type_ = func.jsonb_typeof(func.to_jsonb(value_of(field, subject)))
-    return (type_ != literal_column("'null'")).is_(True)
-
-
-def _tally(
-    work: Work, series: Series, groups: FilterGroups, looked: FromClause, others: int
+def _question(
+    work: Work, series: Series, groups: FilterGroups, others: Sequence[Field]
 ) -> Select[Any]:
-    right = and_(looked.c.fits, ~looked.c.suppressed)
-    held = [looked.c.held[n + 1] for n in range(sum(map(len, groups)))]
-    lacking = [looked.c.lacking[n + 1] for n in range(len(held))]
-    having = [looked.c.having[n + 1] for n in range(others)]
+    """Build the one statement: everybody is looked at, and counted by what was seen."""
+    filters = [item for group in groups for item in group]
+    everybody = Everybody([*(item.target for item in filters), *others])
+    subject, moment, marks = everybody.subject, work.moment, Marks()
+    fits = marks.of(fits_contact_type(series.contact_type, subject))
+    suppressed = marks.of(everybody.suppressed)
+    in_audience = marks.of(audience(series, subject, moment)) if not filters else None
+    # What holds has a value: nobody is asked twice for one that is compared.
+    seen = [
+        marks.of(predicate(((item,),), subject, moment), lacks(item, subject, moment))
+        for item in filters
+    ]
+    having = [marks.of(_has(other, subject)) for other in others]
 
-    def eligible(conditions: Sequence[ColumnElement[bool]]) -> ColumnElement[Any]:
-        return cast(array([_count(right, each) for each in conditions]), ARRAY(Integer()))
+    alike = marks.counted(everybody)
+    held = [mark.says(alike, _HOLDS) for mark in seen]
+    holds = in_audience.says(alike) if in_audience else _any_group(groups, held)
+    right_type, kept_out = fits.says(alike), suppressed.says(alike)
+    right = and_(right_type, ~kept_out)
+
+    def eligible(conditions: Iterable[ColumnElement[bool]]) -> ColumnElement[Any]:
+        return cast(array([tally(alike, right, each) for each in conditions]), ARRAY(BigInteger()))
 
     list_key = select(subscriptions.c.key).where(
         subscriptions.c.org_id == work.org_id, subscriptions.c.id == series.subscription_id
     )
     return select(
-        func.count().label("contacts"),
-        _count(right).label("eligible"),
-        _count(right, looked.c.holds).label("matched"),
-        _count(looked.c.holds).label("in_audience"),
-        _count(looked.c.holds, ~looked.c.fits, ~looked.c.suppressed).label("other_type"),
-        _count(looked.c.holds, looked.c.fits, looked.c.suppressed).label("suppressed"),
+        tally(alike).label("contacts"),
+        tally(alike, right).label("eligible"),
+        tally(alike, right, holds).label("matched"),
+        tally(alike, holds).label("in_audience"),
+        tally(alike, holds, ~right_type, ~kept_out).label("other_type"),
+        tally(alike, holds, right_type, kept_out).label("suppressed"),
         list_key.scalar_subquery().label("list_key"),
         eligible(held).label("passing"),
-        eligible(_without_each(groups, held)).label("without"),
-        eligible(lacking).label("missing"),
-        eligible(having).label("having"),
-    ).select_from(looked)
+        eligible(_any_group(groups, held, but=n) for n in range(len(held))).label("without"),
+        eligible(mark.says(alike, _LACKS) for mark in seen).label("missing"),
+        eligible(mark.says(alike) for mark in having).label("having"),
+    )
 
 
-def _count(*conditions: ColumnElement[bool]) -> ColumnElement[int]:
-    return func.count().filter(and_(*conditions))
+def _has(field: Field, subject: Subject) -> ColumnElement[bool]:
+    value = value_of(field, subject)
+    if not field.custom:
+        return value.is_not(None)
+    return (func.jsonb_typeof(value) != literal_column("'null'")).is_(True)
 
 
-def _without_each(
-    groups: FilterGroups, held: Sequence[ColumnElement[bool]]
-) -> list[ColumnElement[bool]]:
-    """Return, for each filter, whether the audience would hold if it were taken out of its
-    group.
-    """
+def _any_group(
+    groups: FilterGroups, held: Sequence[ColumnElement[bool]], but: int | None = None
+) -> ColumnElement[bool]:
+    """Return whether any group holds, filter number ``but`` taken out of its own."""
     numbers = iter(range(len(held)))
     numbered = [[next(numbers) for _ in group] for group in groups]
-    return [
-        or_(*(and_(true(), *(held[n] for n in group if n != left_out)) for group in numbered))
-        for left_out in range(len(held))
-    ]
+    return or_(*(and_(true(), *(held[n] for n in group if n != but)) for group in numbered))

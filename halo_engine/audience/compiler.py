@@ -120,8 +120,7 @@ def lacks(item: Filter, subject: Subject, moment: When) -> ColumnElement[bool]:
     if item.type is FieldType.DATE:
         present = _date_holds(item, subject, moment).is_not(None)
     elif target.custom:
-        stored = custom.stored(_custom_fields(target, subject), target.attribute)
-        present = func.jsonb_typeof(stored).is_not_distinct_from(literal_column(f"'{item.type}'"))
+        present = custom.is_of_type(item.type, _custom_fields(target, subject), target.attribute)
     else:
         present = _typed_value(target, subject).is_not(None)
     return ~_of_leads(target, subject, present)

@@ -8,12 +8,26 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Text, and_, case, func, literal, literal_column
+from sqlalchemy import (
+    ARRAY,
+    Boolean,
+    ColumnElement,
+    Integer,
+    Text,
+    all_,
+    and_,
+    case,
+    func,
+    literal,
+    literal_column,
+    true,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.operators import custom_op
 from sqlalchemy.types import UserDefinedType
 
 from halo_engine.audience.letters import contains
+from halo_engine.domain.fields import FieldType
 from halo_engine.domain.filters import Operator, Value
 
 _MATCHES: custom_op[bool] = custom_op("@@", is_comparison=True, return_type=Boolean())
@@ -28,6 +42,10 @@ _SYMBOLS: Mapping[Operator, str] = {
 #: What PostgreSQL writes booleans as, and how it begins to write numbers, arrays and objects.
 _NOT_TEXT_ALONE = ("true", "false")
 _NOT_TEXT_ALONE_FROM = tuple("-0123456789[{")
+_FIRST_LETTERS = sorted({ord(each[0]) for each in _NOT_TEXT_ALONE + _NOT_TEXT_ALONE_FROM})
+_NOT_TEXT_ALONE_BEGINS: ColumnElement[Any] = literal_column(
+    f"'{{{','.join(map(str, _FIRST_LETTERS))}}}'::int[]", ARRAY(Integer)
+)
 
 
 class _JSONPath(UserDefinedType[str]):
@@ -53,6 +71,13 @@ def compare(
     return fields.operate(_MATCHES, path)
 
 
+def is_of_type(type_: FieldType, fields: ColumnElement[Any], key: str) -> ColumnElement[bool]:
+    """Return whether the field holds a value that is stored as of that type; never NULL."""
+    if type_ is FieldType.STRING:
+        return _is_text(fields, key).is_(True)
+    return func.jsonb_typeof(stored(fields, key)).is_not_distinct_from(literal_column(f"'{type_}'"))
+
+
 def stored(fields: ColumnElement[Any], key: str) -> ColumnElement[Any]:
     """Return the field as ``jsonb``, NULL when there is none."""
     return fields.op("->", return_type=JSONB())(literal(key, Text()))
@@ -72,7 +97,10 @@ def _is_same_text(fields: ColumnElement[Any], key: str, value: str) -> ColumnEle
 
 
 def _is_text(fields: ColumnElement[Any], key: str) -> ColumnElement[bool]:
-    return func.jsonb_typeof(stored(fields, key)) == literal_column("'string'")
+    """Ask for the type only of what begins as another type could be written: that takes longer."""
+    begins = func.ascii(written(fields, key))
+    of_type_text = func.jsonb_typeof(stored(fields, key)) == literal_column("'string'")
+    return case((begins != all_(_NOT_TEXT_ALONE_BEGINS), true()), else_=of_type_text)
 
 
 def _path(key: str, operator: Operator, value: Value) -> str:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from halo_engine.answers.advice import Advice
 from halo_engine.answers.diagnose import Diagnosis, diagnose
@@ -159,6 +160,7 @@ def test_only_the_right_type_and_the_unsuppressed_are_looked_at(stage: Stage) ->
     ("field", "operator", "value", "stored", "missing"),
     [
         ("custom:x", "is", "a", ["a", "b", "", 1, True, None, ["a"], {"a": 1}], 6),
+        ("custom:x", "is", "a", ["true", "tea", "fee", "5", "-", "[b", "{", "é", False, -2.5], 3),
         ("custom:x", "is_not", "a", ["a", "b", 1, None], 3),
         ("custom:x", "contains", "a", ["ab", "b", 1, None], 3),
         ("custom:x", "gt", 1, [0, 2.5, "3", True, None], 4),
@@ -195,6 +197,18 @@ def test_missing_values_of_every_entity(stage: Stage) -> None:
     ]
     by_criteria(stage, *[[{"field": f, "operator": o, "value": v}] for f, o, v, _ in fields])
     assert [each.missing for each in asked(stage).filters] == [missing for *_, missing in fields]
+
+
+def test_any_number_of_filters(stage: Stage) -> None:
+    """Each is counted by itself, whichever place it has."""
+    stage.add("none")
+    for number in range(5):
+        stage.add(f"c{number}", custom_fields={"n": number})
+    wanted = [n % 6 for n in range(70)]
+    by_criteria(stage, *[[{"field": "custom:n", "operator": "gte", "value": n}] for n in wanted])
+    assert counts(stage) == [
+        (f"audience_filters[{place}][0]", 5 - n, 6, 1) for place, n in enumerate(wanted)
+    ]
 
 
 # The advice.
@@ -350,3 +364,31 @@ def test_the_contacts_are_passed_over_once(stage: Stage) -> None:
             diagnose(stage.work, series)
         numbers.append(len(seen))
     assert numbers == [2, 2]
+
+
+def test_several_processes_can_share_the_work(stage: Stage) -> None:
+    """PostgreSQL may scan the contacts in parallel, whatever the filters read."""
+    fields = ("plan", "role", "email", "company.name", "company.custom:tier", "stripe:plan")
+    wanted: list[dict[str, Any]] = [
+        *({"field": each, "operator": "is", "value": "x"} for each in fields),
+        SINCE_MAY_27,
+        {"field": "event:login", "operator": "gt", "value": 1},
+        {"field": "custom:trial", "operator": "before", "value": "2026-05-27"},
+    ]
+    by_criteria(stage, wanted, active=False)
+    series, connection = stage.saved(), stage.work.connection
+    # Asks PostgreSQL to hand over to another process whatever may run in one.
+    renamed = (connection.dialect.server_version_info or ()) >= (16,)
+    setting = "debug_parallel_query" if renamed else "force_parallel_mode"
+    connection.exec_driver_sql(f"SET LOCAL {setting} = on")
+    executed: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, values: Any, *_: Any) -> None:
+        executed.append((statement, values))
+
+    event.listen(connection, "before_cursor_execute", note)
+    diagnose(stage.work, series)
+    event.remove(connection, "before_cursor_execute", note)
+    question, values = executed[-1]
+    plan = connection.exec_driver_sql(f"EXPLAIN {question}", values).scalars().all()
+    assert plan[0].startswith("Gather"), "\n".join(plan)

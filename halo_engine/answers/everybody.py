@@ -1,0 +1,111 @@
+"""Looking at everybody at once, in a way that PostgreSQL can share out among processes.
+
+It does not where a subquery refers to the contact that is looked at (an EXISTS, say): what belongs
+to a contact is joined instead.
+"""
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    FromClause,
+    Subquery,
+    Table,
+    Text,
+    Uuid,
+    and_,
+    bindparam,
+    func,
+    literal,
+    literal_column,
+    select,
+)
+from sqlalchemy.sql import visitors
+
+from halo_engine.audience.compiler import Subject, value_of
+from halo_engine.audience.matching import scan
+from halo_engine.domain.fields import Field
+from halo_engine.tables import companies, end_users, event_counts, suppressions
+
+#: The organisation's id, to be given with the statement.
+ORG: Final = "everybodys_org"
+
+#: The OFFSET that keeps a subquery apart: its columns are computed once, however often they are
+#: read. As a number it would still have to be widened when PostgreSQL looks whether rows are
+#: skipped, and it shares no work out that may skip rows.
+APART: Final = literal_column("'0'", BigInteger())
+
+#: The path to a JSON value itself, which gives it in memory: a long one is stored compressed, and
+#: would be expanded for every look.
+_ITSELF: Final[ColumnElement[Any]] = literal_column("'{}'::text[]")
+
+#: Read of every contact, or by audiences without filters.
+_OF_ALL: Final = frozenset({"org_id", "id", "company_id", "address", "email", "contact_type"})
+
+
+class Everybody:
+    """The organisation's contacts, each once, with what is read of them.
+
+    ``subject`` is for filters on ``fields`` and for audiences of any type; ``suppressed`` says of
+    each contact whether its address bounced or is unsubscribed from everything (contract §3).
+    """
+
+    def __init__(self, fields: Iterable[Field]) -> None:
+        read = {
+            column
+            for field in fields
+            for column in visitors.iterate(value_of(field, _STORED))
+            if isinstance(column, Column)
+        }
+        contact, company = (
+            _unpacked(table, _OF_ALL | {each.name for each in read if each.table is table})
+            for table in (end_users, companies)
+        )
+        self._events: dict[str, FromClause] = {}
+        self._suppression = suppressions.alias("suppression")
+        self.subject = Subject(
+            contact,
+            company,
+            contact.c.custom_fields,
+            company.c.custom_fields,
+            self._times_ever_fired,
+        )
+        self.suppressed = self._suppression.c.address.is_not(None)
+
+    def scan(self, columns: Iterable[ColumnElement[Any]]) -> FromClause:
+        """Return the FROM clause in which ``columns`` are computed: a row for each contact."""
+        contact, suppression = self.subject.contact, self._suppression
+        source = scan(self.subject, columns).outerjoin(
+            suppression,
+            and_(suppression.c.org_id == _ORG_ID, suppression.c.address == contact.c.address),
+        )
+        for name, fired in self._events.items():
+            ever = and_(
+                fired.c.org_id == _ORG_ID,
+                fired.c.end_user_id == contact.c.id,
+                fired.c.name == literal(name, Text()),
+            )
+            source = source.outerjoin(fired, ever)
+        return source
+
+    def _times_ever_fired(self, name: str) -> ColumnElement[int]:
+        fired = self._events.setdefault(name, event_counts.alias(f"fired_{len(self._events)}"))
+        return func.coalesce(fired.c.count, literal_column("0", BigInteger()))
+
+
+_ORG_ID: Final = bindparam(ORG, type_=Uuid())
+_STORED: Final = Subject.of_contacts()
+
+
+# One object for each set of columns: the compiler keeps predicates by their subject.
+@lru_cache(maxsize=256)
+def _unpacked(table: Table, names: frozenset[str]) -> Subquery:
+    """Return the organisation's rows of ``table``, their custom fields unpacked once."""
+    columns = [each for each in table.c if each.name in names - {"custom_fields"}]
+    fields = table.c.custom_fields.op("#>")(_ITSELF).label("custom_fields")
+    unpacked = select(*columns, fields).where(table.c.org_id == _ORG_ID)
+    return unpacked.offset(APART).subquery(f"unpacked_{table.name}")
