@@ -19,10 +19,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import array
 
-from halo_engine.answers.everybody import ORG, Everybody
 from halo_engine.answers.lookalikes import look_alikes, meant_for
 from halo_engine.answers.marks import Marks, tally
 from halo_engine.audience.compiler import Subject, lacks, predicate, value_of
+from halo_engine.audience.everybody import ORG, Everybody
 from halo_engine.audience.matching import audience, fits_contact_type
 from halo_engine.domain.fields import Field, resolve
 from halo_engine.domain.filters import Filter, FilterGroups

@@ -20,7 +20,7 @@ from sqlalchemy import (
     true,
 )
 
-from halo_engine.answers.everybody import APART, Everybody
+from halo_engine.audience.everybody import APART, Everybody
 
 #: Each mark has two bits; a ``bigint`` has a sign besides.
 _IN_A_NUMBER: Final = 31

@@ -53,7 +53,8 @@ def _count(work: Work, page: Page) -> int:
     contact = end_users
     return (
         work.connection.scalar(
-            select(func.count()).where(contact.c.org_id == work.org_id, *page.holds(contact))
+            select(func.count()).where(contact.c.org_id == work.org_id, *page.holds(contact)),
+            page.values(),
         )
         or 0
     )

@@ -5,7 +5,7 @@ refusals are kept judges them whether they match or not. A *page* of contacts is
 those that match. Contacts that are *asked* about are judged in any case, for an answer.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Protocol
@@ -20,6 +20,7 @@ from sqlalchemy import (
     Select,
     Uuid,
     any_,
+    bindparam,
     column,
     func,
     literal,
@@ -33,6 +34,7 @@ from halo_engine.enrollment.pages import Page
 from halo_engine.tables.rows import asked_values, rows_asked
 
 _INSTANT = DateTime(timezone=True)
+_ENTERED_AT = bindparam("entered_at", type_=_INSTANT).label("entered_at")
 
 
 class Candidates(Protocol):
@@ -54,14 +56,26 @@ class Candidates(Protocol):
         """Join each scanned candidate with the series at whose door it is."""
 
 
-@dataclass(frozen=True)
-class Named:
-    """Contacts brought by signals; ``concerns`` lists the series of each class.
-
-    Statements about them are kept, so who they are comes with each execution, as ``values``.
+class Entrants(Candidates, Protocol):
+    """Candidates who may enter. The statement that enrolls is kept, by their ``shape`` and the
+    series; who they are comes with each execution, as ``values``.
     """
 
+    @property
+    def shape(self) -> Hashable:
+        """What a statement about them depends on."""
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """Who they are, as parameters."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """Contacts brought by signals; ``concerns`` lists the series of each class."""
+
     values: Mapping[str, Any]
+    shape: ClassVar[Hashable] = "named"
     rows: ClassVar[FromClause] = rows_asked(
         "candidates", {"end_user_id": Uuid(), "entered_at": _INSTANT, "class": Integer()}
     )
@@ -85,21 +99,10 @@ class Named:
         )
 
 
-@dataclass(frozen=True)
-class Paged:
-    """The contacts of a page, at the door of every series whose audience they match."""
+class _Matching:
+    """Contacts at the door of every series whose audience they match, all at one instant."""
 
-    page: Page
-    now: datetime
     matching_only: ClassVar[bool] = True
-
-    def among(self, contacts: FromClause, contact: FromClause) -> Select[Any]:
-        """Look at every contact of the page."""
-        return (
-            select(literal(self.now, _INSTANT).label("entered_at"))
-            .select_from(contacts)
-            .where(*self.page.holds(contact))
-        )
 
     def paired(self, scanned: CTE, rules: FromClause) -> FromClause:
         """Pair with what matched; the others are not at the door."""
@@ -109,6 +112,47 @@ class Paged:
             .render_derived()
         )
         return scanned.join(matched, true()).join(rules, rules.c.ordinal == matched.c.ordinal)
+
+
+@dataclass(frozen=True)
+class Paged(_Matching):
+    """The contacts of a page, at the door of every series whose audience they match."""
+
+    page: Page
+    now: datetime
+
+    @property
+    def shape(self) -> Hashable:
+        """What a statement about them depends on."""
+        return Paged, self.page.is_of_company
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """The bounds of the page, and the instant."""
+        return {**self.page.values(), "entered_at": self.now}
+
+    def among(self, contacts: FromClause, contact: FromClause) -> Select[Any]:
+        """Look at every contact of the page."""
+        return select(_ENTERED_AT).select_from(contacts).where(*self.page.holds(contact))
+
+
+@dataclass(frozen=True)
+class Found(_Matching):
+    """Contacts that were found to match (``newcomers``), at the doors of the series they match."""
+
+    contacts: Collection[UUID]
+    now: datetime
+    shape: ClassVar[Hashable] = "found"
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """The contacts, and the instant."""
+        return {"found": list(self.contacts), "entered_at": self.now}
+
+    def among(self, contacts: FromClause, contact: FromClause) -> Select[Any]:
+        """Look at the contacts that were found."""
+        found = bindparam("found", type_=ARRAY(Uuid()))
+        return select(_ENTERED_AT).select_from(contacts).where(contact.c.id == any_(found))
 
 
 @dataclass(frozen=True)

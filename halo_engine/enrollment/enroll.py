@@ -2,7 +2,7 @@
 (contract §4).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -33,7 +33,7 @@ from sqlalchemy.dialects.postgresql import insert
 from halo_engine.audience.moments import ANY_MOMENT, Moment, When
 from halo_engine.domain.reasons import FailReason, ReasonCode, Status
 from halo_engine.domain.series import Series
-from halo_engine.enrollment.candidates import Candidates, Named
+from halo_engine.enrollment.candidates import Candidates, Entrants
 from halo_engine.enrollment.guards import judge
 from halo_engine.prepared import KeptStatements
 from halo_engine.tables import (
@@ -48,7 +48,7 @@ from halo_engine.tables.metadata import arrivals
 from halo_engine.tables.rows import array_of, rows_of
 
 _INSTANT: Final = DateTime(timezone=True)
-#: By the series at whose doors the candidates of a batch are.
+#: By the kind of the candidates, and the series at whose doors they are.
 _KEPT: Final = KeptStatements(room=100)
 
 
@@ -66,19 +66,17 @@ def enroll(
     org_id: UUID,
     series: Sequence[Series],
     moment: Moment,
-    candidates: Candidates,
+    candidates: Entrants,
 ) -> list[Admission]:
     """Enroll every candidate that no guard refuses, in one statement (contract §4).
 
     A racer that took the contact's next number or the company's seat first wins without an error:
     the unique indexes decide. The caller holds the series still (``series.locks``).
     """
-    rows: Sequence[Mapping[Any, Any]]
-    if isinstance(candidates, Named):
-        kept = _KEPT.get(tuple(series), lambda: _statement(org_id, series, ANY_MOMENT, candidates))
-        rows = kept.rows(connection, candidates.values, moment)
-    else:
-        rows = connection.execute(_statement(org_id, series, moment, candidates)).mappings().all()
+    statement = _KEPT.get(
+        (candidates.shape, tuple(series)),
+        lambda: _statement(org_id, series, ANY_MOMENT, candidates),
+    )
     by_id = {each.id: each for each in series}
     return [
         Admission(
@@ -86,7 +84,7 @@ def enroll(
             ReasonCode(row["code"]) if row["code"] else None,
             row["contacts"],
         )
-        for row in rows
+        for row in statement.rows(connection, candidates.values, moment)
     ]
 
 

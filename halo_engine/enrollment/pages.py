@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, DateTime, FromClause, Uuid, literal, select, tuple_
+from sqlalchemy import ColumnElement, DateTime, FromClause, Uuid, bindparam, select, tuple_
 
 from halo_engine.tables import end_users
 from halo_engine.work import Work
@@ -33,6 +33,11 @@ class Place:
         return cls(datetime.fromisoformat(cursor["created_at"]), UUID(cursor["contact_id"]))
 
 
+#: Before and after everybody.
+_FIRST: Final = Place(datetime.min.replace(tzinfo=UTC), UUID(int=0))
+_LAST: Final = Place(datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1))
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """The contacts after one place and up to another; without a last place, up to the end.
@@ -45,17 +50,39 @@ class Page:
     until: datetime
     company_id: UUID | None = None
 
-    def holds(self, contact: FromClause) -> list[ColumnElement[bool]]:
-        """Return the conditions under which ``contact`` (``end_users``) is in the page."""
-        place = tuple_(contact.c.created_at, contact.c.id)
-        conditions: list[ColumnElement[bool]] = [contact.c.created_at <= self.until]
-        if self.company_id is not None:
-            conditions.append(contact.c.company_id == self.company_id)
-        if self.after is not None:
-            conditions.append(place > _bound(self.after))
-        if self.last is not None:
-            conditions.append(place <= _bound(self.last))
-        return conditions
+    @property
+    def is_of_company(self) -> bool:
+        """Whether the page has one company's contacts only: what ``holds`` depends on."""
+        return self.company_id is not None
+
+    def holds(self, contact: FromClause) -> tuple[ColumnElement[bool], ...]:
+        """Return the conditions under which ``contact`` (``end_users``) is in the page, which is
+        given with the statement (``values``).
+        """
+        of_company = (contact.c.company_id == bindparam("page_company", type_=Uuid()),)
+        return (*is_in_page(contact), *(of_company if self.is_of_company else ()))
+
+    def values(self) -> dict[str, object]:
+        """Return the page's bounds as ``holds`` takes them."""
+        after, last = self.after or _FIRST, self.last or _LAST
+        bounds = {
+            "page_until": self.until,
+            "page_after_at": after.created_at,
+            "page_after_id": after.contact_id,
+            "page_last_at": last.created_at,
+            "page_last_id": last.contact_id,
+        }
+        return {**bounds, "page_company": self.company_id} if self.is_of_company else bounds
+
+
+def is_in_page(contact: FromClause) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions under which ``contact`` is in a page of everybody."""
+    place = tuple_(contact.c.created_at, contact.c.id)
+    return (
+        contact.c.created_at <= bindparam("page_until", type_=_INSTANT),
+        place > _bound("page_after"),
+        place <= _bound("page_last"),
+    )
 
 
 def page_after(work: Work, rest: Page, size: int) -> Page:
@@ -66,7 +93,8 @@ def page_after(work: Work, rest: Page, size: int) -> Page:
         .where(contact.c.org_id == work.org_id, *rest.holds(contact))
         .order_by(contact.c.created_at, contact.c.id)
         .offset(size - 1)
-        .limit(1)
+        .limit(1),
+        rest.values(),
     ).one_or_none()
     return rest if row is None else replace(rest, last=Place(row.created_at, row.id))
 
@@ -76,10 +104,11 @@ def contacts_of(work: Work, page: Page) -> list[UUID]:
     contact = end_users
     return list(
         work.connection.scalars(
-            select(contact.c.id).where(contact.c.org_id == work.org_id, *page.holds(contact))
+            select(contact.c.id).where(contact.c.org_id == work.org_id, *page.holds(contact)),
+            page.values(),
         )
     )
 
 
-def _bound(place: Place) -> ColumnElement[Any]:
-    return tuple_(literal(place.created_at, _INSTANT), literal(place.contact_id, Uuid()))
+def _bound(name: str) -> ColumnElement[Any]:
+    return tuple_(bindparam(f"{name}_at", type_=_INSTANT), bindparam(f"{name}_id", type_=Uuid()))

@@ -5,20 +5,23 @@ Both are memory for later answers and change nobody's enrollment, so they are wr
 statement that touches only the rows whose memory changes.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     ColumnElement,
+    DateTime,
     FromClause,
+    Update,
     Uuid,
     and_,
     any_,
+    bindparam,
     case,
     cast,
     false,
@@ -34,13 +37,19 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from halo_engine.audience.compiler import Subject, predicate
 from halo_engine.audience.matching import audience, scan
+from halo_engine.audience.moments import ANY_MOMENT
 from halo_engine.domain.reasons import EntryTrigger
 from halo_engine.domain.series import Series
 from halo_engine.enrollment.pages import Page
+from halo_engine.prepared import KeptStatements
 from halo_engine.tables import automation_enrollments, automation_recipients, events
 from halo_engine.work import Work
 
 _RUNS = automation_enrollments
+_INSTANT: Final = DateTime(timezone=True)
+_NOW: Final = ANY_MOMENT.parameter(lambda at: at.now, _INSTANT)
+#: By whose runs are looked at, and the series that are asked.
+_KEPT: Final = KeptStatements(room=100)
 
 
 @dataclass(frozen=True)
@@ -53,16 +62,31 @@ class Observed:
     recipients: Collection[int] | None = None
     page: Page | None = None
 
-    def includes(self, work: Work, contact: FromClause) -> list[ColumnElement[bool]]:
+    @property
+    def shape(self) -> Hashable:
+        """What a statement about these runs depends on."""
+        if self.page is not None:
+            return "page", self.page.is_of_company
+        return "contacts" if self.contacts is not None else "recipients"
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """Whose runs they are, as parameters."""
+        if self.page is not None:
+            return self.page.values()
+        asked = self.contacts if self.contacts is not None else self.recipients
+        return {"asked": list(asked or ())}
+
+    def includes(self, org_id: UUID, contact: FromClause) -> Sequence[ColumnElement[bool]]:
         """Return the conditions under which a contact's runs are looked at."""
         if self.page is not None:
             return self.page.holds(contact)
         if self.contacts is not None:
-            return [contact.c.id == any_(literal(list(self.contacts), ARRAY(Uuid())))]
+            return [contact.c.id == any_(bindparam("asked", type_=ARRAY(Uuid())))]
         rows = automation_recipients
         having = select(rows.c.end_user_id).where(
-            rows.c.org_id == work.org_id,
-            rows.c.id == any_(literal(list(self.recipients or ()), ARRAY(BigInteger()))),
+            rows.c.org_id == org_id,
+            rows.c.id == any_(bindparam("asked", type_=ARRAY(BigInteger()))),
         )
         return [contact.c.id.in_(having)]
 
@@ -74,15 +98,25 @@ def observe(work: Work, series: Sequence[Series], whose: Observed, *, leaving: b
     definition put it outside (guard 8); it is asked with ``leaving`` only. A goal converts when it
     begins to hold within its window (§7).
     """
-    asked = [each for each in series if each.goal_filters or (leaving and _remembers_leaving(each))]
+    asked = tuple(
+        each for each in series if each.goal_filters or (leaving and _remembers_leaving(each))
+    )
     if not asked:
         return
-    seen = _seen(work, asked, whose, leaving=leaving).cte("seen")
+    statement = _KEPT.get(
+        (whose.shape, leaving, asked),
+        lambda: _statement(work.org_id, asked, whose, leaving=leaving),
+    )
+    statement.rows(work.connection, whose.values, work.moment)
+
+
+def _statement(org_id: UUID, series: Sequence[Series], whose: Observed, *, leaving: bool) -> Update:
+    seen = _seen(org_id, series, whose, leaving=leaving).cte("seen")
     converts = and_(seen.c.goal_holds, ~_RUNS.c.goal_held)
-    work.connection.execute(
+    return (
         update(_RUNS)
         .where(
-            _RUNS.c.org_id == work.org_id,
+            _RUNS.c.org_id == org_id,
             _RUNS.c.end_user_id == seen.c.end_user_id,
             _RUNS.c.automation_id == seen.c.automation_id,
             _RUNS.c.number == seen.c.number,
@@ -91,7 +125,7 @@ def observe(work: Work, series: Sequence[Series], whose: Observed, *, leaving: b
         .values(
             left_audience=or_(_RUNS.c.left_audience, seen.c.has_left),
             goal_held=func.coalesce(seen.c.goal_holds, _RUNS.c.goal_held),
-            converted_at=case((converts, work.now), else_=_RUNS.c.converted_at),
+            converted_at=case((converts, _NOW), else_=_RUNS.c.converted_at),
         )
     )
 
@@ -100,15 +134,15 @@ def _remembers_leaving(series: Series) -> bool:
     return series.entry_trigger is EntryTrigger.SEGMENT_MATCH
 
 
-def _seen(work: Work, series: Sequence[Series], whose: Observed, *, leaving: bool) -> Any:
+def _seen(org_id: UUID, series: Sequence[Series], whose: Observed, *, leaving: bool) -> Any:
     """Look at runs together with their contacts: has it left, does its goal hold (NULL: not
     asked).
     """
     subject = Subject.of_contacts_unpacked()
     since_entry = subject.counting_events(_count_since_enrollment)
-    holds = {each.id: audience(each, subject, work.moment) for each in series}
+    holds = {each.id: audience(each, subject, ANY_MOMENT) for each in series}
     goals = {
-        each.id: predicate(each.goal_filters, since_entry, work.moment)
+        each.id: predicate(each.goal_filters, since_entry, ANY_MOMENT)
         for each in series
         if each.goal_filters
     }
@@ -123,7 +157,7 @@ def _seen(work: Work, series: Sequence[Series], whose: Observed, *, leaving: boo
     ]
     begun = [
         (
-            and_(_RUNS.c.automation_id == each.id, _within_window(work, each)),
+            and_(_RUNS.c.automation_id == each.id, _within_window(each)),
             goals[each.id],
         )
         for each in series
@@ -139,9 +173,9 @@ def _seen(work: Work, series: Sequence[Series], whose: Observed, *, leaving: boo
         )
         .select_from(source)
         .where(
-            contact.c.org_id == work.org_id,
-            _RUNS.c.automation_id.in_([each.id for each in series]),
-            *whose.includes(work, contact),
+            contact.c.org_id == org_id,
+            _RUNS.c.automation_id == any_(literal([each.id for each in series], ARRAY(Uuid()))),
+            *whose.includes(org_id, contact),
         )
     )
 
@@ -165,9 +199,10 @@ def _may_leave() -> ColumnElement[bool]:
     )
 
 
-def _within_window(work: Work, series: Series) -> ColumnElement[bool]:
+def _within_window(series: Series) -> ColumnElement[bool]:
     window = timedelta(days=series.settings.goal_window_days)
-    return and_(_RUNS.c.converted_at.is_(None), _RUNS.c.created_at >= work.now - window)
+    opened = ANY_MOMENT.parameter(lambda at: at.now - window, _INSTANT)
+    return and_(_RUNS.c.converted_at.is_(None), _RUNS.c.created_at >= opened)
 
 
 def _count_since_enrollment(name: str) -> ColumnElement[int]:
