@@ -4,7 +4,7 @@ It does not where a subquery refers to the contact that is looked at (an EXISTS,
 to a contact is joined instead.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 from typing import Any, Final
 
@@ -52,19 +52,28 @@ class Everybody:
 
     ``subject`` is for filters on ``fields`` and for audiences of any type; ``suppressed`` says of
     each contact whether its address bounced or is unsubscribed from everything (contract §3).
+    ``also`` names more columns of a contact; ``within`` are conditions on ``end_users``.
     """
 
-    def __init__(self, fields: Iterable[Field]) -> None:
+    def __init__(
+        self,
+        fields: Iterable[Field],
+        *,
+        also: Collection[str] = (),
+        within: tuple[ColumnElement[bool], ...] = (),
+    ) -> None:
         read = {
             column
             for field in fields
             for column in visitors.iterate(value_of(field, _STORED))
             if isinstance(column, Column)
         }
-        contact, company = (
-            _unpacked(table, _OF_ALL | {each.name for each in read if each.table is table})
+        names = {
+            table: frozenset(each.name for each in read if each.table is table)
             for table in (end_users, companies)
-        )
+        }
+        contact = _unpacked(end_users, names[end_users].union(_OF_ALL, also), within)
+        company = _unpacked(companies, names[companies] | _OF_ALL)
         self._events: dict[str, FromClause] = {}
         self._suppression = suppressions.alias("suppression")
         self.subject = Subject(
@@ -79,10 +88,15 @@ class Everybody:
     def scan(self, columns: Iterable[ColumnElement[Any]]) -> FromClause:
         """Return the FROM clause in which ``columns`` are computed: a row for each contact."""
         contact, suppression = self.subject.contact, self._suppression
-        source = scan(self.subject, columns).outerjoin(
-            suppression,
-            and_(suppression.c.org_id == _ORG_ID, suppression.c.address == contact.c.address),
-        )
+        columns = list(columns)
+        source = scan(self.subject, columns)
+        if any(
+            read is suppression.c.address for each in columns for read in visitors.iterate(each)
+        ):
+            source = source.outerjoin(
+                suppression,
+                and_(suppression.c.org_id == _ORG_ID, suppression.c.address == contact.c.address),
+            )
         for name, fired in self._events.items():
             ever = and_(
                 fired.c.org_id == _ORG_ID,
@@ -103,9 +117,11 @@ _STORED: Final = Subject.of_contacts()
 
 # One object for each set of columns: the compiler keeps predicates by their subject.
 @lru_cache(maxsize=256)
-def _unpacked(table: Table, names: frozenset[str]) -> Subquery:
+def _unpacked(
+    table: Table, names: frozenset[str], within: tuple[ColumnElement[bool], ...] = ()
+) -> Subquery:
     """Return the organisation's rows of ``table``, their custom fields unpacked once."""
     columns = [each for each in table.c if each.name in names - {"custom_fields"}]
     fields = table.c.custom_fields.op("#>")(_ITSELF).label("custom_fields")
-    unpacked = select(*columns, fields).where(table.c.org_id == _ORG_ID)
+    unpacked = select(*columns, fields).where(table.c.org_id == _ORG_ID, *within)
     return unpacked.offset(APART).subquery(f"unpacked_{table.name}")

@@ -4,11 +4,13 @@ or none.
 Enrollment inserts from this query; explain and the ledger read it. So the three cannot disagree.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     CTE,
     Boolean,
     ColumnElement,
@@ -27,7 +29,9 @@ from sqlalchemy import (
     select,
     true,
 )
+from sqlalchemy.sql.elements import Grouping
 from sqlalchemy.sql.selectable import LateralFromClause
+from sqlalchemy.types import TypeEngine
 
 from halo_engine.audience.compiler import Subject, predicate
 from halo_engine.audience.matching import audience, matches, scan, suppressed
@@ -37,6 +41,8 @@ from halo_engine.domain.series import Series
 from halo_engine.enrollment.candidates import Candidates
 from halo_engine.tables import automation_enrollments
 from halo_engine.tables.rows import rows_of
+
+_Refusal = tuple[ColumnElement[bool], ReasonCode]
 
 
 def judge(org_id: UUID, series: Sequence[Series], moment: When, candidates: Candidates) -> CTE:
@@ -57,7 +63,7 @@ def as_they_stand(
     That candidates who come together compete for a company's seat is not looked at.
     """
     scanned = _scan(org_id, series, moment, candidates)
-    rules = _rules(series)
+    rules = rows_of("rules", _rules(series))
     pairs = (
         select(
             scanned,
@@ -117,30 +123,37 @@ def _scan(org_id: UUID, series: Sequence[Series], moment: When, candidates: Cand
     return cte.prefix_with("MATERIALIZED") if len(series) > 1 else cte
 
 
-def _rules(series: Sequence[Series]) -> FromClause:
-    """Return what the guards need to know of each series, as rows."""
+def _rules(series: Sequence[Series]) -> Mapping[str, tuple[TypeEngine[Any], Sequence[Any]]]:
+    """Return what the guards need to know of each series, as columns."""
 
     def delay(each: Series) -> timedelta | None:
         days = each.settings.reenroll_delay_days
         return timedelta(days=days) if days else None
 
-    return rows_of(
-        "rules",
-        {
-            "ordinal": (Integer(), range(len(series))),
-            "automation_id": (Uuid(), [each.id for each in series]),
-            "is_active": (Boolean(), [each.is_active for each in series]),
-            "wants": (Text(), [each.contact_type.value for each in series]),
-            "keeps_refusals": (Boolean(), [keeps_refusals(each) for each in series]),
-            "reenrolls": (Boolean(), [each.settings.reenroll_enabled for each in series]),
-            "reenroll_delay": (Interval(), [delay(each) for each in series]),
-            "wants_new_match": (
-                Boolean(),
-                [each.entry_trigger is EntryTrigger.SEGMENT_MATCH for each in series],
-            ),
-            "one_per_company": (Boolean(), [each.settings.one_per_company for each in series]),
-        },
-    )
+    return {
+        "ordinal": (Integer(), range(len(series))),
+        "automation_id": (Uuid(), [each.id for each in series]),
+        "is_active": (Boolean(), [each.is_active for each in series]),
+        "wants": (Text(), [each.contact_type.value for each in series]),
+        "keeps_refusals": (Boolean(), [keeps_refusals(each) for each in series]),
+        "reenrolls": (Boolean(), [each.settings.reenroll_enabled for each in series]),
+        "reenroll_delay": (Interval(), [delay(each) for each in series]),
+        "wants_new_match": (
+            Boolean(),
+            [each.entry_trigger is EntryTrigger.SEGMENT_MATCH for each in series],
+        ),
+        "one_per_company": (Boolean(), [each.settings.one_per_company for each in series]),
+    }
+
+
+def rules_at(series: Sequence[Series], ordinal: ColumnElement[int]) -> list[ColumnElement[Any]]:
+    """Return the same of the series at ``ordinal``, for where few rows are expected and many come:
+    joined to each of them all series would be looked through.
+    """
+    return [
+        Grouping(literal(list(values), ARRAY(type_)))[ordinal + 1].label(name)
+        for name, (type_, values) in _rules(series).items()
+    ]
 
 
 def keeps_refusals(series: Series) -> bool:
@@ -152,8 +165,39 @@ def keeps_refusals(series: Series) -> bool:
 
 def _judge_pairs(org_id: UUID, pairs: CTE) -> CTE:
     """Apply guards 1 to 10 in their documented order; the first that refuses gives ``code``."""
+    latest = latest_run(org_id, pairs)
+    seat = case((pairs.c.one_per_company, pairs.c.company_id))
+    seated = _seated(org_id, pairs, seat)
+    refusals: list[_Refusal] = [
+        (~pairs.c.is_active, ReasonCode.SERIES_NOT_ACTIVE),
+        (_misfits(pairs), ReasonCode.CONTACT_TYPE),
+        (~pairs.c.audience_holds, ReasonCode.AUDIENCE_MISMATCH),
+        (pairs.c.suppressed, ReasonCode.SUPPRESSED),
+        *refused_by_history(pairs, latest),
+        (pairs.c.ordinal == any_(pairs.c.exit_filters), ReasonCode.EXIT_FILTER),
+        (seated.c.number.is_not(None), ReasonCode.COMPANY_ALREADY_ENROLLED),
+    ]
+    return (
+        select(
+            pairs,
+            seat.label("seat"),
+            latest.c.id.label("latest_id"),
+            latest.c.number.label("latest_number"),
+            latest.c.created_at.label("latest_at"),
+            _is_enrolled(latest).label("is_enrolled"),
+            case(*[(refuses, code.value) for refuses, code in refusals], else_=null()).label(
+                "guard"
+            ),
+        )
+        .select_from(pairs.outerjoin(latest, true()).outerjoin(seated, true()))
+        .cte("judged")
+    )
+
+
+def latest_run(org_id: UUID, pairs: FromClause) -> LateralFromClause:
+    """Return the last run of each pair's contact in its series, if there is any."""
     runs = automation_enrollments
-    latest = (
+    return (
         select(
             runs.c.id,
             runs.c.number,
@@ -170,16 +214,13 @@ def _judge_pairs(org_id: UUID, pairs: CTE) -> CTE:
         .limit(1)
         .lateral("latest")
     )
-    seat = case((pairs.c.one_per_company, pairs.c.company_id))
-    seated = _seated(org_id, pairs, seat)
+
+
+def refused_by_history(pairs: FromClause, latest: FromClause) -> list[_Refusal]:
+    """Return guards 5 to 8: what the contact's last run in the series refuses."""
     enrolled_before = latest.c.number.is_not(None)
-    is_enrolled = and_(enrolled_before, latest.c.ended_at.is_(None))
-    refusals: list[tuple[ColumnElement[bool], ReasonCode]] = [
-        (~pairs.c.is_active, ReasonCode.SERIES_NOT_ACTIVE),
-        (_misfits(pairs), ReasonCode.CONTACT_TYPE),
-        (~pairs.c.audience_holds, ReasonCode.AUDIENCE_MISMATCH),
-        (pairs.c.suppressed, ReasonCode.SUPPRESSED),
-        (is_enrolled, ReasonCode.ALREADY_ACTIVE),
+    return [
+        (_is_enrolled(latest), ReasonCode.ALREADY_ACTIVE),
         (and_(enrolled_before, ~pairs.c.reenrolls), ReasonCode.ALREADY_ENROLLED),
         (
             pairs.c.entered_at - latest.c.created_at < pairs.c.reenroll_delay,
@@ -189,24 +230,11 @@ def _judge_pairs(org_id: UUID, pairs: CTE) -> CTE:
             and_(enrolled_before, pairs.c.wants_new_match, ~latest.c.was_outside),
             ReasonCode.NOT_NEWLY_MATCHING,
         ),
-        (pairs.c.ordinal == any_(pairs.c.exit_filters), ReasonCode.EXIT_FILTER),
-        (seated.c.number.is_not(None), ReasonCode.COMPANY_ALREADY_ENROLLED),
     ]
-    return (
-        select(
-            pairs,
-            seat.label("seat"),
-            latest.c.id.label("latest_id"),
-            latest.c.number.label("latest_number"),
-            latest.c.created_at.label("latest_at"),
-            is_enrolled.label("is_enrolled"),
-            case(*[(refuses, code.value) for refuses, code in refusals], else_=null()).label(
-                "guard"
-            ),
-        )
-        .select_from(pairs.outerjoin(latest, true()).outerjoin(seated, true()))
-        .cte("judged")
-    )
+
+
+def _is_enrolled(latest: FromClause) -> ColumnElement[bool]:
+    return and_(latest.c.number.is_not(None), latest.c.ended_at.is_(None))
 
 
 def _misfits(pairs: FromClause) -> ColumnElement[bool]:

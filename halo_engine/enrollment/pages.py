@@ -77,11 +77,16 @@ class Page:
 
 def is_in_page(contact: FromClause) -> tuple[ColumnElement[bool], ...]:
     """Return the conditions under which ``contact`` is in a page of everybody."""
-    place = tuple_(contact.c.created_at, contact.c.id)
+    created_at = contact.c.created_at
+    place = tuple_(created_at, contact.c.id)
     return (
-        contact.c.created_at <= bindparam("page_until", type_=_INSTANT),
+        created_at <= bindparam("page_until", type_=_INSTANT),
         place > _bound("page_after"),
         place <= _bound("page_last"),
+        # Follows from the two: of a pair PostgreSQL does not estimate how many are within.
+        created_at.between(
+            bindparam("page_after_at", type_=_INSTANT), bindparam("page_last_at", type_=_INSTANT)
+        ),
     )
 
 

@@ -6,13 +6,15 @@ worker that dies costs a page, and other signals take turns with the pages.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from halo_engine.database import plan_anew
 from halo_engine.domain.reasons import EntryTrigger
 from halo_engine.domain.series import Series
 from halo_engine.domain.signals import Signal, SignalKind
-from halo_engine.enrollment.candidates import Paged
+from halo_engine.enrollment.candidates import Entrants, Found, Paged
 from halo_engine.enrollment.enroll import Admission, enroll
+from halo_engine.enrollment.newcomers import newcomers
 from halo_engine.enrollment.pages import Page, Place, contacts_of, page_after
 from halo_engine.journey.observe import Observed, observe
 from halo_engine.pipeline.inbox import keep_place, remove
@@ -20,8 +22,11 @@ from halo_engine.pipeline.reaction import Reaction, revisit_runs
 from halo_engine.series.completion import complete_finished
 from halo_engine.work import Work
 
-#: How many contacts one transaction looks at.
+#: How many contacts one transaction looks at and may enroll.
 PAGE = 50_000
+#: How many a pass looks at, most of whom neither enter nor leave: so many, and so many predicates.
+SCANNED = 1_000_000
+EVALUATED = 20_000_000
 
 #: The second half of a company's change: it ends whatever it ends before anyone enters (contract
 #: §1).
@@ -31,6 +36,8 @@ _ENTRIES = {"phase": "entries"}
 def work_page(work: Work, signal: Signal, series: Sequence[Series]) -> Reaction:
     """Work the next page of a wide signal; the last one removes it."""
     plan_anew(work.connection)
+    if signal.kind is SignalKind.REEVALUATED:
+        return _reevaluate(work, signal, series)
     page = page_after(work, _rest(signal), PAGE)
     cursor = signal.cursor or {}
     if signal.kind is SignalKind.COMPANY_CHANGED and cursor.get("phase") != _ENTRIES["phase"]:
@@ -38,14 +45,37 @@ def work_page(work: Work, signal: Signal, series: Sequence[Series]) -> Reaction:
         complete_finished(work, [each.series for each in exits])
         keep_place(work, signal, page.last.as_cursor() if page.last else _ENTRIES)
         return Reaction([signal], exits, [], unfinished=True)
-    if signal.kind is SignalKind.REEVALUATED:
-        observe(work, series, Observed(page=page))
-    admissions = _admit(work, signal, series, page)
+    admissions = _admit(work, signal, series, Paged(page, work.now))
+    return _go_on(work, signal, series, page, admissions)
+
+
+def _reevaluate(work: Work, signal: Signal, series: Sequence[Series]) -> Reaction:
+    """See who left and who matches newly; few do, so a page has more contacts (contract §4)."""
+    concerned = [each for each in series if _concerns(signal, each)]
+    size = max(PAGE, min(SCANNED, EVALUATED // max(len(concerned), 1)))
+    page = page_after(work, _rest(signal), size)
+    found = newcomers(work, concerned, page, PAGE) if concerned else []
+    if len(found) == PAGE:
+        page = replace(page, last=found[-1])
+    observe(work, series, Observed(page=page))
+    entrants = Found([each.contact_id for each in found], work.now)
+    admissions = _admit(work, signal, series, entrants) if found else []
+    return _go_on(work, signal, series, page, admissions)
+
+
+def _go_on(
+    work: Work,
+    signal: Signal,
+    series: Sequence[Series],
+    page: Page,
+    admissions: Sequence[Admission],
+) -> Reaction:
+    """Keep the place for the next page; without one, the signal is handled."""
     if page.last is None:
         remove(work, [signal])
         complete_finished(work, series)
     else:
-        keep_place(work, signal, {**cursor, **page.last.as_cursor()})
+        keep_place(work, signal, {**(signal.cursor or {}), **page.last.as_cursor()})
     return Reaction([signal], [], admissions, unfinished=page.last is not None)
 
 
@@ -56,12 +86,14 @@ def _rest(signal: Signal) -> Page:
     return Page(Place.of_cursor(signal.cursor), None, signal.arrived_at, signal.company_id)
 
 
-def _admit(work: Work, signal: Signal, series: Sequence[Series], page: Page) -> list[Admission]:
+def _admit(
+    work: Work, signal: Signal, series: Sequence[Series], entrants: Entrants
+) -> list[Admission]:
     """Enroll who matches, in order of creation (contract §1, §4)."""
     concerned = [each for each in series if _concerns(signal, each)]
     if not concerned:
         return []
-    return enroll(work.connection, work.org_id, concerned, work.moment, Paged(page, work.now))
+    return enroll(work.connection, work.org_id, concerned, work.moment, entrants)
 
 
 def _concerns(signal: Signal, series: Series) -> bool:

@@ -1,0 +1,93 @@
+"""Who matches a series newly: found by a statement that only reads, so that PostgreSQL can share it
+out (contract §4).
+
+Of a pass over everybody few enter. What writes is never shared out, so it gets those few alone, and
+judges them again.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Integer,
+    Select,
+    bindparam,
+    column,
+    func,
+    or_,
+    select,
+    true,
+)
+
+from halo_engine.audience.everybody import ORG, Everybody
+from halo_engine.audience.matching import audience, matches
+from halo_engine.audience.moments import ANY_MOMENT
+from halo_engine.domain.series import Series
+from halo_engine.enrollment.guards import latest_run, refused_by_history, rules_at
+from halo_engine.enrollment.pages import Page, Place, is_in_page
+from halo_engine.prepared import KeptStatements
+from halo_engine.tables import end_users
+from halo_engine.work import Work
+
+_IN_PAGE: Final = is_in_page(end_users)
+#: By the series.
+_KEPT: Final = KeptStatements(room=20)
+
+
+def newcomers(work: Work, series: Sequence[Series], page: Page, limit: int) -> list[Place]:
+    """Return the contacts of ``page`` (everybody's) who match a series that their history lets them
+    enter, at most ``limit``, in order of creation.
+
+    Guards that remain are not asked: some of these are refused.
+    """
+    statement = _KEPT.get(tuple(series), lambda: _statement(work.org_id, series))
+    asked = {ORG: work.org_id, "entered_at": work.now, "most": limit, **page.values()}
+    return [
+        Place(row["created_at"], row["end_user_id"])
+        for row in statement.rows(work.connection, asked, work.moment)
+    ]
+
+
+def _statement(org_id: UUID, series: Sequence[Series]) -> Select[Any]:
+    filters = [item for each in series for group in each.audience_filters for item in group]
+    everybody = Everybody([item.target for item in filters], also=("created_at",), within=_IN_PAGE)
+    contact = everybody.subject.contact
+    audiences = [
+        (n, audience(each, everybody.subject, ANY_MOMENT)) for n, each in enumerate(series)
+    ]
+    held = [holds for _, holds in audiences]
+    scanned = (
+        select(
+            contact.c.id.label("end_user_id"),
+            contact.c.created_at,
+            matches(audiences).label("audiences"),
+        )
+        .select_from(everybody.scan(held))
+        .where(or_(*held))
+        .cte("scanned")
+        .prefix_with("MATERIALIZED")
+    )
+    matched = (
+        func.unnest(scanned.c.audiences)
+        .table_valued(column("ordinal", Integer()), name="matched")
+        .render_derived()
+    )
+    entered_at = bindparam("entered_at", type_=DateTime(timezone=True)).label("entered_at")
+    pairs = (
+        select(scanned, *rules_at(series, matched.c.ordinal), entered_at)
+        .select_from(scanned.join(matched, true()))
+        .cte("pairs")
+    )
+    latest = latest_run(org_id, pairs)
+    refuses = [refused for refused, _ in refused_by_history(pairs, latest)]
+    return (
+        select(pairs.c.created_at, pairs.c.end_user_id)
+        .select_from(pairs.outerjoin(latest, true()))
+        .where(or_(*refuses).is_not(true()))
+        .distinct()
+        .order_by(pairs.c.created_at, pairs.c.end_user_id)
+        .limit(bindparam("most", type_=BigInteger()))
+    )
