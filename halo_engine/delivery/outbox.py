@@ -8,7 +8,6 @@ A worker that is killed therefore leaves at most one message whose outcome nobod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from email.message import EmailMessage
 from enum import Enum
 from functools import partial
 from typing import Final
@@ -19,11 +18,11 @@ from halo_engine.delivery.intent import intend, message_id_of
 from halo_engine.delivery.leases import MOST_ATTEMPTS, Release, hold_leased, retry_at
 from halo_engine.delivery.ledger import Outcome, Result, entries, note, withdraw
 from halo_engine.delivery.links import MailLinks
-from halo_engine.delivery.message import Sender, footer_of, write_message
+from halo_engine.delivery.message import Sender, footer_of, write_mail
 from halo_engine.delivery.posting import Reply, post
 from halo_engine.delivery.settling import load_series_of, settle, settle_unknown
 from halo_engine.delivery.stops import note_outage
-from halo_engine.delivery.transports import NotHandedOver, PermanentFailure, Transport
+from halo_engine.delivery.transports import Mail, NotHandedOver, PermanentFailure, Transport
 from halo_engine.delivery.values import fields_of_email, gather_values
 from halo_engine.domain.decisions import DueFacts, Finish, Send, finish
 from halo_engine.domain.fields import resolve
@@ -61,7 +60,7 @@ class _Letter:
 
     recipient_id: int
     address: str
-    message: EmailMessage
+    mail: Mail
     is_last_attempt: bool
 
 
@@ -154,7 +153,7 @@ def _write(desk: _Desk, send: Send) -> _Letter | Outcome:
         return Outcome(row, Result.RELEASED)
     assert due.step.email is not None
     try:
-        message = write_message(
+        mail = write_mail(
             due.step.email,
             values,
             sender=desk.sender,
@@ -165,7 +164,7 @@ def _write(desk: _Desk, send: Send) -> _Letter | Outcome:
         )
     except PermanentFailure as failure:
         return Outcome(row, Result.FAILED, failure.reason)
-    return _Letter(row, address, message, is_last_attempt=desk.attempts[row] >= MOST_ATTEMPTS)
+    return _Letter(row, address, mail, is_last_attempt=desk.attempts[row] >= MOST_ATTEMPTS)
 
 
 def _intend(
@@ -195,7 +194,7 @@ def _note(work: Work, outcome: Outcome, token: UUID) -> None:
 
 def _post(transport: Transport, letter: _Letter, message_id: str, gate: Gate) -> Outcome:
     """Send the letter, and say what becomes of its row."""
-    posted = post(transport, gate, letter.message, message_id)
+    posted = post(transport, gate, letter.mail, message_id)
     result = _RESULTS[posted.reply]
     if result is Result.RETRIED and letter.is_last_attempt:
         result = Result.FAILED

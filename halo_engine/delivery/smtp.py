@@ -10,7 +10,6 @@ import smtplib
 import socket
 import ssl
 from contextlib import suppress
-from email.message import EmailMessage
 from select import select
 from threading import Lock
 from time import monotonic
@@ -18,7 +17,7 @@ from typing import Final
 
 from halo_engine.delivery.smtp_url import SmtpServer, Tls
 from halo_engine.delivery.transports import (
-    AS_WRITTEN,
+    Mail,
     NotHandedOver,
     OutcomeUnknown,
     PermanentFailure,
@@ -63,9 +62,9 @@ class SmtpTransport:
         self._kept: _Session | None = None
         self._turn = Lock()
 
-    def send(self, message: EmailMessage, key: str) -> None:  # noqa: ARG002 -- a header says it
-        """Send ``message`` from its ``From`` to its ``To``; raises what ``Transport`` says."""
-        letter = _Letter(message)
+    def send(self, mail: Mail, key: str) -> None:  # noqa: ARG002 -- a header says it
+        """Send ``mail``; raises what ``Transport`` says."""
+        letter = _Letter(mail)
         with self._turn:
             deadline = monotonic() + self._within
             if self._kept is not None and self._kept.is_alive():
@@ -122,19 +121,13 @@ class SmtpTransport:
 class _Letter:
     """A message as it goes over the wire: its envelope, and its bytes up to the final dot."""
 
-    def __init__(self, message: EmailMessage) -> None:
-        self.sender = _address(message, "From")
-        self.recipient = _address(message, "To")
-        lines = _LINE_ENDS.sub(b"\r\n", message.as_bytes(policy=AS_WRITTEN))
+    def __init__(self, mail: Mail) -> None:
+        self.sender = mail.sender
+        self.recipient = mail.recipient
+        # Whatever wrote it: a line that ends otherwise could pass for the end of the text.
+        lines = _LINE_ENDS.sub(b"\r\n", mail.content)
         ended = lines if lines.endswith(b"\r\n") else lines + b"\r\n"
         self.content = _LEADING_DOT.sub(b"..", ended)
-
-
-def _address(message: EmailMessage, header: str) -> str:
-    found = message[header]
-    if found is None or len(found.addresses) != 1:
-        raise PermanentFailure(f"the message names no address, or several: {header}")
-    return str(found.addresses[0].addr_spec)
 
 
 class _Session:

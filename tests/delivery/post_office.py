@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from email.message import EmailMessage
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
@@ -15,7 +14,7 @@ from halo_engine.delivery.ledger import Outcome
 from halo_engine.delivery.message import Sender
 from halo_engine.delivery.outbox import send_leased
 from halo_engine.delivery.reap import reap
-from halo_engine.delivery.transports import MemoryTransport, Transport
+from halo_engine.delivery.transports import Mail, MemoryTransport, Transport
 from halo_engine.domain.decisions import Send, decide_step
 from halo_engine.journey.claim import claim_due
 from halo_engine.journey.facts import gather_due
@@ -46,7 +45,7 @@ class Refusing:
         self.answer = answer
         self.asked = 0
 
-    def send(self, message: EmailMessage, key: str) -> None:  # noqa: ARG002 -- the protocol's
+    def send(self, mail: Mail, key: str) -> None:  # noqa: ARG002 -- the protocol's
         """Refuse the message."""
         self.asked += 1
         raise self.answer
@@ -59,9 +58,9 @@ class Interrupted(MemoryTransport):
         super().__init__()
         self._happens = happens
 
-    def send(self, message: EmailMessage, key: str) -> None:
+    def send(self, mail: Mail, key: str) -> None:
         """Keep the message."""
-        super().send(message, key)
+        super().send(mail, key)
         if len(self.sent) == 1:
             self._happens()
 
@@ -260,10 +259,10 @@ class Mortal:
         self.point()
         return result
 
-    def send(self, message: EmailMessage, key: str) -> None:
+    def send(self, mail: Mail, key: str) -> None:
         """Send a message; the worker may die before it is out and before it can tell."""
         self.point()
-        self.letterbox.send(message, key)
+        self.letterbox.send(mail, key)
         self.point()
 
     def work_off(self, token: UUID, sends: Sequence[Send]) -> bool:

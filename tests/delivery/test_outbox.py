@@ -15,6 +15,7 @@ from halo_engine.delivery.ledger import Result
 from halo_engine.delivery.outbox import _intend, send_leased
 from halo_engine.delivery.stops import start_sending, stop_sending
 from halo_engine.delivery.transports import (
+    Mail,
     MemoryTransport,
     NotHandedOver,
     PermanentFailure,
@@ -132,8 +133,8 @@ def test_a_retry_carries_the_same_message_id(office: PostOffice) -> None:
     keys = []
 
     class Hesitating:
-        def send(self, message: Any, key: str) -> None:
-            keys.append((message["Message-ID"], key))
+        def send(self, mail: Mail, key: str) -> None:
+            keys.append((mail.read()["Message-ID"], key))
             if len(keys) == 1:
                 raise TemporaryFailure("try again")
 

@@ -1,6 +1,5 @@
 """What dead workers leave behind (contract §9)."""
 
-from email.message import EmailMessage
 from itertools import islice
 from uuid import uuid4
 
@@ -10,7 +9,7 @@ from sqlalchemy import insert
 from halo_engine.delivery.intent import intend
 from halo_engine.delivery.leases import MOST_ATTEMPTS
 from halo_engine.delivery.reap import reap
-from halo_engine.delivery.transports import MemoryTransport, PermanentFailure, ServerDown
+from halo_engine.delivery.transports import Mail, MemoryTransport, PermanentFailure, ServerDown
 from halo_engine.pipeline.settle import PostOffice as Post
 from halo_engine.pipeline.settle import tick
 from halo_engine.tables import automation_recipients, automations, end_users, messages
@@ -204,14 +203,12 @@ def test_a_late_worker_takes_back_nobody_elses_intent(office: PostOffice) -> Non
     [ann] = office.enroll(series, office.contact("Ann"))
 
     class Late:
-        def send(self, message: EmailMessage, key: str) -> None:
+        def send(self, mail: Mail, key: str) -> None:
             office.reap_expired()
             office.wait(minutes=1)
             second = uuid4()
             office.lease(second)
-            intended = office.transact(
-                lambda work: intend(work, second, ann, str(message["To"]), key)
-            )
+            intended = office.transact(lambda work: intend(work, second, ann, mail.recipient, key))
             assert intended == key
             raise ServerDown("gone")
 

@@ -11,6 +11,7 @@ import pytest
 from halo_engine.delivery.smtp import SmtpTransport
 from halo_engine.delivery.smtp_url import Tls
 from halo_engine.delivery.transports import (
+    Mail,
     NotHandedOver,
     OutcomeUnknown,
     PermanentFailure,
@@ -22,14 +23,14 @@ from tests.delivery.mail_server import Action, Manner, mail_server
 DROP, STALL = Manner.DROP, Manner.STALL
 
 
-def letter(number: int = 1, body: str = "Hello\n") -> EmailMessage:
+def letter(number: int = 1, body: str = "Hello\n") -> Mail:
     """Return a small message."""
     message = EmailMessage(policy=SMTP)
     message["From"] = '"Acme, Inc" <hello@acme.example>'
     message["To"] = f"ann{number}@a.example"
     message["Message-ID"] = f"<{number}@acme.example>"
     message.set_content(body)
-    return message
+    return Mail("hello@acme.example", f"ann{number}@a.example", message.as_bytes())
 
 
 def send(transport: SmtpTransport, number: int = 1) -> None:
