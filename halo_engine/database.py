@@ -3,7 +3,7 @@
 import random
 import select
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Self, TypeVar
 
 import psycopg
@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from halo_engine.prepared import Call, Rows, at_once
 from halo_engine.tables.rows import ArrayText
 
 _Result = TypeVar("_Result")
@@ -107,7 +108,9 @@ def create_engine(
             "connect_timeout": 10,
             "cursor_factory": _Cursor,
             # Compiling a statement of 200 filters costs more than running it.
-            "options": f"-c timezone=UTC -c jit=off -c statement_timeout={timeout}",
+            "options": f"-c timezone=UTC -c jit=off -c statement_timeout={timeout}"
+            # Of transactions that are not begun by name (``prepared.at_once``).
+            r" -c default_transaction_isolation=read\ committed",
         },
     )
     sqlalchemy.event.listen(engine, "before_cursor_execute", _tell_cursor)
@@ -157,18 +160,40 @@ def run_in_transaction(
     `work` again in a new transaction, up to `attempts` times in all with growing, random pauses;
     then the last error is raised. `work` must therefore do nothing that a rollback does not undo.
     """
+
+    def once() -> _Result:
+        with engine.begin() as connection:
+            return work(connection)
+
+    return _until_no_race_is_lost(once, attempts)
+
+
+def run_at_once(
+    engine: Engine, calls: Sequence[Call], *, attempts: int = _ATTEMPTS
+) -> Sequence[Rows]:
+    """Run the calls as a transaction of their own in one round trip, and return each one's rows.
+
+    ``prepared.at_once`` says how; lost races are run again as by `run_in_transaction`.
+    """
+
+    def once() -> Sequence[Rows]:
+        with engine.connect() as connection:
+            return at_once(connection, calls)
+
+    return _until_no_race_is_lost(once, attempts)
+
+
+def _until_no_race_is_lost(once: Callable[[], _Result], attempts: int) -> _Result:
     for attempt in range(1, attempts):
         try:
-            with engine.begin() as connection:
-                return work(connection)
+            return once()
         except LostRace:
             pass
         except DBAPIError as error:
             if sqlstate(error) not in _LOST_RACES:
                 raise
         time.sleep(random.uniform(0.5, 1.5) * _FIRST_PAUSE_SECONDS * 2 ** (attempt - 1))
-    with engine.begin() as connection:
-        return work(connection)
+    return once()
 
 
 def sqlstate(error: DBAPIError) -> str | None:

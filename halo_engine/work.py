@@ -2,20 +2,21 @@
 edge commits).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Protocol, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Select, bindparam, exists, func, or_, select
+from sqlalchemy import Connection, Engine, Select, bindparam, exists, func, or_, select
 
 from halo_engine.audience.compiler import Moment
+from halo_engine.database import run_at_once, run_in_transaction
 from halo_engine.domain.errors import not_found, unauthorized
 from halo_engine.domain.instants import parse_zone
 from halo_engine.domain.values import is_storable_text
-from halo_engine.prepared import Prepared
+from halo_engine.prepared import Call, Prepared, Rows
 from halo_engine.tables import installation, organizations
 
 
@@ -73,6 +74,17 @@ class Work:
         return Moment(self.now, self.org.timezone)
 
 
+@dataclass(frozen=True, slots=True)
+class OrgRef:
+    """How a caller names an organisation: by its id, its key, or its publishable widget key
+    (§2).
+    """
+
+    id: UUID | None = None
+    key: str | None = None
+    widget_key: str | None = None
+
+
 _Result = TypeVar("_Result")
 
 
@@ -85,15 +97,42 @@ class Transact(Protocol):
         """Return what ``action`` returned; it may be run again after a lost race."""
 
 
+class Transactions(Transact, Protocol):
+    """Those of a flow that also has short ones, whose statements are known beforehand."""
+
+    @property
+    def now(self) -> datetime | None:
+        """The business's instant; None is the database's own clock, asked in the statement."""
+
+    def at_once(self, calls: Sequence[Call]) -> Sequence[Rows]:
+        """Run the calls as one transaction (``prepared.at_once``); return each one's rows."""
+
+
 @dataclass(frozen=True, slots=True)
-class OrgRef:
-    """How a caller names an organisation: by its id, its key, or its publishable widget key
-    (§2).
+class OrganizationTransactions:
+    """Transactions on an organisation's database; ``clock`` gives the business's instant.
+
+    Without one it is the database's.
     """
 
-    id: UUID | None = None
-    key: str | None = None
-    widget_key: str | None = None
+    database: Engine
+    org: OrgRef
+    clock: Callable[[], datetime] | None = None
+
+    @property
+    def now(self) -> datetime | None:
+        """The business's instant, or None."""
+        return self.clock() if self.clock else None
+
+    def __call__(self, action: Callable[[Work], _Result]) -> _Result:
+        """Run ``action`` in a transaction, and return what it returned."""
+        return run_in_transaction(
+            self.database, lambda connection: action(open_work(connection, self.org, self.now))
+        )
+
+    def at_once(self, calls: Sequence[Call]) -> Sequence[Rows]:
+        """Run the calls as one transaction, and return each one's rows."""
+        return run_at_once(self.database, calls)
 
 
 def open_work(connection: Connection, ref: OrgRef, now: datetime | None) -> Work:

@@ -14,9 +14,9 @@ from typing import Final
 from uuid import UUID
 
 from halo_engine.delivery.gate import Gate, Turn
-from halo_engine.delivery.intent import intend, message_id_of
+from halo_engine.delivery.intent import Wanted, intending, message_id_of
 from halo_engine.delivery.leases import MOST_ATTEMPTS, Release, hold_leased, retry_at
-from halo_engine.delivery.ledger import Outcome, Result, entries, note, withdraw
+from halo_engine.delivery.ledger import Outcome, Result, entries, noting, withdrawing
 from halo_engine.delivery.links import MailLinks
 from halo_engine.delivery.message import Sender, footer_of, write_mail
 from halo_engine.delivery.posting import Reply, post
@@ -28,8 +28,9 @@ from halo_engine.domain.decisions import DueFacts, Finish, Send, finish
 from halo_engine.domain.fields import resolve
 from halo_engine.domain.reasons import Status
 from halo_engine.domain.series import Series
-from halo_engine.series.locks import hold_series_still
-from halo_engine.work import Organization, Transact, Work
+from halo_engine.prepared import Call
+from halo_engine.series.locks import hold_series_still, holding_series_still
+from halo_engine.work import Organization, Transactions, Work
 
 _ADDRESS: Final = resolve("email")
 _RESULTS: Final[Mapping[Reply, Result]] = {
@@ -76,7 +77,7 @@ class _NoIntent(Enum):
 
 
 def send_leased(
-    transact: Transact,
+    transact: Transactions,
     transport: Transport,
     sender: Sender,
     token: UUID,
@@ -105,9 +106,7 @@ def send_leased(
                 continue
             if not turn.goes_on():
                 break
-            intent = transact(
-                partial(_intend, sender=sender, token=token, letter=letter, unnoted=unnoted)
-            )
+            intent = _intend(transact, desk, token, letter, unnoted)
             unnoted = None
             if intent is _NoIntent.STOPPED:
                 break
@@ -168,28 +167,41 @@ def _write(desk: _Desk, send: Send) -> _Letter | Outcome:
 
 
 def _intend(
-    work: Work, *, sender: Sender, token: UUID, letter: _Letter, unnoted: Outcome | None
+    transact: Transactions, desk: _Desk, token: UUID, letter: _Letter, unnoted: Outcome | None
 ) -> str | _NoIntent:
     """Note the outcome before and the intent of ``letter``; return its Message-ID (contract §9)."""
-    hold_series_still(work.connection, work.org_id)
-    if unnoted is not None:
-        _note(work, unnoted, token)
+    org_id, row, now = desk.org.id, letter.recipient_id, transact.now
+    wanted = Wanted(
+        org_id, row, token, letter.address, message_id_of(org_id, row, desk.sender.domain)
+    )
+    *_, intended = transact.at_once(
+        [
+            holding_series_still(org_id),
+            *_noting(org_id, unnoted, token, now),
+            intending(wanted, now),
+        ]
+    )
+    if intended:
+        return str(intended[0]["message_id"])
+    return transact(partial(_why_not, row=row))
+
+
+def _why_not(work: Work, *, row: int) -> _NoIntent:
     if work.org.sending_stopped:
         return _NoIntent.STOPPED
-    fresh = message_id_of(work.org_id, letter.recipient_id, sender.domain)
-    intended = intend(work, token, letter.recipient_id, letter.address, fresh)
-    if intended is not None:
-        return intended
-    entry = entries(work, [letter.recipient_id]).get(letter.recipient_id)
+    entry = entries(work, [row]).get(row)
     is_sent = entry is not None and entry.state == "sent"
     return _NoIntent.SENT if is_sent else _NoIntent.UNWANTED
 
 
-def _note(work: Work, outcome: Outcome, token: UUID) -> None:
+def _noting(
+    org_id: UUID, outcome: Outcome | None, token: UUID, now: datetime | None
+) -> Sequence[Call]:
+    if outcome is None:
+        return []
     if outcome.result in _NOT_HANDED_OVER:
-        withdraw(work, outcome.recipient_id, token)
-    else:
-        note(work, outcome)
+        return [withdrawing(org_id, outcome.recipient_id, token)]
+    return noting(org_id, outcome, now)
 
 
 def _post(transport: Transport, letter: _Letter, message_id: str, gate: Gate) -> Outcome:
@@ -214,8 +226,8 @@ def _close(
     hold_series_still(work.connection, work.org_id)
     # Runs before messages: an erasure, which takes a contact's mails along, comes that way too.
     attempts = hold_leased(work.connection, work.org_id, token, known)
-    if unnoted is not None:
-        _note(work, unnoted, token)
+    for call in _noting(work.org_id, unnoted, token, work.now):
+        call.rows(work.connection)
     series = load_series_of(work, [send.due.run.series.id for send in sends])
     verdicts = [
         _verdict(_as_of_now(send, series), known[_row(send)], attempts[_row(send)], work.now)

@@ -14,7 +14,7 @@ from sqlalchemy import and_, select, update
 
 from halo_engine.delivery.gate import Gate
 from halo_engine.delivery.intent import intend_again, message_id_of
-from halo_engine.delivery.ledger import Outcome, Result, give_up, note, stamp_contacted
+from halo_engine.delivery.ledger import Outcome, Result, give_up, noting, stamp_contacted
 from halo_engine.delivery.links import MailLinks
 from halo_engine.delivery.message import Sender, footer_of, write_mail
 from halo_engine.delivery.posting import Reply, post
@@ -238,14 +238,19 @@ def _intend(work: Work, *, sender: Sender, letter: _Letter) -> str | Retried:
 def _record(work: Work, *, letter: _Letter, retried: Retried) -> None:
     """Note what became of an intent; of one that was unknown before, only that it was sent."""
     if retried.verdict is Verdict.SENT:
-        note(work, Outcome(letter.row, Result.SENT))
+        _note(work, Outcome(letter.row, Result.SENT))
         _change(work, letter.row, status=Status.COMPLETED, reason=None)
         stamp_contacted(work, [letter.row])
     elif letter.unknown or retried.verdict is Verdict.UNKNOWN:
         give_up(work, [letter.row])
     else:
-        note(work, Outcome(letter.row, Result.FAILED, retried.reason))
+        _note(work, Outcome(letter.row, Result.FAILED, retried.reason))
         _change(work, letter.row, reason=retried.reason)
+
+
+def _note(work: Work, outcome: Outcome) -> None:
+    for call in noting(work.org_id, outcome, work.now):
+        call.rows(work.connection)
 
 
 def _change(work: Work, row: int, **values: object) -> None:

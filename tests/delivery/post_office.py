@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
-from sqlalchemy import Engine, Table, func, insert, select, update
+from sqlalchemy import Connection, Engine, Table, event, func, insert, select, update
 
-from halo_engine.database import run_in_transaction
 from halo_engine.delivery.gate import Gate
 from halo_engine.delivery.ledger import Outcome
 from halo_engine.delivery.message import Sender
@@ -19,6 +18,7 @@ from halo_engine.domain.decisions import Send, decide_step
 from halo_engine.journey.claim import claim_due
 from halo_engine.journey.facts import gather_due
 from halo_engine.journey.record import record_leases
+from halo_engine.prepared import Call, Rows
 from halo_engine.series.catalogue import load_series
 from halo_engine.tables import (
     automation_enrollments,
@@ -27,7 +27,7 @@ from halo_engine.tables import (
     automations,
     messages,
 )
-from halo_engine.work import OrgRef, Transact, Work, open_work
+from halo_engine.work import OrganizationTransactions, OrgRef, Transactions, Work
 from tests.contacts.stage import NOW, add_contact, new_organization
 
 _Result = TypeVar("_Result")
@@ -73,14 +73,10 @@ class PostOffice:
         self.now = NOW
         with database.begin() as connection:
             self.org_id = new_organization(connection, company_footer="Acme Inc", **settings).org_id
-        self.transact: Transact = self._transact
-        self.gate = Gate()
-
-    def _transact(self, action: Callable[[Work], _Result]) -> _Result:
-        return run_in_transaction(
-            self.database,
-            lambda connection: action(open_work(connection, OrgRef(id=self.org_id), self.now)),
+        self.transact: Transactions = OrganizationTransactions(
+            database, OrgRef(id=self.org_id), lambda: self.now
         )
+        self.gate = Gate()
 
     def series(self, *steps: dict[str, str], **values: Any) -> UUID:
         """Save an active series of emails and conditions (``CONDITION``), an hour between them."""
@@ -246,7 +242,12 @@ class Mortal:
         if self.points >= self.dies_at:
             raise Killed
 
-    def transact(self, action: Callable[[Work], _Result]) -> _Result:
+    @property
+    def now(self) -> datetime | None:
+        """The office's instant."""
+        return self.office.transact.now
+
+    def __call__(self, action: Callable[[Work], _Result]) -> _Result:
         """Run a transaction that may die before it begins, before its commit, and after it."""
 
         def up_to_the_commit(work: Work) -> _Result:
@@ -259,6 +260,21 @@ class Mortal:
         self.point()
         return result
 
+    def at_once(self, calls: Sequence[Call]) -> Sequence[Rows]:
+        """Run a transaction that may die before it begins, before its commit, and after it."""
+
+        def commits(_connection: Connection) -> None:
+            self.point()
+
+        self.point()
+        event.listen(self.office.database, "commit", commits)
+        try:
+            rows = self.office.transact.at_once(calls)
+        finally:
+            event.remove(self.office.database, "commit", commits)
+        self.point()
+        return rows
+
     def send(self, mail: Mail, key: str) -> None:
         """Send a message; the worker may die before it is out and before it can tell."""
         self.point()
@@ -268,7 +284,7 @@ class Mortal:
     def work_off(self, token: UUID, sends: Sequence[Send]) -> bool:
         """Send what was leased; return whether the worker lived to the end."""
         try:
-            send_leased(self.transact, self, SENDER, token, sends, Gate())
+            send_leased(self, self, SENDER, token, sends, Gate())
         except Killed:
             return False
         return True

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import insert
 
-from halo_engine.delivery.intent import intend
+from halo_engine.delivery.intent import Wanted, intending
 from halo_engine.delivery.leases import MOST_ATTEMPTS
 from halo_engine.delivery.reap import reap
 from halo_engine.delivery.transports import Mail, MemoryTransport, PermanentFailure, ServerDown
@@ -208,8 +208,9 @@ def test_a_late_worker_takes_back_nobody_elses_intent(office: PostOffice) -> Non
             office.wait(minutes=1)
             second = uuid4()
             office.lease(second)
-            intended = office.transact(lambda work: intend(work, second, ann, mail.recipient, key))
-            assert intended == key
+            wanted = Wanted(office.org_id, ann, second, mail.recipient, key)
+            [intended] = office.transact.at_once([intending(wanted, office.now)])
+            assert intended == [{"message_id": key}]
             raise ServerDown("gone")
 
     token = uuid4()
