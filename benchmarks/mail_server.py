@@ -63,12 +63,17 @@ class _Counting:
         )
 
     async def handle_EHLO(  # noqa: N802 -- aiosmtpd's
-        self, _server: SMTP, session: Session, _envelope: Envelope, hostname: str
-    ) -> str:
-        """Greet."""
+        self,
+        _server: SMTP,
+        session: Session,
+        _envelope: Envelope,
+        hostname: str,
+        responses: list[str],
+    ) -> list[str]:
+        """Greet, and offer what Postfix, Exim and the large providers offer."""
         session.host_name = hostname
         self.count(connections=1)
-        return "250 HELP"
+        return [responses[0], "250-PIPELINING", *responses[1:]]
 
     async def handle_DATA(  # noqa: N802 -- aiosmtpd's
         self, _server: SMTP, _session: Session, envelope: Envelope

@@ -5,7 +5,7 @@ A worker that is killed therefore leaves at most one message whose outcome nobod
 ``delivery.reap`` deals with it. What a live worker knows to be unknown it settles itself.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
@@ -41,6 +41,7 @@ _RESULTS: Final[Mapping[Reply, Result]] = {
     Reply.BROKE_OFF: Result.SET_BACK,
     Reply.UNKNOWN: Result.UNKNOWN,
 }
+_WRITTEN_AT_ONCE: Final = 50
 _NOT_HANDED_OVER: Final = frozenset({Result.RETRIED, Result.HELD, Result.SET_BACK})
 
 
@@ -98,9 +99,8 @@ def send_leased(
     unnoted: Outcome | None = None
     turn = gate.turn()
     try:
-        for send in sends:
+        for send, letter in _written(desk, sends):
             row = _row(send)
-            letter = _write(desk, send)
             if isinstance(letter, Outcome):
                 known[row] = letter
                 continue
@@ -141,6 +141,13 @@ def _gather(work: Work, *, sender: Sender, token: UUID, sends: Sequence[Send]) -
         attempts=hold_leased(work.connection, work.org_id, token, [_row(send) for send in sends]),
         values=gather_values(work, {send.due.run.contact_id for send in sends}, fields),
     )
+
+
+def _written(desk: _Desk, sends: Sequence[Send]) -> Iterator[tuple[Send, _Letter | Outcome]]:
+    """Write the emails some at a time: between two waits for servers each takes thrice as long."""
+    for start in range(0, len(sends), _WRITTEN_AT_ONCE):
+        some = sends[start : start + _WRITTEN_AT_ONCE]
+        yield from zip(some, [_write(desk, send) for send in some], strict=True)
 
 
 def _write(desk: _Desk, send: Send) -> _Letter | Outcome:

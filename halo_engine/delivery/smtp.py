@@ -9,6 +9,7 @@ import re
 import smtplib
 import socket
 import ssl
+from collections.abc import Iterator
 from contextlib import suppress
 from select import select
 from threading import Lock
@@ -137,6 +138,8 @@ class _Session:
         self._server = server
         self._deadline = deadline
         self._smtp: smtplib.SMTP | None = None
+        #: Answers to what was said that are not read yet.
+        self._owed = 0
         #: How far the message under way has come.
         self._reached = ""
         try:
@@ -210,21 +213,25 @@ class _Session:
             raise
         except Exception as error:
             words = f"the connection broke at {self._reached}: {_said(error)}"
-            raise _BrokenOffError(words, begun=self._reached != "MAIL") from error
+            # Of commands that went out together it may have been any.
+            begun = self._takes_several or self._reached != "MAIL"
+            raise _BrokenOffError(words, begun=begun) from error
         except SystemExit as stop:
             raise NotHandedOver(stop.code) from stop
         self._expect(self._end_of_text(), 2)
         self._used_at = monotonic()
 
     def _up_to_the_dot(self, letter: _Letter) -> None:
-        answer = self._ask(f"MAIL FROM:<{letter.sender}>")
+        mail, recipient = f"MAIL FROM:<{letter.sender}>", f"RCPT TO:<{letter.recipient}>"
+        answers = self._say(mail, recipient, "DATA")
+        answer = next(answers)
         if answer.code // 100 != 2:
             # Neither recipient nor text is known yet: every message would be refused here.
-            raise _BrokenOffError(f"{answer} (to MAIL FROM:<{letter.sender}>)", begun=False)
+            raise _BrokenOffError(f"{answer} (to {mail})", begun=False)
         self._reached = "RCPT"
-        self._expect(self._ask(f"RCPT TO:<{letter.recipient}>"), 2, recipient=True)
+        self._expect(next(answers), 2, recipient=True)
         self._reached = "DATA"
-        self._expect(self._ask("DATA"), 3)
+        self._expect(next(answers), 3)
         self._reached = "the text"
         self._write(letter.content)
         if self._has_spoken():
@@ -257,9 +264,13 @@ class _Session:
         raise _BrokenOffError(f"not an answer: {answer}", begun=True)
 
     def reset(self) -> bool:
-        """Forget the message that was refused; return whether the session can take another."""
+        """Forget the message that was refused; return whether the session can take another.
+
+        A server that asks for a text all the same cannot: an end of it would be a message.
+        """
         try:
-            fit = self._ask("RSET").code // 100 == 2
+            asks = [answer for answer in self._answers() if answer.code // 100 == 3]
+            fit = not asks and self._ask("RSET").code // 100 == 2
         except (OSError, smtplib.SMTPException):
             fit = False
         if not fit:
@@ -278,6 +289,28 @@ class _Session:
         """Close the connection as it stands; what is under way is not handed over any more."""
         if self._smtp is not None:
             self._smtp.close()
+
+    def _say(self, *commands: str) -> Iterator["_Answer"]:
+        """Yield the answers to the commands, which go out together if the server says that it
+        takes them so (RFC 2920), else each when the answer to the one before was read.
+        """
+        if not self._takes_several:
+            yield from map(self._ask, commands)
+            return
+        self._be_patient()
+        self._connected().send("".join(f"{command}\r\n" for command in commands))
+        self._owed = len(commands)
+        yield from self._answers()
+
+    @property
+    def _takes_several(self) -> bool:
+        return self._connected().has_extn("pipelining")
+
+    def _answers(self) -> Iterator["_Answer"]:
+        while self._owed:
+            self._be_patient()
+            self._owed -= 1
+            yield self._answer()
 
     def _ask(self, command: str) -> "_Answer":
         self._be_patient()
