@@ -128,6 +128,8 @@ class Mailing:
         self.prepare()
         kept = _Kept()
         self._tick(self._sending(kept))
+        # PostgreSQL knows the ledger, as it does where mails were sent before.
+        self._crowd.rest("messages")
         return kept.mails
 
     def _check(self, taken: Taken) -> None:

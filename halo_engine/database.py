@@ -3,7 +3,8 @@
 import random
 import select
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, Self, TypeVar
 
 import psycopg
@@ -16,6 +17,8 @@ from halo_engine.prepared import Call, Rows, at_once
 from halo_engine.tables.rows import ArrayText
 
 _Result = TypeVar("_Result")
+
+Line = Callable[[Sequence[Call]], Sequence[Rows]]
 
 
 class LostRace(Exception):  # noqa: N818 -- nobody did anything wrong
@@ -143,7 +146,7 @@ def _try_doubtful(connection: Any, record: ConnectionPoolEntry, _: object) -> No
         raise InvalidatePoolError from error
 
 
-def _has_news(connection: psycopg.Connection[Any]) -> bool:
+def _has_news(connection: Any) -> bool:
     if connection.closed:
         return True
     waiting = select.poll()
@@ -168,19 +171,21 @@ def run_in_transaction(
     return _until_no_race_is_lost(once, attempts)
 
 
-def run_at_once(
-    engine: Engine, calls: Sequence[Call], *, attempts: int = _ATTEMPTS
-) -> Sequence[Rows]:
-    """Run the calls as a transaction of their own in one round trip, and return each one's rows.
+@contextmanager
+def line(engine: Engine) -> Iterator[Line]:
+    """Keep a connection for short transactions that come one right after the other.
 
-    ``prepared.at_once`` says how; lost races are run again as by `run_in_transaction`.
+    What is yielded runs calls as a transaction in one round trip (``prepared.at_once``) and returns
+    each one's rows; lost races are run again as by `run_in_transaction`.
     """
+    with engine.connect() as connection:
 
-    def once() -> Sequence[Rows]:
-        with engine.connect() as connection:
+        def once(calls: Sequence[Call]) -> Sequence[Rows]:
+            if not connection.invalidated and _has_news(connection.connection.driver_connection):
+                connection.invalidate()
             return at_once(connection, calls)
 
-    return _until_no_race_is_lost(once, attempts)
+        yield lambda calls: _until_no_race_is_lost(lambda: once(calls), _ATTEMPTS)
 
 
 def _until_no_race_is_lost(once: Callable[[], _Result], attempts: int) -> _Result:

@@ -108,7 +108,7 @@ def at_once(connection: Connection, calls: Iterable[Call]) -> list[Rows]:
     """Execute the calls, one after the other, as one transaction in one round trip; commit it.
 
     What an earlier one locks, a later one finds locked, and reads as it is from then on. The
-    connection is one that nothing was executed on. Returns each call's rows.
+    connection is in no transaction. Returns each call's rows.
     """
     driver: Any = connection.connection.driver_connection
     told = [

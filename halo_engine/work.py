@@ -2,7 +2,8 @@
 edge commits).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Protocol, TypeVar
@@ -12,11 +13,11 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Engine, Select, bindparam, exists, func, or_, select
 
 from halo_engine.audience.compiler import Moment
-from halo_engine.database import run_at_once, run_in_transaction
+from halo_engine.database import Line, line, run_in_transaction
 from halo_engine.domain.errors import not_found, unauthorized
 from halo_engine.domain.instants import parse_zone
 from halo_engine.domain.values import is_storable_text
-from halo_engine.prepared import Call, Prepared, Rows
+from halo_engine.prepared import Prepared
 from halo_engine.tables import installation, organizations
 
 
@@ -104,8 +105,8 @@ class Transactions(Transact, Protocol):
     def now(self) -> datetime | None:
         """The business's instant; None is the database's own clock, asked in the statement."""
 
-    def at_once(self, calls: Sequence[Call]) -> Sequence[Rows]:
-        """Run the calls as one transaction (``prepared.at_once``); return each one's rows."""
+    def line(self) -> AbstractContextManager[Line]:
+        """Return a connection that is kept for such transactions (``database.line``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +131,9 @@ class OrganizationTransactions:
             self.database, lambda connection: action(open_work(connection, self.org, self.now))
         )
 
-    def at_once(self, calls: Sequence[Call]) -> Sequence[Rows]:
-        """Run the calls as one transaction, and return each one's rows."""
-        return run_at_once(self.database, calls)
+    def line(self) -> AbstractContextManager[Line]:
+        """Return a connection that is kept for transactions of calls."""
+        return line(self.database)
 
 
 def open_work(connection: Connection, ref: OrgRef, now: datetime | None) -> Work:

@@ -5,7 +5,7 @@ A worker that is killed therefore leaves at most one message whose outcome nobod
 ``delivery.reap`` deals with it. What a live worker knows to be unknown it settles itself.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
@@ -15,24 +15,21 @@ from uuid import UUID
 
 from halo_engine.delivery.gate import Gate, Turn
 from halo_engine.delivery.intent import Wanted, intending, message_id_of
-from halo_engine.delivery.leases import MOST_ATTEMPTS, Release, hold_leased, retry_at
+from halo_engine.delivery.leases import Release, hold_leased, retry_at
 from halo_engine.delivery.ledger import Outcome, Result, entries, noting, withdrawing
-from halo_engine.delivery.links import MailLinks
-from halo_engine.delivery.message import Sender, footer_of, write_mail
+from halo_engine.delivery.letters import Desk, Letter, gather, written
+from halo_engine.delivery.message import Sender
 from halo_engine.delivery.posting import Reply, post
 from halo_engine.delivery.settling import load_series_of, settle, settle_unknown
 from halo_engine.delivery.stops import note_outage
-from halo_engine.delivery.transports import Mail, NotHandedOver, PermanentFailure, Transport
-from halo_engine.delivery.values import fields_of_email, gather_values
+from halo_engine.delivery.transports import NotHandedOver, Transport
 from halo_engine.domain.decisions import DueFacts, Finish, Send, finish
-from halo_engine.domain.fields import resolve
 from halo_engine.domain.reasons import Status
 from halo_engine.domain.series import Series
 from halo_engine.prepared import Call
 from halo_engine.series.locks import hold_series_still, holding_series_still
-from halo_engine.work import Organization, Transactions, Work
+from halo_engine.work import Transactions, Work
 
-_ADDRESS: Final = resolve("email")
 _RESULTS: Final[Mapping[Reply, Result]] = {
     Reply.ACCEPTED: Result.SENT,
     Reply.REFUSED: Result.FAILED,
@@ -41,29 +38,19 @@ _RESULTS: Final[Mapping[Reply, Result]] = {
     Reply.BROKE_OFF: Result.SET_BACK,
     Reply.UNKNOWN: Result.UNKNOWN,
 }
-_WRITTEN_AT_ONCE: Final = 50
 _NOT_HANDED_OVER: Final = frozenset({Result.RETRIED, Result.HELD, Result.SET_BACK})
 
 
-@dataclass(frozen=True, slots=True)
-class _Desk:
-    """What the emails of one batch are written with, gathered beforehand."""
+@dataclass(slots=True)
+class _Batch:
+    """What is known of each row, and the outcome that the ledger does not have yet."""
 
-    sender: Sender
-    org: Organization
-    now: datetime
-    attempts: Mapping[int, int]
-    values: Mapping[UUID, Mapping[str, str]]
+    known: dict[int, Outcome]
+    unnoted: Outcome | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class _Letter:
-    """One written email, and the row that it is for."""
-
-    recipient_id: int
-    address: str
-    mail: Mail
-    is_last_attempt: bool
+    def note(self, outcome: Outcome) -> None:
+        """Know what became of a message, until the ledger does."""
+        self.unnoted = self.known[outcome.recipient_id] = outcome
 
 
 class _NoIntent(Enum):
@@ -94,103 +81,68 @@ def send_leased(
     """
     if not sends:
         return []
-    desk = transact(partial(_gather, sender=sender, token=token, sends=sends))
-    known = {row: Outcome(row, Result.RELEASED) for row in map(_row, sends)}
-    unnoted: Outcome | None = None
+    desk = transact(partial(gather, sender=sender, token=token, sends=sends))
+    batch = _Batch({row: Outcome(row, Result.RELEASED) for row in map(_row, sends)})
     turn = gate.turn()
     try:
-        for send, letter in _written(desk, sends):
+        _send_each(transact, transport, desk, sends, batch, turn)
+        turn.close()
+    finally:
+        transact(partial(_close, token=token, sends=sends, batch=batch, turn=turn))
+    return [batch.known[_row(send)] for send in sends]
+
+
+def _send_each(
+    transact: Transactions,
+    transport: Transport,
+    desk: Desk,
+    sends: Sequence[Send],
+    batch: _Batch,
+    turn: Turn,
+) -> None:
+    with transact.line() as line:
+        for send, letter in written(desk, sends):
             row = _row(send)
             if isinstance(letter, Outcome):
-                known[row] = letter
+                batch.known[row] = letter
                 continue
             if not turn.goes_on():
                 break
-            intent = _intend(transact, desk, token, letter, unnoted)
-            unnoted = None
-            if intent is _NoIntent.STOPPED:
-                break
-            if isinstance(intent, _NoIntent):
-                if intent is _NoIntent.SENT:
-                    known[row] = Outcome(row, Result.SENT)
+            calls = _intent(desk, letter, batch.unnoted, transact.now)
+            *_, intended = line(calls)
+            batch.unnoted = None
+            if not intended:
+                reason = transact(partial(_why_not, row=row))
+                if reason is _NoIntent.STOPPED:
+                    break
+                if reason is _NoIntent.SENT:
+                    batch.known[row] = Outcome(row, Result.SENT)
                 continue
             # Nobody knows, until the transport has answered.
-            known[row] = Outcome(row, Result.UNKNOWN)
+            batch.known[row] = Outcome(row, Result.UNKNOWN)
+            message_id = str(intended[0]["message_id"])
             try:
-                unnoted = known[row] = _post(transport, letter, intent, gate)
+                batch.note(_post(transport, letter, message_id, turn.gate))
             except NotHandedOver:
-                unnoted = known[row] = Outcome(row, Result.HELD)
+                batch.note(Outcome(row, Result.HELD))
                 raise
-        turn.close()
-    finally:
-        transact(partial(_close, token=token, sends=sends, known=known, unnoted=unnoted, turn=turn))
-    return [known[_row(send)] for send in sends]
 
 
 def _row(send: Send) -> int:
     return send.due.recipient_id
 
 
-def _gather(work: Work, *, sender: Sender, token: UUID, sends: Sequence[Send]) -> _Desk:
-    emails = {send.due.step.id: send.due.step.email for send in sends}.values()
-    fields = {_ADDRESS}.union(*(fields_of_email(email) for email in emails if email))
-    return _Desk(
-        sender=sender,
-        org=work.org,
-        now=work.now,
-        attempts=hold_leased(work.connection, work.org_id, token, [_row(send) for send in sends]),
-        values=gather_values(work, {send.due.run.contact_id for send in sends}, fields),
-    )
-
-
-def _written(desk: _Desk, sends: Sequence[Send]) -> Iterator[tuple[Send, _Letter | Outcome]]:
-    """Write the emails some at a time: between two waits for servers each takes thrice as long."""
-    for start in range(0, len(sends), _WRITTEN_AT_ONCE):
-        some = sends[start : start + _WRITTEN_AT_ONCE]
-        yield from zip(some, [_write(desk, send) for send in some], strict=True)
-
-
-def _write(desk: _Desk, send: Send) -> _Letter | Outcome:
-    """Write the row's email; an outcome instead when there is nothing to send."""
-    due, row = send.due, _row(send)
-    values = desk.values.get(due.run.contact_id, {})
-    address = values.get(_ADDRESS.name)
-    if row not in desk.attempts or not address:
-        return Outcome(row, Result.RELEASED)
-    assert due.step.email is not None
-    try:
-        mail = write_mail(
-            due.step.email,
-            values,
-            sender=desk.sender,
-            to=address,
-            footer=footer_of(due.run.series, desk.org),
-            links=MailLinks.of(desk.sender.bases, desk.org, due.run.series, row),
-            now=desk.now,
-        )
-    except PermanentFailure as failure:
-        return Outcome(row, Result.FAILED, failure.reason)
-    return _Letter(row, address, mail, is_last_attempt=desk.attempts[row] >= MOST_ATTEMPTS)
-
-
-def _intend(
-    transact: Transactions, desk: _Desk, token: UUID, letter: _Letter, unnoted: Outcome | None
-) -> str | _NoIntent:
-    """Note the outcome before and the intent of ``letter``; return its Message-ID (contract §9)."""
-    org_id, row, now = desk.org.id, letter.recipient_id, transact.now
-    wanted = Wanted(
-        org_id, row, token, letter.address, message_id_of(org_id, row, desk.sender.domain)
-    )
-    *_, intended = transact.at_once(
-        [
-            holding_series_still(org_id),
-            *_noting(org_id, unnoted, token, now),
-            intending(wanted, now),
-        ]
-    )
-    if intended:
-        return str(intended[0]["message_id"])
-    return transact(partial(_why_not, row=row))
+def _intent(
+    desk: Desk, letter: Letter, unnoted: Outcome | None, now: datetime | None
+) -> Sequence[Call]:
+    """Return the calls that note the outcome before and the intent of ``letter`` (contract §9)."""
+    org_id, row = desk.org.id, letter.recipient_id
+    fresh = message_id_of(org_id, row, desk.sender.domain)
+    return [
+        holding_series_still(org_id),
+        *_noting(org_id, unnoted, desk.token, now),
+        intending(Wanted(org_id, row, desk.token, letter.address, fresh), now),
+    ]
 
 
 def _why_not(work: Work, *, row: int) -> _NoIntent:
@@ -211,7 +163,7 @@ def _noting(
     return noting(org_id, outcome, now)
 
 
-def _post(transport: Transport, letter: _Letter, message_id: str, gate: Gate) -> Outcome:
+def _post(transport: Transport, letter: Letter, message_id: str, gate: Gate) -> Outcome:
     """Send the letter, and say what becomes of its row."""
     posted = post(transport, gate, letter.mail, message_id)
     result = _RESULTS[posted.reply]
@@ -225,19 +177,18 @@ def _close(
     *,
     token: UUID,
     sends: Sequence[Send],
-    known: Mapping[int, Outcome],
-    unnoted: Outcome | None,
+    batch: _Batch,
     turn: Turn,
 ) -> None:
     """Move on the rows that ``token`` still leases."""
     hold_series_still(work.connection, work.org_id)
     # Runs before messages: an erasure, which takes a contact's mails along, comes that way too.
-    attempts = hold_leased(work.connection, work.org_id, token, known)
-    for call in _noting(work.org_id, unnoted, token, work.now):
+    attempts = hold_leased(work.connection, work.org_id, token, batch.known)
+    for call in _noting(work.org_id, batch.unnoted, token, work.now):
         call.rows(work.connection)
     series = load_series_of(work, [send.due.run.series.id for send in sends])
     verdicts = [
-        _verdict(_as_of_now(send, series), known[_row(send)], attempts[_row(send)], work.now)
+        _verdict(_as_of_now(send, series), batch.known[_row(send)], attempts[_row(send)], work.now)
         for send in sends
         if _row(send) in attempts
     ]

@@ -1,6 +1,7 @@
 """Setting the stage for the tests of sending: contacts at the first step of a series, due now."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -8,6 +9,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, Engine, Table, event, func, insert, select, update
 
+from halo_engine.database import Line
 from halo_engine.delivery.gate import Gate
 from halo_engine.delivery.ledger import Outcome
 from halo_engine.delivery.message import Sender
@@ -260,20 +262,25 @@ class Mortal:
         self.point()
         return result
 
-    def at_once(self, calls: Sequence[Call]) -> Sequence[Rows]:
-        """Run a transaction that may die before it begins, before its commit, and after it."""
+    @contextmanager
+    def line(self) -> Iterator[Line]:
+        """Run transactions that may die before they begin, before their commit, and after it."""
 
         def commits(_connection: Connection) -> None:
             self.point()
 
-        self.point()
-        event.listen(self.office.database, "commit", commits)
-        try:
-            rows = self.office.transact.at_once(calls)
-        finally:
-            event.remove(self.office.database, "commit", commits)
-        self.point()
-        return rows
+        def mortally(calls: Sequence[Call]) -> Sequence[Rows]:
+            self.point()
+            event.listen(self.office.database, "commit", commits)
+            try:
+                rows = at_once(calls)
+            finally:
+                event.remove(self.office.database, "commit", commits)
+            self.point()
+            return rows
+
+        with self.office.transact.line() as at_once:
+            yield mortally
 
     def send(self, mail: Mail, key: str) -> None:
         """Send a message; the worker may die before it is out and before it can tell."""

@@ -209,7 +209,8 @@ def test_a_late_worker_takes_back_nobody_elses_intent(office: PostOffice) -> Non
             second = uuid4()
             office.lease(second)
             wanted = Wanted(office.org_id, ann, second, mail.recipient, key)
-            [intended] = office.transact.at_once([intending(wanted, office.now)])
+            with office.transact.line() as at_once:
+                [intended] = at_once([intending(wanted, office.now)])
             assert intended == [{"message_id": key}]
             raise ServerDown("gone")
 

@@ -1,5 +1,6 @@
 """Statements that are run by the driver itself, on a real server."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -22,8 +23,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from halo_engine.database import run_at_once, sqlstate
-from halo_engine.prepared import Call, Prepared
+from halo_engine.database import Line, line, sqlstate
+from halo_engine.prepared import Call, Prepared, Rows
 
 COUNTERS = Table("counters", MetaData(), Column("name", Text, primary_key=True))
 GIVEN = bindparam("given", type_=JSONB())
@@ -35,6 +36,7 @@ TWICE = Prepared(
     )
 )
 HALF = Prepared(select((literal(1) / bindparam("by", type_=Integer())).label("half")))
+ME = Prepared(select(func.pg_backend_pid().label("pid")))
 COUNTED = Prepared(select(func.count().label("count")).select_from(COUNTERS))
 COUNT_UP = Prepared(
     insert(COUNTERS).values(name=bindparam("asked_name")).returning(COUNTERS.c.name)
@@ -143,7 +145,7 @@ def test_a_race_that_calls_at_once_lose_is_run_again(counters: Engine) -> None:
     """Up to so many times, as of any transaction."""
     run_at_once(counters, [Call(COUNT_UP, {"asked_name": "a"})])
     with pytest.raises(DBAPIError) as raised:
-        run_at_once(counters, [Call(COUNT_UP, {"asked_name": "a"})], attempts=2)
+        run_at_once(counters, [Call(COUNT_UP, {"asked_name": "a"})])
     assert sqlstate(raised.value) == "23505"
 
 
@@ -154,6 +156,30 @@ def test_a_connection_lost_amid_calls_is_given_up(counters: Engine) -> None:
         run_at_once(counters, [Call(COUNT_UP, {"asked_name": "a"}), Call(ended, {})])
     assert raised.value.connection_invalidated
     assert run_at_once(counters, [Call(COUNTED, {})]) == [[{"count": 0}]]
+
+
+def run_at_once(database: Engine, calls: Sequence[Call]) -> Sequence[Rows]:
+    """Run calls as a transaction of their own, on a connection of their own."""
+    with line(database) as at_once:
+        return at_once(calls)
+
+
+def test_a_line_goes_on_when_its_connection_is_lost(counters: Engine) -> None:
+    """Whether it breaks amid calls, or was closed by the server meanwhile."""
+    ended = Prepared(select(func.pg_terminate_backend(bindparam("pid", type_=Integer()), 5000)))
+    with line(counters) as at_once:
+        first = _backend(at_once)
+        with pytest.raises(OperationalError):
+            at_once([Call(ended, {"pid": first})])
+        second = _backend(at_once)
+        with counters.connect() as other:
+            ended.rows(other, {"pid": second})
+        assert len({first, second, _backend(at_once)}) == 3
+
+
+def _backend(at_once: Line) -> int:
+    [[row]] = at_once([Call(ME, {})])
+    return int(row["pid"])
 
 
 def _somebody_waits(database: Engine) -> bool:
