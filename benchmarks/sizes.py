@@ -19,6 +19,7 @@ class Size:
     naive_sample: int
     backlog: int
     latency_seconds: int
+    mails: int
     import_rows: tuple[int, int]
 
     @property
@@ -39,6 +40,7 @@ SIZES: Final[Mapping[str, Size]] = {
         naive_sample=50,
         backlog=1_000_000,
         latency_seconds=20,
+        mails=5_000,
         import_rows=(10_000, 1_000_000),
     ),
     "small": Size(
@@ -52,6 +54,7 @@ SIZES: Final[Mapping[str, Size]] = {
         naive_sample=10,
         backlog=20_000,
         latency_seconds=4,
+        mails=500,
         import_rows=(2_000, 10_000),
     ),
 }

@@ -169,3 +169,14 @@ WHERE c.org_id = %(org)s AND c.custom_fields ->> 'role' = 'owner'
   AND c.email ILIKE '%%acme%%'
   AND NOT EXISTS (SELECT FROM suppressions s WHERE s.org_id = c.org_id AND s.address = c.address)
 """
+
+#: W9: what marketing needs, and how many emails were sent and their rows finished.
+MAY_SEND: Final = """
+UPDATE organizations SET verified_domain = true, company_footer = 'Acme Inc, 1 Main Street'
+WHERE id = %(org)s
+"""
+MAILED: Final = """
+SELECT count(*) FROM automation_recipients r JOIN messages m
+  ON m.org_id = r.org_id AND m.recipient_id = r.id
+WHERE r.org_id = %(org)s AND r.status = 'completed' AND m.state = 'sent'
+"""

@@ -1,6 +1,7 @@
 """W2 and W12: rows that are due, in one series and in many, and beside a large backlog."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from uuid import UUID
 
 from benchmarks import sql
@@ -8,6 +9,7 @@ from benchmarks.ground import Crowd, Ground
 from benchmarks.measuring import Side, alternate
 from benchmarks.rows import Row, Target
 from benchmarks.sizes import Size
+from benchmarks.workers import running_workers
 
 _MANY = 100
 
@@ -25,7 +27,7 @@ class Due:
 
     def __init__(self, crowd: Crowd, due: int, series: int) -> None:
         self.crowd = crowd
-        self._due = due
+        self.rows = due
         self._series: Sequence[UUID] = [
             crowd.draft(f"w2-{series}-{number}", **GATE_THEN_EMAIL) for number in range(series)
         ]
@@ -35,21 +37,25 @@ class Due:
     def prepare(self) -> None:
         """Place the runs anew, each with its row due."""
         self.crowd.clear()
-        self.crowd.set_up(*sql.DUE, due=self._due, series=self._series)
+        self.crowd.set_up(*sql.DUE, due=self.rows, series=self._series)
         self.crowd.rest("automation_enrollments", "automation_recipients")
 
     def engine(self) -> None:
         """Tick until nothing is due."""
         self.crowd.tick()
-        self._check()
+        self.check()
 
     def floor(self) -> None:
         """Finish the rows and place those that follow."""
         self.crowd.run(sql.ADVANCE)
 
-    def _check(self) -> None:
-        counted = "SELECT count(*) FROM automation_recipients WHERE status = 'pending'"
-        assert self.crowd.run(counted) == [(self._due,)]
+    def check(self) -> None:
+        """Assert that each row was done, once, and is followed by one that waits."""
+        counted = """
+            SELECT count(*) FILTER (WHERE status = 'completed'),
+                   count(*) FILTER (WHERE status = 'pending' AND scheduled_for > now()), count(*)
+            FROM automation_recipients"""
+        assert self.crowd.run(counted) == [(self.rows, self.rows, 2 * self.rows)]
 
 
 def benchmark(ground: Ground, size: Size) -> Iterator[Row]:
@@ -84,8 +90,38 @@ def benchmark(ground: Ground, size: Size) -> Iterator[Row]:
             ratio=taken.ratio(1, 0),
             target=Target(1.25) if is_full else None,
         )
+        if is_full:
+            yield _two_workers(one, size)
         ground.drop(one.crowd)
         ground.drop(many.crowd)
+
+
+def _two_workers(due: Due, size: Size) -> Row:
+    """Let two workers tick at once, and compare with one; no row is done twice."""
+    shares: dict[int, list[int]] = {}
+    with running_workers(due.crowd, 2) as workers:
+
+        def tick(number: int) -> None:
+            workers.tick(number)
+            due.check()
+            done = [row for rows in workers.finished for row in rows]
+            assert len(done) == len(set(done)) == due.rows
+            shares[number] = [len(rows) for rows in workers.finished]
+
+        sides = [Side(due.prepare, partial(tick, number)) for number in (1, 2)]
+        taken = alternate(sides, size.rounds)
+    return Row(
+        workload="W2",
+        what="tick, two workers",
+        size=due.rows,
+        of="due rows",
+        engine=taken.seconds(1),
+        against=taken.seconds(0),
+        compared_with="one worker",
+        ratio=taken.ratio(1, 0),
+        target=Target(1.0),
+        details={"shares": shares[2], "rounds": taken.rounds},
+    )
 
 
 def fairness(ground: Ground, size: Size) -> Iterator[Row]:

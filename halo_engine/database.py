@@ -3,7 +3,8 @@
 import random
 import select
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, Self, TypeVar
 
 import psycopg
@@ -12,9 +13,12 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from halo_engine.prepared import Call, Rows, at_once
 from halo_engine.tables.rows import ArrayText
 
 _Result = TypeVar("_Result")
+
+Line = Callable[[Sequence[Call]], Sequence[Rows]]
 
 
 class LostRace(Exception):  # noqa: N818 -- nobody did anything wrong
@@ -107,7 +111,9 @@ def create_engine(
             "connect_timeout": 10,
             "cursor_factory": _Cursor,
             # Compiling a statement of 200 filters costs more than running it.
-            "options": f"-c timezone=UTC -c jit=off -c statement_timeout={timeout}",
+            "options": f"-c timezone=UTC -c jit=off -c statement_timeout={timeout}"
+            # Of transactions that are not begun by name (``prepared.at_once``).
+            r" -c default_transaction_isolation=read\ committed",
         },
     )
     sqlalchemy.event.listen(engine, "before_cursor_execute", _tell_cursor)
@@ -140,7 +146,7 @@ def _try_doubtful(connection: Any, record: ConnectionPoolEntry, _: object) -> No
         raise InvalidatePoolError from error
 
 
-def _has_news(connection: psycopg.Connection[Any]) -> bool:
+def _has_news(connection: Any) -> bool:
     if connection.closed:
         return True
     waiting = select.poll()
@@ -157,18 +163,42 @@ def run_in_transaction(
     `work` again in a new transaction, up to `attempts` times in all with growing, random pauses;
     then the last error is raised. `work` must therefore do nothing that a rollback does not undo.
     """
+
+    def once() -> _Result:
+        with engine.begin() as connection:
+            return work(connection)
+
+    return _until_no_race_is_lost(once, attempts)
+
+
+@contextmanager
+def line(engine: Engine) -> Iterator[Line]:
+    """Keep a connection for short transactions that come one right after the other.
+
+    What is yielded runs calls as a transaction in one round trip (``prepared.at_once``) and returns
+    each one's rows; lost races are run again as by `run_in_transaction`.
+    """
+    with engine.connect() as connection:
+
+        def once(calls: Sequence[Call]) -> Sequence[Rows]:
+            if not connection.invalidated and _has_news(connection.connection.driver_connection):
+                connection.invalidate()
+            return at_once(connection, calls)
+
+        yield lambda calls: _until_no_race_is_lost(lambda: once(calls), _ATTEMPTS)
+
+
+def _until_no_race_is_lost(once: Callable[[], _Result], attempts: int) -> _Result:
     for attempt in range(1, attempts):
         try:
-            with engine.begin() as connection:
-                return work(connection)
+            return once()
         except LostRace:
             pass
         except DBAPIError as error:
             if sqlstate(error) not in _LOST_RACES:
                 raise
         time.sleep(random.uniform(0.5, 1.5) * _FIRST_PAUSE_SECONDS * 2 ** (attempt - 1))
-    with engine.begin() as connection:
-        return work(connection)
+    return once()
 
 
 def sqlstate(error: DBAPIError) -> str | None:

@@ -21,7 +21,7 @@ from halo_engine.domain.mail_tokens import bad_token, organization_of
 from halo_engine.pipeline.advance import Advance
 from halo_engine.pipeline.reaction import Reaction
 from halo_engine.pipeline.settle import Interruptions, PostOffice, settle, tick
-from halo_engine.work import OrgRef, Transact, Work, open_work
+from halo_engine.work import OrganizationTransactions, OrgRef, Transactions, Work, open_work
 
 _Result = TypeVar("_Result")
 
@@ -105,12 +105,5 @@ class Engine:
         """Settle, and re-evaluate when the organisation's cron says so (contract §1, §4)."""
         return tick(self._transact(org_id), self.post, self.interruptions)
 
-    def _transact(self, org_id: UUID) -> Transact:
-        def transact(action: Callable[[Work], _Result]) -> _Result:
-            def opened(connection: sqlalchemy.Connection) -> _Result:
-                now = self.clock() if self.clock else None
-                return action(open_work(connection, OrgRef(id=org_id), now))
-
-            return run_in_transaction(self.database, opened)
-
-        return transact
+    def _transact(self, org_id: UUID) -> Transactions:
+        return OrganizationTransactions(self.database, OrgRef(id=org_id), self.clock)

@@ -6,7 +6,8 @@ statements are executed so often that this shows; they are the ones to be ``Prep
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, NamedTuple
@@ -15,6 +16,8 @@ import psycopg
 from sqlalchemy import ClauseElement, Connection, Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeEngine
+
+Rows = list[dict[str, Any]]
 
 _Writer = Callable[[Any], Any] | None
 
@@ -49,9 +52,7 @@ class Prepared:
         self._compiled: _Compiled | None = None
         self._columns: tuple[str, ...] | None = None
 
-    def rows(
-        self, connection: Connection, values: Mapping[str, Any], told: object = None
-    ) -> list[dict[str, Any]]:
+    def rows(self, connection: Connection, values: Mapping[str, Any], told: object = None) -> Rows:
         """Execute it with these values, and return its rows, each by the names of its columns; none
         of a statement that returns nothing.
 
@@ -59,29 +60,37 @@ class Prepared:
         """
         if not connection.in_transaction():
             connection.begin()
-        text, parameters, own, later = self._for_driver(connection.dialect)
+        text, bound = self.bound(connection.dialect, values, told)
+        cursor = connection.connection.cursor()
+        try:
+            _execute(connection, cursor, text, bound)
+            return self.read(cursor)
+        except psycopg.Error as error:
+            raise _as_usual(connection, text, bound, error) from error
+        finally:
+            cursor.close()
+
+    def bound(
+        self, dialect: Dialect, values: Mapping[str, Any], told: object = None
+    ) -> tuple[str, tuple[Any, ...]]:
+        """Return the text and the parameters as the driver is given them."""
+        text, parameters, own, later = self._for_driver(dialect)
         all_values = {**own, **{name: value(told) for name, value in later.items()}, **values}
-        bound = tuple(
+        return text, tuple(
             [
                 all_values[name] if write is None else write(all_values[name])
                 for name, write in parameters
             ]
         )
-        cursor: Any = connection.connection.cursor()
-        for listener in connection.dispatch.before_cursor_execute:
-            listener(connection, cursor, text, bound, None, False)
-        try:
-            cursor.execute(text, bound)
-            if self._columns is None:
-                # Asked of the driver once: it makes an object of each column.
-                self._columns = tuple(column.name for column in cursor.description or ())
-            if not self._columns:
-                return []
-            return [dict(zip(self._columns, row, strict=True)) for row in cursor.fetchall()]
-        except psycopg.Error as error:
-            raise _as_usual(connection, cursor, text, bound, error) from error
-        finally:
-            cursor.close()
+
+    def read(self, cursor: Any) -> Rows:
+        """Return what a cursor found that executed it; a statement may have no rows at all."""
+        if self._columns is None:
+            # Asked of the driver once: it makes an object of each column.
+            self._columns = tuple(column.name for column in cursor.description or ())
+        if not self._columns:
+            return []
+        return [dict(zip(self._columns, row, strict=True)) for row in cursor.fetchall()]
 
     def _for_driver(self, dialect: Dialect) -> _Compiled:
         if self._compiled is None:
@@ -132,16 +141,79 @@ class KeptStatements:
         return made
 
 
+class Call(NamedTuple):
+    """A statement and the values that it is to be executed with."""
+
+    statement: Prepared
+    values: Mapping[str, Any]
+
+    def rows(self, connection: Connection) -> Rows:
+        """Execute it, and return its rows."""
+        return self.statement.rows(connection, self.values)
+
+
+def at_once(connection: Connection, calls: Iterable[Call]) -> list[Rows]:
+    """Execute the calls, one after the other, as one transaction in one round trip; commit it.
+
+    What an earlier one locks, a later one finds locked, and reads as it is from then on. The
+    connection is in no transaction. Returns each call's rows.
+    """
+    driver: Any = connection.connection.driver_connection
+    told = [
+        (each.statement, *each.statement.bound(connection.dialect, each.values)) for each in calls
+    ]
+    try:
+        with _transaction(driver):
+            cursors = [driver.cursor() for _ in told]
+            for cursor, (_, text, bound) in zip(cursors, told, strict=True):
+                _execute(connection, cursor, text, bound)
+            connection.dispatch.commit(connection)
+        return [each.read(cursor) for cursor, (each, *_) in zip(cursors, told, strict=True)]
+    except psycopg.Error as error:
+        raised = _as_usual(connection, "; ".join(text for _, text, _ in told), (), error)
+        if not connection.invalidated:
+            driver.autocommit = False
+        raise raised from error
+    except BaseException:
+        # Told to stop in the middle: nobody knows how far it came.
+        connection.invalidate()
+        raise
+
+
+@contextmanager
+def _transaction(driver: Any) -> Iterator[None]:
+    """Make a transaction of what is executed within: at the end all of it is committed.
+
+    PostgreSQL takes what comes up to the end of a pipeline for one; so it needs neither BEGIN nor
+    COMMIT.
+    """
+    driver.autocommit = True
+    with driver.pipeline():
+        try:
+            yield
+        except psycopg.Error:
+            raise
+        except BaseException:
+            # The end of the pipeline would commit what came so far.
+            driver.close()
+            raise
+    driver.autocommit = False
+
+
+def _execute(connection: Connection, cursor: Any, text: str, bound: tuple[Any, ...]) -> None:
+    for listener in connection.dispatch.before_cursor_execute:
+        listener(connection, cursor, text, bound, None, False)
+    cursor.execute(text, bound)
+
+
 def _writer(type_: TypeEngine[Any], dialect: Dialect) -> _Writer:
     return type_.dialect_impl(dialect).bind_processor(dialect)
 
 
-def _as_usual(
-    connection: Connection, cursor: Any, text: str, bound: Any, error: psycopg.Error
-) -> Exception:
+def _as_usual(connection: Connection, text: str, bound: Any, error: psycopg.Error) -> Exception:
     """Return the error as SQLAlchemy raises it; a connection that is lost is given up."""
     dialect: Any = connection.dialect
-    lost = dialect.is_disconnect(error, connection.connection.dbapi_connection, cursor)
+    lost = dialect.is_disconnect(error, connection.connection.dbapi_connection, None)
     if lost:
         connection.invalidate(error)
     raised: Exception = DBAPIError.instance(

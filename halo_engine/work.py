@@ -3,15 +3,17 @@ edge commits).
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Protocol, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Select, bindparam, exists, func, or_, select
+from sqlalchemy import Connection, Engine, Select, bindparam, exists, func, or_, select
 
 from halo_engine.audience.moments import Moment
+from halo_engine.database import Line, line, run_in_transaction
 from halo_engine.domain.errors import not_found, unauthorized
 from halo_engine.domain.instants import parse_zone
 from halo_engine.domain.values import is_storable_text
@@ -73,6 +75,17 @@ class Work:
         return Moment(self.now, self.org.timezone)
 
 
+@dataclass(frozen=True, slots=True)
+class OrgRef:
+    """How a caller names an organisation: by its id, its key, or its publishable widget key
+    (§2).
+    """
+
+    id: UUID | None = None
+    key: str | None = None
+    widget_key: str | None = None
+
+
 _Result = TypeVar("_Result")
 
 
@@ -85,15 +98,42 @@ class Transact(Protocol):
         """Return what ``action`` returned; it may be run again after a lost race."""
 
 
+class Transactions(Transact, Protocol):
+    """Those of a flow that also has short ones, whose statements are known beforehand."""
+
+    @property
+    def now(self) -> datetime | None:
+        """The business's instant; None is the database's own clock, asked in the statement."""
+
+    def line(self) -> AbstractContextManager[Line]:
+        """Return a connection that is kept for such transactions (``database.line``)."""
+
+
 @dataclass(frozen=True, slots=True)
-class OrgRef:
-    """How a caller names an organisation: by its id, its key, or its publishable widget key
-    (§2).
+class OrganizationTransactions:
+    """Transactions on an organisation's database; ``clock`` gives the business's instant.
+
+    Without one it is the database's.
     """
 
-    id: UUID | None = None
-    key: str | None = None
-    widget_key: str | None = None
+    database: Engine
+    org: OrgRef
+    clock: Callable[[], datetime] | None = None
+
+    @property
+    def now(self) -> datetime | None:
+        """The business's instant, or None."""
+        return self.clock() if self.clock else None
+
+    def __call__(self, action: Callable[[Work], _Result]) -> _Result:
+        """Run ``action`` in a transaction, and return what it returned."""
+        return run_in_transaction(
+            self.database, lambda connection: action(open_work(connection, self.org, self.now))
+        )
+
+    def line(self) -> AbstractContextManager[Line]:
+        """Return a connection that is kept for transactions of calls."""
+        return line(self.database)
 
 
 def open_work(connection: Connection, ref: OrgRef, now: datetime | None) -> Work:

@@ -8,10 +8,11 @@ and never leads a tracked click anywhere.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
-from markupsafe import Markup, escape
+from markupsafe import escape
 
 from halo_engine.delivery.links import MailLinks
 from halo_engine.domain.merge_fields import render
@@ -31,17 +32,16 @@ _URL_CHARACTERS: Final = "!#$%&'()*+,/:;=?@[]~"
 
 _BLANK_LINES: Final = re.compile(r"\n\s*\n")
 _FONT: Final = "-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif"
-_PARAGRAPH: Final = Markup('<p style="margin:0 0 1em">{}</p>')
-_LINKED: Final = Markup('<a href="{}" style="color:#1d4ed8">{}</a>')
-_FOOTER: Final = Markup(
+#: What is filled into these is marked up already, or escaped.
+_PARAGRAPH: Final = '<p style="margin:0 0 1em">{}</p>'
+_LINKED: Final = '<a href="{}" style="color:#1d4ed8">{}</a>'
+_FOOTER: Final = (
     '\n<div style="margin-top:2em;padding-top:1em;border-top:1px solid #e5e7eb;'
     'font-size:13px;color:#6b7280">\n{}\n'
     '<p style="margin:0"><a href="{}" style="color:#6b7280">Unsubscribe</a></p>\n</div>'
 )
-_PIXEL: Final = Markup(
-    '\n<img src="{}" width="1" height="1" alt="" style="display:block;border:0">'
-)
-_PAGE: Final = Markup(
+_PIXEL: Final = '\n<img src="{}" width="1" height="1" alt="" style="display:block;border:0">'
+_PAGE: Final = (
     "<!doctype html>\n<html>\n<head>\n"
     '<meta charset="utf-8">\n<meta name="viewport" content="width=device-width">\n'
     "<title>{subject}</title>\n</head>\n"
@@ -88,32 +88,41 @@ def write_body(
         text = f"{text.rstrip()}\n\n{footer}\n\nUnsubscribe: {links.unsubscribe}\n"
     pixel = links.opened
     page = _PAGE.format(
-        subject=subject,
+        subject=escape(subject),
         body=_paragraphs(_marked_up(pieces, links)),
-        footer="" if footer is None else _FOOTER.format(_footer(footer), links.unsubscribe),
-        pixel="" if pixel is None else _PIXEL.format(pixel),
+        footer=""
+        if footer is None
+        else _FOOTER.format(_paragraphs(str(escape(footer))), escape(links.unsubscribe)),
+        pixel="" if pixel is None else _PIXEL.format(escape(pixel)),
     )
     return Body(text, page)
 
 
-def _footer(footer: str) -> Markup:
-    return _paragraphs(escape(footer))
-
-
 def _pieces(template: str, values: Mapping[str, str]) -> list[_Piece]:
-    """Cut a template at its links, and fill each piece."""
-    in_urls = {name: quote(value, safe="/") for name, value in values.items()}
+    """Fill each piece of a template."""
+    cut = _cut(template)
+    in_urls = {name: quote(value, safe="/") for name, value in values.items()} if cut[1:] else {}
+    return [
+        _Piece(quote(render(piece.text, in_urls), safe=_URL_CHARACTERS), is_link=True)
+        if piece.is_link
+        else _Piece(render(piece.text, values), is_link=False)
+        for piece in cut
+    ]
+
+
+@lru_cache(maxsize=1024)
+def _cut(template: str) -> Sequence[_Piece]:
+    """Cut a template at its links."""
     pieces: list[_Piece] = []
     done = 0
     for found in _LINK.finditer(template):
         if found["url"] is None:
             continue
         url = _without_end_of_sentence(found["url"])
-        link = quote(render(url, in_urls), safe=_URL_CHARACTERS)
-        before = render(template[done : found.start()], values)
-        pieces += [_Piece(before, is_link=False), _Piece(link, is_link=True)]
+        before = template[done : found.start()]
+        pieces += [_Piece(before, is_link=False), _Piece(url, is_link=True)]
         done = found.start() + len(url)
-    return [*pieces, _Piece(render(template[done:], values), is_link=False)]
+    return (*pieces, _Piece(template[done:], is_link=False))
 
 
 def _without_end_of_sentence(url: str) -> str:
@@ -125,15 +134,15 @@ def _without_end_of_sentence(url: str) -> str:
     return url
 
 
-def _marked_up(pieces: Sequence[_Piece], links: MailLinks) -> Markup:
-    return Markup("").join(
-        _LINKED.format(links.clicked(piece.text), piece.text) if piece.is_link else piece.text
+def _marked_up(pieces: Sequence[_Piece], links: MailLinks) -> str:
+    return "".join(
+        _LINKED.format(escape(links.clicked(piece.text)), escape(piece.text))
+        if piece.is_link
+        else str(escape(piece.text))
         for piece in pieces
     )
 
 
-def _paragraphs(text: Markup) -> Markup:
-    parts = [Markup(part) for part in _BLANK_LINES.split(text.strip())]
-    return Markup("\n").join(
-        _PARAGRAPH.format(Markup("<br>\n").join(part.splitlines())) for part in parts
-    )
+def _paragraphs(marked_up: str) -> str:
+    parts = _BLANK_LINES.split(marked_up.strip())
+    return "\n".join(_PARAGRAPH.format("<br>\n".join(part.splitlines())) for part in parts)

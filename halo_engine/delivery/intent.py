@@ -1,14 +1,18 @@
 """The intent to send one email: committed before it is sent, if everything still allows it (§9)."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any
 from uuid import UUID, uuid5
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     DateTime,
     Select,
     Text,
+    Uuid,
     and_,
     bindparam,
     exists,
@@ -26,6 +30,7 @@ from halo_engine.domain.reasons import (
     SeriesStatus,
     Status,
 )
+from halo_engine.prepared import Call, Prepared
 from halo_engine.tables import (
     automation_enrollments,
     automation_recipients,
@@ -45,24 +50,38 @@ def message_id_of(org_id: UUID, recipient_id: int, domain: str) -> str:
     return f"<{uuid5(org_id, str(recipient_id))}@{domain}>"
 
 
-def intend(work: Work, token: UUID, recipient_id: int, address: str, message_id: str) -> str | None:
-    """Note that the row's email is about to be sent to ``address``; return its Message-ID.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An email that is about to be sent: for which row, leased by whom, to which address.
 
-    None, and nothing is noted, unless ``token`` still leases the row, its run and its series are
-    active, the contact's address is still this one and not suppressed, and the contact is still on
-    the list of a list series; nor while sending is stopped, here or everywhere. The caller holds
-    the series still. An earlier intent keeps its Message-ID. The row stays locked: an exit that is
-    not committed by now waits, and comes after.
+    ``message_id`` is the one that it gets unless an earlier intent gave it another.
+    """
+
+    org_id: UUID
+    recipient_id: int
+    token: UUID
+    address: str
+    message_id: str
+
+
+def intending(wanted: Wanted, now: datetime | None) -> Call:
+    """Return the call that notes the intent and returns its ``message_id``; no row, no intent.
+
+    That is unless the token still leases the row, its run and its series are active, the contact's
+    address is still this one and not suppressed, and the contact is still on the list of a list
+    series; nor while sending is stopped, here or everywhere. The caller holds the series still. An
+    earlier intent keeps its Message-ID. The row stays locked: an exit that is not committed by now
+    waits, and comes after. ``now`` is when it is noted, None the database's clock.
     """
     given = {
-        "of_org": work.org_id,
-        "row": recipient_id,
-        "token": token,
-        "address": address,
-        "fresh_id": message_id,
-        "now": work.now,
+        "of_org": wanted.org_id,
+        "row": wanted.recipient_id,
+        "token": wanted.token,
+        "address": wanted.address,
+        "fresh_id": wanted.message_id,
+        "now": now,
     }
-    return work.connection.execute(_intent(), given).scalar_one_or_none()
+    return Call(_intent(), given)
 
 
 def intend_again(
@@ -87,16 +106,17 @@ def intend_again(
 
 
 @cache
-def _intent() -> ReturningInsert[str]:
+def _intent() -> Prepared:
     """Build the statement once: it runs for every single email."""
     rows = automation_recipients
     leased = _if_still_wanted(
-        rows.c.lease_token == bindparam("token"),
+        rows.c.lease_token == bindparam("token", type_=Uuid()),
         rows.c.lease_expires_at > func.clock_timestamp(),
         automation_enrollments.c.ended_at.is_(None),
         automations.c.status == SeriesStatus.ACTIVE,
     )
-    return _noted(leased.with_for_update(read=True, of=rows), messages.c.state != "sent")
+    held = leased.with_for_update(read=True, of=rows)
+    return Prepared(_noted(held, messages.c.state != literal_column("'sent'")))
 
 
 @cache
@@ -180,14 +200,14 @@ def _if_still_wanted(*held: ColumnElement[bool]) -> Select[Any]:
             contacts.c.email,
             literal_column("'intended'"),
             bindparam("fresh_id", type_=Text()),
-            bindparam("now", type_=DateTime(timezone=True)),
+            func.coalesce(bindparam("now", type_=DateTime(timezone=True)), func.clock_timestamp()),
         )
         .select_from(rows.join(runs, of_run).join(series, of_series).join(contacts, of_contact))
         .where(
-            rows.c.org_id == bindparam("of_org"),
-            rows.c.id == bindparam("row"),
+            rows.c.org_id == bindparam("of_org", type_=Uuid()),
+            rows.c.id == bindparam("row", type_=BigInteger()),
             *held,
-            contacts.c.email == bindparam("address"),
+            contacts.c.email == bindparam("address", type_=Text()),
             ~is_stopped,
             ~is_suppressed,
             or_(series.c.audience_type != AudienceType.SUBSCRIPTION, is_on_the_list),

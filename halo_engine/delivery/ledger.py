@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
@@ -9,6 +10,8 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     CollectionAggregate,
+    DateTime,
+    Text,
     Uuid,
     any_,
     bindparam,
@@ -22,6 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from halo_engine.prepared import Call, Prepared
 from halo_engine.tables import automation_recipients, end_users, messages
 from halo_engine.tables.enrollments import IS_ACTIVE
 from halo_engine.work import Work
@@ -62,42 +66,63 @@ class Entry:
     error: str | None
 
 
-def note(work: Work, outcome: Outcome) -> None:
-    """Write down what became of an intent.
+_THIS: Final = (
+    messages.c.org_id == bindparam("asked_org", type_=Uuid()),
+    messages.c.recipient_id == bindparam("asked_row", type_=BigInteger()),
+)
+#: Also an intent that was given up as ``unknown``: who sent it knows better.
+_IS_OPEN: Final = messages.c.state.in_(
+    [literal_column("'intended'"), literal_column("'unknown'")],
+)
+_SENT: Final = Prepared(
+    update(messages)
+    .where(*_THIS, _IS_OPEN)
+    .values(
+        state="sent",
+        sent_at=func.coalesce(
+            bindparam("asked_now", type_=DateTime(timezone=True)), func.clock_timestamp()
+        ),
+    )
+)
+_FAILED: Final = Prepared(
+    update(messages)
+    .where(*_THIS, _IS_OPEN)
+    .values(state="failed", error=bindparam("asked_error", type_=Text()))
+)
+_WITHDRAWN: Final = Prepared(
+    delete(messages).where(
+        *_THIS,
+        messages.c.state == literal_column("'intended'"),
+        exists().where(
+            automation_recipients.c.org_id == messages.c.org_id,
+            automation_recipients.c.id == messages.c.recipient_id,
+            automation_recipients.c.lease_token == bindparam("asked_token", type_=Uuid()),
+        ),
+    )
+)
 
-    Also an intent that was given up as ``unknown``: who sent it knows better.
+
+def noting(org_id: UUID, outcome: Outcome, now: datetime | None) -> list[Call]:
+    """Return the call that writes down what became of an intent; nothing when that is not known.
+
+    ``now`` is when it is noted, None the database's clock.
     """
-    this = [
-        messages.c.org_id == work.org_id,
-        messages.c.recipient_id == outcome.recipient_id,
-        messages.c.state.in_(["intended", "unknown"]),
-    ]
+    this = {"asked_org": org_id, "asked_row": outcome.recipient_id}
     match outcome.result:
         case Result.SENT:
-            values = {"state": "sent", "sent_at": work.now}
-            work.connection.execute(update(messages).where(*this).values(values))
+            return [Call(_SENT, {**this, "asked_now": now})]
         case Result.FAILED:
-            values = {"state": "failed", "error": outcome.reason}
-            work.connection.execute(update(messages).where(*this).values(values))
+            return [Call(_FAILED, {**this, "asked_error": outcome.reason})]
+    return []
 
 
-def withdraw(work: Work, recipient_id: int, token: UUID) -> None:
-    """Take back the intent of an email that certainly did not leave, if ``token`` leases its row.
+def withdrawing(org_id: UUID, recipient_id: int, token: UUID) -> Call:
+    """Return the call that takes back the intent of an email that certainly did not leave.
 
-    Else the row is another worker's by now, and so is the intent.
+    Only if ``token`` leases its row: else that is another worker's by now, and so is the intent.
     """
-    rows = automation_recipients
-    is_ours = exists().where(
-        rows.c.org_id == work.org_id, rows.c.id == recipient_id, rows.c.lease_token == token
-    )
-    work.connection.execute(
-        delete(messages).where(
-            messages.c.org_id == work.org_id,
-            messages.c.recipient_id == recipient_id,
-            messages.c.state == "intended",
-            is_ours,
-        )
-    )
+    asked = {"asked_org": org_id, "asked_row": recipient_id, "asked_token": token}
+    return Call(_WITHDRAWN, asked)
 
 
 def entries(work: Work, rows: Collection[int]) -> Mapping[int, Entry]:

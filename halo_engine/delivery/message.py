@@ -1,17 +1,16 @@
 """One email as it goes out: headers that hold only what was meant, a text and a page below (§9).
 
 Contacts write their own names, and names end up in headers. Whatever could end a header line or
-pass for encoded text is taken out, and the headers are read back before the message may be sent.
+pass for encoded text is taken out, and each header is held against its grammar before it goes out.
 """
 
 import re
+from binascii import b2a_qp
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.errors import MessageError
 from email.header import Header
-from email.message import EmailMessage
-from email.parser import BytesHeaderParser
 from email.utils import format_datetime
 from typing import Final
 from unicodedata import category
@@ -20,11 +19,12 @@ from email_validator import validate_email
 
 from halo_engine.delivery.body import write_body
 from halo_engine.delivery.links import LinkBases, MailLinks
-from halo_engine.delivery.transports import AS_WRITTEN, PermanentFailure
+from halo_engine.delivery.transports import Mail, PermanentFailure
 from halo_engine.domain.errors import Refusal, shown
 from halo_engine.domain.merge_fields import render
 from halo_engine.domain.reasons import SeriesKind
 from halo_engine.domain.series import Email, Series
+from halo_engine.domain.traits import is_plain_address
 from halo_engine.work import Organization
 
 _LONGEST_LINE: Final = 76
@@ -33,6 +33,22 @@ _LONGEST_LINE: Final = 76
 _NOT_IN_HEADERS: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _ENCODED_WORD: Final = re.compile(r"=(?=\?)")
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9 ]{1,60}")
+
+#: A header as it may go out: lines of printable ASCII, each but the first begun by a space, and
+#: none of them blank.
+_HEADER: Final = re.compile(r"[A-Za-z-]+: [ -~]*(?:\r\n +[!-~][ -~]*)*")
+#: Quoted-printable never holds these two characters side by side.
+_BOUNDARY: Final = "=_halo"
+_PARTS: Final = (
+    b'Content-Type: multipart/alternative; boundary="%(boundary)b"\r\n\r\n'
+    b"--%(boundary)b\r\n"
+    b'Content-Type: text/plain; charset="utf-8"\r\n'
+    b"Content-Transfer-Encoding: quoted-printable\r\n\r\n%(text)b\r\n"
+    b"--%(boundary)b\r\n"
+    b'Content-Type: text/html; charset="utf-8"\r\n'
+    b"Content-Transfer-Encoding: quoted-printable\r\n\r\n%(page)b\r\n"
+    b"--%(boundary)b--\r\n"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +71,7 @@ class Sender:
         return _checked(self.address).rpartition("@")[2]
 
 
-def write_message(
+def write_mail(
     email: Email,
     values: Mapping[str, str],
     *,
@@ -64,7 +80,7 @@ def write_message(
     footer: str | None,
     links: MailLinks,
     now: datetime,
-) -> EmailMessage:
+) -> Mail:
     """Return the message of an email step, complete but for its Message-ID (contract §9).
 
     ``values`` fill the merge fields. Marketing has a ``footer``, which stands below the body, and
@@ -72,28 +88,27 @@ def write_message(
     because of the address above all.
     """
     try:
-        subject = render(email.subject, values)
+        subject = _one_line(render(email.subject, values))
         headers = {
             "From": _mailbox(sender),
             "To": _checked(to),
             "Subject": _text("Subject", subject),
             "Date": format_datetime(now),
+            "MIME-Version": "1.0",
         }
         if footer is not None:
             headers["List-Unsubscribe"] = f"<{links.unsubscribe}>"
             headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-        message = EmailMessage(policy=AS_WRITTEN)
-        for name, value in headers.items():
-            message.set_raw(name, value)
-        _read_back(message)
-        body = write_body(
-            email.body, values, subject=_one_line(subject), footer=footer, links=links
-        )
-        message.set_content(body.text, cte="quoted-printable")
-        message.add_alternative(body.page, subtype="html", cte="quoted-printable")
+        head = "".join(map(_header, headers, headers.values()))
+        body = write_body(email.body, values, subject=subject, footer=footer, links=links)
+        parts = _PARTS % {
+            b"boundary": _BOUNDARY.encode(),
+            b"text": _quoted_printable(body.text),
+            b"page": _quoted_printable(body.page),
+        }
     except (Refusal, MessageError, ValueError) as error:
         raise PermanentFailure(f"the message cannot be written: {error}") from error
-    return message
+    return Mail(_checked(sender.address), headers["To"], head.encode() + parts)
 
 
 def footer_of(series: Series, org: Organization) -> str | None:
@@ -108,11 +123,6 @@ def footer_of(series: Series, org: Organization) -> str | None:
     return org.company_footer
 
 
-def add_message_id(message: EmailMessage, message_id: str) -> None:
-    """Put the Message-ID on, as the ledger fixed it: ``<…@…>``."""
-    message.set_raw("Message-ID", message_id)
-
-
 def _mailbox(sender: Sender) -> str:
     name, address = _one_line(sender.name), _checked(sender.address)
     if not name:
@@ -122,16 +132,17 @@ def _mailbox(sender: Sender) -> str:
     return f"{_encoded('From', name)}\r\n <{address}>"
 
 
-def _text(header: str, text: str) -> str:
-    """Return ``text`` as the value of a header: as it is, or as encoded words on short lines."""
-    line = _one_line(text)
+def _text(header: str, line: str) -> str:
+    """Return a line as the value of a header: as it is, or as encoded words on short lines."""
     fits = len(header) + len(": ") + len(line) <= _LONGEST_LINE
     return line if line.isascii() and fits else _encoded(header, line)
 
 
 def _one_line(text: str) -> str:
     """Return ``text`` without what a header would take for more than text."""
-    clean = "".join(" " if category(char) in _NOT_IN_HEADERS else char for char in text)
+    clean = text
+    if not (text.isascii() and text.isprintable()):
+        clean = "".join(" " if category(char) in _NOT_IN_HEADERS else char for char in text)
     return " ".join(_ENCODED_WORD.sub("= ", clean).split())
 
 
@@ -141,6 +152,8 @@ def _encoded(header: str, text: str) -> str:
 
 def _checked(address: str) -> str:
     """Return the address as ASCII; raises ValueError when it is none that a server would take."""
+    if is_plain_address(address):
+        return address
     if _ENCODED_WORD.search(address):
         raise ValueError(f"{shown(address)} would read as encoded text")
     found = validate_email(address, check_deliverability=False, globally_deliverable=False)
@@ -149,8 +162,15 @@ def _checked(address: str) -> str:
     return address if address.isascii() else found.ascii_email
 
 
-def _read_back(message: EmailMessage) -> None:
-    """Read the headers as a recipient will; raises ValueError if one came or went."""
-    read = BytesHeaderParser().parsebytes(message.as_bytes())
-    if read.keys() != message.keys():
-        raise ValueError(f"its headers would read {', '.join(map(shown, read.keys()))}")
+def _header(name: str, value: str) -> str:
+    """Return a header with its line end; raises ValueError if it would be read as another."""
+    header = f"{name}: {value}"
+    if not _HEADER.fullmatch(header):
+        raise ValueError(f"its headers would read {shown(header)}")
+    return f"{header}\r\n"
+
+
+def _quoted_printable(text: str) -> bytes:
+    """Encode a text in lines that end in CRLF (RFC 2045, 6.7)."""
+    lines = text.encode().splitlines()
+    return b2a_qp(b"".join(line + b"\r\n" for line in lines))

@@ -8,31 +8,28 @@ A worker that is killed therefore leaves at most one message whose outcome nobod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from email.message import EmailMessage
 from enum import Enum
 from functools import partial
 from typing import Final
 from uuid import UUID
 
 from halo_engine.delivery.gate import Gate, Turn
-from halo_engine.delivery.intent import intend, message_id_of
-from halo_engine.delivery.leases import MOST_ATTEMPTS, Release, hold_leased, retry_at
-from halo_engine.delivery.ledger import Outcome, Result, entries, note, withdraw
-from halo_engine.delivery.links import MailLinks
-from halo_engine.delivery.message import Sender, footer_of, write_message
+from halo_engine.delivery.intent import Wanted, intending, message_id_of
+from halo_engine.delivery.leases import Release, hold_leased, retry_at
+from halo_engine.delivery.ledger import Outcome, Result, entries, noting, withdrawing
+from halo_engine.delivery.letters import Desk, Letter, gather, written
+from halo_engine.delivery.message import Sender
 from halo_engine.delivery.posting import Reply, post
 from halo_engine.delivery.settling import load_series_of, settle, settle_unknown
 from halo_engine.delivery.stops import note_outage
-from halo_engine.delivery.transports import NotHandedOver, PermanentFailure, Transport
-from halo_engine.delivery.values import fields_of_email, gather_values
+from halo_engine.delivery.transports import NotHandedOver, Transport
 from halo_engine.domain.decisions import DueFacts, Finish, Send, finish
-from halo_engine.domain.fields import resolve
 from halo_engine.domain.reasons import Status
 from halo_engine.domain.series import Series
-from halo_engine.series.locks import hold_series_still
-from halo_engine.work import Organization, Transact, Work
+from halo_engine.prepared import Call
+from halo_engine.series.locks import hold_series_still, holding_series_still
+from halo_engine.work import Transactions, Work
 
-_ADDRESS: Final = resolve("email")
 _RESULTS: Final[Mapping[Reply, Result]] = {
     Reply.ACCEPTED: Result.SENT,
     Reply.REFUSED: Result.FAILED,
@@ -44,25 +41,16 @@ _RESULTS: Final[Mapping[Reply, Result]] = {
 _NOT_HANDED_OVER: Final = frozenset({Result.RETRIED, Result.HELD, Result.SET_BACK})
 
 
-@dataclass(frozen=True, slots=True)
-class _Desk:
-    """What the emails of one batch are written with, gathered beforehand."""
+@dataclass(slots=True)
+class _Batch:
+    """What is known of each row, and the outcome that the ledger does not have yet."""
 
-    sender: Sender
-    org: Organization
-    now: datetime
-    attempts: Mapping[int, int]
-    values: Mapping[UUID, Mapping[str, str]]
+    known: dict[int, Outcome]
+    unnoted: Outcome | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class _Letter:
-    """One written email, and the row that it is for."""
-
-    recipient_id: int
-    address: str
-    message: EmailMessage
-    is_last_attempt: bool
+    def note(self, outcome: Outcome) -> None:
+        """Know what became of a message, until the ledger does."""
+        self.unnoted = self.known[outcome.recipient_id] = outcome
 
 
 class _NoIntent(Enum):
@@ -77,7 +65,7 @@ class _NoIntent(Enum):
 
 
 def send_leased(
-    transact: Transact,
+    transact: Transactions,
     transport: Transport,
     sender: Sender,
     token: UUID,
@@ -93,109 +81,91 @@ def send_leased(
     """
     if not sends:
         return []
-    desk = transact(partial(_gather, sender=sender, token=token, sends=sends))
-    known = {row: Outcome(row, Result.RELEASED) for row in map(_row, sends)}
-    unnoted: Outcome | None = None
+    desk = transact(partial(gather, sender=sender, token=token, sends=sends))
+    batch = _Batch({row: Outcome(row, Result.RELEASED) for row in map(_row, sends)})
     turn = gate.turn()
     try:
-        for send in sends:
+        _send_each(transact, transport, desk, sends, batch, turn)
+        turn.close()
+    finally:
+        transact(partial(_close, token=token, sends=sends, batch=batch, turn=turn))
+    return [batch.known[_row(send)] for send in sends]
+
+
+def _send_each(
+    transact: Transactions,
+    transport: Transport,
+    desk: Desk,
+    sends: Sequence[Send],
+    batch: _Batch,
+    turn: Turn,
+) -> None:
+    with transact.line() as line:
+        for send, letter in written(desk, sends):
             row = _row(send)
-            letter = _write(desk, send)
             if isinstance(letter, Outcome):
-                known[row] = letter
+                batch.known[row] = letter
                 continue
             if not turn.goes_on():
                 break
-            intent = transact(
-                partial(_intend, sender=sender, token=token, letter=letter, unnoted=unnoted)
-            )
-            unnoted = None
-            if intent is _NoIntent.STOPPED:
-                break
-            if isinstance(intent, _NoIntent):
-                if intent is _NoIntent.SENT:
-                    known[row] = Outcome(row, Result.SENT)
+            calls = _intent(desk, letter, batch.unnoted, transact.now)
+            *_, intended = line(calls)
+            batch.unnoted = None
+            if not intended:
+                reason = transact(partial(_why_not, row=row))
+                if reason is _NoIntent.STOPPED:
+                    break
+                if reason is _NoIntent.SENT:
+                    batch.known[row] = Outcome(row, Result.SENT)
                 continue
             # Nobody knows, until the transport has answered.
-            known[row] = Outcome(row, Result.UNKNOWN)
+            batch.known[row] = Outcome(row, Result.UNKNOWN)
+            message_id = str(intended[0]["message_id"])
             try:
-                unnoted = known[row] = _post(transport, letter, intent, gate)
+                batch.note(_post(transport, letter, message_id, turn.gate))
             except NotHandedOver:
-                unnoted = known[row] = Outcome(row, Result.HELD)
+                batch.note(Outcome(row, Result.HELD))
                 raise
-        turn.close()
-    finally:
-        transact(partial(_close, token=token, sends=sends, known=known, unnoted=unnoted, turn=turn))
-    return [known[_row(send)] for send in sends]
 
 
 def _row(send: Send) -> int:
     return send.due.recipient_id
 
 
-def _gather(work: Work, *, sender: Sender, token: UUID, sends: Sequence[Send]) -> _Desk:
-    emails = {send.due.step.id: send.due.step.email for send in sends}.values()
-    fields = {_ADDRESS}.union(*(fields_of_email(email) for email in emails if email))
-    return _Desk(
-        sender=sender,
-        org=work.org,
-        now=work.now,
-        attempts=hold_leased(work.connection, work.org_id, token, [_row(send) for send in sends]),
-        values=gather_values(work, {send.due.run.contact_id for send in sends}, fields),
-    )
+def _intent(
+    desk: Desk, letter: Letter, unnoted: Outcome | None, now: datetime | None
+) -> Sequence[Call]:
+    """Return the calls that note the outcome before and the intent of ``letter`` (contract §9)."""
+    org_id, row = desk.org.id, letter.recipient_id
+    fresh = message_id_of(org_id, row, desk.sender.domain)
+    return [
+        holding_series_still(org_id),
+        *_noting(org_id, unnoted, desk.token, now),
+        intending(Wanted(org_id, row, desk.token, letter.address, fresh), now),
+    ]
 
 
-def _write(desk: _Desk, send: Send) -> _Letter | Outcome:
-    """Write the row's email; an outcome instead when there is nothing to send."""
-    due, row = send.due, _row(send)
-    values = desk.values.get(due.run.contact_id, {})
-    address = values.get(_ADDRESS.name)
-    if row not in desk.attempts or not address:
-        return Outcome(row, Result.RELEASED)
-    assert due.step.email is not None
-    try:
-        message = write_message(
-            due.step.email,
-            values,
-            sender=desk.sender,
-            to=address,
-            footer=footer_of(due.run.series, desk.org),
-            links=MailLinks.of(desk.sender.bases, desk.org, due.run.series, row),
-            now=desk.now,
-        )
-    except PermanentFailure as failure:
-        return Outcome(row, Result.FAILED, failure.reason)
-    return _Letter(row, address, message, is_last_attempt=desk.attempts[row] >= MOST_ATTEMPTS)
-
-
-def _intend(
-    work: Work, *, sender: Sender, token: UUID, letter: _Letter, unnoted: Outcome | None
-) -> str | _NoIntent:
-    """Note the outcome before and the intent of ``letter``; return its Message-ID (contract §9)."""
-    hold_series_still(work.connection, work.org_id)
-    if unnoted is not None:
-        _note(work, unnoted, token)
+def _why_not(work: Work, *, row: int) -> _NoIntent:
     if work.org.sending_stopped:
         return _NoIntent.STOPPED
-    fresh = message_id_of(work.org_id, letter.recipient_id, sender.domain)
-    intended = intend(work, token, letter.recipient_id, letter.address, fresh)
-    if intended is not None:
-        return intended
-    entry = entries(work, [letter.recipient_id]).get(letter.recipient_id)
+    entry = entries(work, [row]).get(row)
     is_sent = entry is not None and entry.state == "sent"
     return _NoIntent.SENT if is_sent else _NoIntent.UNWANTED
 
 
-def _note(work: Work, outcome: Outcome, token: UUID) -> None:
+def _noting(
+    org_id: UUID, outcome: Outcome | None, token: UUID, now: datetime | None
+) -> Sequence[Call]:
+    if outcome is None:
+        return []
     if outcome.result in _NOT_HANDED_OVER:
-        withdraw(work, outcome.recipient_id, token)
-    else:
-        note(work, outcome)
+        return [withdrawing(org_id, outcome.recipient_id, token)]
+    return noting(org_id, outcome, now)
 
 
-def _post(transport: Transport, letter: _Letter, message_id: str, gate: Gate) -> Outcome:
+def _post(transport: Transport, letter: Letter, message_id: str, gate: Gate) -> Outcome:
     """Send the letter, and say what becomes of its row."""
-    posted = post(transport, gate, letter.message, message_id)
+    posted = post(transport, gate, letter.mail, message_id)
     result = _RESULTS[posted.reply]
     if result is Result.RETRIED and letter.is_last_attempt:
         result = Result.FAILED
@@ -207,19 +177,18 @@ def _close(
     *,
     token: UUID,
     sends: Sequence[Send],
-    known: Mapping[int, Outcome],
-    unnoted: Outcome | None,
+    batch: _Batch,
     turn: Turn,
 ) -> None:
     """Move on the rows that ``token`` still leases."""
     hold_series_still(work.connection, work.org_id)
     # Runs before messages: an erasure, which takes a contact's mails along, comes that way too.
-    attempts = hold_leased(work.connection, work.org_id, token, known)
-    if unnoted is not None:
-        _note(work, unnoted, token)
+    attempts = hold_leased(work.connection, work.org_id, token, batch.known)
+    for call in _noting(work.org_id, batch.unnoted, token, work.now):
+        call.rows(work.connection)
     series = load_series_of(work, [send.due.run.series.id for send in sends])
     verdicts = [
-        _verdict(_as_of_now(send, series), known[_row(send)], attempts[_row(send)], work.now)
+        _verdict(_as_of_now(send, series), batch.known[_row(send)], attempts[_row(send)], work.now)
         for send in sends
         if _row(send) in attempts
     ]

@@ -1,12 +1,11 @@
 """Handing one message over, and telling the gate what the answer says of the server (§9)."""
 
 from dataclasses import dataclass
-from email.message import EmailMessage
 from enum import Enum
 
 from halo_engine.delivery.gate import Gate
-from halo_engine.delivery.message import add_message_id
 from halo_engine.delivery.transports import (
+    Mail,
     OutcomeUnknown,
     PermanentFailure,
     ServerDown,
@@ -39,11 +38,10 @@ class Posted:
     reason: str | None = None
 
 
-def post(transport: Transport, gate: Gate, message: EmailMessage, message_id: str) -> Posted:
-    """Send the message under ``message_id``; whatever is no answer of a transport is raised."""
-    add_message_id(message, message_id)
+def post(transport: Transport, gate: Gate, mail: Mail, message_id: str) -> Posted:
+    """Send the mail under ``message_id``; whatever is no answer of a transport is raised."""
     try:
-        transport.send(message, message_id)
+        transport.send(mail.under(message_id), message_id)
     except ServerDown as down:
         if gate.blames(message_id, down):
             return Posted(Reply.PUT_OFF, down.reason)

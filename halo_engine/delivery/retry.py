@@ -7,7 +7,6 @@ nothing is sent twice, however often and by however many it is asked for.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from email.message import EmailMessage
 from functools import partial
 from typing import Final
 
@@ -15,12 +14,12 @@ from sqlalchemy import and_, select, update
 
 from halo_engine.delivery.gate import Gate
 from halo_engine.delivery.intent import intend_again, message_id_of
-from halo_engine.delivery.ledger import Outcome, Result, give_up, note, stamp_contacted
+from halo_engine.delivery.ledger import Outcome, Result, give_up, noting, stamp_contacted
 from halo_engine.delivery.links import MailLinks
-from halo_engine.delivery.message import Sender, footer_of, write_message
+from halo_engine.delivery.message import Sender, footer_of, write_mail
 from halo_engine.delivery.posting import Reply, post
 from halo_engine.delivery.retries import Retried, RetryCall, Verdict
-from halo_engine.delivery.transports import PermanentFailure, Transport
+from halo_engine.delivery.transports import Mail, PermanentFailure, Transport
 from halo_engine.delivery.values import fields_of_email, gather_values
 from halo_engine.domain.decisions import DueFacts, Finish, Postpone, decide_step, exit_reason
 from halo_engine.domain.errors import conflict, not_found
@@ -64,7 +63,7 @@ class _Failed:
 class _Letter:
     row: int
     address: str
-    message: EmailMessage
+    mail: Mail
     unknown: bool
 
 
@@ -195,7 +194,7 @@ def _letter(
 ) -> _Letter:
     assert due.step.email is not None
     series, row = due.run.series, due.recipient_id
-    message = write_message(
+    mail = write_mail(
         due.step.email,
         values,
         sender=sender,
@@ -204,7 +203,7 @@ def _letter(
         links=MailLinks.of(sender.bases, work.org, series, row),
         now=work.now,
     )
-    return _Letter(row, values[_ADDRESS.name], message, unknown)
+    return _Letter(row, values[_ADDRESS.name], mail, unknown)
 
 
 def _send(
@@ -214,7 +213,7 @@ def _send(
     intent = transact(partial(_intend, sender=sender, letter=letter))
     if isinstance(intent, Retried):
         return intent
-    posted = post(transport, gate, letter.message, intent)
+    posted = post(transport, gate, letter.mail, intent)
     retried = Retried(letter.row, _VERDICTS[posted.reply], posted.reason)
     transact(partial(_record, letter=letter, retried=retried))
     return retried
@@ -239,14 +238,19 @@ def _intend(work: Work, *, sender: Sender, letter: _Letter) -> str | Retried:
 def _record(work: Work, *, letter: _Letter, retried: Retried) -> None:
     """Note what became of an intent; of one that was unknown before, only that it was sent."""
     if retried.verdict is Verdict.SENT:
-        note(work, Outcome(letter.row, Result.SENT))
+        _note(work, Outcome(letter.row, Result.SENT))
         _change(work, letter.row, status=Status.COMPLETED, reason=None)
         stamp_contacted(work, [letter.row])
     elif letter.unknown or retried.verdict is Verdict.UNKNOWN:
         give_up(work, [letter.row])
     else:
-        note(work, Outcome(letter.row, Result.FAILED, retried.reason))
+        _note(work, Outcome(letter.row, Result.FAILED, retried.reason))
         _change(work, letter.row, reason=retried.reason)
+
+
+def _note(work: Work, outcome: Outcome) -> None:
+    for call in noting(work.org_id, outcome, work.now):
+        call.rows(work.connection)
 
 
 def _change(work: Work, row: int, **values: object) -> None:

@@ -5,7 +5,7 @@ A sample is nobody's mail: its links lead where the real ones do, and note nothi
 
 from email.header import decode_header, make_header
 from email.message import EmailMessage
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID, uuid4
 
 from pydantic import Field
@@ -14,8 +14,9 @@ from sqlalchemy import exists, func, literal, select
 from halo_engine.contacts.calls import Answer, Call, Email, Identifier
 from halo_engine.contacts.finding import find_contacts
 from halo_engine.delivery.links import MailLinks
-from halo_engine.delivery.message import Sender, add_message_id, footer_of, write_message
+from halo_engine.delivery.message import Sender, footer_of, write_mail
 from halo_engine.delivery.transports import (
+    Mail,
     OutcomeUnknown,
     PermanentFailure,
     ServerDown,
@@ -71,13 +72,20 @@ class SentTest(Answer):
     message_id: str
 
 
+class WrittenTest(NamedTuple):
+    """A test mail as it goes out, and its Message-ID."""
+
+    mail: Mail
+    message_id: str
+
+
 def show_mail(work: Work, sender: Sender, sample: SampleCall) -> ShownMail:
     """Return the email that the contact would get now (contract §9).
 
     Raises 404 for what is unknown, 400 for a step that sends none, a contact without an email, and
     an email that cannot be written.
     """
-    message = _written(work, sender, sample, to=None)
+    message = _written(work, sender, sample, to=None).read()
     text, page = message.iter_parts()
     assert isinstance(text, EmailMessage)
     assert isinstance(page, EmailMessage)
@@ -91,7 +99,7 @@ def show_mail(work: Work, sender: Sender, sample: SampleCall) -> ShownMail:
     )
 
 
-def write_test(work: Work, sender: Sender, test: SendTestCall) -> EmailMessage:
+def write_test(work: Work, sender: Sender, test: SendTestCall) -> WrittenTest:
     """Return the contact's email as it goes to somebody for a test: its subject says so.
 
     Raises what ``show_mail`` raises, and 409 when that address is suppressed or sending is stopped.
@@ -102,19 +110,18 @@ def write_test(work: Work, sender: Sender, test: SendTestCall) -> EmailMessage:
     table = suppressions
     address = func.lower(literal(test.to))
     is_suppressed = exists().where(table.c.org_id == work.org_id, table.c.address == address)
-    message = _written(work, sender, test, to=test.to)
+    mail = _written(work, sender, test, to=test.to)
     if work.connection.execute(select(is_suppressed)).scalar_one():
         problem = f"{shown(test.to)} is suppressed: it bounced, or wants no mail."
         raise conflict("suppressed", problem)
-    add_message_id(message, f"<test-{uuid4()}@{sender.domain}>")
-    return message
+    message_id = f"<test-{uuid4()}@{sender.domain}>"
+    return WrittenTest(mail.under(message_id), message_id)
 
 
-def send_test(transport: Transport, message: EmailMessage, test: SendTestCall) -> SentTest:
+def send_test(transport: Transport, written: WrittenTest, test: SendTestCall) -> SentTest:
     """Send a written test; a 409 says why it was not sent, or that nobody knows."""
-    message_id = message["Message-ID"]
     try:
-        transport.send(message, message_id)
+        transport.send(written.mail, written.message_id)
     except (PermanentFailure, TemporaryFailure, ServerDown) as failure:
         raise conflict("not_sent", f"It was not sent: {failure.reason}") from failure
     except OutcomeUnknown as unknown:
@@ -124,12 +131,12 @@ def send_test(transport: Transport, message: EmailMessage, test: SendTestCall) -
         series=test.series,
         step=test.step,
         contact=test.contact,
-        to=message["To"],
-        message_id=message_id,
+        to=written.mail.recipient,
+        message_id=written.message_id,
     )
 
 
-def _written(work: Work, sender: Sender, sample: SampleCall, to: str | None) -> EmailMessage:
+def _written(work: Work, sender: Sender, sample: SampleCall, to: str | None) -> Mail:
     series = find_series(work, sample.series)
     email = _email(series, sample.step)
     [contact_id] = find_contacts(work, [sample.contact])
@@ -141,7 +148,7 @@ def _written(work: Work, sender: Sender, sample: SampleCall, to: str | None) -> 
     if to is not None:
         email = email.model_copy(update={"subject": f"{_MARK}{email.subject}"})
     try:
-        return write_message(
+        return write_mail(
             email,
             values,
             sender=sender,

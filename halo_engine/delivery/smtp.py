@@ -9,8 +9,8 @@ import re
 import smtplib
 import socket
 import ssl
+from collections.abc import Iterator
 from contextlib import suppress
-from email.message import EmailMessage
 from select import select
 from threading import Lock
 from time import monotonic
@@ -18,7 +18,7 @@ from typing import Final
 
 from halo_engine.delivery.smtp_url import SmtpServer, Tls
 from halo_engine.delivery.transports import (
-    AS_WRITTEN,
+    Mail,
     NotHandedOver,
     OutcomeUnknown,
     PermanentFailure,
@@ -63,9 +63,9 @@ class SmtpTransport:
         self._kept: _Session | None = None
         self._turn = Lock()
 
-    def send(self, message: EmailMessage, key: str) -> None:  # noqa: ARG002 -- a header says it
-        """Send ``message`` from its ``From`` to its ``To``; raises what ``Transport`` says."""
-        letter = _Letter(message)
+    def send(self, mail: Mail, key: str) -> None:  # noqa: ARG002 -- a header says it
+        """Send ``mail``; raises what ``Transport`` says."""
+        letter = _Letter(mail)
         with self._turn:
             deadline = monotonic() + self._within
             if self._kept is not None and self._kept.is_alive():
@@ -122,19 +122,13 @@ class SmtpTransport:
 class _Letter:
     """A message as it goes over the wire: its envelope, and its bytes up to the final dot."""
 
-    def __init__(self, message: EmailMessage) -> None:
-        self.sender = _address(message, "From")
-        self.recipient = _address(message, "To")
-        lines = _LINE_ENDS.sub(b"\r\n", message.as_bytes(policy=AS_WRITTEN))
+    def __init__(self, mail: Mail) -> None:
+        self.sender = mail.sender
+        self.recipient = mail.recipient
+        # Whatever wrote it: a line that ends otherwise could pass for the end of the text.
+        lines = _LINE_ENDS.sub(b"\r\n", mail.content)
         ended = lines if lines.endswith(b"\r\n") else lines + b"\r\n"
         self.content = _LEADING_DOT.sub(b"..", ended)
-
-
-def _address(message: EmailMessage, header: str) -> str:
-    found = message[header]
-    if found is None or len(found.addresses) != 1:
-        raise PermanentFailure(f"the message names no address, or several: {header}")
-    return str(found.addresses[0].addr_spec)
 
 
 class _Session:
@@ -144,6 +138,8 @@ class _Session:
         self._server = server
         self._deadline = deadline
         self._smtp: smtplib.SMTP | None = None
+        #: Answers to what was said that are not read yet.
+        self._owed = 0
         #: How far the message under way has come.
         self._reached = ""
         try:
@@ -217,21 +213,25 @@ class _Session:
             raise
         except Exception as error:
             words = f"the connection broke at {self._reached}: {_said(error)}"
-            raise _BrokenOffError(words, begun=self._reached != "MAIL") from error
+            # Of commands that went out together it may have been any.
+            begun = self._takes_several or self._reached != "MAIL"
+            raise _BrokenOffError(words, begun=begun) from error
         except SystemExit as stop:
             raise NotHandedOver(stop.code) from stop
         self._expect(self._end_of_text(), 2)
         self._used_at = monotonic()
 
     def _up_to_the_dot(self, letter: _Letter) -> None:
-        answer = self._ask(f"MAIL FROM:<{letter.sender}>")
+        mail, recipient = f"MAIL FROM:<{letter.sender}>", f"RCPT TO:<{letter.recipient}>"
+        answers = self._say(mail, recipient, "DATA")
+        answer = next(answers)
         if answer.code // 100 != 2:
             # Neither recipient nor text is known yet: every message would be refused here.
-            raise _BrokenOffError(f"{answer} (to MAIL FROM:<{letter.sender}>)", begun=False)
+            raise _BrokenOffError(f"{answer} (to {mail})", begun=False)
         self._reached = "RCPT"
-        self._expect(self._ask(f"RCPT TO:<{letter.recipient}>"), 2, recipient=True)
+        self._expect(next(answers), 2, recipient=True)
         self._reached = "DATA"
-        self._expect(self._ask("DATA"), 3)
+        self._expect(next(answers), 3)
         self._reached = "the text"
         self._write(letter.content)
         if self._has_spoken():
@@ -264,9 +264,13 @@ class _Session:
         raise _BrokenOffError(f"not an answer: {answer}", begun=True)
 
     def reset(self) -> bool:
-        """Forget the message that was refused; return whether the session can take another."""
+        """Forget the message that was refused; return whether the session can take another.
+
+        A server that asks for a text all the same cannot: an end of it would be a message.
+        """
         try:
-            fit = self._ask("RSET").code // 100 == 2
+            asks = [answer for answer in self._answers() if answer.code // 100 == 3]
+            fit = not asks and self._ask("RSET").code // 100 == 2
         except (OSError, smtplib.SMTPException):
             fit = False
         if not fit:
@@ -285,6 +289,28 @@ class _Session:
         """Close the connection as it stands; what is under way is not handed over any more."""
         if self._smtp is not None:
             self._smtp.close()
+
+    def _say(self, *commands: str) -> Iterator["_Answer"]:
+        """Yield the answers to the commands, which go out together if the server says that it
+        takes them so (RFC 2920), else each when the answer to the one before was read.
+        """
+        if not self._takes_several:
+            yield from map(self._ask, commands)
+            return
+        self._be_patient()
+        self._connected().send("".join(f"{command}\r\n" for command in commands))
+        self._owed = len(commands)
+        yield from self._answers()
+
+    @property
+    def _takes_several(self) -> bool:
+        return self._connected().has_extn("pipelining")
+
+    def _answers(self) -> Iterator["_Answer"]:
+        while self._owed:
+            self._be_patient()
+            self._owed -= 1
+            yield self._answer()
 
     def _ask(self, command: str) -> "_Answer":
         self._be_patient()

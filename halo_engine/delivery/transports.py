@@ -7,15 +7,36 @@ The protocol is all that another way out has to keep to, a provider's HTTP API f
 import os
 import re
 import tempfile
+from dataclasses import dataclass
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.parser import BytesParser
+from email.policy import default
 from pathlib import Path
 from typing import Final, Protocol
 
 _LONGEST_REASON: Final = 500
-#: Headers go out as they were written: folded anew, names and addresses change, and a header that
-#: holds a long URL becomes encoded words.
-AS_WRITTEN: Final = SMTP.clone(refold_source="none")
+_PARSER: Final = BytesParser(EmailMessage, policy=default)
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A message as it goes over the wire: its envelope, two bare addresses, and its bytes.
+
+    ``content`` is ASCII in lines that end in CRLF, headers first; it goes out as it is.
+    """
+
+    sender: str
+    recipient: str
+    content: bytes
+
+    def under(self, message_id: str) -> "Mail":
+        """Return the same with this Message-ID on top: ``<…@…>``."""
+        content = b"Message-ID: %b\r\n%b" % (message_id.encode(), self.content)
+        return Mail(self.sender, self.recipient, content)
+
+    def read(self) -> EmailMessage:
+        """Return the message as whoever gets it reads it; a provider may want its parts."""
+        return _PARSER.parsebytes(self.content.replace(b"\r\n", b"\n"))
 
 
 class _SaidError(Exception):
@@ -78,8 +99,8 @@ class Transport(Protocol):
     HALO_SOFT_LIMIT_SECONDS.
     """
 
-    def send(self, message: EmailMessage, key: str) -> None:
-        """Send ``message``; ``key`` is the same whenever the same message is sent again.
+    def send(self, mail: Mail, key: str) -> None:
+        """Send ``mail``; ``key`` is the same whenever the same message is sent again.
 
         Raises PermanentFailure, TemporaryFailure, ServerDown or OutcomeUnknown.
         """
@@ -91,12 +112,12 @@ class FolderTransport:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def send(self, message: EmailMessage, key: str) -> None:
+    def send(self, mail: Mail, key: str) -> None:
         """Write the file; it appears under its name whole or not at all."""
         name = re.sub(r"[^\w.@-]", "_", key.strip("<>"), flags=re.ASCII)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._write(self._folder / f"{name}.eml", message.as_bytes(policy=AS_WRITTEN))
+            self._write(self._folder / f"{name}.eml", mail.content)
         except OSError as error:
             raise ServerDown(f"{self._folder}: {error.strerror or error}") from error
 
@@ -112,11 +133,11 @@ class FolderTransport:
 
 
 class MemoryTransport:
-    """Keeps what was sent, in order: the post office of a rehearsal."""
+    """Keeps what was sent, in order, as it is read: the post office of a rehearsal."""
 
     def __init__(self) -> None:
         self.sent: list[EmailMessage] = []
 
-    def send(self, message: EmailMessage, key: str) -> None:  # noqa: ARG002 -- the protocol's
-        """Keep ``message``, after those that were sent before it."""
-        self.sent.append(message)
+    def send(self, mail: Mail, key: str) -> None:  # noqa: ARG002 -- the protocol's
+        """Keep ``mail``, after those that were sent before it."""
+        self.sent.append(mail.read())

@@ -20,7 +20,7 @@ from halo_engine.pipeline.inbox import park_next
 from halo_engine.pipeline.react import react
 from halo_engine.pipeline.reaction import Reaction
 from halo_engine.pipeline.reevaluate import begin_due_reevaluation
-from halo_engine.work import Transact, Work
+from halo_engine.work import Transact, Transactions, Work
 
 #: Signals and due rows that one transaction handles at most, chosen by measurement.
 SIGNALS = 500
@@ -45,7 +45,7 @@ class PostOffice:
 
 
 def tick(
-    transact: Transact, post: PostOffice, interruptions: Interruptions = ()
+    transact: Transactions, post: PostOffice, interruptions: Interruptions = ()
 ) -> Iterator[Reaction | Advance]:
     """Take up what dead workers left, settle, and re-evaluate if that is due (contract §1, §9)."""
     while transact(lambda work: reap(work, DUE_ROWS)):
@@ -56,7 +56,7 @@ def tick(
 
 
 def settle(
-    transact: Transact, post: PostOffice, interruptions: Interruptions = ()
+    transact: Transactions, post: PostOffice, interruptions: Interruptions = ()
 ) -> Iterator[Reaction | Advance]:
     """Handle signals and due rows until nothing is left, yielding what each transaction came to.
 
@@ -72,7 +72,7 @@ def settle(
             yield advanced
 
 
-def _advance(transact: Transact, post: PostOffice) -> Iterator[Advance]:
+def _advance(transact: Transactions, post: PostOffice) -> Iterator[Advance]:
     """Handle a batch of due rows, and send its emails; what need not wait for mail goes first."""
     room = post.gate.room(DUE_ROWS)
     lease = post.lease_seconds

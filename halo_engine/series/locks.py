@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Text, bindparam, cast, func, select
 
-from halo_engine.prepared import Prepared
+from halo_engine.prepared import Call, Prepared
 from halo_engine.work import Work
 
 #: The first key of the two-part advisory locks; one number for each purpose.
@@ -44,7 +44,12 @@ _drain = Prepared(
 
 def hold_series_still(connection: Connection, org_id: UUID) -> None:
     """Keep the organisation's series from changing until this transaction ends."""
-    _shared.rows(connection, {"key": _key(org_id)})
+    holding_series_still(org_id).rows(connection)
+
+
+def holding_series_still(org_id: UUID) -> Call:
+    """Return the same as a call, the first of those that are made at once."""
+    return Call(_shared, {"key": _key(org_id)})
 
 
 def lock_series_for_change(work: Work) -> Work:

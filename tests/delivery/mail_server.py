@@ -44,6 +44,8 @@ class MailServer:
     """
 
     tls: Tls = Tls.NONE
+    #: Whether it says that it takes several commands at once.
+    pipelining: bool = False
     login: tuple[str, str] | None = None
     once: defaultdict[str, deque[Action]] = field(default_factory=lambda: defaultdict(deque))
     always: dict[str, Action] = field(default_factory=dict)
@@ -221,8 +223,11 @@ class _Connection(SMTP):
         await super()._handle_client()
 
     async def smtp_EHLO(self, hostname: str) -> None:  # noqa: N802 -- aiosmtpd's
-        if not await self._acts("EHLO"):
-            await super().smtp_EHLO(hostname)
+        if await self._acts("EHLO"):
+            return
+        if self._owner.pipelining:
+            await self.push("250-mail.test\r\n250-PIPELINING")
+        await super().smtp_EHLO(hostname)
 
     async def smtp_HELO(self, hostname: str) -> None:  # noqa: N802 -- aiosmtpd's
         if not await self._acts("HELO"):
@@ -239,6 +244,10 @@ class _Connection(SMTP):
     async def smtp_DATA(self, arg: str) -> None:  # noqa: ARG002, N802 -- aiosmtpd's
         if await self._acts("DATA"):
             return
+        assert self.envelope is not None
+        if not self.envelope.rcpt_tos:
+            await self.push("503 no recipient")
+            return
         await self.push("354 go on")
         lines: list[bytes] = []
         while (line := await self._reader.readuntil(b"\r\n")) != b".\r\n":
@@ -247,7 +256,6 @@ class _Connection(SMTP):
             lines.append(line[1:] if line.startswith(b".") else line)
         if await self._acts("dot"):
             return
-        assert self.envelope is not None
         [recipient] = self.envelope.rcpt_tos
         self._owner.accept(b"".join(lines), recipient)
         if await self._acts("accepted"):

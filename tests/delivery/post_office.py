@@ -1,25 +1,26 @@
 """Setting the stage for the tests of sending: contacts at the first step of a series, due now."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
-from email.message import EmailMessage
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
-from sqlalchemy import Engine, Table, func, insert, select, update
+from sqlalchemy import Connection, Engine, Table, event, func, insert, select, update
 
-from halo_engine.database import run_in_transaction
+from halo_engine.database import Line
 from halo_engine.delivery.gate import Gate
 from halo_engine.delivery.ledger import Outcome
 from halo_engine.delivery.message import Sender
 from halo_engine.delivery.outbox import send_leased
 from halo_engine.delivery.reap import reap
-from halo_engine.delivery.transports import MemoryTransport, Transport
+from halo_engine.delivery.transports import Mail, MemoryTransport, Transport
 from halo_engine.domain.decisions import Send, decide_step
 from halo_engine.journey.claim import claim_due
 from halo_engine.journey.facts import gather_alike
 from halo_engine.journey.record import record_leases
+from halo_engine.prepared import Call, Rows
 from halo_engine.series.catalogue import load_series
 from halo_engine.tables import (
     automation_enrollments,
@@ -28,7 +29,7 @@ from halo_engine.tables import (
     automations,
     messages,
 )
-from halo_engine.work import OrgRef, Transact, Work, open_work
+from halo_engine.work import OrganizationTransactions, OrgRef, Transactions, Work
 from tests.contacts.stage import NOW, add_contact, new_organization
 
 _Result = TypeVar("_Result")
@@ -46,7 +47,7 @@ class Refusing:
         self.answer = answer
         self.asked = 0
 
-    def send(self, message: EmailMessage, key: str) -> None:  # noqa: ARG002 -- the protocol's
+    def send(self, mail: Mail, key: str) -> None:  # noqa: ARG002 -- the protocol's
         """Refuse the message."""
         self.asked += 1
         raise self.answer
@@ -59,9 +60,9 @@ class Interrupted(MemoryTransport):
         super().__init__()
         self._happens = happens
 
-    def send(self, message: EmailMessage, key: str) -> None:
+    def send(self, mail: Mail, key: str) -> None:
         """Keep the message."""
-        super().send(message, key)
+        super().send(mail, key)
         if len(self.sent) == 1:
             self._happens()
 
@@ -74,14 +75,10 @@ class PostOffice:
         self.now = NOW
         with database.begin() as connection:
             self.org_id = new_organization(connection, company_footer="Acme Inc", **settings).org_id
-        self.transact: Transact = self._transact
-        self.gate = Gate()
-
-    def _transact(self, action: Callable[[Work], _Result]) -> _Result:
-        return run_in_transaction(
-            self.database,
-            lambda connection: action(open_work(connection, OrgRef(id=self.org_id), self.now)),
+        self.transact: Transactions = OrganizationTransactions(
+            database, OrgRef(id=self.org_id), lambda: self.now
         )
+        self.gate = Gate()
 
     def series(self, *steps: dict[str, str], **values: Any) -> UUID:
         """Save an active series of emails and conditions (``CONDITION``), an hour between them."""
@@ -247,7 +244,12 @@ class Mortal:
         if self.points >= self.dies_at:
             raise Killed
 
-    def transact(self, action: Callable[[Work], _Result]) -> _Result:
+    @property
+    def now(self) -> datetime | None:
+        """The office's instant."""
+        return self.office.transact.now
+
+    def __call__(self, action: Callable[[Work], _Result]) -> _Result:
         """Run a transaction that may die before it begins, before its commit, and after it."""
 
         def up_to_the_commit(work: Work) -> _Result:
@@ -260,16 +262,36 @@ class Mortal:
         self.point()
         return result
 
-    def send(self, message: EmailMessage, key: str) -> None:
+    @contextmanager
+    def line(self) -> Iterator[Line]:
+        """Run transactions that may die before they begin, before their commit, and after it."""
+
+        def commits(_connection: Connection) -> None:
+            self.point()
+
+        def mortally(calls: Sequence[Call]) -> Sequence[Rows]:
+            self.point()
+            event.listen(self.office.database, "commit", commits)
+            try:
+                rows = at_once(calls)
+            finally:
+                event.remove(self.office.database, "commit", commits)
+            self.point()
+            return rows
+
+        with self.office.transact.line() as at_once:
+            yield mortally
+
+    def send(self, mail: Mail, key: str) -> None:
         """Send a message; the worker may die before it is out and before it can tell."""
         self.point()
-        self.letterbox.send(message, key)
+        self.letterbox.send(mail, key)
         self.point()
 
     def work_off(self, token: UUID, sends: Sequence[Send]) -> bool:
         """Send what was leased; return whether the worker lived to the end."""
         try:
-            send_leased(self.transact, self, SENDER, token, sends, Gate())
+            send_leased(self, self, SENDER, token, sends, Gate())
         except Killed:
             return False
         return True

@@ -1,6 +1,7 @@
 """One email as it goes out (contract §9)."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.header import decode_header, make_header
@@ -13,15 +14,15 @@ from uuid import UUID
 import pytest
 
 from halo_engine.delivery.links import LinkBases, MailLinks
-from halo_engine.delivery.message import Sender, add_message_id, write_message
-from halo_engine.delivery.transports import PermanentFailure
+from halo_engine.delivery.message import Sender, write_mail
+from halo_engine.delivery.transports import Mail, PermanentFailure
 from halo_engine.domain.mail_tokens import MailToken, Purpose
 from halo_engine.domain.series import Email
 
 LINKS = MailLinks(LinkBases(), UUID(int=1), bytes(32), 7, None)
 NOW = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
-HEADERS = ["From", "To", "Subject", "Date", "MIME-Version", "Content-Type", "Message-ID"]
-MARKETING_HEADERS = [*HEADERS[:4], "List-Unsubscribe", "List-Unsubscribe-Post", *HEADERS[4:]]
+HEADERS = ["Message-ID", "From", "To", "Subject", "Date", "MIME-Version", "Content-Type"]
+MARKETING_HEADERS = [*HEADERS[:-1], "List-Unsubscribe", "List-Unsubscribe-Post", HEADERS[-1]]
 
 #: What people put into their names to get into other people's headers, and what breaks folding.
 HOSTILE = [
@@ -35,9 +36,9 @@ HOSTILE = [
 
 def written(
     name: str, *, sender: str = "Acme", to: str = "ann@a.example", footer: str | None = None
-) -> EmailMessage:
+) -> Mail:
     """Write an email to a contact of this name."""
-    message = write_message(
+    mail = write_mail(
         Email(subject="Hi {{ name }}!", body="Dear {{ name|friend }},\nwelcome.\n\n<b>Bye</b>\n"),
         {"name": name},
         sender=Sender(sender, "hello@acme.example"),
@@ -46,22 +47,21 @@ def written(
         links=LINKS,
         now=NOW,
     )
-    add_message_id(message, "<1@acme.example>")
-    return message
+    return mail.under("<1@acme.example>")
 
 
 def test_an_email_has_its_headers_and_two_parts() -> None:
     """A text part as it was written, and beside it the same text escaped in paragraphs."""
-    message = message_from_bytes(written("Ann <3").as_bytes(), policy=SMTP)
+    message = message_from_bytes(written("Ann <3").content, policy=SMTP)
     assert isinstance(message, EmailMessage)
     assert message.items() == [
+        ("Message-ID", "<1@acme.example>"),
         ("From", "Acme <hello@acme.example>"),
         ("To", "ann@a.example"),
         ("Subject", "Hi Ann <3!"),
         ("Date", "Mon, 01 Jun 2026 09:00:00 +0000"),
         ("MIME-Version", "1.0"),
-        ("Content-Type", message["Content-Type"]),
-        ("Message-ID", "<1@acme.example>"),
+        ("Content-Type", 'multipart/alternative; boundary="=_halo"'),
     ]
     assert message.get_content_type() == "multipart/alternative"
     text, page = message.iter_parts()
@@ -84,7 +84,7 @@ def test_no_name_gets_into_the_headers(number: int) -> None:
         footer = "Acme Inc\r\nBcc: eve@b.example" if turn % 2 else None
         expected = HEADERS if footer is None else MARKETING_HEADERS
         name = "".join(random.choices(HOSTILE, k=random.randint(1, 7)))
-        head = written(name, sender=name, footer=footer).as_bytes().partition(b"\r\n\r\n")[0]
+        head = written(name, sender=name, footer=footer).content.partition(b"\r\n\r\n")[0]
         read = message_from_bytes(head)
         assert read.keys() == expected
         assert _decoded(read["Subject"]) == harmless(f"Hi {name}!")
@@ -96,13 +96,29 @@ def test_no_name_gets_into_the_headers(number: int) -> None:
 
 def test_marketing_can_be_left_with_one_click() -> None:
     """RFC 8058: an https URL with a token of this mail's, and what a POST to it says."""
-    message = written("Ann", footer="Acme Inc")
+    message = written("Ann", footer="Acme Inc").read()
     assert message.keys() == MARKETING_HEADERS
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     base, _, token = message["List-Unsubscribe"].strip("<>").rpartition("/")
     assert base == "https://halo.example/unsubscribe"
     read = MailToken.verified(token, LINKS.key, Purpose.UNSUBSCRIBE)
     assert read == MailToken(Purpose.UNSUBSCRIBE, LINKS.org_id, LINKS.recipient_id)
+
+
+def test_headers_go_out_as_they_were_written() -> None:
+    """A long URL in one stays whole: folded anew it would be no URL any more."""
+    url = f"https://acme.example/{'a' * 100}"
+    links = replace(LINKS, bases=LinkBases(unsubscribe=url))
+    mail = write_mail(
+        Email(subject="Hi", body="Hello"),
+        {},
+        sender=Sender("Acme", "hello@acme.example"),
+        to="ann@a.example",
+        footer="Acme Inc",
+        links=links,
+        now=NOW,
+    )
+    assert f"\r\nList-Unsubscribe: <{links.unsubscribe}>\r\n".encode() in mail.content
 
 
 def paragraphs(page: str) -> list[str]:
@@ -140,12 +156,14 @@ def test_a_bad_address_is_a_failure_of_its_own_email(address: str) -> None:
 
 def test_an_international_domain_is_written_in_ascii() -> None:
     """Servers that know no UTF-8 take the message all the same."""
-    assert written("Ann", to="ann@bücher.example")["To"] == "ann@xn--bcher-kva.example"
+    mail = written("Ann", to="ann@bücher.example")
+    assert mail.read()["To"] == mail.recipient == "ann@xn--bcher-kva.example"
 
 
 def test_an_address_is_written_as_it_is_stored() -> None:
     """No letter changes its case."""
-    assert written("Ann", to="Ann.Lee+x@A.Example")["To"] == "Ann.Lee+x@A.Example"
+    mail = written("Ann", to="Ann.Lee+x@A.Example")
+    assert mail.read()["To"] == mail.recipient == "Ann.Lee+x@A.Example"
 
 
 def test_a_sender_needs_an_address() -> None:
@@ -156,12 +174,13 @@ def test_a_sender_needs_an_address() -> None:
 
 def test_a_sender_may_go_without_a_name() -> None:
     """The address alone stands in the header."""
-    assert written("Ann", sender="")["From"] == "hello@acme.example"
+    mail = written("Ann", sender="")
+    assert mail.read()["From"] == mail.sender == "hello@acme.example"
 
 
 def test_a_footer_stands_below_both_parts() -> None:
     """Below the text after a blank line, on the page set apart; then the link to leave by."""
-    message = write_message(
+    mail = write_mail(
         Email(subject="Hi", body="Hello\n\n\n"),
         {},
         sender=Sender("Acme", "hello@acme.example"),
@@ -170,7 +189,7 @@ def test_a_footer_stands_below_both_parts() -> None:
         links=LINKS,
         now=NOW,
     )
-    text, page = message.iter_parts()
+    text, page = mail.read().iter_parts()
     assert isinstance(text, EmailMessage)
     assert isinstance(page, EmailMessage)
     leave = LINKS.unsubscribe
@@ -182,3 +201,34 @@ def test_a_footer_stands_below_both_parts() -> None:
         "Acme &amp; Sons<br>\n1 Main St",
         f'<a href="{leave}" style="color:#6b7280">Unsubscribe</a>',
     ]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *("=_halo\n--=_halo--\n", ".\n..\n", "a" * 500, "word " * 100, " ends in blanks \t\n\t \n"),
+        *("Zoë 日本 😀 \x0b\x0c\x85\u2028 \x00", "=20=\n=\n", "From me\n", "last\r\n\rline"),
+    ],
+)
+def test_a_body_arrives_as_it_was_written(body: str) -> None:
+    """In short lines of ASCII that end in CRLF, and no text ends a part or the message."""
+    mail = write_mail(
+        Email(subject="Hi", body=body),
+        {},
+        sender=Sender("Acme", "hello@acme.example"),
+        to="ann@a.example",
+        footer=None,
+        links=LINKS,
+        now=NOW,
+    )
+    lines = mail.content.split(b"\r\n")
+    assert not re.search(rb"[\r\n]", b"".join(lines))
+    assert max(map(len, lines)) <= 78
+    assert mail.content.isascii()
+    message = message_from_bytes(mail.content, policy=SMTP)
+    assert isinstance(message, EmailMessage)
+    text, page = message.iter_parts()
+    assert page.get_content_type() == "text/html"
+    assert text.get_content() == "".join(
+        f"{line}\r\n" for line in re.split(r"\r\n|\r|\n", body.removesuffix("\n"))
+    )

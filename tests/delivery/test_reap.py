@@ -1,16 +1,15 @@
 """What dead workers leave behind (contract §9)."""
 
-from email.message import EmailMessage
 from itertools import islice
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import insert
 
-from halo_engine.delivery.intent import intend
+from halo_engine.delivery.intent import Wanted, intending
 from halo_engine.delivery.leases import MOST_ATTEMPTS
 from halo_engine.delivery.reap import reap
-from halo_engine.delivery.transports import MemoryTransport, PermanentFailure, ServerDown
+from halo_engine.delivery.transports import Mail, MemoryTransport, PermanentFailure, ServerDown
 from halo_engine.pipeline.settle import PostOffice as Post
 from halo_engine.pipeline.settle import tick
 from halo_engine.tables import automation_recipients, automations, end_users, messages
@@ -204,15 +203,15 @@ def test_a_late_worker_takes_back_nobody_elses_intent(office: PostOffice) -> Non
     [ann] = office.enroll(series, office.contact("Ann"))
 
     class Late:
-        def send(self, message: EmailMessage, key: str) -> None:
+        def send(self, mail: Mail, key: str) -> None:
             office.reap_expired()
             office.wait(minutes=1)
             second = uuid4()
             office.lease(second)
-            intended = office.transact(
-                lambda work: intend(work, second, ann, str(message["To"]), key)
-            )
-            assert intended == key
+            wanted = Wanted(office.org_id, ann, second, mail.recipient, key)
+            with office.transact.line() as at_once:
+                [intended] = at_once([intending(wanted, office.now)])
+            assert intended == [{"message_id": key}]
             raise ServerDown("gone")
 
     token = uuid4()

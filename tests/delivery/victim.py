@@ -18,6 +18,7 @@ from sqlalchemy import event
 from halo_engine.database import create_engine
 from halo_engine.delivery.smtp import SmtpTransport
 from halo_engine.delivery.smtp_url import SmtpServer
+from halo_engine.delivery.transports import Mail, Transport
 from halo_engine.engine import Engine
 from halo_engine.pipeline.settle import PostOffice
 from tests.delivery.post_office import SENDER
@@ -72,9 +73,10 @@ def start(orders: Orders, *, on_start: Callable[[int], None] = lambda _: None) -
 
 def _work(orders: Orders, ready: Any, go: Any) -> None:
     database = create_engine(orders.database_url, application_name="halo-victim", pool_size=1)
+    transport: Transport = SmtpTransport(orders.server, within_seconds=10)
     if orders.dies_at is not None:
-        _watch(database, orders.dies_at)
-    post = PostOffice(SmtpTransport(orders.server, within_seconds=10), SENDER)
+        transport = _Watched(transport, _watch(database, orders.dies_at))
+    post = PostOffice(transport, SENDER)
     ready.set()
     go.wait(_PATIENCE_SECONDS)
     for _ in Engine(database, post, clock=lambda: orders.now).tick(orders.org_id):
@@ -82,8 +84,24 @@ def _work(orders: Orders, ready: Any, go: Any) -> None:
     database.dispose()
 
 
-def _watch(database: sqlalchemy.Engine, dies_at: tuple[str, str, int]) -> None:
-    """Die right before, or right after, the commit of the transaction that is named."""
+@dataclass(frozen=True)
+class _Watched:
+    """A way out that says when it is asked: then an intent is committed."""
+
+    transport: Transport
+    asked: Callable[[], None]
+
+    def send(self, mail: Mail, key: str) -> None:
+        """Send the mail."""
+        self.asked()
+        self.transport.send(mail, key)
+
+
+def _watch(database: sqlalchemy.Engine, dies_at: tuple[str, str, int]) -> Callable[[], None]:
+    """Die right before, or right after, the commit of the transaction that is named.
+
+    What is returned is to be called when something was committed.
+    """
     when, transaction, number = dies_at
     seen: list[str] = []
     written: set[str] = set()
@@ -105,6 +123,7 @@ def _watch(database: sqlalchemy.Engine, dies_at: tuple[str, str, int]) -> None:
     event.listen(database, "before_cursor_execute", note)
     event.listen(database, "commit", commit)
     event.listen(database, "checkin", committed)
+    return committed
 
 
 def _die() -> None:

@@ -1,13 +1,32 @@
 """Statements that are run by the driver itself, on a real server."""
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
-from sqlalchemy import Engine, Integer, Text, bindparam, cast, func, literal, select
+from sqlalchemy import (
+    Column,
+    Engine,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    bindparam,
+    cast,
+    event,
+    func,
+    insert,
+    literal,
+    select,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from halo_engine.database import sqlstate
-from halo_engine.prepared import Prepared
+from halo_engine.database import Line, line, sqlstate
+from halo_engine.prepared import Call, Prepared, Rows
 
+COUNTERS = Table("counters", MetaData(), Column("name", Text, primary_key=True))
 GIVEN = bindparam("given", type_=JSONB())
 TWICE = Prepared(
     select(
@@ -17,6 +36,14 @@ TWICE = Prepared(
     )
 )
 HALF = Prepared(select((literal(1) / bindparam("by", type_=Integer())).label("half")))
+ME = Prepared(select(func.pg_backend_pid().label("pid")))
+COUNTED = Prepared(select(func.count().label("count")).select_from(COUNTERS))
+COUNT_UP = Prepared(
+    insert(COUNTERS).values(name=bindparam("asked_name")).returning(COUNTERS.c.name)
+)
+WAIT = Prepared(
+    select(cast(func.pg_advisory_xact_lock(bindparam("asked_lock", type_=Integer())), Text))
+)
 
 
 def test_rows_come_by_name_and_values_are_written_by_type(database: Engine) -> None:
@@ -62,3 +89,103 @@ def test_a_lost_connection_is_given_up(database: Engine) -> None:
     assert raised.value.connection_invalidated
     with database.connect() as connection:
         assert HALF.rows(connection, {"by": 1}) == [{"half": 1}]
+
+
+@pytest.fixture
+def counters(database: Engine) -> Engine:
+    """A database with an empty table."""
+    COUNTERS.create(database)
+    return database
+
+
+def test_calls_at_once_are_one_transaction(counters: Engine) -> None:
+    """Each sees the ones before; of calls of which one fails nothing is left, and the error is any
+    statement's.
+    """
+    both = [Call(COUNT_UP, {"asked_name": "a"}), Call(COUNTED, {})]
+    assert run_at_once(counters, both) == [[{"name": "a"}], [{"count": 1}]]
+    with pytest.raises(DBAPIError) as raised:
+        run_at_once(counters, [Call(COUNT_UP, {"asked_name": "b"}), Call(HALF, {"by": 0})])
+    assert sqlstate(raised.value) == "22012"
+    assert run_at_once(counters, [Call(COUNTED, {})]) == [[{"count": 1}]]
+    with counters.begin() as connection:
+        assert COUNTED.rows(connection, {}) == [{"count": 1}]
+        COUNT_UP.rows(connection, {"asked_name": "c"})
+        connection.rollback()
+    assert run_at_once(counters, [Call(COUNTED, {})]) == [[{"count": 1}]]
+
+
+def test_who_is_stopped_amid_calls_leaves_nothing(counters: Engine) -> None:
+    """Also when all of them were on their way."""
+
+    def stop(_connection: object) -> None:
+        raise SystemExit(1)
+
+    event.listen(counters, "commit", stop)
+    with pytest.raises(SystemExit):
+        run_at_once(counters, [Call(COUNT_UP, {"asked_name": "a"})])
+    event.remove(counters, "commit", stop)
+    assert run_at_once(counters, [Call(COUNTED, {})]) == [[{"count": 0}]]
+
+
+def test_a_call_sees_what_was_committed_while_an_earlier_one_waited(counters: Engine) -> None:
+    """Behind a lock things are as its last holder left them."""
+    with ThreadPoolExecutor(1) as worker, counters.connect() as other:
+        WAIT.rows(other, {"asked_lock": 7})
+        behind = [Call(WAIT, {"asked_lock": 7}), Call(COUNTED, {})]
+        counted = worker.submit(run_at_once, counters, behind)
+        while not _somebody_waits(counters):
+            assert not counted.done()
+        COUNT_UP.rows(other, {"asked_name": "a"})
+        other.commit()
+        assert counted.result(timeout=10)[1] == [{"count": 1}]
+
+
+def test_a_race_that_calls_at_once_lose_is_run_again(counters: Engine) -> None:
+    """Up to so many times, as of any transaction."""
+    run_at_once(counters, [Call(COUNT_UP, {"asked_name": "a"})])
+    with pytest.raises(DBAPIError) as raised:
+        run_at_once(counters, [Call(COUNT_UP, {"asked_name": "a"})])
+    assert sqlstate(raised.value) == "23505"
+
+
+def test_a_connection_lost_amid_calls_is_given_up(counters: Engine) -> None:
+    """The next calls are made on another."""
+    ended = Prepared(select(func.pg_terminate_backend(func.pg_backend_pid()).label("ended")))
+    with pytest.raises(OperationalError) as raised:
+        run_at_once(counters, [Call(COUNT_UP, {"asked_name": "a"}), Call(ended, {})])
+    assert raised.value.connection_invalidated
+    assert run_at_once(counters, [Call(COUNTED, {})]) == [[{"count": 0}]]
+
+
+def run_at_once(database: Engine, calls: Sequence[Call]) -> Sequence[Rows]:
+    """Run calls as a transaction of their own, on a connection of their own."""
+    with line(database) as at_once:
+        return at_once(calls)
+
+
+def test_a_line_goes_on_when_its_connection_is_lost(counters: Engine) -> None:
+    """Whether it breaks amid calls, or was closed by the server meanwhile."""
+    ended = Prepared(select(func.pg_terminate_backend(bindparam("pid", type_=Integer()), 5000)))
+    with line(counters) as at_once:
+        first = _backend(at_once)
+        with pytest.raises(OperationalError):
+            at_once([Call(ended, {"pid": first})])
+        second = _backend(at_once)
+        with counters.connect() as other:
+            ended.rows(other, {"pid": second})
+        assert len({first, second, _backend(at_once)}) == 3
+
+
+def _backend(at_once: Line) -> int:
+    [[row]] = at_once([Call(ME, {})])
+    return int(row["pid"])
+
+
+def _somebody_waits(database: Engine) -> bool:
+    waiting = text(
+        "SELECT count(*) FROM pg_locks WHERE NOT granted AND database ="
+        " (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+    with database.connect() as connection:
+        return bool(connection.execute(waiting).scalar_one())
