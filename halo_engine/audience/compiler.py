@@ -61,7 +61,7 @@ class Subject:
     """Whose values a filter reads: a contact, its company, and how often its events fired.
 
     ``contact`` and ``company`` are rows of the FROM clause (``matching.scan``); their custom fields
-    are read from ``contact_fields`` and ``company_fields``, see ``of_contacts_unpacked``.
+    are read from ``contact_fields`` and ``company_fields``, see ``of_contacts``.
     """
 
     contact: FromClause
@@ -71,22 +71,24 @@ class Subject:
     event_count: Callable[[str], ColumnElement[int]] = field(compare=False)
 
     @classmethod
-    def of_contacts(cls) -> Self:
-        """Return the contacts, their companies, and how often events ever fired for them."""
-        stored = end_users.c.custom_fields, companies.c.custom_fields
-        return cls(end_users, companies, *stored, _times_ever_fired)
+    def of_contacts(cls, reads: int = 0) -> Self:
+        """Return the contacts, their companies, and how often events ever fired for them.
 
-    @classmethod
-    def of_contacts_unpacked(cls) -> Self:
-        """Return the same for many filters at once: the custom fields of a row are unpacked once.
-
-        PostgreSQL compresses what is longer than 2 kB, and would expand it anew for every filter.
+        Custom fields that are read more than a few times (``custom_reads``) are unpacked once for
+        each row: PostgreSQL compresses what is longer than 2 kB, and would expand it every time.
         """
-        return cls(end_users, companies, *_UNPACKED, _times_ever_fired)
+        stored = end_users.c.custom_fields, companies.c.custom_fields
+        fields = stored if reads <= _FEW else _UNPACKED
+        return cls(end_users, companies, *fields, _times_ever_fired)
 
     def counting_events(self, event_count: Callable[[str], ColumnElement[int]]) -> Self:
         """Return the same subject, its events counted by ``event_count(name)`` (contract §7)."""
         return replace(self, event_count=event_count)
+
+
+def custom_reads(*filters: FilterGroups) -> int:
+    """Return how many of the filters read custom fields."""
+    return sum(item.target.custom for groups in filters for group in groups for item in group)
 
 
 def predicate(groups: FilterGroups, subject: Subject, moment: When) -> ColumnElement[bool]:
@@ -126,6 +128,8 @@ def lacks(item: Filter, subject: Subject, moment: When) -> ColumnElement[bool]:
     return ~_of_leads(target, subject, present)
 
 
+#: So many filters cost less than unpacking does.
+_FEW: Final = 3
 #: PostgreSQL stores longer values elsewhere, or compressed.
 _PLAIN: Final = literal_column("2000", Integer())
 
@@ -135,7 +139,10 @@ def _unpacked(table: FromClause, name: str) -> ColumnElement[Any]:
     # costs as much as a dozen filters, so a value that is stored plainly is taken as it is.
     stored = table.c.custom_fields
     is_plain = and_(
-        func.pg_column_size(stored) < _PLAIN, func.pg_column_compression(stored).is_(None)
+        func.pg_column_size(stored) < _PLAIN,
+        func.pg_column_compression(stored).is_(None),
+        # Always so; but of a value of its own PostgreSQL does not remember what it gave.
+        table.c.id.is_not(None),
     )
     value = case((is_plain, stored), else_=stored.op("||")(literal_column("'{}'::jsonb")))
     return (

@@ -22,6 +22,7 @@ from sqlalchemy import (
     and_,
     any_,
     case,
+    cast,
     func,
     literal,
     null,
@@ -33,7 +34,7 @@ from sqlalchemy.sql.elements import Grouping
 from sqlalchemy.sql.selectable import LateralFromClause
 from sqlalchemy.types import TypeEngine
 
-from halo_engine.audience.compiler import Subject, predicate
+from halo_engine.audience.compiler import Subject, custom_reads, predicate
 from halo_engine.audience.matching import audience, matches, scan, suppressed
 from halo_engine.audience.moments import When
 from halo_engine.domain.reasons import ContactTypeChoice, EntryTrigger, ReasonCode
@@ -51,7 +52,10 @@ def judge(org_id: UUID, series: Sequence[Series], moment: When, candidates: Cand
     """
     judged = as_they_stand(org_id, series, moment, candidates)
     # What it says is asked for several times.
-    return _seat_in_order_of_creation(judged.prefix_with("MATERIALIZED"))
+    judged = judged.prefix_with("MATERIALIZED")
+    if not have_seats(series):
+        return select(judged, judged.c.guard.label("code")).cte("verdicts")
+    return _seat_in_order_of_creation(judged)
 
 
 def as_they_stand(
@@ -73,7 +77,7 @@ def as_they_stand(
         .select_from(candidates.paired(scanned, rules))
         .cte("pairs")
     )
-    return _judge_pairs(org_id, pairs)
+    return _judge_pairs(org_id, pairs, seats=have_seats(series))
 
 
 def is_matched(judged: FromClause) -> ColumnElement[bool]:
@@ -85,7 +89,12 @@ def is_matched(judged: FromClause) -> ColumnElement[bool]:
 
 def _scan(org_id: UUID, series: Sequence[Series], moment: When, candidates: Candidates) -> CTE:
     """Look at each candidate once, whatever the number of series."""
-    subject = Subject.of_contacts_unpacked()
+    subject = Subject.of_contacts(
+        sum(
+            custom_reads(each.audience_filters, each.exit_filters, each.settings.goal_filters)
+            for each in series
+        )
+    )
     # At entry nothing has fired "since enrollment" (contract §7).
     entering = subject.counting_events(lambda _name: literal(0))
     audiences = [(n, audience(each, subject, moment)) for n, each in enumerate(series)]
@@ -163,11 +172,21 @@ def keeps_refusals(series: Series) -> bool:
     return series.entry_trigger in (EntryTrigger.USER_CREATED, EntryTrigger.EVENT)
 
 
-def _judge_pairs(org_id: UUID, pairs: CTE) -> CTE:
-    """Apply guards 1 to 10 in their documented order; the first that refuses gives ``code``."""
+def have_seats(series: Sequence[Series]) -> bool:
+    """Return whether any of the series is one per company (guard 10)."""
+    return any(each.settings.one_per_company for each in series)
+
+
+def _judge_pairs(org_id: UUID, pairs: CTE, *, seats: bool) -> CTE:
+    """Apply guards 1 to 10 in their documented order; the first that refuses gives ``code``.
+
+    The last is asked where there are ``seats`` alone.
+    """
     latest = latest_run(org_id, pairs)
-    seat = case((pairs.c.one_per_company, pairs.c.company_id))
-    seated = _seated(org_id, pairs, seat)
+    seat: ColumnElement[UUID | None] = cast(null(), Uuid())
+    if seats:
+        seat = case((pairs.c.one_per_company, pairs.c.company_id))
+    source = pairs.outerjoin(latest, true())
     refusals: list[_Refusal] = [
         (~pairs.c.is_active, ReasonCode.SERIES_NOT_ACTIVE),
         (_misfits(pairs), ReasonCode.CONTACT_TYPE),
@@ -175,8 +194,11 @@ def _judge_pairs(org_id: UUID, pairs: CTE) -> CTE:
         (pairs.c.suppressed, ReasonCode.SUPPRESSED),
         *refused_by_history(pairs, latest),
         (pairs.c.ordinal == any_(pairs.c.exit_filters), ReasonCode.EXIT_FILTER),
-        (seated.c.number.is_not(None), ReasonCode.COMPANY_ALREADY_ENROLLED),
     ]
+    if seats:
+        seated = _seated(org_id, pairs, seat)
+        source = source.outerjoin(seated, true())
+        refusals.append((seated.c.number.is_not(None), ReasonCode.COMPANY_ALREADY_ENROLLED))
     return (
         select(
             pairs,
@@ -189,7 +211,7 @@ def _judge_pairs(org_id: UUID, pairs: CTE) -> CTE:
                 "guard"
             ),
         )
-        .select_from(pairs.outerjoin(latest, true()).outerjoin(seated, true()))
+        .select_from(source)
         .cte("judged")
     )
 

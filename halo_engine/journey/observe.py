@@ -35,7 +35,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from halo_engine.audience.compiler import Subject, predicate
+from halo_engine.audience.compiler import Subject, custom_reads, predicate
 from halo_engine.audience.matching import audience, scan
 from halo_engine.audience.moments import ANY_MOMENT
 from halo_engine.domain.reasons import EntryTrigger
@@ -138,7 +138,9 @@ def _seen(org_id: UUID, series: Sequence[Series], whose: Observed, *, leaving: b
     """Look at runs together with their contacts: has it left, does its goal hold (NULL: not
     asked).
     """
-    subject = Subject.of_contacts_unpacked()
+    # Of each run only its own series' filters are evaluated.
+    reads = [custom_reads(each.audience_filters, each.goal_filters) for each in series]
+    subject = Subject.of_contacts(max(reads))
     since_entry = subject.counting_events(_count_since_enrollment)
     holds = {each.id: audience(each, subject, ANY_MOMENT) for each in series}
     goals = {

@@ -32,7 +32,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from halo_engine.audience.compiler import Subject, expression_predicate, predicate
+from halo_engine.audience.compiler import Subject, custom_reads, expression_predicate, predicate
 from halo_engine.audience.matching import audience, has_address, scan, suppressed
 from halo_engine.audience.moments import When
 from halo_engine.domain.expressions import parse_expression
@@ -155,7 +155,9 @@ def _about(
     given: FromClause,
 ) -> Select[Any]:
     """Join the given runs to their enrollment, their contact and what is asked."""
-    subject = Subject.of_contacts_unpacked()
+    # Of each run only its own series' filters are evaluated.
+    reads = [custom_reads(each.audience_filters, each.exit_filters) for each in series]
+    subject = Subject.of_contacts(max(reads))
     contact = subject.contact
     audiences = [
         (n, audience(each, subject, when)) for n, each in enumerate(series) if _asks_audience(each)

@@ -168,7 +168,7 @@ def filters_on(field: str) -> FilterGroups:
 )
 def test_a_scan_joins_only_what_is_read(field: str, joined: list[str]) -> None:
     """A company, or custom fields to be unpacked, cost nothing where no predicate reads them."""
-    subject = Subject.of_contacts_unpacked()
+    subject = Subject.of_contacts(reads=9)
     source = scan(subject, [predicate(filters_on(field), subject, MOMENT)])
     parts = ("companies ", "contact_fields", "company_fields")
     assert [part.strip() for part in parts if part in str(source)] == joined
@@ -176,7 +176,7 @@ def test_a_scan_joins_only_what_is_read(field: str, joined: list[str]) -> None:
 
 def test_custom_fields_of_many_series_are_unpacked_once() -> None:
     """The statement names the stored column as often for nine filters as for one."""
-    subject = Subject.of_contacts_unpacked()
+    subject = Subject.of_contacts(reads=9)
     asked = [predicate(filters_on(f"custom:k{n}"), subject, MOMENT) for n in range(9)]
     named = [str(scan(subject, some)).count("custom_fields") for some in (asked[:1], asked)]
     assert named[0] == named[1]

@@ -1,0 +1,163 @@
+"""Where a run begins: its first recipient row, in place of what an earlier run left (§4, §5)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    DateTime,
+    FromClause,
+    Interval,
+    Uuid,
+    and_,
+    case,
+    delete,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy.dialects.postgresql import insert
+
+from halo_engine.audience.moments import Moment, When
+from halo_engine.domain.reasons import FailReason, Status
+from halo_engine.domain.series import Series
+from halo_engine.tables import automation_recipients, cleared_recipients
+from halo_engine.tables.enrollments import ACTIVE
+from halo_engine.tables.rows import array_of, rows_of
+
+_INSTANT: Final = DateTime(timezone=True)
+
+
+def clear_earlier_recipients(org_id: UUID, enrolled: CTE) -> CTE:
+    """Delete what an earlier run left: (step, contact) is unique. Active rows are spared
+    (facts).
+    """
+    rows, left = automation_recipients, automation_recipients.alias("left_behind")
+    # Looked for contact by contact: a join would read all rows, though nobody enters again.
+    found = (
+        select(left.c.id)
+        .where(
+            left.c.org_id == org_id,
+            left.c.end_user_id == enrolled.c.end_user_id,
+            left.c.automation_id == enrolled.c.automation_id,
+            left.c.status.not_in(ACTIVE),
+        )
+        .offset(literal_column("0"))
+        .lateral("found")
+    )
+    earlier = (
+        select(found.c.id)
+        .select_from(enrolled.join(found, true()))
+        .where(enrolled.c.number > 1)
+        .subquery("earlier")
+    )
+    return (
+        delete(rows)
+        .where(rows.c.org_id == org_id, rows.c.id == earlier.c.id)
+        .returning(rows.c.automation_id, rows.c.step_id, rows.c.status, rows.c.reason)
+        .cte("cleared")
+    )
+
+
+def count_cleared(org_id: UUID, cleared: CTE) -> CTE:
+    """Keep what the cleared rows came to; what became of emails the send ledger keeps."""
+    is_skipped = cleared.c.status == Status.SKIPPED
+    reason = case((is_skipped, cleared.c.reason)).label("reason")
+    has_failed = and_(
+        cleared.c.status == Status.FAILED, cleared.c.reason != FailReason.OUTCOME_UNKNOWN
+    )
+    counts = (
+        select(
+            literal(org_id),
+            cleared.c.automation_id,
+            cleared.c.step_id,
+            cleared.c.status,
+            reason,
+            func.count(),
+        )
+        .where(or_(is_skipped, has_failed))
+        .group_by(cleared.c.automation_id, cleared.c.step_id, cleared.c.status, reason)
+    )
+    table = cleared_recipients
+    columns = [
+        table.c.org_id,
+        table.c.automation_id,
+        table.c.step_id,
+        table.c.status,
+        table.c.reason,
+        table.c.recipients,
+    ]
+    return insert(table).from_select(columns, counts, include_defaults=False).cte("counted")
+
+
+def first_places(series: Sequence[Series], when: When) -> FromClause:
+    """Return where a run of each series begins, and when its first row is due (contract §5).
+
+    ``opens_at`` is set for a step with a send window alone; any other is due after its delay.
+    """
+    steps = [(each, step) for each in series if (step := each.first_step) is not None]
+
+    def openings(at: Moment) -> list[datetime | None]:
+        return [each.opening(step, at.now) if step.window else None for each, step in steps]
+
+    return rows_of(
+        "places",
+        {
+            "automation_id": (Uuid(), [each.id for each, _ in steps]),
+            "step_id": (Uuid(), [step.id for _, step in steps]),
+            "delay": (Interval(), [step.delay for _, step in steps]),
+            "opens_at": (_INSTANT, when.parameter(openings, array_of(_INSTANT))),
+        },
+    )
+
+
+def insert_first_recipients(
+    org_id: UUID, places: FromClause, enrolled: CTE, cleared: CTE | None
+) -> CTE:
+    """Place each run at its first step, in the order in which the runs are numbered.
+
+    Counting ``cleared`` makes the deletion come first.
+    """
+    due: ColumnElement[datetime] = func.coalesce(
+        places.c.opens_at, enrolled.c.created_at + places.c.delay
+    )
+    source = enrolled.join(places, places.c.automation_id == enrolled.c.automation_id)
+    if cleared is not None:
+        done = select(func.count().label("rows")).select_from(cleared).subquery("done")
+        due = case((done.c.rows >= 0, due))
+        source = source.join(done, true())
+    placed = (
+        select(
+            literal(org_id),
+            enrolled.c.automation_id,
+            places.c.step_id,
+            enrolled.c.end_user_id,
+            enrolled.c.number,
+            due,
+            enrolled.c.created_at,
+        )
+        .select_from(source)
+        .order_by(enrolled.c.id)
+    )
+    rows = automation_recipients
+    columns = [
+        rows.c.org_id,
+        rows.c.automation_id,
+        rows.c.step_id,
+        rows.c.end_user_id,
+        rows.c.enrollment_number,
+        rows.c.scheduled_for,
+        rows.c.created_at,
+    ]
+    return (
+        insert(rows)
+        .from_select(columns, placed, include_defaults=False)
+        .returning(rows.c.automation_id)
+        .cte("placed")
+    )

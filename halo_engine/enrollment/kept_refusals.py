@@ -1,0 +1,75 @@
+"""Refusals that are kept: what triggers that fire at an instant came to, for answers (§4, §10)."""
+
+from uuid import UUID
+
+from sqlalchemy import CTE, and_, literal, or_, select
+from sqlalchemy.dialects.postgresql import insert
+
+from halo_engine.domain.reasons import ReasonCode
+from halo_engine.tables import enrollment_refusals
+from halo_engine.tables.metadata import arrivals
+
+
+def keep_refusals(org_id: UUID, verdicts: CTE) -> CTE:
+    """Keep the latest refusal where a trigger fires at an instant; written when it says something
+    new.
+    """
+    kept = enrollment_refusals.alias("kept")
+    news = (
+        select(
+            literal(org_id),
+            verdicts.c.automation_id,
+            verdicts.c.end_user_id,
+            verdicts.c.code,
+            verdicts.c.entered_at,
+            arrivals.next_value(),
+        )
+        .select_from(
+            verdicts.outerjoin(
+                kept,
+                and_(
+                    kept.c.org_id == org_id,
+                    kept.c.automation_id == verdicts.c.automation_id,
+                    kept.c.end_user_id == verdicts.c.end_user_id,
+                ),
+            )
+        )
+        .where(
+            verdicts.c.keeps_refusals,
+            verdicts.c.code != ReasonCode.ALREADY_ACTIVE.value,
+            or_(
+                kept.c.code.is_(None),
+                kept.c.code != verdicts.c.code,
+                kept.c.arrival < verdicts.c.latest_id,
+            ),
+        )
+    )
+    refusals = enrollment_refusals
+    statement = insert(refusals).from_select(
+        [
+            refusals.c.org_id,
+            refusals.c.automation_id,
+            refusals.c.end_user_id,
+            refusals.c.code,
+            refusals.c.refused_at,
+            refusals.c.arrival,
+        ],
+        news,
+        include_defaults=False,
+    )
+    return (
+        statement.on_conflict_do_update(
+            index_elements=[
+                refusals.c.org_id,
+                refusals.c.automation_id,
+                refusals.c.end_user_id,
+            ],
+            set_={
+                "code": statement.excluded.code,
+                "refused_at": statement.excluded.refused_at,
+                "arrival": statement.excluded.arrival,
+            },
+        )
+        .returning(refusals.c.end_user_id)
+        .cte("refused")
+    )
