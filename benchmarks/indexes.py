@@ -98,16 +98,9 @@ def _dropped(
         return median(without / whole for whole, without in doing)
 
     chore = max(scans, key=lambda each: slower(each, 1), default=None)
-    return Measured(
-        str(index.name),
-        False,
-        len(scans),
-        chore,
-        scans.get(chore or "", 0),
-        row=less,
-        more=row - less,
-        slower=slower(chore, rounds) if chore is not None else None,
-    )
+    times = slower(chore, rounds) if chore is not None else None
+    used = len(scans), chore, scans.get(chore or "", 0)
+    return Measured(str(index.name), False, *used, row=less, more=row - less, slower=times)
 
 
 def _alternate(
@@ -182,15 +175,9 @@ def drawn(measured: Iterable[Measured]) -> Drawn:
             "" if each.more is None else f"{each.more * 1e6:+.1f} µs",
             f"{each.chores} chores" if each.chores else "nothing",
             f"{each.chore}, {each.scans:,} scans" if each.chore else "",
-            _shown(each.slower),
+            {None: "", inf: "given up"}.get(each.slower, f"{each.slower or 0:.2f} as long"),
         )
     return table
-
-
-def _shown(slower: float | None) -> str:
-    if slower is None:
-        return ""
-    return f"{slower:.2f} as long" if slower < inf else f"a statement of > {_PATIENCE_SECONDS} s"
 
 
 @click.command()
