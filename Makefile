@@ -8,7 +8,7 @@ BIN := .venv/bin
 SHARED := --numprocesses auto --maxprocesses 4 --dist loadscope
 
 .DELETE_ON_ERROR:
-.PHONY: .venv lock format check test torture bench demo clean
+.PHONY: .venv lock format check test torture bench bench-indexes bench-batches demo clean
 
 demo: .venv
 	$(BIN)/python -m workers.demo
@@ -27,6 +27,10 @@ torture: .venv
 SIZE ?= full
 bench: .venv
 	$(BIN)/python -m benchmarks --size $(SIZE) $(ONLY)
+
+# What each index costs and serves; how large batches are to be. A few minutes each.
+bench-indexes bench-batches: bench-%: .venv
+	$(BIN)/python -m benchmarks.$*
 
 check: .venv
 	$(BIN)/ruff format --check

@@ -31,6 +31,7 @@ from sqlalchemy import (
 from halo_engine.domain.series import Series
 from halo_engine.domain.signals import Signal, is_in_time, may_trigger
 from halo_engine.enrollment.pages import Page
+from halo_engine.enrollment.rules import rules_at, rules_of
 from halo_engine.tables.rows import asked_values, rows_asked
 
 _INSTANT = DateTime(timezone=True)
@@ -52,8 +53,8 @@ class Candidates(Protocol):
         caller's.
         """
 
-    def paired(self, scanned: CTE, rules: FromClause) -> FromClause:
-        """Join each scanned candidate with the series at whose door it is."""
+    def paired(self, scanned: CTE, series: Sequence[Series]) -> Select[Any]:
+        """Pair each scanned candidate with the rules of the series at whose door it is."""
 
 
 class Entrants(Candidates, Protocol):
@@ -89,14 +90,16 @@ class Named:
         named = contacts.join(self.rows, self.rows.c.end_user_id == contact.c.id)
         return select(self.rows.c.entered_at, self.rows.c["class"]).select_from(named)
 
-    def paired(self, scanned: CTE, rules: FromClause) -> FromClause:
+    def paired(self, scanned: CTE, series: Sequence[Series]) -> Select[Any]:
         """Pair by class; outside its audience a candidate counts only where refusals are kept
         (§4).
         """
+        rules = rules_of(series)
         holds = rules.c.ordinal == any_(scanned.c.audiences)
-        return scanned.join(self.concerns, self.concerns.c["class"] == scanned.c["class"]).join(
+        source = scanned.join(self.concerns, self.concerns.c["class"] == scanned.c["class"]).join(
             rules, (rules.c.ordinal == self.concerns.c.ordinal) & (holds | rules.c.keeps_refusals)
         )
+        return select(scanned, *rules.c).select_from(source)
 
 
 class _Matching:
@@ -104,14 +107,9 @@ class _Matching:
 
     matching_only: ClassVar[bool] = True
 
-    def paired(self, scanned: CTE, rules: FromClause) -> FromClause:
+    def paired(self, scanned: CTE, series: Sequence[Series]) -> Select[Any]:
         """Pair with what matched; the others are not at the door."""
-        matched = (
-            func.unnest(scanned.c.audiences)
-            .table_valued(column("ordinal", Integer()), name="matched")
-            .render_derived()
-        )
-        return scanned.join(matched, true()).join(rules, rules.c.ordinal == matched.c.ordinal)
+        return matched_pairs(scanned, series)
 
 
 @dataclass(frozen=True)
@@ -172,9 +170,24 @@ class Asked:
             return asked
         return asked.where(contact.c.id == any_(literal(list(self.contacts), ARRAY(Uuid()))))
 
-    def paired(self, scanned: CTE, rules: FromClause) -> FromClause:
+    def paired(self, scanned: CTE, series: Sequence[Series]) -> Select[Any]:
         """Pair each with every series, whether it matches or not."""
-        return scanned.join(rules, true())
+        rules = rules_of(series)
+        return select(scanned, *rules.c).select_from(scanned.join(rules, true()))
+
+
+def matched_pairs(scanned: FromClause, series: Sequence[Series]) -> Select[Any]:
+    """Pair each row of ``scanned`` with the rules of those of the series that are in its
+    ``audiences``.
+    """
+    matched = (
+        func.unnest(scanned.c.audiences)
+        .table_valued(column("ordinal", Integer()), name="matched")
+        .render_derived()
+    )
+    return select(scanned, *rules_at(series, matched.c.ordinal)).select_from(
+        scanned.join(matched, true())
+    )
 
 
 def candidates_of_signals(

@@ -30,8 +30,9 @@ from halo_engine.enrollment.first_recipients import (
     first_places,
     insert_first_recipients,
 )
-from halo_engine.enrollment.guards import have_seats, judge, keeps_refusals
+from halo_engine.enrollment.guards import judge
 from halo_engine.enrollment.kept_refusals import keep_refusals
+from halo_engine.enrollment.rules import have_seats, keeps_refusals
 from halo_engine.prepared import KeptStatements
 from halo_engine.tables import (
     automation_enrollments,

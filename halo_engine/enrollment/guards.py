@@ -4,20 +4,13 @@ or none.
 Enrollment inserts from this query; explain and the ledger read it. So the three cannot disagree.
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
-from typing import Any
+from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import (
-    ARRAY,
     CTE,
-    Boolean,
     ColumnElement,
     FromClause,
-    Integer,
-    Interval,
-    Text,
     Uuid,
     and_,
     any_,
@@ -30,18 +23,16 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy.sql.elements import Grouping
 from sqlalchemy.sql.selectable import LateralFromClause
-from sqlalchemy.types import TypeEngine
 
 from halo_engine.audience.compiler import Subject, custom_reads, predicate
 from halo_engine.audience.matching import audience, matches, scan, suppressed
 from halo_engine.audience.moments import When
-from halo_engine.domain.reasons import ContactTypeChoice, EntryTrigger, ReasonCode
+from halo_engine.domain.reasons import ContactTypeChoice, ReasonCode
 from halo_engine.domain.series import Series
 from halo_engine.enrollment.candidates import Candidates
+from halo_engine.enrollment.rules import have_seats
 from halo_engine.tables import automation_enrollments
-from halo_engine.tables.rows import rows_of
 
 _Refusal = tuple[ColumnElement[bool], ReasonCode]
 
@@ -67,16 +58,7 @@ def as_they_stand(
     That candidates who come together compete for a company's seat is not looked at.
     """
     scanned = _scan(org_id, series, moment, candidates)
-    rules = rows_of("rules", _rules(series))
-    pairs = (
-        select(
-            scanned,
-            *rules.c,
-            (rules.c.ordinal == any_(scanned.c.audiences)).label("audience_holds"),
-        )
-        .select_from(candidates.paired(scanned, rules))
-        .cte("pairs")
-    )
+    pairs = candidates.paired(scanned, series).cte("pairs")
     return _judge_pairs(org_id, pairs, seats=have_seats(series))
 
 
@@ -132,57 +114,13 @@ def _scan(org_id: UUID, series: Sequence[Series], moment: When, candidates: Cand
     return cte.prefix_with("MATERIALIZED") if len(series) > 1 else cte
 
 
-def _rules(series: Sequence[Series]) -> Mapping[str, tuple[TypeEngine[Any], Sequence[Any]]]:
-    """Return what the guards need to know of each series, as columns."""
-
-    def delay(each: Series) -> timedelta | None:
-        days = each.settings.reenroll_delay_days
-        return timedelta(days=days) if days else None
-
-    return {
-        "ordinal": (Integer(), range(len(series))),
-        "automation_id": (Uuid(), [each.id for each in series]),
-        "is_active": (Boolean(), [each.is_active for each in series]),
-        "wants": (Text(), [each.contact_type.value for each in series]),
-        "keeps_refusals": (Boolean(), [keeps_refusals(each) for each in series]),
-        "reenrolls": (Boolean(), [each.settings.reenroll_enabled for each in series]),
-        "reenroll_delay": (Interval(), [delay(each) for each in series]),
-        "wants_new_match": (
-            Boolean(),
-            [each.entry_trigger is EntryTrigger.SEGMENT_MATCH for each in series],
-        ),
-        "one_per_company": (Boolean(), [each.settings.one_per_company for each in series]),
-    }
-
-
-def rules_at(series: Sequence[Series], ordinal: ColumnElement[int]) -> list[ColumnElement[Any]]:
-    """Return the same of the series at ``ordinal``, for where few rows are expected and many come:
-    joined to each of them all series would be looked through.
-    """
-    return [
-        Grouping(literal(list(values), ARRAY(type_)))[ordinal + 1].label(name)
-        for name, (type_, values) in _rules(series).items()
-    ]
-
-
-def keeps_refusals(series: Series) -> bool:
-    """Return whether the latest refusal of a contact is kept: its trigger fires at an instant
-    (§4).
-    """
-    return series.entry_trigger in (EntryTrigger.USER_CREATED, EntryTrigger.EVENT)
-
-
-def have_seats(series: Sequence[Series]) -> bool:
-    """Return whether any of the series is one per company (guard 10)."""
-    return any(each.settings.one_per_company for each in series)
-
-
 def _judge_pairs(org_id: UUID, pairs: CTE, *, seats: bool) -> CTE:
     """Apply guards 1 to 10 in their documented order; the first that refuses gives ``code``.
 
     The last is asked where there are ``seats`` alone.
     """
     latest = latest_run(org_id, pairs)
+    holds = pairs.c.ordinal == any_(pairs.c.audiences)
     seat: ColumnElement[UUID | None] = cast(null(), Uuid())
     if seats:
         seat = case((pairs.c.one_per_company, pairs.c.company_id))
@@ -190,7 +128,7 @@ def _judge_pairs(org_id: UUID, pairs: CTE, *, seats: bool) -> CTE:
     refusals: list[_Refusal] = [
         (~pairs.c.is_active, ReasonCode.SERIES_NOT_ACTIVE),
         (_misfits(pairs), ReasonCode.CONTACT_TYPE),
-        (~pairs.c.audience_holds, ReasonCode.AUDIENCE_MISMATCH),
+        (~holds, ReasonCode.AUDIENCE_MISMATCH),
         (pairs.c.suppressed, ReasonCode.SUPPRESSED),
         *refused_by_history(pairs, latest),
         (pairs.c.ordinal == any_(pairs.c.exit_filters), ReasonCode.EXIT_FILTER),
@@ -202,6 +140,7 @@ def _judge_pairs(org_id: UUID, pairs: CTE, *, seats: bool) -> CTE:
     return (
         select(
             pairs,
+            holds.label("audience_holds"),
             seat.label("seat"),
             latest.c.id.label("latest_id"),
             latest.c.number.label("latest_number"),

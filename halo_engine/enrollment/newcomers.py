@@ -12,11 +12,8 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     DateTime,
-    Integer,
     Select,
     bindparam,
-    column,
-    func,
     or_,
     select,
     true,
@@ -26,7 +23,8 @@ from halo_engine.audience.everybody import ORG, Everybody
 from halo_engine.audience.matching import audience, matches
 from halo_engine.audience.moments import ANY_MOMENT
 from halo_engine.domain.series import Series
-from halo_engine.enrollment.guards import latest_run, refused_by_history, rules_at
+from halo_engine.enrollment.candidates import matched_pairs
+from halo_engine.enrollment.guards import latest_run, refused_by_history
 from halo_engine.enrollment.pages import Page, Place, is_in_page
 from halo_engine.prepared import KeptStatements
 from halo_engine.tables import end_users
@@ -70,17 +68,8 @@ def _statement(org_id: UUID, series: Sequence[Series]) -> Select[Any]:
         .cte("scanned")
         .prefix_with("MATERIALIZED")
     )
-    matched = (
-        func.unnest(scanned.c.audiences)
-        .table_valued(column("ordinal", Integer()), name="matched")
-        .render_derived()
-    )
     entered_at = bindparam("entered_at", type_=DateTime(timezone=True)).label("entered_at")
-    pairs = (
-        select(scanned, *rules_at(series, matched.c.ordinal), entered_at)
-        .select_from(scanned.join(matched, true()))
-        .cte("pairs")
-    )
+    pairs = matched_pairs(scanned, series).add_columns(entered_at).cte("pairs")
     latest = latest_run(org_id, pairs)
     refuses = [refused for refused, _ in refused_by_history(pairs, latest)]
     return (

@@ -82,7 +82,6 @@ automation_steps = Table(
     CheckConstraint("position >= 0", name="position_not_negative"),
     ForeignKeyConstraint(["org_id", "automation_id"], ["automations.org_id", "automations.id"]),
     Index("automation_steps_key_key", "org_id", "automation_id", "key", unique=True),
-    Index("automation_steps_position_idx", "org_id", "automation_id", "position"),
 )
 
 automation_active_periods = Table(

@@ -519,12 +519,6 @@ def upgrade() -> None:
         ["org_id", "automation_id", "key"],
         unique=True,
     )
-    op.create_index(
-        "automation_steps_position_idx",
-        "automation_steps",
-        ["org_id", "automation_id", "position"],
-        unique=False,
-    )
     op.create_table(
         "contact_sessions",
         sa.Column("org_id", sa.Uuid(), nullable=False),
@@ -989,7 +983,6 @@ def downgrade() -> None:
     op.drop_table("cleared_recipients")
     op.drop_index("contact_sessions_contact_idx", table_name="contact_sessions")
     op.drop_table("contact_sessions")
-    op.drop_index("automation_steps_position_idx", table_name="automation_steps")
     op.drop_index("automation_steps_key_key", table_name="automation_steps")
     op.drop_table("automation_steps")
     op.drop_index(

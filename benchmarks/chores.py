@@ -1,0 +1,198 @@
+"""What an installation does all day, on an organisation with a past: each a piece of work to time.
+
+Whatever a chore does is rolled back, so the next one finds what it found.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from benchmarks.activation import OWNERS_ON_PRO
+from benchmarks.ground import ORG
+from benchmarks.measuring import seconds
+from benchmarks.past import SERIES
+from halo_engine.answers.diagnose import diagnose
+from halo_engine.answers.explain import explain
+from halo_engine.answers.funnel import funnel
+from halo_engine.answers.ledger import ledger
+from halo_engine.answers.overview import overview
+from halo_engine.answers.preview import preview
+from halo_engine.answers.profile import profile
+from halo_engine.answers.status import status
+from halo_engine.contacts.companies import IdentifyCompanyCall, identify_company
+from halo_engine.contacts.erasure import EraseContactCall, erase_contact
+from halo_engine.contacts.identify import IdentifyCall, identify
+from halo_engine.contacts.leads import CaptureLeadCall, capture_lead
+from halo_engine.contacts.lists import SubscribeCall, UnsubscribeCall, subscribe, unsubscribe
+from halo_engine.contacts.mail_events import MailCall, open_mail
+from halo_engine.contacts.stripe import StripeSubscriptionCall, stripe_subscription
+from halo_engine.contacts.suppression import BounceCall, bounce
+from halo_engine.contacts.track import TrackCall, track
+from halo_engine.delivery.message import Sender
+from halo_engine.delivery.retries import RetryCall
+from halo_engine.delivery.retry import retry_failed
+from halo_engine.delivery.transports import MemoryTransport
+from halo_engine.domain.series import Series
+from halo_engine.pipeline.settle import PostOffice, settle, tick
+from halo_engine.series.lifecycle import activate, find_series
+from halo_engine.series.save import parse_definition, save_series
+from halo_engine.work import OrgRef, Work, open_work
+
+_MANY: Final = 50
+_POST: Final = PostOffice(MemoryTransport(), Sender("Halo", "halo@halo.example"))
+
+
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """What is done, and the statements that lay it out before; ``org`` is bound in them."""
+
+    do: Callable[[Work], object]
+    laid_out: Sequence[str] = ()
+
+    def lay_out(self, connection: Connection, org_id: UUID) -> None:
+        """Lay out what is to be done."""
+        for statement in self.laid_out:
+            connection.exec_driver_sql(statement.replace("%(org)s", f"'{org_id}'"))
+
+    def timed(self, connection: Connection) -> float:
+        """Do it, and return the seconds that it took."""
+        work = open_work(connection, OrgRef(key=ORG), None)
+        return seconds(lambda: self.do(work))
+
+
+def settled(work: Work) -> None:
+    """Handle all that waits, within this one transaction."""
+    for _ in settle(lambda action: action(work), _POST):
+        pass
+
+
+def _ticked(work: Work) -> None:
+    for _ in tick(lambda action: action(work), _POST):
+        pass
+
+
+def _activated(work: Work) -> None:
+    definition = parse_definition("owners", dict(OWNERS_ON_PRO))
+    save_series(work, "owners", definition)
+    activate(work, "owners", "bench")
+    settled(work)
+
+
+def _of_each(door: Callable[[Work, Any], object], call: Callable[[int], Any]) -> Chore:
+    """Call a door once for each of many contacts, none of them the first."""
+
+    def do(work: Work) -> None:
+        for number in range(2, 2 + _MANY):
+            door(work, call(number))
+
+    return Chore(do)
+
+
+def _asked(question: Callable[[Work, Series], object], key: str = "past-1") -> Chore:
+    return Chore(lambda work: question(work, find_series(work, key)))
+
+
+def _explained(work: Work, series: Series) -> object:
+    return explain(work, series, _contacts(work))
+
+
+def _contacts(work: Work) -> list[Any]:
+    named = "SELECT id FROM end_users WHERE external_id LIKE 'u1_' ORDER BY external_id"
+    return list(work.connection.exec_driver_sql(named).scalars())
+
+
+def _profiles(work: Work) -> None:
+    for each in _contacts(work):
+        profile(work, each)
+
+
+def _retried(work: Work) -> None:
+    call = RetryCall(series="past-1")
+    post = _POST
+    for _ in retry_failed(lambda do: do(work), post.transport, post.sender, call, post.gate):
+        pass
+
+
+def _previewed_subscribers(work: Work) -> None:
+    definition = {
+        "entry_trigger": "user_created",
+        "audience_type": "subscription",
+        "subscription": "few",
+        "steps": [{"key": "hi", "email": {"subject": "Hi", "body": "Hi"}}],
+    }
+    preview(work, parse_definition("few", definition))
+
+
+def _user(name: str) -> IdentifyCall:
+    traits = {"email": f"{name}@acme.example", "name": "Somebody", "plan": "free"}
+    return IdentifyCall(user_id=name, traits=traits)
+
+
+def _changed_company(work: Work) -> None:
+    identify_company(work, IdentifyCompanyCall(id="c2", traits={"mrr": 5}))
+    settled(work)
+
+
+_SIGNALS: Final = """
+INSERT INTO signals (org_id, kind, end_user_id, changed, happened_at, created_at)
+SELECT %(org)s, 'changed', id, ARRAY['custom:plan'], now(), now() FROM end_users
+WHERE org_id = %(org)s ORDER BY created_at DESC LIMIT 2000
+"""
+_PASS: Final = """
+INSERT INTO signals (org_id, kind, happened_at, created_at)
+VALUES (%(org)s, 'reevaluated', now(), now())
+"""
+_NOTHING_DUE: Final = """
+UPDATE automation_recipients SET scheduled_for = now() + interval '1 day'
+WHERE org_id = %(org)s AND status = 'pending'
+"""
+_ABANDONED: Final = """
+UPDATE automation_recipients SET status = 'processing', lease_token = gen_random_uuid(),
+       lease_expires_at = now() - interval '1 minute'
+WHERE org_id = %(org)s AND status = 'pending'
+  AND id IN (SELECT id FROM automation_recipients WHERE status = 'pending' LIMIT 500)
+"""
+
+CHORES: Final[Mapping[str, Chore]] = {
+    "advance due rows": Chore(settled),
+    "activate a series": Chore(_activated, [_NOTHING_DUE]),
+    "react to changes": Chore(settled, [_NOTHING_DUE, _SIGNALS]),
+    "react to one change": Chore(settled, [_NOTHING_DUE, _SIGNALS.replace("2000", "1")]),
+    "re-evaluate": Chore(settled, [_NOTHING_DUE, _PASS]),
+    "take up what a dead worker left": Chore(_ticked, [_NOTHING_DUE, _ABANDONED]),
+    "retry failed mail": Chore(_retried, [_NOTHING_DUE]),
+    "identify new users": _of_each(identify, lambda n: _user(f"new{n}")),
+    "identify changed users": _of_each(identify, lambda n: _user(f"u{n}")),
+    "identify out of a session": _of_each(
+        identify, lambda n: IdentifyCall(user_id=f"u{n}", session_id=f"s-u{n + 1}")
+    ),
+    "capture leads": _of_each(
+        capture_lead, lambda n: CaptureLeadCall(email=f"new{n}@acme.example")
+    ),
+    "track": _of_each(
+        track, lambda n: TrackCall(user_id=f"u{n}", event="seen 1", idempotency_key=f"k{n}")
+    ),
+    "change a company": Chore(_changed_company, [_NOTHING_DUE]),
+    "subscribe": _of_each(subscribe, lambda n: SubscribeCall(contact=f"u{n}", list="few")),
+    "unsubscribe": _of_each(unsubscribe, lambda n: UnsubscribeCall(contact=f"u{n}", list="all")),
+    "bounce": _of_each(bounce, lambda n: BounceCall(contact=f"u{n}")),
+    "open mails": _of_each(
+        open_mail, lambda n: MailCall(contact=f"u{n}", series=f"past-{n % SERIES}", step="hi")
+    ),
+    "Stripe": _of_each(
+        stripe_subscription, lambda n: StripeSubscriptionCall(user_id=f"u{n}", plan="pro")
+    ),
+    "erase": _of_each(erase_contact, lambda n: EraseContactCall(contact=f"u{n}")),
+    "preview": _asked(preview),
+    "preview of a list": Chore(_previewed_subscribers),
+    "diagnose": _asked(diagnose),
+    "ledger": _asked(ledger),
+    "funnel": _asked(funnel),
+    "explain": _asked(_explained),
+    "profile": Chore(_profiles),
+    "status": Chore(status),
+    "overview": Chore(overview),
+}
