@@ -3,9 +3,11 @@
 Whatever a chore does is rolled back, so the next one finds what it found.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from datetime import datetime
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -31,6 +33,7 @@ from halo_engine.contacts.mail_events import MailCall, open_mail
 from halo_engine.contacts.stripe import StripeSubscriptionCall, stripe_subscription
 from halo_engine.contacts.suppression import BounceCall, bounce
 from halo_engine.contacts.track import TrackCall, track
+from halo_engine.database import Line
 from halo_engine.delivery.message import Sender
 from halo_engine.delivery.retries import RetryCall
 from halo_engine.delivery.retry import retry_failed
@@ -40,6 +43,8 @@ from halo_engine.pipeline.settle import PostOffice, settle, tick
 from halo_engine.series.lifecycle import activate, find_series
 from halo_engine.series.save import parse_definition, save_series
 from halo_engine.work import OrgRef, Work, open_work
+
+_Result = TypeVar("_Result")
 
 _MANY: Final = 50
 _POST: Final = PostOffice(MemoryTransport(), Sender("Halo", "halo@halo.example"))
@@ -63,14 +68,34 @@ class Chore:
         return seconds(lambda: self.do(work))
 
 
+@dataclass(frozen=True, slots=True)
+class _Within:
+    """What takes its transactions gets this one, every time."""
+
+    work: Work
+
+    @property
+    def now(self) -> datetime | None:
+        """The instant of the transaction."""
+        return self.work.now
+
+    def __call__(self, action: Callable[[Work], _Result]) -> _Result:
+        return action(self.work)
+
+    @contextmanager
+    def line(self) -> Iterator[Line]:
+        """Yield what runs short transactions: as parts of this one."""
+        yield lambda calls: [each.rows(self.work.connection) for each in calls]
+
+
 def settled(work: Work) -> None:
     """Handle all that waits, within this one transaction."""
-    for _ in settle(lambda action: action(work), _POST):
+    for _ in settle(_Within(work), _POST):
         pass
 
 
 def _ticked(work: Work) -> None:
-    for _ in tick(lambda action: action(work), _POST):
+    for _ in tick(_Within(work), _POST):
         pass
 
 

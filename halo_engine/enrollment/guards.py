@@ -33,6 +33,7 @@ from halo_engine.domain.series import Series
 from halo_engine.enrollment.candidates import Candidates
 from halo_engine.enrollment.rules import have_seats
 from halo_engine.tables import automation_enrollments
+from halo_engine.tables.enrollments import holds_seat
 
 _Refusal = tuple[ColumnElement[bool], ReasonCode]
 
@@ -209,12 +210,7 @@ def _seated(org_id: UUID, pairs: CTE, seat: ColumnElement[UUID | None]) -> Later
     runs = automation_enrollments.alias("seated")
     return (
         select(runs.c.number)
-        .where(
-            runs.c.org_id == org_id,
-            runs.c.automation_id == pairs.c.automation_id,
-            runs.c.company_seat == seat,
-            runs.c.ended_at.is_(None),
-        )
+        .where(holds_seat(runs, org_id, pairs.c.automation_id, seat))
         .limit(1)
         .lateral("seated")
     )

@@ -46,7 +46,7 @@ from halo_engine.journey.history import (
     visited,
 )
 from halo_engine.tables import automation_enrollments, automation_recipients
-from halo_engine.tables.enrollments import is_run
+from halo_engine.tables.enrollments import holds_seat, is_run
 from halo_engine.tables.rows import rows_asked
 
 #: What is a row's own: of rows alike, one of them gives it.
@@ -191,7 +191,9 @@ def _about(
         source = source.join(runs, is_run(runs, org_id, given))
     holder = runs.alias("holder")
     if has_seats:
-        source = source.outerjoin(holder, _holds_seat(org_id, given, contact, holder))
+        moves = runs.c.company_seat.is_distinct_from(contact.c.company_id)
+        held = holds_seat(holder, org_id, given.c.automation_id, contact.c.company_id)
+        source = source.outerjoin(holder, and_(moves, held))
     columns += [
         (value if has_seats else null()).label(name)
         for name, value in _seats(contact, holder).items()
@@ -229,19 +231,6 @@ def _seats(contact: FromClause, holder: FromClause) -> Mapping[str, ColumnElemen
         "holder_enrolled_at": holder.c.created_at,
         "holder_enrollment_id": holder.c.id,
     }
-
-
-def _holds_seat(
-    org_id: UUID, given: FromClause, contact: FromClause, holder: FromClause
-) -> ColumnElement[bool]:
-    """Return whether ``holder`` has the seat of the company which the contact moved to."""
-    return and_(
-        holder.c.org_id == org_id,
-        holder.c.automation_id == given.c.automation_id,
-        holder.c.company_seat == contact.c.company_id,
-        holder.c.ended_at.is_(None),
-        automation_enrollments.c.company_seat.is_distinct_from(contact.c.company_id),
-    )
 
 
 def _of(

@@ -23,7 +23,7 @@ from halo_engine.series.completion import complete_finished
 from halo_engine.work import Work
 
 #: How many contacts one transaction looks at and may enroll.
-PAGE = 50_000
+PAGE = 100_000
 #: How many a pass looks at, most of whom neither enter nor leave: so many, and so many predicates.
 SCANNED = 1_000_000
 EVALUATED = 20_000_000

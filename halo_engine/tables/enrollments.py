@@ -68,8 +68,8 @@ automation_enrollments = Table(
     Index(
         "automation_enrollments_seat_key",
         "org_id",
-        "automation_id",
         "company_seat",
+        "automation_id",
         unique=True,
         postgresql_where=text("ended_at IS NULL AND company_seat IS NOT NULL"),
     ),
@@ -187,6 +187,26 @@ def is_run(
         runs.c.automation_id == named.c.automation_id,
         runs.c.end_user_id == named.c.end_user_id,
         runs.c.number == named.c.number,
+    )
+
+
+def holds_seat(
+    runs: FromClause,
+    org_id: UUID,
+    automation_id: ColumnElement[UUID],
+    company_id: ColumnElement[UUID | None],
+) -> ColumnElement[bool]:
+    """Return whether a row of ``runs`` is the active run that has the company's seat in a series.
+
+    Looked for by the company: by the series, which the planner takes for as good when it has no
+    statistics, all of its runs would be read.
+    """
+    return and_(
+        runs.c.org_id == org_id,
+        runs.c.company_seat == company_id,
+        runs.c.ended_at.is_(None),
+        # No index can be asked for this.
+        runs.c.automation_id.is_not_distinct_from(automation_id),
     )
 
 

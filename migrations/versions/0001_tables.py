@@ -471,7 +471,7 @@ def upgrade() -> None:
     op.create_index(
         "automation_enrollments_seat_key",
         "automation_enrollments",
-        ["org_id", "automation_id", "company_seat"],
+        ["org_id", "company_seat", "automation_id"],
         unique=True,
         postgresql_where=sa.text("ended_at IS NULL AND company_seat IS NOT NULL"),
     )
