@@ -119,7 +119,8 @@ class Prepared:
 class KeptStatements:
     """Statements kept under what they were built of, the most recently used.
 
-    What a statement is built of has its key's hash and equality; all else comes with an execution.
+    What a statement is built of is its key, the organisation first: an id of its series may be in
+    another one too. All else comes with an execution.
     """
 
     def __init__(self, room: int) -> None:

@@ -40,7 +40,7 @@ from halo_engine.tables import (
 from halo_engine.tables.metadata import arrivals
 
 _INSTANT: Final = DateTime(timezone=True)
-#: By the kind of the candidates, and the series at whose doors they are.
+#: By the organisation, the kind of the candidates, and the series at whose doors they are.
 _KEPT: Final = KeptStatements(room=100)
 
 
@@ -66,7 +66,7 @@ def enroll(
     the unique indexes decide. The caller holds the series still (``series.locks``).
     """
     statement = _KEPT.get(
-        (candidates.shape, tuple(series)),
+        (org_id, candidates.shape, tuple(series)),
         lambda: _statement(org_id, series, ANY_MOMENT, candidates),
     )
     by_id = {each.id: each for each in series}

@@ -31,7 +31,7 @@ from halo_engine.tables import end_users
 from halo_engine.work import Work
 
 _IN_PAGE: Final = is_in_page(end_users)
-#: By the series.
+#: By the organisation and the series.
 _KEPT: Final = KeptStatements(room=20)
 
 
@@ -41,7 +41,7 @@ def newcomers(work: Work, series: Sequence[Series], page: Page, limit: int) -> l
 
     Guards that remain are not asked: some of these are refused.
     """
-    statement = _KEPT.get(tuple(series), lambda: _statement(work.org_id, series))
+    statement = _KEPT.get((work.org_id, tuple(series)), lambda: _statement(work.org_id, series))
     asked = {ORG: work.org_id, "entered_at": work.now, "most": limit, **page.values()}
     return [
         Place(row["created_at"], row["end_user_id"])

@@ -18,7 +18,7 @@ from halo_engine.journey.questions import about_rows, about_rows_alike, about_ru
 from halo_engine.prepared import KeptStatements
 from halo_engine.tables.rows import array_text, asked_values
 
-#: By the kind of the statement, the series, and the steps that they are asked about.
+#: By the organisation, the kind of statement, the series, and the steps that they are asked about.
 _KEPT: Final = KeptStatements(room=100)
 
 
@@ -42,7 +42,7 @@ def gather_runs(
         "number": [run.number for run in runs],
         "series": [numbers[run.series_id] for run in runs],
     }
-    statement = _KEPT.get(("runs", asked), lambda: about_runs(org_id, ANY_MOMENT, asked))
+    statement = _KEPT.get((org_id, "runs", asked), lambda: about_runs(org_id, ANY_MOMENT, asked))
     return [
         _run_facts(row, series[runs[row["place"]].series_id])
         for row in statement.rows(connection, asked_values("given", values), moment)
@@ -62,7 +62,7 @@ def gather_due(
     for row in rows:
         at_step.setdefault(row.step_id, []).append(row.id)
     statement = _KEPT.get(
-        ("rows", asked.series, asked.step_ids),
+        (org_id, "rows", asked.series, asked.step_ids),
         lambda: about_rows(org_id, ANY_MOMENT, asked.series, asked.steps),
     )
     found = {
@@ -86,7 +86,7 @@ def gather_alike(
     asked = _Asked.of(series, {each.step_id: each.series_id for each in claimed})
     values = asked.values({each.step_id: each.recipient_ids for each in claimed})
     statement = _KEPT.get(
-        ("alike", asked.series, asked.step_ids),
+        (org_id, "alike", asked.series, asked.step_ids),
         lambda: about_rows_alike(org_id, ANY_MOMENT, asked.series, asked.steps, asked.alone()),
     )
     return [

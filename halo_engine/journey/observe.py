@@ -48,7 +48,7 @@ from halo_engine.work import Work
 _RUNS = automation_enrollments
 _INSTANT: Final = DateTime(timezone=True)
 _NOW: Final = ANY_MOMENT.parameter(lambda at: at.now, _INSTANT)
-#: By whose runs are looked at, and the series that are asked.
+#: By the organisation, whose runs are looked at, and the series that are asked.
 _KEPT: Final = KeptStatements(room=100)
 
 
@@ -104,7 +104,7 @@ def observe(work: Work, series: Sequence[Series], whose: Observed, *, leaving: b
     if not asked:
         return
     statement = _KEPT.get(
-        (whose.shape, leaving, asked),
+        (work.org_id, whose.shape, leaving, asked),
         lambda: _statement(work.org_id, asked, whose, leaving=leaving),
     )
     statement.rows(work.connection, whose.values, work.moment)
