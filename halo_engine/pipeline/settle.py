@@ -23,7 +23,7 @@ from halo_engine.pipeline.reevaluate import begin_due_reevaluation
 from halo_engine.work import Transact, Transactions, Work
 
 #: Signals and due rows that one transaction handles at most, chosen by measurement.
-SIGNALS = 500
+SIGNALS = 1_000
 DUE_ROWS = 5_000
 
 Interruptions = tuple[type[Exception], ...]
