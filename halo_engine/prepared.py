@@ -93,9 +93,11 @@ class Prepared:
         return [dict(zip(self._columns, row, strict=True)) for row in cursor.fetchall()]
 
     def _for_driver(self, dialect: Dialect) -> _Compiled:
+        # Read first: another thread that compiles meanwhile gives it up afterwards.
+        statement = self._statement
         if self._compiled is None:
-            assert self._statement is not None
-            compiled: Any = self._statement.compile(dialect=dialect)
+            assert statement is not None
+            compiled: Any = statement.compile(dialect=dialect)
             own = {
                 name: value
                 for name, value in compiled.params.items()
