@@ -93,9 +93,11 @@ class Prepared:
         return [dict(zip(self._columns, row, strict=True)) for row in cursor.fetchall()]
 
     def _for_driver(self, dialect: Dialect) -> _Compiled:
+        # Read first: another thread that compiles meanwhile gives it up afterwards.
+        statement = self._statement
         if self._compiled is None:
-            assert self._statement is not None
-            compiled: Any = self._statement.compile(dialect=dialect)
+            assert statement is not None
+            compiled: Any = statement.compile(dialect=dialect)
             own = {
                 name: value
                 for name, value in compiled.params.items()
@@ -164,19 +166,19 @@ def at_once(connection: Connection, calls: Iterable[Call]) -> list[Rows]:
         (each.statement, *each.statement.bound(connection.dialect, each.values)) for each in calls
     ]
     try:
-        with _transaction(driver):
-            cursors = [driver.cursor() for _ in told]
-            for cursor, (_, text, bound) in zip(cursors, told, strict=True):
-                _execute(connection, cursor, text, bound)
-            connection.dispatch.commit(connection)
-        return [each.read(cursor) for cursor, (each, *_) in zip(cursors, told, strict=True)]
-    except psycopg.Error as error:
-        raised = _as_usual(connection, "; ".join(text for _, text, _ in told), (), error)
-        if not connection.invalidated:
-            driver.autocommit = False
-        raise raised from error
+        try:
+            with _transaction(driver):
+                cursors = [driver.cursor() for _ in told]
+                for cursor, (_, text, bound) in zip(cursors, told, strict=True):
+                    _execute(connection, cursor, text, bound)
+                connection.dispatch.commit(connection)
+            return [each.read(cursor) for cursor, (each, *_) in zip(cursors, told, strict=True)]
+        except psycopg.Error as error:
+            sent = "; ".join(text for _, text, _ in told)
+            raise _as_usual(connection, sent, (), error) from error
     except BaseException:
-        # Told to stop in the middle: nobody knows how far it came.
+        # Nobody knows how far it came. The driver takes what it prepared behind a statement that
+        # failed for prepared, and a pipeline that fails at its end stays open.
         connection.invalidate()
         raise
 
@@ -192,8 +194,6 @@ def _transaction(driver: Any) -> Iterator[None]:
     with driver.pipeline():
         try:
             yield
-        except psycopg.Error:
-            raise
         except BaseException:
             # The end of the pipeline would commit what came so far.
             driver.close()

@@ -52,7 +52,8 @@ def work_page(work: Work, signal: Signal, series: Sequence[Series]) -> Reaction:
 def _reevaluate(work: Work, signal: Signal, series: Sequence[Series]) -> Reaction:
     """See who left and who matches newly; few do, so a page has more contacts (contract §4)."""
     concerned = [each for each in series if _concerns(signal, each)]
-    size = max(PAGE, min(SCANNED, EVALUATED // max(len(concerned), 1)))
+    # All of them: who left, and which goals hold, is asked of paused series too.
+    size = max(PAGE, min(SCANNED, EVALUATED // max(len(series), 1)))
     page = page_after(work, _rest(signal), size)
     found = newcomers(work, concerned, page, PAGE) if concerned else []
     if len(found) == PAGE:

@@ -77,6 +77,32 @@ def test_who_matches_newly_enters_in_order_of_creation_however_many_pages(
     assert entered(stage) == [name for name in names if int(name[1:]) % 5]
 
 
+def test_nobody_is_passed_over_who_was_created_at_one_instant(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever a page ends among them: after so many who enter, or after so many looked at; and who
+    left is seen to have left.
+    """
+    monkeypatch.setattr(wide, "PAGE", 3)
+    monkeypatch.setattr(wide, "SCANNED", 7)
+    stage.series("pro", **PRO, settings=SETTINGS)
+    stage.series("also", **PRO, settings=SETTINGS)
+    stage.settle()
+    stage.now -= timedelta(hours=1)
+    made = stage.contacts([f"u{number:02}" for number in range(40)], custom_fields={"plan": "pro"})
+    order = [f"u{made.index(each):02}" for each in sorted(made)]
+    stage.now = NOON + timedelta(hours=1)
+    start_pass(stage)
+    stage.settle()
+    assert entered(stage) == [name for name in order for _ in range(2)]
+    for name in order:
+        plan(stage, name, "free")
+    stage.now += timedelta(hours=1)
+    start_pass(stage)
+    stage.settle()
+    assert stage.count(automation_enrollments, automation_enrollments.c.left_audience) == 80
+
+
 def test_a_pass_writes_nothing_when_nobody_is_new(stage: Stage) -> None:
     """With everybody who matches enrolled already, no statement that enrolls is executed."""
     stage.contacts([f"u{number}" for number in range(20)], custom_fields={"plan": "pro"})

@@ -11,6 +11,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    UniqueConstraint,
     bindparam,
     cast,
     event,
@@ -126,6 +127,41 @@ def test_who_is_stopped_amid_calls_leaves_nothing(counters: Engine) -> None:
         run_at_once(counters, [Call(COUNT_UP, {"asked_name": "a"})])
     event.remove(counters, "commit", stop)
     assert run_at_once(counters, [Call(COUNTED, {})]) == [[{"count": 0}]]
+
+
+def test_a_call_that_the_driver_refuses_leaves_nothing(counters: Engine) -> None:
+    """It never reaches the server, which has the calls before it."""
+    refused = [Call(COUNT_UP, {"asked_name": "a"}), Call(COUNT_UP, {"asked_name": "\0"})]
+    with pytest.raises(DBAPIError, match="NUL"):
+        run_at_once(counters, refused)
+    assert run_at_once(counters, [Call(COUNTED, {})]) == [[{"count": 0}]]
+
+
+def test_calls_behind_one_that_fails_can_be_made_again(counters: Engine) -> None:
+    """Also if the driver was about to prepare them, and takes them for prepared from then on."""
+    with line(counters) as at_once:
+        for divisor in (1, 1, 1, 1, 1, 0, 1):
+            calls = [Call(HALF, {"by": divisor}), Call(COUNTED, {})]
+            if divisor:
+                assert at_once(calls)[1] == [{"count": 0}]
+                continue
+            with pytest.raises(DBAPIError):
+                at_once(calls)
+
+
+def test_calls_whose_commit_fails_leave_nothing(database: Engine) -> None:
+    """Neither rows nor a connection with which nothing can be done any more."""
+    once = UniqueConstraint("name", deferrable=True, initially="DEFERRED")
+    table = Table("checked_late", MetaData(), Column("name", Text), once)
+    table.create(database)
+    add = Prepared(insert(table).values(name="a").returning(table.c.name))
+    counted = Prepared(select(func.count().label("count")).select_from(table))
+    with line(database) as at_once:
+        at_once([Call(add, {})])
+        # The driver does not expect an end that fails, and stumbles sooner or later.
+        with pytest.raises((DBAPIError, IndexError)):
+            at_once([Call(add, {})])
+        assert at_once([Call(counted, {})]) == [[{"count": 1}]]
 
 
 def test_a_call_sees_what_was_committed_while_an_earlier_one_waited(counters: Engine) -> None:
