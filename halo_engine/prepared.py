@@ -125,22 +125,29 @@ class KeptStatements:
     another one too. All else comes with an execution.
     """
 
-    def __init__(self, room: int) -> None:
+    def __init__(self, room: int = 5_000) -> None:
         self._room = room
-        self._kept: OrderedDict[Hashable, Prepared] = OrderedDict()
+        self._kept: OrderedDict[Hashable, tuple[Prepared, int]] = OrderedDict()
+        self._taken = 0
         self._access = Lock()
 
-    def get(self, key: Hashable, build: Callable[[], ClauseElement]) -> Prepared:
-        """Return the statement that is kept under ``key``; when none is, it is built."""
+    def get(self, key: Hashable, build: Callable[[], ClauseElement], *, size: int) -> Prepared:
+        """Return the statement that is kept under ``key``; when none is, it is built.
+
+        ``size`` is how many series it is built of: so many in all there is room for.
+        """
         with self._access:
             if (found := self._kept.get(key)) is not None:
                 self._kept.move_to_end(key)
-                return found
+                return found[0]
         made = Prepared(build())
         with self._access:
-            self._kept[key] = made
-            while len(self._kept) > self._room:
-                self._kept.popitem(last=False)
+            _, replaced = self._kept.pop(key, (made, 0))
+            self._kept[key] = made, size
+            self._taken += size - replaced
+            while self._taken > self._room and len(self._kept) > 1:
+                _, (_, given_up) = self._kept.popitem(last=False)
+                self._taken -= given_up
         return made
 
 

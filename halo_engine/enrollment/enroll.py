@@ -41,7 +41,7 @@ from halo_engine.tables.metadata import arrivals
 
 _INSTANT: Final = DateTime(timezone=True)
 #: By the organisation, the kind of the candidates, and the series at whose doors they are.
-_KEPT: Final = KeptStatements(room=100)
+_KEPT: Final = KeptStatements()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,7 @@ def enroll(
     statement = _KEPT.get(
         (org_id, candidates.shape, tuple(series)),
         lambda: _statement(org_id, series, ANY_MOMENT, candidates),
+        size=len(series),
     )
     by_id = {each.id: each for each in series}
     return [

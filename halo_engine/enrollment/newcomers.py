@@ -32,7 +32,7 @@ from halo_engine.work import Work
 
 _IN_PAGE: Final = is_in_page(end_users)
 #: By the organisation and the series.
-_KEPT: Final = KeptStatements(room=20)
+_KEPT: Final = KeptStatements()
 
 
 def newcomers(work: Work, series: Sequence[Series], page: Page, limit: int) -> list[Place]:
@@ -41,7 +41,9 @@ def newcomers(work: Work, series: Sequence[Series], page: Page, limit: int) -> l
 
     Guards that remain are not asked: some of these are refused.
     """
-    statement = _KEPT.get((work.org_id, tuple(series)), lambda: _statement(work.org_id, series))
+    statement = _KEPT.get(
+        (work.org_id, tuple(series)), lambda: _statement(work.org_id, series), size=len(series)
+    )
     asked = {ORG: work.org_id, "entered_at": work.now, "most": limit, **page.values()}
     return [
         Place(row["created_at"], row["end_user_id"])

@@ -19,7 +19,7 @@ from halo_engine.prepared import KeptStatements
 from halo_engine.tables.rows import array_text, asked_values
 
 #: By the organisation, the kind of statement, the series, and the steps that they are asked about.
-_KEPT: Final = KeptStatements(room=100)
+_KEPT: Final = KeptStatements()
 
 
 def gather_runs(
@@ -42,7 +42,9 @@ def gather_runs(
         "number": [run.number for run in runs],
         "series": [numbers[run.series_id] for run in runs],
     }
-    statement = _KEPT.get((org_id, "runs", asked), lambda: about_runs(org_id, ANY_MOMENT, asked))
+    statement = _KEPT.get(
+        (org_id, "runs", asked), lambda: about_runs(org_id, ANY_MOMENT, asked), size=len(asked)
+    )
     return [
         _run_facts(row, series[runs[row["place"]].series_id])
         for row in statement.rows(connection, asked_values("given", values), moment)
@@ -64,6 +66,7 @@ def gather_due(
     statement = _KEPT.get(
         (org_id, "rows", asked.series, asked.step_ids),
         lambda: about_rows(org_id, ANY_MOMENT, asked.series, asked.steps),
+        size=len(asked.series),
     )
     found = {
         row["recipient_id"]: _due_facts(row, asked, [row["recipient_id"]])
@@ -88,6 +91,7 @@ def gather_alike(
     statement = _KEPT.get(
         (org_id, "alike", asked.series, asked.step_ids),
         lambda: about_rows_alike(org_id, ANY_MOMENT, asked.series, asked.steps, asked.alone()),
+        size=len(asked.series),
     )
     return [
         _due_facts(row, asked, row["recipient_ids"])

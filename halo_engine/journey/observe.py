@@ -49,7 +49,7 @@ _RUNS = automation_enrollments
 _INSTANT: Final = DateTime(timezone=True)
 _NOW: Final = ANY_MOMENT.parameter(lambda at: at.now, _INSTANT)
 #: By the organisation, whose runs are looked at, and the series that are asked.
-_KEPT: Final = KeptStatements(room=100)
+_KEPT: Final = KeptStatements()
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,7 @@ def observe(work: Work, series: Sequence[Series], whose: Observed, *, leaving: b
     statement = _KEPT.get(
         (work.org_id, whose.shape, leaving, asked),
         lambda: _statement(work.org_id, asked, whose, leaving=leaving),
+        size=len(asked),
     )
     statement.rows(work.connection, whose.values, work.moment)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from sqlalchemy import (
@@ -25,7 +26,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from halo_engine.database import Line, line, sqlstate
-from halo_engine.prepared import Call, Prepared, Rows
+from halo_engine.prepared import Call, KeptStatements, Later, Prepared, Rows
 
 COUNTERS = Table("counters", MetaData(), Column("name", Text, primary_key=True))
 GIVEN = bindparam("given", type_=JSONB())
@@ -225,3 +226,35 @@ def _somebody_waits(database: Engine) -> bool:
     )
     with database.connect() as connection:
         return bool(connection.execute(waiting).scalar_one())
+
+
+def test_statements_are_kept_up_to_so_many_series() -> None:
+    """The least recently used is given up for a new one; one that is larger than all room stays."""
+    kept = KeptStatements(room=3)
+    built: list[str] = []
+
+    def get(key: str, size: int) -> Prepared:
+        def build() -> Any:
+            built.append(key)
+            return select(func.count())
+
+        return kept.get(key, build, size=size)
+
+    first = get("a", 2)
+    get("b", 1)
+    assert get("a", 2) is first
+    get("c", 1)
+    get("b", 1)
+    assert built == ["a", "b", "c", "b"]
+    get("all", 9)
+    get("all", 9)
+    assert built == ["a", "b", "c", "b", "all"]
+
+
+def test_what_depends_on_the_moment_is_worked_out_for_each_execution(database: Engine) -> None:
+    """One statement, built once, answers for the moment that each execution names."""
+    doubled: Any = bindparam(None, Later(lambda told: told * 2), Integer(), unique=True)
+    statement = Prepared(select(doubled.label("doubled")))
+    with database.connect() as connection:
+        found = [statement.rows(connection, {}, told) for told in (2, 21)]
+    assert found == [[{"doubled": 4}], [{"doubled": 42}]]
