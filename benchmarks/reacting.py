@@ -19,7 +19,7 @@ class Changes:
 
     def __init__(self, crowd: Crowd, changed: int, series: int, naming: int = _NAMING) -> None:
         self.crowd = crowd
-        crowd.set_up(*sql.CHANGE_PLANS, every=crowd.contacts // changed)
+        crowd.set_up(*sql.CHANGE_PLANS, changed=changed)
         crowd.rest("end_users", "bench_changed")
         for number in range(series):
             country = ("custom:country", "is", f"k{number % _COUNTRIES}")

@@ -136,14 +136,13 @@ SET email = excluded.email, name = excluded.name,
     updated_at = now(), last_seen = now()
 """
 
-#: W4, W5: the plan of every n-th contact has changed to `pro`; the signals say so.
+#: W4, W5: the plan of some contacts, whoever they are, has changed to `pro`; the signals say so.
 CHANGE_PLANS: Final = (
     """
     CREATE TABLE IF NOT EXISTS bench_changed AS
     SELECT id, row_number() OVER (ORDER BY created_at, id) AS place
-    FROM (SELECT id, created_at, row_number() OVER (ORDER BY created_at, id) AS n FROM end_users
-          WHERE org_id = %(org)s) AS numbered
-    WHERE n %% %(every)s = 0
+    FROM (SELECT id, created_at FROM end_users WHERE org_id = %(org)s
+          ORDER BY hashtextextended(external_id, 0) LIMIT %(changed)s) AS chosen
     """,
     """
     UPDATE end_users SET custom_fields = custom_fields || '{"plan": "pro"}'

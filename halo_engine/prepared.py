@@ -198,13 +198,20 @@ def _transaction(driver: Any) -> Iterator[None]:
     COMMIT.
     """
     driver.autocommit = True
-    with driver.pipeline():
-        try:
-            yield
-        except BaseException:
-            # The end of the pipeline would commit what came so far.
-            driver.close()
+    try:
+        with driver.pipeline():
+            try:
+                yield
+            except BaseException:
+                # The end of the pipeline would commit what came so far.
+                driver.close()
+                raise
+    except psycopg.OperationalError as error:
+        if driver.closed or error.__context__ is None:
             raise
+        # The driver complains that the pipeline cannot be left, and hides why: its end failed, or
+        # somebody was told to stop amid it.
+        raise error.__context__ from None
     driver.autocommit = False
 
 

@@ -1,6 +1,6 @@
 """The signals that wait: reading them in order of arrival, and removing what was handled (§1)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from sqlalchemy import (
@@ -103,7 +103,7 @@ def remove(work: Work, handled: Sequence[Signal]) -> None:
     )
 
 
-def keep_place(work: Work, signal: Signal, cursor: dict[str, str]) -> None:
+def keep_place(work: Work, signal: Signal, cursor: Mapping[str, object]) -> None:
     """Note how far a wide signal has been worked, in the transaction that worked it."""
     work.connection.execute(update(signals).where(*_these(work, [signal])).values(cursor=cursor))
 

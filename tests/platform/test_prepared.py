@@ -1,7 +1,10 @@
 """Statements that are run by the driver itself, on a real server."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -15,6 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
     bindparam,
     cast,
+    delete,
     event,
     func,
     insert,
@@ -25,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from halo_engine import prepared
 from halo_engine.database import Line, line, sqlstate
 from halo_engine.prepared import Call, KeptStatements, Later, Prepared, Rows
 
@@ -128,6 +133,54 @@ def test_who_is_stopped_amid_calls_leaves_nothing(counters: Engine) -> None:
         run_at_once(counters, [Call(COUNT_UP, {"asked_name": "a"})])
     event.remove(counters, "commit", stop)
     assert run_at_once(counters, [Call(COUNTED, {})]) == [[{"count": 0}]]
+
+
+class Stopped(BaseException):
+    """A worker was told to stop, as from a signal handler."""
+
+
+def test_who_is_stopped_at_any_bytecode_leaves_all_or_nothing(counters: Engine) -> None:
+    """No half transaction, and no connection that commits each statement by itself."""
+    calls = [Call(COUNT_UP, {"asked_name": name}) for name in ("a", "b")]
+    is_over, point = False, 0
+    while not is_over:
+        point += 1
+        try:
+            with _stopping_at(point), line(counters) as at_once:
+                at_once(calls)
+            is_over = True
+        except Stopped:
+            pass
+        with counters.begin() as connection:
+            driver: Any = connection.connection.driver_connection
+            assert not driver.autocommit
+            left = len(connection.execute(delete(COUNTERS).returning(COUNTERS.c.name)).all())
+            assert left in ((2,) if is_over else (0, 2)), point
+    assert point > 100
+
+
+@contextmanager
+def _stopping_at(point: int) -> Iterator[None]:
+    """Stop at this bytecode of the module, counted from one."""
+    left = point
+
+    def trace(frame: FrameType, what: str, _: object) -> Any:
+        nonlocal left
+        if frame.f_code.co_filename != prepared.__file__:
+            return None
+        frame.f_trace_opcodes = True
+        left -= what == "opcode"
+        if left == 0:
+            sys.settrace(None)
+            raise Stopped
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
 
 
 def test_a_call_that_the_driver_refuses_leaves_nothing(counters: Engine) -> None:
