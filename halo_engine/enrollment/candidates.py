@@ -70,12 +70,17 @@ class Entrants(Candidates, Protocol):
     def values(self) -> Mapping[str, Any]:
         """Who they are, as parameters."""
 
+    @property
+    def instants(self) -> Collection[datetime]:
+        """When they came: their runs begin then."""
+
 
 @dataclass(frozen=True)
 class Named:
     """Contacts brought by signals; ``concerns`` lists the series of each class."""
 
     values: Mapping[str, Any]
+    instants: Collection[datetime]
     shape: ClassVar[Hashable] = "named"
     rows: ClassVar[FromClause] = rows_asked(
         "candidates", {"end_user_id": Uuid(), "entered_at": _INSTANT, "class": Integer()}
@@ -106,6 +111,12 @@ class _Matching:
     """Contacts at the door of every series whose audience they match, all at one instant."""
 
     matching_only: ClassVar[bool] = True
+    now: datetime
+
+    @property
+    def instants(self) -> Collection[datetime]:
+        """All of them come now."""
+        return [self.now]
 
     def paired(self, scanned: CTE, series: Sequence[Series]) -> Select[Any]:
         """Pair with what matched; the others are not at the door."""
@@ -248,4 +259,5 @@ def _named(
         "class": [class_ for class_, _ in pairs],
         "ordinal": [ordinal for _, ordinal in pairs],
     }
-    return Named({**asked_values("candidates", rows), **asked_values("concerns", concerns)})
+    values = {**asked_values("candidates", rows), **asked_values("concerns", concerns)}
+    return Named(values, {instant for _, instant, _ in contacts})

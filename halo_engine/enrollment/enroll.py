@@ -27,8 +27,8 @@ from halo_engine.enrollment.candidates import Candidates, Entrants
 from halo_engine.enrollment.first_recipients import (
     clear_earlier_recipients,
     count_cleared,
-    first_places,
     insert_first_recipients,
+    openings,
 )
 from halo_engine.enrollment.guards import judge
 from halo_engine.enrollment.kept_refusals import keep_refusals
@@ -70,6 +70,7 @@ def enroll(
         lambda: _statement(org_id, series, ANY_MOMENT, candidates),
         size=len(series),
     )
+    values = {**candidates.values, **openings(series, candidates.instants)}
     by_id = {each.id: each for each in series}
     return [
         Admission(
@@ -77,7 +78,7 @@ def enroll(
             ReasonCode(row["code"]) if row["code"] else None,
             row["contacts"],
         )
-        for row in statement.rows(connection, candidates.values, moment)
+        for row in statement.rows(connection, values, moment)
     ]
 
 
@@ -94,7 +95,7 @@ def _statement(
         beside.append(count_cleared(org_id, cleared))
     if any(keeps_refusals(each) for each in series):
         beside.append(keep_refusals(org_id, verdicts))
-    placed = insert_first_recipients(org_id, first_places(series, when), enrolled, cleared)
+    placed = insert_first_recipients(org_id, series, enrolled, cleared)
     placed_count = select(
         placed.c.automation_id, null().label("code"), func.count().label("contacts")
     ).group_by(placed.c.automation_id)

@@ -1,8 +1,8 @@
 """Where a run begins: its first recipient row, in place of what an earlier run left (§4, §5)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
@@ -24,14 +24,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 
-from halo_engine.audience.moments import Moment, When
 from halo_engine.domain.reasons import FailReason, Status
 from halo_engine.domain.series import Series
 from halo_engine.tables import automation_recipients, cleared_recipients
 from halo_engine.tables.enrollments import ACTIVE
-from halo_engine.tables.rows import array_of, rows_of
+from halo_engine.tables.rows import asked_values, rows_asked, rows_of
 
 _INSTANT: Final = DateTime(timezone=True)
+_OPENINGS: Final = {"automation_id": Uuid(), "reached_at": _INSTANT, "opens_at": _INSTANT}
 
 
 def clear_earlier_recipients(org_id: UUID, enrolled: CTE) -> CTE:
@@ -96,38 +96,46 @@ def count_cleared(org_id: UUID, cleared: CTE) -> CTE:
     return insert(table).from_select(columns, counts, include_defaults=False).cte("counted")
 
 
-def first_places(series: Sequence[Series], when: When) -> FromClause:
-    """Return where a run of each series begins, and when its first row is due (contract §5).
-
-    ``opens_at`` is set for a step with a send window alone; any other is due after its delay.
+def openings(series: Sequence[Series], instants: Collection[datetime]) -> dict[str, Sequence[Any]]:
+    """Return, as parameters, when a first step with a send window is due that is reached at each of
+    the instants (contract §5).
     """
-    steps = [(each, step) for each in series if (step := each.first_step) is not None]
-
-    def openings(at: Moment) -> list[datetime | None]:
-        return [each.opening(step, at.now) if step.window else None for each, step in steps]
-
-    return rows_of(
-        "places",
-        {
-            "automation_id": (Uuid(), [each.id for each, _ in steps]),
-            "step_id": (Uuid(), [step.id for _, step in steps]),
-            "delay": (Interval(), [step.delay for _, step in steps]),
-            "opens_at": (_INSTANT, when.parameter(openings, array_of(_INSTANT))),
-        },
-    )
+    rows = [
+        (each.id, instant, each.opening(each.first_step, instant))
+        for each in series
+        if each.first_step is not None and each.first_step.window is not None
+        for instant in instants
+    ]
+    columns = zip(*rows, strict=True) if rows else ((), (), ())
+    return asked_values("openings", dict(zip(_OPENINGS, columns, strict=True)))
 
 
 def insert_first_recipients(
-    org_id: UUID, places: FromClause, enrolled: CTE, cleared: CTE | None
+    org_id: UUID, series: Sequence[Series], enrolled: CTE, cleared: CTE | None
 ) -> CTE:
-    """Place each run at its first step, in the order in which the runs are numbered.
+    """Place each run at the first of its series' steps, in the order in which runs are numbered.
 
-    Counting ``cleared`` makes the deletion come first.
+    Counting ``cleared`` makes the deletion come first. The ``openings`` come with each execution.
     """
-    due: ColumnElement[datetime] = func.coalesce(
-        places.c.opens_at, enrolled.c.created_at + places.c.delay
+    steps = [(each.id, step) for each in series if (step := each.first_step) is not None]
+    places = rows_of(
+        "places",
+        {
+            "automation_id": (Uuid(), [id_ for id_, _ in steps]),
+            "step_id": (Uuid(), [step.id for _, step in steps]),
+            "delay": (Interval(), [step.delay for _, step in steps]),
+        },
     )
-    source = enrolled.join(places, places.c.automation_id == enrolled.c.automation_id)
+    due: ColumnElement[datetime] = enrolled.c.created_at + places.c.delay
+    source: FromClause = enrolled.join(places, places.c.automation_id == enrolled.c.automation_id)
+    if any(step.window for _, step in steps):
+        opening = rows_asked("openings", _OPENINGS)
+        is_its = and_(
+            opening.c.automation_id == enrolled.c.automation_id,
+            opening.c.reached_at == enrolled.c.created_at,
+        )
+        due = func.coalesce(opening.c.opens_at, due)
+        source = source.outerjoin(opening, is_its)
     if cleared is not None:
         done = select(func.count().label("rows")).select_from(cleared).subquery("done")
         due = case((done.c.rows >= 0, due))

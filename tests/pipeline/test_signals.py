@@ -1,7 +1,7 @@
 """Signals: order of arrival, poison, and taking turns with what is wide (contract §1, §2)."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import select, update
@@ -11,8 +11,8 @@ from halo_engine.pipeline import wide
 from halo_engine.pipeline.react import react
 from halo_engine.pipeline.reaction import Reaction
 from halo_engine.series.lifecycle import pause, resume
-from halo_engine.tables import automation_enrollments, end_users, signals
-from tests.pipeline.stage import Stage
+from halo_engine.tables import automation_enrollments, automation_recipients, end_users, signals
+from tests.pipeline.stage import EMAIL, NOON, Stage
 
 
 def test_a_batch_ends_before_a_contacts_second_signal(stage: Stage) -> None:
@@ -135,3 +135,30 @@ def test_one_enrollment_however_often_the_signal_is_delivered(stage: Stage) -> N
     stage.settle()
     assert stage.count(automation_enrollments) == 1
     assert len(stage.transport.sent) == 1
+
+
+def test_a_window_is_looked_for_from_when_the_signal_arrived(stage: Stage) -> None:
+    """However late a worker comes to it: a run begins when its contact arrived, and so does the
+    delay after which the first step's window is waited for (contract §5).
+    """
+    days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+    window = {"days": days, "from": "13:00", "to": "14:00", "timezone": "UTC"}
+    windowed = {**EMAIL, "delay": "1d", "send_window": window}
+    stage.series("windowed", steps=[windowed])
+    stage.series("plain", steps=[{**EMAIL, "delay": "1d"}])
+    stage.signal(stage.contacts(["early"]))
+    stage.now += timedelta(minutes=30)
+    stage.signal(stage.contacts(["late"]))
+    stage.now += timedelta(hours=3)
+    stage.settle()
+    rows = automation_recipients
+    due = stage.perform(
+        lambda work: work.connection.scalars(
+            select(rows.c.scheduled_for)
+            .where(rows.c.org_id == work.org_id)
+            .order_by(rows.c.scheduled_for)
+        ).all()
+    )
+    noon = NOON + timedelta(days=1)
+    opens = noon + timedelta(hours=1)
+    assert due == [noon, noon + timedelta(minutes=30), opens, opens]
