@@ -1,6 +1,6 @@
 """Where a run begins: its first recipient row, in place of what an earlier run left (§4, §5)."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -23,6 +23,7 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.types import TypeEngine
 
 from halo_engine.domain.reasons import FailReason, Status
 from halo_engine.domain.series import Series
@@ -31,7 +32,11 @@ from halo_engine.tables.enrollments import ACTIVE
 from halo_engine.tables.rows import asked_values, rows_asked, rows_of
 
 _INSTANT: Final = DateTime(timezone=True)
-_OPENINGS: Final = {"automation_id": Uuid(), "reached_at": _INSTANT, "opens_at": _INSTANT}
+_OPENINGS: Final[Mapping[str, TypeEngine[Any]]] = {
+    "automation_id": Uuid(),
+    "reached_at": _INSTANT,
+    "opens_at": _INSTANT,
+}
 
 
 def clear_earlier_recipients(org_id: UUID, enrolled: CTE) -> CTE:
