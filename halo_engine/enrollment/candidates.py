@@ -1,8 +1,9 @@
 """Who is at the door, and of which series: candidates for the guards (contract §4).
 
-Three kinds. *Named* candidates were brought by something that happened to them; a series whose
+Four kinds. *Named* candidates were brought by something that happened to them; a series whose
 refusals are kept judges them whether they match or not. A *page* of contacts is looked through for
-those that match. Contacts that are *asked* about are judged in any case, for an answer.
+those that match; those *found* by a pass are known to. Contacts that are *asked* about are judged
+in any case, for an answer.
 """
 
 from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence

@@ -11,7 +11,6 @@ from sqlalchemy import (
     CTE,
     CompoundSelect,
     Connection,
-    DateTime,
     any_,
     func,
     literal,
@@ -20,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 
-from halo_engine.audience.moments import ANY_MOMENT, Moment, When
+from halo_engine.audience.moments import ANY_MOMENT, Moment
 from halo_engine.domain.reasons import ReasonCode
 from halo_engine.domain.series import Series
 from halo_engine.enrollment.candidates import Candidates, Entrants
@@ -34,12 +33,9 @@ from halo_engine.enrollment.guards import judge
 from halo_engine.enrollment.kept_refusals import keep_refusals
 from halo_engine.enrollment.rules import have_seats, keeps_refusals
 from halo_engine.prepared import KeptStatements
-from halo_engine.tables import (
-    automation_enrollments,
-)
+from halo_engine.tables import automation_enrollments
 from halo_engine.tables.metadata import arrivals
 
-_INSTANT: Final = DateTime(timezone=True)
 #: By the organisation, the kind of the candidates, and the series at whose doors they are.
 _KEPT: Final = KeptStatements()
 
@@ -67,7 +63,7 @@ def enroll(
     """
     statement = _KEPT.get(
         (org_id, candidates.shape, tuple(series)),
-        lambda: _statement(org_id, series, ANY_MOMENT, candidates),
+        lambda: _statement(org_id, series, candidates),
         size=len(series),
     )
     values = {**candidates.values, **openings(series, candidates.instants)}
@@ -83,10 +79,10 @@ def enroll(
 
 
 def _statement(
-    org_id: UUID, series: Sequence[Series], when: When, candidates: Candidates
+    org_id: UUID, series: Sequence[Series], candidates: Candidates
 ) -> CompoundSelect[Any]:
     """Build it; what none of the series asks for is no part of it."""
-    verdicts = judge(org_id, series, when, candidates)
+    verdicts = judge(org_id, series, ANY_MOMENT, candidates)
     enrolled = _insert_enrollments(org_id, verdicts, seats=have_seats(series))
     beside: list[CTE] = []
     cleared = None

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from halo_engine.audience.moments import ANY_MOMENT, Moment
+from halo_engine.audience.moments import Moment
 from halo_engine.domain.decisions import DueFacts, RunFacts, SeatHolder, Seating
 from halo_engine.domain.series import Series, Step
 from halo_engine.journey.claim import Claimed, DueRow, Run
@@ -43,7 +43,7 @@ def gather_runs(
         "series": [numbers[run.series_id] for run in runs],
     }
     statement = _KEPT.get(
-        (org_id, "runs", asked), lambda: about_runs(org_id, ANY_MOMENT, asked), size=len(asked)
+        (org_id, "runs", asked), lambda: about_runs(org_id, asked), size=len(asked)
     )
     return [
         _run_facts(row, series[runs[row["place"]].series_id])
@@ -65,7 +65,7 @@ def gather_due(
         at_step.setdefault(row.step_id, []).append(row.id)
     statement = _KEPT.get(
         (org_id, "rows", asked.series, asked.step_ids),
-        lambda: about_rows(org_id, ANY_MOMENT, asked.series, asked.steps),
+        lambda: about_rows(org_id, asked.series, asked.steps),
         size=len(asked.series),
     )
     found = {
@@ -90,7 +90,7 @@ def gather_alike(
     values = asked.values({each.step_id: each.recipient_ids for each in claimed})
     statement = _KEPT.get(
         (org_id, "alike", asked.series, asked.step_ids),
-        lambda: about_rows_alike(org_id, ANY_MOMENT, asked.series, asked.steps, asked.alone()),
+        lambda: about_rows_alike(org_id, asked.series, asked.steps, asked.alone()),
         size=len(asked.series),
     )
     return [

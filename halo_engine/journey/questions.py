@@ -34,7 +34,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from halo_engine.audience.compiler import Subject, custom_reads, expression_predicate, predicate
 from halo_engine.audience.matching import audience, has_address, scan, suppressed
-from halo_engine.audience.moments import When
+from halo_engine.audience.moments import ANY_MOMENT
 from halo_engine.domain.expressions import parse_expression
 from halo_engine.domain.reasons import AudienceType, ConditionType, ExitReason
 from halo_engine.domain.series import Series, Step
@@ -66,7 +66,7 @@ _OF_ONE: Mapping[str, Any] = {
 _ORDER = ("scheduled_for", "recipient_id")
 
 
-def about_runs(org_id: UUID, when: When, series: Sequence[Series]) -> Select[Any]:
+def about_runs(org_id: UUID, series: Sequence[Series]) -> Select[Any]:
     """Return the statement for the runs in ``given``; ``series`` numbers theirs."""
     given = rows_asked(
         "given",
@@ -78,22 +78,19 @@ def about_runs(org_id: UUID, when: When, series: Sequence[Series]) -> Select[Any
             "series": Integer(),
         },
     )
-    facts = _about(org_id, when, series, [], given)
+    facts = _about(org_id, series, [], given)
     return facts.add_columns(given.c.place)
 
 
-def about_rows(
-    org_id: UUID, when: When, series: Sequence[Series], steps: Sequence[Step]
-) -> Select[Any]:
+def about_rows(org_id: UUID, series: Sequence[Series], steps: Sequence[Step]) -> Select[Any]:
     """Return the statement for the recipient rows in ``given``, arrays of those at one step, each
     row by itself; ``series`` and ``step`` number theirs.
     """
-    return _about(org_id, when, series, steps, _given_rows(org_id))
+    return _about(org_id, series, steps, _given_rows(org_id))
 
 
 def about_rows_alike(
     org_id: UUID,
-    when: When,
     series: Sequence[Series],
     steps: Sequence[Step],
     alone: Sequence[int],
@@ -101,7 +98,7 @@ def about_rows_alike(
     """Return the same, a row of the answer for all rows about which the same is true, by the first
     that is due; those at steps whose numbers are in ``alone`` come one by one.
     """
-    facts = about_rows(org_id, when, series, steps).subquery("facts")
+    facts = about_rows(org_id, series, steps).subquery("facts")
     is_alone = facts.c.step == any_(literal(list(alone), ARRAY(Integer())))
     shared = [each for each in facts.c if each.name not in _OF_ONE and each.name not in _ORDER]
     return (
@@ -149,7 +146,6 @@ def _given_rows(org_id: UUID) -> Subquery:
 
 def _about(
     org_id: UUID,
-    when: When,
     series: Sequence[Series],
     steps: Sequence[Step],
     given: FromClause,
@@ -160,15 +156,17 @@ def _about(
     subject = Subject.of_contacts(max(reads))
     contact = subject.contact
     audiences = [
-        (n, audience(each, subject, when)) for n, each in enumerate(series) if _asks_audience(each)
+        (n, audience(each, subject, ANY_MOMENT))
+        for n, each in enumerate(series)
+        if _asks_audience(each)
     ]
     exits = [
-        (n, predicate(each.exit_filters, subject, when))
+        (n, predicate(each.exit_filters, subject, ANY_MOMENT))
         for n, each in enumerate(series)
         if each.exit_filters
     ]
     properties = [
-        (n, expression_predicate(parse_expression(value), subject, when))
+        (n, expression_predicate(parse_expression(value), subject, ANY_MOMENT))
         for n, step in enumerate(steps)
         if (value := _asked(step, ConditionType.USER_PROPERTY)) is not None
     ]

@@ -5,9 +5,10 @@ A page is a transaction of its own, and the signal's ``cursor`` says where the n
 worker that dies costs a page, and other signals take turns with the pages.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from time import monotonic
+from typing import Final
 
 from halo_engine.database import plan_anew
 from halo_engine.domain.reasons import EntryTrigger
@@ -34,6 +35,7 @@ QUICK_SECONDS = 1.0
 #: The second half of a company's change: it ends whatever it ends before anyone enters (contract
 #: §1).
 _ENTRIES = {"phase": "entries"}
+_NOTHING: Final[Mapping[str, object]] = {}
 
 
 def work_page(work: Work, signal: Signal, series: Sequence[Series]) -> Reaction:
@@ -64,7 +66,7 @@ def _reevaluate(work: Work, signal: Signal, series: Sequence[Series]) -> Reactio
     entrants = Found([each.contact_id for each in found], work.now)
     admissions = _admit(work, signal, series, entrants) if found else []
     is_quick = monotonic() - began < QUICK_SECONDS
-    return _go_on(work, replace(signal, cursor={"quick": is_quick}), series, page, admissions)
+    return _go_on(work, signal, series, page, admissions, {"quick": is_quick})
 
 
 def _scanned(signal: Signal, series: Sequence[Series]) -> int:
@@ -84,13 +86,16 @@ def _go_on(
     series: Sequence[Series],
     page: Page,
     admissions: Sequence[Admission],
+    beside: Mapping[str, object] = _NOTHING,
 ) -> Reaction:
-    """Keep the place for the next page; without one, the signal is handled."""
+    """Keep the place for the next page, and what it is to know; without one, the signal is
+    handled.
+    """
     if page.last is None:
         remove(work, [signal])
         complete_finished(work, series)
     else:
-        keep_place(work, signal, {**(signal.cursor or {}), **page.last.as_cursor()})
+        keep_place(work, signal, {**(signal.cursor or {}), **beside, **page.last.as_cursor()})
     return Reaction([signal], [], admissions, unfinished=page.last is not None)
 
 
