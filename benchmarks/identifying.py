@@ -8,6 +8,7 @@ import multiprocessing
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
@@ -22,7 +23,7 @@ from benchmarks.ground import Crowd, Ground, connected
 from benchmarks.measuring import Side, alternate
 from benchmarks.rows import Row, Target
 from benchmarks.sizes import Size
-from halo_engine.contacts.identify import IdentifyCall, identify
+from halo_engine.contacts.identify import IdentifyCall, identify, identifying
 from halo_engine.database import create_engine
 from halo_engine.delivery.message import Sender
 from halo_engine.delivery.transports import MemoryTransport
@@ -184,7 +185,11 @@ def _identifies(engine: Engine, org_id: UUID) -> Callable[[str, dict[str, Any]],
 
     def call(name: str, traits: dict[str, Any]) -> None:
         asked = IdentifyCall(user_id=name, traits=traits)
-        engine.perform(organization, lambda work: identify(work, asked))
+        engine.perform(
+            organization,
+            lambda work: identify(work, asked),
+            by_trip=partial(identifying, asked),
+        )
 
     return call
 

@@ -4,15 +4,15 @@ It owns what the edge owns: the clock, the transaction, the doorbell and the pos
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TypeVar
+from typing import Final, TypeVar
 from uuid import UUID
 
 import sqlalchemy
 
 from halo_engine.contacts.receive import Received, organization_written_to, receive
-from halo_engine.database import run_in_transaction
+from halo_engine.database import line, run_in_transaction
 from halo_engine.delivery.retries import Retried, RetryCall
 from halo_engine.delivery.retry import retry_failed
 from halo_engine.domain.errors import Refusal
@@ -21,9 +21,22 @@ from halo_engine.domain.mail_tokens import bad_token, organization_of
 from halo_engine.pipeline.advance import Advance
 from halo_engine.pipeline.reaction import Reaction
 from halo_engine.pipeline.settle import Interruptions, PostOffice, settle, tick
-from halo_engine.work import OrganizationTransactions, OrgRef, Transactions, Work, open_work
+from halo_engine.work import (
+    Organization,
+    OrganizationTransactions,
+    OrgRef,
+    Transactions,
+    Trip,
+    Work,
+    open_work,
+)
 
 _Result = TypeVar("_Result")
+
+ByTrip = Callable[[Organization, datetime | None], Trip[_Result] | None]
+
+#: Organisations of which a process remembers how they were last seen.
+_MOST_KNOWN: Final = 10_000
 
 
 def _nobody_rings(_org_id: UUID) -> None:
@@ -44,20 +57,57 @@ class Engine:
     clock: Callable[[], datetime] | None = None
     ring: Callable[[UUID], object] = _nobody_rings
     interruptions: Interruptions = ()
+    _known: dict[OrgRef, Organization] = field(default_factory=dict, init=False, repr=False)
 
-    def perform(self, org: OrgRef, action: Callable[[Work], _Result]) -> _Result:
+    def perform(
+        self,
+        org: OrgRef,
+        action: Callable[[Work], _Result],
+        by_trip: ByTrip[_Result] | None = None,
+    ) -> _Result:
         """Run a door in a transaction of its own; when this returns, it is committed (contract §2).
 
-        A refusal leaves nothing behind. A lost race runs the door again.
+        A refusal leaves nothing behind. A lost race runs the door again. ``by_trip`` is the same
+        door in one round trip, for an organisation that is known from an earlier call.
         """
+        known = self._known.get(org)
+        if known is not None and by_trip is not None:
+            result = self._travel(known, by_trip)
+            if result is not None:
+                self.ring(known.id)
+                return result
 
-        def opened(connection: sqlalchemy.Connection) -> tuple[_Result, UUID]:
-            work = open_work(connection, org, self.clock() if self.clock else None)
-            return action(work), work.org_id
+        def opened(connection: sqlalchemy.Connection) -> tuple[_Result, Organization]:
+            work = open_work(connection, org, self._now)
+            return action(work), work.org
 
-        result, org_id = run_in_transaction(self.database, opened)
-        self.ring(org_id)
+        result, found = run_in_transaction(self.database, opened)
+        if by_trip is not None:
+            self._remember(org, found)
+        self.ring(found.id)
         return result
+
+    def _travel(self, known: Organization, by_trip: ByTrip[_Result]) -> _Result | None:
+        """Return None for a call that takes more than a trip, and one that is refused: whether it
+        is depends on the organisation as it is now.
+        """
+        try:
+            trip = by_trip(known, self._now)
+        except Refusal:
+            return None
+        if trip is None:
+            return None
+        with line(self.database) as at_once:
+            return trip.read(at_once(trip.calls))
+
+    def _remember(self, org: OrgRef, found: Organization) -> None:
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        self._known[org] = found
+
+    @property
+    def _now(self) -> datetime | None:
+        return self.clock() if self.clock else None
 
     def ask(self, org: OrgRef, question: Callable[[Work], _Result]) -> _Result:
         """Run what only reads in a transaction of its own; nobody is rung for."""

@@ -6,7 +6,7 @@ statements are executed so often that this shows; they are the ones to be ``Prep
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
@@ -168,17 +168,13 @@ def at_once(connection: Connection, calls: Iterable[Call]) -> list[Rows]:
     What an earlier one locks, a later one finds locked, and reads as it is from then on. The
     connection is in no transaction. Returns each call's rows.
     """
-    driver: Any = connection.connection.driver_connection
     told = [
         (each.statement, *each.statement.bound(connection.dialect, each.values)) for each in calls
     ]
     try:
         try:
-            with _transaction(driver):
-                cursors = [driver.cursor() for _ in told]
-                for cursor, (_, text, bound) in zip(cursors, told, strict=True):
-                    _execute(connection, cursor, text, bound)
-                connection.dispatch.commit(connection)
+            with _transaction(connection, of=len(told)):
+                cursors = _executed(connection, told)
             return [each.read(cursor) for cursor, (each, *_) in zip(cursors, told, strict=True)]
         except psycopg.Error as error:
             sent = "; ".join(text for _, text, _ in told)
@@ -191,13 +187,26 @@ def at_once(connection: Connection, calls: Iterable[Call]) -> list[Rows]:
 
 
 @contextmanager
-def _transaction(driver: Any) -> Iterator[None]:
-    """Make a transaction of what is executed within: at the end all of it is committed.
+def _transaction(connection: Connection, *, of: int) -> Iterator[None]:
+    """Make a transaction ``of`` so many statements: at the end all that was executed is committed.
 
-    PostgreSQL takes what comes up to the end of a pipeline for one; so it needs neither BEGIN nor
-    COMMIT.
+    PostgreSQL takes what comes up to the end of a pipeline for one, and a statement that comes
+    alone; so it needs neither BEGIN nor COMMIT.
     """
+    driver: Any = connection.connection.driver_connection
     driver.autocommit = True
+    if of == 1:
+        connection.dispatch.commit(connection)
+        yield
+    else:
+        with _pipeline(driver):
+            yield
+            connection.dispatch.commit(connection)
+    driver.autocommit = False
+
+
+@contextmanager
+def _pipeline(driver: Any) -> Iterator[None]:
     try:
         with driver.pipeline():
             try:
@@ -212,7 +221,15 @@ def _transaction(driver: Any) -> Iterator[None]:
         # The driver complains that the pipeline cannot be left, and hides why: its end failed, or
         # somebody was told to stop amid it.
         raise error.__context__ from None
-    driver.autocommit = False
+
+
+def _executed(
+    connection: Connection, told: Sequence[tuple[Prepared, str, tuple[Any, ...]]]
+) -> list[Any]:
+    cursors = [connection.connection.cursor() for _ in told]
+    for cursor, (_, text, bound) in zip(cursors, told, strict=True):
+        _execute(connection, cursor, text, bound)
+    return cursors
 
 
 def _execute(connection: Connection, cursor: Any, text: str, bound: tuple[Any, ...]) -> None:

@@ -2,11 +2,11 @@
 edge commits).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -17,20 +17,23 @@ from halo_engine.database import Line, line, run_in_transaction
 from halo_engine.domain.errors import not_found, unauthorized
 from halo_engine.domain.instants import parse_zone
 from halo_engine.domain.values import is_storable_text
-from halo_engine.prepared import Prepared
+from halo_engine.prepared import Call, Prepared, Rows
 from halo_engine.tables import installation, organizations
+from halo_engine.tables.versions import row_version
 
 
 @dataclass(frozen=True, slots=True)
 class Organization:
     """An organisation's own settings (contract §1, §2).
 
-    ``address_key`` is set when suppressions of erased addresses are kept (``address_hashes``);
-    ``mail_key`` signs the tokens in mails (``domain.mail_tokens``); ``sending_stopped`` when no
-    mail may go out, of this organisation or of any.
+    ``version`` is that of its row (``tables.versions``): while the row has it, all of this is so
+    but ``sending_stopped``. ``address_key`` is set when suppressions of erased addresses are kept
+    (``address_hashes``); ``mail_key`` signs the tokens in mails (``domain.mail_tokens``);
+    ``sending_stopped`` when no mail may go out, of this organisation or of any.
     """
 
     id: UUID
+    version: int
     key: str
     name: str
     timezone: str
@@ -87,6 +90,19 @@ class OrgRef:
 
 
 _Result = TypeVar("_Result")
+_Answer_co = TypeVar("_Answer_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Trip(Generic[_Answer_co]):
+    """A door in one round trip: calls that are a transaction of their own.
+
+    They are made for an organisation as it was known, and come to nothing where that is another by
+    now: then ``read`` returns None.
+    """
+
+    calls: Sequence[Call]
+    read: Callable[[Sequence[Rows]], _Answer_co | None]
 
 
 class Transact(Protocol):
@@ -166,6 +182,7 @@ def _reading(column: str) -> Select[Any]:
     everywhere = exists().where(installation.c.sending_stopped_at.is_not(None))
     return select(
         *columns,
+        row_version(table).label("version"),
         or_(table.c.sending_stopped_at.is_not(None), everywhere).label("sending_stopped"),
         func.clock_timestamp().label("clock"),
     ).where(table.c[column] == bindparam("named", type_=table.c[column].type))

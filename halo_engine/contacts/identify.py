@@ -1,5 +1,7 @@
 """Identify a user: the door by which a live user's app says who it is (contract §2, Identify)."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from halo_engine.contacts.answers import ContactAnswer, Stored
@@ -7,9 +9,10 @@ from halo_engine.contacts.calls import Call, Identifier
 from halo_engine.contacts.doors import IDENTIFY
 from halo_engine.contacts.reading import read_person
 from halo_engine.contacts.sessions import link_session
-from halo_engine.contacts.upsert import write_contacts
-from halo_engine.contacts.verification import verify_user
-from halo_engine.work import Work
+from halo_engine.contacts.upsert import read_written, write_contacts, writing
+from halo_engine.contacts.verification import proof_of, verify_user
+from halo_engine.prepared import Rows
+from halo_engine.work import Organization, Trip, Work
 
 
 class IdentifyCall(Call):
@@ -46,3 +49,34 @@ def identify(work: Work, call: IdentifyCall) -> IdentifyAnswer:
     if first_seen is None:
         return answer
     return answer.model_copy(update={"first_seen": first_seen})
+
+
+def identifying(
+    call: IdentifyCall, org: Organization, now: datetime | None
+) -> Trip[IdentifyAnswer] | None:
+    """Return ``identify`` in one round trip, for ``org`` as it is known; None for a call with a
+    session, which takes more.
+
+    Without ``now`` it takes place at the database's clock. Raises what ``identify`` does, but for
+    an expired token, with which the trip comes to nothing.
+    """
+    if call.session_id is not None:
+        return None
+    proof = proof_of(org, call.user_token, call.user_id)
+    reading = read_person(org, call.user_id, call.traits, call.context)
+
+    def read(rows: Sequence[Rows]) -> IdentifyAnswer | None:
+        for written in read_written(rows[-1], with_stored=proof.is_given):
+            stored = Stored.of(written) if proof.is_given else None
+            return IdentifyAnswer.of(written, reading.warnings, stored=stored)
+        return None
+
+    calls = writing(
+        org,
+        IDENTIFY,
+        [reading.person],
+        now,
+        with_stored=proof.is_given,
+        proven_until=proof.until,
+    )
+    return Trip(calls, read)

@@ -14,6 +14,7 @@ from sqlalchemy import (
     and_,
     case,
     column,
+    exists,
     false,
     func,
     literal_column,
@@ -26,13 +27,23 @@ from sqlalchemy.dialects.postgresql import JSONB, array
 from sqlalchemy.sql.selectable import LateralFromClause
 
 from halo_engine.contacts.doors import DOCUMENTS, Door, Finds, field_key
-from halo_engine.contacts.parameters import NOW, ORG_ID, given_rows
+from halo_engine.contacts.parameters import (
+    KNOWN_VERSION,
+    NOW,
+    ORG_ID,
+    PROVEN_UNTIL,
+    given_rows,
+)
 from halo_engine.domain.fields import CONTACT_TYPE_KEY
-from halo_engine.tables import end_users
+from halo_engine.tables import end_users, organizations
+from halo_engine.tables.versions import row_version
 
 
-def merged_contacts(door: Door) -> CTE:
+def merged_contacts(door: Door, *, as_known: bool = False) -> CTE:
     """Return ``merged``: the given contacts, locked, one row each.
+
+    With ``as_known`` there are none when what the caller knows is no longer so: the organisation's
+    version is not ``KNOWN_VERSION``, or it is ``PROVEN_UNTIL``.
 
     ``place`` is the person's index; ``fresh`` is the whole row (``part``) with what is given laid
     over; beside it stand the columns that Halo manages. ``created`` and ``promoted`` say what
@@ -49,7 +60,8 @@ def merged_contacts(door: Door) -> CTE:
             "custom_fields": JSONB(),
             "context": JSONB(),
             "field_types": JSONB(),
-        }
+        },
+        only=_is_as_known() if as_known else None,
     )
     before = _before(door, _matched(door, given))
     stored = before.c.stored
@@ -101,6 +113,12 @@ def part(row: ColumnElement[Any], name: str) -> ColumnElement[Any]:
 def constant(text: str) -> ColumnElement[str]:
     """Return a name of ours, never of a caller's, as text in the statement."""
     return literal_column(f"'{text}'", Text)
+
+
+def _is_as_known() -> ColumnElement[bool]:
+    is_known = row_version(organizations) == KNOWN_VERSION
+    is_proven = func.extract("epoch", NOW) < PROVEN_UNTIL
+    return and_(exists().where(organizations.c.id == ORG_ID, is_known), is_proven)
 
 
 def _matched(door: Door, given: CTE) -> CTE:

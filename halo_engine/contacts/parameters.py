@@ -9,23 +9,46 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CTE, ColumnElement, DateTime, Uuid, bindparam, column, func, select
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    ColumnElement,
+    DateTime,
+    Double,
+    Uuid,
+    bindparam,
+    column,
+    func,
+    select,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
 from halo_engine.work import Work
 
 ORG_ID: ColumnElement[UUID] = bindparam("work_org_id", type_=Uuid())
-NOW: ColumnElement[datetime] = bindparam("work_now", type_=DateTime(timezone=True))
+#: Where nobody has read a clock, that of the statement.
+NOW: ColumnElement[datetime] = func.coalesce(
+    bindparam("work_now", type_=DateTime(timezone=True)), func.statement_timestamp()
+)
+#: The version of the organisation as it is known.
+KNOWN_VERSION: ColumnElement[int] = bindparam("known_version", type_=BigInteger())
+#: From when on the caller's token proves nothing, in seconds since 1970.
+PROVEN_UNTIL: ColumnElement[float] = bindparam("proven_until", type_=Double())
 _GIVEN: ColumnElement[Any] = bindparam("given_rows", type_=JSONB())
 
 
-def given_rows(columns: Mapping[str, TypeEngine[Any]]) -> CTE:
-    """Return the CTE ``given``: the rows of ``values_of`` with these columns."""
+def given_rows(
+    columns: Mapping[str, TypeEngine[Any]], *, only: ColumnElement[bool] | None = None
+) -> CTE:
+    """Return the CTE ``given``: the rows of ``values_of`` with these columns; ``only`` if that
+    holds.
+    """
     rows = func.jsonb_to_recordset(_GIVEN).table_valued(
         *[column(name, type_) for name, type_ in columns.items()]
     )
-    return select(rows.render_derived(name="given", with_types=True)).cte("given")
+    given = select(rows.render_derived(name="given", with_types=True))
+    return (given if only is None else given.where(only)).cte("given")
 
 
 def values_of(work: Work, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -18,7 +18,6 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     Text,
-    and_,
     case,
     func,
     literal,
@@ -30,17 +29,17 @@ from sqlalchemy.dialects.postgresql import array, insert
 
 from halo_engine.contacts.address_hashes import hash_parameters, suppress_again
 from halo_engine.contacts.doors import DOCUMENTS, TRAIT_COLUMNS, Door
-from halo_engine.contacts.doubles import BY_ADDRESS, hold_addresses, refuse_doubles
+from halo_engine.contacts.doubles import holding_addresses
 from halo_engine.contacts.merge import constant, merged_contacts, part
-from halo_engine.contacts.parameters import NOW, ORG_ID, values_of
+from halo_engine.contacts.parameters import NOW, ORG_ID
 from halo_engine.contacts.people import Person
 from halo_engine.contacts.registry import register_fields, seen_types
 from halo_engine.domain.fields import Entity
 from halo_engine.domain.instants import format_instant
 from halo_engine.domain.signals import EVERYTHING, SignalKind
-from halo_engine.prepared import Prepared
+from halo_engine.prepared import Call, Prepared, Rows
 from halo_engine.tables import end_users, signals
-from halo_engine.work import Work
+from halo_engine.work import Organization, Work
 
 _OUTCOME = ("place", "id", "external_id", "created", "promoted", "changed")
 _INSTANTS = ("created_at", "updated_at", "first_seen", "last_seen", "last_contacted_at")
@@ -73,28 +72,58 @@ def write_contacts(
     """Write ``people`` through ``door`` in one statement; the answer is in their order (§2).
 
     The answer leaves out who is unknown at a door that creates nobody. Where contacts are looked
-    for by address, a second statement makes sure of those that are new (``doubles``).
+    for by address, a statement before it holds those that are given (``doubles``).
     """
-    given = [_as_json(work, place, person) for place, person in enumerate(people)]
-    values, key = values_of(work, given), work.org.address_key
-    if key is not None:
-        values |= hash_parameters(key)
-    statement = _statement(door, with_stored, with_hashes=key is not None)
-    written = [
+    calls = writing(work.org, door, people, work.now, with_stored=with_stored)
+    *_, rows = [call.rows(work.connection) for call in calls]
+    return read_written(rows, with_stored=with_stored)
+
+
+def writing(
+    org: Organization,
+    door: Door,
+    people: Sequence[Person],
+    now: datetime | None,
+    *,
+    with_stored: bool = False,
+    proven_until: float | None = None,
+) -> list[Call]:
+    """Return the calls that write ``people``; ``read_written`` reads the rows of the last one.
+
+    Without ``now`` it is the database's clock. With ``proven_until``, in seconds since 1970, they
+    write nothing, and answer nothing, from then on, or when the organisation is no longer ``org``.
+    """
+    values: dict[str, Any] = {
+        "work_org_id": org.id,
+        "work_now": now,
+        "given_rows": [_as_json(org, place, person) for place, person in enumerate(people)],
+        "known_version": org.version,
+        "proven_until": proven_until,
+    }
+    if org.address_key is not None:
+        values |= hash_parameters(org.address_key)
+    statement = _statement(
+        door,
+        with_stored,
+        with_hashes=org.address_key is not None,
+        as_known=proven_until is not None,
+    )
+    return [*holding_addresses(org.id, door.finds, people), Call(statement, values)]
+
+
+def read_written(rows: Rows, *, with_stored: bool = False) -> list[Written]:
+    """Return the contacts that the rows are about."""
+    return [
         Written(
             **{name: row[name] for name in _OUTCOME},
             instants={name: row[name] for name in _INSTANTS},
             stored={name: row[name] for name in _STORED if with_stored},
         )
-        for row in statement.rows(work.connection, values)
+        for row in rows
     ]
-    if door.finds in BY_ADDRESS:
-        addressed = [each for each in written if people[each.place].columns.get("email")]
-        refuse_doubles(work, door.finds, [each.id for each in addressed if each.created])
-    return written
 
 
-def _as_json(work: Work, place: int, person: Person) -> dict[str, object]:
+def _as_json(org: Organization, place: int, person: Person) -> dict[str, object]:
     signed_up_at = person.signed_up_at
     return {
         "place": place,
@@ -107,20 +136,19 @@ def _as_json(work: Work, place: int, person: Person) -> dict[str, object]:
         },
         "custom_fields": person.custom,
         "context": person.context,
-        "field_types": seen_types(person.custom, work.org.zone),
+        "field_types": seen_types(person.custom, org.zone),
     }
 
 
 @lru_cache(maxsize=128)
-def _statement(door: Door, with_stored: bool, *, with_hashes: bool) -> Prepared:
+def _statement(door: Door, with_stored: bool, *, with_hashes: bool, as_known: bool) -> Prepared:
     """Build the statement; ``with_hashes`` it looks for suppressions of addresses erased before."""
-    merged = merged_contacts(door)
+    merged = merged_contacts(door, as_known=as_known)
     fresh = merged.c.fresh
     updated_at = case((_writes(door, merged), NOW), else_=part(fresh, "updated_at"))
     rest = ("external_id", "last_contacted_at", *(_STORED if with_stored else ()))
     upserted = _upserted(door, merged)
     suppressed = suppress_again(upserted) if with_hashes else ()
-    held = [hold_addresses(_new_addresses(merged)).label("held")]
     answer: Select[Any] = (
         select(
             *[merged.c[name] for name in ("place", "id", "created", "promoted", "changed")],
@@ -131,13 +159,7 @@ def _statement(door: Door, with_stored: bool, *, with_hashes: bool) -> Prepared:
         .order_by(merged.c.place)
         .add_cte(upserted, *suppressed, _signaled(door, merged), _registered(door, merged))
     )
-    return Prepared(answer.add_columns(*(held if door.finds in BY_ADDRESS else [])))
-
-
-def _new_addresses(merged: CTE) -> Select[Any]:
-    address = func.lower(part(merged.c.fresh, "email"))
-    is_new = and_(merged.c.created, address.is_not(None))
-    return select(address.label("address")).where(is_new)
+    return Prepared(answer)
 
 
 def _writes(door: Door, merged: CTE) -> ColumnElement[bool]:

@@ -2,16 +2,18 @@
 
 import math
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import jwt
 
 from halo_engine.domain.errors import Refusal, unauthorized
-from halo_engine.work import Work
+from halo_engine.work import Organization, Work
 
 LEEWAY: Final = timedelta(seconds=60)
 FURTHEST_EXPIRY: Final = timedelta(minutes=5)
 UPDATE_SCOPE: Final = "users.update"
+#: In seconds since 1970, and before: an ``exp`` may be an integer that no float can hold.
+_NEVER: Final = 1e15
 
 # ``exp`` is judged by the engine's clock; the other registered claims mean nothing here. A secret
 # shorter than the hash (RFC 7518: 32 bytes) verifies nobody.
@@ -29,20 +31,40 @@ _DECODER: Final = jwt.PyJWT(
 )
 
 
+class Proof(NamedTuple):
+    """That a caller is the user: whether it ``is_given``, and ``until`` when it holds, in seconds
+    since 1970. Where verification is off, none is given, and that holds for ever.
+    """
+
+    is_given: bool
+    until: float = math.inf
+
+
+def proof_of(org: Organization, token: str | None, user_id: str) -> Proof:
+    """Return the proof that ``token`` is; one that is missing or wrong, or another user's, raises a
+    401 where verification is on.
+    """
+    if org.identity_secret is None:
+        return Proof(is_given=False)
+    claims = _claims(org.identity_secret, token)
+    claimed = claims.get("user_id")
+    if not isinstance(claimed, str) or claimed != user_id:
+        raise _wrong("its user_id must be the user_id of the call, as text")
+    if "exp" not in claims:
+        return Proof(is_given=True)
+    expiry = max(-_NEVER, min(_expiry(claims), _NEVER))
+    return Proof(is_given=True, until=expiry + LEEWAY.total_seconds())
+
+
 def verify_user(work: Work, token: str | None, user_id: str) -> bool:
     """Return whether ``token`` proves that the caller is the user; False where verification is off.
 
     Where it is on, a token that is missing or wrong, another user's or expired raises a 401.
     """
-    if work.org.identity_secret is None:
-        return False
-    claims = _claims(work.org.identity_secret, token)
-    claimed = claims.get("user_id")
-    if not isinstance(claimed, str) or claimed != user_id:
-        raise _wrong("its user_id must be the user_id of the call, as text")
-    if "exp" in claims and _expiry(claims) <= (work.now - LEEWAY).timestamp():
+    proof = proof_of(work.org, token, user_id)
+    if proof.until <= work.now.timestamp():
         raise _expired()
-    return True
+    return proof.is_given
 
 
 def verify_update_scope(work: Work, token: str | None) -> None:

@@ -1,8 +1,6 @@
 """Series kept ready between batches: reading and checking a definition costs more than using it.
 
-A series is kept under the number of the transaction that last wrote its row (PostgreSQL's
-``xmin``). Whatever changes a series writes that row, so another version has another number, one
-that was rolled back is never asked for, and nothing has to be told to anybody.
+A series is kept under the version of its row, which whatever changes the series writes.
 """
 
 from collections import OrderedDict
@@ -12,17 +10,7 @@ from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import (
-    BigInteger,
-    Connection,
-    Text,
-    Uuid,
-    any_,
-    bindparam,
-    cast,
-    literal_column,
-    select,
-)
+from sqlalchemy import Connection, Text, Uuid, any_, bindparam, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from halo_engine.domain.reasons import SeriesStatus
@@ -30,14 +18,13 @@ from halo_engine.domain.series import Series
 from halo_engine.prepared import Prepared
 from halo_engine.series.catalogue import RUNNING, load_series
 from halo_engine.tables import automations
+from halo_engine.tables.versions import row_version
 
 #: How many series a process keeps, the most recently used.
 _ROOM: Final = 5_000
 
-_VERSION: Final = cast(cast(literal_column("automations.xmin"), Text), BigInteger)
-
 _RUNNING: Final = Prepared(
-    select(automations.c.id, _VERSION.label("version"))
+    select(automations.c.id, row_version(automations).label("version"))
     .where(
         automations.c.org_id == bindparam("asked_org", type_=Uuid()),
         automations.c.status == any_(bindparam("asked_statuses", type_=ARRAY(Text()))),

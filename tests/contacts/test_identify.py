@@ -1,19 +1,28 @@
 """Identifying users (contract §2: the doors' table, Identify, Lead promoted, Anonymous work)."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, select
 
-from halo_engine.contacts.identify import IdentifyAnswer, IdentifyCall, identify
+from halo_engine.contacts.identify import IdentifyAnswer, IdentifyCall, identify, identifying
 from halo_engine.contacts.track import TrackCall, track
+from halo_engine.contacts.verification import LEEWAY
+from halo_engine.delivery.message import Sender
+from halo_engine.delivery.transports import MemoryTransport
 from halo_engine.domain.errors import Refusal, validated
 from halo_engine.domain.signals import EVERYTHING
+from halo_engine.engine import Engine as HaloEngine
+from halo_engine.organizations import OrganizationSettings, change_organization
+from halo_engine.pipeline.settle import PostOffice
+from halo_engine.rehearsal.tokens import signed
 from halo_engine.tables import (
     audience_fields,
     contact_sessions,
@@ -22,7 +31,7 @@ from halo_engine.tables import (
     events,
     signals,
 )
-from halo_engine.work import Work, open_work
+from halo_engine.work import OrgRef, Work, open_work
 from tests.contacts.racing import at_once
 from tests.contacts.stage import (
     EARLIER,
@@ -37,6 +46,8 @@ from tests.contacts.stage import (
     statements,
     written_signals,
 )
+
+SECRET = "a secret of thirty-two bytes or more"
 
 
 def says(work: Work, **call: Any) -> IdentifyAnswer:
@@ -474,16 +485,161 @@ def test_whoever_waits_merges_over_what_the_other_wrote(database: Engine) -> Non
 
 
 def test_a_call_is_one_statement_and_a_session_one_more(work: Work) -> None:
-    """Contact, signal and registered fields are one statement, and that nobody else has a new
-    contact's address a second; the plan is reused on and on.
+    """Contact, signal and registered fields are one statement, and the address is held by one
+    before it; the plan is reused on and on.
     """
     for n in range(12):
         with statements(work.connection) as seen:
             says(work, user_id=f"u{n % 4}", traits={"email": f"{n}@a.example", f"c{n}": n})
-        assert len(seen) == (2 if n < 4 else 1)
+        assert len(seen) == 2
         with statements(work.connection) as seen:
             says(work, user_id=f"u{n % 4}", session_id=f"s{n}")
         assert len(seen) == 2
+
+
+# In one round trip, for an organisation that the engine knows (decision 19).
+
+
+@dataclass
+class Caller:
+    """Whoever identifies users of one organisation through one engine."""
+
+    database: Engine
+    org: OrgRef
+    now: datetime = NOW
+    rung: list[UUID] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        post = PostOffice(MemoryTransport(), Sender("Halo", "halo@halo.example"))
+        self.engine = HaloEngine(self.database, post, lambda: self.now, self.rung.append)
+
+    def says(self, **call: Any) -> IdentifyAnswer:
+        """Identify ``ann``, unless the call says otherwise."""
+        asked = validated(IdentifyCall, {"user_id": "ann", **call}, "identify")
+        by_trip = partial(identifying, asked)
+        return self.engine.perform(self.org, partial(identify, call=asked), by_trip)
+
+
+@pytest.fixture
+def caller(shared_database: Engine) -> Caller:
+    """A caller whom the engine has seen once, with a user ``ben``."""
+    caller = Caller(shared_database, committed_organization(shared_database))
+    caller.says(user_id="ben", traits={"plan": "pro"})
+    return caller
+
+
+def test_a_later_call_is_a_transaction_of_its_own_in_one_round_trip(
+    shared_database: Engine, caller: Caller
+) -> None:
+    """It is answered as any other, and committed then; whoever handles signals is rung for."""
+    first = caller.says(traits={"plan": "pro", "email": "ann@a.example"})
+    with statements(shared_database) as seen:
+        again = caller.says(traits={"plan": "free"})
+        other = caller.says(traits={"email": "ann@a.example"})
+    # One holds the address. Neither reads the organisation.
+    assert len(seen) == 1 + 2
+    assert other == again
+    assert (first.created, again.created) == (True, False)
+    assert again == first.model_copy(update={"created": False})
+    with shared_database.connect() as connection:
+        work = open_work(connection, caller.org, NOW)
+        assert [(kind, changed) for kind, _, changed in written_signals(work)] == [
+            ("created", [EVERYTHING]),
+            ("created", [EVERYTHING]),
+            ("changed", ["custom:plan"]),
+        ]
+        assert caller.rung == [work.org_id] * 4
+
+
+def test_without_a_clock_it_takes_place_at_the_databases(
+    shared_database: Engine, caller: Caller
+) -> None:
+    """Contact and signal bear one instant, that of the statement."""
+    caller.engine = replace(caller.engine, clock=None)
+    caller.says(user_id="cleo")
+    with statements(shared_database) as seen:
+        before = datetime.now(UTC)
+        answer = caller.says()
+        after = datetime.now(UTC)
+    assert len(seen) == 1
+    assert before <= answer.created_at == answer.first_seen == answer.updated_at <= after
+    with shared_database.connect() as connection:
+        work = open_work(connection, caller.org, NOW)
+        assert rows(work, signals, "created_at", "happened_at")[-1] == (answer.created_at,) * 2
+
+
+def test_a_zone_that_changed_is_heeded(shared_database: Engine, caller: Caller) -> None:
+    """Nothing of the call is written before the organisation was read again."""
+    with shared_database.begin() as connection:
+        change_organization(
+            connection, _key(connection, caller.org), OrganizationSettings(timezone="Asia/Tokyo")
+        )
+    caller.says(traits={"renewal_date": "2026-07-01"})
+    with shared_database.connect() as connection:
+        [renewal] = connection.scalars(
+            select(end_users.c.renewal_date).where(
+                end_users.c.org_id == caller.org.id, end_users.c.external_id == "ann"
+            )
+        )
+    assert renewal == datetime(2026, 6, 30, 15, 0, tzinfo=UTC)
+
+
+def test_verification_that_was_switched_on_is_heeded(
+    shared_database: Engine, caller: Caller
+) -> None:
+    """A call without a token is refused from then on, and leaves nothing."""
+    secret = OrganizationSettings(identity_secret=SECRET)
+    with shared_database.begin() as connection:
+        change_organization(connection, _key(connection, caller.org), secret)
+    for _ in range(2):
+        with pytest.raises(Refusal) as raised:
+            caller.says()
+        assert raised.value.code == "user_token_required"
+    with shared_database.connect() as connection:
+        assert rows(open_work(connection, caller.org, NOW), end_users, "external_id") == [("ben",)]
+
+
+def test_a_token_holds_to_the_last_moment(shared_database: Engine, caller: Caller) -> None:
+    """Who is verified is told what is stored; an expired token is refused, and changes nothing."""
+    with shared_database.begin() as connection:
+        change_organization(
+            connection, _key(connection, caller.org), OrganizationSettings(identity_secret=SECRET)
+        )
+    token = signed({"user_id": "ben"}, SECRET, NOW, timedelta(minutes=1))
+    caller.says(user_id="ben", user_token=token)
+    ends = NOW + timedelta(minutes=1) + LEEWAY
+    last_moment = caller.now = ends - timedelta(microseconds=1)
+    with statements(shared_database) as seen:
+        answer = caller.says(user_id="ben", user_token=token)
+    assert len(seen) == 1
+    assert answer.stored is not None
+    assert answer.stored.traits["plan"] == "pro"
+    caller.now = ends
+    with pytest.raises(Refusal) as raised:
+        caller.says(user_id="ben", user_token=token)
+    assert raised.value.code == "user_token_expired"
+    with shared_database.connect() as connection:
+        work = open_work(connection, caller.org, NOW)
+        assert rows(work, end_users, "last_seen") == [(last_moment,)]
+
+
+def test_what_is_refused_is_refused_as_ever(caller: Caller) -> None:
+    """Also for an organisation that is known."""
+    with pytest.raises(Refusal) as raised:
+        caller.says(traits={"email": "nobody"})
+    assert raised.value.code == "bad_email"
+
+
+def test_a_session_is_linked(shared_database: Engine, caller: Caller) -> None:
+    """A call with a session takes more than one statement, and is taken all the same."""
+    caller.says(session_id="s1")
+    with shared_database.connect() as connection:
+        work = open_work(connection, caller.org, NOW)
+        assert rows(work, contact_sessions, "session_id") == [("s1",)]
+
+
+def _key(connection: Connection, org: OrgRef) -> str:
+    return open_work(connection, org, NOW).org.key
 
 
 # Whatever is thrown at the door.

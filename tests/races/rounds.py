@@ -7,14 +7,14 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from sqlalchemy import text
 
 from halo_engine.contacts.companies import IdentifyCompanyCall, identify_company
-from halo_engine.contacts.identify import IdentifyCall, identify
+from halo_engine.contacts.identify import IdentifyCall, identify, identifying
 from halo_engine.contacts.track import TrackCall, track_all
 from halo_engine.delivery.message import Sender
 from halo_engine.delivery.transports import MemoryTransport
@@ -54,9 +54,9 @@ class Round:
     transport: MemoryTransport
     clock: Callable[[], datetime] | None = None
 
-    @property
+    @cached_property
     def engine(self) -> Engine:
-        """A worker's engine."""
+        """The worker's engine, which remembers the organisation from one call to the next."""
         return Engine(self.track.database, PostOffice(self.transport, _SENDER), self.clock)
 
     def perform(self, action: Callable[[Work], _Result]) -> _Result:
@@ -83,7 +83,10 @@ class Round:
     def identify(self, user_id: str, **traits: Any) -> UUID:
         """Identify a user."""
         call = IdentifyCall(user_id=user_id, traits=traits)
-        return self.perform(lambda work: identify(work, call)).id
+        door = partial(identify, call=call)
+        return self.engine.perform(
+            OrgRef(id=self.org_id), door, by_trip=partial(identifying, call)
+        ).id
 
     def move(self, user_id: str, company: str) -> None:
         """Move a user into a company."""
@@ -99,6 +102,7 @@ class Round:
         """Let the business's clock stand this much later than now."""
         later = datetime.now(UTC) + duration
         self.clock = lambda: later
+        vars(self).pop("engine", None)
 
     def read(self, query: str) -> list[tuple[Any, ...]]:
         """Return the rows of a query of the test's own; ``:org`` is the organisation."""

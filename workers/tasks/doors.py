@@ -1,7 +1,9 @@
 """The doors of contract §2 as tasks, each under the name by which applications call it."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from datetime import datetime
+from functools import partial
+from typing import Any, Final, NamedTuple
 
 from pydantic import BaseModel
 
@@ -9,7 +11,7 @@ from halo_engine.contacts.calls import Call, Identifier
 from halo_engine.contacts.companies import IdentifyCompanyCall, identify_company
 from halo_engine.contacts.csv_import import ImportCsvCall, import_csv
 from halo_engine.contacts.erasure import EraseContactCall, erase_contact
-from halo_engine.contacts.identify import IdentifyCall, identify
+from halo_engine.contacts.identify import IdentifyCall, identify, identifying
 from halo_engine.contacts.leads import (
     AddContactCall,
     CaptureLeadCall,
@@ -35,7 +37,7 @@ from halo_engine.contacts.sync import SyncCall, sync
 from halo_engine.contacts.track import TrackCall, track
 from halo_engine.contacts.update import UpdateCall, update
 from halo_engine.domain.errors import Refusal, validated
-from halo_engine.work import OrgRef, Work
+from halo_engine.work import Organization, OrgRef, Trip, Work
 from workers.app import app
 from workers.engine import engine
 from workers.engine_task import EngineTask
@@ -51,16 +53,26 @@ class _Knock(Call):
     widget_key: Identifier
 
 
-def _door(name: str, call: type[Call], door: Callable[[Work, Any], BaseModel]) -> None:
+class _Door(NamedTuple):
+    """A door: what it is called with, what it does, and how it does that in one round trip."""
+
+    call: type[Call]
+    perform: Callable[[Work, Any], BaseModel]
+    by_trip: Callable[[Any, Organization, datetime | None], Trip[BaseModel] | None] | None = None
+
+
+def _task(name: str, door: _Door) -> None:
     """Make the task form of a door; the organisation is named by its widget key (contract §2)."""
 
     @app.task(name=name, bind=True)
     def run(task: EngineTask, /, **fields: Any) -> Any:
         knocking = validated(_Knock, {"widget_key": fields.pop("widget_key", None)}, name)
-        asked = validated(call, fields, name)
+        asked = validated(door.call, fields, name)
         try:
             answered = engine().perform(
-                OrgRef(widget_key=knocking.widget_key), lambda work: door(work, asked)
+                OrgRef(widget_key=knocking.widget_key),
+                lambda work: door.perform(work, asked),
+                by_trip=door.by_trip and partial(door.by_trip, asked),
             )
         except Refusal as refusal:
             # Tasks overtake each other: the identify that creates the contact may be on its way.
@@ -74,25 +86,25 @@ def _door(name: str, call: type[Call], door: Callable[[Work, Any], BaseModel]) -
 
 
 #: The doors of contract §2, each under the name by which applications call it.
-DOORS: Final[Mapping[str, tuple[type[Call], Callable[[Work, Any], BaseModel]]]] = {
-    "halo.identify": (IdentifyCall, identify),
-    "halo.companies.identify": (IdentifyCompanyCall, identify_company),
-    "halo.track": (TrackCall, track),
-    "halo.users.update": (UpdateCall, update),
-    "halo.contacts.import_csv": (ImportCsvCall, import_csv),
-    "halo.contacts.add": (AddContactCall, add_contact),
-    "halo.contacts.sync": (SyncCall, sync),
-    "halo.contacts.erase": (EraseContactCall, erase_contact),
-    "halo.leads.capture": (CaptureLeadCall, capture_lead),
-    "halo.stripe.subscription": (StripeSubscriptionCall, stripe_subscription),
-    "halo.stripe.sync": (StripeSyncCall, stripe_sync),
-    "halo.stripe.webhook": (StripeWebhookCall, stripe_webhook),
-    "halo.lists.subscribe": (SubscribeCall, subscribe),
-    "halo.lists.unsubscribe": (UnsubscribeCall, unsubscribe),
-    "halo.mail.bounced": (BounceCall, bounce),
-    "halo.mail.opened": (MailCall, open_mail),
-    "halo.mail.clicked": (MailCall, click_mail),
-    "halo.mail.replied": (MailCall, reply_to_mail),
+DOORS: Final[Mapping[str, _Door]] = {
+    "halo.identify": _Door(IdentifyCall, identify, identifying),
+    "halo.companies.identify": _Door(IdentifyCompanyCall, identify_company),
+    "halo.track": _Door(TrackCall, track),
+    "halo.users.update": _Door(UpdateCall, update),
+    "halo.contacts.import_csv": _Door(ImportCsvCall, import_csv),
+    "halo.contacts.add": _Door(AddContactCall, add_contact),
+    "halo.contacts.sync": _Door(SyncCall, sync),
+    "halo.contacts.erase": _Door(EraseContactCall, erase_contact),
+    "halo.leads.capture": _Door(CaptureLeadCall, capture_lead),
+    "halo.stripe.subscription": _Door(StripeSubscriptionCall, stripe_subscription),
+    "halo.stripe.sync": _Door(StripeSyncCall, stripe_sync),
+    "halo.stripe.webhook": _Door(StripeWebhookCall, stripe_webhook),
+    "halo.lists.subscribe": _Door(SubscribeCall, subscribe),
+    "halo.lists.unsubscribe": _Door(UnsubscribeCall, unsubscribe),
+    "halo.mail.bounced": _Door(BounceCall, bounce),
+    "halo.mail.opened": _Door(MailCall, open_mail),
+    "halo.mail.clicked": _Door(MailCall, click_mail),
+    "halo.mail.replied": _Door(MailCall, reply_to_mail),
 }
-for _name, (_call, _function) in DOORS.items():
-    _door(_name, _call, _function)
+for _name, _door in DOORS.items():
+    _task(_name, _door)
