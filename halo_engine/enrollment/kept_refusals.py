@@ -44,32 +44,13 @@ def keep_refusals(org_id: UUID, verdicts: CTE) -> CTE:
             ),
         )
     )
-    refusals = enrollment_refusals
-    statement = insert(refusals).from_select(
-        [
-            refusals.c.org_id,
-            refusals.c.automation_id,
-            refusals.c.end_user_id,
-            refusals.c.code,
-            refusals.c.refused_at,
-            refusals.c.arrival,
-        ],
-        news,
-        include_defaults=False,
-    )
+    key = ("org_id", "automation_id", "end_user_id")
+    said = ("code", "refused_at", "arrival")
+    keeping = insert(enrollment_refusals).from_select([*key, *said], news, include_defaults=False)
     return (
-        statement.on_conflict_do_update(
-            index_elements=[
-                refusals.c.org_id,
-                refusals.c.automation_id,
-                refusals.c.end_user_id,
-            ],
-            set_={
-                "code": statement.excluded.code,
-                "refused_at": statement.excluded.refused_at,
-                "arrival": statement.excluded.arrival,
-            },
+        keeping.on_conflict_do_update(
+            index_elements=key, set_={name: keeping.excluded[name] for name in said}
         )
-        .returning(refusals.c.end_user_id)
+        .returning(enrollment_refusals.c.end_user_id)
         .cte("refused")
     )

@@ -4,8 +4,9 @@ Of each run only what its own series and step ask is evaluated; what nobody asks
 built of series and steps alone, so that it can be kept; runs and rows come with each execution.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
 from uuid import UUID
 
 from sqlalchemy import (
@@ -151,69 +152,112 @@ def _about(
     given: FromClause,
 ) -> Select[Any]:
     """Join the given runs to their enrollment, their contact and what is asked."""
-    # Of each run only its own series' filters are evaluated.
     reads = [custom_reads(each.audience_filters, each.exit_filters) for each in series]
     subject = Subject.of_contacts(max(reads))
     contact = subject.contact
-    audiences = [
-        (n, audience(each, subject, ANY_MOMENT))
-        for n, each in enumerate(series)
-        if _asks_audience(each)
-    ]
-    exits = [
-        (n, predicate(each.exit_filters, subject, ANY_MOMENT))
-        for n, each in enumerate(series)
-        if each.exit_filters
-    ]
-    properties = [
-        (n, expression_predicate(parse_expression(value), subject, ANY_MOMENT))
-        for n, step in enumerate(steps)
-        if (value := _asked(step, ConditionType.USER_PROPERTY)) is not None
-    ]
-    runs = automation_enrollments
-    began = (runs.c.created_at, runs.c.id)
-    exit_events = [(n, name) for n, each in enumerate(series) if (name := _exit_event(each))]
-    columns: list[ColumnElement[Any]] = [
-        given.c.end_user_id,
-        given.c.number,
-        _of(given.c.series, audiences).label("audience_holds"),
-        _of(given.c.series, exits).label("exit_filter_holds"),
-        suppressed(subject).label("suppressed"),
-        replied(org_id, series, given, began).label("replied"),
-        fired_since(org_id, given, given.c.series, exit_events, began).label("exit_event_fired"),
-    ]
-    read = [each for _, each in (*audiences, *exits, *properties)]
-    source = scan(subject, read).join(given, given.c.end_user_id == contact.c.id)
+    filters = _Filters.of(series, steps, subject)
+    holder = automation_enrollments.alias("holder")
     has_seats = any(each.settings.one_per_company for each in series)
-    if has_seats or exit_events or any(each.has_rule(ExitReason.REPLIED) for each in series):
+    source = scan(subject, filters.all).join(given, given.c.end_user_id == contact.c.id)
+    if has_seats or any(map(_asks_when_it_began, series)):
+        runs = automation_enrollments
         source = source.join(runs, is_run(runs, org_id, given))
-    holder = runs.alias("holder")
     if has_seats:
-        moves = runs.c.company_seat.is_distinct_from(contact.c.company_id)
+        moves = automation_enrollments.c.company_seat.is_distinct_from(contact.c.company_id)
         held = holds_seat(holder, org_id, given.c.automation_id, contact.c.company_id)
         source = source.outerjoin(holder, and_(moves, held))
-    columns += [
-        (value if has_seats else null()).label(name)
-        for name, value in _seats(contact, holder).items()
+    columns = [
+        *_of_runs(org_id, series, given, filters, subject),
+        *(
+            (value if has_seats else null()).label(name)
+            for name, value in _seats(contact, holder).items()
+        ),
+        *(_of_rows(org_id, series, steps, given, filters, subject) if steps else ()),
     ]
-    if steps:
-        reached = (given.c.reached_at, given.c.recipient_id)
-        events = [(n, _asked(step, ConditionType.EVENT_FIRED)) for n, step in enumerate(steps)]
-        columns += [
-            given.c.series,
-            given.c.step,
-            given.c.recipient_id,
-            given.c.scheduled_for,
-            has_address(subject).label("has_address"),
-            _of(given.c.step, properties).label("property_holds"),
-            opened(org_id, steps, given).label("email_opened"),
-            clicked(org_id, steps, given).label("link_clicked"),
-            visited(org_id, series, given).label("visited"),
-            fired_since(
-                org_id, given, given.c.step, [(n, name) for n, name in events if name], reached
-            ).label("event_fired"),
-        ]
     return select(*columns).select_from(source).where(contact.c.org_id == org_id)
+
+
+_Numbered = Sequence[tuple[int, ColumnElement[bool]]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Filters:
+    """What is evaluated of a contact, by the number of the series or step that asks: of each run
+    only what its own asks.
+    """
+
+    audiences: _Numbered
+    exits: _Numbered
+    properties: _Numbered
+
+    @classmethod
+    def of(cls, series: Sequence[Series], steps: Sequence[Step], subject: Subject) -> Self:
+        """Compile those that these series and steps have."""
+        properties = [
+            (n, _asked(step, ConditionType.USER_PROPERTY)) for n, step in enumerate(steps)
+        ]
+        return cls(
+            [
+                (n, audience(each, subject, ANY_MOMENT))
+                for n, each in enumerate(series)
+                if _asks_audience(each)
+            ],
+            [
+                (n, predicate(each.exit_filters, subject, ANY_MOMENT))
+                for n, each in enumerate(series)
+                if each.exit_filters
+            ],
+            [
+                (n, expression_predicate(parse_expression(value), subject, ANY_MOMENT))
+                for n, value in properties
+                if value is not None
+            ],
+        )
+
+    @property
+    def all(self) -> Sequence[ColumnElement[bool]]:
+        """All that a scan is to evaluate."""
+        return [each for _, each in (*self.audiences, *self.exits, *self.properties)]
+
+
+def _of_runs(
+    org_id: UUID,
+    series: Sequence[Series],
+    given: FromClause,
+    filters: _Filters,
+    subject: Subject,
+) -> Iterator[ColumnElement[Any]]:
+    """Yield what exit rules ask of a run."""
+    began = (automation_enrollments.c.created_at, automation_enrollments.c.id)
+    exit_events = [(n, name) for n, each in enumerate(series) if (name := _exit_event(each))]
+    yield from (given.c.end_user_id, given.c.number)
+    yield _of(given.c.series, filters.audiences).label("audience_holds")
+    yield _of(given.c.series, filters.exits).label("exit_filter_holds")
+    yield suppressed(subject).label("suppressed")
+    yield replied(org_id, series, given, began).label("replied")
+    fired = fired_since(org_id, given, given.c.series, exit_events, began)
+    yield fired.label("exit_event_fired")
+
+
+def _of_rows(
+    org_id: UUID,
+    series: Sequence[Series],
+    steps: Sequence[Step],
+    given: FromClause,
+    filters: _Filters,
+    subject: Subject,
+) -> Iterator[ColumnElement[Any]]:
+    """Yield what steps ask of a recipient row."""
+    reached = (given.c.reached_at, given.c.recipient_id)
+    events = [(n, _asked(step, ConditionType.EVENT_FIRED)) for n, step in enumerate(steps)]
+    named = [(n, name) for n, name in events if name]
+    yield from (given.c.series, given.c.step, given.c.recipient_id, given.c.scheduled_for)
+    yield has_address(subject).label("has_address")
+    yield _of(given.c.step, filters.properties).label("property_holds")
+    yield opened(org_id, steps, given).label("email_opened")
+    yield clicked(org_id, steps, given).label("link_clicked")
+    yield visited(org_id, series, given).label("visited")
+    yield fired_since(org_id, given, given.c.step, named, reached).label("event_fired")
 
 
 def _seats(contact: FromClause, holder: FromClause) -> Mapping[str, ColumnElement[Any]]:
@@ -249,6 +293,10 @@ def _asks_audience(series: Series) -> bool:
 def _asked(step: Step, type_: ConditionType) -> str | None:
     """Return the condition's value if the step is a condition of this type that has one."""
     return step.condition.value if step.condition and step.condition.type is type_ else None
+
+
+def _asks_when_it_began(series: Series) -> bool:
+    return series.has_rule(ExitReason.REPLIED) or _exit_event(series) is not None
 
 
 def _exit_event(series: Series) -> str | None:
