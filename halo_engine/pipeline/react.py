@@ -6,7 +6,7 @@ many statements that takes depends neither on the number of signals nor on the n
 
 from collections.abc import Sequence
 
-from halo_engine.domain.series import Series
+from halo_engine.domain.running import RunningSeries
 from halo_engine.domain.signals import Signal
 from halo_engine.enrollment.candidates import candidates_of_signals
 from halo_engine.enrollment.enroll import Admission, enroll
@@ -30,18 +30,18 @@ def react(work: Work, limit: int, *, beside_wide: bool = False) -> Reaction | No
     if not batch:
         return None
     hold_series_still(work.connection, work.org_id)
-    series = running_series(work.connection, work.org_id, work.org.zone)
+    running = running_series(work)
     if batch[0].kind.is_wide:
-        return work_page(work, batch[0], series)
-    exits = revisit_runs(work, series, [each.contact_id for each in batch if each.contact_id])
-    admissions = _admit(work, batch, series)
+        return work_page(work, batch[0], running)
+    exits = revisit_runs(work, running, [each.contact_id for each in batch if each.contact_id])
+    admissions = _admit(work, batch, running)
     complete_finished(work, [each.series for each in exits])
     remove(work, batch)
     return Reaction(batch, exits, admissions)
 
 
-def _admit(work: Work, batch: Sequence[Signal], series: Sequence[Series]) -> list[Admission]:
-    at_the_door = candidates_of_signals(batch, series)
+def _admit(work: Work, batch: Sequence[Signal], running: RunningSeries) -> list[Admission]:
+    at_the_door = candidates_of_signals(batch, running)
     if at_the_door is None:
         return []
     concerned, candidates = at_the_door
