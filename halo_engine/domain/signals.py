@@ -44,7 +44,7 @@ class Signal:
 
     ``changed`` holds the keys (``domain.fields``) of what changed, or EVERYTHING; a door whose new
     contacts count as created alone leaves it empty (contract §2). ``cursor`` is where a wide signal
-    stands.
+    stands. ``attempts`` is how often what it was in was too much for one go, and so is halved.
     """
 
     id: int
@@ -57,3 +57,4 @@ class Signal:
     happened_at: datetime
     arrived_at: datetime
     cursor: Mapping[str, Any] | None
+    attempts: int = 0

@@ -31,6 +31,17 @@ class Reaction:
         return bool(self.exits) or any(each.code is None for each in self.admissions)
 
 
+class TooMuchError(Exception):
+    """A statement took too long that was about ``batch``: signals of which there could have been
+    ``limit``, or a wide one.
+    """
+
+    def __init__(self, batch: Sequence[Signal], limit: int, problem: str) -> None:
+        super().__init__(f"took too long: {problem}")
+        self.batch = batch
+        self.limit = limit
+
+
 def revisit_runs(work: Work, running: RunningSeries, contacts: Collection[UUID]) -> list[Exit]:
     """Look again at the runs of ``contacts``, whatever series they are in: exits first, then seats,
     then goals (contract §1, §6).

@@ -6,11 +6,11 @@ worker that dies costs a page, and other signals take turns with the pages.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from time import monotonic
-from typing import Final
 
 from halo_engine.database import plan_anew
+from halo_engine.domain.decisions import Exit
 from halo_engine.domain.running import RunningSeries
 from halo_engine.domain.series import Series
 from halo_engine.domain.signals import Signal, SignalKind
@@ -29,46 +29,73 @@ PAGE = 100_000
 #: How many a pass looks at, most of whom neither enter nor leave: so many, and so many predicates.
 SCANNED = 1_000_000
 EVALUATED = 20_000_000
-#: What a page takes after which the next one may have as many.
+#: What a page takes at most after which the next one may have more: all of these, and twice as many
+#: as one that was halved.
 QUICK_SECONDS = 1.0
 
 #: The second half of a company's change: it ends whatever it ends before anyone enters (contract
 #: §1).
 _ENTRIES = {"phase": "entries"}
-_NOTHING: Final[Mapping[str, object]] = {}
 
 
 def work_page(work: Work, signal: Signal, running: RunningSeries) -> Reaction:
     """Work the next page of a wide signal; the last one removes it."""
+    began = monotonic()
     plan_anew(work.connection)
+    worked = _work(work, signal, running)
+    if worked.cursor is None:
+        remove(work, [signal])
+    else:
+        is_quick = monotonic() - began < QUICK_SECONDS
+        keep_place(work, signal, {**worked.cursor, "quick": is_quick}, quick=is_quick)
+    complete_finished(work, worked.touched)
+    return Reaction([signal], worked.exits, worked.admissions, unfinished=worked.cursor is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Worked:
+    """What a page came to: where the next one begins, None after the last; which series may be over
+    by it.
+    """
+
+    cursor: Mapping[str, object] | None
+    touched: Sequence[Series] = ()
+    exits: Sequence[Exit] = ()
+    admissions: Sequence[Admission] = ()
+
+
+def _work(work: Work, signal: Signal, running: RunningSeries) -> _Worked:
     if signal.kind is SignalKind.REEVALUATED:
         return _reevaluate(work, signal, running)
-    page = page_after(work, _rest(signal), PAGE)
+    page = page_after(work, _rest(signal), _share(signal, PAGE))
     cursor = signal.cursor or {}
     if signal.kind is SignalKind.COMPANY_CHANGED and cursor.get("phase") != _ENTRIES["phase"]:
         exits = revisit_runs(work, running, contacts_of(work, page))
-        complete_finished(work, [each.series for each in exits])
-        keep_place(work, signal, page.last.as_cursor() if page.last else _ENTRIES)
-        return Reaction([signal], exits, [], unfinished=True)
+        next_page = page.last.as_cursor() if page.last else _ENTRIES
+        return _Worked(next_page, [each.series for each in exits], exits)
     concerned = running.triggered_by(signal)
     admissions = _admit(work, concerned, Paged(page, work.now))
-    return _go_on(work, signal, concerned, page, admissions)
+    return _entered(signal, page, concerned, admissions)
 
 
-def _reevaluate(work: Work, signal: Signal, running: RunningSeries) -> Reaction:
+def _reevaluate(work: Work, signal: Signal, running: RunningSeries) -> _Worked:
     """See who left and who matches newly; few do, so a page has more contacts (contract §4)."""
-    began = monotonic()
     concerned = running.triggered_by(signal)
-    page = page_after(work, _rest(signal), _scanned(signal, running))
-    found = newcomers(work, concerned, page, PAGE) if concerned else []
-    if len(found) == PAGE:
+    page = page_after(work, _rest(signal), _share(signal, _scanned(signal, running)))
+    most = _share(signal, PAGE)
+    found = newcomers(work, concerned, page, most) if concerned else []
+    if len(found) == most:
         page = replace(page, last=found[-1])
     observe(work, running.series, Observed(page=page))
     entrants = Found([each.contact_id for each in found], work.now)
     admissions = _admit(work, concerned, entrants) if found else []
-    is_quick = monotonic() - began < QUICK_SECONDS
     # A pass also finds what is over and was left open, whatever it was that ended it.
-    return _go_on(work, signal, running.series, page, admissions, {"quick": is_quick})
+    return _entered(signal, page, running.series, admissions)
+
+
+def _share(signal: Signal, contacts: int) -> int:
+    """Return how many of so many contacts a page has: half for each time that it was too much."""
+    return max(contacts >> signal.attempts, 1)
 
 
 def _scanned(signal: Signal, running: RunningSeries) -> int:
@@ -82,23 +109,12 @@ def _scanned(signal: Signal, running: RunningSeries) -> int:
     return max(PAGE, most if is_quick else most // 4)
 
 
-def _go_on(
-    work: Work,
-    signal: Signal,
-    touched: Sequence[Series],
-    page: Page,
-    admissions: Sequence[Admission],
-    beside: Mapping[str, object] = _NOTHING,
-) -> Reaction:
-    """Keep the place for the next page, and what it is to know; without one, the signal is
-    handled.
-    """
+def _entered(
+    signal: Signal, page: Page, touched: Sequence[Series], admissions: Sequence[Admission]
+) -> _Worked:
     if page.last is None:
-        remove(work, [signal])
-        complete_finished(work, touched)
-    else:
-        keep_place(work, signal, {**(signal.cursor or {}), **beside, **page.last.as_cursor()})
-    return Reaction([signal], [], admissions, unfinished=page.last is not None)
+        return _Worked(None, touched, admissions=admissions)
+    return _Worked({**(signal.cursor or {}), **page.last.as_cursor()}, admissions=admissions)
 
 
 def _rest(signal: Signal) -> Page:

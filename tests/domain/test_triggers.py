@@ -153,7 +153,7 @@ def active_at(each: Series, instant: datetime) -> bool:
     )
 
 
-@settings(max_examples=400)
+@settings(max_examples=250)
 @given(scenes())
 def test_the_index_finds_whom_the_contract_names(
     scene: tuple[tuple[Series, ...], list[Signal]],
