@@ -131,7 +131,8 @@ def note_too_much(work: Work, batch: Sequence[Signal], limit: int, problem: str)
     halved = signals.c.attempts + 1
     values: dict[str, Any] = {"attempts": halved}
     if first.kind.is_wide:
-        values["cursor"] = dict(first.cursor or {})
+        # As it stands: somebody else may have come further meanwhile.
+        values["cursor"] = func.coalesce(signals.c.cursor, literal({}, signals.c.cursor.type))
     else:
         # A batch may have been smaller than it was allowed to be.
         values["attempts"] = func.greatest(halved, (limit // len(batch)).bit_length())

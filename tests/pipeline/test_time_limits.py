@@ -18,7 +18,7 @@ from halo_engine.pipeline.reaction import Reaction
 from halo_engine.series.locks import lock_series_for_change
 from halo_engine.tables import automation_enrollments, signals
 from halo_engine.work import Work
-from tests.pipeline.stage import EMAIL, Stage
+from tests.pipeline.stage import EMAIL, NOON, Stage
 from tests.pipeline.test_passes import PRO, start_pass
 
 #: What a statement may take; and what those that enroll are made to take for each contact.
@@ -140,6 +140,18 @@ def test_the_next_worker_goes_on_with_half(
         assert attempts(limited) == [1]
     # The page of 16 was quick already.
     assert list(sizes(limited)) == [48, 112, 176, 200]
+
+
+def test_what_somebody_else_did_meanwhile_stays_done(stage: Stage) -> None:
+    """A worker that was too slow notes that, and not where it began: a page is not done twice."""
+    stage.contacts(f"u{number}" for number in range(3))
+    stage.series("all", **later(entry_trigger="manual"))
+    begun = stage.perform(lambda work: inbox.next_signals(work, 1, beside_wide=False))
+    place = {"created_at": NOON.isoformat(), "contact_id": str(stage.org_id)}
+    stage.perform(lambda work: inbox.keep_place(work, begun[0], place, quick=True))
+    stage.perform(lambda work: inbox.note_too_much(work, begun, 1, "too long"))
+    [signal] = stage.perform(lambda work: inbox.next_signals(work, 1, beside_wide=False))
+    assert (signal.cursor, signal.attempts) == (place, 1)
 
 
 def test_others_do_not_wait_for_the_next_try(limited: Stage, slow: Slow) -> None:
