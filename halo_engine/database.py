@@ -25,6 +25,8 @@ Line = Callable[[Sequence[Call]], Sequence[Rows]]
 #: new row at the same moment (a unique violation), and a row for somebody who is erased meanwhile
 #: (a foreign key violation). A second try sees what the winner did.
 _LOST_RACES = frozenset({"40P01", "40001", "23505", "23503"})
+#: A statement ran into its time limit, or somebody cancelled it.
+_CANCELED: Final = "57014"
 _ATTEMPTS = 5
 _FIRST_PAUSE_SECONDS = 0.02
 #: A pooled connection that lay idle for longer is tried before it is used.
@@ -193,6 +195,18 @@ def _until_no_race_is_lost(once: Callable[[], _Result], attempts: int) -> _Resul
                 raise
         time.sleep(random.uniform(0.5, 1.5) * _FIRST_PAUSE_SECONDS * 2 ** (attempt - 1))
     return once()
+
+
+def took_too_long(error: DBAPIError) -> bool:
+    """Return whether a statement was cancelled: by its time limit, or by somebody who had enough of
+    it, which PostgreSQL tells apart in words only.
+    """
+    return sqlstate(error) == _CANCELED
+
+
+def problem_of(error: DBAPIError) -> str:
+    """Return what PostgreSQL says is wrong, in one line."""
+    return str(error.orig).partition("\n")[0]
 
 
 def sqlstate(error: DBAPIError) -> str | None:

@@ -6,7 +6,7 @@ those that match; those *found* by a pass are known to. Contacts that are *asked
 in any case, for an answer.
 """
 
-from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Protocol
@@ -29,8 +29,9 @@ from sqlalchemy import (
     true,
 )
 
+from halo_engine.domain.running import RunningSeries
 from halo_engine.domain.series import Series
-from halo_engine.domain.signals import Signal, is_in_time, may_trigger
+from halo_engine.domain.signals import Signal
 from halo_engine.enrollment.pages import Page
 from halo_engine.enrollment.rules import rules_at, rules_of
 from halo_engine.tables.rows import asked_values, rows_asked
@@ -203,7 +204,7 @@ def matched_pairs(scanned: FromClause, series: Sequence[Series]) -> Select[Any]:
 
 
 def candidates_of_signals(
-    signals: Sequence[Signal], series: Sequence[Series]
+    signals: Sequence[Signal], running: RunningSeries
 ) -> tuple[list[Series], Named] | None:
     """Return the series that some signal triggers, with the signals' contacts; None when there are
     none.
@@ -211,7 +212,8 @@ def candidates_of_signals(
     Signals that trigger the same series form a class, so the rows passed grow with the signals, not
     with signals times series.
     """
-    brought = [(signal, places) for signal, places in _triggered(signals, series) if places]
+    triggered = zip(signals, running.places_triggered(signals), strict=True)
+    brought = [(signal, places) for signal, places in triggered if places]
     concerned = sorted({place for _, places in brought for place in places})
     if not concerned:
         return None
@@ -226,23 +228,7 @@ def candidates_of_signals(
         ],
         pairs,
     )
-    return [series[place] for place in concerned], candidates
-
-
-def _triggered(
-    signals: Sequence[Signal], series: Sequence[Series]
-) -> Iterator[tuple[Signal, tuple[int, ...]]]:
-    """Yield each signal with the places of the series that it triggers.
-
-    Most signals of a batch say that the same trait changed, or that the same event fired: all
-    series are looked through once for these.
-    """
-    alike: dict[tuple[object, ...], list[int]] = {}
-    for signal in signals:
-        kind = signal.kind, signal.changed, signal.event_name
-        if kind not in alike:
-            alike[kind] = [n for n, each in enumerate(series) if may_trigger(signal, each)]
-        yield signal, tuple(n for n in alike[kind] if is_in_time(signal, series[n]))
+    return [running.series[place] for place in concerned], candidates
 
 
 def _named(

@@ -7,29 +7,31 @@ the tick passes over what somebody else holds (``SKIP LOCKED``) and comes back f
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     DateTime,
+    FromClause,
     Integer,
     Uuid,
     all_,
     and_,
     any_,
     bindparam,
-    column,
     func,
     select,
     true,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from halo_engine.domain.reasons import SeriesStatus
 from halo_engine.prepared import Prepared
-from halo_engine.tables import automation_enrollments, automation_recipients
+from halo_engine.tables import automation_enrollments, automation_recipients, automations
 from halo_engine.tables.enrollments import IS_PENDING
+from halo_engine.tables.rows import array_of, asked_values, rows_asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,41 +100,46 @@ def hold_runs(connection: Connection, org_id: UUID, contacts: Collection[UUID]) 
 def claim_due(
     connection: Connection,
     org_id: UUID,
-    series: Sequence[UUID],
     now: datetime,
     limit: int,
-    waiting: Sequence[UUID] = (),
+    *,
+    beside: tuple[Sequence[UUID], Sequence[UUID]] | None = None,
 ) -> list[Claimed]:
-    """Lock and return due rows of ``series``, at most about ``limit``, the first by
-    ``scheduled_for`` and creation; rows at one of the steps ``waiting`` are passed over.
+    """Lock and return due rows of active series, at most about ``limit``, the first by
+    ``scheduled_for`` and creation.
 
+    ``beside`` narrows them to some of these series, and passes over rows at some of their steps.
     Series take turns: each that has due rows gets an equal share of the batch, so a large one does
     not hold up a small one (contract §5).
     """
-    asked = {
-        "asked_org": org_id,
-        "asked_series": list(series),
-        "asked_now": now,
-        "asked_limit": limit,
-    }
-    statement = _CLAIM_BUT_WAITING if waiting else _CLAIM
-    if waiting:
-        asked["asked_waiting"] = list(waiting)
+    asked: dict[str, Any] = {"asked_org": org_id, "asked_now": now, "asked_limit": limit}
+    if beside is not None:
+        series, waiting = beside
+        asked |= {**asked_values("asked", {"automation_id": series}), "asked_waiting": waiting}
+    statement = _CLAIM if beside is None else _CLAIM_BESIDE
     return [
         Claimed(row["automation_id"], row["step_id"], row["recipient_ids"])
         for row in statement.rows(connection, asked)
     ]
 
 
-def _claim(*, but_waiting: bool) -> Prepared:
+def _active() -> FromClause:
+    series = automations
+    return (
+        select(series.c.id.label("automation_id"))
+        .where(
+            series.c.org_id == bindparam("asked_org", type_=Uuid()),
+            series.c.status == SeriesStatus.ACTIVE,
+        )
+        .subquery("asked")
+    )
+
+
+def _claim(*, beside: bool) -> Prepared:
     """Build the claim: which series have due rows, what share each gets, and their first rows."""
     rows, runs = automation_recipients, automation_enrollments
     now = bindparam("asked_now", type_=DateTime(timezone=True))
-    asked = (
-        func.unnest(bindparam("asked_series", type_=ARRAY(Uuid())))
-        .table_valued(column("automation_id", Uuid()), name="asked")
-        .render_derived()
-    )
+    asked = rows_asked("asked", {"automation_id": Uuid()}) if beside else _active()
 
     def due_in(series_id: ColumnElement[UUID]) -> list[ColumnElement[bool]]:
         due = [
@@ -141,8 +148,9 @@ def _claim(*, but_waiting: bool) -> Prepared:
             IS_PENDING,
             rows.c.scheduled_for <= now,
         ]
-        if but_waiting:
-            due.append(rows.c.step_id != all_(bindparam("asked_waiting", type_=ARRAY(Uuid()))))
+        if beside:
+            waiting = bindparam("asked_waiting", type_=array_of(Uuid()))
+            due.append(rows.c.step_id != all_(waiting))
         return due
 
     # By the index, from its front: an EXISTS may read every row to find that none is due.
@@ -188,5 +196,5 @@ def _claim(*, but_waiting: bool) -> Prepared:
 
 
 #: Built once: every doorbell asks it. The second is for times when mail waits.
-_CLAIM: Final = _claim(but_waiting=False)
-_CLAIM_BUT_WAITING: Final = _claim(but_waiting=True)
+_CLAIM: Final = _claim(beside=False)
+_CLAIM_BESIDE: Final = _claim(beside=True)

@@ -17,8 +17,7 @@ from halo_engine.domain.decisions import (
     exit_reason,
     leave,
 )
-from halo_engine.domain.reasons import SeriesStatus
-from halo_engine.domain.series import Series, Step
+from halo_engine.domain.running import RunningSeries
 from halo_engine.journey.claim import Claimed, claim_due
 from halo_engine.journey.facts import gather_alike
 from halo_engine.journey.observe import Observed, observe
@@ -54,16 +53,14 @@ def advance(
     Without ``mail``, and while sending is stopped, rows at an email wait, and are not claimed.
     """
     hold_series_still(work.connection, work.org_id)
-    series = running_series(work.connection, work.org_id, work.org.zone, [SeriesStatus.ACTIVE])
-    by_id = {each.id: each for each in series}
-    claimed = _claim(work, series, limit, mail=mail and not work.org.sending_stopped)
+    running = running_series(work)
+    claimed = _claim(work, running, limit, mail=mail and not work.org.sending_stopped)
     if not claimed:
         return None
-    facts = gather_alike(work.connection, work.org_id, work.moment, by_id, claimed)
+    facts = gather_alike(work.connection, work.org_id, work.moment, running.by_id, claimed)
     exits, staying = _end_runs(work, facts)
     advanced = _take_steps(work, staying, lease_seconds)
-    touched = {each.series_id for each in claimed}
-    concerned = [each for each in series if each.id in touched]
+    concerned = running.among({each.series_id for each in claimed})
     rows = [row for each in claimed for row in each.recipient_ids]
     observe(work, concerned, Observed(recipients=rows), leaving=False)
     complete_finished(work, concerned)
@@ -100,22 +97,8 @@ def _take_steps(work: Work, facts: Sequence[DueFacts], lease_seconds: float) -> 
     return advanced
 
 
-def _claim(work: Work, series: Sequence[Series], limit: int, *, mail: bool) -> list[Claimed]:
-    waiting: list[UUID] = []
-    if not mail:
-        # A series of nothing but emails is not even looked at: its rows may be very many.
-        series = [
-            each for each in series if any(map(_moves_without_mail, each.steps_by_id.values()))
-        ]
-        waiting = [
-            step.id
-            for each in series
-            for step in each.steps_by_id.values()
-            if not _moves_without_mail(step)
-        ]
-    ids = [each.id for each in series]
-    return claim_due(work.connection, work.org_id, ids, work.now, limit, waiting) if ids else []
-
-
-def _moves_without_mail(step: Step) -> bool:
-    return step.email is None or step.removed
+def _claim(work: Work, running: RunningSeries, limit: int, *, mail: bool) -> list[Claimed]:
+    # A series of nothing but emails is not even looked at while mail waits: its rows may be very
+    # many.
+    beside = None if mail else running.beside_mail
+    return claim_due(work.connection, work.org_id, work.now, limit, beside=beside)

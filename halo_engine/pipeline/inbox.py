@@ -1,7 +1,7 @@
 """The signals that wait: reading them in order of arrival, and removing what was handled (§1)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
@@ -10,8 +10,10 @@ from sqlalchemy import (
     Uuid,
     any_,
     bindparam,
+    case,
     delete,
     exists,
+    func,
     literal,
     select,
     update,
@@ -25,20 +27,24 @@ from halo_engine.series.locks import take_turn_at_signals
 from halo_engine.tables import automations, signals
 from halo_engine.work import Work
 
+#: After so many halvings a signal has been alone for ten, and a page is of one contact.
+MOST_HALVINGS: Final = 20
+
 
 def next_signals(work: Work, limit: int, *, beside_wide: bool) -> list[Signal]:
     """Return the oldest waiting signals, at most ``limit``, cut where order of arrival would
     matter.
 
     The batch ends before a contact's second signal and before a wide one; a wide one comes alone.
-    ``beside_wide`` passes over wide ones that are under way. The caller has the turn at signals
-    (``series.locks``).
+    What was too much for one go is halved (``note_too_much``). ``beside_wide`` passes over wide
+    ones that are under way. The caller has the turn at signals (``series.locks``).
     """
     waiting = _WAITING_BESIDE_WIDE if beside_wide else _WAITING
     rows = waiting.rows(work.connection, {"asked_org": work.org_id, "asked_limit": limit})
     batch: list[Signal] = []
     contacts = set()
-    for row in rows:
+    room = max(limit >> rows[0]["attempts"], 1) if rows else 0
+    for row in rows[:room]:
         signal = Signal(
             id=row["id"],
             kind=SignalKind(row["kind"]),
@@ -50,6 +56,7 @@ def next_signals(work: Work, limit: int, *, beside_wide: bool) -> list[Signal]:
             happened_at=row["happened_at"],
             arrived_at=row["created_at"],
             cursor=row["cursor"],
+            attempts=row["attempts"],
         )
         if signal.kind.is_wide:
             return batch or [signal]
@@ -103,9 +110,43 @@ def remove(work: Work, handled: Sequence[Signal]) -> None:
     )
 
 
-def keep_place(work: Work, signal: Signal, cursor: Mapping[str, object]) -> None:
-    """Note how far a wide signal has been worked, in the transaction that worked it."""
-    work.connection.execute(update(signals).where(*_these(work, [signal])).values(cursor=cursor))
+def keep_place(work: Work, signal: Signal, cursor: Mapping[str, object], *, quick: bool) -> None:
+    """Note how far a wide signal has been worked, in the transaction that worked it; after a
+    ``quick`` page the next one may be twice as large, up to its usual size.
+    """
+    attempts = max(signal.attempts - 1, 0) if quick else signal.attempts
+    work.connection.execute(
+        update(signals).where(*_these(work, [signal])).values(cursor=cursor, attempts=attempts)
+    )
+
+
+def note_too_much(work: Work, batch: Sequence[Signal], limit: int, problem: str) -> bool:
+    """Note that ``batch``, of at most ``limit`` signals, or a page of the wide one that it is, was
+    too much for one go: half of it is tried next. Return whether it was parked.
+
+    Alone, and after ``MOST_HALVINGS``, a signal is parked. A wide one is under way from now on, so
+    that others do not wait for its next try.
+    """
+    first = batch[0]
+    halved = signals.c.attempts + 1
+    values: dict[str, Any] = {"attempts": halved}
+    if first.kind.is_wide:
+        # As it stands: somebody else may have come further meanwhile.
+        values["cursor"] = func.coalesce(signals.c.cursor, literal({}, signals.c.cursor.type))
+    else:
+        # A batch may have been smaller than it was allowed to be.
+        values["attempts"] = func.greatest(halved, (limit // len(batch)).bit_length())
+    if len(batch) == 1:
+        parks = halved >= MOST_HALVINGS
+        values["parked_at"] = case((parks, work.now))
+        values["error"] = case((parks, problem[:2000]))
+    noted = work.connection.execute(
+        update(signals)
+        .where(*_these(work, batch))
+        .values(values)
+        .returning(signals.c.parked_at.is_not(None))
+    )
+    return any(noted.scalars())
 
 
 def park_next(work: Work, problem: str, *, beside_wide: bool) -> int | None:

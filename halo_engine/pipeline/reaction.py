@@ -1,12 +1,12 @@
 """What a batch of signals came to, and the exits that every kind of signal begins with (§1)."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from halo_engine.domain.decisions import Exit, RunFacts, decide_exit
+from halo_engine.domain.running import RunningSeries
 from halo_engine.domain.seats import decide_seats
-from halo_engine.domain.series import Series
 from halo_engine.domain.signals import Signal
 from halo_engine.enrollment.enroll import Admission
 from halo_engine.journey.claim import Run, hold_runs
@@ -31,27 +31,33 @@ class Reaction:
         return bool(self.exits) or any(each.code is None for each in self.admissions)
 
 
-def revisit_runs(
-    work: Work, series: Sequence[Series], contacts: Collection[UUID], *, leaving: bool = True
-) -> list[Exit]:
-    """Look again at the runs of ``contacts``: exits first, then seats, then goals (contract §1,
-    §6).
+class TooMuchError(Exception):
+    """A statement took too long that was about ``batch``: signals of which there could have been
+    ``limit``, or a wide one.
+    """
 
-    ``leaving`` says whether the occasion is one on which entering is seen too (guard 8).
+    def __init__(self, batch: Sequence[Signal], limit: int, problem: str) -> None:
+        super().__init__(f"took too long: {problem}")
+        self.batch = batch
+        self.limit = limit
+
+
+def revisit_runs(work: Work, running: RunningSeries, contacts: Collection[UUID]) -> list[Exit]:
+    """Look again at the runs of ``contacts``, whatever series they are in: exits first, then seats,
+    then goals (contract §1, §6).
     """
     runs = hold_runs(work.connection, work.org_id, contacts)
     if not runs:
         return []
-    concerned = {run.series_id for run in runs}
-    by_id = {each.id: each for each in series if each.id in concerned}
     active = [run for run in runs if run.is_active]
-    exits = _end_runs(work, by_id, active) if active else []
-    observe(work, list(by_id.values()), Observed(contacts=contacts), leaving=leaving)
+    exits = _end_runs(work, running, active) if active else []
+    concerned = running.among({run.series_id for run in runs})
+    observe(work, concerned, Observed(contacts=contacts))
     return exits
 
 
-def _end_runs(work: Work, series: Mapping[UUID, Series], runs: Sequence[Run]) -> list[Exit]:
-    facts = gather_runs(work.connection, work.org_id, work.moment, series, runs)
+def _end_runs(work: Work, running: RunningSeries, runs: Sequence[Run]) -> list[Exit]:
+    facts = gather_runs(work.connection, work.org_id, work.moment, running.by_id, runs)
     decided = [(each, decide_exit(each)) for each in facts]
     exits = [leaves for _, leaves in decided if leaves is not None]
     record_exits(work.connection, work.org_id, exits, work.now)

@@ -16,9 +16,9 @@ from halo_engine.delivery.outbox import send_leased
 from halo_engine.delivery.reap import reap
 from halo_engine.delivery.transports import Transport
 from halo_engine.pipeline.advance import LEASE_SECONDS, Advance, advance
-from halo_engine.pipeline.inbox import park_next
+from halo_engine.pipeline.inbox import note_too_much, park_next
 from halo_engine.pipeline.react import react
-from halo_engine.pipeline.reaction import Reaction
+from halo_engine.pipeline.reaction import Reaction, TooMuchError
 from halo_engine.pipeline.reevaluate import begin_due_reevaluation
 from halo_engine.work import Transact, Transactions, Work
 
@@ -90,11 +90,20 @@ def _advance(transact: Transactions, post: PostOffice) -> Iterator[Advance]:
 
 
 def _drain(transact: Transact, interruptions: Interruptions) -> Iterator[Reaction]:
-    """React to signals until none waits; one that makes its batch fail is isolated and parked."""
+    """React to signals until none waits; one that makes its batch fail is isolated and parked.
+
+    A batch or a page that takes too long is halved from one try to the next, whoever tries it.
+    """
     limit, beside_wide = SIGNALS, False
     while True:
         try:
             reaction = transact(_reacting(limit, beside_wide=beside_wide))
+        except TooMuchError as error:
+            _note(transact, error)
+            # The others' turn, and the caller's: it may have no time left for another try.
+            beside_wide = True
+            yield Reaction(error.batch, [], [], unfinished=True)
+            continue
         except OperationalError:
             # The server is away or out of something: no signal's fault.
             raise
@@ -116,6 +125,15 @@ def _drain(transact: Transact, interruptions: Interruptions) -> Iterator[Reactio
 
 def _reacting(limit: int, *, beside_wide: bool) -> Callable[[Work], Reaction | None]:
     return lambda work: react(work, limit, beside_wide=beside_wide)
+
+
+def _note(transact: Transact, error: TooMuchError) -> None:
+    """Note that a batch or a page was too much for one go."""
+    first, problem = error.batch[0].id, str(error)
+    if transact(lambda work: note_too_much(work, error.batch, error.limit, problem)):
+        _log.error("signal parked", signal=first, problem=problem)
+    else:
+        _log.warning("too much at once", signals=len(error.batch), first=first, problem=problem)
 
 
 def _park(transact: Transact, error: Exception, *, beside_wide: bool) -> None:

@@ -6,12 +6,12 @@ worker that dies costs a page, and other signals take turns with the pages.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from time import monotonic
-from typing import Final
 
 from halo_engine.database import plan_anew
-from halo_engine.domain.reasons import EntryTrigger
+from halo_engine.domain.decisions import Exit
+from halo_engine.domain.running import RunningSeries
 from halo_engine.domain.series import Series
 from halo_engine.domain.signals import Signal, SignalKind
 from halo_engine.enrollment.candidates import Entrants, Found, Paged
@@ -29,74 +29,92 @@ PAGE = 100_000
 #: How many a pass looks at, most of whom neither enter nor leave: so many, and so many predicates.
 SCANNED = 1_000_000
 EVALUATED = 20_000_000
-#: What a page takes after which the next one may have as many.
+#: What a page takes at most after which the next one may have more: all of these, and twice as many
+#: as one that was halved.
 QUICK_SECONDS = 1.0
 
 #: The second half of a company's change: it ends whatever it ends before anyone enters (contract
 #: §1).
 _ENTRIES = {"phase": "entries"}
-_NOTHING: Final[Mapping[str, object]] = {}
 
 
-def work_page(work: Work, signal: Signal, series: Sequence[Series]) -> Reaction:
+def work_page(work: Work, signal: Signal, running: RunningSeries) -> Reaction:
     """Work the next page of a wide signal; the last one removes it."""
+    began = monotonic()
     plan_anew(work.connection)
+    worked = _work(work, signal, running)
+    if worked.cursor is None:
+        remove(work, [signal])
+    else:
+        is_quick = monotonic() - began < QUICK_SECONDS
+        keep_place(work, signal, {**worked.cursor, "quick": is_quick}, quick=is_quick)
+    complete_finished(work, worked.touched)
+    return Reaction([signal], worked.exits, worked.admissions, unfinished=worked.cursor is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Worked:
+    """What a page came to: where the next one begins, None after the last; which series may be over
+    by it.
+    """
+
+    cursor: Mapping[str, object] | None
+    touched: Sequence[Series] = ()
+    exits: Sequence[Exit] = ()
+    admissions: Sequence[Admission] = ()
+
+
+def _work(work: Work, signal: Signal, running: RunningSeries) -> _Worked:
     if signal.kind is SignalKind.REEVALUATED:
-        return _reevaluate(work, signal, series)
-    page = page_after(work, _rest(signal), PAGE)
+        return _reevaluate(work, signal, running)
+    page = page_after(work, _rest(signal), _share(signal, PAGE))
     cursor = signal.cursor or {}
     if signal.kind is SignalKind.COMPANY_CHANGED and cursor.get("phase") != _ENTRIES["phase"]:
-        exits = revisit_runs(work, series, contacts_of(work, page))
-        complete_finished(work, [each.series for each in exits])
-        keep_place(work, signal, page.last.as_cursor() if page.last else _ENTRIES)
-        return Reaction([signal], exits, [], unfinished=True)
-    admissions = _admit(work, signal, series, Paged(page, work.now))
-    return _go_on(work, signal, series, page, admissions)
+        exits = revisit_runs(work, running, contacts_of(work, page))
+        next_page = page.last.as_cursor() if page.last else _ENTRIES
+        return _Worked(next_page, [each.series for each in exits], exits)
+    concerned = running.triggered_by(signal)
+    admissions = _admit(work, concerned, Paged(page, work.now))
+    return _entered(signal, page, concerned, admissions)
 
 
-def _reevaluate(work: Work, signal: Signal, series: Sequence[Series]) -> Reaction:
+def _reevaluate(work: Work, signal: Signal, running: RunningSeries) -> _Worked:
     """See who left and who matches newly; few do, so a page has more contacts (contract §4)."""
-    began = monotonic()
-    concerned = [each for each in series if _concerns(signal, each)]
-    page = page_after(work, _rest(signal), _scanned(signal, series))
-    found = newcomers(work, concerned, page, PAGE) if concerned else []
-    if len(found) == PAGE:
+    concerned = running.triggered_by(signal)
+    page = page_after(work, _rest(signal), _share(signal, _scanned(signal, running)))
+    most = _share(signal, PAGE)
+    found = newcomers(work, concerned, page, most) if concerned else []
+    if len(found) == most:
         page = replace(page, last=found[-1])
-    observe(work, series, Observed(page=page))
+    observe(work, running.series, Observed(page=page))
     entrants = Found([each.contact_id for each in found], work.now)
-    admissions = _admit(work, signal, series, entrants) if found else []
-    is_quick = monotonic() - began < QUICK_SECONDS
-    return _go_on(work, signal, series, page, admissions, {"quick": is_quick})
+    admissions = _admit(work, concerned, entrants) if found else []
+    # A pass also finds what is over and was left open, whatever it was that ended it.
+    return _entered(signal, page, running.series, admissions)
 
 
-def _scanned(signal: Signal, series: Sequence[Series]) -> int:
+def _share(signal: Signal, contacts: int) -> int:
+    """Return how many of so many contacts a page has: half for each time that it was too much."""
+    return max(contacts >> signal.attempts, 1)
+
+
+def _scanned(signal: Signal, running: RunningSeries) -> int:
     """Return how many contacts a page of a pass has: a quarter, unless the page before was quick.
 
     Where everybody is in every series, a contact takes thirty times as long as where nobody is.
     """
     # All series: who left, and which goals hold, is asked of paused ones too.
-    most = min(SCANNED, EVALUATED // max(len(series), 1))
+    most = min(SCANNED, EVALUATED // max(len(running.series), 1))
     is_quick = signal.cursor is not None and signal.cursor.get("quick")
     return max(PAGE, most if is_quick else most // 4)
 
 
-def _go_on(
-    work: Work,
-    signal: Signal,
-    series: Sequence[Series],
-    page: Page,
-    admissions: Sequence[Admission],
-    beside: Mapping[str, object] = _NOTHING,
-) -> Reaction:
-    """Keep the place for the next page, and what it is to know; without one, the signal is
-    handled.
-    """
+def _entered(
+    signal: Signal, page: Page, touched: Sequence[Series], admissions: Sequence[Admission]
+) -> _Worked:
     if page.last is None:
-        remove(work, [signal])
-        complete_finished(work, series)
-    else:
-        keep_place(work, signal, {**(signal.cursor or {}), **beside, **page.last.as_cursor()})
-    return Reaction([signal], [], admissions, unfinished=page.last is not None)
+        return _Worked(None, touched, admissions=admissions)
+    return _Worked({**(signal.cursor or {}), **page.last.as_cursor()}, admissions=admissions)
 
 
 def _rest(signal: Signal) -> Page:
@@ -106,21 +124,8 @@ def _rest(signal: Signal) -> Page:
     return Page(Place.of_cursor(signal.cursor), None, signal.arrived_at, signal.company_id)
 
 
-def _admit(
-    work: Work, signal: Signal, series: Sequence[Series], entrants: Entrants
-) -> list[Admission]:
+def _admit(work: Work, concerned: Sequence[Series], entrants: Entrants) -> list[Admission]:
     """Enroll who matches, in order of creation (contract §1, §4)."""
-    concerned = [each for each in series if _concerns(signal, each)]
     if not concerned:
         return []
     return enroll(work.connection, work.org_id, concerned, work.moment, entrants)
-
-
-def _concerns(signal: Signal, series: Series) -> bool:
-    """An activation concerns its series; the others, what ``segment_match`` series see (§2, §4)."""
-    if signal.kind is SignalKind.ACTIVATED:
-        return series.id == signal.series_id
-    if not series.is_active or series.entry_trigger is not EntryTrigger.SEGMENT_MATCH:
-        return False
-    is_reevaluation = signal.kind is SignalKind.REEVALUATED
-    return is_reevaluation or not signal.changed.isdisjoint(series.audience_keys)

@@ -13,11 +13,9 @@ from halo_engine.answers.explain import explain
 from halo_engine.answers.ledger import ledger
 from halo_engine.audience.matched import count_matched
 from halo_engine.contacts.finding import find_contacts
-from halo_engine.domain.errors import not_found
-from halo_engine.domain.reasons import SeriesStatus
 from halo_engine.domain.series import Series
 from halo_engine.series.check import check
-from halo_engine.series.shelf import running_series
+from halo_engine.series.lifecycle import find_series
 from halo_engine.tables import (
     audience_fields,
     automation_enrollments,
@@ -45,23 +43,14 @@ _RUNS = automation_enrollments
 _NAME = func.coalesce(end_users.c.external_id, end_users.c.email)
 
 
-def _series(work: Work, key: str) -> Series:
-    """Return the series ``key`` in whatever state; a 404 when there is none."""
-    saved = running_series(work.connection, work.org_id, work.org.zone, list(SeriesStatus))
-    for each in saved:
-        if each.key == key:
-            return each
-    raise not_found("series", key)
-
-
 def status(work: Work, key: str) -> str:
     """Return the status of a series."""
-    return _series(work, key).status.value
+    return find_series(work, key).status.value
 
 
 def matched(work: Work, key: str) -> int:
     """Return the preview's count."""
-    return count_matched(work.connection, work.org_id, _series(work, key), work.moment)
+    return count_matched(work.connection, work.org_id, find_series(work, key), work.moment)
 
 
 def enrolled(work: Work, key: str) -> int:
@@ -76,7 +65,7 @@ def enrollments(work: Work, key: str) -> int:
 
 def _count(work: Work, key: str, what: Any) -> int:
     return work.connection.execute(
-        select(func.count(what)).where(*_of_series(work, _series(work, key)))
+        select(func.count(what)).where(*_of_series(work, find_series(work, key)))
     ).scalar_one()
 
 
@@ -89,7 +78,7 @@ def _contacts(work: Work, key: str, condition: Any) -> list[str]:
         select(_NAME)
         .distinct()
         .select_from(_RUNS.join(end_users, _is_contact_of(_RUNS)))
-        .where(*_of_series(work, _series(work, key)), condition)
+        .where(*_of_series(work, find_series(work, key)), condition)
     )
     return list(work.connection.scalars(statement))
 
@@ -114,7 +103,7 @@ def exited(work: Work, key: str) -> dict[str, str]:
         select(_RUNS.c.end_user_id, _RUNS.c.exit_reason, _NAME.label("name"))
         .ext(distinct_on(_RUNS.c.end_user_id))
         .select_from(_RUNS.join(end_users, _is_contact_of(_RUNS)))
-        .where(*_of_series(work, _series(work, key)))
+        .where(*_of_series(work, find_series(work, key)))
         .order_by(_RUNS.c.end_user_id, _RUNS.c.number.desc())
     )
     return {row.name: row.exit_reason for row in work.connection.execute(latest) if row.exit_reason}
@@ -135,7 +124,7 @@ def sent(work: Work, key: str) -> dict[str, list[str]]:
         )
         .where(
             messages.c.org_id == work.org_id,
-            messages.c.automation_id == _series(work, key).id,
+            messages.c.automation_id == find_series(work, key).id,
             messages.c.state == "sent",
         )
         .order_by(messages.c.sent_at, messages.c.recipient_id)
@@ -164,7 +153,7 @@ def recipients(work: Work, key: str) -> list[dict[str, Any]]:
                 ),
             )
         )
-        .where(rows.c.org_id == work.org_id, rows.c.automation_id == _series(work, key).id)
+        .where(rows.c.org_id == work.org_id, rows.c.automation_id == find_series(work, key).id)
         .order_by(rows.c.id)
     )
     return [dict(row) for row in work.connection.execute(statement).mappings()]
@@ -172,23 +161,23 @@ def recipients(work: Work, key: str) -> list[dict[str, Any]]:
 
 def explanations(work: Work, key: str, names: Sequence[str]) -> dict[str, str]:
     """Return the code that explain gives for each named contact."""
-    answers = explain(work, _series(work, key), find_contacts(work, names))
+    answers = explain(work, find_series(work, key), find_contacts(work, names))
     return {name: answer.code for name, answer in zip(names, answers, strict=True)}
 
 
 def ledger_of(work: Work, key: str) -> dict[str, int]:
     """Return the non-empty buckets of the ledger."""
-    return dict(ledger(work, _series(work, key)).buckets)
+    return dict(ledger(work, find_series(work, key)).buckets)
 
 
 def diagnosis(work: Work, key: str) -> dict[str, Any]:
     """Return the diagnosis of a series as data."""
-    return diagnose(work, _series(work, key)).model_dump(mode="json")
+    return diagnose(work, find_series(work, key)).model_dump(mode="json")
 
 
 def preflight(work: Work, key: str) -> list[str]:
     """Return every failing activation check (contract §8)."""
-    return list(check(work, _series(work, key)).refusals)
+    return list(check(work, find_series(work, key)).refusals)
 
 
 def contact_values(work: Work, name: str) -> dict[str, Any] | None:

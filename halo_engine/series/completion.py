@@ -28,7 +28,14 @@ def complete_finished(work: Work, touched: Iterable[Series]) -> None:
 
     A pause does not keep a series open; an activation that is still under way does (contract §8).
     """
-    manual = sorted({each.id for each in touched if each.entry_trigger is EntryTrigger.MANUAL})
+    manual = sorted(
+        {
+            each.id
+            for each in touched
+            if each.entry_trigger is EntryTrigger.MANUAL
+            and each.status is not SeriesStatus.COMPLETED
+        }
+    )
     if not manual:
         return
     series, rows = automations, automation_recipients

@@ -1,75 +1,120 @@
-"""Series kept ready between batches: reading and checking a definition costs more than using it.
+"""Running series kept ready between batches: reading, checking and indexing them costs more than
+using them.
 
-A series is kept under the version of its row, which whatever changes the series writes.
+Whatever changes a series writes its row, and so gives it another version (``tables.versions``). An
+organisation's versions are asked for as one text: as long as it is the same, nothing is done for
+any of the series.
 """
 
 from collections import OrderedDict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from threading import Lock
 from typing import Final
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Text, Uuid, any_, bindparam, select
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import (
+    Engine,
+    Text,
+    Uuid,
+    any_,
+    bindparam,
+    func,
+    literal,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 
-from halo_engine.domain.reasons import SeriesStatus
+from halo_engine.domain.running import RunningSeries
 from halo_engine.domain.series import Series
 from halo_engine.prepared import Prepared
 from halo_engine.series.catalogue import RUNNING, load_series
 from halo_engine.tables import automations
 from halo_engine.tables.versions import row_version
+from halo_engine.work import Work
 
-#: How many series a process keeps, the most recently used.
+#: How many series a process keeps, those of the organisations used most recently.
 _ROOM: Final = 5_000
 
-_RUNNING: Final = Prepared(
-    select(automations.c.id, row_version(automations).label("version"))
-    .where(
+#: A series and its version, as text; the id comes first.
+_VERSION: Final = func.concat(automations.c.id, " ", row_version(automations))
+_VERSIONS: Final = Prepared(
+    select(
+        func.string_agg(
+            _VERSION, aggregate_order_by(literal(","), automations.c.created_at, automations.c.id)
+        ).label("versions")
+    ).where(
         automations.c.org_id == bindparam("asked_org", type_=Uuid()),
         automations.c.status == any_(bindparam("asked_statuses", type_=ARRAY(Text()))),
     )
-    .order_by(automations.c.created_at, automations.c.id)
 )
 
-_Place = tuple[UUID, int, str]
-_shelf: OrderedDict[_Place, Series] = OrderedDict()
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """An organisation's running series, as of these versions, read in a time zone."""
+
+    versions: str
+    zone: str
+    running: RunningSeries
+
+    def by_version(self) -> dict[str, Series]:
+        return dict(zip(_each(self.versions), self.running.series, strict=True))
+
+
+#: By the database too: an organisation may be in several, as a copy.
+_Whose = tuple[Engine, UUID]
+_shelf: OrderedDict[_Whose, _Kept] = OrderedDict()
 _access = Lock()
 
 
-def running_series(
-    connection: Connection,
-    org_id: UUID,
-    zone: ZoneInfo,
-    statuses: Collection[SeriesStatus] = RUNNING,
-) -> tuple[Series, ...]:
-    """Return the organisation's series in these states, in order of creation (contract §1).
+def running_series(work: Work) -> RunningSeries:
+    """Return the organisation's running series (contract §1).
 
-    One statement when all are on the shelf, else four. The caller holds the series still.
+    One statement when none was changed since they were last asked for, else four. The caller holds
+    the series still.
     """
-    asked = {"asked_org": org_id, "asked_statuses": [str(each) for each in statuses]}
-    places: list[_Place] = [
-        (row["id"], row["version"], zone.key) for row in _RUNNING.rows(connection, asked)
-    ]
-    found = _taken(places)
-    missing = {place[0]: place for place in places if place not in found}
+    asked = {"asked_org": work.org_id, "asked_statuses": [str(each) for each in RUNNING]}
+    [row] = _VERSIONS.rows(work.connection, asked)
+    versions, zone = row["versions"] or "", work.org.timezone
+    whose = work.connection.engine, work.org_id
+    kept = _taken(whose)
+    if kept is not None and (kept.versions, kept.zone) == (versions, zone):
+        return kept.running
+    known = kept.by_version() if kept is not None and kept.zone == zone else {}
+    running = RunningSeries(_read(work, _each(versions), known))
+    _keep(whose, _Kept(versions, zone, running))
+    return running
+
+
+def _read(work: Work, versions: Sequence[str], known: dict[str, Series]) -> tuple[Series, ...]:
+    """Return the series of these versions; those that are not known are loaded."""
+    missing = {UUID(each[:36]): each for each in versions if each not in known}
     if missing:
-        for series in load_series(connection, org_id, zone, statuses=statuses, ids=missing):
-            found[missing[series.id]] = series
-        _keep(found)
-    return tuple(found[place] for place in places)
+        for series in load_series(work.connection, work.org_id, work.org.zone, ids=missing):
+            known[missing[series.id]] = series
+    return tuple(known[each] for each in versions)
 
 
-def _taken(places: Sequence[_Place]) -> dict[_Place, Series]:
+def _each(versions: str) -> list[str]:
+    return versions.split(",") if versions else []
+
+
+def _taken(whose: _Whose) -> _Kept | None:
     with _access:
-        found = {place: _shelf[place] for place in places if place in _shelf}
-        for place in found:
-            _shelf.move_to_end(place)
-        return found
+        if whose in _shelf:
+            _shelf.move_to_end(whose)
+        return _shelf.get(whose)
 
 
-def _keep(found: dict[_Place, Series]) -> None:
+def _keep(whose: _Whose, kept: _Kept) -> None:
     with _access:
-        _shelf.update(found)
-        while len(_shelf) > _ROOM:
-            _shelf.popitem(last=False)
+        _shelf.pop(whose, None)
+        _shelf[whose] = kept
+        taken = sum(map(_room, _shelf.values()))
+        while taken > _ROOM and len(_shelf) > 1:
+            taken -= _room(_shelf.popitem(last=False)[1])
+
+
+def _room(kept: _Kept) -> int:
+    return 1 + len(kept.running.series)

@@ -45,6 +45,7 @@ signals = Table(
     Column("happened_at", INSTANT, nullable=False),
     Column("created_at", INSTANT, nullable=False),
     Column("cursor", JSONB(none_as_null=True)),
+    # How often the batch or the page that it begins is halved: it was too much for one go.
     Column("attempts", SmallInteger, nullable=False, server_default=text("0")),
     Column("parked_at", INSTANT),
     Column("error", Text),

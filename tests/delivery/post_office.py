@@ -150,7 +150,7 @@ class PostOffice:
                 for each in load_series(work.connection, work.org_id, work.org.zone)
                 if each.is_active
             }
-            rows = claim_due(work.connection, work.org_id, list(series), work.now, limit)
+            rows = claim_due(work.connection, work.org_id, work.now, limit)
             if not rows:
                 return []
             due = gather_alike(work.connection, work.org_id, work.moment, series, rows)

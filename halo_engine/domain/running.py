@@ -1,0 +1,82 @@
+"""The running series of an organisation, indexed: a batch looks at those that it concerns, however
+many others there are.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from uuid import UUID
+
+from halo_engine.domain.series import Series, Step
+from halo_engine.domain.signals import Signal
+from halo_engine.domain.triggers import Topic, is_in_time, listens_to, told_by
+
+
+@dataclass(frozen=True, eq=False)
+class RunningSeries:
+    """Series that still have something to do, in order of creation; a *place* is where one is.
+
+    They are as they were saved last, so each index is made once for many batches.
+    """
+
+    series: tuple[Series, ...]
+
+    @cached_property
+    def by_id(self) -> Mapping[UUID, Series]:
+        """All of them by id."""
+        return {each.id: each for each in self.series}
+
+    @cached_property
+    def _places(self) -> Mapping[UUID, int]:
+        return {each.id: place for place, each in enumerate(self.series)}
+
+    @cached_property
+    def _listening(self) -> Mapping[Topic, Sequence[int]]:
+        listening: dict[Topic, list[int]] = {}
+        for place, each in enumerate(self.series):
+            for topic in listens_to(each):
+                listening.setdefault(topic, []).append(place)
+        return listening
+
+    def among(self, ids: Collection[UUID]) -> list[Series]:
+        """Return those of them that have one of the ``ids``, in order of creation."""
+        return [self.series[n] for n in sorted(self._places[i] for i in ids if i in self._places)]
+
+    def triggered_by(self, signal: Signal) -> list[Series]:
+        """Return the series that ``signal`` triggers, in order of creation."""
+        [places] = self.places_triggered([signal])
+        return [self.series[place] for place in places]
+
+    def places_triggered(self, signals: Iterable[Signal]) -> Iterator[tuple[int, ...]]:
+        """Yield for each signal the places of the series that it triggers (contract §4).
+
+        Most signals of a batch say that the same trait changed, or that the same event fired: who
+        listens is looked up once for these.
+        """
+        alike: dict[tuple[object, ...], list[int]] = {}
+        for signal in signals:
+            said = signal.kind, signal.changed, signal.event_name, signal.series_id
+            if said not in alike:
+                listening = (self._listening.get(topic, ()) for topic in told_by(signal))
+                alike[said] = sorted(set().union(*listening))
+            yield tuple(n for n in alike[said] if is_in_time(signal, self.series[n]))
+
+    @cached_property
+    def beside_mail(self) -> tuple[list[UUID], list[UUID]]:
+        """The active series in which a row can move on without mail, and their steps at which none
+        can.
+        """
+        moving = [
+            each
+            for each in self.series
+            if each.is_active and any(map(_moves_without_mail, each.steps_by_id.values()))
+        ]
+        steps = [step for each in moving for step in each.steps_by_id.values()]
+        return (
+            [each.id for each in moving],
+            [step.id for step in steps if not _moves_without_mail(step)],
+        )
+
+
+def _moves_without_mail(step: Step) -> bool:
+    return step.email is None or step.removed

@@ -1,0 +1,67 @@
+"""Which series a signal triggers (contract §2, §4).
+
+A signal *tells* of topics, and a series *listens to* some: it is triggered when the two have one in
+common and the series is active in time. So series are looked up by what is told
+(``domain.running``).
+"""
+
+from collections.abc import Iterator
+from typing import Final
+from uuid import UUID
+
+from halo_engine.domain.reasons import ContactTypeChoice, EntryTrigger
+from halo_engine.domain.series import Series
+from halo_engine.domain.signals import EVERYTHING, Signal, SignalKind
+
+#: What happened, and to which field, event or series.
+Topic = tuple[SignalKind, str | UUID | None]
+
+#: What begins the keys of events, and what audiences that name any are told of whichever fires.
+_EVENTS: Final = "event:"
+
+
+def told_by(signal: Signal) -> Iterator[Topic]:
+    """Yield the topics that ``signal`` tells of; a silent change tells of none."""
+    match signal.kind:
+        case SignalKind.SILENT:
+            return
+        case SignalKind.EVENT:
+            yield SignalKind.EVENT, signal.event_name
+            yield SignalKind.CHANGED, _EVENTS
+        case SignalKind.ACTIVATED:
+            yield SignalKind.ACTIVATED, signal.series_id
+        case _:
+            yield signal.kind, None
+            for key in signal.changed:
+                yield SignalKind.CHANGED, key
+
+
+def listens_to(series: Series) -> Iterator[Topic]:
+    """Yield the topics on which contacts may enter ``series`` (the table of contract §4)."""
+    match series.entry_trigger:
+        case EntryTrigger.MANUAL:
+            yield SignalKind.ACTIVATED, series.id
+        case EntryTrigger.USER_CREATED:
+            yield SignalKind.CREATED, None
+            if series.contact_type is ContactTypeChoice.USER:
+                yield SignalKind.PROMOTED, None
+        case EntryTrigger.EVENT:
+            yield SignalKind.EVENT, series.settings.entry_event_name
+        case EntryTrigger.SEGMENT_MATCH:
+            yield SignalKind.ACTIVATED, series.id
+            yield SignalKind.REEVALUATED, None
+            for key in (*series.audience_keys, EVERYTHING):
+                yield SignalKind.CHANGED, key
+            if any(key.startswith(_EVENTS) for key in series.audience_keys):
+                yield SignalKind.CHANGED, _EVENTS
+
+
+def is_in_time(signal: Signal, series: Series) -> bool:
+    """Return whether ``series`` is active at the instant by which its trigger judges that (§4)."""
+    match series.entry_trigger:
+        case EntryTrigger.USER_CREATED:
+            return series.was_active_at(signal.arrived_at)
+        case EntryTrigger.EVENT:
+            return series.was_active_at(signal.happened_at)
+        case _:
+            return series.is_active

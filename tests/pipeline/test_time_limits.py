@@ -1,0 +1,223 @@
+"""What takes longer than a statement may is tried again in halves, until it comes through (§1)."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from itertools import islice
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, func, select, text
+from sqlalchemy.exc import OperationalError
+
+from halo_engine.database import create_engine
+from halo_engine.domain.signals import SignalKind
+from halo_engine.pipeline import inbox, wide
+from halo_engine.pipeline.reaction import Reaction
+from halo_engine.series.locks import lock_series_for_change
+from halo_engine.tables import automation_enrollments, signals
+from halo_engine.work import Work
+from tests.pipeline.stage import EMAIL, NOON, Stage
+from tests.pipeline.test_passes import PRO, start_pass
+
+#: What a statement may take; and what those that enroll are made to take for each contact.
+LIMIT_SECONDS = 0.6
+CONTACT_SECONDS = 0.02
+
+Slow = Callable[[float], AbstractContextManager[None]]
+
+
+@pytest.fixture
+def limited(stage: Stage, shared_database: Engine) -> Iterator[Stage]:
+    """The stage, with little time for each statement."""
+    url = shared_database.url.render_as_string(hide_password=False)
+    database = create_engine(url, statement_timeout_seconds=LIMIT_SECONDS)
+    yield replace(stage, database=database)
+    database.dispose()
+
+
+@pytest.fixture
+def slow(shared_database: Engine) -> Slow:
+    """Make each enrollment take so many seconds, those of series ‘quick’ aside, for a while."""
+
+    @contextmanager
+    def slowed(seconds: float) -> Iterator[None]:
+        with shared_database.begin() as connection:
+            connection.execute(
+                text(
+                    "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+                    f"PERFORM pg_sleep({seconds}) FROM automations a WHERE a.org_id = NEW.org_id "
+                    "AND a.id = NEW.automation_id AND a.key <> 'quick'; RETURN NULL; END $$"
+                )
+            )
+            connection.execute(
+                text(
+                    "CREATE TRIGGER dawdles AFTER INSERT ON automation_enrollments "
+                    "FOR EACH ROW EXECUTE FUNCTION dawdle()"
+                )
+            )
+        try:
+            yield
+        finally:
+            with shared_database.begin() as connection:
+                connection.execute(text("DROP FUNCTION dawdle() CASCADE"))
+
+    return slowed
+
+
+def later(**definition: Any) -> dict[str, Any]:
+    """Return a definition whose only email is a day away."""
+    return {"steps": [{**EMAIL, "delay": "1d"}], **definition}
+
+
+def sizes(stage: Stage) -> Iterator[int]:
+    """Settle, and yield how many runs there are after each transaction with signals."""
+    for each in stage.engine.settle(stage.org_id):
+        if isinstance(each, Reaction):
+            yield stage.count(automation_enrollments)
+
+
+def attempts(stage: Stage) -> list[int]:
+    """Return how often each waiting signal was too much."""
+    return list(
+        stage.perform(
+            lambda work: work.connection.scalars(
+                select(signals.c.attempts)
+                .where(signals.c.org_id == work.org_id, signals.c.parked_at.is_(None))
+                .order_by(signals.c.id)
+            ).all()
+        )
+    )
+
+
+def entered_once(stage: Stage) -> int:
+    """Return how many contacts have a run, and see that nobody has two."""
+    runs = automation_enrollments
+    assert stage.count(runs) == stage.count(runs, runs.c.number == 1)
+    return stage.perform(
+        lambda work: work.connection.execute(
+            select(func.count(runs.c.end_user_id.distinct())).where(runs.c.org_id == work.org_id)
+        ).scalar_one()
+    )
+
+
+@pytest.mark.parametrize("series", [PRO, later(entry_trigger="manual")], ids=["pass", "activation"])
+def test_a_page_that_takes_too_long_is_halved(
+    limited: Stage, slow: Slow, monkeypatch: pytest.MonkeyPatch, series: dict[str, Any]
+) -> None:
+    """A page of which no more than 30 contacts can be enrolled in time comes to its end in halves:
+    everybody is enrolled once, and nothing is parked.
+    """
+    monkeypatch.setattr(wide, "PAGE", 64)
+    if series is PRO:
+        limited.series("all", **PRO)
+        limited.settle()
+    limited.contacts([f"u{number}" for number in range(50)], custom_fields={"plan": "pro"})
+    if series is PRO:
+        limited.now += timedelta(hours=1)
+        start_pass(limited)
+    else:
+        limited.series("all", **series)
+    with slow(CONTACT_SECONDS):
+        limited.settle()
+    assert entered_once(limited) == 50
+    assert limited.count(signals) == 0
+
+
+def test_the_next_worker_goes_on_with_half(
+    limited: Stage, slow: Slow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was too much is remembered with the signal, since a task has no time for another try;
+    when pages are quick again, each is twice as large as the one before.
+    """
+    monkeypatch.setattr(wide, "PAGE", 64)
+    limited.contacts(f"u{number}" for number in range(200))
+    limited.series("all", **later(entry_trigger="manual"))
+    with slow(CONTACT_SECONDS):
+        entered = [next(sizes(limited)) for _ in range(3)]
+        assert entered == [0, 0, 16]
+        assert attempts(limited) == [1]
+    # The page of 16 was quick already.
+    assert list(sizes(limited)) == [48, 112, 176, 200]
+
+
+def test_what_somebody_else_did_meanwhile_stays_done(stage: Stage) -> None:
+    """A worker that was too slow notes that, and not where it began: a page is not done twice."""
+    stage.contacts(f"u{number}" for number in range(3))
+    stage.series("all", **later(entry_trigger="manual"))
+    begun = stage.perform(lambda work: inbox.next_signals(work, 1, beside_wide=False))
+    place = {"created_at": NOON.isoformat(), "contact_id": str(stage.org_id)}
+    stage.perform(lambda work: inbox.keep_place(work, begun[0], place, quick=True))
+    stage.perform(lambda work: inbox.note_too_much(work, begun, 1, "too long"))
+    [signal] = stage.perform(lambda work: inbox.next_signals(work, 1, beside_wide=False))
+    assert (signal.cursor, signal.attempts) == (place, 1)
+
+
+def test_others_do_not_wait_for_the_next_try(limited: Stage, slow: Slow) -> None:
+    """A signal that came after an activation is handled when its first page was too much."""
+    limited.contacts(f"old{number}" for number in range(40))
+    limited.series("all", **later(entry_trigger="manual"))
+    limited.series("quick")
+    limited.now += timedelta(minutes=1)
+    limited.signal(limited.contacts(["new"]))
+    with slow(CONTACT_SECONDS):
+        settling = limited.engine.settle(limited.org_id)
+        reactions = (each for each in settling if isinstance(each, Reaction))
+        handled = [each.signals[0].kind for each in islice(reactions, 2)]
+    assert handled == [SignalKind.ACTIVATED, SignalKind.CREATED]
+    assert limited.count(automation_enrollments) == 1
+
+
+def test_a_batch_that_takes_too_long_is_halved(limited: Stage, slow: Slow) -> None:
+    """So are signals of contacts: all of them are handled, and none is parked; what has been halved
+    once is tried so from then on.
+    """
+    limited.series("welcome", **later())
+    limited.signal(limited.contacts(f"u{number}" for number in range(60)))
+    with slow(CONTACT_SECONDS):
+        entered = list(sizes(limited))
+    # Of a thousand at most there were 60: a thirty-second part of a thousand is next.
+    assert entered == [0, 0, 15, 30, 45, 60]
+    assert entered_once(limited) == 60
+    assert limited.count(signals) == 0
+
+
+def test_what_takes_too_long_by_itself_is_parked_in_the_end(
+    limited: Stage, slow: Slow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A signal for which no time is enough stands in nobody's way for good; it says why."""
+    monkeypatch.setattr(inbox, "MOST_HALVINGS", 12)
+    limited.series("quick")
+    limited.series("pro", **{**PRO, "entry_trigger": "user_created"})
+    [ann] = limited.contacts(["ann"], custom_fields={"plan": "pro"})
+    limited.signal([ann, *limited.contacts(["bob", "cid"])])
+    with slow(2 * LIMIT_SECONDS):
+        limited.settle()
+    runs = automation_enrollments
+    assert (limited.count(runs), limited.count(runs, runs.c.end_user_id == ann)) == (2, 0)
+    [parked] = limited.perform(
+        lambda work: work.connection.execute(
+            select(signals.c.end_user_id, signals.c.attempts, signals.c.error).where(
+                signals.c.org_id == work.org_id
+            )
+        ).all()
+    )
+    reason = "took too long: canceling statement due to statement timeout"
+    assert parked == (ann, 12, reason)
+
+
+def test_time_lost_waiting_is_no_signals_fault(limited: Stage, stage: Stage) -> None:
+    """A worker that waits too long for whoever changes a series gives up, and nothing is halved."""
+    limited.series("welcome", **later())
+    limited.signal(limited.contacts(["ann"]))
+
+    def changing(work: Work) -> None:
+        lock_series_for_change(work)
+        with pytest.raises(OperationalError, match="statement timeout"):
+            limited.settle()
+
+    stage.perform(changing)
+    assert attempts(limited) == [0]
+    limited.settle()
+    assert entered_once(limited) == 1
