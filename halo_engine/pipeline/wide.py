@@ -74,6 +74,9 @@ def _work(work: Work, signal: Signal, running: RunningSeries) -> _Worked:
         next_page = page.last.as_cursor() if page.last else _ENTRIES
         return _Worked(next_page, [each.series for each in exits], exits)
     concerned = running.triggered_by(signal)
+    if signal.series_id in running.by_id and not concerned:
+        # Paused between the reading of the signal and the lock: the page waits for the resume.
+        return _Worked(cursor)
     admissions = _admit(work, concerned, Paged(page, work.now))
     return _entered(signal, page, concerned, admissions)
 
