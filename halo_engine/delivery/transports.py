@@ -12,7 +12,7 @@ from email.message import EmailMessage
 from email.parser import BytesParser
 from email.policy import default
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 _LONGEST_REASON: Final = 500
 _PARSER: Final = BytesParser(EmailMessage, policy=default)
@@ -104,6 +104,22 @@ class Transport(Protocol):
 
         Raises PermanentFailure, TemporaryFailure, ServerDown or OutcomeUnknown.
         """
+
+
+@runtime_checkable
+class Announcing(Transport, Protocol):
+    """A transport that can work ahead: for others there is no need of either method.
+
+    Before an intent is committed the message is announced, so that the server may be busy with it
+    meanwhile. Nothing of it may be handed over by that: it may never be sent, for want of an
+    intent. Neither method raises for what the server does; that shows in ``send``.
+    """
+
+    def announce(self, mail: Mail) -> None:
+        """Prepare to send ``mail``, which has no Message-ID yet; the next ``send`` may have it."""
+
+    def retract(self) -> None:
+        """Give up what was announced last, unless it was sent."""
 
 
 class FolderTransport:
