@@ -6,6 +6,7 @@ from time import monotonic
 from halo_engine.delivery.smtp_session import BrokenOffError, Session
 from halo_engine.delivery.smtp_url import SmtpServer
 from halo_engine.delivery.transports import (
+    Announcing,
     Mail,
     PermanentFailure,
     ServerDown,
@@ -13,7 +14,7 @@ from halo_engine.delivery.transports import (
 )
 
 
-class SmtpTransport:
+class SmtpTransport(Announcing):
     """A mail server; ``within_seconds`` bounds one message, connecting included.
 
     One for each worker process, made after the fork. Two threads take turns; what one announced,

@@ -29,9 +29,6 @@ from halo_engine.delivery.transports import (
 _IDLE_SECONDS: Final = 60.0
 _FAREWELL_SECONDS: Final = 1.0
 
-_LINE_ENDS: Final = re.compile(rb"\r\n|\r|\n")
-_LEADING_DOT: Final = re.compile(rb"^\.", re.MULTILINE)
-
 #: What any step may answer and is about the session: it closes, or it lacks a login (RFC 4954).
 _CLOSING: Final = 421
 _LOGIN_CODES: Final = (530, 534, 535, 538)
@@ -293,11 +290,18 @@ class Session:
     def _has_spoken(self) -> bool:
         """Whether something can be read, be it words or the end of the connection."""
         smtp = self._connected()
-        if smtp.sock is None:
+        if smtp.sock is None or smtp.file is None:
             return True
         if isinstance(smtp.sock, ssl.SSLSocket) and smtp.sock.pending():
             return True
-        return bool(select([smtp.sock], [], [], 0)[0])
+        if select([smtp.sock], [], [], 0)[0]:
+            return True
+        # More than the answer may have been read with it; what waits there no socket tells of.
+        smtp.sock.settimeout(0)
+        try:
+            return bool(smtp.file.peek())
+        except ssl.SSLWantReadError:
+            return False
 
     def _connected(self) -> smtplib.SMTP:
         assert self._smtp is not None
@@ -339,9 +343,8 @@ def _envelope(mail: Mail) -> tuple[str, ...]:
 def _text(mail: Mail) -> bytes:
     """Return the mail's bytes as they go over the wire, up to the final dot."""
     # Whatever wrote it: a line that ends otherwise could pass for the end of the text.
-    lines = _LINE_ENDS.sub(b"\r\n", mail.content)
-    ended = lines if lines.endswith(b"\r\n") else lines + b"\r\n"
-    return _LEADING_DOT.sub(b"..", ended)
+    lines = [b"." + line if line.startswith(b".") else line for line in mail.content.splitlines()]
+    return b"\r\n".join([*lines, b""])
 
 
 def _said(error: Exception) -> str:

@@ -7,12 +7,13 @@ The protocol is all that another way out has to keep to, a provider's HTTP API f
 import os
 import re
 import tempfile
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.parser import BytesParser
 from email.policy import default
 from pathlib import Path
-from typing import Final, Protocol, runtime_checkable
+from typing import Final, Protocol
 
 _LONGEST_REASON: Final = 500
 _PARSER: Final = BytesParser(EmailMessage, policy=default)
@@ -106,20 +107,21 @@ class Transport(Protocol):
         """
 
 
-@runtime_checkable
-class Announcing(Transport, Protocol):
-    """A transport that can work ahead: for others there is no need of either method.
+class Announcing(ABC):
+    """What a transport is besides that can work ahead; no other needs to know of it.
 
-    Before an intent is committed the message is announced, so that the server may be busy with it
-    meanwhile. Nothing of it may be handed over by that: it may never be sent, for want of an
-    intent. Neither method raises for what the server does; that shows in ``send``.
+    A message is announced before its intent is committed, so that the server is busy with it
+    meanwhile. It may never come, for want of an intent: so nothing of it may be handed over by
+    that. Neither method raises for what the server does, which shows in ``send``.
     """
 
+    @abstractmethod
     def announce(self, mail: Mail) -> None:
-        """Prepare to send ``mail``, which has no Message-ID yet; the next ``send`` may have it."""
+        """Prepare to send ``mail``, which has no Message-ID yet; most often it is sent next."""
 
+    @abstractmethod
     def retract(self) -> None:
-        """Give up what was announced last, unless it was sent."""
+        """Give up what was announced, unless it was sent."""
 
 
 class FolderTransport:
