@@ -134,12 +134,12 @@ class Session:
         The way back is to close the connection: after DATA whatever is said is text. Returns
         whether the session can go on; what broke the connection shows again on the next.
         """
-        if not self._takes_several:
+        if not self._takes_several or self._announced == _envelope(mail):
             return True
         self._deadline = deadline
         fit = False
         try:
-            if not self._announced and self.is_fit_for(mail):
+            if self.is_fit_for(mail):
                 self._announced = _envelope(mail)
                 self._tell(self._announced)
                 fit = True
