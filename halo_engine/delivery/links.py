@@ -1,6 +1,7 @@
 """Where the links of a mail lead: out of it, and past the engine on their way elsewhere (§9)."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -39,7 +40,7 @@ class LinkBases:
     tracking: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MailLinks:
     """The links of one mail, each with a token of its organisation's.
 
@@ -59,7 +60,7 @@ class MailLinks:
         """Return the links of a mail of ``series``: of a list series they lead off the list."""
         return cls(bases, org.id, org.mail_key, recipient_id, series.list_id)
 
-    @property
+    @cached_property
     def unsubscribe(self) -> str:
         """The URL that one leaves by: a POST acts, a GET asks (RFC 8058)."""
         about = self.list_id.bytes if self.list_id else b""

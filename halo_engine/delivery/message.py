@@ -172,5 +172,4 @@ def _header(name: str, value: str) -> str:
 
 def _quoted_printable(text: str) -> bytes:
     """Encode a text in lines that end in CRLF (RFC 2045, 6.7)."""
-    lines = text.encode().splitlines()
-    return b2a_qp(b"".join(line + b"\r\n" for line in lines))
+    return b2a_qp(b"\r\n".join([*text.encode().splitlines(), b""]))

@@ -19,7 +19,7 @@ from halo_engine.delivery.leases import Release, hold_leased, retry_at
 from halo_engine.delivery.ledger import Outcome, Result, entries, noting, withdrawing
 from halo_engine.delivery.letters import Desk, Letter, gather, written
 from halo_engine.delivery.message import Sender
-from halo_engine.delivery.posting import Reply, post
+from halo_engine.delivery.posting import Reply, announced, post
 from halo_engine.delivery.settling import load_series_of, settle, settle_unknown
 from halo_engine.delivery.stops import note_outage
 from halo_engine.delivery.transports import NotHandedOver, Transport
@@ -108,24 +108,25 @@ def _send_each(
                 continue
             if not turn.goes_on():
                 break
-            calls = _intent(desk, letter, batch.unnoted, transact.now)
-            *_, intended = line(calls)
-            batch.unnoted = None
-            if not intended:
-                reason = transact(partial(_why_not, row=row))
-                if reason is _NoIntent.STOPPED:
-                    break
-                if reason is _NoIntent.SENT:
-                    batch.known[row] = Outcome(row, Result.SENT)
-                continue
-            # Nobody knows, until the transport has answered.
-            batch.known[row] = Outcome(row, Result.UNKNOWN)
-            message_id = str(intended[0]["message_id"])
-            try:
-                batch.note(_post(transport, letter, message_id, turn.gate))
-            except NotHandedOver:
-                batch.note(Outcome(row, Result.HELD))
-                raise
+            with announced(transport, letter.mail):
+                calls = _intent(desk, letter, batch.unnoted, transact.now)
+                *_, intended = line(calls)
+                batch.unnoted = None
+                if not intended:
+                    reason = transact(partial(_why_not, row=row))
+                    if reason is _NoIntent.STOPPED:
+                        break
+                    if reason is _NoIntent.SENT:
+                        batch.known[row] = Outcome(row, Result.SENT)
+                    continue
+                # Nobody knows, until the transport has answered.
+                batch.known[row] = Outcome(row, Result.UNKNOWN)
+                message_id = str(intended[0]["message_id"])
+                try:
+                    batch.note(_post(transport, letter, message_id, turn.gate))
+                except NotHandedOver:
+                    batch.note(Outcome(row, Result.HELD))
+                    raise
 
 
 def _row(send: Send) -> int:

@@ -1,10 +1,13 @@
 """Handing one message over, and telling the gate what the answer says of the server (§9)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 
 from halo_engine.delivery.gate import Gate
 from halo_engine.delivery.transports import (
+    Announcing,
     Mail,
     OutcomeUnknown,
     PermanentFailure,
@@ -36,6 +39,19 @@ class Posted:
 
     reply: Reply
     reason: str | None = None
+
+
+@contextmanager
+def announced(transport: Transport, mail: Mail) -> Iterator[None]:
+    """Let the server work ahead on ``mail``; if the body does not send it, it is taken back."""
+    if not isinstance(transport, Announcing):
+        yield
+        return
+    transport.announce(mail)
+    try:
+        yield
+    finally:
+        transport.retract()
 
 
 def post(transport: Transport, gate: Gate, mail: Mail, message_id: str) -> Posted:

@@ -7,6 +7,7 @@ The protocol is all that another way out has to keep to, a provider's HTTP API f
 import os
 import re
 import tempfile
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.parser import BytesParser
@@ -104,6 +105,23 @@ class Transport(Protocol):
 
         Raises PermanentFailure, TemporaryFailure, ServerDown or OutcomeUnknown.
         """
+
+
+class Announcing(ABC):
+    """What a transport is besides that can work ahead; no other needs to know of it.
+
+    A message is announced before its intent is committed, so that the server is busy with it
+    meanwhile. It may never come, for want of an intent: so nothing of it may be handed over by
+    that. Neither method raises for what the server does, which shows in ``send``.
+    """
+
+    @abstractmethod
+    def announce(self, mail: Mail) -> None:
+        """Prepare to send ``mail``, which has no Message-ID yet; most often it is sent next."""
+
+    @abstractmethod
+    def retract(self) -> None:
+        """Give up what was announced, unless it was sent."""
 
 
 class FolderTransport:

@@ -63,6 +63,7 @@ _OF_ONE: Mapping[str, Any] = {
     "holder_enrolled_at": DateTime(timezone=True),
     "holder_enrollment_id": BigInteger(),
 }
+_FEW_CASES = 4
 #: What orders rows.
 _ORDER = ("scheduled_for", "recipient_id")
 
@@ -278,10 +279,17 @@ def _seats(contact: FromClause, holder: FromClause) -> Mapping[str, ColumnElemen
 def _of(
     number: ColumnElement[int], predicates: Sequence[tuple[int, ColumnElement[bool]]]
 ) -> ColumnElement[bool]:
-    """Return what the predicate of that number says; false when it has none."""
+    """Return what the predicate of that number says; false when it has none.
+
+    Halved until few are left: PostgreSQL goes through the cases of a CASE one by one.
+    """
     if not predicates:
         return false()
-    return case(*[(number == n, held) for n, held in predicates], else_=false())
+    if len(predicates) <= _FEW_CASES:
+        return case(*[(number == n, held) for n, held in predicates], else_=false())
+    middle = len(predicates) // 2
+    lower, upper = predicates[:middle], predicates[middle:]
+    return case((number < upper[0][0], _of(number, lower)), else_=_of(number, upper))
 
 
 def _asks_audience(series: Series) -> bool:

@@ -107,6 +107,11 @@ class MailServer:
         assert self._loop is not None
         asyncio.run_coroutine_threadsafe(self._drop(), self._loop).result(timeout=10)
 
+    def wait_until_nobody_is_there(self) -> None:
+        """Wait until every client has closed its connection."""
+        assert self._loop is not None
+        asyncio.run_coroutine_threadsafe(self._emptied(), self._loop).result(timeout=10)
+
     async def _close(self) -> None:
         assert self._server is not None
         self._server.close()
@@ -115,6 +120,9 @@ class MailServer:
     async def _drop(self) -> None:
         for connection in list(self._open):
             connection.drop()
+        await self._emptied()
+
+    async def _emptied(self) -> None:
         while self._open:
             await asyncio.sleep(0.001)
 
@@ -240,6 +248,10 @@ class _Connection(SMTP):
     async def smtp_RCPT(self, arg: str | None) -> None:  # noqa: N802 -- aiosmtpd's
         if not await self._acts("RCPT", arg):
             await super().smtp_RCPT(arg)
+
+    async def smtp_RSET(self, arg: str | None) -> None:  # noqa: N802 -- aiosmtpd's
+        if not await self._acts("RSET"):
+            await super().smtp_RSET(arg)
 
     async def smtp_DATA(self, arg: str) -> None:  # noqa: ARG002, N802 -- aiosmtpd's
         if await self._acts("DATA"):

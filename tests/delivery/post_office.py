@@ -15,7 +15,7 @@ from halo_engine.delivery.ledger import Outcome
 from halo_engine.delivery.message import Sender
 from halo_engine.delivery.outbox import send_leased
 from halo_engine.delivery.reap import reap
-from halo_engine.delivery.transports import Mail, MemoryTransport, Transport
+from halo_engine.delivery.transports import Announcing, Mail, MemoryTransport, Transport
 from halo_engine.domain.decisions import Send, decide_step
 from halo_engine.journey.claim import claim_due
 from halo_engine.journey.facts import gather_alike
@@ -230,7 +230,7 @@ class Killed(BaseException):
 
 
 @dataclass
-class Mortal:
+class Mortal(Announcing):
     """A worker that dies at the ``dies_at``-th of the points at which one can die."""
 
     office: PostOffice
@@ -281,6 +281,14 @@ class Mortal:
 
         with self.office.transact.line() as at_once:
             yield mortally
+
+    def announce(self, mail: Mail) -> None:  # noqa: ARG002 -- the protocol's
+        """Die here, perhaps."""
+        self.point()
+
+    def retract(self) -> None:
+        """Die here, perhaps."""
+        self.point()
 
     def send(self, mail: Mail, key: str) -> None:
         """Send a message; the worker may die before it is out and before it can tell."""

@@ -36,10 +36,10 @@ POINTS: list[tuple[str | tuple[str, str, int], int | None, tuple[int, int]]] = [
 ]
 
 
-@pytest.fixture
-def server() -> Iterator[MailServer]:
-    """A mail server."""
-    with mail_server() as server:
+@pytest.fixture(params=[False, True], ids=["step by step", "pipelining"])
+def server(request: pytest.FixtureRequest) -> Iterator[MailServer]:
+    """A mail server; to one that takes several commands at once envelopes go ahead."""
+    with mail_server(pipelining=request.param) as server:
         yield server
 
 

@@ -107,9 +107,39 @@ def test_whatever_breaks_once_the_guarantee_holds(
     worker: Worker, step: str, action: Action, meaning: type[Exception], guarantee: str
 ) -> None:
     """By the server's log nothing arrives twice, or nothing is missing; the others never notice."""
+    rows = enrolled(worker.office, *NAMES, guarantee=guarantee)
+    worker.server.once[step].append(action)
+    _the_guarantee_holds(worker, rows, step, action, meaning, guarantee)
+
+
+@pytest.mark.parametrize("guarantee", [AT_MOST_ONCE, AT_LEAST_ONCE])
+@pytest.mark.parametrize(
+    ("step", "action", "meaning"),
+    [each for each in BREAKING if each[0] not in ("greeting", "EHLO")],
+)
+def test_whatever_breaks_after_the_envelope_went_ahead_the_guarantee_holds(
+    office: PostOffice, step: str, action: Action, meaning: type[Exception], guarantee: str
+) -> None:
+    """The same of a message that follows another, whose envelope goes out before its intent."""
+    with mail_server(pipelining=True) as server:
+        worker = Worker(office, server)
+        first, *rows = enrolled(office, "Zoe", *NAMES, guarantee=guarantee)
+        server.once[step].extend([lambda: None, action])
+        _the_guarantee_holds(worker, rows, step, action, meaning, guarantee)
+        assert copies(server, "Zoe") == [1]
+        assert office.row(first, "status", "attempts") == ("completed", 1)
+        worker.transport.close()
+
+
+def _the_guarantee_holds(
+    worker: Worker,
+    rows: list[int],
+    step: str,
+    action: Action,
+    meaning: type[Exception],
+    guarantee: str,
+) -> None:
     office, server = worker.office, worker.server
-    rows = enrolled(office, *NAMES, guarantee=guarantee)
-    server.once[step].append(action)
     worker.go_on(3)
     ann, *others = copies(server, *NAMES)
     assert others == [1, 1]

@@ -1,7 +1,11 @@
 """What the SMTP transport makes of a real server's answers, silence and absence (contract §9)."""
 
 import signal
+import socket
 import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from email.message import EmailMessage
 from email.policy import SMTP
 from typing import Any
@@ -9,7 +13,7 @@ from typing import Any
 import pytest
 
 from halo_engine.delivery.smtp import SmtpTransport
-from halo_engine.delivery.smtp_url import Tls
+from halo_engine.delivery.smtp_url import SmtpServer, Tls
 from halo_engine.delivery.transports import (
     Mail,
     NotHandedOver,
@@ -151,6 +155,29 @@ def test_a_refusal_before_the_text_is_whole_comes_before_the_dot() -> None:
         with pytest.raises(ServerDown):
             transport.send(long, "<1@acme.example>")
         assert server.accepted == []
+
+
+def test_an_answer_that_came_too_early_is_none_to_the_text() -> None:
+    """What was read along with the answer to DATA is seen before the dot: nothing was taken."""
+
+    def answer_at_once() -> None:
+        connection, _ = listening.accept()
+        connection.settimeout(10)
+        with connection, connection.makefile("rwb") as stream:
+            for said in (b"220", b"250", b"250", b"250", b"354 go on\r\n250 taken"):
+                stream.write(said + b"\r\n")
+                stream.flush()
+                stream.readline()
+            stream.read()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor(1) as server:
+        answering = server.submit(answer_at_once)
+        port = listening.getsockname()[1]
+        transport = SmtpTransport(SmtpServer("127.0.0.1", port, Tls.NONE, helo="client.example"))
+        with pytest.raises(ServerDown, match=r"250 taken \(before the text") as raised:
+            send(transport)
+        assert raised.value.broke_off
+        answering.result(timeout=10)
 
 
 @pytest.mark.parametrize("pipelining", [False, True])
@@ -298,17 +325,44 @@ def test_an_interruption_is_told_by_where_it_comes(
 ) -> None:
     """A time limit, or a worker that is told to stop, hands nothing over before the dot."""
 
+    with mail_server() as server, raising(interruption) as interrupt:
+        server.once[step].append(interrupt)
+        transport = SmtpTransport(server.client())
+        with pytest.raises(meaning) as raised:
+            send(transport)
+        assert type(raised.value) is meaning
+
+
+@pytest.mark.parametrize(
+    ("interruption", "meaning"), [(Limit, PermanentFailure), (SystemExit, NotHandedOver)]
+)
+def test_an_interruption_after_a_refusal_makes_nothing_unknown(
+    interruption: type[BaseException], meaning: type[BaseException]
+) -> None:
+    """While the server forgets a message that it refused, that is known; the next gets through."""
+    with mail_server() as server, raising(interruption) as interrupt:
+        server.once["RCPT"].append("550 no such user")
+        server.once["RSET"].append(interrupt)
+        transport = SmtpTransport(server.client())
+        with pytest.raises(meaning) as raised:
+            send(transport, 1)
+        assert type(raised.value) is meaning
+        send(transport, 2)
+        transport.close()
+        assert server.copies == {"ann2@a.example": 1}
+        assert server.connections == 2
+
+
+@contextmanager
+def raising(interruption: type[BaseException]) -> Iterator[Callable[[], object]]:
+    """Yield what raises this in the test's own thread, whoever calls it."""
+
     def interrupt(*_: object) -> None:
         raise interruption
 
     worker = threading.get_ident()
     before = signal.signal(signal.SIGUSR1, interrupt)
     try:
-        with mail_server() as server:
-            server.once[step].append(lambda: signal.pthread_kill(worker, signal.SIGUSR1))
-            transport = SmtpTransport(server.client())
-            with pytest.raises(meaning) as raised:
-                send(transport)
-            assert type(raised.value) is meaning
+        yield lambda: signal.pthread_kill(worker, signal.SIGUSR1)
     finally:
         signal.signal(signal.SIGUSR1, before)

@@ -18,7 +18,7 @@ from sqlalchemy import event
 from halo_engine.database import create_engine
 from halo_engine.delivery.smtp import SmtpTransport
 from halo_engine.delivery.smtp_url import SmtpServer
-from halo_engine.delivery.transports import Mail, Transport
+from halo_engine.delivery.transports import Announcing, Mail, Transport
 from halo_engine.engine import Engine
 from halo_engine.pipeline.settle import PostOffice
 from tests.delivery.post_office import SENDER
@@ -73,9 +73,10 @@ def start(orders: Orders, *, on_start: Callable[[int], None] = lambda _: None) -
 
 def _work(orders: Orders, ready: Any, go: Any) -> None:
     database = create_engine(orders.database_url, application_name="halo-victim", pool_size=1)
-    transport: Transport = SmtpTransport(orders.server, within_seconds=10)
+    smtp = SmtpTransport(orders.server, within_seconds=10)
+    transport: Transport = smtp
     if orders.dies_at is not None:
-        transport = _Watched(transport, _watch(database, orders.dies_at))
+        transport = _Watched(smtp, _watch(database, orders.dies_at))
     post = PostOffice(transport, SENDER)
     ready.set()
     go.wait(_PATIENCE_SECONDS)
@@ -85,11 +86,19 @@ def _work(orders: Orders, ready: Any, go: Any) -> None:
 
 
 @dataclass(frozen=True)
-class _Watched:
+class _Watched(Announcing):
     """A way out that says when it is asked: then an intent is committed."""
 
-    transport: Transport
+    transport: SmtpTransport
     asked: Callable[[], None]
+
+    def announce(self, mail: Mail) -> None:
+        """Announce the mail."""
+        self.transport.announce(mail)
+
+    def retract(self) -> None:
+        """Take back what was announced."""
+        self.transport.retract()
 
     def send(self, mail: Mail, key: str) -> None:
         """Send the mail."""
