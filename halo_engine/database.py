@@ -21,6 +21,10 @@ _Result = TypeVar("_Result")
 Line = Callable[[Sequence[Call]], Sequence[Rows]]
 
 
+class LostRace(Exception):  # noqa: N818 -- nobody did anything wrong
+    """Another transaction was first, and no constraint says so: this one is to be run again."""
+
+
 #: What two honest transactions can do to each other: a deadlock, a serialization failure, the same
 #: new row at the same moment (a unique violation), and a row for somebody who is erased meanwhile
 #: (a foreign key violation). A second try sees what the winner did.
@@ -157,9 +161,9 @@ def run_in_transaction(
 ) -> _Result:
     """Run `work` in a transaction of its own, commit, and return what it returned.
 
-    A deadlock, a serialization failure, a unique and a foreign key violation run `work` again in a
-    new transaction, up to `attempts` times in all with growing, random pauses; then the last error
-    is raised. `work` must therefore do nothing that a rollback does not undo.
+    A deadlock, a serialization failure, a unique or a foreign key violation, and a `LostRace`, run
+    `work` again in a new transaction, up to `attempts` times in all with growing, random pauses;
+    then the last error is raised. `work` must therefore do nothing that a rollback does not undo.
     """
 
     def once() -> _Result:
@@ -190,6 +194,8 @@ def _until_no_race_is_lost(once: Callable[[], _Result], attempts: int) -> _Resul
     for attempt in range(1, attempts):
         try:
             return once()
+        except LostRace:
+            pass
         except DBAPIError as error:
             if sqlstate(error) not in _LOST_RACES:
                 raise

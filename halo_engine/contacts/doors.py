@@ -20,6 +20,9 @@ class Finds(Enum):
     ID = auto()
 
 
+#: How doors find contacts that look for them by address.
+BY_ADDRESS: Final = frozenset({Finds.EXTERNAL_ID_ELSE_LEAD, Finds.EXTERNAL_ID_ELSE_ADDRESS})
+
 #: The recognised traits, each a column (contract §2, Identify).
 TRAIT_COLUMNS: Final = (
     "name",

@@ -12,14 +12,11 @@ from uuid import UUID
 from sqlalchemy import Select, Text, bindparam, cast, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from halo_engine.contacts.doors import Finds
+from halo_engine.contacts.doors import BY_ADDRESS, Finds
 from halo_engine.contacts.parameters import ORG_ID
 from halo_engine.contacts.people import Person
 from halo_engine.prepared import Call, Prepared
 from halo_engine.series.locks import ADDRESS_LOCK
-
-#: How doors find contacts that look for them by address.
-_BY_ADDRESS: Final = frozenset({Finds.EXTERNAL_ID_ELSE_LEAD, Finds.EXTERNAL_ID_ELSE_ADDRESS})
 
 
 def holding_addresses(org_id: UUID, finds: Finds, people: Iterable[Person]) -> list[Call]:
@@ -30,7 +27,7 @@ def holding_addresses(org_id: UUID, finds: Finds, people: Iterable[Person]) -> l
     whose hashes meet merely wait.
     """
     addresses = [email for each in people if (email := each.columns.get("email")) is not None]
-    if finds not in _BY_ADDRESS or not addresses:
+    if finds not in BY_ADDRESS or not addresses:
         return []
     return [Call(_HOLD, {"work_org_id": org_id, "held_addresses": addresses})]
 

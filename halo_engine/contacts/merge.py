@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, array
 from sqlalchemy.sql.selectable import LateralFromClause
 
-from halo_engine.contacts.doors import DOCUMENTS, Door, Finds, field_key
+from halo_engine.contacts.doors import BY_ADDRESS, DOCUMENTS, Door, Finds, field_key
 from halo_engine.contacts.parameters import (
     KNOWN_VERSION,
     NOW,
@@ -43,7 +43,9 @@ def merged_contacts(door: Door, *, as_known: bool = False) -> CTE:
     """Return ``merged``: the given contacts, locked, one row each.
 
     With ``as_known`` there are none when what the caller knows is no longer so: the organisation's
-    version is not ``KNOWN_VERSION``, or it is ``PROVEN_UNTIL``.
+    version is not ``KNOWN_VERSION``, or it is ``PROVEN_UNTIL``. At a door that looks for contacts
+    by address there is none for a person whose contact went, or is no longer it, while it was
+    waited for: another may be it, whom only a newer snapshot shows.
 
     ``place`` is the person's index; ``fresh`` is the whole row (``part``) with what is given laid
     over; beside it stand the columns that Halo manages. ``created`` and ``promoted`` say what
@@ -66,6 +68,7 @@ def merged_contacts(door: Door, *, as_known: bool = False) -> CTE:
     before = _before(door, _matched(door, given))
     stored = before.c.stored
     is_new = part(stored, "id").is_(None)
+    is_still_there = or_(before.c.place.is_(None), ~is_new)
     promoted: ColumnElement[bool] = false()
     if door.promotes:
         is_lead = and_(~is_new, part(stored, "external_id").is_(None))
@@ -99,6 +102,7 @@ def merged_contacts(door: Door, *, as_known: bool = False) -> CTE:
                 fresh, true()
             )
         )
+        .where(is_still_there if door.finds in BY_ADDRESS else true())
         # Ids are made in this order: of contacts created together, the first given is the first.
         .order_by(given.c.place)
         .cte("merged")
@@ -176,7 +180,7 @@ def _before(door: Door, matched: CTE) -> CTE:
     """Lock the contacts found, in order of id, and read their latest version as whole rows.
 
     A contact that was waited for may no longer be whom we looked for: a lead promoted meanwhile,
-    an address changed.
+    an address changed. Where one was looked for by address, its row is null then.
     """
     contact = end_users.alias("contact")
     is_still_it = contact.c.address == matched.c.address
@@ -194,7 +198,7 @@ def _before(door: Door, matched: CTE) -> CTE:
     )
     return (
         select(matched.c.place, locked.c.stored)
-        .select_from(matched.join(locked, true()))
+        .select_from(matched.join(locked, true(), isouter=door.finds in BY_ADDRESS))
         .cte("before")
     )
 

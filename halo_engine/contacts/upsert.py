@@ -34,6 +34,7 @@ from halo_engine.contacts.merge import constant, merged_contacts, part
 from halo_engine.contacts.parameters import NOW, ORG_ID
 from halo_engine.contacts.people import Person
 from halo_engine.contacts.registry import register_fields, seen_types
+from halo_engine.database import LostRace
 from halo_engine.domain.fields import Entity
 from halo_engine.domain.instants import format_instant
 from halo_engine.domain.signals import EVERYTHING, SignalKind
@@ -72,10 +73,13 @@ def write_contacts(
     """Write ``people`` through ``door`` in one statement; the answer is in their order (§2).
 
     The answer leaves out who is unknown at a door that creates nobody. Where contacts are looked
-    for by address, a statement before it holds those that are given (``doubles``).
+    for by address, a statement before it holds those that are given (``doubles``). Raises
+    ``LostRace`` when a contact found by address went meanwhile: the transaction is run again.
     """
     calls = writing(work.org, door, people, work.now, with_stored=with_stored)
     *_, rows = [call.rows(work.connection) for call in calls]
+    if door.creates and len(rows) < len(people):
+        raise LostRace
     return read_written(rows, with_stored=with_stored)
 
 
@@ -92,6 +96,7 @@ def writing(
 
     Without ``now`` it is the database's clock. With ``proven_until``, in seconds since 1970, they
     write nothing, and answer nothing, from then on, or when the organisation is no longer ``org``.
+    At a door that creates contacts, whoever is not answered for has lost a race.
     """
     values: dict[str, Any] = {
         "work_org_id": org.id,

@@ -9,7 +9,25 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel
-from sqlalchemy import Connection, Engine, Table, Text, Uuid, cast, event, func, insert, select
+from sqlalchemy import (
+    ARRAY,
+    Boolean,
+    Connection,
+    Engine,
+    Integer,
+    Table,
+    Text,
+    Uuid,
+    any_,
+    cast,
+    column,
+    event,
+    exists,
+    func,
+    insert,
+    select,
+    table,
+)
 
 from halo_engine.database import run_in_transaction
 from halo_engine.domain.errors import Refusal, validated
@@ -190,22 +208,28 @@ def overtaken(
     database: Engine, org: OrgRef, first: Callable[[Work], object], second: Callable[[Work], object]
 ) -> None:
     """Let ``first`` write, and ``second`` run until it waits for that; only then commit both."""
+    while_open(database, org, first, lambda: committing(database, org)(second))
+
+
+def while_open(
+    database: Engine, org: OrgRef, first: Callable[[Work], object], call: Callable[[], _Result]
+) -> _Result:
+    """Let ``first`` write, and commit it when ``call`` waits for that; return what that answers."""
+    locks = table("pg_locks", column("pid", Integer), column("granted", Boolean))
     with (
         ThreadPoolExecutor(1) as pool,
         database.connect() as one,
-        database.connect() as other,
         database.connect() as watcher,
     ):
         first(open_work(one, org, NOW))
-        work = open_work(other, org, NOW)
-        pid = other.execute(select(func.pg_backend_pid())).scalar_one()
-        running = pool.submit(second, work)
-        is_waiting = select(func.cardinality(func.pg_blocking_pids(pid)) > 0)
-        while not watcher.execute(is_waiting).scalar_one():
+        pid = one.execute(select(func.pg_backend_pid())).scalar_one()
+        running = pool.submit(call)
+        blocking = func.pg_blocking_pids(locks.c.pid, type_=ARRAY(Integer))
+        is_waited_for = select(exists().where(~locks.c.granted, pid == any_(blocking)))
+        while not watcher.execute(is_waited_for).scalar_one():
             assert not running.done(), "the second did not wait"
         one.commit()
-        running.result()
-        other.commit()
+        return running.result()
 
 
 @contextmanager

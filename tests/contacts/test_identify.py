@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, select
 
+from halo_engine.contacts.erasure import EraseContactCall, erase_contact
 from halo_engine.contacts.identify import IdentifyAnswer, IdentifyCall, identify, identifying
 from halo_engine.contacts.track import TrackCall, track
 from halo_engine.contacts.verification import LEEWAY
@@ -44,6 +45,7 @@ from tests.contacts.stage import (
     refused,
     rows,
     statements,
+    while_open,
     written_signals,
 )
 
@@ -621,6 +623,24 @@ def test_a_token_holds_to_the_last_moment(shared_database: Engine, caller: Calle
     with shared_database.connect() as connection:
         work = open_work(connection, caller.org, NOW)
         assert rows(work, end_users, "last_seen") == [(last_moment,)]
+
+
+def test_who_is_erased_meanwhile_comes_as_the_lead(shared_database: Engine, caller: Caller) -> None:
+    """A call that waited for a user who is gone by then looks again, and promotes the lead of the
+    email that it comes with.
+    """
+    with shared_database.begin() as connection:
+        lead = add_contact(open_work(connection, caller.org, NOW), None, email="ben@a.example")
+    answer = while_open(
+        shared_database,
+        caller.org,
+        lambda work: erase_contact(work, EraseContactCall(contact="ben")),
+        lambda: caller.says(user_id="ben", traits={"email": "ben@a.example"}),
+    )
+    assert (answer.id, answer.created) == (lead, False)
+    with shared_database.connect() as connection:
+        work = open_work(connection, caller.org, NOW)
+        assert rows(work, end_users, "id", "external_id") == [(lead, "ben")]
 
 
 def test_what_is_refused_is_refused_as_ever(caller: Caller) -> None:

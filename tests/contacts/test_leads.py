@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from halo_engine.contacts.answers import ContactAnswer
+from halo_engine.contacts.erasure import EraseContactCall, erase_contact
+from halo_engine.contacts.identify import IdentifyCall, identify
 from halo_engine.contacts.leads import (
     AddContactCall,
     CaptureLeadAnswer,
@@ -25,10 +27,12 @@ from tests.contacts.stage import (
     EARLIER,
     NOW,
     committed_organization,
+    committing,
     last_seen,
     refused,
     rows,
     statements,
+    while_open,
     written_signals,
 )
 
@@ -192,6 +196,35 @@ def test_two_first_leads_of_an_email_are_one(database: Engine) -> None:
         work = open_work(connection, org, NOW)
         assert len(rows(work, end_users, "id")) == 10
         assert [kind for kind, _, _ in written_signals(work)] == ["created"] * 10
+
+
+@pytest.mark.parametrize(
+    "leave",
+    [
+        lambda work: identify(work, IdentifyCall(user_id="ann", traits={"email": "new@a.example"})),
+        lambda work: erase_contact(work, EraseContactCall(contact="ann")),
+    ],
+    ids=["renamed", "erased"],
+)
+def test_whoever_has_the_email_next_is_found_when_the_first_leaves_it(
+    database: Engine, leave: Callable[[Work], object]
+) -> None:
+    """A form that waited for the first of two, who has another email by then or is gone, makes no
+    lead of an email that is the second one's.
+    """
+    org = committed_organization(database)
+    with database.begin() as connection:
+        work = open_work(connection, org, NOW)
+        for user in ("ann", "ben"):
+            stage.add_contact(work, user, email="both@a.example")
+    answer = while_open(
+        database, org, leave, lambda: committing(database, org)(leaving("both@a.example"))
+    )
+    assert not answer.created
+    with database.connect() as connection:
+        found = rows(open_work(connection, org, NOW), end_users, "external_id", "last_seen")
+    assert found[-1] == ("ben", NOW)
+    assert {user for user, _ in found} <= {"ann", "ben"}
 
 
 def test_each_call_is_one_statement_or_two(work: Work) -> None:
