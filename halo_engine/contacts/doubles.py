@@ -12,24 +12,29 @@ from uuid import UUID
 from sqlalchemy import Select, Text, bindparam, cast, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from halo_engine.contacts.doors import BY_ADDRESS, Finds
 from halo_engine.contacts.parameters import ORG_ID
-from halo_engine.contacts.people import Person
 from halo_engine.prepared import Call, Prepared
 from halo_engine.series.locks import ADDRESS_LOCK
+from halo_engine.work import Work
 
 
-def holding_addresses(org_id: UUID, finds: Finds, people: Iterable[Person]) -> list[Call]:
-    """Return the call that holds the people's addresses until the transaction ends, if any is to be
-    held.
+def holding_addresses(org_id: UUID, emails: Iterable[object]) -> list[Call]:
+    """Return the call that holds these addresses until the transaction ends; none if all of them
+    are None.
 
     A statement of its own: the next one sees what was committed while this one waited. Addresses
     whose hashes meet merely wait.
     """
-    addresses = [email for each in people if (email := each.columns.get("email")) is not None]
-    if finds not in BY_ADDRESS or not addresses:
+    addresses = [each for each in emails if each is not None]
+    if not addresses:
         return []
     return [Call(_HOLD, {"work_org_id": org_id, "held_addresses": addresses})]
+
+
+def hold_addresses(work: Work, emails: Iterable[object]) -> None:
+    """Hold these addresses until the transaction ends: before contacts are looked for by them."""
+    for call in holding_addresses(work.org_id, emails):
+        call.rows(work.connection)
 
 
 def _hold() -> Select[tuple[int]]:

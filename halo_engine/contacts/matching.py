@@ -18,6 +18,7 @@ from halo_engine.contacts.merge import first_of
 from halo_engine.contacts.parameters import ORG_ID, given_rows, values_of
 from halo_engine.contacts.people import Person
 from halo_engine.contacts.upsert import write_contacts
+from halo_engine.database import LostRace
 from halo_engine.tables import end_users
 from halo_engine.work import Work
 
@@ -68,7 +69,7 @@ class _Roll:
             self.taken.append(self._take(person, address))
 
     def _look_up(self, people: Sequence[Person]) -> list[str | None]:
-        """Lock whom the people may be; return their addresses."""
+        """Lock whom the people may be; return their addresses. May lose a race (``LostRace``)."""
         given = [
             {"place": place, "external_id": each.external_id, "email": each.columns.get("email")}
             for place, each in enumerate(people)
@@ -77,6 +78,9 @@ class _Roll:
         known: dict[UUID, _Contact] = {}
         for row in self._work.connection.execute(_lookup(), values_of(self._work, given)):
             addresses.append(row.given_address)
+            if row.namesake_id is not None and row.by_address_address != row.given_address:
+                # It went, or has another address, while it was waited for: another may have it.
+                raise LostRace
             for prefix in ("by_id", "by_address"):
                 id_, external_id, address, created_at = (
                     getattr(row, f"{prefix}_{name}") for name in _READ
@@ -178,6 +182,7 @@ def _lookup() -> Select[Any]:
     return (
         select(
             found.c.given_address,
+            found.c.namesake_id,
             *[mine.c[name].label(f"by_id_{name}") for name in _READ],
             *[theirs.c[name].label(f"by_address_{name}") for name in _READ],
         )

@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from halo_engine.contacts.doors import STRIPE_LINKS, STRIPE_OBJECTS
+from halo_engine.contacts.doubles import hold_addresses
 from halo_engine.contacts.merge import first_of
 from halo_engine.contacts.parameters import ORG_ID, given_rows, values_of
 from halo_engine.contacts.people import Person
@@ -89,10 +90,11 @@ class _Contact:
 
 
 def write_customers(work: Work, all_told: Sequence[Told]) -> list[Written | Refusal]:
-    """Write what Stripe told, in that order, in two statements; the outcomes are in it too.
+    """Write what Stripe told, in that order, in three statements; the outcomes are in it too.
 
     An unknown customer becomes a contact if there is a user ID or an email, and is a 404 if not.
     """
+    hold_addresses(work, (each.email for each in all_told))
     roll = _Roll(work, all_told)
     people = [Person(each.external_id, each.said, contact_id=each.id) for each in roll.contacts]
     written = write_contacts(work, STRIPE_OBJECTS, people) if people else []

@@ -16,6 +16,7 @@ from halo_engine.contacts.doors import (
     TEAMMATE,
     UPDATE,
 )
+from halo_engine.contacts.doubles import hold_addresses
 from halo_engine.contacts.matching import write_one_by_one
 from halo_engine.contacts.reading import Reading, read_person, warnings_of
 from halo_engine.domain.errors import bad_input, shown
@@ -78,6 +79,7 @@ def sync(work: Work, call: SyncCall) -> SyncAnswer:
 
     readings, errors = read_each(call.contacts, SyncedContact, "contacts", read)
     door = replace(INTEGRATION, source=call.source)
+    hold_addresses(work, (each.person.columns.get("email") for each in readings))
     outcomes = write_one_by_one(work, door, [each.person for each in readings])
     return SyncAnswer(
         created=sum(outcomes),

@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import array, insert
 
 from halo_engine.contacts.address_hashes import hash_parameters, suppress_again
-from halo_engine.contacts.doors import DOCUMENTS, TRAIT_COLUMNS, Door
+from halo_engine.contacts.doors import BY_ADDRESS, DOCUMENTS, TRAIT_COLUMNS, Door
 from halo_engine.contacts.doubles import holding_addresses
 from halo_engine.contacts.merge import constant, merged_contacts, part
 from halo_engine.contacts.parameters import NOW, ORG_ID
@@ -113,7 +113,8 @@ def writing(
         with_hashes=org.address_key is not None,
         as_known=proven_until is not None,
     )
-    return [*holding_addresses(org.id, door.finds, people), Call(statement, values)]
+    emails = [each.columns.get("email") for each in people if door.finds in BY_ADDRESS]
+    return [*holding_addresses(org.id, emails), Call(statement, values)]
 
 
 def read_written(rows: Rows, *, with_stored: bool = False) -> list[Written]:
