@@ -1,6 +1,7 @@
 """One address at one moment, at doors that take contacts by the batch (decision 4)."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from sqlalchemy import Engine
@@ -31,14 +32,14 @@ def left(work: Work) -> object:
     return capture_lead(work, CaptureLeadCall(email=EMAIL.lower()))
 
 
-def synced(work: Work) -> object:
+def synced(work: Work, **known_by: str) -> object:
     """Take a contact of that email from an integration."""
-    return sync(work, SyncCall(source="crm", contacts=[{"email": EMAIL}]))
+    return sync(work, SyncCall(source="crm", contacts=[{"email": EMAIL, **known_by}]))
 
 
 def billed(work: Work) -> object:
-    """Take a customer of that email from Stripe's webhook."""
-    customer = {"id": "cus_1", "object": "customer", "email": EMAIL}
+    """Take a user of that email from Stripe's webhook."""
+    customer = {"id": "cus_1", "email": EMAIL, "metadata": {"user_id": "ann"}}
     event = {
         "id": "evt_1",
         "type": "customer.created",
@@ -53,7 +54,7 @@ def imported(work: Work) -> object:
     return import_csv(work, ImportCsvCall(text=f"E,T\n{EMAIL},big\n", mapping={"E": "email"}))
 
 
-@pytest.mark.parametrize("door", [synced, billed])
+@pytest.mark.parametrize("door", [partial(synced, user_id="ann"), billed], ids=["sync", "Stripe"])
 @pytest.mark.parametrize("is_first", [True, False])
 def test_a_batch_and_the_lead_form_make_one_contact(
     database: Engine, door: Door, is_first: bool
