@@ -1,9 +1,11 @@
 """Timing sides that alternate, so that whatever else the machine does falls on all of them."""
 
 import gc
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 
@@ -37,6 +39,16 @@ def alternate(sides: Sequence[Side], rounds: int) -> Alternation:
     """
     counted = [_round(sides, first=number) for number in range(rounds + 1)]
     return Alternation(counted[1:])
+
+
+def peak_memory() -> float:
+    """Return the most memory that this process has held, in MiB.
+
+    Since it is this program: ``getrusage`` counts what held the process that started it, too.
+    """
+    status = Path("/proc/self/status").read_text()
+    [kilobytes] = re.findall(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+    return int(kilobytes) / 1024
 
 
 def _round(sides: Sequence[Side], *, first: int) -> list[float]:

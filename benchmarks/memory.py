@@ -3,7 +3,6 @@
 Each measurement is a process of its own: `python -m benchmarks.memory activate|import URL [FILE]`.
 """
 
-import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import click
 
 from benchmarks.activation import OWNERS_ON_PRO
 from benchmarks.ground import ORG, Ground
+from benchmarks.measuring import peak_memory
 from benchmarks.rows import Row, Target
 from benchmarks.sizes import Size
 from halo_engine.contacts.csv_resume import import_file
@@ -96,7 +96,7 @@ def main(what: str, url: str, file: Path | None) -> None:
         engine.perform(org, lambda work: activate(work, "w10", "bench"))
         for _ in engine.settle(engine.ask(org, _id_of)):
             pass
-    click.echo(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    click.echo(peak_memory())
 
 
 def _id_of(work: Work) -> UUID:

@@ -4,12 +4,12 @@ At its end it prints the answer, and the most memory that it held, in MiB.
 """
 
 import json
-import resource
 import sys
 from pathlib import Path
 
 import click
 
+from benchmarks.measuring import peak_memory
 from halo_engine.contacts.csv_resume import import_file
 from halo_engine.database import create_engine
 from halo_engine.work import OrgRef
@@ -28,8 +28,7 @@ def main(url: str, org: str, path: str) -> None:
     """Import the file into the organisation of that key."""
     transact = committing(create_engine(url), OrgRef(key=org))
     answer = import_file(transact, Path(path), MAPPING)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    click.echo(json.dumps({**answer.model_dump(mode="json"), "peak": peak}))
+    click.echo(json.dumps({**answer.model_dump(mode="json"), "peak": peak_memory()}))
 
 
 if __name__ == "__main__":
