@@ -22,7 +22,7 @@ torture: .venv
 	  $(BIN)/pytest $(SHARED) -m 'torture or not torture' tests/properties tests/fuzz tests/races \
 	  tests/delivery tests/torture
 
-# Each workload against bare SQL on the same tables: eleven minutes, or a minute and a half with SIZE=small. ONLY="W1 W3"
+# Each workload against bare SQL on the same tables: ten minutes, or a minute and a half with SIZE=small. ONLY="W1 W3"
 # runs those alone.
 SIZE ?= full
 bench: .venv

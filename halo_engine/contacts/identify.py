@@ -7,9 +7,9 @@ from typing import Any
 from halo_engine.contacts.answers import ContactAnswer, Stored
 from halo_engine.contacts.calls import Call, Identifier
 from halo_engine.contacts.doors import IDENTIFY
-from halo_engine.contacts.reading import read_person
+from halo_engine.contacts.reading import Reading, read_person
 from halo_engine.contacts.sessions import link_session
-from halo_engine.contacts.upsert import read_written, write_contacts, writing
+from halo_engine.contacts.upsert import Written, read_written, write_contacts, writing
 from halo_engine.contacts.verification import proof_of, verify_user
 from halo_engine.prepared import Rows
 from halo_engine.work import Organization, Trip, Work
@@ -41,8 +41,7 @@ def identify(work: Work, call: IdentifyCall) -> IdentifyAnswer:
     is_verified = verify_user(work, call.user_token, call.user_id)
     reading = read_person(work.org, call.user_id, call.traits, call.context)
     [written] = write_contacts(work, IDENTIFY, [reading.person], with_stored=is_verified)
-    stored = Stored.of(written) if is_verified else None
-    answer = IdentifyAnswer.of(written, reading.warnings, stored=stored)
+    answer = _answer(written, reading, is_verified=is_verified)
     if call.session_id is None:
         return answer
     first_seen = link_session(work, call.session_id, written.id)
@@ -67,8 +66,7 @@ def identifying(
 
     def read(rows: Sequence[Rows]) -> IdentifyAnswer | None:
         for written in read_written(rows[-1], with_stored=proof.is_given):
-            stored = Stored.of(written) if proof.is_given else None
-            return IdentifyAnswer.of(written, reading.warnings, stored=stored)
+            return _answer(written, reading, is_verified=proof.is_given)
         return None
 
     calls = writing(
@@ -80,3 +78,8 @@ def identifying(
         proven_until=proof.until,
     )
     return Trip(calls, read)
+
+
+def _answer(written: Written, reading: Reading, *, is_verified: bool) -> IdentifyAnswer:
+    stored = Stored.of(written) if is_verified else None
+    return IdentifyAnswer.of(written, reading.warnings, stored=stored)

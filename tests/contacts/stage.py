@@ -212,7 +212,12 @@ def overtaken(
 
 
 def while_open(
-    database: Engine, org: OrgRef, first: Callable[[Work], object], call: Callable[[], _Result]
+    database: Engine,
+    org: OrgRef,
+    first: Callable[[Work], object],
+    call: Callable[[], _Result],
+    *,
+    now: datetime = NOW,
 ) -> _Result:
     """Let ``first`` write, and commit it when ``call`` waits for that; return what that answers."""
     locks = table("pg_locks", column("pid", Integer), column("granted", Boolean))
@@ -221,7 +226,7 @@ def while_open(
         database.connect() as one,
         database.connect() as watcher,
     ):
-        first(open_work(one, org, NOW))
+        first(open_work(one, org, now))
         pid = one.execute(select(func.pg_backend_pid())).scalar_one()
         running = pool.submit(call)
         blocking = func.pg_blocking_pids(locks.c.pid, type_=ARRAY(Integer))

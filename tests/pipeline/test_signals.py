@@ -1,11 +1,11 @@
 """Signals: order of arrival, poison, and taking turns with what is wide (contract §1, §2)."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
-from sqlalchemy import Connection, select, text, update
+from sqlalchemy import select, update
 
 from halo_engine.domain.signals import SignalKind
 from halo_engine.pipeline import wide
@@ -13,7 +13,7 @@ from halo_engine.pipeline.react import react
 from halo_engine.pipeline.reaction import Reaction
 from halo_engine.series.lifecycle import pause, resume
 from halo_engine.tables import automation_enrollments, automation_recipients, end_users, signals
-from halo_engine.work import open_work
+from tests.contacts.stage import while_open
 from tests.pipeline.stage import EMAIL, NOON, Stage
 
 
@@ -170,23 +170,10 @@ def test_a_pause_that_overtakes_a_page_of_an_activation_loses_nobody(stage: Stag
     """A pause is acknowledged while the page waits for it: its contacts enter after the resume."""
     stage.contacts(("ann", "ben"))
     stage.series("news", entry_trigger="manual")
-    with ThreadPoolExecutor(1) as pool, stage.database.connect() as operator:
-        pause(open_work(operator, stage.org, stage.now), "news", "test")
-        settling = pool.submit(stage.settle)
-        while not _somebody_waits(operator):
-            assert not settling.done()
-        operator.commit()
-        settling.result(timeout=30)
+    paused = partial(pause, key="news", by="test")
+    while_open(stage.database, stage.org, paused, stage.settle, now=stage.now)
     assert stage.count(automation_enrollments) == 0
     stage.perform(lambda work: resume(work, "news", "test"))
     stage.settle()
     assert stage.count(automation_enrollments) == 2
     assert stage.count(signals) == 0
-
-
-def _somebody_waits(connection: Connection) -> bool:
-    waiting = text(
-        "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND database ="
-        " (SELECT oid FROM pg_database WHERE datname = current_database()))"
-    )
-    return bool(connection.execute(waiting).scalar_one())
