@@ -112,7 +112,7 @@ def test_a_connection_that_the_server_closed_is_replaced(
     """A pooled connection that died while it lay idle does not fail the next transaction."""
     with pairs.connect() as connection:
         idle = connection.scalar(text("SELECT pg_backend_pid()"))
-    administrate(f"SELECT pg_terminate_backend({idle})")
+    administrate(f"SELECT pg_terminate_backend({idle}, 5000)")
     run_in_transaction(pairs, lambda connection: _add(connection, 1))
     assert _counts(pairs) == [1, 0]
 
