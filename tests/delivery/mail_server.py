@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
+from halo_engine.delivery.smtp import SmtpTransport
 from halo_engine.delivery.smtp_url import SmtpServer, Tls
 
 TLS: Final = Path(__file__).parent / "tls"
@@ -72,8 +73,17 @@ class MailServer:
     def client(self, **values: Any) -> SmtpServer:
         """Return the server as a client's URL would name it."""
         user, password = self.login or (None, "")
-        given = {"timeout": 5.0, "helo": "client.example", "ca": str(TLS / "ca.pem"), **values}
+        given = {"timeout": 20.0, "helo": "client.example", "ca": str(TLS / "ca.pem"), **values}
         return SmtpServer("127.0.0.1", self.port, self.tls, user, password, **given)
+
+    def transport(self, facing: Action | None = None) -> SmtpTransport:
+        """Return a worker's way to the server.
+
+        It gives up soon on one that stalls alone: elsewhere a busy machine's pause is no silence.
+        """
+        if facing is Manner.STALL:
+            return SmtpTransport(self.client(timeout=1.0), within_seconds=2.5)
+        return SmtpTransport(self.client())
 
     @property
     def url(self) -> str:

@@ -76,7 +76,7 @@ def test_what_an_answer_means_to_an_announced_message(
     if step == "MAIL" and isinstance(action, Manner):
         broke_off = True  # it may have been the recipient, which was named by then
     with mail_server(pipelining=True) as server:
-        transport = SmtpTransport(server.client(timeout=0.4), within_seconds=1.2)
+        transport = server.transport(facing=action)
         send(transport, 1)
         server.always[step] = action
         transport.announce(letter(2))

@@ -13,7 +13,6 @@ from halo_engine.contacts.lists import UnsubscribeCall, unsubscribe
 from halo_engine.database import run_in_transaction
 from halo_engine.delivery.gate import LONGEST_PAUSE_SECONDS, Gate
 from halo_engine.delivery.leases import MOST_ATTEMPTS
-from halo_engine.delivery.smtp import SmtpTransport
 from halo_engine.delivery.stops import show_sending, start_sending, stop_sending
 from halo_engine.delivery.transports import (
     OutcomeUnknown,
@@ -50,8 +49,12 @@ class Worker:
     clock: Clock = field(default_factory=Clock)
 
     def __post_init__(self) -> None:
+        self.face(None)
+
+    def face(self, action: Action | None) -> None:
+        """Begin anew as a process that is to meet ``action``."""
         gate = Gate(self.per_second, clock=self.clock.read, sleep=self.clock.sleep)
-        self.transport = SmtpTransport(self.server.client(timeout=0.5), within_seconds=1.5)
+        self.transport = self.server.transport(facing=action)
         self.post = Post(self.transport, SENDER, gate)
 
     def tick(self) -> int:
@@ -140,6 +143,7 @@ def _the_guarantee_holds(
     guarantee: str,
 ) -> None:
     office, server = worker.office, worker.server
+    worker.face(action)
     worker.go_on(3)
     ann, *others = copies(server, *NAMES)
     assert others == [1, 1]

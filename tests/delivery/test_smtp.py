@@ -95,7 +95,7 @@ def test_what_an_answer_means(
     if pipelining and step == "MAIL" and isinstance(action, Manner):
         broke_off = True  # it may have been the recipient, which was named by then
     with mail_server(pipelining=pipelining) as server:
-        transport = SmtpTransport(server.client(timeout=0.4), within_seconds=1.2)
+        transport = server.transport(facing=action)
         server.always[step] = action
         with pytest.raises(meaning) as raised:
             send(transport)
