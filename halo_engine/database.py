@@ -9,7 +9,7 @@ from typing import Any, Final, Self, TypeVar
 
 import psycopg
 import sqlalchemy
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, func
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -36,6 +36,7 @@ _FIRST_PAUSE_SECONDS = 0.02
 #: A pooled connection that lay idle for longer is tried before it is used.
 _TRUSTED_SECONDS: Final = 5.0
 _IDLE_SINCE: Final = "idle since"
+_TIMEOUT: Final = "statement_timeout_seconds"
 #: A statement with an array of more elements, or of more text, is planned for it.
 _FEW: Final = 50
 _SHORT: Final = 1_500
@@ -74,6 +75,15 @@ def plan_anew(connection: Connection) -> None:
     connection.execution_options(planned_anew=True)
 
 
+def share_statement_timeout(connection: Connection, among: int) -> None:
+    """Let each statement of this transaction take a share of what one may: ``among`` so many that
+    take long, all of them together stay within it.
+    """
+    seconds = connection.get_execution_options()[_TIMEOUT]
+    share = f"{max(round(seconds * 1000) // among, 1)}ms"
+    connection.execute(sqlalchemy.select(func.set_config("statement_timeout", share, True)))
+
+
 def _tell_cursor(connection: Connection, cursor: _Cursor, *_: object) -> None:
     cursor.planned_anew = connection.get_execution_options().get("planned_anew", False)
 
@@ -103,6 +113,7 @@ def create_engine(
     engine = sqlalchemy.create_engine(
         url,
         isolation_level="READ COMMITTED",
+        execution_options={_TIMEOUT: statement_timeout_seconds},
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=10,

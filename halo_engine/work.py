@@ -44,6 +44,7 @@ class Organization:
     company_footer: str | None
     reevaluate_cron: str
     reevaluated_at: datetime
+    passes_are_quick: bool
     address_key: bytes | None = field(repr=False)
     mail_key: bytes = field(repr=False)
     sending_stopped: bool

@@ -93,15 +93,16 @@ def is_in_page(contact: FromClause) -> tuple[ColumnElement[bool], ...]:
 def page_after(work: Work, rest: Page, size: int) -> Page:
     """Return the first ``size`` contacts of ``rest`` as a page of their own."""
     contact = end_users
-    row = work.connection.execute(
+    places = work.connection.execute(
         select(contact.c.created_at, contact.c.id)
         .where(contact.c.org_id == work.org_id, *rest.holds(contact))
         .order_by(contact.c.created_at, contact.c.id)
         .offset(size - 1)
-        .limit(1),
+        # The last of them, and whether anybody is left.
+        .limit(2),
         rest.values(),
-    ).one_or_none()
-    return rest if row is None else replace(rest, last=Place(row.created_at, row.id))
+    ).all()
+    return replace(rest, last=Place(*places[0])) if len(places) == 2 else rest
 
 
 def contacts_of(work: Work, page: Page) -> list[UUID]:

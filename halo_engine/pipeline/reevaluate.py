@@ -40,3 +40,13 @@ def begin_due_reevaluation(work: Work) -> bool:
         )
     )
     return True
+
+
+def note_pass(work: Work, *, quick: bool) -> None:
+    """Note at the end of a pass whether its pages were quick, in the transaction of the last."""
+    if quick != work.org.passes_are_quick:
+        work.connection.execute(
+            update(organizations)
+            .where(organizations.c.id == work.org_id)
+            .values(passes_are_quick=quick)
+        )

@@ -8,8 +8,9 @@ worker that dies costs a page, and other signals take turns with the pages.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
+from typing import Final
 
-from halo_engine.database import plan_anew
+from halo_engine.database import plan_anew, share_statement_timeout
 from halo_engine.domain.decisions import Exit
 from halo_engine.domain.running import RunningSeries
 from halo_engine.domain.series import Series
@@ -21,6 +22,7 @@ from halo_engine.enrollment.pages import Page, Place, contacts_of, page_after
 from halo_engine.journey.observe import Observed, observe
 from halo_engine.pipeline.inbox import keep_place, remove
 from halo_engine.pipeline.reaction import Reaction, revisit_runs
+from halo_engine.pipeline.reevaluate import note_pass
 from halo_engine.series.completion import complete_finished
 from halo_engine.work import Work
 
@@ -33,6 +35,10 @@ EVALUATED = 20_000_000
 #: as one that was halved.
 QUICK_SECONDS = 1.0
 
+#: A page's statements that may take long: who matches newly, who left, who enters. One after the
+#: other they have the time of one, since the task that works the page may not have more.
+_LONG: Final = 3
+
 #: The second half of a company's change: it ends whatever it ends before anyone enters (contract
 #: §1).
 _ENTRIES = {"phase": "entries"}
@@ -42,12 +48,16 @@ def work_page(work: Work, signal: Signal, running: RunningSeries) -> Reaction:
     """Work the next page of a wide signal; the last one removes it."""
     began = monotonic()
     plan_anew(work.connection)
+    share_statement_timeout(work.connection, _LONG)
     worked = _work(work, signal, running)
-    if worked.cursor is None:
-        remove(work, [signal])
-    else:
-        is_quick = monotonic() - began < QUICK_SECONDS
+    is_quick = monotonic() - began < QUICK_SECONDS
+    if worked.cursor is not None:
         keep_place(work, signal, {**worked.cursor, "quick": is_quick}, quick=is_quick)
+    else:
+        remove(work, [signal])
+        if signal.kind is SignalKind.REEVALUATED:
+            # The last page may be a short one: so must the one before it have been.
+            note_pass(work, quick=is_quick and (_was_quick(signal) is not False))
     complete_finished(work, worked.touched)
     return Reaction([signal], worked.exits, worked.admissions, unfinished=worked.cursor is not None)
 
@@ -84,7 +94,7 @@ def _work(work: Work, signal: Signal, running: RunningSeries) -> _Worked:
 def _reevaluate(work: Work, signal: Signal, running: RunningSeries) -> _Worked:
     """See who left and who matches newly; few do, so a page has more contacts (contract §4)."""
     concerned = running.triggered_by(signal)
-    page = page_after(work, _rest(signal), _share(signal, _scanned(signal, running)))
+    page = page_after(work, _rest(signal), _share(signal, _scanned(work, signal, running)))
     most = _share(signal, PAGE)
     found = newcomers(work, concerned, page, most) if concerned else []
     if len(found) == most:
@@ -101,15 +111,22 @@ def _share(signal: Signal, contacts: int) -> int:
     return max(contacts >> signal.attempts, 1)
 
 
-def _scanned(signal: Signal, running: RunningSeries) -> int:
-    """Return how many contacts a page of a pass has: a quarter, unless the page before was quick.
+def _scanned(work: Work, signal: Signal, running: RunningSeries) -> int:
+    """Return how many contacts a page of a pass has: a quarter, unless the page before was quick;
+    before the first one, the pass before.
 
     Where everybody is in every series, a contact takes thirty times as long as where nobody is.
     """
     # All series: who left, and which goals hold, is asked of paused ones too.
     most = min(SCANNED, EVALUATED // max(len(running.series), 1))
-    is_quick = signal.cursor is not None and signal.cursor.get("quick")
+    was_quick = _was_quick(signal)
+    is_quick = work.org.passes_are_quick if was_quick is None else was_quick
     return max(PAGE, most if is_quick else most // 4)
+
+
+def _was_quick(signal: Signal) -> bool | None:
+    """Return whether the page before was quick; None before the first."""
+    return None if signal.cursor is None else bool(signal.cursor.get("quick"))
 
 
 def _entered(

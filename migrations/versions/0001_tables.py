@@ -63,6 +63,9 @@ def upgrade() -> None:
         sa.Column("company_footer", sa.Text(), nullable=True),
         sa.Column("reevaluate_cron", sa.Text(), server_default="*/15 * * * *", nullable=False),
         sa.Column("reevaluated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "passes_are_quick", sa.Boolean(), server_default=sa.text("false"), nullable=False
+        ),
         sa.Column("sending_stopped_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("sending_stopped_by", sa.Text(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),

@@ -103,6 +103,46 @@ def test_nobody_is_passed_over_who_was_created_at_one_instant(
     assert stage.count(automation_enrollments, automation_enrollments.c.left_audience) == 80
 
 
+def test_a_pass_begins_with_a_quarter_unless_the_pass_before_was_quick(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows beforehand how long a contact takes; after a quick page all may be looked at."""
+    monkeypatch.setattr(wide, "PAGE", 2)
+    monkeypatch.setattr(wide, "SCANNED", 12)
+    stage.series("pro", **PRO)
+    stage.contacts([f"u{number}" for number in range(12)])
+    stage.settle()
+
+    def pages(longest: float) -> int:
+        monkeypatch.setattr(wide, "QUICK_SECONDS", longest)
+        stage.now += timedelta(hours=1)
+        start_pass(stage)
+        return len([each for each in stage.settle() if isinstance(each, Reaction)])
+
+    never, always = 0.0, 60.0
+    # Of 3 each; of 3 and all others; of all; of all, which took long; of 3 and all others.
+    assert [pages(of) for of in (never, always, always, never, always)] == [4, 2, 1, 1, 2]
+
+
+def test_a_pass_whose_last_page_alone_was_quick_was_not(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page of the few that are left says nothing about the next pass."""
+    monkeypatch.setattr(wide, "PAGE", 3)
+    monkeypatch.setattr(wide, "SCANNED", 12)
+    stage.series("pro", **PRO)
+    stage.contacts([f"u{number}" for number in range(4)])
+    stage.settle()
+    stage.now += timedelta(hours=1)
+    start_pass(stage)
+    settling = stage.engine.settle(stage.org_id)
+    monkeypatch.setattr(wide, "QUICK_SECONDS", 0.0)
+    next(settling)
+    monkeypatch.setattr(wide, "QUICK_SECONDS", 60.0)
+    assert len([each for each in settling if isinstance(each, Reaction)]) == 1
+    assert not stage.perform(lambda work: work.org.passes_are_quick)
+
+
 def test_a_pass_writes_nothing_when_nobody_is_new(stage: Stage) -> None:
     """With everybody who matches enrolled already, no statement that enrolls is executed."""
     stage.contacts([f"u{number}" for number in range(20)], custom_fields={"plan": "pro"})
