@@ -39,6 +39,7 @@ from halo_engine.delivery.retries import RetryCall
 from halo_engine.delivery.retry import retry_failed
 from halo_engine.delivery.transports import MemoryTransport
 from halo_engine.domain.series import Series
+from halo_engine.pipeline.reaction import TooMuchError
 from halo_engine.pipeline.settle import PostOffice, settle, tick
 from halo_engine.series.lifecycle import activate, find_series
 from halo_engine.series.save import parse_definition, save_series
@@ -70,7 +71,7 @@ class Chore:
 
 @dataclass(frozen=True, slots=True)
 class _Within:
-    """What takes its transactions gets this one, every time."""
+    """What takes its transactions gets this one, every time; what was too much has no other try."""
 
     work: Work
 
@@ -80,7 +81,10 @@ class _Within:
         return self.work.now
 
     def __call__(self, action: Callable[[Work], _Result]) -> _Result:
-        return action(self.work)
+        try:
+            return action(self.work)
+        except TooMuchError as error:
+            raise error.__cause__ or error from None
 
     @contextmanager
     def line(self) -> Iterator[Line]:
@@ -181,11 +185,20 @@ WHERE org_id = %(org)s AND status = 'pending'
   AND id IN (SELECT id FROM automation_recipients WHERE status = 'pending' LIMIT 500)
 """
 
+_PARKED: Final = """
+INSERT INTO signals (org_id, kind, end_user_id, changed, happened_at, created_at, parked_at, error)
+SELECT %(org)s, 'changed', id, ARRAY['custom:plan'], now(), now(), now(), 'it failed' FROM end_users
+WHERE org_id = %(org)s ORDER BY created_at LIMIT 1000
+"""
+
 CHORES: Final[Mapping[str, Chore]] = {
     "advance due rows": Chore(settled),
     "activate a series": Chore(_activated, [_NOTHING_DUE]),
     "react to changes": Chore(settled, [_NOTHING_DUE, _SIGNALS]),
     "react to one change": Chore(settled, [_NOTHING_DUE, _SIGNALS.replace("2000", "1")]),
+    "react behind parked signals": Chore(
+        settled, [_NOTHING_DUE, _PARKED, _SIGNALS.replace("2000", "1")]
+    ),
     "re-evaluate": Chore(settled, [_NOTHING_DUE, _PASS]),
     "take up what a dead worker left": Chore(_ticked, [_NOTHING_DUE, _ABANDONED]),
     "retry failed mail": Chore(_retried, [_NOTHING_DUE]),

@@ -29,7 +29,7 @@ from workers.stack.interruption import Interrupted, interruptible
 _ROWS: Final = 20_000
 
 #: A chore with a statement that takes longer without an index is given up.
-_PATIENCE_SECONDS: Final = 5
+_PATIENCE_SECONDS: Final = 5.0
 _TIMED_OUT: Final = "57014"
 
 _SCANS: Final = """
@@ -145,7 +145,7 @@ def _doing(crowd: Crowd, chore: Chore, dropped: Index | None) -> float:
         try:
             return chore.timed(connection)
         except DBAPIError as error:
-            if sqlstate(error) != _TIMED_OUT:
+            if dropped is None or sqlstate(error) != _TIMED_OUT:
                 raise
             return inf
 

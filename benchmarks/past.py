@@ -76,7 +76,7 @@ _DOINGS: Final = (
     INSERT INTO subscription_members (org_id, end_user_id, subscription_id, subscribed_at)
     SELECT u.org_id, u.id, s.id, u.created_at
     FROM end_users u JOIN subscriptions s
-      ON s.org_id = u.org_id AND (s.key = 'all' OR substr(u.external_id, 2)::int %% 50 = 0)
+      ON s.org_id = u.org_id AND (s.key = 'all' OR substr(u.external_id, 2)::int %% 1000 = 0)
     WHERE u.org_id = %(org)s
     """,
     """

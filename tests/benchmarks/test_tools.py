@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import inspect
+from sqlalchemy.exc import OperationalError
 
 from benchmarks import batches, indexes
+from benchmarks.chores import CHORES
 from benchmarks.ground import Ground, ground
 from halo_engine.tables import metadata
 
@@ -30,6 +32,17 @@ def test_every_index_is_measured(stage: Ground) -> None:
     assert {each.index for each in measured if each.promise} == promises
     assert {each.index for each in measured if each.more is not None} == others
     assert indexes.drawn(measured).row_count == len(measured)
+
+
+def test_a_chore_that_takes_too_long_is_given_up(
+    stage: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A statement that runs into its limit ends it, whatever else the flow makes of one."""
+    monkeypatch.setattr(indexes, "_PATIENCE_SECONDS", 0.001)
+    chore = "react to changes"
+    monkeypatch.setattr(indexes, "CHORES", {chore: CHORES[chore]})
+    with pytest.raises(OperationalError, match="statement timeout"):
+        list(indexes.measure(stage, contacts=160, rounds=1))
 
 
 def test_batches_of_each_size_work_off_the_backlog(stage: Ground) -> None:
