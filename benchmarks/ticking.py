@@ -154,12 +154,12 @@ def fairness(ground: Ground, size: Size) -> Iterator[Row]:
     ground.drop(crowd)
     yield Row(
         workload="W12",
-        what="one welcome row behind a backlog",
+        what="until a welcome row behind a backlog is handled",
         size=size.backlog,
         of="due rows",
         engine=batches,
         against=1,
-        compared_with="batches until it is handled",
+        compared_with="at best",
         ratio=batches,
         target=Target(2),
         unit="batches",
