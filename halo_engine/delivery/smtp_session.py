@@ -6,16 +6,12 @@ knows. Python's ``SMTP.data`` sends body and dot in one call, so the steps are s
 """
 
 import re
-import smtplib
-import socket
-import ssl
-from collections.abc import Iterator
 from contextlib import suppress
-from select import select
 from time import monotonic
 from typing import Final
 
-from halo_engine.delivery.smtp_url import SmtpServer, Tls
+from halo_engine.delivery.smtp_connection import Answer, Connection, in_words
+from halo_engine.delivery.smtp_url import SmtpServer
 from halo_engine.delivery.transports import (
     Mail,
     NotHandedOver,
@@ -48,70 +44,20 @@ class BrokenOffError(Exception):
 
 
 class Session:
-    """One connection: greeted, encrypted and logged in, or ServerDown."""
+    """One connection, greeted and logged in, and what is under way on it; or ServerDown."""
 
     def __init__(self, server: SmtpServer, deadline: float) -> None:
-        self._server = server
-        self._deadline = deadline
-        self._smtp: smtplib.SMTP | None = None
-        #: Answers to what was said that are not read yet.
-        self._owed = 0
+        self._connection = Connection(server, deadline)
         #: The commands that went ahead of a message.
         self._announced: tuple[str, ...] = ()
         #: How far the message under way has come.
         self._reached = ""
-        try:
-            self._smtp = self._connect()
-            if self._smtp.sock is not None:
-                # The dot is a packet of its own: it must not wait until the text is acknowledged.
-                self._smtp.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._open(self._smtp)
-        except BaseException as error:
-            self.abandon()
-            # Also a time limit that ends here: nothing was handed over.
-            if isinstance(error, Exception):
-                raise ServerDown(self._without_password(_said(error))) from error
-            if isinstance(error, SystemExit):
-                raise NotHandedOver(error.code) from error
-            raise
         self._used_at = monotonic()
-
-    def _connect(self) -> smtplib.SMTP:
-        server, patience = self._server, self._patience()
-        if server.tls is Tls.IMPLICIT:
-            return smtplib.SMTP_SSL(
-                server.host, server.port, server.helo, timeout=patience, context=self._context()
-            )
-        return smtplib.SMTP(server.host, server.port, server.helo, timeout=patience)
-
-    def _open(self, smtp: smtplib.SMTP) -> None:
-        self._greet(smtp)
-        if self._server.tls is Tls.STARTTLS:
-            self._be_patient()
-            smtp.starttls(context=self._context())
-            self._greet(smtp)
-        if self._server.user is not None:
-            self._be_patient()
-            smtp.login(self._server.user, self._server.password)
-
-    def _greet(self, smtp: smtplib.SMTP) -> None:
-        self._be_patient()
-        code, words = smtp.ehlo()
-        if code // 100 == 5:
-            self._be_patient()
-            code, words = smtp.helo()
-        if code // 100 != 2:
-            raise smtplib.SMTPHeloError(code, words)
-
-    def _context(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cafile=self._server.ca)
 
     @property
     def described(self) -> str:
-        """The host, how it is encrypted, and who is logged in."""
-        encrypted = {Tls.NONE: "in the clear"}.get(self._server.tls, "TLS, certificate verified")
-        user = self._server.user
-        return f"{encrypted}, " + (f"logged in as {user}" if user else "without a login")
+        """How the connection is encrypted, and who is logged in."""
+        return self._connection.described
 
     @property
     def is_announced(self) -> bool:
@@ -126,7 +72,7 @@ class Session:
         """
         if self._announced:
             return self._announced == _envelope(mail)
-        return monotonic() - self._used_at < _IDLE_SECONDS and not self._has_spoken()
+        return monotonic() - self._used_at < _IDLE_SECONDS and not self._connection.has_spoken()
 
     def announce(self, mail: Mail, deadline: float) -> bool:
         """Send the envelope ahead, where the server takes several commands at once; read nothing.
@@ -134,14 +80,14 @@ class Session:
         The way back is to close the connection: after DATA whatever is said is text. Returns
         whether the session can go on; what broke the connection shows again on the next.
         """
-        if not self._takes_several or self._announced == _envelope(mail):
+        if not self._connection.takes_several or self._announced == _envelope(mail):
             return True
-        self._deadline = deadline
+        self._connection.deadline = deadline
         fit = False
         try:
             if self.is_fit_for(mail):
                 self._announced = _envelope(mail)
-                self._tell(self._announced)
+                self._connection.tell(self._announced)
                 fit = True
         except OSError:
             pass
@@ -156,16 +102,16 @@ class Session:
         Raises BrokenOffError as long as the final dot is not sent, OutcomeUnknown after it, and
         what the server's answers mean.
         """
-        self._deadline = deadline
+        self._connection.deadline = deadline
         self._reached = "MAIL"
         try:
             self._up_to_the_dot(mail)
         except (BrokenOffError, PermanentFailure, TemporaryFailure, ServerDown):
             raise
         except Exception as error:
-            words = f"the connection broke at {self._reached}: {_said(error)}"
+            words = f"the connection broke at {self._reached}: {in_words(error)}"
             # Of commands that went out together it may have been any.
-            begun = self._takes_several or self._reached != "MAIL"
+            begun = self._connection.takes_several or self._reached != "MAIL"
             raise BrokenOffError(words, begun=begun) from error
         except SystemExit as stop:
             raise NotHandedOver(stop.code) from stop
@@ -174,10 +120,10 @@ class Session:
 
     def _up_to_the_dot(self, mail: Mail) -> None:
         commands = _envelope(mail)
-        answers = self._answers() if self._announced else self._say(commands)
+        answers = self._connection.answers() if self._announced else self._connection.say(commands)
         self._announced = ()
         answer = next(answers)
-        if answer.code // 100 != 2:
+        if answer.kind != 2:
             # Neither recipient nor text is known yet: every message would be refused here.
             raise BrokenOffError(f"{answer} (to {commands[0]})", begun=False)
         self._reached = "RCPT"
@@ -185,33 +131,34 @@ class Session:
         self._reached = "DATA"
         self._expect(next(answers), 3)
         self._reached = "the text"
-        self._write(_text(mail))
-        if self._has_spoken():
-            raise BrokenOffError(f"{self._answer()} (before the text was whole)", begun=True)
+        self._connection.write(_text(mail))
+        if self._connection.has_spoken():
+            raise BrokenOffError(
+                f"{self._connection.answer()} (before the text was whole)", begun=True
+            )
 
-    def _end_of_text(self) -> "_Answer":
+    def _end_of_text(self) -> Answer:
         """Send the final dot, and wait for the answer as long as there is time."""
         try:
-            self._write(b".\r\n")
-            self._be_patient(to_the_end=True)
-            answer = self._answer()
+            self._connection.write(b".\r\n")
+            answer = self._connection.answer(to_the_end=True)
         except Exception as error:
-            raise OutcomeUnknown(f"no answer to the text: {_said(error)}") from error
-        if answer.code // 100 not in (2, 4, 5):
+            raise OutcomeUnknown(f"no answer to the text: {in_words(error)}") from error
+        if answer.kind not in (2, 4, 5):
             raise OutcomeUnknown(f"no answer to the text: {answer}")
         return answer
 
-    def _expect(self, answer: "_Answer", first_digit: int, *, recipient: bool = False) -> None:
+    def _expect(self, answer: Answer, first_digit: int, *, recipient: bool = False) -> None:
         """Return if the server goes on; else raise what its answer means."""
-        if answer.code // 100 == first_digit:
+        if answer.kind == first_digit:
             return
         if answer.code == _CLOSING:
             raise BrokenOffError(str(answer), begun=True)
         if answer.code in _LOGIN_CODES or (recipient and _NO_RELAY.search(answer.words)):
             raise ServerDown(str(answer))
-        if answer.code // 100 == 4:
+        if answer.kind == 4:
             raise TemporaryFailure(str(answer))
-        if answer.code // 100 == 5:
+        if answer.kind == 5:
             raise PermanentFailure(str(answer))
         raise BrokenOffError(f"not an answer: {answer}", begun=True)
 
@@ -223,8 +170,8 @@ class Session:
         """
         fit = False
         try:
-            asks = [answer for answer in self._answers() if answer.code // 100 == 3]
-            fit = not asks and self._ask("RSET").code // 100 == 2
+            asks = [answer for answer in self._connection.answers() if answer.kind == 3]
+            fit = not asks and self._connection.ask("RSET").kind == 2
         except Exception:  # noqa: BLE001 -- also a time limit: the refusal is known
             pass
         except SystemExit as stop:
@@ -239,100 +186,13 @@ class Session:
         """Say goodbye, without waiting long for the answer, and close."""
         if not self._announced:
             with suppress(OSError):
-                self._deadline = monotonic() + _FAREWELL_SECONDS
-                self._ask("QUIT")
+                self._connection.deadline = monotonic() + _FAREWELL_SECONDS
+                self._connection.ask("QUIT")
         self.abandon()
 
     def abandon(self) -> None:
         """Close the connection as it stands; what is under way is not handed over any more."""
-        if self._smtp is not None:
-            self._smtp.close()
-
-    def _say(self, commands: tuple[str, ...]) -> Iterator["_Answer"]:
-        """Yield the answers to the commands, which go out together if the server says that it
-        takes them so (RFC 2920), else each when the answer to the one before was read.
-        """
-        if not self._takes_several:
-            yield from map(self._ask, commands)
-            return
-        self._tell(commands)
-        yield from self._answers()
-
-    @property
-    def _takes_several(self) -> bool:
-        return self._connected().has_extn("pipelining")
-
-    def _tell(self, commands: tuple[str, ...]) -> None:
-        self._be_patient()
-        self._connected().send("".join(f"{command}\r\n" for command in commands))
-        self._owed = len(commands)
-
-    def _answers(self) -> Iterator["_Answer"]:
-        while self._owed:
-            self._be_patient()
-            self._owed -= 1
-            yield self._answer()
-
-    def _ask(self, command: str) -> "_Answer":
-        self._be_patient()
-        smtp = self._connected()
-        smtp.putcmd(command)
-        return self._answer()
-
-    def _answer(self) -> "_Answer":
-        code, words = self._connected().getreply()
-        return _Answer(code, words.decode("utf-8", "replace"))
-
-    def _write(self, content: bytes) -> None:
-        self._be_patient(to_the_end=True)
-        self._connected().send(content)
-
-    def _has_spoken(self) -> bool:
-        """Whether something can be read, be it words or the end of the connection."""
-        smtp = self._connected()
-        if smtp.sock is None or smtp.file is None:
-            return True
-        if isinstance(smtp.sock, ssl.SSLSocket) and smtp.sock.pending():
-            return True
-        if select([smtp.sock], [], [], 0)[0]:
-            return True
-        # More than the answer may have been read with it; what waits there no socket tells of.
-        smtp.sock.settimeout(0)
-        try:
-            return bool(smtp.file.peek())
-        except ssl.SSLWantReadError:
-            return False
-
-    def _connected(self) -> smtplib.SMTP:
-        assert self._smtp is not None
-        return self._smtp
-
-    def _be_patient(self, *, to_the_end: bool = False) -> None:
-        """Wait for the next step as long as one may take, or as long as there is time at all."""
-        smtp = self._connected()
-        if smtp.sock is not None:
-            smtp.sock.settimeout(self._patience(to_the_end=to_the_end))
-
-    def _patience(self, *, to_the_end: bool = False) -> float:
-        left = self._deadline - monotonic()
-        if left <= 0:
-            raise TimeoutError("it took too long in all")
-        return left if to_the_end else min(left, self._server.timeout)
-
-    def _without_password(self, words: str) -> str:
-        password = self._server.password
-        return words.replace(password, "***") if password else words
-
-
-class _Answer:
-    """What the server said to one step."""
-
-    def __init__(self, code: int, words: str) -> None:
-        self.code = code
-        self.words = words
-
-    def __str__(self) -> str:
-        return f"{self.code} {self.words}".strip()
+        self._connection.close()
 
 
 def _envelope(mail: Mail) -> tuple[str, ...]:
@@ -345,18 +205,3 @@ def _text(mail: Mail) -> bytes:
     # Whatever wrote it: a line that ends otherwise could pass for the end of the text.
     lines = [b"." + line if line.startswith(b".") else line for line in mail.content.splitlines()]
     return b"\r\n".join([*lines, b""])
-
-
-def _said(error: Exception) -> str:
-    """Return an error's words on one line, the server's own where it has some."""
-    if isinstance(error, smtplib.SMTPResponseException):
-        words = error.smtp_error
-        said = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
-        return f"{error.smtp_code} {said}"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the certificate is not to be trusted: {error.verify_message}"
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error) or type(error).__name__
