@@ -54,6 +54,9 @@ def listens_to(series: Series) -> Iterator[Topic]:
                 yield SignalKind.CHANGED, key
             if any(key.startswith(_EVENTS) for key in series.audience_keys):
                 yield SignalKind.CHANGED, _EVENTS
+            # Whoever becomes a user newly fits, whatever the audience names.
+            if series.contact_type is ContactTypeChoice.USER:
+                yield SignalKind.PROMOTED, None
 
 
 def is_in_time(signal: Signal, series: Series) -> bool:

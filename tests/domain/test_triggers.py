@@ -135,6 +135,8 @@ def is_triggered(each: Series, signal: Signal) -> bool:
 def may_match_newly(each: Series, signal: Signal) -> bool:
     """Say whether §2 or §4 has the contact's audience looked at."""
     named = {item.field for group in each.audience_filters for item in group}
+    if signal.kind == "promoted" and each.contact_type == "user":
+        return True
     match signal.kind.value:
         case "created" | "promoted" | "changed" | "company_changed":
             keys = signal.changed

@@ -69,9 +69,9 @@ class Pipeline(Journey):
 
     def _offer(self, series: Series, contact: Contact, signal: Signal) -> None:
         definition = series.definition
+        promoted = signal.promoted and definition.contact_type == "user"
         match definition.entry_trigger:
             case "user_created":
-                promoted = signal.promoted and definition.contact_type == "user"
                 if signal.created or promoted:
                     self.try_to_enroll(series, contact, self.now)
             case "event":
@@ -79,8 +79,10 @@ class Pipeline(Journey):
                 if event and event.name == definition.settings["entry_event_name"]:
                     self.try_to_enroll(series, contact, event.timestamp)
             case "segment_match":
-                at_the_door = definition.names(signal.changed) or (
-                    signal.event is not None and definition.names_events()
+                at_the_door = (
+                    promoted
+                    or definition.names(signal.changed)
+                    or (signal.event is not None and definition.names_events())
                 )
                 self.look(series, contact)
                 if at_the_door:
