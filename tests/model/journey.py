@@ -84,10 +84,19 @@ class Journey(Entry):
             run.converted_at = self.now
         run.goal_held = holds
 
-    def due_row(self) -> tuple[Run, Row] | None:
-        """Return the row to handle next: of an active series, due by now (contract §1)."""
+    def due_rows(self) -> list[tuple[Run, Row]]:
+        """Return the rows to handle next: of active series, due by now, in order (contract §1)."""
         due = [(run, row) for run, row in self.waiting_rows() if row.scheduled_for <= self.now]
-        return min(due, key=lambda each: (each[1].scheduled_for, each[1].order), default=None)
+        return sorted(due, key=lambda each: (each[1].scheduled_for, each[1].order))
+
+    def handle_rows(self, due: list[tuple[Run, Row]]) -> None:
+        """Handle rows that are due, in order, and then send their mails (decision 14)."""
+        for run, row in due:
+            if run.is_active and run.series.status == "active":
+                self.handle_row(run, row)
+        for contact in self.mailed:
+            contact.last_contacted_at = self.now
+        self.mailed.clear()
 
     def waiting_rows(self) -> list[tuple[Run, Row]]:
         """Return the pending rows of active series, each with its run."""
@@ -160,6 +169,6 @@ class Journey(Entry):
             mail = render_mail(self, run.series, step, run.contact)
             run.mails.append(mail)
             self.outbox.append(mail)
-            run.contact.last_contacted_at = self.now
+            self.mailed.append(run.contact)
             row.status = "completed"
         self._advance(run, row, position + 1)

@@ -17,11 +17,11 @@ class Pipeline(Journey):
     def settle(self) -> None:
         """Handle all signals, then due rows, then a due re-evaluation, until nothing is due."""
         while True:
-            due = self.due_row()
+            due = self.due_rows()
             if self.signals:
                 self._react(self.signals.popleft())
-            elif due is not None:
-                self.handle_row(*due)
+            elif due:
+                self.handle_rows(due)
             elif self.reevaluate_at <= self.now:
                 self._reevaluate()
             else:

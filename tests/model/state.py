@@ -59,6 +59,8 @@ class State:
         self.unsubscribed: set[str] = set()
         self.registered_fields: set[str] = set()
         self.outbox: list[Mail] = []
+        #: Who gets one of the mails of the rows that are being handled.
+        self.mailed: list[Contact] = []
         self.signals: deque[Signal] = deque()
         self._order = 0
         self.series: dict[str, Series] = {}
