@@ -25,7 +25,7 @@ from pydantic import (
 )
 
 from halo_engine.domain.durations import format_duration, parse_duration
-from halo_engine.domain.errors import in_its_place, located
+from halo_engine.domain.errors import in_its_place, located, shown
 from halo_engine.domain.filters import FilterGroups, filter_keys
 from halo_engine.domain.merge_fields import fields_of
 from halo_engine.domain.reasons import (
@@ -114,6 +114,15 @@ EXIT_RULES = (
 )
 
 
+def _check_rule(value: object) -> object:
+    if isinstance(value, str) and value in EXIT_RULES:
+        return value
+    raise ValueError(f"{shown(value)} is not an exit rule; allowed are {', '.join(EXIT_RULES)}")
+
+
+_ExitRule = Annotated[ExitReason, BeforeValidator(_check_rule)]
+
+
 class Settings(_Definition):
     """The setting keys of the documents, unchanged (contract §4 to §9)."""
 
@@ -121,7 +130,7 @@ class Settings(_Definition):
     reenroll_enabled: StrictBool = False
     reenroll_delay_days: Annotated[StrictFloat, Field(ge=0, le=36_500)] | None = None
     entry_event_name: str | None = Field(default=None, max_length=255)
-    exit_rules: tuple[ExitReason, ...] = ()
+    exit_rules: tuple[_ExitRule, ...] = ()
     exit_event_name: str | None = Field(default=None, max_length=255)
     exit_filters: FilterGroups = ()
     goal_enabled: StrictBool = False
@@ -129,15 +138,6 @@ class Settings(_Definition):
     goal_window_days: StrictFloat = Field(default=30, gt=0, le=36_500)
     send_window: SendWindow | None = None
     delivery_guarantee: DeliveryGuarantee = DeliveryGuarantee.AT_MOST_ONCE
-
-    @model_validator(mode="after")
-    def _lists_known_rules(self) -> Self:
-        for rule in self.exit_rules:
-            if rule not in EXIT_RULES:
-                raise ValueError(
-                    f"exit_rules: {rule} is not a rule; one of {', '.join(EXIT_RULES)}"
-                )
-        return self
 
 
 class SeriesDefinition(_Definition):

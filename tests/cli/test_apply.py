@@ -297,6 +297,10 @@ def test_every_series_of_the_scenarios_is_read_back_as_it_was_written(halo: Cons
             "settings.send_window.timezone: ‘Bonn’ is not a time zone; allowed are ",
         ),
         ("steps: [{key: a, body: x}]", "steps[0].body: unknown key; allowed are key, delay, "),
+        (
+            "settings: {exit_rules: [replied, suppressed]}",
+            "settings.exit_rules[1]: ‘suppressed’ is not an exit rule; allowed are completed, ",
+        ),
         ("settings: {goal: x}", "settings.goal: unknown key; allowed are one_per_company, "),
         ("settings: {goal_enabled: yes}", "settings.goal_enabled: ‘yes’ is refused; allowed are t"),
         ("settings: {one_per_company: 1}", "settings.one_per_company: 1 is refused; allowed are t"),
