@@ -4,6 +4,7 @@ that ``halo_engine.cli`` does with organisations, series and contacts.
 
 import json
 import os
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -43,11 +44,28 @@ class HaloGroup(click.Group):
             return super().invoke(ctx)
         except (ConfigurationError, StackError, Refusal) as error:
             raise click.ClickException(str(error)) from None
+        except UnicodeEncodeError:
+            raise click.ClickException("what was typed is no text; allowed is UTF-8") from None
+        except RuntimeError:
+            if sys.stdin is not None:
+                raise
+            raise click.ClickException("there is no standard input to read") from None
+        except BrokenPipeError:
+            # Whoever read has enough; click ends quietly.
+            raise
+        except OSError as error:
+            raise click.ClickException(_cannot(error)) from None
         except DBAPIError as error:
             if migrate.is_of_another_schema(error):
                 raise click.ClickException(migrate.OF_ANOTHER_SCHEMA) from None
             said = one_line(error.orig or error, os.environ.get("HALO_DATABASE_URL", ""))
             raise click.ClickException(f"{said} (`halo doctor` tells more)") from None
+
+
+def _cannot(error: OSError) -> str:
+    """Say which file could not be read or written; without one it is the output itself."""
+    where = "the output" if error.filename is None else str(error.filename)
+    return f"{where}: {error.strerror or error}"
 
 
 @click.group(cls=HaloGroup)

@@ -7,7 +7,7 @@ from celery import Task
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from halo_engine import migrate
-from halo_engine.domain.errors import Refusal, conflict
+from halo_engine.domain.errors import Refusal, bad_input, conflict
 
 #: A task that runs longer than this hands the rest to a new one, so that organisations take turns.
 TURN_SECONDS: Final = 10.0
@@ -31,8 +31,14 @@ class EngineTask(Task[..., Any]):
     acks_late = True
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the body; return its answer, or the refusal it raised."""
+        """Run the body; return its answer, or the refusal it raised.
+
+        A task is called with keyword arguments alone.
+        """
         try:
+            if args:
+                problem = f"{len(args)} by position are refused; allowed are keyword arguments"
+                raise bad_input(f"{self.name}, arguments", problem, "bad_call")
             return super().__call__(*args, **kwargs)
         except Refusal as refusal:
             _log.info("refused", **refusal.as_dict())

@@ -8,6 +8,7 @@ from halo_engine.answers.sight import Seen
 from halo_engine.domain.errors import shown
 from halo_engine.domain.fields import FieldType
 from halo_engine.domain.filters import Filter, Operator, date_bound
+from halo_engine.domain.instants import clock_shows
 from halo_engine.work import Work
 
 _WISHES: Final = {
@@ -31,7 +32,7 @@ _KINDS: Final = {
 
 def on_the_clock(instant: datetime, zone: ZoneInfo) -> str:
     """Return the instant as the clock in ``zone`` shows it, to the minute."""
-    return f"{instant.astimezone(zone):%Y-%m-%d %H:%M %Z}"
+    return f"{clock_shows(instant, zone):%Y-%m-%d %H:%M %Z}"
 
 
 def needed(item: Filter, work: Work) -> str:

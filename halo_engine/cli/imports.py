@@ -33,7 +33,12 @@ def import_command(desk: Desk, file: Path, mapping: Sequence[str]) -> None:
     Columns that are not mapped are passed over. An import that was interrupted is gone on with when
     it is given again. Exits 1 when rows were left out.
     """
-    fields = dict(_pair(each) for each in mapping)
+    fields: dict[str, str] = {}
+    for column, target in map(_pair, mapping):
+        if column in fields:
+            problem = f"{shown(column)} is mapped twice; allowed is one field for a column"
+            raise bad_input("map", problem, "bad_mapping")
+        fields[column] = target
     try:
         with _bar(file.stat().st_size, hidden=desk.as_json) as show:
             answer = import_file(desk.perform, file, fields, show)

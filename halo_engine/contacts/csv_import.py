@@ -232,7 +232,8 @@ def _lines(file: TextIO) -> Iterator[str]:
 
 def _rows(lines: Iterator[str]) -> Iterator[tuple[int, _Row]]:
     """Return the rows, each with its first line, the header as the row of line 1."""
-    reader = csv.reader(lines)
+    # Else a quote that is never closed would make one cell of all that follows it.
+    reader = csv.reader(lines, strict=True)
     while True:
         line = reader.line_num + 1
         try:

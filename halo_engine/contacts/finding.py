@@ -11,6 +11,7 @@ from sqlalchemy.sql.selectable import LateralFromClause
 from halo_engine.contacts.calls import Answer
 from halo_engine.contacts.parameters import ORG_ID, given_rows, values_of
 from halo_engine.domain.errors import Refusal, not_found
+from halo_engine.domain.values import is_storable_text
 from halo_engine.tables import end_users
 from halo_engine.work import Work
 
@@ -75,7 +76,11 @@ def only(
 
 def find_contacts(work: Work, names: Sequence[str]) -> list[UUID]:
     """Return the ids of the contacts named, in order; the first unknown name is a 404."""
-    given = [{"place": place, "contact": name} for place, name in enumerate(names)]
+    given = [
+        {"place": place, "contact": name}
+        for place, name in enumerate(names)
+        if is_storable_text(name)
+    ]
     rows = work.connection.execute(_finding(), values_of(work, given))
     found = {row.place: row.contact_id for row in rows}
     for place, name in enumerate(names):

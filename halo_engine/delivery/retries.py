@@ -6,10 +6,20 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from halo_engine.contacts.calls import Answer, Call, Identifier
 from halo_engine.domain.reasons import FailReason
+from halo_engine.domain.values import check_text
+
+
+def _check_reason(value: object) -> object:
+    if isinstance(value, str):
+        check_text(value, "reason")
+    return value
+
+
+_Reason = Annotated[str, Field(min_length=1, max_length=500), BeforeValidator(_check_reason)]
 
 
 class RetryCall(Call):
@@ -22,8 +32,8 @@ class RetryCall(Call):
 
     series: Identifier
     step: Identifier | None = None
-    reason: Annotated[str, Field(min_length=1, max_length=500)] | None = None
-    after: int = 0
+    reason: _Reason | None = None
+    after: int = Field(default=0, ge=0, lt=2**63)
 
     @property
     def unknown(self) -> bool:

@@ -1,16 +1,30 @@
 """The one exception that says no, and how it words what was wrong."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Literal, TypeVar
+from typing import Final, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import PydanticCustomError
 
 RefusalStatus = Literal[400, 401, 404, 409]
 
 _LONGEST_VALUE_SHOWN = 60
 _LONGEST_FIELD_SHOWN = 200
 _Model = TypeVar("_Model", bound=BaseModel)
+_Value = TypeVar("_Value")
+
+#: What is allowed where Pydantic found another type, in words of JSON.
+_ALLOWED: Final[Mapping[str, str]] = {
+    "bool_type": "are true and false",
+    "dict_type": "is an object",
+    "float_type": "is a number",
+    "int_type": "is a whole number",
+    "list_type": "is a list",
+    "string_type": "is text",
+    "string_unicode": "is text without lone surrogates",
+    "tuple_type": "is a list",
+}
 
 
 class Refusal(Exception):  # noqa: N818 -- the contract's word: a refusal is an answer, not a fault
@@ -76,6 +90,23 @@ def validated(model: type[_Model], data: object, where: str) -> _Model:
         raise _refusal_from(error, model, where) from error
 
 
+def in_its_place(read: Callable[[object], _Value]) -> Callable[[object], _Value]:
+    """Return ``read`` as a model's validator: ``validated`` names the path to what it refuses.
+
+    The name by which ``read`` knows the field gives way to that path.
+    """
+
+    def placed(value: object) -> _Value:
+        try:
+            return read(value)
+        except Refusal as refusal:
+            _, _, problem = refusal.message.partition(": ")
+            context = {"code": refusal.code, "problem": problem}
+            raise PydanticCustomError("refusal", "{problem}", context) from None
+
+    return placed
+
+
 def shown(value: object) -> str:
     """Quote an untrusted value for a message: short, printable, and safe to store and encode."""
     if isinstance(value, str):
@@ -101,21 +132,43 @@ def _refusal_from(error: ValidationError, model: type[BaseModel], where: str) ->
 
     An unknown key goes before one that is missing: it is that one, misspelt.
     """
-    found = error.errors(include_url=False, include_context=False)
+    found = error.errors(include_url=False)
     first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
     path = where
     for part in first["loc"]:
         path += f"[{part}]" if isinstance(part, int) else f".{part}"
-    keys = ", ".join(info.alias or name for name, info in model.model_fields.items())
-    match first["type"]:
-        case "extra_forbidden" if len(first["loc"]) == 1:
-            return bad_input(path, f"unknown key; allowed are {keys}", "unknown_key")
+    kind, given = first["type"], shown(first["input"])
+    match kind:
+        case "refusal":
+            return bad_input(path, first["ctx"]["problem"], first["ctx"]["code"])
         case "extra_forbidden":
-            return bad_input(path, "unknown key", "unknown_key")
+            keys = _keys_at(model, first["loc"][:-1])
+            return bad_input(path, f"unknown key; allowed are {keys}", "unknown_key")
         case "missing":
             return bad_input(path, "is required", "missing_key")
-        case "model_type" if not first["loc"]:
-            return bad_input(path, f"{shown(first['input'])} is not an object with {keys}")
+        case "model_type":
+            return bad_input(path, f"{given} is not an object with {_keys_at(model, first['loc'])}")
         case "value_error":
             return bad_input(path, first["msg"].removeprefix("Value error, "))
-    return bad_input(path, f"{shown(first['input'])} is refused: {first['msg']}")
+    why = f"; allowed {_ALLOWED[kind]}" if kind in _ALLOWED else f": {first['msg']}"
+    return bad_input(path, f"{given} is refused{why}")
+
+
+def _keys_at(model: type[BaseModel], path: Sequence[int | str]) -> str:
+    """Return the keys of the model that stands at ``path`` in ``model``."""
+    at: type[BaseModel] | None = model
+    for part in path:
+        if isinstance(part, str) and at is not None:
+            at = _model_in(_fields(at).get(part))
+    return ", ".join(_fields(at or model))
+
+
+def _fields(model: type[BaseModel]) -> dict[str, object]:
+    return {info.alias or name: info.annotation for name, info in model.model_fields.items()}
+
+
+def _model_in(annotation: object) -> type[BaseModel] | None:
+    """Return the model that a field's type is, or is a list of, or may be beside null."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for each in get_args(annotation) if (found := _model_in(each))), None)

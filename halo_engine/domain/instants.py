@@ -6,7 +6,7 @@ An *instant* is a ``datetime`` in UTC. A *wall clock* time is a naive ``datetime
 import re
 from bisect import bisect_left
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import MINYEAR, UTC, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -105,6 +105,19 @@ def from_wall_clock(local: datetime, zone: ZoneInfo) -> datetime:
 def to_wall_clock(instant: datetime, zone: ZoneInfo) -> datetime:
     """Return what the clock on the wall in ``zone`` shows at ``instant``."""
     return instant.astimezone(zone).replace(tzinfo=None, fold=0)
+
+
+def clock_shows(instant: datetime, zone: ZoneInfo) -> datetime:
+    """Return ``instant`` for a reader in ``zone``: what the clock there shows, with its offset.
+
+    Where that is before year 1 or after 9999, it is the first or the last moment of those years.
+    """
+    try:
+        return instant.astimezone(zone)
+    except OverflowError:
+        if instant.year == MINYEAR:
+            return datetime.min.replace(tzinfo=zone)
+        return datetime.max.replace(tzinfo=zone)
 
 
 def _end_of_gap(local: datetime, zone: ZoneInfo) -> datetime:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from halo_engine.domain.errors import bad_input, shown
 from halo_engine.domain.fields import Field, resolve
+from halo_engine.domain.instants import clock_shows
 
 _MERGE_FIELD: Final = re.compile(r"(?<!\{)\{\{([^{}]*)\}\}(?!\})")
 _DOUBLE_BRACES: Final = re.compile(r"\{\{|\}\}")
@@ -61,7 +62,7 @@ def text_of(value: object, zone: ZoneInfo) -> str:
         case float() | Decimal():
             return _number(value)
         case datetime():
-            return value.astimezone(zone).date().isoformat()
+            return clock_shows(value, zone).date().isoformat()
         case str():
             return value
     return ""

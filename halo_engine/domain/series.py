@@ -13,10 +13,19 @@ from typing import Annotated, Any, Self
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StrictBool,
+    StrictFloat,
+    model_validator,
+)
 
 from halo_engine.domain.durations import format_duration, parse_duration
-from halo_engine.domain.errors import located
+from halo_engine.domain.errors import in_its_place, located, shown
 from halo_engine.domain.filters import FilterGroups, filter_keys
 from halo_engine.domain.merge_fields import fields_of
 from halo_engine.domain.reasons import (
@@ -36,7 +45,9 @@ UTC = ZoneInfo("UTC")
 KEY_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"
 
 Delay = Annotated[
-    timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration, return_type=str)
+    timedelta,
+    BeforeValidator(in_its_place(parse_duration)),
+    PlainSerializer(format_duration, return_type=str),
 ]
 
 
@@ -103,30 +114,30 @@ EXIT_RULES = (
 )
 
 
+def _check_rule(value: object) -> object:
+    if isinstance(value, str) and value in EXIT_RULES:
+        return value
+    raise ValueError(f"{shown(value)} is not an exit rule; allowed are {', '.join(EXIT_RULES)}")
+
+
+_ExitRule = Annotated[ExitReason, BeforeValidator(_check_rule)]
+
+
 class Settings(_Definition):
     """The setting keys of the documents, unchanged (contract §4 to §9)."""
 
-    one_per_company: bool = False
-    reenroll_enabled: bool = False
-    reenroll_delay_days: Annotated[float, Field(ge=0, le=36_500)] | None = None
+    one_per_company: StrictBool = False
+    reenroll_enabled: StrictBool = False
+    reenroll_delay_days: Annotated[StrictFloat, Field(ge=0, le=36_500)] | None = None
     entry_event_name: str | None = Field(default=None, max_length=255)
-    exit_rules: tuple[ExitReason, ...] = ()
+    exit_rules: tuple[_ExitRule, ...] = ()
     exit_event_name: str | None = Field(default=None, max_length=255)
     exit_filters: FilterGroups = ()
-    goal_enabled: bool = False
+    goal_enabled: StrictBool = False
     goal_filters: FilterGroups = ()
-    goal_window_days: float = Field(default=30, gt=0, le=36_500)
+    goal_window_days: StrictFloat = Field(default=30, gt=0, le=36_500)
     send_window: SendWindow | None = None
     delivery_guarantee: DeliveryGuarantee = DeliveryGuarantee.AT_MOST_ONCE
-
-    @model_validator(mode="after")
-    def _lists_known_rules(self) -> Self:
-        for rule in self.exit_rules:
-            if rule not in EXIT_RULES:
-                raise ValueError(
-                    f"exit_rules: {rule} is not a rule; one of {', '.join(EXIT_RULES)}"
-                )
-        return self
 
 
 class SeriesDefinition(_Definition):

@@ -24,7 +24,7 @@ from pydantic import (
     model_validator,
 )
 
-from halo_engine.domain.errors import shown
+from halo_engine.domain.errors import in_its_place, shown
 from halo_engine.domain.instants import from_wall_clock, parse_zone, to_wall_clock
 
 _TIME: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
@@ -43,6 +43,7 @@ class Weekday(StrEnum):
 
 
 _WEEKDAYS: Final = tuple(Weekday)
+_zone_in_place: Final = in_its_place(parse_zone)
 
 
 def _parse_time(value: object) -> time:
@@ -77,7 +78,7 @@ class SendWindow(BaseModel):
     @field_validator("timezone")
     @classmethod
     def _is_zone(cls, name: str | None) -> str | None:
-        return name if name is None else parse_zone(name).key
+        return name if name is None else _zone_in_place(name).key
 
     @model_validator(mode="after")
     def _is_not_empty(self) -> Self:

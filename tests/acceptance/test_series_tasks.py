@@ -9,6 +9,7 @@ from sqlalchemy import update
 from halo_engine.tables import organizations
 from tests.acceptance.conftest import Stack
 from tests.cli.console import Console
+from workers.app import app
 
 LETTER: dict[str, Any] = {
     "entry_trigger": "manual",
@@ -63,6 +64,20 @@ def test_what_is_wrong_with_a_call_comes_back(stack: Stack) -> None:
     assert wrong["refused"]["message"].startswith("halo.series.preview.size: 0 is refused: ")
     wrong = stack.ask("halo.series.explain", org=org, series="letter", contact="eve")
     assert wrong["refused"]["code"] == "unknown_contact"
+
+
+def test_a_call_with_other_arguments_is_refused_by_every_task(stack: Stack) -> None:
+    """Whatever the task, what it does not take is named, and so is what it needs."""
+    app.loader.import_default_modules()
+    ours = {name for name in app.tasks if name.startswith("halo.")}
+    for name in sorted(ours - {"halo.tick", "halo.settle"}):
+        wrong = stack.ask(name, dance=1)
+        assert wrong["refused"]["message"].startswith(f"{name}."), wrong
+        assert wrong["refused"]["status"] == 400
+    wrong = stack.ask("halo.series.explain", org=5, series="letter", contact="ann")
+    assert wrong["refused"]["message"].startswith("halo.series.explain: org: 5 is refused;")
+    wrong = stack.ask("halo.series.apply", org="o", series={}, dry_run="false")
+    assert wrong["refused"]["message"].startswith("halo.series.apply.dry_run: ‘false’ is refused")
 
 
 def test_the_command_waits_for_the_worker(stack: Stack, tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """Explain answers with the first reason that applies, in the order of contract §4."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from halo_engine.answers.explain import explain
+from halo_engine.answers.phrases import on_the_clock
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.reasons import ExitReason
 from tests.answers.stage import BY_PLAN, PRO, Stage
@@ -485,3 +487,9 @@ def test_an_explanation_is_ready_for_json(stage: Stage) -> None:
         "filters": [],
         "whereabouts": None,
     }
+
+
+def test_a_date_at_the_end_of_the_calendar_can_be_shown() -> None:
+    """Where the clock is ahead, the last second of the calendar would be in the year 10000."""
+    end = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    assert on_the_clock(end, ZoneInfo("Europe/Berlin")) == "9999-12-31 23:59 CET"

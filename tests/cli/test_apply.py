@@ -282,3 +282,40 @@ def test_every_series_of_the_scenarios_is_read_back_as_it_was_written(halo: Cons
     again = halo.file("again.yaml", dump_yaml({"series": shown}))
     for applied in (file, again):
         assert halo("series", "apply", applied).endswith(f"\n{len(written)} unchanged\n")
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("steps: [{key: a, delay: 3x}]", "steps[0].delay: ‘3x’ is not a duration; allowed are a "),
+        (
+            "steps: [{key: a, send_window: {days: [mon], from: '9:00', to: '10:00'}}]",
+            "steps[0].send_window.from: ‘9:00’ is not a time; allowed is ",
+        ),
+        (
+            "settings: {send_window: {days: [mon], from: '09:00', to: '10:00', timezone: Bonn}}",
+            "settings.send_window.timezone: ‘Bonn’ is not a time zone; allowed are ",
+        ),
+        ("steps: [{key: a, body: x}]", "steps[0].body: unknown key; allowed are key, delay, "),
+        (
+            "settings: {exit_rules: [replied, suppressed]}",
+            "settings.exit_rules[1]: ‘suppressed’ is not an exit rule; allowed are completed, ",
+        ),
+        ("settings: {goal: x}", "settings.goal: unknown key; allowed are one_per_company, "),
+        ("settings: {goal_enabled: yes}", "settings.goal_enabled: ‘yes’ is refused; allowed are t"),
+        ("settings: {one_per_company: 1}", "settings.one_per_company: 1 is refused; allowed are t"),
+        (
+            "settings: {reenroll_delay_days: true}",
+            "settings.reenroll_delay_days: true is refused; allowed is a number",
+        ),
+        (
+            "settings: {goal_window_days: '30'}",
+            "settings.goal_window_days: ‘30’ is refused; allowed is a number",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_place(halo: Console, written: str, message: str) -> None:
+    """The message leads to the step and the setting, and says what may stand there."""
+    file = halo.file("s.yaml", f"series: {{s: {{entry_trigger: manual, {written}}}}}")
+    refused = halo("series", "apply", file, status=1)
+    assert refused.startswith(f"Error: series.s.{message}"), refused

@@ -53,6 +53,15 @@ def test_import_goes_page_by_page(halo: Console) -> None:
     assert printed == "2500 created, 0 updated, 0 left out\n"
 
 
+def test_import_refuses_a_column_with_two_fields(halo: Console) -> None:
+    """One of them would be forgotten."""
+    file = halo.file("people.csv", "ID,Name\nann,Ann\n")
+    twice = ("--map", "ID=external_id", "--map", "ID=name")
+    assert halo("contacts", "import", file, *twice, status=1) == (
+        "Error: map: ‘ID’ is mapped twice; allowed is one field for a column\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("mapping", "said"),
     [

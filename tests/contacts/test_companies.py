@@ -277,7 +277,7 @@ IDS = "allowed are 1 to 255 characters, not blank"
         (
             {"id": "acme", "traits": []},
             "bad_input",
-            "company.traits: a list is refused: Input should be a valid dictionary",
+            "company.traits: a list is refused; allowed is an object",
         ),
         (
             {"id": "acme", "name": "Acme"},

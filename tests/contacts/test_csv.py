@@ -175,6 +175,17 @@ def test_quotes_newlines_and_unmapped_columns(work: Work) -> None:
     ]
 
 
+def test_a_quote_that_is_not_closed_is_no_contact(work: Work) -> None:
+    """Nor is text behind one that is: what the cell was meant to be is unknown."""
+    answer = imported(work, 'ann,,"An"n,', 'ben,,5" pipe,pro', '"cyd', "dee,dee@a.example,Dee,pro")
+    assert counts(answer) == (1, 0, [2, 4])
+    assert [each.message for each in answer.errors] == [
+        "row: is not CSV: ',' expected after '\"'",
+        "row: is not CSV: unexpected end of data",
+    ]
+    assert rows(work, end_users, "external_id", "name") == [("ben", '5" pipe')]
+
+
 def test_bad_rows_are_reported_by_line_and_the_rest_goes_in(work: Work) -> None:
     """A row's line is its first, the header being line 1."""
     mapping = {**MAPPING, "MRR": "mrr"}

@@ -223,7 +223,7 @@ KEYS = "event, user_id, session_id, properties, timestamp, idempotency_key"
         (
             {"event": "e", "user_id": "ann", "properties": [1]},
             "bad_input",
-            "track.properties: a list is refused: Input should be a valid dictionary",
+            "track.properties: a list is refused; allowed is an object",
         ),
         (
             {"event": "e", "user_id": "ann", "at": "now"},

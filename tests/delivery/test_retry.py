@@ -22,7 +22,7 @@ from halo_engine.delivery.transports import (
     TemporaryFailure,
     Transport,
 )
-from halo_engine.domain.errors import Refusal
+from halo_engine.domain.errors import Refusal, validated
 from halo_engine.tables import (
     automation_enrollments,
     automation_recipients,
@@ -397,3 +397,21 @@ def test_retries_are_counted() -> None:
         "held": {"replied": 1},
         "stopped": "421",
     }
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"reason": "a\0b"}, "call: reason: ‘a\\x00b’ cannot be stored; allowed is text without "),
+        ({"reason": ""}, "call.reason: ‘’ is refused: "),
+        ({"after": 2**63}, "call.after: 9223372036854775808 is refused: "),
+    ],
+)
+def test_what_no_row_can_hold_is_refused_before_it_is_looked_for(
+    wrong: dict[str, Any], message: str
+) -> None:
+    """PostgreSQL has no text with NUL and no id beyond int64, and would fail on either."""
+    with pytest.raises(Refusal) as caught:
+        validated(RetryCall, {"series": "news", **wrong}, "call")
+    assert caught.value.status == 400
+    assert caught.value.message.startswith(message)

@@ -2,14 +2,16 @@
 
 import json
 import pickle
+from typing import Annotated
 
 import pytest
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from halo_engine.domain.errors import (
     Refusal,
     bad_input,
     conflict,
+    in_its_place,
     located,
     not_found,
     shown,
@@ -75,25 +77,55 @@ class Seat(BaseModel):
     number: int
 
 
+def _seconds(value: object) -> int:
+    if isinstance(value, int):
+        return value
+    problem = f"{shown(value)} is not a duration; allowed is a number of seconds"
+    raise bad_input("delay", problem, "bad_duration")
+
+
 class Row(BaseModel):
     """A model that is read strictly."""
 
     model_config = ConfigDict(extra="forbid")
 
     seats: list[Seat]
+    best: Seat | None = None
+    until: Annotated[int, BeforeValidator(in_its_place(_seconds))] = 0
 
 
 @pytest.mark.parametrize(
     ("data", "code", "message"),
     [
-        ("text", "bad_input", "row: ‘text’ is not an object with seats"),
+        ("text", "bad_input", "row: ‘text’ is not an object with seats, best, until"),
         ({}, "missing_key", "row.seats: is required"),
-        ({"seats": [], "seets": 1}, "unknown_key", "row.seets: unknown key; allowed are seats"),
-        ({"seats": [{"number": 1, "x": 1}]}, "unknown_key", "row.seats[0].x: unknown key"),
+        ({"seats": 5}, "bad_input", "row.seats: 5 is refused; allowed is a list"),
+        ({"seats": [5]}, "bad_input", "row.seats[0]: 5 is not an object with number"),
+        ({"seats": [], "best": 5}, "bad_input", "row.best: 5 is not an object with number"),
+        (
+            {"seats": [], "best": {"number": 1, "x": 2}},
+            "unknown_key",
+            "row.best.x: unknown key; allowed are number",
+        ),
+        (
+            {"seats": [], "until": "soon"},
+            "bad_duration",
+            "row.until: ‘soon’ is not a duration; allowed is a number of seconds",
+        ),
+        (
+            {"seats": [], "seets": 1},
+            "unknown_key",
+            "row.seets: unknown key; allowed are seats, best, until",
+        ),
+        (
+            {"seats": [{"number": 1, "x": 1}]},
+            "unknown_key",
+            "row.seats[0].x: unknown key; allowed are number",
+        ),
         (
             {"seats": [{"number": 1}, {"number": [2]}]},
             "bad_input",
-            "row.seats[1].number: a list is refused: Input should be a valid integer",
+            "row.seats[1].number: a list is refused; allowed is a whole number",
         ),
     ],
 )

@@ -148,7 +148,7 @@ def test_groups_are_joined_by_or_and_a_flat_list_is_one_group() -> None:
         ([[{"field": "plan", "operator": "is"}]], "audience_filters[0][0].value: is required"),
         (
             [[PRO | {"field": 1}]],
-            "audience_filters[0][0].field: 1 is refused: Input should be a va",
+            "audience_filters[0][0].field: 1 is refused; allowed is text",
         ),
     ],
 )

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.instants import (
     RelativeInstant,
+    clock_shows,
     format_instant,
     from_wall_clock,
     parse_date_value,
@@ -219,3 +220,19 @@ def test_unknown_time_zones_are_refused_by_name(name: object) -> None:
     with pytest.raises(Refusal, match=r"^org.timezone: .+ is not a time zone") as caught:
         parse_zone(name, "org.timezone")
     assert (caught.value.status, caught.value.code) == (400, "bad_timezone")
+
+
+@pytest.mark.parametrize(
+    ("text", "zone", "shown"),
+    [
+        ("2026-05-27T23:30:00Z", BERLIN, "2026-05-28 01:30 CEST"),
+        ("0001-01-01T00:00:00Z", NEW_YORK, "0001-01-01 00:00 LMT"),
+        ("0001-01-01T00:00:00Z", BERLIN, "0001-01-01 00:53 LMT"),
+        ("9999-12-31T23:59:59Z", NEW_YORK, "9999-12-31 18:59 EST"),
+        ("9999-12-31T23:59:59Z", BERLIN, "9999-12-31 23:59 CET"),
+    ],
+)
+def test_every_instant_has_a_day_on_every_clock(text: str, zone: ZoneInfo, shown: str) -> None:
+    """A date that lies beyond the calendar elsewhere is the first or the last day that it has."""
+    there = clock_shows(parse_instant(text, zone), zone)
+    assert f"{there.year:04}{there:-%m-%d %H:%M %Z}" == shown

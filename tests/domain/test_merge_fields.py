@@ -150,3 +150,17 @@ def test_a_date_is_a_day_on_the_calendar_of_the_organisation() -> None:
     """Half past eleven at night in London is the next day in Berlin."""
     night = datetime(2026, 5, 27, 23, 30, tzinfo=UTC)
     assert text_of(night, ZoneInfo("Europe/Berlin")) == "2026-05-28"
+
+
+@pytest.mark.parametrize(
+    ("instant", "zone", "day"),
+    [
+        (datetime(1, 1, 1, tzinfo=UTC), "America/New_York", "0001-01-01"),
+        (datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC), "Europe/Berlin", "9999-12-31"),
+    ],
+)
+def test_a_date_at_the_end_of_the_calendar_is_no_fault(
+    instant: datetime, zone: str, day: str
+) -> None:
+    """A contact's odd date keeps nobody's mail from being written, wherever the organisation is."""
+    assert text_of(instant, ZoneInfo(zone)) == day

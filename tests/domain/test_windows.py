@@ -183,7 +183,7 @@ def test_a_window_is_saved_as_it_was_written() -> None:
         ),
         (OFFICE | {"to": "24:00"}, "send_window.to: ‘24:00’ is not a time"),
         (OFFICE | {"from": 540}, "send_window.from: 540 is not a time"),
-        (OFFICE | {"timezone": "Berlin"}, "send_window: timezone: ‘Berlin’ is not a time zone"),
+        (OFFICE | {"timezone": "Berlin"}, "send_window.timezone: ‘Berlin’ is not a time zone"),
         (OFFICE | {"until": "x"}, "send_window.until: unknown key; allowed are days, from, to"),
         ({"days": ["mon"], "from": "09:00"}, "send_window.to: is required"),
         ("always", "send_window: ‘always’ is not an object with days, from, to, timezone"),

@@ -1,7 +1,9 @@
 """The `halo` command as a person meets it: a whole stack, and clear words when something is off."""
 
 import json
+import os
 import signal
+import subprocess
 
 import psutil
 import pytest
@@ -11,7 +13,7 @@ from sqlalchemy import Engine, text
 from halo_engine import migrate
 from halo_engine.delivery.smtp_url import Tls
 from tests.delivery.mail_server import TLS, mail_server
-from tests.platform.commands import run_halo, start_halo
+from tests.platform.commands import HALO, run_halo, start_halo
 from workers.command import main
 
 _NOWHERE = "postgresql://halo:s3cret@127.0.0.1:1/halo"
@@ -201,3 +203,29 @@ def _doctor(
         finding["subject"]: (finding["state"], finding["said"]) for finding in report["findings"]
     }
     return result.exit_code, findings
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("schema > /dev/full", "the output: No space left on device"),
+        ("schema --write /dev/null", "/dev/null: File exists"),
+        ("schema --write /dev/null/x", "/dev/null/x: Not a directory"),
+        ("mail receive - <&-", "there is no standard input to read"),
+        ("org show $'\\xff'", "what was typed is no text; allowed is UTF-8"),
+    ],
+)
+def test_what_cannot_be_read_or_written_is_one_line(
+    database: Engine, typed: str, said: str
+) -> None:
+    """A full disk, a folder that is none, no input, bytes that are no text: no traceback."""
+    url = database.url.render_as_string(hide_password=False)
+    ended = subprocess.run(
+        ["bash", "-c", f"{HALO} {typed}"],
+        env={**os.environ, "HALO_DATABASE_URL": url},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (1, f"Error: {said}\n")

@@ -33,6 +33,19 @@ def test_a_refusal_is_the_answer_and_is_not_tried_again(app: EngineApp) -> None:
     assert len(runs) == 1
 
 
+def test_arguments_by_position_are_refused(app: EngineApp) -> None:
+    """Which is which would be a guess: the answer says how a task is called (contract §11)."""
+
+    @app.task(name="test.named")
+    def named(**fields: object) -> int:
+        return len(fields)
+
+    message = "test.named, arguments: 2 by position are refused; allowed are keyword arguments"
+    answer = {"status": 400, "code": "bad_call", "message": message}
+    assert named.apply(args=("acme", "welcome")).get() == {"refused": answer}
+    assert named.apply(kwargs={"org": "acme"}).get() == 1
+
+
 def test_a_lost_database_is_tried_again(app: EngineApp) -> None:
     """A task whose server is away runs until the server is back."""
     runs = []

@@ -66,7 +66,8 @@ def _task(name: str, door: _Door) -> None:
 
     @app.task(name=name, bind=True)
     def run(task: EngineTask, /, **fields: Any) -> Any:
-        knocking = validated(_Knock, {"widget_key": fields.pop("widget_key", None)}, name)
+        knock = {key: fields.pop(key) for key in _Knock.model_fields if key in fields}
+        knocking = validated(_Knock, knock, name)
         asked = validated(door.call, fields, name)
         try:
             answered = engine().perform(

@@ -32,6 +32,7 @@ from workers.app import app
 from workers.engine import engine
 from workers.engine_task import TURN_SECONDS
 from workers.tasks.beat import ring_for_all
+from workers.tasks.calls import OrganizationCall
 
 
 def _link(name: str, door: Callable[[Work, LinkCall], BaseModel], *, reads: bool) -> None:
@@ -62,38 +63,50 @@ def receive_mail(**call: Any) -> Any:
     return engine().receive(asked.message.encode(errors="replace")).model_dump(mode="json")
 
 
+class _SampleCall(OrganizationCall, SampleCall):
+    """Such an email of an organisation's."""
+
+
 @app.task(name="halo.series.render")
-def render_mail(org: str, **sample: Any) -> Any:
+def render_mail(**fields: Any) -> Any:
     """Return the email that a contact would get at a step (contract §9)."""
-    asked = validated(SampleCall, sample, "halo.series.render")
+    asked = validated(_SampleCall, fields, "halo.series.render")
     sender = engine().post.sender
-    shown = engine().ask(OrgRef(key=org), lambda work: show_mail(work, sender, asked))
+    shown = engine().ask(OrgRef(key=asked.org), lambda work: show_mail(work, sender, asked))
     return shown.model_dump(mode="json")
 
 
+class _SendTestCall(OrganizationCall, SendTestCall):
+    """Such a test of an organisation's."""
+
+
 @app.task(name="halo.series.send_test")
-def send_test_mail(org: str, **test: Any) -> Any:
+def send_test_mail(**fields: Any) -> Any:
     """Send that email to an address; neither the contact nor the series knows of it."""
-    asked = validated(SendTestCall, test, "halo.series.send_test")
-    post = engine().post
-    message = engine().ask(OrgRef(key=org), lambda work: write_test(work, post.sender, asked))
+    asked = validated(_SendTestCall, fields, "halo.series.send_test")
+    org, post = OrgRef(key=asked.org), engine().post
+    message = engine().ask(org, lambda work: write_test(work, post.sender, asked))
     return send_test(post.transport, message, asked).model_dump(mode="json")
 
 
+class _RetryCall(OrganizationCall, RetryCall):
+    """Such emails of an organisation's."""
+
+
 @app.task(name="halo.series.retry_failed")
-def retry_failed_mail(org: str, **call: Any) -> Any:
+def retry_failed_mail(**fields: Any) -> Any:
     """Send failed emails again (contract §9); what one turn leaves, a new task goes on with.
 
     ``done`` says whether all were tried by now.
     """
-    asked = validated(RetryCall, call, "halo.series.retry_failed")
+    asked = validated(_RetryCall, fields, "halo.series.retry_failed")
     ends = time.monotonic() + TURN_SECONDS
     retried: list[Retried] = []
     done = True
-    for each in engine().retry_failed(OrgRef(key=org), asked):
+    for each in engine().retry_failed(OrgRef(key=asked.org), asked):
         retried.append(each)
         if time.monotonic() > ends:
-            retry_failed_mail.delay(org=org, **{**call, "after": each.recipient_id})
+            retry_failed_mail.delay(**{**fields, "after": each.recipient_id})
             done = False
             break
     return {**tally(asked, retried).model_dump(mode="json"), "done": done}

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from halo_engine.answers.diagnose import diagnose
 from halo_engine.answers.explain import Explanation, explain
@@ -13,7 +13,6 @@ from halo_engine.answers.funnel import funnel
 from halo_engine.answers.ledger import ledger
 from halo_engine.answers.overview import overview
 from halo_engine.answers.preview import PAGE, Preview, preview
-from halo_engine.contacts.calls import Call, Identifier
 from halo_engine.contacts.finding import find_contacts
 from halo_engine.domain.errors import validated
 from halo_engine.domain.series import Series
@@ -26,14 +25,7 @@ from halo_engine.series.showing import show_series
 from halo_engine.work import OrgRef, Work
 from workers.app import app
 from workers.engine import engine
-
-
-class _Operation(Call):
-    """What an operator does: to which series, of which organisation, in whose name."""
-
-    org: Identifier
-    series: Identifier
-    by: Identifier = "operator"
+from workers.tasks.calls import ContactCall, OperatorCall, OrganizationCall, SeriesCall
 
 
 def _operation(name: str, change: Callable[[Work, str, str], Series]) -> None:
@@ -41,7 +33,7 @@ def _operation(name: str, change: Callable[[Work, str, str], Series]) -> None:
 
     @app.task(name=name)
     def run(**fields: Any) -> dict[str, str]:
-        asked = validated(_Operation, fields, name)
+        asked = validated(OperatorCall, fields, name)
 
         def changed(work: Work) -> dict[str, str]:
             change(work, asked.series, asked.by)
@@ -55,9 +47,10 @@ def _question(name: str, ask: Callable[[Work, Series], BaseModel]) -> None:
     """Make the task form of a question about a series, which changes nothing (contract §10)."""
 
     @app.task(name=name)
-    def run(org: str, series: str) -> Any:
+    def run(**fields: Any) -> Any:
+        asked = validated(SeriesCall, fields, name)
         answer = engine().ask(
-            OrgRef(key=org), lambda work: ask(work, lifecycle.find_series(work, series))
+            OrgRef(key=asked.org), lambda work: ask(work, lifecycle.find_series(work, asked.series))
         )
         return answer.model_dump(mode="json")
 
@@ -83,66 +76,82 @@ for _name, _ask in QUESTIONS.items():
     _question(_name, _ask)
 
 
+class _ApplyCall(OrganizationCall):
+    """Definitions by key; ``dry_run`` refuses what saving would refuse, and saves nothing."""
+
+    series: dict[str, Any]
+    dry_run: bool = False
+
+
 @app.task(name="halo.series.apply")
-def apply_series(org: str, series: dict[str, Any], dry_run: bool = False) -> list[Any]:
+def apply_series(**fields: Any) -> list[Any]:
     """Save the definitions that ``series`` holds by key, those that differ; all or nothing (§8)."""
-    definitions = parse_series({"series": series}, "halo.series.apply")
+    asked = validated(_ApplyCall, fields, "halo.series.apply")
+    definitions = parse_series({"series": asked.series}, "halo.series.apply")
     applied = engine().perform(
-        OrgRef(key=org), lambda work: apply_definitions(work, definitions, dry_run=dry_run)
+        OrgRef(key=asked.org),
+        lambda work: apply_definitions(work, definitions, dry_run=asked.dry_run),
     )
     return [each.model_dump(mode="json") for each in applied]
 
 
 @app.task(name="halo.series.list")
-def list_series(org: str) -> list[Any]:
+def list_series(**fields: Any) -> list[Any]:
     """Return a line for each series of the organisation, in order of creation."""
-    return [each.model_dump(mode="json") for each in engine().ask(OrgRef(key=org), overview)]
+    asked = validated(OrganizationCall, fields, "halo.series.list")
+    listed = engine().ask(OrgRef(key=asked.org), overview)
+    return [each.model_dump(mode="json") for each in listed]
 
 
 @app.task(name="halo.series.stop")
-def stop(org: str, series: str, by: str = "operator") -> dict[str, Any]:
+def stop(**fields: Any) -> dict[str, Any]:
     """Complete a series for good, and end every enrollment in it (contract §6)."""
-    removed = stop_series(partial(engine().perform, OrgRef(key=org)), series, by)
-    return {"series": series, "status": "completed", "removed": removed}
+    asked = validated(OperatorCall, fields, "halo.series.stop")
+    transact = partial(engine().perform, OrgRef(key=asked.org))
+    removed = stop_series(transact, asked.series, asked.by)
+    return {"series": asked.series, "status": "completed", "removed": removed}
 
 
 @app.task(name="halo.series.remove")
-def remove_contact(org: str, series: str, contact: str) -> dict[str, str]:
+def remove_contact(**fields: Any) -> dict[str, str]:
     """End a contact's enrollment in a series (contract §6)."""
+    asked = validated(ContactCall, fields, "halo.series.remove")
 
     def removed(work: Work) -> None:
-        [contact_id] = find_contacts(work, [contact])
-        remove(work, contact_id, lifecycle.find_series(work, series))
+        [contact_id] = find_contacts(work, [asked.contact])
+        remove(work, contact_id, lifecycle.find_series(work, asked.series))
 
-    engine().perform(OrgRef(key=org), removed)
-    return {"series": series, "contact": contact, "exit_reason": "manual"}
+    engine().perform(OrgRef(key=asked.org), removed)
+    return {"series": asked.series, "contact": asked.contact, "exit_reason": "manual"}
 
 
-class _PreviewPage(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class _PreviewCall(SeriesCall):
+    """Which page of the matches: ``size`` of them, after the contact of that id."""
 
-    after: UUID | None = None
+    # JSON has no UUIDs, only texts that are one.
+    after: Annotated[UUID, Field(strict=False)] | None = None
     size: int = Field(default=PAGE, ge=1, le=1000)
 
 
 @app.task(name="halo.series.preview")
-def preview_series(org: str, series: str, **page: Any) -> Any:
+def preview_series(**fields: Any) -> Any:
     """Return how many contacts a series matches now, and a page of them (contract §10)."""
-    asked = validated(_PreviewPage, page, "halo.series.preview")
+    asked = validated(_PreviewCall, fields, "halo.series.preview")
 
     def previewed(work: Work) -> Preview:
-        found = lifecycle.find_series(work, series)
+        found = lifecycle.find_series(work, asked.series)
         return preview(work, found, after=asked.after, size=asked.size)
 
-    return engine().ask(OrgRef(key=org), previewed).model_dump(mode="json")
+    return engine().ask(OrgRef(key=asked.org), previewed).model_dump(mode="json")
 
 
 @app.task(name="halo.series.explain")
-def explain_contact(org: str, series: str, contact: str) -> Any:
+def explain_contact(**fields: Any) -> Any:
     """Say why a contact is, or is not, in a series (contract §4, §10)."""
+    asked = validated(ContactCall, fields, "halo.series.explain")
 
     def explained(work: Work) -> Explanation:
-        found = find_contacts(work, [contact])
-        return explain(work, lifecycle.find_series(work, series), found)[0]
+        found = find_contacts(work, [asked.contact])
+        return explain(work, lifecycle.find_series(work, asked.series), found)[0]
 
-    return engine().ask(OrgRef(key=org), explained).model_dump(mode="json")
+    return engine().ask(OrgRef(key=asked.org), explained).model_dump(mode="json")
