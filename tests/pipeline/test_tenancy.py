@@ -13,11 +13,11 @@ from tests.pipeline.stage import EMAIL, Stage, counted_statements
 
 #: All but the organisations themselves, and the one row of what concerns all of them.
 _OWNED = [each for each in metadata.sorted_tables if each not in (organizations, installation)]
-#: They name the organisation by its own id, hold a lock whose number is made of it, or note what
-#: concerns all.
+#: They name the organisation by its own id, hold a lock whose number is made of it, note what
+#: concerns all, or limit their own transaction.
 _BY_OTHER_MEANS = (
     *("FROM organizations", "UPDATE organizations", "pg_advisory_xact_lock"),
-    *("UPDATE installation", "INSERT INTO installation"),
+    *("UPDATE installation", "INSERT INTO installation", "SELECT set_config("),
 )
 
 
