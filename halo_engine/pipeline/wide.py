@@ -12,6 +12,7 @@ from typing import Final
 
 from halo_engine.database import plan_anew, share_statement_timeout
 from halo_engine.domain.decisions import Exit
+from halo_engine.domain.reasons import SeriesStatus
 from halo_engine.domain.running import RunningSeries
 from halo_engine.domain.series import Series
 from halo_engine.domain.signals import Signal, SignalKind
@@ -77,18 +78,25 @@ class _Worked:
 def _work(work: Work, signal: Signal, running: RunningSeries) -> _Worked:
     if signal.kind is SignalKind.REEVALUATED:
         return _reevaluate(work, signal, running)
-    page = page_after(work, _rest(signal), _share(signal, PAGE))
     cursor = signal.cursor or {}
     if signal.kind is SignalKind.COMPANY_CHANGED and cursor.get("phase") != _ENTRIES["phase"]:
+        page = page_after(work, _rest(signal), _share(signal, PAGE))
         exits = revisit_runs(work, running, contacts_of(work, page))
         next_page = page.last.as_cursor() if page.last else _ENTRIES
         return _Worked(next_page, [each.series for each in exits], exits)
     concerned = running.triggered_by(signal)
-    if signal.series_id in running.by_id and not concerned:
-        # Paused between the reading of the signal and the lock: the page waits for the resume.
-        return _Worked(cursor)
+    if not concerned:
+        # Paused between the reading of the signal and the lock: the page waits for the resume. A
+        # series that was stopped, or has another trigger by now, waits for nothing.
+        return _Worked(cursor if _is_paused(running, signal) else None)
+    page = page_after(work, _rest(signal), _share(signal, PAGE))
     admissions = _admit(work, concerned, Paged(page, work.now))
     return _entered(signal, page, concerned, admissions)
+
+
+def _is_paused(running: RunningSeries, signal: Signal) -> bool:
+    activated = running.by_id.get(signal.series_id) if signal.series_id else None
+    return activated is not None and activated.status is SeriesStatus.PAUSED
 
 
 def _reevaluate(work: Work, signal: Signal, running: RunningSeries) -> _Worked:
@@ -146,6 +154,4 @@ def _rest(signal: Signal) -> Page:
 
 def _admit(work: Work, concerned: Sequence[Series], entrants: Entrants) -> list[Admission]:
     """Enroll who matches, in order of creation (contract §1, §4)."""
-    if not concerned:
-        return []
     return enroll(work.connection, work.org_id, concerned, work.moment, entrants)

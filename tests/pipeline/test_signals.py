@@ -1,17 +1,21 @@
 """Signals: order of arrival, poison, and taking turns with what is wide (contract §1, §2)."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import islice
 
 import pytest
 from sqlalchemy import select, update
 
 from halo_engine.domain.signals import SignalKind
+from halo_engine.journey.removal import stop_series
 from halo_engine.pipeline import wide
 from halo_engine.pipeline.react import react
 from halo_engine.pipeline.reaction import Reaction
 from halo_engine.series.lifecycle import pause, resume
+from halo_engine.series.save import parse_definition, save_series
 from halo_engine.tables import automation_enrollments, automation_recipients, end_users, signals
 from tests.contacts.stage import while_open
 from tests.pipeline.stage import EMAIL, NOON, Stage
@@ -176,4 +180,28 @@ def test_a_pause_that_overtakes_a_page_of_an_activation_loses_nobody(stage: Stag
     stage.perform(lambda work: resume(work, "news", "test"))
     stage.settle()
     assert stage.count(automation_enrollments) == 2
+    assert stage.count(signals) == 0
+
+
+def _stop(stage: Stage) -> None:
+    stop_series(stage.perform, "blast", "test")
+
+
+def _give_another_trigger(stage: Stage) -> None:
+    definition = parse_definition("blast", {"entry_trigger": "user_created", "steps": [EMAIL]})
+    stage.perform(lambda work: save_series(work, "blast", definition))
+
+
+@pytest.mark.parametrize("change", [_stop, _give_another_trigger])
+def test_an_activation_of_a_series_that_takes_nobody_any_more_is_over(
+    stage: Stage, change: Callable[[Stage], None]
+) -> None:
+    """One that was stopped, or saved with another trigger, before its last page: the signal goes,
+    and is not tried again and again for a resume that never comes.
+    """
+    stage.contacts(("ann", "ben"))
+    stage.series("blast", entry_trigger="manual")
+    change(stage)
+    assert len(list(islice(stage.engine.settle(stage.org_id), 3))) == 1
+    assert stage.count(automation_enrollments) == 0
     assert stage.count(signals) == 0
