@@ -182,7 +182,7 @@ def _close(
     turn: Turn,
 ) -> None:
     """Move on the rows that ``token`` still leases."""
-    hold_series_still(work.connection, work.org_id)
+    work = hold_series_still(work)
     # Runs before messages: an erasure, which takes a contact's mails along, comes that way too.
     attempts = hold_leased(work.connection, work.org_id, token, batch.known)
     for call in _noting(work.org_id, batch.unnoted, token, work.now):

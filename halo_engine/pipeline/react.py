@@ -33,7 +33,7 @@ def react(work: Work, limit: int, *, beside_wide: bool = False) -> Reaction | No
     batch = next_signals(work, limit, beside_wide=beside_wide)
     if not batch:
         return None
-    hold_series_still(work.connection, work.org_id)
+    work = hold_series_still(work)
     running = running_series(work)
     try:
         return _handle(work, batch, running)

@@ -14,9 +14,16 @@ from halo_engine.journey.removal import stop_series
 from halo_engine.pipeline import wide
 from halo_engine.pipeline.react import react
 from halo_engine.pipeline.reaction import Reaction
-from halo_engine.series.lifecycle import pause, resume
+from halo_engine.series.lifecycle import activate, pause, resume
+from halo_engine.series.locks import take_turn_at_signals
 from halo_engine.series.save import parse_definition, save_series
-from halo_engine.tables import automation_enrollments, automation_recipients, end_users, signals
+from halo_engine.tables import (
+    automation_enrollments,
+    automation_recipients,
+    automations,
+    end_users,
+    signals,
+)
 from tests.contacts.stage import while_open
 from tests.pipeline.stage import EMAIL, NOON, Stage
 
@@ -205,3 +212,31 @@ def test_an_activation_of_a_series_that_takes_nobody_any_more_is_over(
     assert len(list(islice(stage.engine.settle(stage.org_id), 3))) == 1
     assert stage.count(automation_enrollments) == 0
     assert stage.count(signals) == 0
+
+
+def test_who_waited_for_a_turn_handles_signals_at_the_instant_at_which_it_has_it(
+    stage: Stage,
+) -> None:
+    """A series that is activated during the wait is entered after that, not before: an event in
+    between would end the run.
+    """
+    engine = replace(stage.engine, clock=None)
+    org_id = stage.org_id
+    stage.contacts(["ann"])
+    definition = parse_definition("blast", {"entry_trigger": "manual", "steps": [EMAIL]})
+    stage.perform(lambda work: save_series(work, "blast", definition))
+    while_open(
+        stage.database,
+        stage.org,
+        lambda work: take_turn_at_signals(work.connection, work.org_id),
+        lambda: list(engine.settle(org_id)),
+        meanwhile=lambda: engine.perform(stage.org, partial(activate, key="blast", by="test")),
+    )
+    runs, series = automation_enrollments.c, automations.c
+    of_run = (series.org_id == runs.org_id) & (series.id == runs.automation_id)
+    entered_in_time = stage.perform(
+        lambda work: work.connection.scalars(
+            select(runs.created_at >= series.activated_at).where(runs.org_id == work.org_id, of_run)
+        ).all()
+    )
+    assert entered_in_time == [True]
