@@ -161,7 +161,7 @@ def _noting(
         return []
     if outcome.result in _NOT_HANDED_OVER:
         return [withdrawing(org_id, outcome.recipient_id, token)]
-    return noting(org_id, outcome, now)
+    return noting(org_id, outcome, now, token)
 
 
 def _post(transport: Transport, letter: Letter, message_id: str, gate: Gate) -> Outcome:
