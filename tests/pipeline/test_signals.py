@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 
 from halo_engine.domain.signals import SignalKind
 from halo_engine.journey.removal import stop_series
-from halo_engine.pipeline import wide
+from halo_engine.pipeline import settle, wide
 from halo_engine.pipeline.react import react
 from halo_engine.pipeline.reaction import Reaction
 from halo_engine.series.lifecycle import activate, pause, resume
@@ -240,3 +240,23 @@ def test_who_waited_for_a_turn_handles_signals_at_the_instant_at_which_it_has_it
         ).all()
     )
     assert entered_in_time == [True]
+
+
+def test_signals_that_keep_coming_hold_up_neither_due_rows_nor_a_pass(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many come while others are handled: each kind of work has its turn."""
+    monkeypatch.setattr(settle, "TURN_SECONDS", 0.0)
+    stage.series("welcome", steps=[{**EMAIL, "delay": "1h"}])
+    stage.signal(stage.contacts(["ann"]))
+    stage.settle()
+    stage.now += timedelta(hours=1)
+    ticking = stage.engine.tick(stage.org_id)
+    handled = []
+    for number in range(5):
+        stage.signal(stage.contacts([f"u{number}"]))
+        moved = next(ticking)
+        handled.append(moved.signals[0].kind if isinstance(moved, Reaction) else "due rows")
+    created, reevaluated = SignalKind.CREATED, SignalKind.REEVALUATED
+    assert handled == [created, "due rows", created, reevaluated, created]
+    assert len(stage.transport.sent) == 1
