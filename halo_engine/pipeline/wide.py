@@ -32,6 +32,9 @@ PAGE = 100_000
 #: How many a pass looks at, most of whom neither enter nor leave: so many, and so many predicates.
 SCANNED = 1_000_000
 EVALUATED = 20_000_000
+#: How many runs a company's change revisits at once, if everybody is in every series: they are held
+#: in memory, and decided one by one.
+REVISITED = 200_000
 #: What a page takes at most after which the next one may have more: all of these, and twice as many
 #: as one that was halved.
 QUICK_SECONDS = 1.0
@@ -80,7 +83,8 @@ def _work(work: Work, signal: Signal, running: RunningSeries) -> _Worked:
         return _reevaluate(work, signal, running)
     cursor = signal.cursor or {}
     if signal.kind is SignalKind.COMPANY_CHANGED and cursor.get("phase") != _ENTRIES["phase"]:
-        page = page_after(work, _rest(signal), _share(signal, PAGE))
+        most = min(PAGE, max(REVISITED // max(len(running.series), 1), 1))
+        page = page_after(work, _rest(signal), _share(signal, most))
         exits = revisit_runs(work, running, contacts_of(work, page))
         next_page = page.last.as_cursor() if page.last else _ENTRIES
         return _Worked(next_page, [each.series for each in exits], exits)

@@ -7,8 +7,9 @@ from functools import partial
 from itertools import islice
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 
+from halo_engine.contacts.companies import IdentifyCompanyCall, identify_company
 from halo_engine.domain.signals import SignalKind
 from halo_engine.journey.removal import stop_series
 from halo_engine.pipeline import settle, wide
@@ -21,6 +22,7 @@ from halo_engine.tables import (
     automation_enrollments,
     automation_recipients,
     automations,
+    companies,
     end_users,
     signals,
 )
@@ -260,3 +262,26 @@ def test_signals_that_keep_coming_hold_up_neither_due_rows_nor_a_pass(
     created, reevaluated = SignalKind.CREATED, SignalKind.REEVALUATED
     assert handled == [created, "due rows", created, reevaluated, created]
     assert len(stage.transport.sent) == 1
+
+
+def test_a_companys_runs_are_revisited_some_at_a_time(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many series its contacts are in: so many runs are in memory at most."""
+    monkeypatch.setattr(wide, "REVISITED", 8)
+    company = {"org_id": stage.org_id, "external_id": "acme"}
+    instants = dict.fromkeys(("created_at", "updated_at"), stage.now)
+    made = insert(companies).values(**company, **instants).returning(companies.c.id)
+    company_id = stage.perform(lambda work: work.connection.scalar(made))
+    stage.contacts((f"u{number}" for number in range(6)), company_id=company_id)
+    gone = [[{"field": "company.name", "operator": "is", "value": "Gone"}]]
+    rules = {"exit_rules": ["filter_match"], "exit_filters": gone}
+    for number in range(4):
+        steps = [{**EMAIL, "delay": "1d"}]
+        stage.series(f"s{number}", entry_trigger="manual", settings=rules, steps=steps)
+    stage.settle()
+    call = IdentifyCompanyCall(id="acme", traits={"name": "Gone"})
+    stage.perform(lambda work: identify_company(work, call))
+    ended = [len(each.exits) for each in stage.settle() if isinstance(each, Reaction)]
+    # Two contacts at a time; then the entries.
+    assert ended == [8, 8, 8, 0]
