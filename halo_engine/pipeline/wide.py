@@ -35,12 +35,12 @@ EVALUATED = 20_000_000
 #: How many runs a company's change revisits at once, if everybody is in every series: they are held
 #: in memory, and decided one by one.
 REVISITED = 200_000
-#: What a page takes at most after which the next one may have more: all of these, and twice as many
-#: as one that was halved.
+#: A page that took less lets the next one have more: that of a pass four times as many, and one
+#: that was halved twice as many.
 QUICK_SECONDS = 1.0
 
-#: A page's statements that may take long: who matches newly, who left, who enters. One after the
-#: other they have the time of one, since the task that works the page may not have more.
+#: A page's statements that may take long: who matches newly, who left, who enters. Together they
+#: get the time of one statement, since the task that works the page has little more.
 _LONG: Final = 3
 
 #: The second half of a company's change: it ends whatever it ends before anyone enters (contract
@@ -60,7 +60,7 @@ def work_page(work: Work, signal: Signal, running: RunningSeries) -> Reaction:
     else:
         remove(work, [signal])
         if signal.kind is SignalKind.REEVALUATED:
-            # The last page may be a short one: so must the one before it have been.
+            # The last page may be a short one, so the one before it has to have been quick too.
             note_pass(work, quick=is_quick and (_was_quick(signal) is not False))
     complete_finished(work, worked.touched)
     return Reaction([signal], worked.exits, worked.admissions, unfinished=worked.cursor is not None)
@@ -124,8 +124,8 @@ def _share(signal: Signal, contacts: int) -> int:
 
 
 def _scanned(work: Work, signal: Signal, running: RunningSeries) -> int:
-    """Return how many contacts a page of a pass has: a quarter, unless the page before was quick;
-    before the first one, the pass before.
+    """Return how many contacts a page of a pass has: a quarter of the most, unless the page before
+    was quick. Before the first page it is the organisation's last pass that counts.
 
     Where everybody is in every series, a contact takes thirty times as long as where nobody is.
     """
