@@ -36,10 +36,12 @@ def next_signals(work: Work, limit: int, *, beside_wide: bool) -> list[Signal]:
 
     The batch ends before a contact's second signal and before a wide one; a wide one comes alone.
     What was too much for one go is halved (``note_too_much``). ``beside_wide`` passes over wide
-    ones that are under way. The caller has the turn at signals (``series.locks``).
+    ones that are under way, unless nothing else waits. The caller has the turn at signals
+    (``series.locks``).
     """
-    waiting = _WAITING_BESIDE_WIDE if beside_wide else _WAITING
-    rows = waiting.rows(work.connection, {"asked_org": work.org_id, "asked_limit": limit})
+    asked = {"asked_org": work.org_id, "asked_limit": limit}
+    rows = _WAITING_BESIDE_WIDE.rows(work.connection, asked) if beside_wide else []
+    rows = rows or _WAITING.rows(work.connection, asked)
     batch: list[Signal] = []
     contacts = set()
     room = max(limit >> rows[0]["attempts"], 1) if rows else 0

@@ -104,7 +104,8 @@ def _drain(transact: Transact, interruptions: Interruptions) -> Generator[Reacti
     One that makes its batch fail is isolated and parked. A batch or a page that takes too long is
     halved from one try to the next, whoever tries it.
     """
-    limit, beside_wide = SIGNALS, False
+    # The others first: whoever worked the last page may have had no time left for them.
+    limit, beside_wide = SIGNALS, True
     began = monotonic()
     while True:
         try:
@@ -126,14 +127,12 @@ def _drain(transact: Transact, interruptions: Interruptions) -> Generator[Reacti
                 continue
             _park(transact, error, beside_wide=beside_wide)
             continue
-        if reaction is None and not beside_wide:
+        if reaction is None:
             return False
-        beside_wide = reaction is not None and reaction.unfinished
+        beside_wide = reaction.unfinished
         limit = min(limit * 2, SIGNALS)
-        if reaction is not None:
-            yield reaction
-        # After a page the others have their turn first.
-        if not beside_wide and monotonic() - began >= TURN_SECONDS:
+        yield reaction
+        if monotonic() - began >= TURN_SECONDS:
             return True
 
 

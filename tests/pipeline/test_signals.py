@@ -104,6 +104,24 @@ def test_a_wide_signal_takes_turns_with_the_others(
     assert stage.count(automation_enrollments) == 36
 
 
+def test_a_task_that_has_time_for_one_page_alone_leaves_the_others_to_the_next(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pages that take longer than a task's turn do not keep the others waiting for the last one."""
+    monkeypatch.setattr(wide, "PAGE", 10)
+    stage.contacts(f"old{number:02}" for number in range(35))
+    stage.series("blast", entry_trigger="manual")
+    stage.series("welcome")
+    stage.now = stage.now.replace(minute=1)
+    stage.signal(stage.contacts(["new"]))
+    handled = []
+    for _ in range(3):
+        moved = next(stage.engine.settle(stage.org_id))
+        assert isinstance(moved, Reaction)
+        handled.append(moved.signals[0].kind)
+    assert handled == [SignalKind.ACTIVATED, SignalKind.CREATED, SignalKind.ACTIVATED]
+
+
 def test_an_activation_that_a_pause_interrupts_goes_on_when_resumed(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
