@@ -76,8 +76,8 @@ def plan_anew(connection: Connection) -> None:
 
 
 def share_statement_timeout(connection: Connection, among: int) -> None:
-    """Let each statement of this transaction take a share of what one may: ``among`` so many that
-    take long, all of them together stay within it.
+    """Limit each statement of this transaction to a share of the usual time, so that ``among`` long
+    ones together take no longer than one may.
     """
     seconds = connection.get_execution_options()[_TIMEOUT]
     share = f"{max(round(seconds * 1000) // among, 1)}ms"

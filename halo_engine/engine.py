@@ -88,8 +88,8 @@ class Engine:
         return result
 
     def _travel(self, known: Organization, by_trip: ByTrip[_Result]) -> _Result | None:
-        """Return None for a call that takes more than a trip, and one that is refused: whether it
-        is depends on the organisation as it is now.
+        """Return None for a call that has to go the usual way: it takes more than a trip, or it is
+        refused, which may be wrong by now, since the organisation may have changed.
         """
         try:
             trip = by_trip(known, self._now)

@@ -13,6 +13,7 @@ from halo_engine.domain.cron import next_instant
 from halo_engine.domain.durations import format_duration
 from halo_engine.domain.reasons import EntryTrigger, SeriesStatus
 from halo_engine.domain.signals import SignalKind
+from halo_engine.series.lifecycle import held_by_pause
 from halo_engine.tables import (
     automation_recipients,
     automation_steps,
@@ -156,16 +157,9 @@ def _needs(found: Status, now: datetime, patience: timedelta) -> Iterator[str]:
 
 
 def _waiting_signals(work: Work) -> Select[int, Any]:
-    series = automations
-    held_by_pause = exists().where(
-        signals.c.kind == SignalKind.ACTIVATED,
-        series.c.org_id == signals.c.org_id,
-        series.c.id == signals.c.automation_id,
-        series.c.status == SeriesStatus.PAUSED,
-    )
     return select(
         func.count().label("number"), func.min(signals.c.created_at).label("oldest")
-    ).where(signals.c.org_id == work.org_id, signals.c.parked_at.is_(None), ~held_by_pause)
+    ).where(signals.c.org_id == work.org_id, signals.c.parked_at.is_(None), ~held_by_pause())
 
 
 def _parked(work: Work) -> Select[Any]:

@@ -140,7 +140,7 @@ def _next(work: Work, standing: _Standing, facts: DueFacts) -> Whereabouts:
 
 def _worded(decision: Send | Postpone | Finish, facts: DueFacts) -> str:
     series, step = facts.run.series, facts.step
-    following = _then(series.step_after(step))
+    following = _then(series.step_after(step, facts.visited))
     if not isinstance(decision, Finish):
         return f"Its email is sent, {following}."
     match decision.reason:

@@ -57,7 +57,7 @@ def erase_contact(work: Work, call: EraseContactCall) -> Noted:
     Of a suppressed address that nobody else has a keyed hash is kept: a contact that comes with it
     again is suppressed from the start. Raises 404 for an unknown contact.
     """
-    hold_series_still(work.connection, work.org_id)
+    work = hold_series_still(work)
     [contact_id] = find_contacts(work, [call.contact])
     runs = hold_runs(work.connection, work.org_id, [contact_id])
     left = load_series(

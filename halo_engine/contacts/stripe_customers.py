@@ -18,6 +18,7 @@ from sqlalchemy import (
     Text,
     and_,
     func,
+    literal,
     select,
     true,
     union_all,
@@ -29,6 +30,7 @@ from halo_engine.contacts.merge import first_of
 from halo_engine.contacts.parameters import ORG_ID, given_rows, values_of
 from halo_engine.contacts.people import Person
 from halo_engine.contacts.upsert import Written, write_contacts
+from halo_engine.database import LostRace
 from halo_engine.domain.errors import Refusal, not_found
 from halo_engine.domain.traits import ColumnValue
 from halo_engine.tables import end_users
@@ -37,6 +39,7 @@ from halo_engine.work import Work
 #: Statuses of subscriptions that nothing more will come of.
 _OVER: Final = frozenset({"canceled", "incomplete_expired"})
 _STATUS: Final = "stripe_subscription_status"
+_ADDRESS: Final = "address"
 _READ: Final = ("id", "external_id", "address", "created_at", _STATUS, *STRIPE_LINKS)
 
 
@@ -118,7 +121,7 @@ class _Roll:
         ]
 
     def _look_up(self, all_told: Sequence[Told]) -> list[str | None]:
-        """Lock whom the customers may be; return their addresses."""
+        """Lock whom they may be; return their addresses. May lose a race (``LostRace``)."""
         given = [
             {
                 "place": place,
@@ -132,6 +135,9 @@ class _Roll:
         known: dict[UUID, tuple[str | None, _Contact]] = {}
         for row in self._work.connection.execute(_lookup(), values_of(self._work, given)):
             addresses[row.place] = row.given_address
+            if row.found_by == _ADDRESS and row.address != row.given_address:
+                # It went, or has another address, while it was waited for: another may have it.
+                raise LostRace
             if row.id is not None and row.id not in known:
                 links = {name: getattr(row, name) for name in (_STATUS, *STRIPE_LINKS)}
                 contact = _Contact(row.external_id, (row.created_at, row.id), links, row.id)
@@ -194,7 +200,7 @@ def _lookup() -> Select[Any]:
             for column, value in (
                 ("stripe_customer_id", given.c.customer),
                 ("external_id", given.c.external_id),
-                ("address", address),
+                (_ADDRESS, address),
             )
         ]
     ).cte("candidates")
@@ -208,10 +214,18 @@ def _lookup() -> Select[Any]:
         .lateral("lock")
     )
     locked = select(lock).select_from(ids_in_order.join(lock, true())).cte("locked")
-    found = candidates.join(locked, locked.c.id == candidates.c.id)
     return (
-        select(given.c.place, address.label("given_address"), *[locked.c[name] for name in _READ])
-        .select_from(given.outerjoin(found, candidates.c.place == given.c.place))
+        select(
+            given.c.place,
+            address.label("given_address"),
+            candidates.c.found_by,
+            *[locked.c[name] for name in _READ],
+        )
+        .select_from(
+            given.outerjoin(candidates, candidates.c.place == given.c.place).outerjoin(
+                locked, locked.c.id == candidates.c.id
+            )
+        )
         .order_by(given.c.place)
     )
 
@@ -223,4 +237,6 @@ def _candidates(given: FromClause, column: str, value: Any) -> Select[Any]:
         .where(and_(contact.c.org_id == ORG_ID, contact.c[column] == value))
         .order_by(contact.c.created_at, contact.c.id)
     )
-    return select(given.c.place, first.c.id).select_from(given.join(first, true()))
+    return select(given.c.place, first.c.id, literal(column, Text()).label("found_by")).select_from(
+        given.join(first, true())
+    )

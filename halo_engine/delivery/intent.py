@@ -90,7 +90,7 @@ def intend_again(
     """Note that a failed row's email is about to be sent after all; return its Message-ID.
 
     None, and nothing is noted, unless the row's run goes on or was completed, its email is wanted
-    still as ``intend`` has it, and the ledger says that it failed: nobody is retrying it, and
+    still as ``intending`` has it, and the ledger says that it failed: nobody is retrying it, and
     nobody knows it sent. With ``unknown`` it says that the outcome is.
     """
     given = {

@@ -74,6 +74,12 @@ _THIS: Final = (
 _IS_OPEN: Final = messages.c.state.in_(
     [literal_column("'intended'"), literal_column("'unknown'")],
 )
+#: A worker that was late may find its row with another one: the intent is that one's then.
+_IS_NOBODY_ELSES: Final = ~exists().where(
+    automation_recipients.c.org_id == messages.c.org_id,
+    automation_recipients.c.id == messages.c.recipient_id,
+    automation_recipients.c.lease_token != bindparam("asked_token", type_=Uuid()),
+)
 _SENT: Final = Prepared(
     update(messages)
     .where(*_THIS, _IS_OPEN)
@@ -86,40 +92,38 @@ _SENT: Final = Prepared(
 )
 _FAILED: Final = Prepared(
     update(messages)
-    .where(*_THIS, _IS_OPEN)
+    .where(*_THIS, _IS_OPEN, _IS_NOBODY_ELSES)
     .values(state="failed", error=bindparam("asked_error", type_=Text()))
 )
 _WITHDRAWN: Final = Prepared(
     delete(messages).where(
-        *_THIS,
-        messages.c.state == literal_column("'intended'"),
-        exists().where(
-            automation_recipients.c.org_id == messages.c.org_id,
-            automation_recipients.c.id == messages.c.recipient_id,
-            automation_recipients.c.lease_token == bindparam("asked_token", type_=Uuid()),
-        ),
+        *_THIS, messages.c.state == literal_column("'intended'"), _IS_NOBODY_ELSES
     )
 )
 
 
-def noting(org_id: UUID, outcome: Outcome, now: datetime | None) -> list[Call]:
+def noting(
+    org_id: UUID, outcome: Outcome, now: datetime | None, token: UUID | None = None
+) -> list[Call]:
     """Return the call that writes down what became of an intent; nothing when that is not known.
 
-    ``now`` is when it is noted, None the database's clock.
+    ``now`` is when it is noted, None the database's clock. A failure is not noted where another
+    ``token`` than this one leases the row: a copy of that worker's may be under way.
     """
     this = {"asked_org": org_id, "asked_row": outcome.recipient_id}
     match outcome.result:
         case Result.SENT:
             return [Call(_SENT, {**this, "asked_now": now})]
         case Result.FAILED:
-            return [Call(_FAILED, {**this, "asked_error": outcome.reason})]
+            failed = {"asked_error": outcome.reason, "asked_token": token}
+            return [Call(_FAILED, {**this, **failed})]
     return []
 
 
 def withdrawing(org_id: UUID, recipient_id: int, token: UUID) -> Call:
     """Return the call that takes back the intent of an email that certainly did not leave.
 
-    Only if ``token`` leases its row: else that is another worker's by now, and so is the intent.
+    Not where another token than this one leases its row: the intent is another worker's then.
     """
     asked = {"asked_org": org_id, "asked_row": recipient_id, "asked_token": token}
     return Call(_WITHDRAWN, asked)

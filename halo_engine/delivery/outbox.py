@@ -161,7 +161,7 @@ def _noting(
         return []
     if outcome.result in _NOT_HANDED_OVER:
         return [withdrawing(org_id, outcome.recipient_id, token)]
-    return noting(org_id, outcome, now)
+    return noting(org_id, outcome, now, token)
 
 
 def _post(transport: Transport, letter: Letter, message_id: str, gate: Gate) -> Outcome:
@@ -182,7 +182,7 @@ def _close(
     turn: Turn,
 ) -> None:
     """Move on the rows that ``token`` still leases."""
-    hold_series_still(work.connection, work.org_id)
+    work = hold_series_still(work)
     # Runs before messages: an erasure, which takes a contact's mails along, comes that way too.
     attempts = hold_leased(work.connection, work.org_id, token, batch.known)
     for call in _noting(work.org_id, batch.unnoted, token, work.now):

@@ -20,7 +20,7 @@ def reap(work: Work, limit: int) -> int:
     No intent: the row is pending again. Sent or failed: it is finished so. An intent without an
     outcome: by the series' guarantee the row fails as ``outcome_unknown``, or is sent again.
     """
-    hold_series_still(work.connection, work.org_id)
+    work = hold_series_still(work)
     give_up_abandoned(work)
     leases = hold_expired(work.connection, work.org_id, limit)
     if not leases:

@@ -1,7 +1,7 @@
 """What is asked for when failed emails are sent again, and what came of it (contract §9)."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
@@ -61,6 +61,20 @@ class Retried:
     recipient_id: int
     verdict: Verdict
     reason: str | None = None
+
+
+def one_turn(
+    retried: Iterable[Retried], is_over: Callable[[], bool]
+) -> tuple[list[Retried], int | None]:
+    """Take retries until the turn ``is_over``; return them, and ``after`` which recipient another
+    turn goes on, None when there is no more to try, or no more is tried now.
+    """
+    taken = []
+    for each in retried:
+        taken.append(each)
+        if each.verdict is not Verdict.STOPPED and is_over():
+            return taken, each.recipient_id
+    return taken, None
 
 
 class RetryTally(Answer):

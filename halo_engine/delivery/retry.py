@@ -224,7 +224,7 @@ def _intend(work: Work, *, sender: Sender, letter: _Letter) -> str | Retried:
 
     Until the outcome is noted the row says that nobody knows it.
     """
-    hold_series_still(work.connection, work.org_id)
+    work = hold_series_still(work)
     if work.org.sending_stopped:
         return Retried(letter.row, Verdict.STOPPED, _STOPPED)
     fresh = message_id_of(work.org_id, letter.row, sender.domain)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -266,8 +266,3 @@ class Series:
         """
         due = reached_at + step.delay
         return due if step.window is None else step.window.next_opening(due, self.zone)
-
-
-def settings_json(definition: SeriesDefinition) -> dict[str, Any]:
-    """Return the settings as the ``automations.settings`` column holds them."""
-    return definition.settings.model_dump(mode="json", by_alias=True)

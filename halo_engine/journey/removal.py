@@ -57,7 +57,7 @@ def remove_everybody(work: Work, series: Series, limit: int) -> int:
 
 
 def _end(work: Work, contacts: Sequence[UUID], series: Series) -> int:
-    hold_series_still(work.connection, work.org_id)
+    work = hold_series_still(work)
     runs = hold_runs(work.connection, work.org_id, contacts)
     exits = [
         Exit(series, run.contact_id, run.number, ExitReason.MANUAL)

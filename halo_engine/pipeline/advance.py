@@ -52,7 +52,7 @@ def advance(
 
     Without ``mail``, and while sending is stopped, rows at an email wait, and are not claimed.
     """
-    hold_series_still(work.connection, work.org_id)
+    work = hold_series_still(work)
     running = running_series(work)
     claimed = _claim(work, running, limit, mail=mail and not work.org.sending_stopped)
     if not claimed:

@@ -12,7 +12,6 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
-    exists,
     func,
     literal,
     select,
@@ -20,11 +19,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from halo_engine.domain.reasons import SeriesStatus
 from halo_engine.domain.signals import Signal, SignalKind
 from halo_engine.prepared import Prepared
+from halo_engine.series.lifecycle import held_by_pause
 from halo_engine.series.locks import take_turn_at_signals
-from halo_engine.tables import automations, signals
+from halo_engine.tables import signals
 from halo_engine.work import Work
 
 #: After so many halvings a signal has been alone for ten, and a page is of one contact.
@@ -37,10 +36,12 @@ def next_signals(work: Work, limit: int, *, beside_wide: bool) -> list[Signal]:
 
     The batch ends before a contact's second signal and before a wide one; a wide one comes alone.
     What was too much for one go is halved (``note_too_much``). ``beside_wide`` passes over wide
-    ones that are under way. The caller has the turn at signals (``series.locks``).
+    ones that are under way, unless nothing else waits. The caller has the turn at signals
+    (``series.locks``).
     """
-    waiting = _WAITING_BESIDE_WIDE if beside_wide else _WAITING
-    rows = waiting.rows(work.connection, {"asked_org": work.org_id, "asked_limit": limit})
+    asked = {"asked_org": work.org_id, "asked_limit": limit}
+    rows = _WAITING_BESIDE_WIDE.rows(work.connection, asked) if beside_wide else []
+    rows = rows or _WAITING.rows(work.connection, asked)
     batch: list[Signal] = []
     contacts = set()
     room = max(limit >> rows[0]["attempts"], 1) if rows else 0
@@ -67,21 +68,11 @@ def next_signals(work: Work, limit: int, *, beside_wide: bool) -> list[Signal]:
     return batch
 
 
-def _held_by_pause() -> ColumnElement[bool]:
-    """An activation that a pause interrupted waits for the series to be resumed (contract §8)."""
-    return exists().where(
-        signals.c.kind == SignalKind.ACTIVATED,
-        automations.c.org_id == signals.c.org_id,
-        automations.c.id == signals.c.automation_id,
-        automations.c.status == SeriesStatus.PAUSED,
-    )
-
-
 def _waiting(*, beside_wide: bool) -> Prepared:
     waiting = [
         signals.c.org_id == bindparam("asked_org", type_=Uuid()),
         signals.c.parked_at.is_(None),
-        ~_held_by_pause(),
+        ~held_by_pause(),
     ]
     if beside_wide:
         waiting.append(signals.c.cursor.is_(None))

@@ -25,15 +25,15 @@ from halo_engine.work import Work
 def react(work: Work, limit: int, *, beside_wide: bool = False) -> Reaction | None:
     """Handle the oldest waiting signals, at most ``limit``; None when none waits.
 
-    ``beside_wide`` passes over wide signals that are under way, so that a page of theirs and a
-    batch of the others take turns. Raises TooMuchError when a statement took too long; time that
-    is lost waiting for a turn, or for the series, is nobody's fault.
+    ``beside_wide`` passes over wide signals that are under way, unless nothing else waits: a page
+    of theirs and a batch of the others take turns. Raises TooMuchError when a statement took too
+    long; time that is lost waiting for a turn, or for the series, is nobody's fault.
     """
     take_turn_at_signals(work.connection, work.org_id)
     batch = next_signals(work, limit, beside_wide=beside_wide)
     if not batch:
         return None
-    hold_series_still(work.connection, work.org_id)
+    work = hold_series_still(work)
     running = running_series(work)
     try:
         return _handle(work, batch, running)

@@ -4,8 +4,9 @@
 What a doorbell asks for, and what a tick does after it began a re-evaluation that is due.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
+from time import monotonic
 
 import structlog
 from sqlalchemy.exc import OperationalError
@@ -25,6 +26,8 @@ from halo_engine.work import Transact, Transactions, Work
 #: Signals and due rows that one transaction handles at most, chosen by measurement.
 SIGNALS = 1_000
 DUE_ROWS = 5_000
+#: How long signals are handled, though more keep coming, before due rows and mail have their turn.
+TURN_SECONDS = 5.0
 
 Interruptions = tuple[type[Exception], ...]
 
@@ -50,7 +53,13 @@ def tick(
     """Take up what dead workers left, settle, and re-evaluate if that is due (contract §1, §9)."""
     while transact(lambda work: reap(work, DUE_ROWS)):
         pass
-    yield from settle(transact, post, interruptions)
+    began, is_long = monotonic(), False
+    for moved in settle(transact, post, interruptions):
+        yield moved
+        if not is_long and monotonic() - began > TURN_SECONDS:
+            # There may be no end to it: then a pass that is due takes turns with the rest.
+            is_long = True
+            transact(begin_due_reevaluation)
     if transact(begin_due_reevaluation):
         yield from settle(transact, post, interruptions)
 
@@ -60,13 +69,13 @@ def settle(
 ) -> Iterator[Reaction | Advance]:
     """Handle signals and due rows until nothing is left, yielding what each transaction came to.
 
-    One of the ``interruptions`` ends it; whatever else handling a signal raises is that signal's.
-    Between two of them the caller may stop: everything so far is committed, and the rest stays due.
+    Signals that keep coming hold up no due row for longer than a turn. One of the ``interruptions``
+    ends it; whatever else handling a signal raises is that signal's. Between two of them the caller
+    may stop: everything so far is committed, and the rest stays due.
     """
     moved = True
     while moved:
-        yield from _drain(transact, interruptions)
-        moved = False
+        moved = yield from _drain(transact, interruptions)
         for advanced in _advance(transact, post):
             moved = True
             yield advanced
@@ -89,12 +98,15 @@ def _advance(transact: Transactions, post: PostOffice) -> Iterator[Advance]:
             yield advanced
 
 
-def _drain(transact: Transact, interruptions: Interruptions) -> Iterator[Reaction]:
-    """React to signals until none waits; one that makes its batch fail is isolated and parked.
+def _drain(transact: Transact, interruptions: Interruptions) -> Generator[Reaction, None, bool]:
+    """React to signals until none waits, or the turn is over; return whether some may wait still.
 
-    A batch or a page that takes too long is halved from one try to the next, whoever tries it.
+    One that makes its batch fail is isolated and parked. A batch or a page that takes too long is
+    halved from one try to the next, whoever tries it.
     """
-    limit, beside_wide = SIGNALS, False
+    # The others first: whoever worked the last page may have had no time left for them.
+    limit, beside_wide = SIGNALS, True
+    began = monotonic()
     while True:
         try:
             reaction = transact(_reacting(limit, beside_wide=beside_wide))
@@ -115,12 +127,13 @@ def _drain(transact: Transact, interruptions: Interruptions) -> Iterator[Reactio
                 continue
             _park(transact, error, beside_wide=beside_wide)
             continue
-        if reaction is None and not beside_wide:
-            return
-        beside_wide = reaction is not None and reaction.unfinished
+        if reaction is None:
+            return False
+        beside_wide = reaction.unfinished
         limit = min(limit * 2, SIGNALS)
-        if reaction is not None:
-            yield reaction
+        yield reaction
+        if monotonic() - began >= TURN_SECONDS:
+            return True
 
 
 def _reacting(limit: int, *, beside_wide: bool) -> Callable[[Work], Reaction | None]:

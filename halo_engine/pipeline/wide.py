@@ -12,6 +12,7 @@ from typing import Final
 
 from halo_engine.database import plan_anew, share_statement_timeout
 from halo_engine.domain.decisions import Exit
+from halo_engine.domain.reasons import SeriesStatus
 from halo_engine.domain.running import RunningSeries
 from halo_engine.domain.series import Series
 from halo_engine.domain.signals import Signal, SignalKind
@@ -31,12 +32,15 @@ PAGE = 100_000
 #: How many a pass looks at, most of whom neither enter nor leave: so many, and so many predicates.
 SCANNED = 1_000_000
 EVALUATED = 20_000_000
-#: What a page takes at most after which the next one may have more: all of these, and twice as many
-#: as one that was halved.
+#: How many runs a company's change revisits at once, if everybody is in every series: they are held
+#: in memory, and decided one by one.
+REVISITED = 200_000
+#: A page that took less lets the next one have more: that of a pass four times as many, and one
+#: that was halved twice as many.
 QUICK_SECONDS = 1.0
 
-#: A page's statements that may take long: who matches newly, who left, who enters. One after the
-#: other they have the time of one, since the task that works the page may not have more.
+#: A page's statements that may take long: who matches newly, who left, who enters. Together they
+#: get the time of one statement, since the task that works the page has little more.
 _LONG: Final = 3
 
 #: The second half of a company's change: it ends whatever it ends before anyone enters (contract
@@ -56,7 +60,7 @@ def work_page(work: Work, signal: Signal, running: RunningSeries) -> Reaction:
     else:
         remove(work, [signal])
         if signal.kind is SignalKind.REEVALUATED:
-            # The last page may be a short one: so must the one before it have been.
+            # The last page may be a short one, so the one before it has to have been quick too.
             note_pass(work, quick=is_quick and (_was_quick(signal) is not False))
     complete_finished(work, worked.touched)
     return Reaction([signal], worked.exits, worked.admissions, unfinished=worked.cursor is not None)
@@ -77,18 +81,26 @@ class _Worked:
 def _work(work: Work, signal: Signal, running: RunningSeries) -> _Worked:
     if signal.kind is SignalKind.REEVALUATED:
         return _reevaluate(work, signal, running)
-    page = page_after(work, _rest(signal), _share(signal, PAGE))
     cursor = signal.cursor or {}
     if signal.kind is SignalKind.COMPANY_CHANGED and cursor.get("phase") != _ENTRIES["phase"]:
+        most = min(PAGE, max(REVISITED // max(len(running.series), 1), 1))
+        page = page_after(work, _rest(signal), _share(signal, most))
         exits = revisit_runs(work, running, contacts_of(work, page))
         next_page = page.last.as_cursor() if page.last else _ENTRIES
         return _Worked(next_page, [each.series for each in exits], exits)
     concerned = running.triggered_by(signal)
-    if signal.series_id in running.by_id and not concerned:
-        # Paused between the reading of the signal and the lock: the page waits for the resume.
-        return _Worked(cursor)
+    if not concerned:
+        # Paused between the reading of the signal and the lock: the page waits for the resume. A
+        # series that was stopped, or has another trigger by now, waits for nothing.
+        return _Worked(cursor if _is_paused(running, signal) else None)
+    page = page_after(work, _rest(signal), _share(signal, PAGE))
     admissions = _admit(work, concerned, Paged(page, work.now))
     return _entered(signal, page, concerned, admissions)
+
+
+def _is_paused(running: RunningSeries, signal: Signal) -> bool:
+    activated = running.by_id.get(signal.series_id) if signal.series_id else None
+    return activated is not None and activated.status is SeriesStatus.PAUSED
 
 
 def _reevaluate(work: Work, signal: Signal, running: RunningSeries) -> _Worked:
@@ -112,8 +124,8 @@ def _share(signal: Signal, contacts: int) -> int:
 
 
 def _scanned(work: Work, signal: Signal, running: RunningSeries) -> int:
-    """Return how many contacts a page of a pass has: a quarter, unless the page before was quick;
-    before the first one, the pass before.
+    """Return how many contacts a page of a pass has: a quarter of the most, unless the page before
+    was quick. Before the first page it is the organisation's last pass that counts.
 
     Where everybody is in every series, a contact takes thirty times as long as where nobody is.
     """
@@ -146,6 +158,4 @@ def _rest(signal: Signal) -> Page:
 
 def _admit(work: Work, concerned: Sequence[Series], entrants: Entrants) -> list[Admission]:
     """Enroll who matches, in order of creation (contract §1, §4)."""
-    if not concerned:
-        return []
     return enroll(work.connection, work.org_id, concerned, work.moment, entrants)

@@ -4,7 +4,7 @@ Each change takes the organisation's exclusive lock, so a pause that has returne
 after it.
 """
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import ColumnElement, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from halo_engine.domain.errors import conflict, not_found
@@ -96,6 +96,18 @@ def stop(work: Work, key: str, by: str) -> Series:
     )
     _close_period(work, series, by)
     return series
+
+
+def held_by_pause() -> ColumnElement[bool]:
+    """Return whether a signal is an activation's that a pause interrupted: it waits for the resume
+    (contract §8).
+    """
+    return exists().where(
+        signals.c.kind == SignalKind.ACTIVATED,
+        automations.c.org_id == signals.c.org_id,
+        automations.c.id == signals.c.automation_id,
+        automations.c.status == SeriesStatus.PAUSED,
+    )
 
 
 def _somebody_is_in(work: Work, series: Series) -> bool:

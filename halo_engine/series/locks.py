@@ -8,6 +8,7 @@ admitted. See ``docs/decisions/0004-locks.md``.
 """
 
 from dataclasses import replace
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection, Text, bindparam, cast, func, select
@@ -28,12 +29,12 @@ def _key(org_id: UUID) -> int:
     return org_id.int & 0x7FFFFFFF
 
 
+#: The clock is read when the lock is held: what a FROM waits for comes before what is selected.
 _shared = Prepared(
-    select(
-        cast(func.pg_advisory_xact_lock_shared(SERIES_LOCK, bindparam("key")), Text).label("held")
+    select(func.clock_timestamp().label("held_at")).select_from(
+        func.pg_advisory_xact_lock_shared(SERIES_LOCK, bindparam("key"))
     )
 )
-#: The clock is read when the lock is held: what a FROM waits for comes before what is selected.
 _exclusive = select(func.clock_timestamp()).select_from(
     func.pg_advisory_xact_lock(SERIES_LOCK, bindparam("key"))
 )
@@ -42,9 +43,15 @@ _drain = Prepared(
 )
 
 
-def hold_series_still(connection: Connection, org_id: UUID) -> None:
-    """Keep the organisation's series from changing until this transaction ends."""
-    holding_series_still(org_id).rows(connection)
+def hold_series_still(work: Work) -> Work:
+    """Keep the organisation's series from changing until this transaction ends, and return the work
+    as of now.
+
+    At the instant before the wait, for this or for a turn at signals, somebody would enter a series
+    before its activation, and be sent mail in a window that has closed since.
+    """
+    [held] = holding_series_still(work.org_id).rows(work.connection)
+    return _as_of(work, held["held_at"])
 
 
 def holding_series_still(org_id: UUID) -> Call:
@@ -61,7 +68,12 @@ def lock_series_for_change(work: Work) -> Work:
     they began.
     """
     locked_at = work.connection.execute(_exclusive, {"key": _key(work.org_id)}).scalar_one()
-    return replace(work, now=locked_at) if work.reads_clock else work
+    return _as_of(work, locked_at)
+
+
+def _as_of(work: Work, instant: datetime) -> Work:
+    """Return the work at ``instant`` of the database's clock, unless a caller gave another."""
+    return replace(work, now=instant) if work.reads_clock else work
 
 
 def take_turn_at_signals(connection: Connection, org_id: UUID) -> None:

@@ -29,7 +29,7 @@ organizations = Table(
     Column("reevaluate_cron", Text, nullable=False, server_default="*/15 * * * *"),
     # When the last pass of re-evaluation began; from its creation on, an organisation has had one.
     Column("reevaluated_at", INSTANT, nullable=False),
-    # Whether its pages were quick: then the next pass begins with large ones.
+    # Whether the last pass was quick to its end: then the next one begins with a large page.
     Column("passes_are_quick", Boolean, nullable=False, server_default=text("false")),
     # Since when no mail of the organisation goes out, and who stopped it.
     Column("sending_stopped_at", INSTANT),

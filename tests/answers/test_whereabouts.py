@@ -8,6 +8,7 @@ from sqlalchemy import func, update
 
 from halo_engine.answers.whereabouts import Whereabouts
 from halo_engine.domain.reasons import Status
+from halo_engine.pipeline.advance import advance
 from halo_engine.tables import automation_recipients
 from tests.answers.stage import BY_PLAN, BYE, HELLO, Stage
 from tests.contacts.stage import NOW
@@ -113,6 +114,16 @@ def test_a_removed_step_is_skipped(stage: Stage) -> None:
     stage.series(**BY_PLAN, steps=[LATER, BYE])
     stage.series(active=False, **BY_PLAN, steps=[BYE])
     assert where(stage).next == "The step was removed and is skipped, then comes step ‘bye’."
+
+
+def test_a_step_that_is_behind_it_does_not_come_again(stage: Stage) -> None:
+    """Steps that changed places: the answer passes over those that the run will pass over."""
+    gate = {"key": "gate", "condition": {"type": "user_property", "value": "plan=pro"}}
+    stage.pro("ann")
+    stage.series(**BY_PLAN, steps=[gate, BYE])
+    advance(stage.work, 10)
+    stage.series(active=False, **BY_PLAN, steps=[BYE, gate])
+    assert where(stage).next == "Its email is sent, then the series is over for it."
 
 
 def test_an_exit_rule_that_will_fire_is_announced(stage: Stage) -> None:

@@ -217,9 +217,12 @@ def while_open(
     first: Callable[[Work], object],
     call: Callable[[], _Result],
     *,
+    meanwhile: Callable[[], object] = lambda: None,
     now: datetime = NOW,
 ) -> _Result:
-    """Let ``first`` write, and commit it when ``call`` waits for that; return what that answers."""
+    """Let ``first`` write, and commit it when ``call`` waits for that, after what happens
+    ``meanwhile``; return what the call answers.
+    """
     locks = table("pg_locks", column("pid", Integer), column("granted", Boolean))
     with (
         ThreadPoolExecutor(1) as pool,
@@ -233,6 +236,7 @@ def while_open(
         is_waited_for = select(exists().where(~locks.c.granted, pid == any_(blocking)))
         while not watcher.execute(is_waited_for).scalar_one():
             assert not running.done(), "the second did not wait"
+        meanwhile()
         one.commit()
         return running.result()
 

@@ -19,6 +19,7 @@ from halo_engine.delivery.transports import (
     MemoryTransport,
     NotHandedOver,
     PermanentFailure,
+    ServerDown,
     TemporaryFailure,
 )
 from halo_engine.domain.decisions import Exit
@@ -243,6 +244,29 @@ def test_an_intent_waits_for_an_exit_that_is_being_committed(office: PostOffice)
         over.set()
     assert [each.result for each in outcomes] == [Result.SENT, Result.RELEASED]
     assert [message["To"] for message in letters.sent] == ["bob@a.example"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "entry"), [(ServerDown("gone"), ()), (PermanentFailure("550 no"), ("failed",))]
+)
+def test_what_did_not_leave_is_known_though_the_run_ended_meanwhile(
+    office: PostOffice, answer: Exception, entry: tuple[str, ...]
+) -> None:
+    """An exit while a mail is under way ends its lease; what the server says is noted all the same,
+    and nobody takes the outcome for unknown.
+    """
+    ann = office.contact("Ann")
+    [row] = office.enroll(office.series(HELLO), ann)
+
+    class Overtaken(Refusing):
+        def send(self, mail: Mail, key: str) -> None:
+            office.transact(lambda work: _exit(work, ann))
+            super().send(mail, key)
+
+    office.lease_and_send(Overtaken(answer))
+    office.reap_expired()
+    assert office.row(row, "status") == ("exited",)
+    assert office.message(row, "state") == entry
 
 
 def test_an_intent_that_had_to_wait_looks_at_stops_again(office: PostOffice) -> None:

@@ -201,7 +201,10 @@ def _write_entry(office: PostOffice, recipient_id: int, **values: object) -> Non
         connection.execute(insert(messages).values(entry))
 
 
-def test_a_late_worker_takes_back_nobody_elses_intent(office: PostOffice) -> None:
+@pytest.mark.parametrize("answer", [ServerDown("gone"), PermanentFailure("550 no")])
+def test_a_late_worker_says_nothing_of_anothers_intent(
+    office: PostOffice, answer: Exception
+) -> None:
     """The row is another's by now: what did not leave the late one does not concern it."""
     series = office.series(HELLO, settings={"delivery_guarantee": AT_LEAST_ONCE})
     [ann] = office.enroll(series, office.contact("Ann"))
@@ -216,7 +219,7 @@ def test_a_late_worker_takes_back_nobody_elses_intent(office: PostOffice) -> Non
             with office.transact.line() as at_once:
                 [intended] = at_once([intending(wanted, office.now)])
             assert intended == [{"message_id": key}]
-            raise ServerDown("gone")
+            raise answer
 
     token = uuid4()
     office.send(token, office.lease(token), Late())

@@ -11,7 +11,7 @@ from sqlalchemy import insert, update
 from halo_engine.contacts.erasure import EraseContactCall, erase_contact
 from halo_engine.delivery.gate import Gate
 from halo_engine.delivery.ledger import give_up_abandoned
-from halo_engine.delivery.retries import Retried, RetryCall, Verdict, tally
+from halo_engine.delivery.retries import Retried, RetryCall, Verdict, one_turn, tally
 from halo_engine.delivery.retry import retry_failed
 from halo_engine.delivery.stops import start_sending, stop_sending
 from halo_engine.delivery.transports import (
@@ -379,6 +379,23 @@ def test_who_is_erased_meanwhile_holds_nobody_up(office: PostOffice) -> None:
     erased = EraseContactCall(contact=gone[1])
     transport = Interrupted(lambda: office.transact(lambda work: erase_contact(work, erased)))
     assert retry(office, transport) == [("sent", None)] * 101
+
+
+def test_what_a_turn_leaves_is_another_turns(office: PostOffice) -> None:
+    """It goes on after the last one that was tried; a server that is down ends it for good, however
+    long it took to say so.
+    """
+    ann, bob = failed(office, "Ann", "Bob")
+
+    def turn(transport: Transport, **call: Any) -> tuple[list[Verdict], int | None]:
+        found = retry_failed(office.transact, transport, SENDER, named(office, **call), Gate())
+        taken, after = one_turn(found, lambda: True)
+        return [each.verdict for each in taken], after
+
+    assert turn(Refusing(ServerDown("no answer"))) == ([Verdict.STOPPED], None)
+    assert turn(MemoryTransport()) == ([Verdict.SENT], ann)
+    assert turn(MemoryTransport(), after=ann) == ([Verdict.SENT], bob)
+    assert turn(MemoryTransport(), after=bob) == ([], None)
 
 
 def test_retries_are_counted() -> None:

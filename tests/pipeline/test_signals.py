@@ -1,18 +1,31 @@
 """Signals: order of arrival, poison, and taking turns with what is wide (contract §1, §2)."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import islice
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 
+from halo_engine.contacts.companies import IdentifyCompanyCall, identify_company
 from halo_engine.domain.signals import SignalKind
-from halo_engine.pipeline import wide
+from halo_engine.journey.removal import stop_series
+from halo_engine.pipeline import settle, wide
 from halo_engine.pipeline.react import react
 from halo_engine.pipeline.reaction import Reaction
-from halo_engine.series.lifecycle import pause, resume
-from halo_engine.tables import automation_enrollments, automation_recipients, end_users, signals
+from halo_engine.series.lifecycle import activate, pause, resume
+from halo_engine.series.locks import take_turn_at_signals
+from halo_engine.series.save import parse_definition, save_series
+from halo_engine.tables import (
+    automation_enrollments,
+    automation_recipients,
+    automations,
+    companies,
+    end_users,
+    signals,
+)
 from tests.contacts.stage import while_open
 from tests.pipeline.stage import EMAIL, NOON, Stage
 
@@ -89,6 +102,24 @@ def test_a_wide_signal_takes_turns_with_the_others(
     page, created = [SignalKind.ACTIVATED], [SignalKind.CREATED]
     assert handled == [page, created, page, page, page]
     assert stage.count(automation_enrollments) == 36
+
+
+def test_a_task_that_has_time_for_one_page_alone_leaves_the_others_to_the_next(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pages that take longer than a task's turn do not keep the others waiting for the last one."""
+    monkeypatch.setattr(wide, "PAGE", 10)
+    stage.contacts(f"old{number:02}" for number in range(35))
+    stage.series("blast", entry_trigger="manual")
+    stage.series("welcome")
+    stage.now = stage.now.replace(minute=1)
+    stage.signal(stage.contacts(["new"]))
+    handled = []
+    for _ in range(3):
+        moved = next(stage.engine.settle(stage.org_id))
+        assert isinstance(moved, Reaction)
+        handled.append(moved.signals[0].kind)
+    assert handled == [SignalKind.ACTIVATED, SignalKind.CREATED, SignalKind.ACTIVATED]
 
 
 def test_an_activation_that_a_pause_interrupts_goes_on_when_resumed(
@@ -177,3 +208,98 @@ def test_a_pause_that_overtakes_a_page_of_an_activation_loses_nobody(stage: Stag
     stage.settle()
     assert stage.count(automation_enrollments) == 2
     assert stage.count(signals) == 0
+
+
+def _stop(stage: Stage) -> None:
+    stop_series(stage.perform, "blast", "test")
+
+
+def _give_another_trigger(stage: Stage) -> None:
+    definition = parse_definition("blast", {"entry_trigger": "user_created", "steps": [EMAIL]})
+    stage.perform(lambda work: save_series(work, "blast", definition))
+
+
+@pytest.mark.parametrize("change", [_stop, _give_another_trigger])
+def test_an_activation_of_a_series_that_takes_nobody_any_more_is_over(
+    stage: Stage, change: Callable[[Stage], None]
+) -> None:
+    """One that was stopped, or saved with another trigger, before its last page: the signal goes,
+    and is not tried again and again for a resume that never comes.
+    """
+    stage.contacts(("ann", "ben"))
+    stage.series("blast", entry_trigger="manual")
+    change(stage)
+    assert len(list(islice(stage.engine.settle(stage.org_id), 3))) == 1
+    assert stage.count(automation_enrollments) == 0
+    assert stage.count(signals) == 0
+
+
+def test_who_waited_for_a_turn_handles_signals_at_the_instant_at_which_it_has_it(
+    stage: Stage,
+) -> None:
+    """A series that is activated during the wait is entered after that, not before: an event in
+    between would end the run.
+    """
+    engine = replace(stage.engine, clock=None)
+    org_id = stage.org_id
+    stage.contacts(["ann"])
+    definition = parse_definition("blast", {"entry_trigger": "manual", "steps": [EMAIL]})
+    stage.perform(lambda work: save_series(work, "blast", definition))
+    while_open(
+        stage.database,
+        stage.org,
+        lambda work: take_turn_at_signals(work.connection, work.org_id),
+        lambda: list(engine.settle(org_id)),
+        meanwhile=lambda: engine.perform(stage.org, partial(activate, key="blast", by="test")),
+    )
+    runs, series = automation_enrollments.c, automations.c
+    of_run = (series.org_id == runs.org_id) & (series.id == runs.automation_id)
+    entered_in_time = stage.perform(
+        lambda work: work.connection.scalars(
+            select(runs.created_at >= series.activated_at).where(runs.org_id == work.org_id, of_run)
+        ).all()
+    )
+    assert entered_in_time == [True]
+
+
+def test_signals_that_keep_coming_hold_up_neither_due_rows_nor_a_pass(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many come while others are handled: each kind of work has its turn."""
+    monkeypatch.setattr(settle, "TURN_SECONDS", 0.0)
+    stage.series("welcome", steps=[{**EMAIL, "delay": "1h"}])
+    stage.signal(stage.contacts(["ann"]))
+    stage.settle()
+    stage.now += timedelta(hours=1)
+    ticking = stage.engine.tick(stage.org_id)
+    handled = []
+    for number in range(5):
+        stage.signal(stage.contacts([f"u{number}"]))
+        moved = next(ticking)
+        handled.append(moved.signals[0].kind if isinstance(moved, Reaction) else "due rows")
+    created, reevaluated = SignalKind.CREATED, SignalKind.REEVALUATED
+    assert handled == [created, "due rows", created, reevaluated, created]
+    assert len(stage.transport.sent) == 1
+
+
+def test_a_companys_runs_are_revisited_some_at_a_time(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many series its contacts are in: so many runs are in memory at most."""
+    monkeypatch.setattr(wide, "REVISITED", 8)
+    company = {"org_id": stage.org_id, "external_id": "acme"}
+    instants = dict.fromkeys(("created_at", "updated_at"), stage.now)
+    made = insert(companies).values(**company, **instants).returning(companies.c.id)
+    company_id = stage.perform(lambda work: work.connection.scalar(made))
+    stage.contacts((f"u{number}" for number in range(6)), company_id=company_id)
+    gone = [[{"field": "company.name", "operator": "is", "value": "Gone"}]]
+    rules = {"exit_rules": ["filter_match"], "exit_filters": gone}
+    for number in range(4):
+        steps = [{**EMAIL, "delay": "1d"}]
+        stage.series(f"s{number}", entry_trigger="manual", settings=rules, steps=steps)
+    stage.settle()
+    call = IdentifyCompanyCall(id="acme", traits={"name": "Gone"})
+    stage.perform(lambda work: identify_company(work, call))
+    ended = [len(each.exits) for each in stage.settle() if isinstance(each, Reaction)]
+    # Two contacts at a time; then the entries.
+    assert ended == [8, 8, 8, 0]

@@ -54,4 +54,4 @@ def test_advancing_takes_the_same_statements(stage: Stage, contacts: int, series
     with counted_statements(stage.database) as statements:
         [advanced] = stage.settle()
     assert sum(len(each.recipient_ids) for each in advanced.finished) == contacts * series
-    assert len(statements) == 17
+    assert len(statements) == 19

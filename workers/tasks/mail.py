@@ -17,7 +17,7 @@ from halo_engine.contacts.mail_links import (
 )
 from halo_engine.contacts.receive import ReceiveCall
 from halo_engine.database import run_in_transaction
-from halo_engine.delivery.retries import Retried, RetryCall, tally
+from halo_engine.delivery.retries import RetryCall, one_turn, tally
 from halo_engine.delivery.samples import (
     SampleCall,
     SendTestCall,
@@ -97,19 +97,15 @@ class _RetryCall(OrganizationCall, RetryCall):
 def retry_failed_mail(**fields: Any) -> Any:
     """Send failed emails again (contract §9); what one turn leaves, a new task goes on with.
 
-    ``done`` says whether all were tried by now.
+    ``done`` says that there is none: all were tried, or it is ``stopped``.
     """
     asked = validated(_RetryCall, fields, "halo.series.retry_failed")
     ends = time.monotonic() + TURN_SECONDS
-    retried: list[Retried] = []
-    done = True
-    for each in engine().retry_failed(OrgRef(key=asked.org), asked):
-        retried.append(each)
-        if time.monotonic() > ends:
-            retry_failed_mail.delay(**{**fields, "after": each.recipient_id})
-            done = False
-            break
-    return {**tally(asked, retried).model_dump(mode="json"), "done": done}
+    retrying = engine().retry_failed(OrgRef(key=asked.org), asked)
+    retried, after = one_turn(retrying, lambda: time.monotonic() > ends)
+    if after is not None:
+        retry_failed_mail.delay(**{**fields, "after": after})
+    return {**tally(asked, retried).model_dump(mode="json"), "done": after is None}
 
 
 class _Holding(Call):
