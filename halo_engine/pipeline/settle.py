@@ -108,6 +108,7 @@ def _drain(transact: Transact, interruptions: Interruptions) -> Generator[Reacti
     limit, beside_wide = SIGNALS, True
     began = monotonic()
     while True:
+        tried = monotonic()
         try:
             reaction = transact(_reacting(limit, beside_wide=beside_wide))
         except TooMuchError as error:
@@ -123,7 +124,8 @@ def _drain(transact: Transact, interruptions: Interruptions) -> Generator[Reacti
             raise
         except Exception as error:  # noqa: BLE001 -- whatever a poisonous signal raises
             if limit > 1:
-                limit //= 2
+                # The caller's time may be up before ten tries that each fail as late as this one.
+                limit = limit // 2 if monotonic() - tried < TURN_SECONDS else 1
                 continue
             _park(transact, error, beside_wide=beside_wide)
             continue

@@ -7,7 +7,7 @@ from functools import partial
 from itertools import islice
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, event, insert, select, update
 
 from halo_engine.contacts.companies import IdentifyCompanyCall, identify_company
 from halo_engine.domain.signals import SignalKind
@@ -64,6 +64,29 @@ def test_a_poisonous_signal_is_parked_and_the_others_are_handled(stage: Stage) -
     assert parked.error == "KeyError: 'created_at'"
     assert parked.parked_at == stage.now
     assert parked.attempts == 1
+
+
+@pytest.mark.parametrize(("turn_seconds", "tries"), [(60.0, 10), (0.0, 2)])
+def test_what_fails_late_is_isolated_at_once(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, turn_seconds: float, tries: int
+) -> None:
+    """A page that always failed after half a minute would else be tried by every task, for ever."""
+    monkeypatch.setattr(settle, "TURN_SECONDS", turn_seconds)
+    values = {"kind": SignalKind.REEVALUATED, "happened_at": stage.now, "created_at": stage.now}
+    stage.perform(
+        lambda work: work.connection.execute(
+            insert(signals).values(org_id=work.org_id, cursor={"contact_id": "none"}, **values)
+        )
+    )
+    failed: list[Connection] = []
+    note = failed.append
+    event.listen(stage.database, "rollback", note)
+    try:
+        stage.settle()
+    finally:
+        event.remove(stage.database, "rollback", note)
+    assert len(failed) == tries
+    assert stage.count(signals, signals.c.parked_at.is_not(None)) == 1
 
 
 def test_time_that_is_up_is_no_signals_fault(stage: Stage) -> None:
