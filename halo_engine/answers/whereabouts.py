@@ -22,7 +22,7 @@ from halo_engine.domain.decisions import (
     decide_step,
     exit_reason,
 )
-from halo_engine.domain.reasons import SkipReason, Status
+from halo_engine.domain.reasons import SeriesStatus, SkipReason, Status
 from halo_engine.domain.series import Series, Step
 from halo_engine.journey.claim import DueRow, Run
 from halo_engine.journey.facts import gather_due
@@ -32,9 +32,10 @@ from halo_engine.work import Work
 
 
 class Whereabouts(Answer):
-    """Where an active enrollment stands; ``next`` says what happens ``next_at``, None while paused.
+    """Where an active enrollment stands; ``next`` says what happens ``next_at``.
 
-    ``enrolled_at`` and ``number`` are the enrollment's; the contact is at ``step`` ``since``.
+    ``next_at`` is None while the series is not active. ``enrolled_at`` and ``number`` are the
+    enrollment's; the contact is at ``step`` ``since``.
     """
 
     number: int
@@ -61,7 +62,7 @@ def locate(work: Work, series: Series, contacts: Collection[UUID]) -> Mapping[UU
     """Return where each of ``contacts`` that is active in ``series`` stands; two statements."""
     standing = _standing(work, series, contacts)
     if not series.is_active:
-        return {each.row.run.contact_id: _paused(work, each) for each in standing}
+        return {each.row.run.contact_id: _held(work, series, each) for each in standing}
     by_id, rows = {series.id: series}, [each.row for each in standing]
     facts = gather_due(work.connection, work.org_id, work.moment, by_id, rows) if rows else []
     return {
@@ -116,7 +117,10 @@ def _standing(work: Work, series: Series, contacts: Collection[UUID]) -> Sequenc
     ]
 
 
-def _paused(work: Work, standing: _Standing) -> Whereabouts:
+def _held(work: Work, series: Series, standing: _Standing) -> Whereabouts:
+    if series.status is SeriesStatus.COMPLETED:
+        text = "Nothing but leaving: the series was stopped. Stop it again to end who is still in."
+        return _whereabouts(standing, text, None)
     due = on_the_clock(standing.scheduled_for, work.org.zone)
     return _whereabouts(
         standing, f"Nothing, until the series is resumed. Its step was scheduled for {due}.", None

@@ -158,8 +158,9 @@ def _keys_at(model: type[BaseModel], path: Sequence[int | str]) -> str:
     """Return the keys of the model that stands at ``path`` in ``model``."""
     at: type[BaseModel] | None = model
     for part in path:
-        if isinstance(part, str) and at is not None:
-            at = _model_in(_fields(at).get(part))
+        # Keys of a mapping are no fields: what it holds stands below them.
+        if at is not None and part in _fields(at):
+            at = _model_in(_fields(at)[part])
     return ", ".join(_fields(at or model))
 
 

@@ -19,7 +19,7 @@ from pydantic import (
 from halo_engine.domain.errors import bad_input, shown, validated
 from halo_engine.domain.fields import Field, FieldType, depends_on, resolve
 from halo_engine.domain.instants import RelativeInstant, parse_date_value
-from halo_engine.domain.values import check_number, check_text
+from halo_engine.domain.values import check_number, check_text, read_back
 
 Value = bool | int | float | str
 
@@ -93,6 +93,9 @@ class Filter(BaseModel):
     @field_validator("value", mode="before")
     @classmethod
     def _is_scalar(cls, value: object, info: ValidationInfo) -> object:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            # Definitions are kept as JSON, and read as strictly as they were written.
+            return read_back(value)
         if isinstance(value, Value):
             return value
         where = " ".join(str(part) for part in info.data.values()) or "filter"

@@ -60,13 +60,18 @@ def parse_instant(text: object, zone: ZoneInfo, field: str = "timestamp") -> dat
         raise _not_a_date(text, field)
     try:
         moment = datetime.fromisoformat(match[0])
-        if match["offset"]:
-            return moment.astimezone(UTC)
-    except (ValueError, OverflowError):
+    except ValueError:
         raise _not_a_date(text, field) from None
-    if not _EARLIEST <= moment <= _LATEST:
-        raise _not_a_date(text, field)
-    return from_wall_clock(moment, zone)
+    if not match["offset"]:
+        if not _EARLIEST <= moment <= _LATEST:
+            allowed = f"{_EARLIEST.date()} to {_LATEST.date()} where no offset is given"
+            raise _off_the_calendar(text, field, moment, allowed)
+        return from_wall_clock(moment, zone)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        allowed = "the years 1 to 9999 in UTC"
+        raise _off_the_calendar(text, field, moment, allowed) from None
 
 
 def parse_date_value(text: object, zone: ZoneInfo, field: str = "value") -> DateValue:
@@ -142,3 +147,8 @@ def _not_a_date(text: object, field: str) -> Refusal:
         "2026-05-27T08:00:00Z",
         "bad_date",
     )
+
+
+def _off_the_calendar(text: object, field: str, moment: datetime, allowed: str) -> Refusal:
+    far = "early" if moment.year == MINYEAR else "late"
+    return bad_input(field, f"{shown(text)} is too {far}; allowed are {allowed}", "bad_date")

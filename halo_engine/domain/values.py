@@ -6,6 +6,7 @@ every statement that reads its row.
 
 import math
 import re
+from decimal import Decimal
 from typing import Final
 
 from halo_engine.domain.errors import bad_input, shown
@@ -32,6 +33,20 @@ def is_storable(number: float) -> bool:
     if isinstance(number, int):
         return -(2**63) <= number < 2**63
     return math.isfinite(number)
+
+
+def read_back(number: float) -> float:
+    """Return a number of stored JSON as it was written: PostgreSQL gives ``1e19`` all its digits.
+
+    Any other integer beyond int64 stays what it is, and is refused like it.
+    """
+    if is_storable(number):
+        return number
+    try:
+        double = float(number)
+    except OverflowError:
+        return number
+    return double if math.isfinite(double) and Decimal(repr(double)) == number else number
 
 
 def check_number(number: float, where: str) -> None:

@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
+from pydantic import Field
+
+from halo_engine.contacts.calls import Call, Identifier
 from halo_engine.contacts.companies import IdentifyCompanyCall, identify_company
 from halo_engine.contacts.csv_import import ImportCsvCall, import_csv
 from halo_engine.contacts.finding import find_contacts
@@ -59,12 +62,36 @@ def play(stage: Stage, name: str, value: Any) -> str | None:
     return problem
 
 
+class _Repeat(Call):
+    times: int = Field(ge=1, le=1000)
+    action: dict[str, Any] = Field(min_length=1, max_length=1)
+
+
+class _Bounce(Call):
+    contact: Identifier
+    series: Identifier | None = None
+    step: Identifier | None = None
+
+
+class _Remove(Call):
+    contact: Identifier
+    series: Identifier
+
+
+class _File(Call):
+    file: str
+    mapping: Any = None
+
+
+class _Key(Call):
+    series: Identifier
+
+
 def _repeat(stage: Stage, value: Any) -> str | None:
     """The same delivery several times, as a duplicated task makes it."""
-    if not isinstance(value, Mapping) or set(value) != {"times", "action"}:
-        raise bad_input("repeat", "needs ‘times’ and ‘action’, and nothing else")
-    [(name, action)] = value["action"].items()
-    problems = [play(stage, name, action) for _ in range(value["times"])]
+    repeated = validated(_Repeat, value, "repeat")
+    [(name, action)] = repeated.action.items()
+    problems = [play(stage, name, action) for _ in range(repeated.times)]
     return next(filter(None, problems), None)
 
 
@@ -74,11 +101,12 @@ def _mapping(value: Any, action: str) -> dict[str, Any]:
     return dict(value)
 
 
-def _token(stage: Stage, claims: Mapping[str, Any] | None, lasts: timedelta) -> str | None:
-    secret = stage.scenario.org.identity_secret
-    if claims is None or secret is None:
+def _token(stage: Stage, claims: Any, lasts: timedelta) -> str | None:
+    if claims is None:
         return None
-    return signed(dict(claims), secret, stage.now, lasts)
+    claimed = _mapping(claims, "user_token_claims")
+    secret = stage.scenario.org.identity_secret
+    return None if secret is None else signed(claimed, secret, stage.now, lasts)
 
 
 def _identify(stage: Stage, value: Any) -> None:
@@ -118,7 +146,8 @@ def _merge(last: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
     """Lay changes over a definition, key by key; settings too are merged key by key."""
     merged = {**last, **changes}
     if "settings" in changes:
-        merged["settings"] = {**last.get("settings", {}), **changes["settings"]}
+        settings = _mapping(changes["settings"], "save: settings")
+        merged["settings"] = {**last.get("settings", {}), **settings}
     return merged
 
 
@@ -136,17 +165,17 @@ def _door(call: Any, door: Callable[..., Any], name: str) -> Action:
     return perform
 
 
-def _operation(change: Callable[..., Any]) -> Action:
+def _operation(change: Callable[..., Any], name: str) -> Action:
     def perform(stage: Stage, value: Any) -> None:
-        stage.perform(lambda work: change(work, value, BY))
+        key = validated(_Key, {"series": value}, name).series
+        stage.perform(lambda work: change(work, key, BY))
 
     return perform
 
 
 def _bounce(stage: Stage, value: Any) -> None:
     """Bounce a contact's address; series and step may say which mail came back."""
-    given = _mapping(value, "bounce")
-    call = validated(BounceCall, {"contact": given.get("contact")}, "bounce")
+    call = BounceCall(contact=validated(_Bounce, value, "bounce").contact)
     stage.perform(lambda work: bounce(work, call))
 
 
@@ -166,12 +195,22 @@ def _import_csv(stage: Stage, value: Any) -> str | None:
     given = _mapping(value, "import_csv")
     expected = given.pop("expect", None)
     if "file" in given:
-        path = stage.scenario.path.parent / given.pop("file")
-        given["text"] = path.read_text(encoding="utf-8-sig")
+        file = validated(_File, given, "import_csv").file
+        given = {"text": _text_of(stage, file), **given}
+        del given["file"]
     call = validated(ImportCsvCall, given, "import_csv")
     answer = stage.perform(lambda work: import_csv(work, call)).model_dump(mode="json")
     stage.answer = {**answer, "errors": [error["line"] for error in answer["errors"]]}
     return _unlike(stage.answer, expected, "import_csv")
+
+
+def _text_of(stage: Stage, file: str) -> str:
+    try:
+        return (stage.scenario.path.parent / file).read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        said = (isinstance(error, OSError) and error.strerror) or error
+        problem = f"{shown(file)} cannot be read; allowed is a file of UTF-8 text ({said})"
+        raise bad_input("import_csv.file", problem) from None
 
 
 def _unlike(answer: Mapping[str, Any], expected: Any, action: str) -> str | None:
@@ -188,13 +227,11 @@ def _unlike(answer: Mapping[str, Any], expected: Any, action: str) -> str | None
 
 
 def _remove(stage: Stage, value: Any) -> None:
-    given = _mapping(value, "remove")
-    if set(given) != {"contact", "series"}:
-        raise bad_input("remove", "needs ‘contact’ and ‘series’, and nothing else")
+    call = validated(_Remove, value, "remove")
 
     def removed(work: Work) -> None:
-        [contact_id] = find_contacts(work, [given["contact"]])
-        remove(work, contact_id, lifecycle.find_series(work, given["series"]))
+        [contact_id] = find_contacts(work, [call.contact])
+        remove(work, contact_id, lifecycle.find_series(work, call.series))
 
     stage.perform(removed)
 
@@ -217,9 +254,9 @@ _ACTIONS: Final[dict[str, Action]] = {
     "click": _door(MailCall, click_mail, "click"),
     "reply": _door(MailCall, reply_to_mail, "reply"),
     "remove": _remove,
-    "activate": _operation(lifecycle.activate),
-    "pause": _operation(lifecycle.pause),
-    "resume": _operation(lifecycle.resume),
+    "activate": _operation(lifecycle.activate, "activate"),
+    "pause": _operation(lifecycle.pause, "pause"),
+    "resume": _operation(lifecycle.resume, "resume"),
     "save": _save,
     "restart": _restart,
 }

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Final
 
 from sqlalchemy import and_, func, select, update
 
@@ -17,15 +18,22 @@ from halo_engine.tables import automation_recipients, automations, organizations
 from halo_engine.tables.enrollments import IS_PENDING
 from halo_engine.work import Work
 
+#: Ten years take some seconds; what lies further ahead is a slip, and would seem to hang.
+_FURTHEST: Final = timedelta(days=3_653)
+
 
 def target_of(stage: Stage, value: object) -> datetime:
     """Return the instant that an ``at`` names: one of its own, or ``+`` a duration from now."""
     if isinstance(value, str) and value.startswith("+"):
-        return stage.now + parse_duration(value[1:], "at")
-    target = stage.perform(lambda work: parse_instant(value, work.org.zone, "at"))
-    if target < stage.now:
+        ahead = parse_duration(value[1:], "at")
+    else:
+        ahead = stage.perform(lambda work: parse_instant(value, work.org.zone, "at")) - stage.now
+    if ahead < timedelta(0):
         raise bad_input("at", f"{value} lies before the clock; allowed is now or later")
-    return target
+    if ahead > _FURTHEST:
+        problem = f"{value} lies too far ahead; allowed are {_FURTHEST.days} days (ten years)"
+        raise bad_input("at", f"{problem} in one entry")
+    return stage.now + ahead
 
 
 def move_clock(stage: Stage, target: datetime) -> None:

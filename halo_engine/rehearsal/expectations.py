@@ -3,14 +3,16 @@
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
-from halo_engine.domain.errors import Refusal
+from halo_engine.domain.errors import Refusal, shown
 from halo_engine.domain.instants import parse_instant
 from halo_engine.rehearsal import observations
-from halo_engine.rehearsal.scenario import Expectation
+from halo_engine.rehearsal.scenario import Expectation, ExpectedDiagnosis, ExpectedMail
 from halo_engine.rehearsal.stage import Stage
 from halo_engine.work import Work
+
+_CONTACT_KEYS: Final = "columns, custom:NAME and context:KEY"
 
 Check = Callable[[Stage, Any], Iterator[str]]
 
@@ -66,7 +68,10 @@ def _by_series(observe: Callable[[Work, str], Any], name: str, *, ordered: bool 
 def _answer(stage: Stage, expected: Mapping[str, Any]) -> Iterator[str]:
     given = stage.answer or {}
     for key, wanted in expected.items():
-        yield from _differs(f"answer {key}", given.get(key), wanted)
+        if key in given:
+            yield from _differs(f"answer {key}", given[key], wanted)
+        else:
+            yield f"answer: {shown(key)} is no key of it; it has {', '.join(given) or 'none'}"
 
 
 def _recipients(stage: Stage, expected: Mapping[str, Any]) -> Iterator[str]:
@@ -101,8 +106,9 @@ def _explain(stage: Stage, expected: Mapping[str, Any]) -> Iterator[str]:
             yield from _differs(f"explain of {key} for {contact}", codes[contact], code)
 
 
-def _diagnose(stage: Stage, expected: Mapping[str, Any]) -> Iterator[str]:
-    for key, wanted in expected.items():
+def _diagnose(stage: Stage, expected: Mapping[str, ExpectedDiagnosis]) -> Iterator[str]:
+    for key, diagnosis in expected.items():
+        wanted = diagnosis.model_dump(exclude_unset=True)
         actual = stage.observe(observations.diagnosis, key)
         if "matched" in wanted:
             yield from _differs(f"diagnose of {key}, matched", actual["matched"], wanted["matched"])
@@ -112,7 +118,7 @@ def _diagnose(stage: Stage, expected: Mapping[str, Any]) -> Iterator[str]:
         for seen, filter_ in zip(actual["filters"], filters, strict=False):
             for name, value in filter_.items():
                 what = f"diagnose of {key}, {seen['field']}, {name}"
-                yield from _differs(what, seen.get(name), value)
+                yield from _differs(what, seen[name], value)
 
 
 def _contact(stage: Stage, expected: Mapping[str, Any]) -> Iterator[str]:
@@ -124,7 +130,10 @@ def _contact(stage: Stage, expected: Mapping[str, Any]) -> Iterator[str]:
                 yield f"contact {name}: {state}"
             continue
         for key, value in wanted.items():
-            yield from _differs(f"contact {name}, {key}", actual.get(key), value)
+            if key in actual or key.startswith(("custom:", "context:")):
+                yield from _differs(f"contact {name}, {key}", actual.get(key), value)
+            else:
+                yield f"contact {name}: {shown(key)} is no column; allowed are {_CONTACT_KEYS}"
 
 
 def _last_seen(stage: Stage, expected: Mapping[str, str]) -> Iterator[str]:
@@ -140,11 +149,12 @@ def _fields(stage: Stage, expected: list[str]) -> Iterator[str]:
             yield f"fields: {name} is not registered"
 
 
-def _mail(stage: Stage, expected: list[dict[str, Any]]) -> Iterator[str]:
+def _mail(stage: Stage, expected: list[ExpectedMail]) -> Iterator[str]:
     sent = observations.mails(stage.transport.sent)
     if len(sent) != len(expected):
         yield f"mail: expected {len(expected)}, but {len(sent)} were sent"
-    for number, (mail, wanted) in enumerate(zip(sent, expected, strict=False), 1):
+    for number, (mail, expectation) in enumerate(zip(sent, expected, strict=False), 1):
+        wanted = expectation.model_dump(exclude_unset=True)
         for key in ("to", "subject"):
             if key in wanted:
                 yield from _differs(f"mail {number}, {key}", mail[key], wanted[key])

@@ -51,7 +51,9 @@ def _turns(work: Work, item: Filter) -> Iterator[datetime]:
     if not isinstance(bound, RelativeInstant):
         return
     for value in _stored(work, item):
-        yield value - bound.offset + timedelta(microseconds=1)
+        # A date that stands for never may be passed after the calendar ends.
+        with suppress(OverflowError):
+            yield value - bound.offset + timedelta(microseconds=1)
 
 
 def _stored(work: Work, item: Filter) -> Iterator[datetime]:

@@ -9,6 +9,7 @@ from sqlalchemy import func, update
 from halo_engine.answers.whereabouts import Whereabouts
 from halo_engine.domain.reasons import Status
 from halo_engine.pipeline.advance import advance
+from halo_engine.series.lifecycle import stop
 from halo_engine.tables import automation_recipients
 from tests.answers.stage import BY_PLAN, BYE, HELLO, Stage
 from tests.contacts.stage import NOW
@@ -150,6 +151,17 @@ def test_nothing_happens_while_the_series_is_paused(stage: Stage) -> None:
     stage.pause()
     assert where(stage).next == (
         "Nothing, until the series is resumed. Its step was scheduled for 2026-06-01 11:00 UTC."
+    )
+    assert where(stage).next_at is None
+
+
+def test_a_stopped_series_is_not_resumed(stage: Stage) -> None:
+    """Where the removal of everybody was interrupted, it says what ends it."""
+    stage.pro("ann")
+    stage.series(**BY_PLAN, steps=[LATER])
+    stop(stage.work, "s", "test")
+    assert where(stage).next == (
+        "Nothing but leaving: the series was stopped. Stop it again to end who is still in."
     )
     assert where(stage).next_at is None
 

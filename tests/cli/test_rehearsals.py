@@ -133,10 +133,119 @@ def test_malformed_scenarios_say_what_and_where(bare: Console, text: str, said: 
     assert fine["ok"] is True
 
 
+MAIL_KEYS = "to, subject, contains, headers"
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("activate: 5", " (activate): was refused: 400 activate: series: 5 "),
+        ('pause: "a\\0"', " (pause): was refused: 400 pause: series: ‘a\\x00’ "),
+        ("bounce: {contact: ann, foo: 1}", " (bounce): was refused: 400 bounce.foo: unknown key; "),
+        (
+            "remove: {contact: 5, series: welcome}",
+            " (remove): was refused: 400 remove: contact: 5 ",
+        ),
+        (
+            "import_csv: {file: no.csv, mapping: {}}",
+            " (import_csv): was refused: 400 import_csv.file: ‘no.csv’ cannot be read; allow",
+        ),
+        (
+            "import_csv: {file: 3}",
+            " (import_csv): was refused: 400 import_csv.file: 3 is refused; allowed is text",
+        ),
+        (
+            "repeat: {times: many, action: {restart: {}}}",
+            " (repeat): was refused: 400 repeat.times: ‘many’ is refused; allowed is a whole numb",
+        ),
+        (
+            "repeat: {times: 0, action: {restart: {}}}",
+            " (repeat): was refused: 400 repeat.times: 0",
+        ),
+        (
+            "repeat: {times: 100000, action: {restart: {}}}",
+            " (repeat): was refused: 400 repeat.tim",
+        ),
+        ("repeat: {times: 2, action: {}}", " (repeat): was refused: 400 repeat.action: an object "),
+        (
+            "identify: {user_id: ann, user_token_claims: abc}",
+            " (identify): was refused: 400 user_token_claims: ‘abc’ is no mapping",
+        ),
+        ("save: {welcome: {settings: 3}}", " (save): was refused: 400 save: settings: 3 is no map"),
+        (
+            "at: 9999-12-31",
+            " (at): was refused: 400 at: 9999-12-31 lies too far ahead; allowed are 3653 days ",
+        ),
+        ("at: +3654d", " (at): was refused: 400 at: +3654d lies too far ahead; allowed are 3653 "),
+        ("expect: {sent: null}", ".expect.sent: null is refused; allowed is an object"),
+        (
+            "expect: {mail: [{subjekt: Hi}]}",
+            f".expect.mail[0].subjekt: unknown key; allowed are {MAIL_KEYS}",
+        ),
+        (
+            "expect: {mail: [{contains: Hi}]}",
+            ".expect.mail[0].contains: ‘Hi’ is refused; allowed is a list",
+        ),
+        (
+            "expect: {diagnose: {welcome: {mached: 3}}}",
+            ".expect.diagnose.welcome.mached: unknown key; allowed are matched, filters",
+        ),
+        (
+            "expect: {diagnose: {welcome: {filters: [{missin: 3}]}}}",
+            ".expect.diagnose.welcome.filters[0].missin: unknown key; allowed are place, field, op",
+        ),
+        (
+            "expect: {contact: {ann: {emial: null}}}",
+            " (expect): contact ann: ‘emial’ is no column; allowed are columns, custom:NAME and ",
+        ),
+        (
+            "expect: {answer: {creatd: null}}",
+            " (expect): answer: ‘creatd’ is no key of it; it has ",
+        ),
+        (
+            "{expect: {}, error: {status: 400}}",
+            ".error: only an action can be refused, and this is an expect",
+        ),
+    ],
+)
+def test_malformed_entries_say_what_and_where(
+    shared_database: Engine, tmp_path: Path, entry: str, said: str
+) -> None:
+    """Nothing in an entry is ignored in silence, and nothing lets a scenario hang."""
+    file = tmp_path / "bad.yaml"
+    file.write_text(f"{dedent(GREETS)}  - {entry}\n", encoding="utf-8")
+    [difference] = play_file(file, shared_database).differences
+    assert difference.startswith("timeline entry 4" + said)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('scenario: "a\\0"', "scenario.scenario: ‘a\\x00’ cannot be stored; allowed is text "),
+        (
+            'scenario: S\norg: {company_footer: "\\0"}',
+            "scenario.org.company_footer: ‘\\x00’ cannot",
+        ),
+        ("scenario: S\nlists: [a, a]", "scenario.lists: a key is given twice; allowed is once"),
+        ('scenario: S\nlists: ["\\0"]', "scenario: lists: ‘\\x00’ "),
+        ("scenario: S\nstart: 9999-01-01", "start: 9999-01-01 is too late; allowed is until the y"),
+    ],
+)
+def test_malformed_stages_say_what_and_where(
+    shared_database: Engine, tmp_path: Path, text: str, said: str
+) -> None:
+    """What no stage can be set with is refused before there is one."""
+    file = tmp_path / "bad.yaml"
+    file.write_text(text, encoding="utf-8")
+    [difference] = play_file(file, shared_database).differences
+    assert difference.startswith(said)
+
+
 def test_scenario_that_breaks_the_player(bare: Console) -> None:
     """What nobody thought of in a scenario is its own failure and ends no other."""
-    repeated = "  - repeat: {times: many, action: {activate: welcome}}"
-    file = bare.file("bad.yaml", GREETS.rstrip() + "\n    " + repeated)
+    deep = "  - identify: {user_id: ann, user_token_claims: {iss: 3}}"
+    text = GREETS.replace("    series:", "    org: {identity_secret: s}\n    series:")
+    file = bare.file("bad.yaml", text.split("  - identify")[0].rstrip() + "\n    " + deep)
     bad, fine = bare.json("test", file, bare.file("good.yaml", GREETS), status=1)["scenarios"]
     assert (bad["ok"], fine["ok"]) == (False, True)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from halo_engine.domain.errors import Refusal
-from halo_engine.domain.values import check_json
+from halo_engine.domain.values import check_json, read_back
 
 
 def nested(depth: int) -> object:
@@ -70,3 +70,21 @@ def test_nesting_without_end_is_refused_and_not_followed() -> None:
     """A document deeper than Python's stack ends as a refusal."""
     with pytest.raises(Refusal, match=r"nests deeper than allowed; the limit is 32 levels$"):
         check_json(nested(100_000), "traits")
+
+
+@pytest.mark.parametrize(
+    ("stored", "written"),
+    [
+        (9_300_000_000_000_000_000, 9.3e18),
+        (-9_223_372_036_854_776_000, -9.223372036854776e18),
+        (10**308, 1e308),
+        (2**63 - 1, 2**63 - 1),
+        (1.5, 1.5),
+        # No double is written so: it came from nobody whom we let in.
+        (2**63, 2**63),
+        (10**400, 10**400),
+    ],
+)
+def test_a_double_that_was_stored_is_read_back(stored: float, written: float) -> None:
+    """PostgreSQL writes a double of whole value with all its digits."""
+    assert (read_back(stored), type(read_back(stored))) == (written, type(written))
