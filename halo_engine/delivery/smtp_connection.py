@@ -151,6 +151,9 @@ class Connection:
             return bool(smtp.file.peek())
         except ssl.SSLWantReadError:
             return False
+        except OSError:
+            # It broke since the look at the socket.
+            return True
 
     def close(self) -> None:
         """Close it as it stands."""
