@@ -68,8 +68,8 @@ def _by_series(observe: Callable[[Work, str], Any], name: str, *, ordered: bool 
 def _answer(stage: Stage, expected: Mapping[str, Any]) -> Iterator[str]:
     given = stage.answer or {}
     for key, wanted in expected.items():
-        if key in given or wanted is None:
-            yield from _differs(f"answer {key}", given.get(key), wanted)
+        if key in given:
+            yield from _differs(f"answer {key}", given[key], wanted)
         else:
             yield f"answer: {shown(key)} is no key of it; it has {', '.join(given) or 'none'}"
 
