@@ -5,7 +5,7 @@ from kombu import Exchange, Queue
 
 from halo_engine.settings import Settings
 from workers.engine_task import EngineTask
-from workers.messages import read_messages_as_values
+from workers.messages import read_every_message
 from workers.schedule import beat_schedule
 
 EngineApp = Celery[EngineTask]
@@ -25,7 +25,7 @@ def create_app(settings: Settings, *, set_as_current: bool = False) -> EngineApp
 
     Only a worker's or beat's app is `set_as_current`; any number of others may serve as clients.
     """
-    read_messages_as_values()
+    read_every_message()
     app = EngineApp("halo", task_cls=EngineTask, set_as_current=set_as_current)
     app.conf.update(_broker(settings))
     app.conf.update(_tasks(settings))

@@ -1,4 +1,4 @@
-"""How messages are read: what a call holds is a value, whatever it looks like."""
+"""How messages are read: none is thrown away for what a call holds."""
 
 from functools import partial
 from typing import Any
@@ -7,12 +7,13 @@ from kombu.serialization import register
 from kombu.utils import json
 
 
-def read_messages_as_values() -> None:
-    """Have this process read JSON as values where kombu finds none of its own types in it.
+def read_every_message() -> None:
+    """Have this process read an object that only looks like one of kombu's types as it stands.
 
-    kombu writes a date as an object of ``__type__`` and ``__value__``, and cannot read a message
-    with such an object that it did not write: the worker throws it away, and the call is lost.
-    Traits come from browsers, so anybody may send one.
+    kombu writes a date as an object of ``__type__`` and ``__value__``, and cannot read a message in
+    which such an object holds no value of that type: the worker throws it away, and the call is
+    lost. Traits come from browsers, so anybody may send one. One that does hold such a value is
+    still read as that; the doors refuse what is not JSON by name.
     """
     read = partial(json.loads, object_hook=_as_told)
     register("json", json.dumps, read, "application/json", "utf-8")

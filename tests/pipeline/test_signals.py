@@ -107,16 +107,21 @@ def test_time_that_is_up_is_no_signals_fault(stage: Stage) -> None:
     assert stage.count(automation_enrollments) == 1
 
 
-def test_a_wide_signal_takes_turns_with_the_others(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """While an activation is worked page by page, a signal that came later is not kept waiting."""
+def somebody_comes_after_an_activation(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave an activation of four pages, and a signal of a contact that was created later."""
     monkeypatch.setattr(wide, "PAGE", 10)
     stage.contacts(f"old{number:02}" for number in range(35))
     stage.series("blast", entry_trigger="manual")
     stage.series("welcome")
     stage.now = stage.now.replace(minute=1)
     stage.signal(stage.contacts(["new"]))
+
+
+def test_a_wide_signal_takes_turns_with_the_others(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While an activation is worked page by page, a signal that came later is not kept waiting."""
+    somebody_comes_after_an_activation(stage, monkeypatch)
     handled = [
         [signal.kind for signal in each.signals]
         for each in stage.settle()
@@ -131,12 +136,7 @@ def test_a_task_that_has_time_for_one_page_alone_leaves_the_others_to_the_next(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Pages that take longer than a task's turn do not keep the others waiting for the last one."""
-    monkeypatch.setattr(wide, "PAGE", 10)
-    stage.contacts(f"old{number:02}" for number in range(35))
-    stage.series("blast", entry_trigger="manual")
-    stage.series("welcome")
-    stage.now = stage.now.replace(minute=1)
-    stage.signal(stage.contacts(["new"]))
+    somebody_comes_after_an_activation(stage, monkeypatch)
     handled = []
     for _ in range(3):
         moved = next(stage.engine.settle(stage.org_id))
