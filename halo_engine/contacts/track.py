@@ -1,16 +1,35 @@
 """Tracking events: what is refused, what is history, what was said before (contract §2, Events)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Final, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from halo_engine.contacts.calls import Answer, Call, EventName, Identifier, JsonObject
 from halo_engine.contacts.events import Happening, write_events
 from halo_engine.contacts.idempotency import answer_as_before, fingerprint, kept_answers
 from halo_engine.domain.errors import Refusal, bad_input, not_found, shown
 from halo_engine.domain.instants import format_instant, parse_instant
+from halo_engine.domain.values import compact_size
 from halo_engine.work import Work
+
+#: Bounds of an event's properties (contract §2, Bounds); keys of inner objects are not counted.
+LARGEST_PROPERTIES: Final = 32_000
+MOST_PROPERTIES: Final = 1_000
+#: A timestamp that is no further ahead is a clock that differs, and means now (contract §2).
+CLOCKS_DIFFER: Final = timedelta(minutes=5)
+
+
+def _check_bounds(properties: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+    field = str(info.field_name)
+    if len(properties) > MOST_PROPERTIES:
+        problem = f"{len(properties)} keys are too many; allowed are {MOST_PROPERTIES}"
+        raise bad_input(field, problem, "too_many")
+    if properties and (size := compact_size(properties)) > LARGEST_PROPERTIES:
+        problem = f"{size} bytes as compact JSON are too many; allowed are {LARGEST_PROPERTIES}"
+        raise bad_input(field, problem, "too_large")
+    return properties
 
 
 class TrackCall(Call):
@@ -22,7 +41,7 @@ class TrackCall(Call):
     event: EventName
     user_id: Identifier | None = None
     session_id: Identifier | None = None
-    properties: JsonObject = Field(default_factory=dict)
+    properties: Annotated[JsonObject, AfterValidator(_check_bounds)] = Field(default_factory=dict)
     timestamp: str | None = None
     idempotency_key: Identifier | None = None
 
@@ -44,9 +63,9 @@ class TrackAnswer(Answer):
 def track(work: Work, call: TrackCall) -> TrackAnswer:
     """Write an event; series react if it is a known contact's and not history (contract §2).
 
-    Raises 400 for a timestamp in the future, 404 for an unknown ``user_id``, 409 for an idempotency
-    key that was used with another body; with the same body it answers as the first time and writes
-    nothing.
+    Raises 400 for a timestamp further ahead than clocks differ, 404 for an unknown ``user_id``, 409
+    for an idempotency key that was used with another body; with the same body it answers as the
+    first time and writes nothing.
     """
     [outcome] = track_all(work, [call])
     if isinstance(outcome, Refusal):
@@ -73,12 +92,7 @@ def track_all(work: Work, calls: Sequence[TrackCall]) -> list[TrackAnswer | Refu
 
 
 def _happening(work: Work, call: TrackCall) -> Happening:
-    happened_at = work.now
-    if call.timestamp is not None:
-        happened_at = parse_instant(call.timestamp, work.org.zone)
-    if happened_at > work.now:
-        problem = f"{shown(call.timestamp)} is in the future; allowed is up to now"
-        raise bad_input("timestamp", problem, "future_timestamp")
+    happened_at = _instant(work, call.timestamp)
     answer = TrackAnswer(event=call.event, timestamp=format_instant(happened_at))
     return Happening(
         name=call.event,
@@ -90,6 +104,18 @@ def _happening(work: Work, call: TrackCall) -> Happening:
         fingerprint=fingerprint("track", call),
         answer=answer.model_dump(mode="json"),
     )
+
+
+def _instant(work: Work, timestamp: str | None) -> datetime:
+    """Return when the event happened: now, where the timestamp is ahead of our clock."""
+    if timestamp is None:
+        return work.now
+    happened_at = parse_instant(timestamp, work.org.zone)
+    if happened_at - work.now > CLOCKS_DIFFER:
+        minutes = CLOCKS_DIFFER // timedelta(minutes=1)
+        problem = f"{shown(timestamp)} is in the future; allowed is up to {minutes} minutes ahead"
+        raise bad_input("timestamp", problem, "future_timestamp")
+    return min(happened_at, work.now)
 
 
 def _explained(work: Work, unwritten: Mapping[int, Happening]) -> dict[int, TrackAnswer | Refusal]:

@@ -1,6 +1,5 @@
 """Traits and context as callers send them: what is refused, and where each trait is kept (§2)."""
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -12,7 +11,7 @@ from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, valida
 from halo_engine.domain.errors import Refusal, bad_input, shown
 from halo_engine.domain.fields import check_name
 from halo_engine.domain.instants import parse_instant
-from halo_engine.domain.values import check_json, check_text
+from halo_engine.domain.values import check_json, check_text, compact_size
 
 LARGEST: Final = 20_000
 LONGEST_ID: Final = 255
@@ -149,11 +148,7 @@ def _checked(document: object, where: str) -> dict[str, object]:
 
 
 def _check_size(traits: dict[str, object], context: dict[str, object]) -> None:
-    size = sum(
-        len(json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode())
-        for document in (traits, context)
-        if document
-    )
+    size = sum(compact_size(document) for document in (traits, context) if document)
     if size > LARGEST:
         problem = f"together they are {size} bytes as compact JSON; allowed are {LARGEST}"
         raise bad_input("traits and context", problem, "too_large")

@@ -4,8 +4,10 @@ PostgreSQL keeps neither NUL nor lone surrogates, and one number beyond int64 or
 every statement that reads its row.
 """
 
+import json
 import math
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
@@ -81,6 +83,11 @@ def check_json(value: object, where: str, depth: int = 1) -> None:
                 check_json(item, f"{where}[{index}]", depth + 1)
         case _:
             raise bad_input(where, f"{shown(value)} is not JSON", "bad_json")
+
+
+def compact_size(document: Mapping[str, object]) -> int:
+    """Return the size of ``document`` in bytes, written as compact JSON in UTF-8."""
+    return len(json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode())
 
 
 def _check_key(key: object, where: str) -> None:

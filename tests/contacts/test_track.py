@@ -37,6 +37,7 @@ from tests.contacts.stage import (
 )
 
 A_DAY = timedelta(days=1)
+FIVE_MINUTES = timedelta(minutes=5)
 A_MICROSECOND = timedelta(microseconds=1)
 
 
@@ -125,16 +126,27 @@ def test_older_than_24_hours_is_history(work: Work, age: timedelta, live: bool) 
     assert told(work) == ([("event", ann, "signed", at, NOW)] if live else [])
 
 
-def test_a_timestamp_in_the_future_is_refused(work: Work) -> None:
-    """A microsecond ahead is a 400 that says what is allowed, and nothing is written."""
+@pytest.mark.parametrize("ahead", [A_MICROSECOND, FIVE_MINUTES])
+def test_a_timestamp_of_a_clock_that_differs_means_now(work: Work, ahead: timedelta) -> None:
+    """Up to five minutes ahead the event happened now: stored, answered and told so."""
+    ann = add_contact(work, "ann")
+    answer = track(work, call(user_id="ann", timestamp=ago(-ahead)))
+    assert answer.timestamp == "2026-06-01T09:00:00.000000+00:00"
+    assert rows(work, events, "live", "happened_at") == [(True, NOW)]
+    assert told(work) == [("event", ann, "signed", NOW, NOW)]
+
+
+def test_a_timestamp_further_ahead_is_refused(work: Work) -> None:
+    """A microsecond beyond that is a 400 that says what is allowed, and nothing is written."""
     add_contact(work, "ann")
+    ahead = FIVE_MINUTES + A_MICROSECOND
     with pytest.raises(Refusal) as refusal:
-        track(work, call(user_id="ann", timestamp=ago(-A_MICROSECOND), idempotency_key="k"))
+        track(work, call(user_id="ann", timestamp=ago(-ahead), idempotency_key="k"))
     assert refusal.value.as_dict() == {
         "status": 400,
         "code": "future_timestamp",
-        "message": "timestamp: ‘2026-06-01T09:00:00.000001+00:00’ is in the future; "
-        "allowed is up to now",
+        "message": "timestamp: ‘2026-06-01T09:05:00.000001+00:00’ is in the future; "
+        "allowed is up to 5 minutes ahead",
     }
     assert nothing_written(work)
 
@@ -226,6 +238,16 @@ KEYS = "event, user_id, session_id, properties, timestamp, idempotency_key"
             "track.properties: a list is refused; allowed is an object",
         ),
         (
+            {"event": "e", "user_id": "ann", "properties": dict.fromkeys(map(str, range(1001)))},
+            "too_many",
+            "track: properties: 1001 keys are too many; allowed are 1000",
+        ),
+        (
+            {"event": "e", "user_id": "ann", "properties": {"a": "ä" * 16_000}},
+            "too_large",
+            "track: properties: 32008 bytes as compact JSON are too many; allowed are 32000",
+        ),
+        (
             {"event": "e", "user_id": "ann", "at": "now"},
             "unknown_key",
             f"track.at: unknown key; allowed are {KEYS}",
@@ -235,6 +257,16 @@ KEYS = "event, user_id, session_id, properties, timestamp, idempotency_key"
 def test_what_is_not_a_call_is_refused(data: object, code: str, message: str) -> None:
     """Each refusal is a 400 that names the field and what is allowed (contract §11)."""
     assert refused(TrackCall, data, "track") == (400, code, message)
+
+
+def test_properties_may_fill_their_bounds(work: Work) -> None:
+    """32,000 bytes as compact JSON, and 1,000 keys, are not too many."""
+    add_contact(work, "ann")
+    large = {"a": "x" * (32_000 - len('{"a":""}'))}
+    many = dict.fromkeys(map(str, range(1000)))
+    for properties in (large, many):
+        track(work, call(user_id="ann", properties=properties))
+    assert rows(work, events, "properties") == [(large,), (many,)]
 
 
 # Idempotency keys.
