@@ -7,6 +7,7 @@ over active runs.
 """
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
@@ -97,6 +98,15 @@ automation_recipients = Table(
     Column("lease_token", Uuid),
     Column("lease_expires_at", INSTANT),
     Column("attempts", SmallInteger, nullable=False, server_default=text("0")),
+    # Out of the queue for what handling it raised, as signals are. Meanwhile ``scheduled_for`` is
+    # ``retry_at``, without one NEVER, and ``was_due`` keeps what it was: so whoever claims rows
+    # passes it over by the index.
+    Column("parked_at", INSTANT),
+    Column("error", Text),
+    Column("retry_at", INSTANT),
+    Column("was_due", INSTANT),
+    Column("failed_at", INSTANT),
+    Column("tries", SmallInteger, nullable=False, server_default=text("0")),
     one_of("status", Status),
     one_of("exit_reason", ExitReason),
     CheckConstraint(
@@ -115,6 +125,11 @@ automation_recipients = Table(
         " AND (lease_token IS NULL) = (lease_expires_at IS NULL)",
         name="leased_while_processing",
     ),
+    CheckConstraint(
+        "(parked_at IS NULL) = (error IS NULL) AND (parked_at IS NULL) = (was_due IS NULL)",
+        name="parked_for_an_error",
+    ),
+    CheckConstraint("retry_at IS NULL OR parked_at IS NOT NULL", name="retried_when_parked"),
     ForeignKeyConstraint(["org_id", "step_id"], ["automation_steps.org_id", "automation_steps.id"]),
     ForeignKeyConstraint(
         ["org_id", "automation_id", "end_user_id", "enrollment_number"],
@@ -146,8 +161,18 @@ automation_recipients = Table(
         "automation_id",
         postgresql_where=text("status = 'processing'"),
     ),
+    Index(
+        "automation_recipients_parked_idx",
+        "org_id",
+        "id",
+        postgresql_where=text("parked_at IS NOT NULL"),
+    ),
     postgresql_with=QUEUE_STORAGE,
 )
+
+#: When a row is due that waits for a person: after every instant that a clock can reach here, and
+#: still a date that Python can read.
+NEVER: Final = datetime(9000, 1, 1, tzinfo=UTC)
 
 #: What rows came to that re-enrollment cleared, counted: the funnel keeps the history. Nobody is
 #: named here, so nothing goes when a contact is erased.

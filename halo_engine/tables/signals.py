@@ -47,8 +47,13 @@ signals = Table(
     Column("cursor", JSONB(none_as_null=True)),
     # How often the batch or the page that it begins is halved: it was too much for one go.
     Column("attempts", SmallInteger, nullable=False, server_default=text("0")),
+    # Out of the queue for what it raised: until ``retry_at``, without one until a person says so.
     Column("parked_at", INSTANT),
     Column("error", Text),
+    Column("retry_at", INSTANT),
+    # When it failed first, and how often it failed where others did not.
+    Column("failed_at", INSTANT),
+    Column("tries", SmallInteger, nullable=False, server_default=text("0")),
     one_of("kind", SignalKind),
     CheckConstraint(
         "CASE kind WHEN 'company_changed' THEN company_id IS NOT NULL"
@@ -59,10 +64,12 @@ signals = Table(
     ),
     CheckConstraint("(kind = 'event') = (event_name IS NOT NULL)", name="event_named"),
     CheckConstraint("(parked_at IS NULL) = (error IS NULL)", name="parked_for_an_error"),
+    CheckConstraint("retry_at IS NULL OR parked_at IS NOT NULL", name="retried_when_parked"),
     ForeignKeyConstraint(
         ["org_id", "company_id"], ["companies.org_id", "companies.id"], ondelete="CASCADE"
     ),
     ForeignKeyConstraint(["org_id", "automation_id"], ["automations.org_id", "automations.id"]),
     Index("signals_waiting_idx", "org_id", "id", postgresql_where=text("parked_at IS NULL")),
+    Index("signals_parked_idx", "org_id", "id", postgresql_where=text("parked_at IS NOT NULL")),
     postgresql_with=QUEUE_STORAGE,
 )
