@@ -2,16 +2,17 @@
 status``).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Row, Select, and_, exists, func, literal, select, true
 
 from halo_engine.answers.shape import Answer, Instant
+from halo_engine.contacts.stripe_passed_over import passed_over
 from halo_engine.domain.cron import next_instant
 from halo_engine.domain.durations import format_duration
-from halo_engine.domain.reasons import EntryTrigger, SeriesStatus
+from halo_engine.domain.reasons import EntryTrigger, PassedOver, SeriesStatus
 from halo_engine.domain.signals import SignalKind
 from halo_engine.series.lifecycle import held_by_pause
 from halo_engine.tables import (
@@ -75,6 +76,7 @@ class Status(Answer):
     does; ``reevaluation_due`` is None where no series is re-evaluated. ``abandoned`` are rows that
     a worker took and never finished. Mails are counted ``since``. While mail is ``stopped`` or the
     ``mail_server`` is down, rows due at an email are ``held`` instead of ``due``.
+    ``stripe_passed_over`` counts what Stripe ever sent about nobody.
     """
 
     org: str
@@ -96,6 +98,7 @@ class Status(Answer):
     failed_mails: int
     unknown_mails: int
     mail_troubles: tuple[MailTrouble, ...]
+    stripe_passed_over: Mapping[PassedOver, int]
 
 
 #: An answer names this many parked signals and troubles, and counts them all.
@@ -131,6 +134,7 @@ def status(work: Work, patience: timedelta = PATIENCE, since: timedelta = SINCE)
         failed_mails=sum(each.mails for each in troubles if each.state == "failed"),
         unknown_mails=sum(each.mails for each in troubles if each.state == "unknown"),
         mail_troubles=tuple(troubles[:_MOST_SHOWN]),
+        stripe_passed_over=passed_over(work),
     )
     return found.model_copy(update={"needs": tuple(_needs(found, work.now, patience))})
 

@@ -120,6 +120,8 @@ def _draw(found: Status, zone: ZoneInfo) -> None:
     for stop in found.stopped:
         whose = "all mail is" if stop.everywhere else "its mail is"
         click.echo(f"  {whose} stopped since {shown_at(stop.since, zone)} by {plain(stop.by)}")
+    for why, count in found.stripe_passed_over.items():
+        click.echo(f"  passed over of what Stripe sent: {count} ({why})")
     for need in found.needs:
         click.echo(f"  → {need}")
     for signal in found.parked_signals:

@@ -13,7 +13,7 @@ from sqlalchemy import (
     select,
     tuple_,
 )
-from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
+from sqlalchemy.dialects.postgresql import Insert, aggregate_order_by, insert
 
 from halo_engine.tables import event_counts
 
@@ -43,6 +43,12 @@ def count_events(org_id: ColumnElement[UUID], happened: FromClause) -> CTE:
     )
     table = event_counts
     new = insert(table).from_select([column.name for column in table.c], fired)
+    return adding_up(new).returning(table.c.end_user_id).cte("counted")
+
+
+def adding_up(new: Insert) -> Insert:
+    """Return the INSERT of counts that adds to those that are there."""
+    table = event_counts
     is_later = and_(
         new.excluded.live_at.is_not(None),
         or_(
@@ -51,19 +57,15 @@ def count_events(org_id: ColumnElement[UUID], happened: FromClause) -> CTE:
             > tuple_(table.c.live_at, table.c.live_id),
         ),
     )
-    return (
-        new.on_conflict_do_update(
-            index_elements=[table.c.org_id, table.c.end_user_id, table.c.name],
-            set_={
-                "count": table.c.count + new.excluded.count,
-                "first_at": func.least(table.c.first_at, new.excluded.first_at),
-                "last_at": func.greatest(table.c.last_at, new.excluded.last_at),
-                "live_at": case((is_later, new.excluded.live_at), else_=table.c.live_at),
-                "live_id": case((is_later, new.excluded.live_id), else_=table.c.live_id),
-            },
-        )
-        .returning(table.c.end_user_id)
-        .cte("counted")
+    return new.on_conflict_do_update(
+        index_elements=[table.c.org_id, table.c.end_user_id, table.c.name],
+        set_={
+            "count": table.c.count + new.excluded.count,
+            "first_at": func.least(table.c.first_at, new.excluded.first_at),
+            "last_at": func.greatest(table.c.last_at, new.excluded.last_at),
+            "live_at": case((is_later, new.excluded.live_at), else_=table.c.live_at),
+            "live_id": case((is_later, new.excluded.live_id), else_=table.c.live_id),
+        },
     )
 
 

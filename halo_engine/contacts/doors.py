@@ -119,7 +119,13 @@ STRIPE: Final = Door(
     merges=STRIPE_COLUMNS,
     created_is_changed=True,
 )
-STRIPE_OBJECTS: Final = replace(STRIPE, finds=Finds.ID, links=STRIPE_LINKS)
+STRIPE_OBJECTS: Final = replace(
+    STRIPE,
+    finds=Finds.ID,
+    merges=("email", *STRIPE_COLUMNS),
+    links=STRIPE_LINKS,
+    promotes=True,
+)
 CSV: Final = Door(
     source="csv",
     finds=Finds.ID,

@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import (
     FromClause,
     Integer,
+    Row,
     Select,
     Text,
     and_,
@@ -24,7 +25,8 @@ from sqlalchemy import (
     union_all,
 )
 
-from halo_engine.contacts.doors import STRIPE_LINKS, STRIPE_OBJECTS
+from halo_engine.contacts.absorption import absorb_leads
+from halo_engine.contacts.doors import STRIPE_COLUMNS, STRIPE_LINKS, STRIPE_OBJECTS
 from halo_engine.contacts.doubles import hold_addresses
 from halo_engine.contacts.merge import first_of
 from halo_engine.contacts.parameters import ORG_ID, given_rows, values_of
@@ -40,7 +42,8 @@ from halo_engine.work import Work
 _OVER: Final = frozenset({"canceled", "incomplete_expired"})
 _STATUS: Final = "stripe_subscription_status"
 _ADDRESS: Final = "address"
-_READ: Final = ("id", "external_id", "address", "created_at", _STATUS, *STRIPE_LINKS)
+_KEPT: Final = (*STRIPE_COLUMNS, *STRIPE_LINKS)
+_READ: Final = ("id", "external_id", "source", "address", "created_at", *_KEPT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +60,16 @@ class Told:
 
 @dataclass(slots=True, eq=False)
 class _Contact:
-    """A contact that customers are; ``said`` are its columns that were told of."""
+    """A contact that customers are; ``said`` are its columns that were told of.
+
+    ``kept`` is what is stored of its subscription and ``said`` since. Stripe gives an address to
+    those whom it made, if they have none (``lacks_address``).
+    """
 
     external_id: str | None
     created: tuple[datetime, int | UUID]
-    links: dict[str, Any]
+    kept: dict[str, Any]
+    lacks_address: bool
     id: UUID | None = None
     said: dict[str, ColumnValue] = field(default_factory=dict)
 
@@ -70,23 +78,38 @@ class _Contact:
 
         What an application keeps by itself is older than anything that Stripe says.
         """
-        if self.links["stripe_customer_id"] is None:
+        if self.kept["stripe_customer_id"] is None:
             self._note({"stripe_customer_id": told.customer})
+        if self.lacks_address and told.email is not None:
+            self._note({"email": told.email})
+            self.lacks_address = False
         if told.subscription is not None and self._counts(told):
             self._note(told.columns)
             self._note({"stripe_subscription_id": told.subscription})
             self._note({"stripe_said_at": told.said_at})
 
+    def told(self) -> Told:
+        """Return what is kept of its customer, as Stripe told it."""
+        email = self.said.get("email")
+        return Told(
+            customer=self.kept["stripe_customer_id"],
+            user_id=None,
+            email=email if isinstance(email, str) else None,
+            said_at=self.kept["stripe_said_at"],
+            subscription=self.kept["stripe_subscription_id"],
+            columns={name: self.kept[name] for name in STRIPE_COLUMNS},
+        )
+
     def _note(self, columns: Mapping[str, ColumnValue]) -> None:
         self.said |= columns
-        self.links |= columns
+        self.kept |= columns
 
     def _counts(self, told: Told) -> bool:
-        said_at = self.links["stripe_said_at"]
+        said_at = self.kept["stripe_said_at"]
         is_latest = said_at is None or told.said_at >= said_at
-        if self.links["stripe_subscription_id"] in (None, told.subscription):
+        if self.kept["stripe_subscription_id"] in (None, told.subscription):
             return is_latest
-        was_over = self.links[_STATUS] in _OVER
+        was_over = self.kept[_STATUS] in _OVER
         if told.columns.get(_STATUS) in _OVER:
             return was_over and is_latest
         return was_over or is_latest
@@ -95,14 +118,16 @@ class _Contact:
 def write_customers(work: Work, all_told: Sequence[Told]) -> list[Written | Refusal]:
     """Write what Stripe told, in that order, in three statements; the outcomes are in it too.
 
-    An unknown customer becomes a contact if there is a user ID or an email, and is a 404 if not.
+    An unknown customer becomes a contact if there is a user ID or an email, and is a 404 if not. A
+    customer's lead becomes the user that Stripe names, or part of it where there is one.
     """
     hold_addresses(work, (each.email for each in all_told))
     roll = _Roll(work, all_told)
+    absorb_leads(work, roll.user_of)
     people = [Person(each.external_id, each.said, contact_id=each.id) for each in roll.contacts]
     written = write_contacts(work, STRIPE_OBJECTS, people) if people else []
-    kept = dict(zip(roll.contacts, written, strict=True))
-    return [each if isinstance(each, Refusal) else kept[each] for each in roll.taken]
+    by_contact = dict(zip(roll.contacts, written, strict=True))
+    return [each if isinstance(each, Refusal) else by_contact[each] for each in roll.taken]
 
 
 class _Roll:
@@ -113,12 +138,21 @@ class _Roll:
         self._by_customer: dict[str, _Contact] = {}
         self._by_external_id: dict[str, _Contact] = {}
         self._by_address: dict[str, list[_Contact]] = {}
+        self._absorbed: dict[_Contact, _Contact] = {}
         #: In order; a dict finds them faster than a list.
         self.contacts: dict[_Contact, None] = {}
         addresses = self._look_up(all_told)
-        self.taken = [
+        taken = [
             self._take(told, address) for told, address in zip(all_told, addresses, strict=True)
         ]
+        self.taken = [
+            each if isinstance(each, Refusal) else self._absorbed.get(each, each) for each in taken
+        ]
+
+    @property
+    def user_of(self) -> Mapping[UUID, UUID]:
+        """Return which stored leads are to become part of which users."""
+        return {lead.id: user.id for lead, user in self._absorbed.items() if lead.id and user.id}
 
     def _look_up(self, all_told: Sequence[Told]) -> list[str | None]:
         """Lock whom they may be; return their addresses. May lose a race (``LostRace``)."""
@@ -139,9 +173,7 @@ class _Roll:
                 # It went, or has another address, while it was waited for: another may have it.
                 raise LostRace
             if row.id is not None and row.id not in known:
-                links = {name: getattr(row, name) for name in (_STATUS, *STRIPE_LINKS)}
-                contact = _Contact(row.external_id, (row.created_at, row.id), links, row.id)
-                known[row.id] = (row.address, contact)
+                known[row.id] = (row.address, _stored(row))
         for address, contact in known.values():
             self._enter(contact, address)
         return [addresses[place] for place in range(len(all_told))]
@@ -153,6 +185,7 @@ class _Roll:
                 return not_found("contact", told.customer)
             contact = self._new(told)
             self._enter(contact, address)
+        contact = self._identified(contact, told.user_id)
         self.contacts.setdefault(contact)
         contact.take(told)
         self._by_customer.setdefault(told.customer, contact)
@@ -162,23 +195,54 @@ class _Roll:
         known = self._by_customer.get(told.customer) or self._by_external_id.get(told.user_id or "")
         if known is not None:
             return known
-        return min(self._by_address.get(address or "", ()), key=_in_order_of_creation, default=None)
+        namesakes = self._by_address.get(address or "", ())
+        # Users may share an address: another one is not the user that Stripe names.
+        found = [each for each in namesakes if not (told.user_id and each.external_id)]
+        return min(found, key=_in_order_of_creation, default=None)
+
+    def _identified(self, contact: _Contact, user_id: str | None) -> _Contact:
+        """Return the user that a lead turns out to be: itself, or one that is known already."""
+        if user_id is None or contact.external_id is not None:
+            return contact
+        user = self._by_external_id.get(user_id)
+        if user is None:
+            contact.external_id = user_id
+            self._by_external_id[user_id] = contact
+            return contact
+        self._absorb(contact, user)
+        return user
+
+    def _absorb(self, lead: _Contact, user: _Contact) -> None:
+        self.contacts.pop(lead, None)
+        self._absorbed[lead] = user
+        user.take(lead.told())
+        for contacts in (self._by_customer, self._by_external_id):
+            contacts |= {key: user for key, each in contacts.items() if each is lead}
+        for namesakes in self._by_address.values():
+            namesakes[:] = [each for each in namesakes if each is not lead]
 
     def _new(self, told: Told) -> _Contact:
-        links = dict.fromkeys((_STATUS, *STRIPE_LINKS))
-        contact = _Contact(told.user_id, (self._work.now, len(self.contacts)), links)
-        if told.email is not None:
-            contact.said["email"] = told.email
-        return contact
+        created = (self._work.now, len(self.contacts))
+        return _Contact(told.user_id, created, dict.fromkeys(_KEPT), lacks_address=True)
 
     def _enter(self, contact: _Contact, address: str | None) -> None:
-        customer = contact.links["stripe_customer_id"]
+        customer = contact.kept["stripe_customer_id"]
         if customer is not None:
             self._by_customer[customer] = contact
         if contact.external_id is not None:
             self._by_external_id[contact.external_id] = contact
         if address is not None:
             self._by_address.setdefault(address, []).append(contact)
+
+
+def _stored(row: Row[Any]) -> _Contact:
+    return _Contact(
+        row.external_id,
+        (row.created_at, row.id),
+        {name: getattr(row, name) for name in _KEPT},
+        lacks_address=row.address is None and row.source == STRIPE_OBJECTS.source,
+        id=row.id,
+    )
 
 
 def _in_order_of_creation(contact: _Contact) -> tuple[datetime, bool, Any]:

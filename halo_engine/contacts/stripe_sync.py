@@ -21,10 +21,18 @@ from halo_engine.contacts.stripe_objects import (
     StripeSubscription,
     instant_of,
 )
+from halo_engine.contacts.stripe_passed_over import note_passed_over
 from halo_engine.contacts.upsert import Written
 from halo_engine.domain.errors import Refusal, bad_input, shown, validated
 from halo_engine.domain.instants import format_instant, parse_instant
+from halo_engine.domain.reasons import PassedOver
 from halo_engine.work import Work
+
+#: An event of this type carries the id of its object and not the object.
+_THIN: Final = "v2.core.event"
+_INVOICE_PAID: Final = "invoice.paid"
+#: An invoice of nothing, as a trial begins with, is no payment.
+_INVOICE_SETTLED: Final = "stripe.invoice_settled"
 
 #: Under which name each type of Stripe's is tracked as an event of the contact.
 EVENT_NAMES: Final[Mapping[str, str]] = {
@@ -46,10 +54,14 @@ class StripeSyncCall(Call):
 
 
 class StripeSyncAnswer(Answer):
-    """What became of the subscriptions: each is counted once, or is among the ``errors``."""
+    """What became of the subscriptions: each is counted once, or is among the ``errors``.
+
+    Those ``passed_over`` have no customer.
+    """
 
     created: int
     updated: int
+    passed_over: int = 0
     errors: tuple[RefusedEntry, ...]
 
 
@@ -62,12 +74,13 @@ class StripeWebhookCall(Call):
 class StripeWebhookAnswer(Answer):
     """Whom the event was about, and under which name it was tracked.
 
-    Nobody, for a type that is not read.
+    Nobody, for a type that is not read. ``passed_over`` says why one that is read could not be.
     """
 
     id: UUID | None = None
     created: bool = False
     event: str | None = None
+    passed_over: PassedOver | None = None
 
 
 def stripe_sync(work: Work, call: StripeSyncCall) -> StripeSyncAnswer:
@@ -78,15 +91,19 @@ def stripe_sync(work: Work, call: StripeSyncCall) -> StripeSyncAnswer:
     """
     as_of = _second(_as_of(work, call))
 
-    def read(subscription: StripeSubscription) -> Told:
+    def read(subscription: StripeSubscription) -> Told | None:
         return _told_by(subscription, as_of)
 
     readings, errors = read_each(call.subscriptions, StripeSubscription, "subscriptions", read)
     refused = {each.index: each for each in errors}
-    places = [index for index in range(len(call.subscriptions)) if index not in refused]
+    sound = [index for index in range(len(call.subscriptions)) if index not in refused]
+    told = {index: each for index, each in zip(sound, readings, strict=True) if each is not None}
+    passed_over = len(sound) - len(told)
+    note_passed_over(work, PassedOver.NO_CUSTOMER, passed_over)
     created: dict[UUID, bool] = {}
     updated = 0
-    for index, outcome in zip(places, write_customers(work, readings), strict=True):
+    outcomes = write_customers(work, list(told.values()))
+    for index, outcome in zip(told, outcomes, strict=True):
         if isinstance(outcome, Refusal):
             refused[index] = RefusedEntry.model_validate({"index": index, **outcome.as_dict()})
         elif outcome.created and outcome.id not in created:
@@ -96,6 +113,7 @@ def stripe_sync(work: Work, call: StripeSyncCall) -> StripeSyncAnswer:
     return StripeSyncAnswer(
         created=len(created),
         updated=updated,
+        passed_over=passed_over,
         errors=tuple(refused[index] for index in sorted(refused)),
     )
 
@@ -104,21 +122,32 @@ def stripe_webhook(work: Work, call: StripeWebhookCall) -> StripeWebhookAnswer:
     """Take an event of Stripe's: a customer, its subscription, what happened to it (contract §2).
 
     Series react; nobody was seen. An event that comes twice is tracked once, and one that is
-    overtaken by a later one leaves the subscription as it is. Raises 400 for what is no event, 404
-    for a customer of whom nothing is known but the id.
+    overtaken by a later one leaves the subscription as it is. A thin event, and one without a
+    customer, is passed over and counted. Raises 400 for what is no event, 404 for a customer of
+    whom nothing is known but the id.
     """
+    if call.event.get("object") == _THIN:
+        return _passed_over(work, PassedOver.THIN_EVENT)
     event = validated(StripeEvent, call.event, "event")
     said_at = min(instant_of(event.created), _second(work.now))
     read = _reader(event.type)
     if read is None:
         return StripeWebhookAnswer()
-    [outcome] = write_customers(work, [read(event.data.object, said_at)])
+    told = read(event.data.object, said_at)
+    if told is None:
+        return _passed_over(work, PassedOver.NO_CUSTOMER)
+    [outcome] = write_customers(work, [told])
     if isinstance(outcome, Refusal):
         raise outcome
-    name = EVENT_NAMES.get(event.type)
+    name = _name_of(event)
     if name is not None:
         write_events(work, {0: _happening(name, event, said_at, outcome)}, reported=True)
     return StripeWebhookAnswer(id=outcome.id, created=outcome.created, event=name)
+
+
+def _passed_over(work: Work, why: PassedOver) -> StripeWebhookAnswer:
+    note_passed_over(work, why)
+    return StripeWebhookAnswer(passed_over=why)
 
 
 def _as_of(work: Work, call: StripeSyncCall) -> datetime:
@@ -136,7 +165,7 @@ def _second(instant: datetime) -> datetime:
     return instant.replace(microsecond=0)
 
 
-def _reader(type_: str) -> Callable[[object, datetime], Told] | None:
+def _reader(type_: str) -> Callable[[object, datetime], Told | None] | None:
     if type_.startswith("customer.subscription."):
         return _read_subscription
     if type_ in ("customer.created", "customer.updated"):
@@ -144,15 +173,18 @@ def _reader(type_: str) -> Callable[[object, datetime], Told] | None:
     return _read_invoice if type_ in EVENT_NAMES else None
 
 
-def _read_subscription(data: object, said_at: datetime) -> Told:
+def _read_subscription(data: object, said_at: datetime) -> Told | None:
     return _told_by(validated(StripeSubscription, data, "event.data.object"), said_at)
 
 
-def _told_by(subscription: StripeSubscription, said_at: datetime) -> Told:
+def _told_by(subscription: StripeSubscription, said_at: datetime) -> Told | None:
+    customer = subscription.customer
+    if customer is None:
+        return None
     return Told(
-        customer=subscription.customer.id,
-        user_id=_user_id(subscription.metadata, subscription.customer.metadata),
-        email=subscription.customer.email,
+        customer=customer.id,
+        user_id=_user_id(subscription.metadata, customer.metadata),
+        email=customer.email,
         said_at=said_at,
         subscription=subscription.id,
         columns=subscription.columns(),
@@ -164,10 +196,12 @@ def _read_customer(data: object, said_at: datetime) -> Told:
     return Told(customer.id, _user_id(customer.metadata), customer.email, said_at)
 
 
-def _read_invoice(data: object, said_at: datetime) -> Told:
+def _read_invoice(data: object, said_at: datetime) -> Told | None:
     invoice = validated(StripeInvoice, data, "event.data.object")
+    if invoice.customer is None:
+        return None
     email = invoice.customer.email or invoice.customer_email
-    return Told(invoice.customer.id, _user_id(invoice.customer.metadata), email, said_at)
+    return Told(invoice.customer.id, _user_id(*invoice.all_metadata), email, said_at)
 
 
 def _user_id(*metadata: StripeMetadata | None) -> str | None:
@@ -175,12 +209,22 @@ def _user_id(*metadata: StripeMetadata | None) -> str | None:
     return next((each.user_id for each in metadata if each and each.user_id), None)
 
 
+def _name_of(event: StripeEvent) -> str | None:
+    """Return the name under which the event is tracked."""
+    if event.type == _INVOICE_PAID and event.data.object.get("amount_paid") == 0:
+        return _INVOICE_SETTLED
+    return EVENT_NAMES.get(event.type)
+
+
 def _happening(name: str, event: StripeEvent, said_at: datetime, whose: Written) -> Happening:
+    properties: dict[str, Any] = {"stripe_event": event.id}
+    if event.type == _INVOICE_PAID and "amount_paid" in event.data.object:
+        properties["amount_paid"] = event.data.object["amount_paid"]
     return Happening(
         name=name,
         user_id=None,
         session_id=None,
-        properties={"stripe_event": event.id},
+        properties=properties,
         happened_at=said_at,
         key=f"stripe:{event.id}",
         fingerprint=hashlib.sha256(event.id.encode()).hexdigest(),

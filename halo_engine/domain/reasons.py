@@ -135,3 +135,12 @@ class DeliveryGuarantee(StrEnum):
 
     AT_MOST_ONCE = "at_most_once"
     AT_LEAST_ONCE = "at_least_once"
+
+
+class PassedOver(StrEnum):
+    """Why something that Stripe sent is about nobody (contract §2)."""
+
+    #: It names its object by id alone.
+    THIN_EVENT = "thin_event"
+    #: Stripe bills an account and no customer.
+    NO_CUSTOMER = "no_customer"

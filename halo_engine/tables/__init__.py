@@ -24,6 +24,7 @@ from halo_engine.tables.metadata import metadata
 from halo_engine.tables.organizations import organizations
 from halo_engine.tables.series import automation_active_periods, automation_steps, automations
 from halo_engine.tables.signals import signals
+from halo_engine.tables.stripe import stripe_passed_over
 
 __all__ = [
     "audience_fields",
@@ -47,6 +48,7 @@ __all__ = [
     "metadata",
     "organizations",
     "signals",
+    "stripe_passed_over",
     "subscription_members",
     "subscriptions",
     "suppressions",

@@ -141,7 +141,7 @@ def add_run(work: Work, contact_id: UUID, series_id: UUID, **values: Any) -> Non
         "end_user_id": contact_id,
         "created_at": EARLIER,
     }
-    work.connection.execute(insert(automation_enrollments).values(**row, number=1, **values))
+    work.connection.execute(insert(automation_enrollments).values({**row, "number": 1, **values}))
     first = select(automation_steps.c.id).where(automation_steps.c.automation_id == series_id)
     first = first.order_by(automation_steps.c.position).limit(1)
     step_id = work.connection.execute(first).scalar_one()

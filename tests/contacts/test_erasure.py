@@ -39,6 +39,7 @@ from halo_engine.contacts.leads import (
 )
 from halo_engine.contacts.lists import SubscribeCall, UnsubscribeCall, subscribe, unsubscribe
 from halo_engine.contacts.stripe import StripeSubscriptionCall, stripe_subscription
+from halo_engine.contacts.stripe_passed_over import note_passed_over
 from halo_engine.contacts.subscriptions import create_list
 from halo_engine.contacts.suppression import BounceCall, bounce
 from halo_engine.contacts.sync import SyncCall, sync
@@ -47,6 +48,7 @@ from halo_engine.contacts.update import UpdateCall
 from halo_engine.contacts.update import update as update_users
 from halo_engine.database import run_in_transaction
 from halo_engine.domain.errors import Refusal
+from halo_engine.domain.reasons import PassedOver
 from halo_engine.rehearsal.tokens import signed
 from halo_engine.tables import (
     automation_active_periods,
@@ -407,6 +409,7 @@ def peopled(database: Engine) -> OrgRef:
         [(series_id,)] = rows(work, automations, "id")[:1]
         period = {"automation_id": series_id, "started_at": EARLIER, "started_by": "test"}
         imported = {"key": "0" * 64, "started_at": EARLIER}
+        note_passed_over(work, PassedOver.THIN_EVENT)
         for table, row in ((automation_active_periods, period), (csv_imports, imported)):
             connection.execute(insert(table).values(org_id=work.org_id, **row))
     return org

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine
 
+from halo_engine.answers.status import status
 from halo_engine.contacts.stripe import StripeSubscriptionCall, stripe_subscription
 from halo_engine.contacts.stripe_sync import (
     StripeSyncAnswer,
@@ -19,7 +20,7 @@ from halo_engine.contacts.stripe_sync import (
 )
 from halo_engine.domain.errors import Refusal, validated
 from halo_engine.domain.signals import EVERYTHING
-from halo_engine.tables import end_users, event_counts, events, signals
+from halo_engine.tables import end_users, event_counts, events, signals, stripe_passed_over
 from halo_engine.work import Work
 from tests.contacts.racing import at_once
 from tests.contacts.stage import (
@@ -138,12 +139,60 @@ def test_a_subscription_is_read_as_stripe_documents_it(work: Work) -> None:
         ({"items": {"data": [{"plan": {"id": "plan_1", "nickname": "Old"}}]}}, "Old"),
         ({"items": {"data": []}, "plan": {"id": "plan_2"}}, "plan_2"),
         ({"items": None}, None),
+        ({"items": {"data": [{"price": None}, {"price": {"id": "price_1"}}]}}, "price_1"),
     ],
 )
 def test_a_plan_has_a_name_or_an_id(work: Work, changes: dict[str, Any], plan: str) -> None:
     """Of the first item's price, else its plan, else the subscription's, as older versions say."""
     updated(work, **changes)
     assert rows(work, end_users, "stripe_plan") == [(plan,)]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"id": "b", "lookup_key": "a"}, {"id": "a", "lookup_key": "b"}),
+        ({"id": "b", "lookup_key": "z"}, {"id": "a", "nickname": "A"}),
+        ({"id": "b", "nickname": "A"}, {"id": "a", "nickname": "B"}),
+        ({"id": "b", "nickname": "A"}, {"id": "a"}),
+        ({"id": "a"}, {"id": "b"}),
+        ({"id": "b", "type": "recurring"}, {"id": "a", "lookup_key": "a", "type": "one_time"}),
+    ],
+)
+def test_of_several_items_one_is_the_plan_in_whatever_order_they_come(
+    work: Work, first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    """Recurring prices first, then by lookup key, nickname and id; its period counts too."""
+    items = [
+        {"price": first, "current_period_end": AT},
+        {"price": second, "current_period_end": AT + 60},
+    ]
+    for n, data in enumerate((items, items[::-1])):
+        several = subscription(id=f"sub_{n}", customer=f"cus_{n}", items={"data": data})
+        several["metadata"] = {"user_id": f"user_{n}"}
+        del several["current_period_end"]
+        synced(work, several)
+    expected = (first.get("nickname", first["id"]), NOW)
+    assert rows(work, end_users, "stripe_plan", "stripe_current_period_end") == [expected] * 2
+
+
+@pytest.mark.parametrize(
+    ("said", "holds"),
+    [
+        # Flexible billing sets the date alone, classic billing both.
+        ({"cancel_at_period_end": False, "cancel_at": AT}, True),
+        ({"cancel_at_period_end": True, "cancel_at": AT}, True),
+        ({"cancel_at_period_end": True, "cancel_at": None}, True),
+        ({"cancel_at_period_end": False, "cancel_at": None}, False),
+        ({"cancel_at_period_end": None, "cancel_at": None}, False),
+    ],
+)
+def test_a_subscription_is_set_to_end_if_either_field_says_so(
+    work: Work, said: dict[str, Any], holds: bool
+) -> None:
+    """Which of the two Stripe sets depends on the billing mode."""
+    updated(work, **said)
+    assert rows(work, end_users, "stripe_cancel_at_period_end") == [(holds,)]
 
 
 def test_the_period_may_be_the_items(work: Work) -> None:
@@ -175,13 +224,13 @@ def test_a_customer_is_who_it_was(work: Work) -> None:
 
 
 def test_a_customer_is_first_found_by_user_id_else_by_email(work: Work) -> None:
-    """An expanded customer says its email and has metadata of its own; a lead stays a lead."""
+    """An expanded customer says its email and has metadata of its own."""
     ann = add_contact(work, "ann", email="both@a.example", created_at=NOW)
     lea = add_contact(work, None, email="Both@a.example")
     customer = {"id": "cus_1", "email": "both@A.example", "metadata": {"user_id": "ann"}}
     assert updated(work, id="sub_1", customer=customer, metadata={}) == ann
     other = {"id": "cus_2", "email": "both@A.example"}
-    assert updated(work, id="sub_2", customer=other, metadata={"user_id": "unknown"}) == lea
+    assert updated(work, id="sub_2", customer=other, metadata={}) == lea
     assert rows(work, end_users, "external_id", "stripe_customer_id") == [
         ("ann", "cus_1"),
         (None, "cus_2"),
@@ -348,6 +397,25 @@ def test_an_invoice_is_of_whom_it_was_sent_to(work: Work) -> None:
     assert rows(work, end_users, "stripe_plan") == [("Pro",)]
 
 
+@pytest.mark.parametrize(
+    ("paid", "name", "properties"),
+    [
+        ({"amount_paid": 4900}, "stripe.invoice_paid", {"amount_paid": 4900}),
+        ({"amount_paid": 0}, "stripe.invoice_settled", {"amount_paid": 0}),
+        ({}, "stripe.invoice_paid", {}),
+    ],
+)
+def test_an_invoice_of_zero_is_settled_and_not_paid(
+    work: Work, paid: dict[str, Any], name: str, properties: dict[str, Any]
+) -> None:
+    """A trial begins with an invoice of zero; what was paid is a property of the event."""
+    answer = received(work, "invoice.paid", {"id": "in_1", "customer": ANN, **paid}, id_="evt_1")
+    assert answer.event == name
+    assert rows(work, events, "name", "properties") == [
+        (name, {"stripe_event": "evt_1", **properties})
+    ]
+
+
 def test_an_event_that_comes_twice_is_tracked_once(work: Work) -> None:
     """Stripe's id of it is the key: the answer is the same, nothing is written."""
     answers = [received(work, "invoice.paid", {**DOCUMENTED, "customer": ANN}) for _ in range(2)]
@@ -369,6 +437,28 @@ def test_a_clock_that_is_ahead_is_now(work: Work) -> None:
     """Stripe's clock is not ours: a second ahead is no future."""
     received(work, "invoice.paid", {"id": "in_1", "customer": ANN}, AT + 1)
     assert rows(work, events, "happened_at") == [(NOW,)]
+
+
+def test_what_is_about_nobody_is_passed_over_and_counted(work: Work) -> None:
+    """A thin event holds no object; where Stripe bills an account there is no customer."""
+    thin = {
+        "id": "evt_1",
+        "object": "v2.core.event",
+        "type": "v1.customer.subscription.updated",
+        "created": "2026-02-15T00:27:45.330Z",
+        "related_object": {"id": "sub_1", "type": "subscription", "url": "/v1/subscriptions/sub_1"},
+    }
+    assert stripe_webhook(work, StripeWebhookCall(event=thin)).passed_over == "thin_event"
+    nobodys = subscription(customer=None, customer_account="acct_1")
+    for type_ in ("customer.subscription.updated", "invoice.paid"):
+        assert received(work, type_, nobodys).passed_over == "no_customer"
+    assert synced(work, nobodys, DOCUMENTED).passed_over == 1
+    assert rows(work, stripe_passed_over, "why", "count", "latest_at") == [
+        ("no_customer", 3, NOW),
+        ("thin_event", 1, NOW),
+    ]
+    assert status(work).stripe_passed_over == {"no_customer": 3, "thin_event": 1}
+    assert rows(work, end_users, "external_id") == [("ann",)]
 
 
 def test_what_is_not_read_is_no_mistake(work: Work) -> None:
@@ -445,7 +535,7 @@ def test_two_webhooks_of_a_new_customer_at_once_make_one_contact(shared_database
     ("changes", "message"),
     [
         ({"id": None}, "event.data.object.id: "),
-        ({"customer": None}, "event.data.object.customer: "),
+        ({"customer": 5}, "event.data.object.customer: "),
         ({"status": 5}, "event.data.object.status: "),
         ({"status": "a\0b"}, "event.data.object: status: ‘a\\x00b’ cannot be stored; "),
         ({"trial_end": "2026-01-01"}, "event.data.object.trial_end: "),

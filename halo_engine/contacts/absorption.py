@@ -1,0 +1,230 @@
+"""Two contacts become one: a lead that turns out to be a known user (contract §2, Stripe).
+
+What was kept about the lead goes to the user, and the lead is gone. See
+``docs/decisions/0020-two-contacts-become-one.md``.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    FromClause,
+    Insert,
+    Table,
+    Text,
+    Update,
+    Uuid,
+    case,
+    delete,
+    func,
+    literal,
+    null,
+    select,
+    union_all,
+    update,
+)
+from sqlalchemy.dialects.postgresql import array, insert
+
+from halo_engine.contacts.counts import adding_up
+from halo_engine.contacts.doors import DOCUMENTS, STRIPE_COLUMNS, TRAIT_COLUMNS
+from halo_engine.domain.signals import EVERYTHING, SignalKind
+from halo_engine.journey.claim import hold_runs
+from halo_engine.series.locks import hold_series_still
+from halo_engine.tables import (
+    automation_enrollments,
+    automation_recipients,
+    contact_sessions,
+    end_users,
+    enrollment_refusals,
+    event_counts,
+    events,
+    idempotency_keys,
+    messages,
+    signals,
+    subscription_members,
+)
+from halo_engine.tables.rows import rows_of
+from halo_engine.work import Work
+
+#: Rows that change hands; nothing of the user's can be in their way.
+MOVED: Final = (automation_recipients, events, idempotency_keys, messages, signals)
+#: Rows that the user gets unless it has its own.
+COPIED: Final = (contact_sessions, enrollment_refusals, subscription_members)
+#: Rows with a rule of their own, below.
+JOINED: Final = (automation_enrollments, event_counts)
+
+
+def absorb_leads(work: Work, user_of: Mapping[UUID, UUID]) -> None:
+    """Make each lead part of the user that it turned out to be; both are locked by the caller.
+
+    ``user_of`` maps a lead's id to a user's. The number of statements does not depend on how many
+    there are, unless several leads are one user.
+    """
+    if not user_of:
+        return
+    work = hold_series_still(work)
+    hold_runs(work.connection, work.org_id, {*user_of, *user_of.values()})
+    for pairs in _one_lead_a_user(user_of):
+        _absorb(work, pairs)
+
+
+def _one_lead_a_user(user_of: Mapping[UUID, UUID]) -> Iterator[Sequence[tuple[UUID, UUID]]]:
+    rest = list(user_of.items())
+    while rest:
+        first = {user: lead for lead, user in reversed(rest)}
+        yield [(lead, user) for user, lead in first.items()]
+        rest = [(lead, user) for lead, user in rest if first[user] != lead]
+
+
+def _absorb(work: Work, pairs: Sequence[tuple[UUID, UUID]]) -> None:
+    pair = rows_of(
+        "pair",
+        {
+            "lead": (Uuid(), [lead for lead, _ in pairs]),
+            "user": (Uuid(), [user for _, user in pairs]),
+        },
+    )
+    execute = work.connection.execute
+    execute(_keep_one_side(work, pair))
+    execute(_copy(work, automation_enrollments, pair, company_seat=null()))
+    for table in MOVED:
+        execute(_move(work, table, pair))
+    for table in COPIED:
+        execute(_copy(work, table, pair).on_conflict_do_nothing())
+    execute(adding_up(_copy(work, event_counts, pair)))
+    execute(_fill_in(work, pair))
+    execute(_tell(work, pair))
+    gone = end_users.c.id.in_([lead for lead, _ in pairs])
+    execute(delete(end_users).where(end_users.c.org_id == work.org_id, gone))
+
+
+def _keep_one_side(work: Work, pair: FromClause) -> Any:
+    """Where both were in a series, keep the runs of one: nobody gets a series twice.
+
+    Those of whoever is in it now stay; of both, those of who entered first; of neither, the later
+    ones. Mails of the others count as mails of the run that stays.
+    """
+    sides = _sides(work, pair)
+    first = sides.alias("first")
+    runs, mails = automation_enrollments, messages
+    other = sides.c.place > 1
+    counted = (
+        update(mails)
+        .where(
+            mails.c.org_id == work.org_id,
+            mails.c.end_user_id == sides.c.end_user_id,
+            mails.c.automation_id == sides.c.automation_id,
+            other,
+            first.c.place == 1,
+            first.c.owner == sides.c.owner,
+            first.c.automation_id == sides.c.automation_id,
+        )
+        .values(end_user_id=sides.c.owner, enrollment_number=first.c.latest)
+        .returning(mails.c.recipient_id)
+        .cte("counted")
+    )
+    return (
+        delete(runs)
+        .where(
+            runs.c.org_id == work.org_id,
+            runs.c.end_user_id == sides.c.end_user_id,
+            runs.c.automation_id == sides.c.automation_id,
+            other,
+        )
+        .add_cte(counted)
+    )
+
+
+def _sides(work: Work, pair: FromClause) -> CTE:
+    """Return what each of the two did in each series; ``place`` 1 is the side that stays."""
+    runs = automation_enrollments
+    members = union_all(
+        select(pair.c.user.label("owner"), pair.c.lead.label("member")),
+        select(pair.c.user, pair.c.user),
+    ).cte("members")
+    is_active = func.bool_or(runs.c.ended_at.is_(None))
+    entered = func.min(runs.c.created_at).filter(runs.c.ended_at.is_(None))
+    place = func.row_number().over(
+        partition_by=(members.c.owner, runs.c.automation_id),
+        order_by=(is_active.desc(), entered, func.max(runs.c.created_at).desc()),
+    )
+    return (
+        select(
+            members.c.owner,
+            runs.c.end_user_id,
+            runs.c.automation_id,
+            func.max(runs.c.number).label("latest"),
+            place.label("place"),
+        )
+        .where(runs.c.org_id == work.org_id, runs.c.end_user_id == members.c.member)
+        .group_by(members.c.owner, runs.c.end_user_id, runs.c.automation_id)
+        .cte("sides")
+    )
+
+
+def _move(work: Work, table: Table, pair: FromClause) -> Update:
+    return (
+        update(table)
+        .where(table.c.org_id == work.org_id, table.c.end_user_id == pair.c.lead)
+        .values(end_user_id=pair.c.user)
+    )
+
+
+def _copy(work: Work, table: Table, pair: FromClause, **changes: Any) -> Any:
+    """Return the INSERT of the lead's rows as the user's; those of the lead go with it."""
+    values: dict[str, Any] = {"end_user_id": pair.c.user, **changes}
+    rows = (
+        select(*[values.get(column.name, column) for column in table.c])
+        .where(table.c.org_id == work.org_id, table.c.end_user_id == pair.c.lead)
+        .order_by(pair.c.user)
+    )
+    return insert(table).from_select(list(table.c), rows, include_defaults=False)
+
+
+def _fill_in(work: Work, pair: FromClause) -> Update:
+    """Give the user what it lacks; what it has of its own stays."""
+    user, lead = end_users, end_users.alias("lead")
+    values: dict[str, ColumnElement[Any]] = {
+        name: func.coalesce(user.c[name], lead.c[name]) for name in TRAIT_COLUMNS
+    }
+    values |= {name: lead.c[name].concat(user.c[name]) for name in DOCUMENTS}
+    has_subscription = user.c.stripe_subscription_id.is_not(None)
+    values |= {
+        name: case(
+            (has_subscription, user.c[name]), else_=func.coalesce(user.c[name], lead.c[name])
+        )
+        for name in STRIPE_COLUMNS
+    }
+    return (
+        update(user)
+        .where(
+            user.c.org_id == work.org_id,
+            user.c.id == pair.c.user,
+            lead.c.org_id == work.org_id,
+            lead.c.id == pair.c.lead,
+        )
+        .values(
+            **values,
+            first_seen=func.least(user.c.first_seen, lead.c.first_seen),
+            last_seen=func.greatest(user.c.last_seen, lead.c.last_seen),
+            last_contacted_at=func.greatest(user.c.last_contacted_at, lead.c.last_contacted_at),
+            updated_at=work.now,
+        )
+    )
+
+
+def _tell(work: Work, pair: FromClause) -> Insert:
+    """Tell the series that all of the user may be new."""
+    rows = select(
+        literal(work.org_id, Uuid()),
+        literal(SignalKind.CHANGED.value, Text()),
+        pair.c.user,
+        array([literal(EVERYTHING, Text())]),
+        literal(work.now, signals.c.happened_at.type),
+        literal(work.now, signals.c.created_at.type),
+    )
+    columns = ["org_id", "kind", "end_user_id", "changed", "happened_at", "created_at"]
+    return insert(signals).from_select(columns, rows, include_defaults=False)
