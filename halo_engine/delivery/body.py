@@ -24,7 +24,7 @@ _PATH: Final = rf"[/?#](?:{_MERGE_FIELD}|[^\s<>\"{{}}])*+"
 _LINK: Final = re.compile(
     rf"{_MERGE_FIELD}|(?P<url>\bhttps?://{_HOST}(?![A-Za-z0-9.:-]*[{{@])(?:{_PATH})?+)"
 )
-#: What ends a sentence rather than a URL; a bracket does where none was opened.
+#: What ends a sentence rather than a URL.
 _SENTENCE: Final = ".,;:!?'*_"
 _OPENED_BY: Final = {")": "(", "]": "["}
 #: What may stand in a URL as it is, a percent sign included.
@@ -126,12 +126,19 @@ def _cut(template: str) -> Sequence[_Piece]:
 
 
 def _without_end_of_sentence(url: str) -> str:
-    while url:
-        closes = url[-1] in _OPENED_BY and _OPENED_BY[url[-1]] not in url
-        if not closes and url[-1] not in _SENTENCE:
+    """Cut off what ends the sentence, and brackets that close more than the URL opened."""
+    surplus = {
+        closing: url.count(closing) - url.count(opening) for closing, opening in _OPENED_BY.items()
+    }
+    end = len(url)
+    while end:
+        last = url[end - 1]
+        if surplus.get(last, 0) > 0:
+            surplus[last] -= 1
+        elif last not in _SENTENCE:
             break
-        url = url[:-1]
-    return url
+        end -= 1
+    return url[:end]
 
 
 def _marked_up(pieces: Sequence[_Piece], links: MailLinks) -> str:

@@ -13,10 +13,10 @@ from halo_engine.delivery.message import Sender, footer_of, write_mail
 from halo_engine.delivery.transports import Mail, PermanentFailure
 from halo_engine.delivery.values import fields_of_email, gather_values
 from halo_engine.domain.decisions import Send
-from halo_engine.domain.fields import resolve
+from halo_engine.domain.merge_fields import MergeField
 from halo_engine.work import Organization, Work
 
-_ADDRESS: Final = resolve("email")
+_ADDRESS: Final = MergeField.of("email")
 _WRITTEN_AT_ONCE: Final = 50
 
 
@@ -72,7 +72,7 @@ def _write(desk: Desk, send: Send) -> Letter | Outcome:
     """Write the row's email; an outcome instead when there is nothing to send."""
     due, row = send.due, send.due.recipient_id
     values = desk.values.get(due.run.contact_id, {})
-    address = values.get(_ADDRESS.name)
+    address = values.get(_ADDRESS.named)
     if row not in desk.attempts or not address:
         return Outcome(row, Result.RELEASED)
     assert due.step.email is not None

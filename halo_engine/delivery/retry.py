@@ -23,7 +23,7 @@ from halo_engine.delivery.transports import Mail, PermanentFailure, Transport
 from halo_engine.delivery.values import fields_of_email, gather_values
 from halo_engine.domain.decisions import DueFacts, Finish, Postpone, decide_step, exit_reason
 from halo_engine.domain.errors import conflict, not_found
-from halo_engine.domain.fields import resolve
+from halo_engine.domain.merge_fields import MergeField
 from halo_engine.domain.reasons import ExitReason, FailReason, SeriesStatus, Status
 from halo_engine.domain.series import Series
 from halo_engine.journey.claim import DueRow, Run
@@ -35,7 +35,7 @@ from halo_engine.work import Transact, Work
 
 #: Whether a page's emails would be sent today is looked at once: at a low rate a page takes long.
 _PAGE: Final = 10
-_ADDRESS: Final = resolve("email")
+_ADDRESS: Final = MergeField.of("email")
 #: Why an email is held back beside the reasons of exits and of skipped rows.
 _OUTSIDE_WINDOW: Final = "outside_window"
 _NOT_WANTED: Final = "not_wanted"
@@ -198,12 +198,12 @@ def _letter(
         due.step.email,
         values,
         sender=sender,
-        to=values[_ADDRESS.name],
+        to=values[_ADDRESS.named],
         footer=footer_of(series, work.org),
         links=MailLinks.of(sender.bases, work.org, series, row),
         now=work.now,
     )
-    return _Letter(row, values[_ADDRESS.name], mail, unknown)
+    return _Letter(row, values[_ADDRESS.named], mail, unknown)
 
 
 def _send(

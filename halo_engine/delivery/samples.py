@@ -25,15 +25,15 @@ from halo_engine.delivery.transports import (
 )
 from halo_engine.delivery.values import fields_of_email, gather_values
 from halo_engine.domain.errors import Refusal, bad_input, conflict, not_found, shown
-from halo_engine.domain.fields import resolve
 from halo_engine.domain.mail_tokens import NOBODYS_MAIL
+from halo_engine.domain.merge_fields import MergeField
 from halo_engine.domain.series import Email as StepEmail
 from halo_engine.domain.series import Series
 from halo_engine.series.lifecycle import find_series
 from halo_engine.tables import suppressions
 from halo_engine.work import Work
 
-_ADDRESS: Final = resolve("email")
+_ADDRESS: Final = MergeField.of("email")
 _MARK: Final = "[Test] "
 
 
@@ -141,7 +141,7 @@ def _written(work: Work, sender: Sender, sample: SampleCall, to: str | None) -> 
     email = _email(series, sample.step)
     [contact_id] = find_contacts(work, [sample.contact])
     values = _values(work, contact_id, email)
-    address = to or values[_ADDRESS.name]
+    address = to or values[_ADDRESS.named]
     if not address:
         problem = f"{shown(sample.contact)} has no email; allowed is a contact that has one"
         raise bad_input("contact", problem, "no_email")

@@ -11,13 +11,12 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from halo_engine.audience.compiler import Subject, value_of
 from halo_engine.audience.matching import scan
 from halo_engine.domain.errors import Refusal
-from halo_engine.domain.fields import Field
-from halo_engine.domain.merge_fields import fields_of, text_of
+from halo_engine.domain.merge_fields import MergeField, fields_of
 from halo_engine.domain.series import Email
 from halo_engine.work import Work
 
 
-def fields_of_email(email: Email) -> frozenset[Field]:
+def fields_of_email(email: Email) -> frozenset[MergeField]:
     """Return the fields that an email names; one that cannot be read has none."""
     # Writing it will say what is wrong.
     with suppress(Refusal):
@@ -26,15 +25,15 @@ def fields_of_email(email: Email) -> frozenset[Field]:
 
 
 def gather_values(
-    work: Work, contacts: Collection[UUID], fields: Collection[Field]
+    work: Work, contacts: Collection[UUID], fields: Collection[MergeField]
 ) -> Mapping[UUID, Mapping[str, str]]:
-    """Return the texts of the fields, by name, of each contact that exists; blank when missing.
+    """Return the texts of the fields, as they are named, of each contact that exists.
 
-    Dates are days on the organisation's calendar (``domain.merge_fields.text_of``).
+    What is missing is blank. Dates are shown on the organisation's clock (``MergeField.text_of``).
     """
     subject = Subject.of_contacts()
     asked = list(fields)
-    columns = [value_of(field, subject).label(f"value_{n}") for n, field in enumerate(asked)]
+    columns = [value_of(each.field, subject).label(f"value_{n}") for n, each in enumerate(asked)]
     contact = subject.contact
     rows = work.connection.execute(
         select(contact.c.id, *columns)
@@ -46,6 +45,8 @@ def gather_values(
     )
     zone = ZoneInfo(work.org.timezone)
     return {
-        id_: {field.name: text_of(value, zone) for field, value in zip(asked, values, strict=True)}
+        id_: {
+            each.named: each.text_of(value, zone) for each, value in zip(asked, values, strict=True)
+        }
         for id_, *values in rows
     }

@@ -1,36 +1,104 @@
 """Merge fields: ``{{ name }}`` and ``{{ signed_up_at|recently }}`` in the texts of an email (§9).
 
-Neither Jinja2 nor Liquid: a field of §3, perhaps a fallback, and nothing else between the braces.
+Neither Jinja2 nor Liquid: a field of §3, perhaps how a date is shown, perhaps a fallback, and
+nothing else between the braces.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Final
+from typing import Final, Self
 from zoneinfo import ZoneInfo
 
-from halo_engine.domain.errors import bad_input, shown
-from halo_engine.domain.fields import Field, resolve
-from halo_engine.domain.instants import clock_shows
+from halo_engine.domain.errors import Refusal, bad_input, shown
+from halo_engine.domain.fields import Field, FieldType, resolve
+from halo_engine.domain.instants import clock_shows, parse_instant
 
 _MERGE_FIELD: Final = re.compile(r"(?<!\{)\{\{([^{}]*)\}\}(?!\})")
 _DOUBLE_BRACES: Final = re.compile(r"\{\{|\}\}")
 _SHOWN_FROM_THE_BRACES: Final = 30
 
 
+def _day(shown_at: datetime) -> str:
+    return shown_at.date().isoformat()
+
+
+def _time(shown_at: datetime) -> str:
+    return shown_at.time().isoformat("minutes")
+
+
+def _day_and_time(shown_at: datetime) -> str:
+    return f"{_day(shown_at)} {_time(shown_at)}"
+
+
+#: How a date may be shown: ``{{ custom:starts_at:time }}``.
+FORMATS: Final[Mapping[str, Callable[[datetime], str]]] = {
+    "date": _day,
+    "time": _time,
+    "datetime": _day_and_time,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MergeField:
+    """A field that a template names, as it is ``named`` there; ``format`` is for dates alone."""
+
+    named: str
+    field: Field
+    format: str | None = None
+
+    @classmethod
+    def of(cls, named: str) -> Self:
+        """Return the merge field of that name.
+
+        An unknown field, and a format for a field that is never a date, are a 400.
+        """
+        name, _, format_ = named.rpartition(":")
+        if format_ not in FORMATS or not name:
+            return cls(named, resolve(named))
+        field = resolve(name)
+        if field.type not in (None, FieldType.DATE):
+            what = f"{shown(named)} is refused: {shown(name)} is a {field.type}"
+            problem = f"{what}; allowed are dates"
+            raise bad_input("merge field", problem, "bad_merge_field")
+        return cls(named, field, format_)
+
+    def text_of(self, value: object, zone: ZoneInfo) -> str:
+        """Return a stored value as a reader in ``zone`` sees it; what is missing is blank.
+
+        Numbers lose zeros behind the point, booleans are ``true`` or ``false``, objects and lists
+        are blank. A date, also one that a custom field holds as text, is its day (``2026-05-27``),
+        or as ``format`` says. With a format, what is no date is blank.
+        """
+        instant = self._instant_of(value, zone)
+        if instant is not None:
+            return FORMATS[self.format or "date"](clock_shows(instant, zone))
+        return "" if self.format else _plain_text(value)
+
+    def _instant_of(self, value: object, zone: ZoneInfo) -> datetime | None:
+        if isinstance(value, datetime):
+            return value
+        if not self.field.custom or not isinstance(value, str):
+            return None
+        with suppress(Refusal):
+            return parse_instant(value, zone)
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class _Blank:
     """A place in a template that a value fills, or the fallback when it is missing."""
 
-    field: Field
+    field: MergeField
     fallback: str
 
 
-def fields_of(template: str) -> frozenset[Field]:
-    """Return the fields that ``template`` names (contract §9).
+def fields_of(template: str) -> frozenset[MergeField]:
+    """Return the merge fields of ``template`` (contract §9).
 
     An unknown field, or double braces that are no merge field, are a 400 that shows what is wrong.
     """
@@ -38,7 +106,7 @@ def fields_of(template: str) -> frozenset[Field]:
 
 
 def render(template: str, values: Mapping[str, str]) -> str:
-    """Return ``template`` with its merge fields filled from ``values``, by the field's name.
+    """Return ``template`` with its merge fields filled from ``values``, by how they are named.
 
     A value that is absent or blank is missing: its field gives the fallback, else nothing. The
     result is text; whoever puts it into HTML escapes all of it. Raises what ``fields_of`` raises.
@@ -48,12 +116,7 @@ def render(template: str, values: Mapping[str, str]) -> str:
     )
 
 
-def text_of(value: object, zone: ZoneInfo) -> str:
-    """Return a stored value as a reader sees it; what is missing or has no such form is blank.
-
-    A date is its day on the calendar of ``zone`` (``2026-05-27``), a number loses zeros behind the
-    point, a boolean is ``true`` or ``false``; objects and lists are blank.
-    """
+def _plain_text(value: object) -> str:
     match value:
         case bool():
             return "true" if value else "false"
@@ -61,15 +124,13 @@ def text_of(value: object, zone: ZoneInfo) -> str:
             return str(value)
         case float() | Decimal():
             return _number(value)
-        case datetime():
-            return clock_shows(value, zone).date().isoformat()
         case str():
             return value
     return ""
 
 
 def _filled(blank: _Blank, values: Mapping[str, str]) -> str:
-    value = values.get(blank.field.name, "")
+    value = values.get(blank.field.named, "")
     return value if value.strip() else blank.fallback
 
 
@@ -95,7 +156,7 @@ def _plain(template: str, start: int, end: int) -> str:
 
 def _blank(inside: str) -> _Blank:
     name, _, fallback = inside.partition("|")
-    return _Blank(resolve(name.strip()), fallback.strip())
+    return _Blank(MergeField.of(name.strip()), fallback.strip())
 
 
 def _number(value: float | Decimal) -> str:

@@ -40,6 +40,8 @@ def links_of(page: str) -> list[tuple[str, str]]:
         ("See http://acme.example:8080/a?b=c&d#e.", "http://acme.example:8080/a?b=c&d#e"),
         ("(https://acme.example/a)", "https://acme.example/a"),
         ("https://acme.example/a_(b)!", "https://acme.example/a_(b)"),
+        ("(see https://acme.example/a_(b))", "https://acme.example/a_(b)"),
+        ("[(https://acme.example/a_(b)_[c].)]", "https://acme.example/a_(b)_[c]"),
         ("<https://acme.example/a>", "https://acme.example/a"),
         ('"https://acme.example/a"', "https://acme.example/a"),
         ("https://acme.example/a?\nnext", "https://acme.example/a"),

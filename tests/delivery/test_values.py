@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import insert
 
 from halo_engine.delivery.values import gather_values
-from halo_engine.domain.fields import resolve
+from halo_engine.domain.merge_fields import MergeField
 from halo_engine.tables import companies, event_counts
 from halo_engine.work import Work
 from tests.contacts.stage import NOW, add_contact, statements
@@ -30,6 +30,8 @@ def test_a_field_of_every_kind_has_its_value(office: PostOffice) -> None:
         "custom:beta": "true",
         "custom:tags": "",
         "custom:gone": "",
+        "custom:starts_at": "2026-05-28",
+        "custom:starts_at:datetime": "2026-05-28 08:30",
         "custom:nobody has it": "",
         "lead:name": "",
         "company.name": "Acme",
@@ -56,6 +58,7 @@ def test_a_field_of_every_kind_has_its_value(office: PostOffice) -> None:
                 "beta": True,
                 "tags": ["a"],
                 "gone": None,
+                "starts_at": "2026-05-28T08:30:00Z",
             },
             company_id=_company(work),
             stripe_plan="team",
@@ -71,7 +74,7 @@ def test_a_field_of_every_kind_has_its_value(office: PostOffice) -> None:
                 last_at=NOW,
             )
         )
-        return gather_values(work, [contact], [resolve(name) for name in wanted])[contact]
+        return gather_values(work, [contact], [MergeField.of(name) for name in wanted])[contact]
 
     assert office.transact(values) == wanted
 
@@ -94,7 +97,7 @@ def test_a_lead_has_its_own_fields_and_no_company_has_none(office: PostOffice) -
 
     def values(work: Work) -> Any:
         lead = add_contact(work, None, name="Lee", custom_fields={"role": "owner"})
-        fields = [resolve(name) for name in ("lead:name", "lead:custom:role", "company.name")]
+        fields = [MergeField.of(name) for name in ("lead:name", "lead:custom:role", "company.name")]
         return list(gather_values(work, [lead], fields)[lead].values())
 
     assert office.transact(values) == ["Lee", "owner", ""]
@@ -105,10 +108,16 @@ def test_dates_are_days_where_the_organisation_is(office: PostOffice) -> None:
     abroad = PostOffice(office.database, timezone="Europe/Berlin")
 
     def values(work: Work) -> Any:
-        ann = add_contact(work, "ann", signed_up_at=SIGNED_UP)
-        return gather_values(work, [ann], [resolve("signed_up_at")])[ann]
+        starts = {"starts_at": "2026-05-27T23:30:00Z"}
+        ann = add_contact(work, "ann", signed_up_at=SIGNED_UP, custom_fields=starts)
+        names = ("signed_up_at", "signed_up_at:time", "custom:starts_at")
+        return gather_values(work, [ann], [MergeField.of(name) for name in names])[ann]
 
-    assert abroad.transact(values) == {"signed_up_at": "2026-05-28"}
+    assert abroad.transact(values) == {
+        "signed_up_at": "2026-05-28",
+        "signed_up_at:time": "01:30",
+        "custom:starts_at": "2026-05-28",
+    }
 
 
 def test_any_number_of_contacts_takes_one_statement(office: PostOffice) -> None:
@@ -118,7 +127,7 @@ def test_any_number_of_contacts_takes_one_statement(office: PostOffice) -> None:
     def values(work: Work) -> Any:
         contacts = [add_contact(work, name, name=name) for name in ("a", "b", "c")]
         with statements(work.connection) as seen:
-            found = gather_values(work, [*contacts, stranger], [resolve("name")])
+            found = gather_values(work, [*contacts, stranger], [MergeField.of("name")])
         return len(seen), [found[contact]["name"] for contact in contacts], len(found)
 
     assert office.transact(values) == (1, ["a", "b", "c"], 3)

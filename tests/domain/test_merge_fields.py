@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.fields import COLUMNS, Entity
-from halo_engine.domain.merge_fields import fields_of, render, text_of
+from halo_engine.domain.merge_fields import MergeField, fields_of, render
 
 UTC_ZONE = ZoneInfo("UTC")
+SIGNED_UP = MergeField.of("signed_up_at")
 
 #: Names of fields of every kind that the contract has.
 NAMES = st.sampled_from(
@@ -60,7 +61,7 @@ def test_a_merge_field_gives_the_value_or_else_the_fallback(
     shown = value if value.strip() else fallback
     assert render(template, {name: value}) == f"{before}{shown}{after}"
     assert render(template, {}) == f"{before}{fallback}{after}"
-    assert {field.name for field in fields_of(template)} == {name}
+    assert {field.named for field in fields_of(template)} == {name}
 
 
 @given(NAMES)
@@ -143,13 +144,13 @@ def test_an_unknown_field_is_named(template: str) -> None:
 )
 def test_values_read_as_a_person_would_write_them(value: object, text: str) -> None:
     """Booleans are words, numbers have no needless zeros, dates are days, the rest is blank."""
-    assert text_of(value, UTC_ZONE) == text
+    assert MergeField.of("custom:x").text_of(value, UTC_ZONE) == text
 
 
 def test_a_date_is_a_day_on_the_calendar_of_the_organisation() -> None:
     """Half past eleven at night in London is the next day in Berlin."""
     night = datetime(2026, 5, 27, 23, 30, tzinfo=UTC)
-    assert text_of(night, ZoneInfo("Europe/Berlin")) == "2026-05-28"
+    assert SIGNED_UP.text_of(night, ZoneInfo("Europe/Berlin")) == "2026-05-28"
 
 
 @pytest.mark.parametrize(
@@ -163,4 +164,46 @@ def test_a_date_at_the_end_of_the_calendar_is_no_fault(
     instant: datetime, zone: str, day: str
 ) -> None:
     """A contact's odd date keeps nobody's mail from being written, wherever the organisation is."""
-    assert text_of(instant, ZoneInfo(zone)) == day
+    assert SIGNED_UP.text_of(instant, ZoneInfo(zone)) == day
+
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("named", "value", "text"),
+    [
+        ("custom:starts_at", "2026-05-27T23:30:00Z", "2026-05-28"),
+        ("custom:starts_at:date", "2026-05-27T23:30:00Z", "2026-05-28"),
+        ("custom:starts_at:time", "2026-05-27T23:30:00Z", "01:30"),
+        ("custom:starts_at:datetime", "2026-05-27T23:30:00Z", "2026-05-28 01:30"),
+        # Without an offset it is on the organisation's clock already.
+        ("company.custom:starts_at:time", "2026-05-27T23:30:00", "23:30"),
+        ("lead:custom:starts_at", "2026-05-27", "2026-05-27"),
+        ("signed_up_at:time", datetime(2026, 5, 27, 23, 30, tzinfo=UTC), "01:30"),
+        ("custom:starts_at", "soon", "soon"),
+        ("custom:starts_at:date", "soon", ""),
+        ("custom:starts_at:date", 5, ""),
+        ("name", "2026-05-27T23:30:00Z", "2026-05-27T23:30:00Z"),
+    ],
+)
+def test_a_date_is_shown_on_the_clock_of_the_organisation(
+    named: str, value: object, text: str
+) -> None:
+    """Also one that a custom field holds as text; with a format, what is no date is missing."""
+    assert MergeField.of(named).text_of(value, BERLIN) == text
+    assert render(f"{{{{ {named}|never }}}}", {named: text}) == (text or "never")
+
+
+@pytest.mark.parametrize(
+    ("named", "type_"),
+    [("name:date", "string"), ("mrr:time", "number"), ("event:paid:date", "number")],
+)
+def test_a_format_is_for_dates(named: str, type_: str) -> None:
+    """A field that is never one is refused when the template is read."""
+    with pytest.raises(Refusal) as refused:
+        fields_of(f"{{{{ {named} }}}}")
+    name = named.rpartition(":")[0]
+    assert refused.value.message == (
+        f"merge field: ‘{named}’ is refused: ‘{name}’ is a {type_}; allowed are dates"
+    )
