@@ -221,6 +221,11 @@ def took_too_long(error: DBAPIError) -> bool:
     return sqlstate(error) == _CANCELED
 
 
+def server_is_gone(error: DBAPIError) -> bool:
+    """Return whether there is no connection any more, or was none to begin with."""
+    return error.connection_invalidated or sqlstate(error) is None
+
+
 def problem_of(error: DBAPIError) -> str:
     """Return what PostgreSQL says is wrong, in one line."""
     return str(error.orig).partition("\n")[0]

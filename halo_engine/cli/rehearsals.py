@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import click
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from halo_engine.cli.desk import json_option, refusing
 from halo_engine.cli.installation import Installation, log_to_standard_error
@@ -153,8 +153,8 @@ def play_timed(database: Engine, path: Path) -> Played:
     began = time.perf_counter()
     try:
         result = play_file(path, database)
-    except OperationalError:
-        # The server is away or out of something: no scenario's fault.
+    except DBAPIError:
+        # The server is gone: no scenario's fault, and none can be played.
         raise
     except Exception as error:  # noqa: BLE001 -- one broken scenario must not end the others
         said = f"cannot be played: {type(error).__name__}: {first_line(str(error))}"

@@ -2,12 +2,14 @@
 expected.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy
+from sqlalchemy.exc import DBAPIError
 
+from halo_engine.database import problem_of, server_is_gone
 from halo_engine.domain.errors import Refusal
 from halo_engine.rehearsal.actions import play
 from halo_engine.rehearsal.expectations import differences
@@ -31,17 +33,24 @@ class Result:
 
 
 def play_file(path: Path, database: sqlalchemy.Engine) -> Result:
-    """Play the scenario in a file and return what differed; a malformed file is a difference."""
+    """Play the scenario in a file and return what differed; a malformed file is a difference, and
+    so is an error of the database.
+
+    Raises DBAPIError only when the server is gone.
+    """
     try:
         scenario = read_scenario(path)
     except Refusal as refusal:
         return Result(path, None, (str(refusal),))
+    found: list[str] = []
     try:
         with set_stage(scenario, database) as stage:
-            found = tuple(_play(stage))
+            found.extend(_play(stage))
     except Refusal as refusal:
-        found = (f"stage: {refusal}",)
-    return Result(path, scenario.title, found)
+        found.append(f"stage: {refusal}")
+    except DBAPIError as error:
+        found.append(f"stage: {_said(error)}")
+    return Result(path, scenario.title, tuple(found))
 
 
 def scenario_files(paths: list[Path]) -> list[Path]:
@@ -54,17 +63,33 @@ def scenario_files(paths: list[Path]) -> list[Path]:
 
 def _play(stage: Stage) -> Iterator[str]:
     for entry in stage.scenario.timeline:
-        if isinstance(entry.value, Expectation):
-            yield from (f"{entry.where}: {line}" for line in differences(stage, entry.value))
-            continue
-        problem, goes_on = _perform(stage, entry)
-        if problem:
-            yield f"{entry.where}: {problem}"
+        try:
+            lines, goes_on = _take(stage, entry)
+        except DBAPIError as error:
+            lines, goes_on = [_said(error)], False
+        yield from (f"{entry.where}: {line}" for line in lines)
         if not goes_on:
             break
     for problem in stage.perform(signals_set_aside):
         said, _, _ = problem.partition("\n")
         yield f"a signal failed and was set aside: {said}"
+
+
+def _take(stage: Stage, entry: Entry) -> tuple[Sequence[str], bool]:
+    """Take an entry of the timeline; return how it differs, and whether what follows still means
+    anything.
+    """
+    if isinstance(entry.value, Expectation):
+        return list(differences(stage, entry.value)), True
+    problem, goes_on = _perform(stage, entry)
+    return [problem] if problem else [], goes_on
+
+
+def _said(error: DBAPIError) -> str:
+    """Return what the database says is wrong; raise the error when there is no server any more."""
+    if server_is_gone(error):
+        raise error
+    return f"the database says: {problem_of(error)}"
 
 
 def _perform(stage: Stage, entry: Entry) -> tuple[str | None, bool]:

@@ -7,7 +7,10 @@ from textwrap import dedent
 
 import pytest
 from sqlalchemy import Engine, func, select, text
+from sqlalchemy.exc import OperationalError
 
+from halo_engine.cli.rehearsals import play_timed
+from halo_engine.database import create_engine
 from halo_engine.rehearsal.player import play_file
 from halo_engine.tables import organizations
 from tests.cli.console import Console
@@ -268,6 +271,47 @@ def test_signal_that_fails_fails_its_scenario(database: Engine, tmp_path: Path) 
         "a signal failed and was set aside: ProgrammingError: (psycopg.errors.RaiseException) "
         "no room"
     )
+
+
+def test_error_of_the_database_fails_its_scenario(database: Engine, tmp_path: Path) -> None:
+    """A statement that is cancelled fails the scenario that asked for it, by name and place; the
+    next one is played.
+    """
+    with database.begin() as connection:
+        for statement in (
+            (
+                "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE "
+                "'canceling statement due to statement timeout' USING ERRCODE = '57014'; END $$"
+            ),
+            (
+                "CREATE TRIGGER fail BEFORE INSERT ON end_users FOR EACH ROW "
+                "WHEN (NEW.external_id = 'slow') EXECUTE FUNCTION fail()"
+            ),
+        ):
+            connection.execute(text(statement))
+    slow, greets = tmp_path / "slow.yaml", tmp_path / "greets.yaml"
+    slow.write_text(dedent(GREETS).replace("ann", "slow"), encoding="utf-8")
+    greets.write_text(dedent(GREETS), encoding="utf-8")
+    failed, played = (play_timed(database, path).result for path in (slow, greets))
+    assert (failed.title, failed.differences) == (
+        "A new contact is greeted",
+        (
+            (
+                "timeline entry 2 (identify): the database says: canceling statement due to "
+                "statement timeout"
+            ),
+        ),
+    )
+    assert played.passed
+
+
+def test_rehearsals_end_when_the_server_is_gone(tmp_path: Path) -> None:
+    """Where nobody can be asked, no scenario is to blame."""
+    greets = tmp_path / "greets.yaml"
+    greets.write_text(dedent(GREETS), encoding="utf-8")
+    nowhere = create_engine(f"postgresql+psycopg://halo@/halo?host={tmp_path}")
+    with pytest.raises(OperationalError):
+        play_timed(nowhere, greets)
 
 
 def test_rehearsals_leave_the_database_as_it_was(bare: Console) -> None:
