@@ -12,6 +12,7 @@ from halo_engine.settings import ConfigurationError, load_settings, one_line
 from workers.configuration import create_app
 from workers.connections import close_connections, open_connections
 from workers.log import configure_worker_logging, forget_task, name_task
+from workers.transport import use_this_transport
 
 _log = structlog.get_logger(__name__)
 
@@ -56,6 +57,7 @@ def _clear_words() -> Iterator[None]:
 
 
 signals.celeryd_init.connect(_require_servers)
+signals.celeryd_init.connect(use_this_transport)
 signals.beat_init.connect(_require_broker)
 signals.setup_logging.connect(configure_worker_logging)
 signals.worker_process_init.connect(open_connections)

@@ -36,7 +36,9 @@ def create_app(settings: Settings, *, set_as_current: bool = False) -> EngineApp
         beat_max_loop_interval=min(5.0, settings.tick_seconds),
         timezone="UTC",
         worker_concurrency=settings.worker_concurrency,
+        # A worker takes what it has a process for: what waits, waits in the queue, in order.
         worker_prefetch_multiplier=1,
+        worker_disable_prefetch=True,
         worker_redirect_stdouts=False,
         worker_soft_shutdown_timeout=settings.soft_shutdown_seconds,
     )
@@ -55,8 +57,6 @@ def _broker(settings: Settings) -> dict[str, object]:
             **_REDIS_TIMEOUTS,
             "socket_keepalive": True,
             "health_check_interval": _HEALTH_CHECK_SECONDS,
-            # A message whose worker died comes back after this; longer than any task may run.
-            "visibility_timeout": max(600, round(2 * settings.hard_limit_seconds)),
         },
         "result_backend": settings.broker_url,
         "result_backend_max_retries": 3,
@@ -86,9 +86,10 @@ def _tasks(settings: Settings) -> dict[str, object]:
             "halo.tick": {"queue": TICK_QUEUE},
             "halo.settle": {"queue": SIGNALS_QUEUE},
         },
-        # Acknowledged before they run: the next tick finds what a lost one would have done. And a
-        # worker with an unacknowledged message crashes when the broker goes: these two run long.
+        # Acknowledged before they run: the next tick finds what a lost one would have done.
         "task_annotations": {name: {"acks_late": False} for name in ("halo.tick", "halo.settle")},
+        # A call whose process was killed comes again, a few times (`deliveries`).
+        "task_reject_on_worker_lost": True,
         "task_publish_retry_policy": {"max_retries": 2, "interval_step": 0.2, "interval_max": 0.5},
         "task_soft_time_limit": settings.soft_limit_seconds,
         "task_time_limit": settings.hard_limit_seconds,

@@ -4,14 +4,17 @@ from functools import cache
 from urllib.parse import parse_qs, urlsplit
 
 import redis
+import sqlalchemy
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from sqlalchemy import Engine
+from sqlalchemy import Engine, NullPool
+from sqlalchemy.exc import DBAPIError
 
 from halo_engine.database import create_engine
 from halo_engine.settings import load_settings
 
 _BROKER_TIMEOUT_SECONDS = 2.0
+_PROBE_SECONDS = 3
 
 
 @cache
@@ -23,6 +26,20 @@ def database() -> Engine:
         application_name="halo-worker",
         statement_timeout_seconds=settings.statement_timeout_seconds,
     )
+
+
+def database_answers() -> bool:
+    """Return whether the database takes a new connection now, within a few seconds."""
+    probe = sqlalchemy.create_engine(
+        load_settings().required_database_url(),
+        poolclass=NullPool,
+        connect_args={"connect_timeout": _PROBE_SECONDS},
+    )
+    try:
+        probe.connect().close()
+    except DBAPIError:
+        return False
+    return True
 
 
 @cache

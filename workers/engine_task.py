@@ -1,33 +1,41 @@
 """How every task of the engine answers, fails and tries again."""
 
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import structlog
 from celery import Task
+from celery.exceptions import Reject, SoftTimeLimitExceeded
+from celery.utils.time import get_exponential_backoff_interval
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from halo_engine import migrate
 from halo_engine.domain.errors import Refusal, bad_input, conflict
+from workers.connections import database_answers
+from workers.outage import outage, trouble
 
 #: A task that runs longer than this hands the rest to a new one, so that organisations take turns.
 TURN_SECONDS: Final = 10.0
+
+#: What the next moment may cure although the servers are there, and how often it is tried again.
+_PASSING: Final = (OperationalError, OSError)
+_MOST_RETRIES: Final = 5
+_LONGEST_PAUSE_SECONDS: Final = 30
 
 _log = structlog.get_logger(__name__)
 
 
 class EngineTask(Task[..., Any]):
-    """A task that answers a refusal as data and repeats what the next moment may cure.
+    """A task that answers a refusal as data and waits for its servers.
 
     A Refusal becomes the result `{"refused": {status, code, message}}` and is never tried again
-    (contract §11). A lost database or broker is: five times within about a minute. The message is
-    acknowledged after the work, so bodies must bear being run twice.
+    (contract §11). While the database or the broker is away the message goes back to the head of
+    its queue after a pause, as often as it takes (contract §2). Another error that the next moment
+    may cure, such as a statement's time limit, is tried again five times within about a minute. The
+    message is acknowledged after the work, so bodies must bear being run twice.
     """
 
-    autoretry_for = (OperationalError, OSError)
-    max_retries = 5
-    retry_backoff = 1
-    retry_backoff_max = 30
-    retry_jitter = True
+    Request = "workers.requests:EngineRequest"
+    max_retries = _MOST_RETRIES
     acks_late = True
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -35,6 +43,24 @@ class EngineTask(Task[..., Any]):
 
         A task is called with keyword arguments alone.
         """
+        try:
+            answer = self._answer(*args, **kwargs)
+        except SoftTimeLimitExceeded as error:
+            # A server that is frozen answers nothing, and ends no statement either.
+            if self.request.is_eager or database_answers():
+                raise
+            self._hand_back("database: it is silent", error)
+        except Exception as error:
+            said = trouble(error)
+            if said is not None and not self.request.is_eager:
+                self._hand_back(said, error)
+            if isinstance(error, _PASSING):
+                self._try_again(error)
+            raise
+        outage.over()
+        return answer
+
+    def _answer(self, *args: Any, **kwargs: Any) -> Any:
         try:
             if args:
                 problem = f"{len(args)} by position are refused; allowed are keyword arguments"
@@ -48,3 +74,16 @@ class EngineTask(Task[..., Any]):
                 raise
             _log.error(migrate.OF_ANOTHER_SCHEMA)
             return {"refused": conflict("schema_not_migrated", migrate.OF_ANOTHER_SCHEMA).as_dict()}
+
+    def _hand_back(self, said: str, error: Exception) -> NoReturn:
+        """Pause, and give the message back to the head of its queue."""
+        soft, hard = self.app.conf.task_soft_time_limit, self.app.conf.task_time_limit
+        _log.warning("waits", trouble=said, met=outage.met + 1)
+        outage.sit_out(longest=min(soft, hard - soft) / 3)
+        raise Reject(said, requeue=True) from error
+
+    def _try_again(self, error: Exception) -> NoReturn:
+        pause = get_exponential_backoff_interval(
+            factor=1, retries=self.request.retries, maximum=_LONGEST_PAUSE_SECONDS, full_jitter=True
+        )
+        raise self.retry(exc=error, countdown=pause) from None

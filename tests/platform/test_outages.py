@@ -1,0 +1,156 @@
+"""Which errors are the database's trouble, and calls that live through an outage of it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+from sqlalchemy import Engine, create_engine, func, insert, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from halo_engine import database as halo_database
+from halo_engine import migrate
+from halo_engine.outages import database_trouble
+from halo_engine.settings import Settings
+from halo_engine.tables import end_users, organizations
+from workers import outage
+from workers.broker_scripts import IN_HAND
+from workers.configuration import CALLS_QUEUE, EngineApp, create_app
+from workers.connections import broker
+from workers.stack.children import wait_until
+from workers.stack.folders import throwaway_folder
+from workers.stack.postgres import start_postgres
+from workers.stack.processes import stack_environment, start_worker
+from workers.stack.servers import Servers
+
+
+def _met(action: Callable[[], Any]) -> str | None:
+    with pytest.raises(SQLAlchemyError) as raised:
+        action()
+    return database_trouble(raised.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql+psycopg://127.0.0.1:1/none", "postgresql+psycopg://nowhere.invalid/none"],
+    ids=["nobody listens", "no such host"],
+)
+def test_a_server_that_cannot_be_reached_is_its_trouble(url: str) -> None:
+    """Nobody listens, or nobody has that name."""
+    assert _met(create_engine(url).connect) == "no server answers, or the connection broke"
+
+
+def test_a_session_that_is_ended_is_the_servers_trouble(database: Engine) -> None:
+    """An operator, or a shutdown, ends sessions under their statements."""
+
+    def end_it() -> None:
+        with database.connect() as connection:
+            connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+    said = "the server ended the session: it shuts down, or an operator did it"
+    assert _met(end_it) == said
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ("57P03", "the server starts or shuts down"),
+        ("53300", "the server is out of connections, memory or disk"),
+        ("25006", "the server takes no writes: a standby, or one that was demoted"),
+        ("08006", "the connection broke"),
+        ("28P01", "the server refuses our account"),
+        ("57014", None),
+        ("40P01", None),
+        ("55P03", None),
+        ("22012", None),
+        ("23505", None),
+    ],
+)
+def test_what_the_server_says_tells_its_trouble_from_the_calls_own(
+    database: Engine, state: str, said: str | None
+) -> None:
+    """Whatever comes next would meet the same; a time limit, a lock, bad data are the call's."""
+    raise_it = text(f"DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{state}'; END $$")
+    with database.connect() as connection:
+        assert _met(lambda: connection.execute(raise_it)) == said
+
+
+def test_a_pool_without_a_free_connection_is_trouble(database: Engine) -> None:
+    """Whoever waits in vain for a connection has done nothing wrong."""
+    small = create_engine(database.url, pool_size=1, max_overflow=0, pool_timeout=0.01)
+    with small.connect():
+        assert _met(small.connect) == "no connection of the pool is free"
+    small.dispose()
+
+
+def test_files_are_no_servers() -> None:
+    """A file that is missing is the call's own trouble; a connection that was refused is not."""
+    assert outage.trouble(FileNotFoundError("no such file")) is None
+    assert outage.trouble(ConnectionRefusedError()) == "network: ConnectionRefusedError"
+
+
+def test_pauses_grow_to_a_limit_and_begin_anew() -> None:
+    """Each is half to all of twice the last, by chance; a call that came through ends them."""
+    met = outage.Outage()
+    pauses = [met.pause_seconds(longest=2.0) for _ in range(40)]
+    grown = [min(0.25 * 2**number, 2.0) for number in range(40)]
+    assert all(most / 2 <= pause <= most for pause, most in zip(pauses, grown, strict=True))
+    met.over()
+    assert met.pause_seconds(longest=2.0) <= 0.25
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A claimed folder for the servers and processes of one test."""
+    with throwaway_folder("test") as folder:
+        yield folder
+
+
+def test_calls_outlive_their_database(folder: Path, broker_url: str) -> None:
+    """What is sent while the database is stopped is done, in order, when it is back (§2)."""
+    with ExitStack() as stack:
+        postgres, url = start_postgres(folder, durable=False)
+        migrate.upgrade(url)
+        database = halo_database.create_engine(url)
+        stack.callback(database.dispose)
+        _create_organization(database)
+        app = create_app(Settings(database_url=url, broker_url=broker_url))
+        log = folder / "worker.log"
+        environment = stack_environment(Servers(url, broker_url), worker_concurrency=1)
+        worker = start_worker(folder, environment, log=log)
+        stack.callback(worker.stop)
+        _identify(app, 0).get(timeout=30)
+        postgres.stop()
+        sent = [_identify(app, number) for number in range(1, 21)]
+        wait_until(worker, lambda: log.read_text().count("waits") >= 3, "it met the outage thrice")
+        postgres, _ = start_postgres(folder, durable=False)
+        stack.callback(postgres.stop)
+        answers = [each.get(timeout=60) for each in sent]
+        assert [answer["created"] for answer in answers] == [True] * 20
+        with database.connect() as connection:
+            stored = connection.scalars(
+                select(end_users.c.external_id).order_by(end_users.c.created_at)
+            )
+            assert list(stored) == [f"user {number}" for number in range(21)]
+        assert _left(broker(broker_url)) == (0, 0)
+
+
+def _create_organization(database: Engine) -> None:
+    now = func.now()
+    values = {"key": "acme", "name": "acme", "widget_key": "acme"}
+    with database.begin() as connection:
+        connection.execute(
+            insert(organizations).values(created_at=now, reevaluated_at=now, **values)
+        )
+
+
+def _identify(app: EngineApp, number: int) -> Any:
+    call = {"widget_key": "acme", "user_id": f"user {number}"}
+    return app.send_task("halo.identify", kwargs=call)
+
+
+def _left(client: Redis) -> tuple[Any, Any]:
+    """How many calls wait, and how many are in hand."""
+    return client.llen(CALLS_QUEUE), client.hlen(IN_HAND)

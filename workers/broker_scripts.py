@@ -1,0 +1,131 @@
+"""Steps that the broker takes as one, in its own language, and the keys that they write.
+
+A message in hand is kept under its tag as "queue LF unix seconds LF message". Celery's own keys
+belong to whichever applications share the broker; these are ours.
+"""
+
+from string import Template
+from typing import Any, Final
+
+IN_HAND: Final = "halo.in_hand"
+TOUCHED: Final = "halo.in_hand.touched"
+REDELIVERED: Final = "halo.redelivered"
+SET_ASIDE: Final = "halo.set_aside"
+SET_ASIDE_COUNT: Final = "halo.set_aside.count"
+KEYS: Final = (IN_HAND, TOUCHED, REDELIVERED, SET_ASIDE, SET_ASIDE_COUNT)
+
+#: So many of those that were set aside are kept, the newest; of a longer one only the beginning.
+MOST_SET_ASIDE: Final = 1000
+LONGEST_KEPT: Final = 100_000
+#: The counts of redelivery are forgotten a day after the last one.
+_REMEMBERED_SECONDS: Final = 86_400
+
+_PRELUDE: Final = Template(r"""
+local in_hand, touched, redelivered, set_aside, set_aside_count = unpack(KEYS)
+local clock = redis.call('TIME')
+local now = clock[1] + clock[2] / 1000000
+
+local function hold(tag, queue, raw)
+  redis.call('ZADD', touched, now, tag)
+  redis.call('HSET', in_hand, tag, queue .. '\n' .. string.format('%.6f', now) .. '\n' .. raw)
+end
+
+local function release(tag)
+  local value = redis.call('HGET', in_hand, tag)
+  redis.call('ZREM', touched, tag)
+  redis.call('HDEL', in_hand, tag)
+  if value then return string.match(value, '^([^\n]*)\n([^\n]*)\n(.*)$$') end
+end
+
+local function put_aside(queue, raw, reason)
+  local record = cjson.encode({queue = queue, at = now, reason = reason, bytes = #raw})
+  redis.call('LPUSH', set_aside, record .. '\n' .. raw:sub(1, $longest))
+  redis.call('LTRIM', set_aside, 0, $most - 1)
+  redis.call('INCR', set_aside_count)
+end
+""").substitute(longest=LONGEST_KEPT, most=MOST_SET_ASIDE)
+
+#: Take the first message of the first queue that has one. Arguments: a tag for it.
+#: Further keys: the queues. Answer: its queue, its bytes, whether any redelivery is known.
+TAKE: Final = (
+    _PRELUDE
+    + """
+for i = $first, #KEYS do
+  local raw = redis.call('RPOP', KEYS[i])
+  if raw then
+    hold(ARGV[1], KEYS[i], raw)
+    return {KEYS[i], raw, redis.call('EXISTS', redelivered)}
+  end
+end
+return false
+""".replace("$first", str(len(KEYS) + 1))
+)
+
+#: Hold a message that was taken otherwise. Arguments: its tag, queue, bytes.
+NOTE: Final = (
+    _PRELUDE
+    + """
+hold(ARGV[1], ARGV[2], ARGV[3])
+return redis.call('EXISTS', redelivered)
+"""
+)
+
+#: Say that these tags are still in hand.
+TOUCH: Final = (
+    _PRELUDE
+    + """
+for _, tag in ipairs(ARGV) do redis.call('ZADD', touched, 'XX', now, tag) end
+"""
+)
+
+#: Set a message aside. Arguments: its tag, the reason.
+PUT_ASIDE: Final = (
+    _PRELUDE
+    + """
+local queue, _, raw = release(ARGV[1])
+if queue then put_aside(queue, raw, ARGV[2]) end
+"""
+)
+
+#: Put messages back at the heads of their queues. Arguments: whether that counts as a redelivery;
+#: seconds of patience (0: the tags that follow, else whatever nobody touched for so long); the most
+#: redeliveries; tags. Tags sort by when they were taken: what was taken first goes back last, and
+#: so is at the head. Answer: how many.
+GIVE_BACK: Final = (
+    _PRELUDE
+    + """
+local counts, patience, most = ARGV[1] == '1', tonumber(ARGV[2]), tonumber(ARGV[3])
+local tags = {unpack(ARGV, 4)}
+if patience > 0 then
+  tags = redis.call('ZRANGEBYSCORE', touched, '-inf', now - patience, 'LIMIT', 0, 1000)
+end
+table.sort(tags, function(a, b) return a > b end)
+local given = 0
+for _, tag in ipairs(tags) do
+  local queue, at, raw = release(tag)
+  if queue then
+    local count, digest = 0, redis.sha1hex(raw)
+    if counts then
+      local known = redis.call('HGET', redelivered, digest)
+      if known then count, at = string.match(known, '^(%d+) (.*)$') end
+      count = tonumber(count) + 1
+      redis.call('HSET', redelivered, digest, string.format('%d %s', count, at))
+      redis.call('EXPIRE', redelivered, $remembered)
+    end
+    if count > most then
+      redis.call('HDEL', redelivered, digest)
+      put_aside(queue, raw, 'workers died ' .. count .. ' times while they had it in hand')
+    else
+      redis.call('RPUSH', queue, raw)
+    end
+    given = given + 1
+  end
+end
+return given
+""".replace("$remembered", str(_REMEMBERED_SECONDS))
+)
+
+
+def run(client: Any, script: str, *arguments: Any) -> Any:
+    """Run a script that needs no further keys, and return its answer."""
+    return client.eval(script, len(KEYS), *KEYS, *arguments)

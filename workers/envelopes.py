@@ -1,0 +1,275 @@
+"""What a message holds, read and bounded before any of Celery's code sees it (contract §2).
+
+Anybody who may publish to the broker may send anything. What a worker's parent process or its pool
+cannot carry would end the worker, and the broker would give it to the next one. So a message is
+read here first, and rebuilt from what was read: plain JSON in UTF-8, Celery's protocol 2.
+"""
+
+import base64
+import binascii
+import bz2
+import json
+import lzma
+import re
+import zlib
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+Envelope = dict[str, Any]
+
+
+class Unreadable(Exception):  # noqa: N818 -- the message is at fault, no code
+    """A message that no worker can take; the text is the reason, for a person."""
+
+
+class Bounds(NamedTuple):
+    """How much a message may hold: bytes, also unpacked; levels of nesting; digits of an integer.
+
+    They lie above what the doors allow, so that a door can refuse by name what it does not take.
+    """
+
+    size: int = 64 * 1024 * 1024
+    depth: int = 100
+    digits: int = 1000
+
+
+BOUNDS: Final = Bounds()
+
+
+def read_envelope(raw: bytes, bounds: Bounds = BOUNDS) -> Envelope:
+    """Return the message as kombu delivers it; raise Unreadable where it is none of Celery's.
+
+    It has an id and a task's name, arguments, and headers of the types that Celery reads. Headers
+    that Celery does not know stay; a delivery tag is the receiver's to add.
+    """
+    if len(raw) > bounds.size:
+        raise Unreadable(f"{len(raw)} bytes; allowed are {bounds.size}")
+    envelope = _json(raw, "message", bounds)
+    if not isinstance(envelope, dict):
+        raise Unreadable("message: is no JSON object")
+    headers = _object(envelope.get("headers"), "headers")
+    properties = _object(envelope.get("properties"), "properties")
+    packing = headers.pop("compression", None)
+    text = _text(_unpacked(_body(envelope, properties), packing, bounds), envelope)
+    body = _json(text, "body", bounds)
+    if isinstance(body, dict):
+        headers, body = _of_protocol_1(body, headers)
+        text = json.dumps(body)
+    _check_arguments(body)
+    _check(headers, _HEADERS, "header")
+    # How long a task may run is the installation's to say.
+    headers.pop("timelimit", None)
+    return {
+        "body": text,
+        "content-type": "application/json",
+        "content-encoding": "utf-8",
+        "headers": headers,
+        "properties": _known_properties(properties),
+    }
+
+
+def _json(text: str | bytes, where: str, bounds: Bounds) -> Any:
+    def integer(digits: str) -> int:
+        if len(digits) > bounds.digits:
+            raise Unreadable(f"{where}: an integer of {len(digits)} digits")
+        return int(digits)
+
+    try:
+        read = json.loads(text, parse_int=integer)
+    except RecursionError:
+        raise Unreadable(_too_deep(where, bounds)) from None
+    except ValueError:
+        raise Unreadable(f"{where}: is no JSON in UTF-8") from None
+    level = [read]
+    for _ in range(bounds.depth):
+        level = [item for each in level for item in _items(each) if isinstance(item, dict | list)]
+        if not level:
+            return read
+    raise Unreadable(_too_deep(where, bounds))
+
+
+def _items(value: Any) -> Any:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def _too_deep(where: str, bounds: Bounds) -> str:
+    return f"{where}: nests deeper than {bounds.depth} levels"
+
+
+def _object(value: object, where: str) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise Unreadable(f"{where}: is no JSON object")
+    return value
+
+
+def _body(envelope: Envelope, properties: Envelope) -> bytes:
+    """Return the body's bytes, without the coding that let them travel in JSON."""
+    body = envelope.get("body")
+    if not isinstance(body, str):
+        raise Unreadable("body: is missing, or no text")
+    coding = properties.get("body_encoding")
+    if coding in (None, "utf-8"):
+        return body.encode(errors="surrogatepass")
+    if coding != "base64":
+        raise Unreadable("body_encoding: is none of base64, utf-8")
+    try:
+        return base64.b64decode(body, validate=True)
+    except (binascii.Error, ValueError):
+        raise Unreadable("body: is no base64") from None
+
+
+def _unpacked(body: bytes, packing: object, bounds: Bounds) -> bytes:
+    """Return the body as it was before it was compressed, if it is no larger than allowed."""
+    if packing is None:
+        return body
+    unpacker = _UNPACKERS.get(packing) if isinstance(packing, str) else None
+    if unpacker is None:
+        raise Unreadable(f"compression: is none of {', '.join(_UNPACKERS)}")
+    try:
+        unpacked = unpacker(body, bounds.size + 1)
+    except (zlib.error, OSError, lzma.LZMAError, EOFError, ValueError):
+        raise Unreadable("body: is not compressed as its header says") from None
+    if len(unpacked) > bounds.size:
+        raise Unreadable(f"more than {bounds.size} bytes when unpacked")
+    return unpacked
+
+
+def _unzipped(body: bytes, most: int) -> bytes:
+    # 32: zlib and gzip alike, as the first bytes say.
+    return zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(body, most)
+
+
+#: Kombu's names of compressions, each with what unpacks so many bytes at most.
+_UNPACKERS: Final[Mapping[str, Callable[[bytes, int], bytes]]] = {
+    "application/x-gzip": _unzipped,
+    "application/gzip": _unzipped,
+    "application/zlib": _unzipped,
+    "application/x-bz2": lambda body, most: bz2.BZ2Decompressor().decompress(body, most),
+    "application/x-lzma": lambda body, most: lzma.LZMADecompressor().decompress(body, most),
+}
+
+
+def _text(body: bytes, envelope: Envelope) -> str:
+    """Return the body's text; only JSON in UTF-8 is read, and ASCII is that too."""
+    if envelope.get("content-type") != "application/json":
+        raise Unreadable("content-type: is not application/json")
+    if str(envelope.get("content-encoding")).lower() not in _CODINGS:
+        raise Unreadable("content-encoding: is not utf-8")
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        raise Unreadable("body: is no UTF-8") from None
+
+
+_CODINGS: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
+
+
+def _of_protocol_1(body: Envelope, headers: Envelope) -> tuple[Envelope, list[Any]]:
+    """Return headers and body as in protocol 2 for a body that holds both, as in protocol 1."""
+    said = {name: body[name] for name in _HEADERS if name in body}
+    embedded = {name: body.get(name) for name in ("callbacks", "errbacks", "chord")}
+    arguments = [body.get("args") or [], body.get("kwargs") or {}]
+    return {**said, **headers}, [*arguments, {**embedded, "chain": None}]
+
+
+def _check_arguments(body: object) -> None:
+    match body:
+        case [list(), dict(), dict() | None]:
+            return
+    raise Unreadable("body: is not [arguments, arguments by name, what follows]")
+
+
+def _known_properties(properties: Envelope) -> Envelope:
+    """Return those of a message's properties that Celery reads."""
+    _check(properties, _PROPERTIES, "property")
+    said = {name: properties[name] for name in _PROPERTIES if name in properties}
+    place = properties.get("delivery_info")
+    if not isinstance(place, dict):
+        place = {}
+    where = {name: str(place.get(name) or "") for name in ("exchange", "routing_key")}
+    return {**said, "body_encoding": None, "delivery_info": where}
+
+
+#: A name in a log's line and in the broker's keys: no blank, no line end.
+_NAME: Final = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and _NAME.fullmatch(value) is not None
+
+
+def _is_name_or_none(value: object) -> bool:
+    return value is None or _is_name(value)
+
+
+def _is_text(value: object) -> bool:
+    return value is None or isinstance(value, str)
+
+
+def _is_count(value: object) -> bool:
+    return value is None or (isinstance(value, int) and 0 <= value <= 2**31)
+
+
+def _is_flag(value: object) -> bool:
+    return value is None or isinstance(value, bool)
+
+
+def _is_instant(value: object) -> bool:
+    """Accept ISO 8601 in years that arithmetic on clocks does not leave."""
+    if value is None:
+        return True
+    try:
+        return isinstance(value, str) and 1970 <= datetime.fromisoformat(value).year <= 9000
+    except ValueError:
+        return False
+
+
+def _is_stamps(value: object) -> bool:
+    return value is None or isinstance(value, dict)
+
+
+def _is_names_of_stamps(value: object) -> bool:
+    return value is None or (isinstance(value, list) and all(isinstance(it, str) for it in value))
+
+
+_Check = Callable[[object], bool]
+
+#: What Celery reads of a task message's headers, and what each may be.
+_HEADERS: Final[Mapping[str, _Check]] = {
+    "id": _is_name,
+    "task": _is_name,
+    "shadow": _is_name_or_none,
+    "root_id": _is_name_or_none,
+    "parent_id": _is_name_or_none,
+    "group": _is_name_or_none,
+    "group_index": _is_count,
+    "retries": _is_count,
+    "replaced_task_nesting": _is_count,
+    "eta": _is_instant,
+    "expires": _is_instant,
+    "ignore_result": _is_flag,
+    "argsrepr": _is_text,
+    "kwargsrepr": _is_text,
+    "origin": _is_text,
+    "lang": _is_text,
+    "stamps": _is_stamps,
+    "stamped_headers": _is_names_of_stamps,
+}
+_PROPERTIES: Final[Mapping[str, _Check]] = {
+    "correlation_id": _is_name_or_none,
+    "reply_to": _is_name_or_none,
+    "priority": _is_count,
+    "delivery_mode": _is_count,
+}
+
+
+def _check(found: Envelope, allowed: Mapping[str, _Check], what: str) -> None:
+    for name, is_right in allowed.items():
+        if not is_right(found.get(name)):
+            said = "is of another type or form than Celery's" if name in found else "is missing"
+            raise Unreadable(f"{what} {name}: {said}")
