@@ -1,10 +1,10 @@
-"""Mail: `halo mail receive`, and `halo series render`, `send-test` and `retry-failed` (§2, §9)."""
+"""Mail: `halo mail receive` and `read`, `halo series render`, `send-test` and `retry-failed`."""
 
 import click
 
 from halo_engine.cli.desk import Desk, in_organization, json_option, refusing
 from halo_engine.cli.installation import Installation
-from halo_engine.cli.output import plain, print_json
+from halo_engine.cli.output import plain, print_facts, print_json
 from halo_engine.contacts.receive import Received
 from halo_engine.delivery.retries import RetryCall, RetryTally, tally
 from halo_engine.delivery.samples import (
@@ -16,7 +16,8 @@ from halo_engine.delivery.samples import (
     write_test,
 )
 from halo_engine.domain.errors import bad_input, not_found, validated
-from halo_engine.domain.incoming_mail import READ, Kind
+from halo_engine.domain.incoming_mail import Kind, read_mail
+from halo_engine.domain.mail_parts import READ
 from halo_engine.domain.reasons import FailReason
 from halo_engine.work import OrgRef
 
@@ -42,6 +43,24 @@ def receive_command(installation: Installation, file: str, as_json: bool) -> Non
         print_json(received)
     else:
         click.echo(_said(received))
+
+
+@mail.command(name="read")
+@click.argument("file", type=click.Path(allow_dash=True))
+@json_option
+def read_command(file: str, as_json: bool) -> None:
+    """Say what a mail is, and which mails it is about.
+
+    FILE holds it as it came (RFC 5322); - is standard input. No database is asked, so whether one
+    of those mails is yours is not known.
+    """
+    with refusing(as_json):
+        read = read_mail(_beginning(file))
+    facts = {"kind": read.kind, "reason": read.reason, "message_ids": list(read.message_ids)}
+    if as_json:
+        print_json(facts)
+    else:
+        print_facts(facts)
 
 
 def _beginning(file: str) -> bytes:

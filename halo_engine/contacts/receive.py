@@ -44,7 +44,7 @@ class Received(Answer):
 
 def organization_written_to(connection: Connection, mail: IncomingMail) -> UUID | None:
     """Return whose mail it is about: Message-IDs are nobody else's. A look-up an organisation."""
-    if not mail.about:
+    if not mail.message_ids:
         return None
     its = (
         select(messages.c.recipient_id)
@@ -70,7 +70,7 @@ def receive(work: Work, mail: IncomingMail) -> Received:
         )
     )
     ours = {row.message_id: row.end_user_id for row in found}
-    message_id = _first(mail.about, ours)
+    message_id = _first(mail.message_ids, ours)
     if message_id is None:
         return Received(kind=mail.kind)
     received = Received(kind=mail.kind, message_id=message_id, id=ours[message_id])
@@ -86,7 +86,7 @@ def receive(work: Work, mail: IncomingMail) -> Received:
 
 
 def _is_about(mail: IncomingMail) -> ColumnElement[bool]:
-    is_named = messages.c.message_id == any_(literal(list(mail.about), ARRAY(Text())))
+    is_named = messages.c.message_id == any_(literal(list(mail.message_ids), ARRAY(Text())))
     # What a server refused may be reported by mail as well; nobody can have answered it.
     return is_named if mail.kind is Kind.HARD_BOUNCE else is_named & (messages.c.state != "failed")
 

@@ -1,5 +1,6 @@
 """`halo series render` and `send-test`: an email as a contact would get it (contract §9)."""
 
+import json
 from email import message_from_bytes
 from email.policy import SMTP
 from pathlib import Path
@@ -165,6 +166,32 @@ def test_a_reply_is_taken_in_from_a_file(letters: Console) -> None:
     stranger = letters.file("stranger.eml", "In-Reply-To: <a@b>\n\nHello\n")
     printed = letters("mail", "receive", stranger)
     assert printed == "reply: about no mail of ours; nothing was done.\n"
+
+
+def test_read_says_what_a_mail_is_without_a_database(halo: Console) -> None:
+    """Kind, reason, and the mails that it is about."""
+    bounce = halo.file(
+        "bounce.eml",
+        """\
+        From: MAILER-DAEMON@b.example
+        Subject: failure notice
+
+        <ann@b.example>: 550 5.1.1 no such user
+
+        --- Below this line is a copy of the message.
+
+        Message-ID: <1@acme.example>
+        """,
+    )
+    nowhere = "postgresql://nobody@127.0.0.1:1/nothing"
+    assert json.loads(halo("mail", "read", bounce, "--json", HALO_DATABASE_URL=nowhere)) == {
+        "kind": "hard_bounce",
+        "reason": "user_unknown",
+        "message_ids": ["<1@acme.example>"],
+    }
+    assert halo("mail", "read", halo.file("note.eml", "Subject: Hello\n\nHello\n")).split() == [
+        *("kind", "other", "reason", "-", "message_ids", "-")
+    ]
 
 
 def test_a_file_that_cannot_be_read(halo: Console, tmp_path: Path) -> None:

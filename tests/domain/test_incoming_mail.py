@@ -1,12 +1,16 @@
 """What a mail that came in is (contract §2, §3, §6)."""
 
 import time
+from pathlib import Path
+from typing import Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from halo_engine.domain.incoming_mail import READ, Kind, read_mail
+from halo_engine.domain.bounce_reasons import BounceReason
+from halo_engine.domain.incoming_mail import Kind, read_mail
+from halo_engine.domain.mail_parts import READ
 
 OURS = "<0f0e@acme.example>"
 #: A report as Postfix writes it, and what others write in its places.
@@ -56,19 +60,68 @@ def mail(*headers: str) -> bytes:
     return "\n".join(["From: ann@b.example", *headers, "", "Dear Acme"]).encode()
 
 
+_FILES: Final = Path(__file__).parent / "mail"
+#: What each file there is. All are about OURS but the last.
+FILES: Final = {
+    "dsn-5.1.1": (Kind.HARD_BOUNCE, BounceReason.USER_UNKNOWN),
+    "dsn-5.1.10-exchange-unknown": (Kind.HARD_BOUNCE, BounceReason.USER_UNKNOWN),
+    "dsn-5.4.4-no-such-domain": (Kind.HARD_BOUNCE, BounceReason.DOMAIN_UNKNOWN),
+    "exim-plain-text": (Kind.HARD_BOUNCE, BounceReason.USER_UNKNOWN),
+    "qmail-plain-text": (Kind.HARD_BOUNCE, BounceReason.USER_UNKNOWN),
+    "report-inside-mixed": (Kind.HARD_BOUNCE, BounceReason.USER_UNKNOWN),
+    "report-without-status": (Kind.HARD_BOUNCE, BounceReason.USER_UNKNOWN),
+    "gateway-bounce-with-in-reply-to": (Kind.HARD_BOUNCE, BounceReason.USER_UNKNOWN),
+    "dsn-4.4.1": (Kind.SOFT_BOUNCE, BounceReason.NETWORK),
+    "dsn-delayed": (Kind.SOFT_BOUNCE, BounceReason.NETWORK),
+    "dsn-5.7.26-not-authenticated": (Kind.SOFT_BOUNCE, BounceReason.AUTHENTICATION),
+    "dsn-5.7.1-ip-on-blocklist": (Kind.SOFT_BOUNCE, BounceReason.BLOCKLIST),
+    "dsn-5.1.1-with-5.7.1-in-diagnostic": (Kind.SOFT_BOUNCE, BounceReason.BLOCKLIST),
+    "dsn-5.1.8-sender-refused": (Kind.SOFT_BOUNCE, BounceReason.SENDER_REFUSED),
+    "dsn-5.2.2-mailbox-full": (Kind.SOFT_BOUNCE, BounceReason.MAILBOX_FULL),
+    "dsn-5.0.0-quota-in-words": (Kind.SOFT_BOUNCE, BounceReason.MAILBOX_FULL),
+    "dsn-forwarded-one-unknown-one-full": (Kind.SOFT_BOUNCE, BounceReason.MAILBOX_FULL),
+    "arf-abuse": (Kind.COMPLAINT, None),
+    "gmail-vacation": (Kind.AUTOMATIC, None),
+    "icloud-vacation": (Kind.AUTOMATIC, None),
+    "exchange-out-of-office-without-auto-submitted": (Kind.AUTOMATIC, None),
+    "x-precedence-auto-reply": (Kind.AUTOMATIC, None),
+    "x-post-messageclass": (Kind.AUTOMATIC, None),
+    "human-reply": (Kind.REPLY, None),
+    "human-reply-from-exchange": (Kind.REPLY, None),
+    "reply-through-ses": (Kind.REPLY, None),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_mail_of_each_kind(name: str) -> None:
+    """As mail servers, providers and people write them (``tests/domain/mail``)."""
+    read = read_mail((_FILES / f"{name}.eml").read_bytes())
+    assert (read.kind, read.reason) == FILES[name]
+    assert (OURS in read.message_ids) == (name != "reply-through-ses")
+
+
+def test_every_file_is_in_the_table() -> None:
+    """None is forgotten."""
+    assert {path.stem for path in _FILES.iterdir()} == set(FILES)
+
+
 @pytest.mark.parametrize(
     ("ends", "kind"),
     [
         ([("failed", "5.1.1")], Kind.HARD_BOUNCE),
-        ([("failed", "5.7.1 (policy)")], Kind.HARD_BOUNCE),
+        ([("failed", "5.7.1 (policy)")], Kind.SOFT_BOUNCE),
         ([("failed", "5.1.1"), ("failed", "5.1.1")], Kind.HARD_BOUNCE),
         ([("failed", "5.1.1"), ("delivered", "2.0.0")], Kind.SOFT_BOUNCE),
         ([("failed", "4.4.7")], Kind.SOFT_BOUNCE),
         ([("delayed", "4.4.1")], Kind.SOFT_BOUNCE),
         ([("delayed", "5.4.1")], Kind.SOFT_BOUNCE),
         ([("delivered", "2.1.5")], Kind.AUTOMATIC),
-        ([("failed", "nonsense")], Kind.AUTOMATIC),
-        ([], Kind.AUTOMATIC),
+        ([("failed", "nonsense")], Kind.SOFT_BOUNCE),
+        ([("delivered (to a list)", "5.0.0"), ("relayed", "2.0.0")], Kind.AUTOMATIC),
+        ([("", "2.0.0")], Kind.AUTOMATIC),
+        ([("failed", "5.1.1"), ("failed", "5.2.2")], Kind.SOFT_BOUNCE),
+        ([("failed", "5.2.2"), ("failed", "5.1.1")], Kind.SOFT_BOUNCE),
+        ([], Kind.SOFT_BOUNCE),
     ],
 )
 @pytest.mark.parametrize("returned", [WHOLE, HEADERS, ENCODED])
@@ -77,16 +130,16 @@ def test_a_delivery_report_is_a_bounce(
 ) -> None:
     """For good only when it failed for good for everybody; about the mail that it returns."""
     read = read_mail(report(*ends, returned=returned))
-    assert (read.kind, read.about) == (kind, (OURS,))
+    assert (read.kind, read.message_ids) == (kind, (OURS,))
 
 
 def test_a_report_that_returns_nothing_may_refer() -> None:
     """Some name the mail in their own headers alone."""
     bare = report(("failed", "5.1.1"), returned="Content-Type: text/plain\n\nnothing")
     referring = bare.replace(b"MIME-Version", f"References: {OURS}\nMIME-Version".encode())
-    assert read_mail(bare).about == ()
-    assert read_mail(referring).about == (OURS,)
-    assert read_mail(referring.replace(b"\n", b"\r\n")).about == (OURS,)
+    assert read_mail(bare).message_ids == ()
+    assert read_mail(referring).message_ids == (OURS,)
+    assert read_mail(referring.replace(b"\n", b"\r\n")).message_ids == (OURS,)
 
 
 def test_a_report_that_is_forwarded_is_no_report() -> None:
@@ -97,7 +150,281 @@ def test_a_report_that_is_forwarded_is_no_report() -> None:
     ).encode()
     other = report(("failed", "5.1.1")).replace(OURS.encode(), b"<other@acme.example>")
     read = read_mail(answer + other + b"\n--x--\n")
-    assert (read.kind, read.about) == (Kind.REPLY, (OURS,))
+    assert (read.kind, read.message_ids) == (Kind.REPLY, (OURS,))
+
+
+def test_a_report_names_ours_where_a_relay_put_an_id_of_its_own() -> None:
+    """Ours stands in References of what is sent; ids without brackets are ids."""
+    replaced = WHOLE.replace(
+        f"Message-ID: {OURS}", f"Message-ID: 1@ses.example\nReferences: {OURS}"
+    )
+    assert read_mail(report(("failed", "5.1.1"), returned=replaced)).message_ids == (
+        "<1@ses.example>",
+        OURS,
+    )
+
+
+def _mixed(*headers: str, inner: bytes) -> bytes:
+    """Write a mail that holds a mail's parts as one part."""
+    body = inner.partition(b"MIME-Version: 1.0\n")[2]
+    return b"%b\nContent-Type: multipart/mixed; boundary=o\n\n--o\n%b\n--o--\n" % (
+        "\n".join(["MIME-Version: 1.0", *headers]).encode(),
+        body,
+    )
+
+
+@pytest.mark.parametrize(
+    ("headers", "kind"),
+    [
+        (["From: postmaster@b.example"], Kind.HARD_BOUNCE),
+        (["Return-Path: <>", "From: gateway@b.example"], Kind.HARD_BOUNCE),
+        (["From: ann@b.example"], Kind.OTHER),
+        (["From: ann@b.example", f"In-Reply-To: {OURS}"], Kind.REPLY),
+        (["From: ann@b.example", "Auto-Submitted: auto-forwarded"], Kind.AUTOMATIC),
+    ],
+)
+def test_a_report_inside_another_mail_counts_from_a_mail_server_alone(
+    headers: list[str], kind: Kind
+) -> None:
+    """People forward reports too."""
+    assert read_mail(_mixed(*headers, inner=report(("failed", "5.1.1")))).kind is kind
+
+
+_QMAIL: Final = """Hi. This is the qmail-send program at mx.b.example.
+I'm afraid I wasn't able to deliver your message to the following addresses.
+This is a permanent error; I've given up. Sorry it didn't work out.
+
+<ann@b.example>:
+192.0.2.1 does not like recipient.
+Remote host said: {said}
+Giving up on 192.0.2.1.
+{more}
+--- Below this line is a copy of the message.
+
+Return-Path: <hello@acme.example>
+Message-ID: <0f0e@acme.example>
+Subject: Your mailbox is over quota? Here is spam protection
+
+Hello
+"""
+_EXIM: Final = """This message was created automatically by mail delivery software.
+
+A message that you sent could not be delivered to one or more of its
+recipients. This is a permanent error. The following address(es) failed:
+
+  ann@b.example
+    SMTP error from remote mail server after RCPT TO:<ann@b.example>:
+    host mx.b.example [192.0.2.1]: {said}
+{more}
+------ This is a copy of the message, including all the headers. ------
+
+Received: from acme.example by mx.a.example with esmtp
+Message-ID: <0f0e@acme.example>
+From: hello@acme.example
+Subject: Your mailbox is over quota? Here is spam protection
+
+Hello
+"""
+_SENDMAIL: Final = """The original message was received at Thu, 29 Apr 2026 23:34:45 +0900
+from acme.example [192.0.2.9]
+
+   ----- The following addresses had permanent fatal errors -----
+<ann@b.example>
+
+   ----- Transcript of session follows -----
+... while talking to mx.b.example.:
+>>> RCPT To:<ann@b.example>
+<<< {said}
+{more}
+   ----- Original message follows -----
+
+Return-Path: <hello@acme.example>
+Message-ID: <0f0e@acme.example>
+Subject: Your mailbox is over quota? Here is spam protection
+"""
+
+
+@pytest.mark.parametrize("form", [_QMAIL, _EXIM, _SENDMAIL])
+@pytest.mark.parametrize(
+    ("said", "kind", "reason"),
+    [
+        ("550 5.1.1 <ann@b.example>... User unknown", Kind.HARD_BOUNCE, "user_unknown"),
+        ("550 no such user here", Kind.HARD_BOUNCE, "user_unknown"),
+        ("556 5.1.10 domain accepts no mail", Kind.HARD_BOUNCE, "user_unknown"),
+        ("550 5.7.1 your host is on a blocklist", Kind.SOFT_BOUNCE, "blocklist"),
+        ("552 mailbox full", Kind.SOFT_BOUNCE, "mailbox_full"),
+        ("554 message refused", Kind.SOFT_BOUNCE, "unclear"),
+    ],
+)
+def test_reports_in_plain_text(form: str, said: str, kind: Kind, reason: str) -> None:
+    """Of qmail, Exim and Sendmail; what the returned mail itself says does not count."""
+    head = "From: MAILER-DAEMON@b.example\nSubject: failure notice\n\n"
+    read = read_mail((head + form.format(said=said, more="")).encode())
+    assert (read.kind, read.reason, read.message_ids) == (kind, reason, (OURS,))
+
+
+def test_a_plain_report_about_two_is_for_good_if_it_is_for_both() -> None:
+    """Each has a paragraph."""
+    head = "From: MAILER-DAEMON@b.example\nSubject: failure notice\n\n"
+    full = "\n<bob@b.example>:\nRemote host said: 552 5.2.2 over quota\n"
+    both = "\n<bob@b.example>:\nRemote host said: 550 no such user\n"
+    for more, kind in ((full, Kind.SOFT_BOUNCE), (both, Kind.HARD_BOUNCE)):
+        body = _QMAIL.format(said="550 5.1.1 no such user", more=more)
+        assert read_mail((head + body).encode()).kind is kind
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "kind"),
+    [
+        # A warning: the server goes on trying.
+        (
+            ["From: MAILER-DAEMON@b.example", "Subject: Warning: could not send for 4 hours"],
+            "550 user unknown. THIS IS A WARNING MESSAGE ONLY. YOU DO NOT NEED TO RESEND.",
+            Kind.SOFT_BOUNCE,
+        ),
+        # A person says it, with the report below; a machine that is no mail server says it.
+        (["From: ann@b.example"], "550 5.1.1 user unknown", Kind.REPLY),
+        (
+            ["From: ann@b.example", "Auto-Submitted: auto-replied"],
+            "Bob is unknown here: no such user. 550 5.1.1",
+            Kind.AUTOMATIC,
+        ),
+        # A postmaster speaks of other things.
+        (
+            ["From: postmaster@b.example", "Subject: Maintenance"],
+            "See you on Monday.",
+            Kind.AUTOMATIC,
+        ),
+        # A failure without a word that is known.
+        (
+            ["From: postmaster@b.example", "Subject: Undeliverable: Hello"],
+            "Sorry.",
+            Kind.SOFT_BOUNCE,
+        ),
+        (
+            ["From: x@b.example", "X-Failed-Recipients: ann@b.example"],
+            "no such user",
+            Kind.HARD_BOUNCE,
+        ),
+    ],
+)
+def test_words_of_a_mail_server_alone_are_a_report(
+    headers: list[str], body: str, kind: Kind
+) -> None:
+    """Whatever else says them."""
+    raw = "\n".join([*headers, f"In-Reply-To: {OURS}", "", body])
+    assert read_mail(raw.encode()).kind is kind
+
+
+#: Complaints of providers: by a header of its own (Microsoft), and as RFC 5965 has it (Yahoo).
+_MICROSOFT: Final = """From: staff@hotmail.example
+Subject: complaint about message from 192.0.2.1
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary=m
+
+--m
+Content-Type: message/rfc822
+
+X-HmXmrOriginalRecipient: ann@b.example
+Message-ID: <0f0e@acme.example>
+Subject: Hello
+
+Dear Ann
+--m--
+"""
+_YAHOO: Final = """From: Yahoo! Mail AntiSpam Feedback <feedback@arf.yahoo.example>
+Subject: Fw: Hello
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type="feedback-report"; boundary="y"
+
+--y
+Content-Type: text/plain
+
+This is an email abuse report.
+--y
+Content-Type: message/feedback-report
+
+Feedback-Type: {kind}
+Original-Rcpt-To: ann@b.example
+
+--y
+Content-Type: {returned}
+
+Message-ID: 1@ses.example
+References: <0f0e@acme.example>
+
+--y--
+"""
+
+
+@pytest.mark.parametrize("returned", ["message/rfc822", "text/rfc822-headers", "text/plain"])
+@pytest.mark.parametrize(
+    ("feedback", "kind"),
+    [
+        ("abuse", Kind.COMPLAINT),
+        ("fraud", Kind.COMPLAINT),
+        ("opt-out", Kind.COMPLAINT),
+        ("other", Kind.COMPLAINT),
+        ("not-spam", Kind.AUTOMATIC),
+        ("auth-failure", Kind.AUTOMATIC),
+        ("virus", Kind.AUTOMATIC),
+    ],
+)
+def test_a_complaint_is_what_a_person_did(feedback: str, kind: Kind, returned: str) -> None:
+    """Ours is found in what is returned, however it is returned."""
+    read = read_mail(_YAHOO.format(kind=feedback, returned=returned).encode())
+    assert read.kind is kind
+    assert kind is Kind.AUTOMATIC or OURS in read.message_ids
+
+
+def test_microsoft_complains_without_a_report() -> None:
+    """The returned mail says to whom it was sent."""
+    read = read_mail(_MICROSOFT.encode())
+    assert (read.kind, read.message_ids) == (Kind.COMPLAINT, (OURS,))
+    assert read_mail(_MICROSOFT.replace("X-Hm", "X-No").encode()).kind is Kind.OTHER
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        ["Subject: Automatic reply: Hello"],
+        ["Subject: =?utf-8?q?R=C3=A9ponse_automatique_=3A_Bonjour?="],
+        ["Subject: Abwesenheitsnotiz: Hallo"],
+        ["X-Auto-Response-Suppress: All", "X-MS-Exchange-Inbox-Rules-Loop: ann@b.example"],
+        ["X-MS-Exchange-Generated-Message-Source: Mailbox Rules Agent"],
+        ["X-Precedence: bulk"],
+        ["Precedence: auto_reply"],
+        ["X-Autoreply-From: ann@b.example"],
+        ["X-Autorespond: Hello"],
+        ["X-Apple-Action: VACATION/1"],
+        ["X-POST-MessageClass: 9; Autoresponder"],
+        ["X-List-Administrivia: yes"],
+        ["Sender: Mail_Daemon@b.example"],
+        ["Return-Path: MAILER-DAEMON"],
+    ],
+)
+def test_marks_of_machines(headers: list[str]) -> None:
+    """Vacation notes, list programs and mail servers: no reply, whatever they answer."""
+    assert read_mail(mail(*headers, f"In-Reply-To: {OURS}")).kind is Kind.AUTOMATIC
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        ["Subject: Re: Automatic reply: Hello"],
+        ["Subject: Automatic replies are a nuisance"],
+        ["X-Auto-Response-Suppress: All"],
+        ["X-Auto-Response-Suppress: DR, OOF", "X-MS-Exchange-Inbox-Rules-Loop: ann@b.example"],
+        ["X-Apple-Action: NONE"],
+        ["X-Autoreply: no"],
+        ["X-POST-MessageClass: 1"],
+        ["Precedence: list"],
+        ["Sender: postmaster-general@b.example"],
+    ],
+)
+def test_marks_that_people_bear_too(headers: list[str]) -> None:
+    """Their mail stays a reply."""
+    assert read_mail(mail(*headers, f"In-Reply-To: {OURS}")).kind is Kind.REPLY
 
 
 @pytest.mark.parametrize(
@@ -136,7 +463,7 @@ def test_headers_tell_replies_from_machines(
 ) -> None:
     """In-Reply-To comes first, then the references, the latest first."""
     read = read_mail(mail(*headers))
-    assert (read.kind, read.about) == (kind, about)
+    assert (read.kind, read.message_ids) == (kind, about)
 
 
 def test_a_mail_has_the_same_name_whenever_it_comes() -> None:
@@ -161,7 +488,7 @@ _WORDS = st.sampled_from(
 @given(st.lists(st.one_of(_WORDS, st.binary(max_size=10)), max_size=60).map(b"".join))
 def test_nothing_breaks_it(raw: bytes) -> None:
     """Anything may come in; it is some kind of mail."""
-    assert all(id_.isascii() for id_ in read_mail(raw).about)
+    assert all(id_.isascii() for id_ in read_mail(raw).message_ids)
 
 
 @pytest.mark.parametrize(
@@ -186,10 +513,10 @@ def test_nothing_breaks_it(raw: bytes) -> None:
 def test_a_huge_mail_takes_no_time(raw: bytes) -> None:
     """However deep it nests, and however long it is: only so much is read."""
     began = time.monotonic()
-    assert len(read_mail(raw).about) <= 50
+    assert len(read_mail(raw).message_ids) <= 50
     assert time.monotonic() - began < 5
 
 
 def test_what_stands_behind_a_lot_is_not_read() -> None:
     """Headers come first; nobody has so many."""
-    assert read_mail(b"X: " + b"a" * READ + f"\nIn-Reply-To: {OURS}\n".encode()).about == ()
+    assert read_mail(b"X: " + b"a" * READ + f"\nIn-Reply-To: {OURS}\n".encode()).message_ids == ()

@@ -1,0 +1,348 @@
+"""What refusals say in words: phrases, and the reason that each stands for (contract §2).
+
+A phrase is a line of words in small letters. ``a|b`` is either, ``word*`` any word that begins so,
+``..`` up to two words between, ``...`` up to five, ``$`` the end, ``{name}`` one of a group below.
+Text is read without punctuation, apostrophes, addresses, URLs and names of hosts.
+
+The first reason counts of which a phrase is found. What is no fault of the recipient's stands
+first, so a refusal that speaks of both is not for good.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from halo_engine.domain.bounce_reasons import BounceReason
+
+#: Words for one thing.
+GROUPS: Final[Mapping[str, str]] = {
+    "mailbox": "mailbox|mailboxes|inbox|maildrop|mailfolder|account|accounts",
+    "recipient": "user|users|userid|username|recipient|recipients|mailbox|mailboxes|address|"
+    "addresses|addressee|account|accounts|alias|email|person|part|subscriber|member|name",
+    "mail": "message|messages|mail|mails|email|emails|letter|data|body|attachment",
+    "host": "host|ip|server|network|mta|hostname|client|connection",
+    "domain": "host|hosts|domain|domains|hostname|site",
+    "refused": "rejected|refused|denied|blocked|prohibited|forbidden|bounced",
+    "refuse": "reject|refuse|deny|block|rejecting|refusing|denying|blocking",
+    "sender": "sender|senders|originator|from",
+    "not": "not|isnt|cannot|cant|couldnt|doesnt|wasnt|arent|never|no",
+    "absent": "unknown|nonexistent|nonexisting|invalid|undefined|nonexistant|bad|incorrect|"
+    "unrecognized|unrecognised|undeliverable",
+    "known": "exist|exists|found|known|valid|recognized|recognised|registered|listed|located",
+}
+
+WORDS: Final[Mapping[BounceReason, str]] = {
+    BounceReason.MAILBOX_FULL: """
+        quota
+        overquota
+        {mailbox} ... full
+        full {mailbox}
+        mailboxfull
+        disk full
+        exceed* ... storage|space|allocation
+        {mailbox} ... exceed*
+        {mailbox} ... over ... limit|size
+        insufficient ... storage|space|room
+        not enough|sufficient ... storage|space|room
+        no|out ... space|room
+        too many {mail} on|in
+        storage|mailbox limit
+        mailbox size limit
+    """,
+    BounceReason.AUTHENTICATION: """
+        spf
+        dkim
+        dmarc
+        unauthenticated
+        not authenticated
+        authentication ... required|fail*|check*|information
+        reverse ... dns|lookup|record|hostname|resolution
+        ptr
+        rdns
+        does not|notdesignate designate
+    """,
+    BounceReason.BLOCKLIST: """
+        blocklist*
+        blacklist*
+        block list*
+        black list*
+        denylist*
+        rbl
+        rbls
+        dnsbl
+        urbl
+        surbl
+        uribl
+        spamhaus
+        spamcop
+        sorbs
+        senderbase
+        reputation
+        ip|host|server|sender|client|currently listed
+        listed at|by
+        banned
+        client|your|this|sending|connecting {host} ... {refused}
+        {host} ... blocked|blacklisted|listed
+        {refuse} ... your|client {host}
+        dynamic ... ip|address|pool|dialup
+        mail|messages|connections from ... {not} accepted
+    """,
+    BounceReason.RATE: """
+        too many ... {mail}
+        too many connections|recipients|sessions|attempts|errors|invalid|concurrent|simultaneous
+        rate limit*
+        limit* ... rate
+        throttl*
+        sending|hourly|daily limit*
+        exceeded ... rate
+        too fast|frequent|frequently|often
+        unusual rate|volume|traffic
+        try again later
+        greylist*
+        graylist*
+    """,
+    BounceReason.TOO_LARGE: """
+        {mail} ... too big|large|long
+        too big|large
+        {mail} ... larger
+        size limit*
+        length limit*
+        exceed* ... size
+        message|mail|maximum|file size
+        exceeds ... maximum
+    """,
+    BounceReason.SENDER_REFUSED: """
+        {sender} ... {refused}
+        {sender} ... {absent}
+        {sender} ... {not} {known}
+        {sender} ... {not} allowed|accepted|permitted|authorized|verified|verify|resolve
+        {sender} verif*
+        {refused} ... sender
+        {refuse} ... sender
+        {absent} ... sender
+        bogus|forged|unresolvable|unverified sender
+        domain|address of sender
+        return path
+        mail from ... {refused}
+        envelope from
+        callout
+        {not} accept* {mail} from
+        helo
+        ehlo
+    """,
+    BounceReason.CONTENT: """
+        spam*
+        antispam
+        nospam
+        junk
+        virus*
+        infected
+        malware
+        malicious
+        phish*
+        unsolicited
+        ube
+        uce
+        suspicious
+        bulk
+        content
+        contents
+        attachment|attachments ... {refused}|allowed
+        filter*
+        bad|invalid|missing|malformed ... header|headers
+        score
+        dangerous
+        line too long
+        profan*
+    """,
+    BounceReason.RELAYING: """
+        relay*
+        rcpthosts
+        not a gateway
+        not ... local
+        does not handle mail
+    """,
+    BounceReason.POLICY: """
+        policy
+        policies
+        prohibited
+        restrict*
+        administrative*
+        not|unauthorized authorized|authorised|permitted
+        unauthorized
+        security ... policy|reason|reasons|violation
+        violat*
+        permission
+        blocked
+        blocking
+        complian*
+        whitelist*
+        white list
+        challenge
+        not accept* ... your
+    """,
+    BounceReason.NETWORK: """
+        timed out
+        time out
+        timeout
+        no route
+        unreachable
+        connection ... refused|reset|lost|dropped|closed|failed|died|broken|attempt*
+        retry ... time|timeout|limit
+        retries
+        expired
+        loop*
+        too many hops
+        hop count
+        cannot|unable|couldnt|could ... connect|contact
+        not respond*
+        {not} answer*
+        not found try again
+        temporar* ... fail*|error|unable
+        host not|unreachable responding
+        delivery time
+        for ... hours|days
+        not|been able to deliver in
+    """,
+    BounceReason.NULL_MX: """
+        null mx
+        nullmx
+        domain|host does not accept {mail}
+        domain|host does not accept any
+    """,
+    BounceReason.DOMAIN_UNKNOWN: """
+        unknown|bad|invalid|nonexistent .. {domain}
+        no such {domain}
+        {domain} .. unknown|invalid
+        {domain} .. {not} .. {known}
+        host|domain name not found
+        host or domain name not found
+        nxdomain
+        unrouteable mail domain
+        couldnt find any host
+        couldnt find a mail exchanger
+        nonexistent hosts
+        name or service not known
+        no mx
+        domain .. {not} reachable
+        record indicated no smtp service
+        no mail exchanger
+    """,
+    BounceReason.MAILBOX_DISABLED: """
+        disabled
+        suspended
+        suspend
+        inactiv*
+        deactivated
+        locked
+        not active
+        not activated
+        discontinued
+        terminated
+        frozen
+        closed
+        dormant
+        cancel*
+        not accepting {mail}
+        no longer accept*|active|available|work*
+        temporarily unavailable
+    """,
+    BounceReason.SERVER: """
+        system|local|internal|server|configuration|config|software|mailer|protocol|syntax error
+        system|server|configuration problem|failure
+        error in processing
+        unable to process
+        out of memory
+        unrecognized command
+        command ... unrecognized|unknown|unimplemented
+        tls
+        starttls
+        ssl
+    """,
+    BounceReason.USER_UNKNOWN: """
+        no such .. {recipient}
+        no valid {recipient}
+        {absent} .. {recipient}
+        {recipient} ... {absent}
+        {recipient} ... {not} ... {known}
+        {recipient} ... {not} .. here|ours
+        no {recipient} .. here|that|this
+        no mailbox
+        not a|known|our|my .. {recipient}|customer
+        nobody ... here
+        unrouteable address
+        unroutable address
+        unknown to|in ... us|system|directory|table
+        no longer with|on|at|here|valid|exist*|in
+        recipientnotfound
+        recipnotfound
+        nosuchuser
+        {not} have ... {recipient}
+        has|have|user moved|left
+        not ... listed ... directory|book
+        {recipient} unavailable
+        {recipient} not available
+        address error
+        recipient|address|user rejected $
+        unbekannt*
+        existiert nicht
+        nicht bekannt
+        inconnu*
+        nexiste pas
+        no existe
+        desconocid*
+        sconosciut*
+        inesistente
+        nieznan*
+        nie istnieje
+        не существует
+        не найден
+    """,
+}
+
+_SIGNS: Final = {"..": r"(?: \S+){0,2}?", "...": r"(?: \S+){0,5}?", "$": "(?= $)"}
+#: Names and addresses of hosts by which one sees a blocklist.
+_LISTS: Final = re.compile(
+    r"spamhaus|spamcop|sorbs|dnsbl|barracudacentral|senderbase|\b[ds]?u?r?bl\b"
+)
+#: Names of hosts and people say nothing of what is wrong.
+_NAMES: Final = re.compile(
+    r"(?:https?://|www\.)\S+|<?[^\s<>@:]{1,64}@[^\s<>@:]{1,253}>?|\b[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}\b"
+)
+_SPELLINGS: Final = ((re.compile(r"['’`]"), ""), (re.compile(r"[\W_]+"), " "))
+_JOINED: Final = ((" e mail", " email"), (" mail box", " mailbox"), (" non exist", " nonexist"))
+
+
+def _phrase(line: str) -> str:
+    """Return a phrase as a regular expression over plain text; each word begins with a blank."""
+    return "".join(_SIGNS.get(word, f" (?:{_word(word)})") for word in line.split())
+
+
+def _word(word: str) -> str:
+    grouped = word
+    for name, members in GROUPS.items():
+        grouped = grouped.replace(f"{{{name}}}", members)
+    return grouped.replace("*", r"\w*")
+
+
+def _compiled() -> Iterator[tuple[BounceReason, re.Pattern[str]]]:
+    for reason, lines in WORDS.items():
+        phrases = "|".join(_phrase(line) for line in lines.split("\n") if line.strip())
+        yield reason, re.compile(f"(?:{phrases})(?= )")
+
+
+_PATTERNS: Final = tuple(_compiled())
+
+
+def _named(name: re.Match[str]) -> str:
+    return " blocklist " if _LISTS.search(name[0]) else " "
+
+
+def reason_in(words: str) -> BounceReason | None:
+    """Return the reason that a refusal gives in words, None where it gives none that is known."""
+    plain = f" {_NAMES.sub(_named, words.lower())} "
+    for pattern, replacement in _SPELLINGS:
+        plain = pattern.sub(replacement, plain)
+    for apart, joined in _JOINED:
+        plain = plain.replace(apart, joined)
+    return next((reason for reason, pattern in _PATTERNS if pattern.search(plain)), None)

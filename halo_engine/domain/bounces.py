@@ -1,0 +1,126 @@
+"""Why a mail came back, and whether its address is the trouble (contract §2).
+
+A code says it (RFC 3463 and the registry of enhanced status codes), or else the words do
+(``bounce_words``). A code of the recipient is no proof where the words speak of anything else:
+servers put 5.1.1 on all sorts of refusals.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from halo_engine.domain.bounce_reasons import FOR_GOOD, BounceReason
+from halo_engine.domain.bounce_words import reason_in
+
+#: What a code says, without its class; where it is not here, what its subject alone says.
+CODES: Final = {
+    "1.1": BounceReason.USER_UNKNOWN,
+    "1.2": BounceReason.DOMAIN_UNKNOWN,
+    "1.3": BounceReason.BAD_ADDRESS,
+    "1.6": BounceReason.MOVED,
+    "1.7": BounceReason.SENDER_REFUSED,
+    "1.8": BounceReason.SENDER_REFUSED,
+    "1.10": BounceReason.USER_UNKNOWN,  # Exchange; RFC 7505: null MX
+    "1.351": BounceReason.USER_UNKNOWN,  # Microsoft
+    "1": BounceReason.UNCLEAR,
+    "2.1": BounceReason.MAILBOX_DISABLED,
+    "2.2": BounceReason.MAILBOX_FULL,
+    "2.3": BounceReason.TOO_LARGE,
+    "2": BounceReason.UNCLEAR,
+    "3.4": BounceReason.TOO_LARGE,
+    "3": BounceReason.SERVER,
+    "4.1": BounceReason.USER_UNKNOWN,  # Microsoft; elsewhere nobody answered, as the words say
+    "4.4": BounceReason.DOMAIN_UNKNOWN,
+    "4": BounceReason.NETWORK,
+    "6": BounceReason.CONTENT,
+    "7.7": BounceReason.AUTHENTICATION,
+    "7.8": BounceReason.AUTHENTICATION,
+    "7.9": BounceReason.AUTHENTICATION,
+    "7.20": BounceReason.AUTHENTICATION,
+    "7.21": BounceReason.AUTHENTICATION,
+    "7.22": BounceReason.AUTHENTICATION,
+    "7.23": BounceReason.AUTHENTICATION,
+    "7.24": BounceReason.AUTHENTICATION,
+    "7.25": BounceReason.AUTHENTICATION,
+    "7.26": BounceReason.AUTHENTICATION,
+    "7.27": BounceReason.SENDER_REFUSED,
+    "7.28": BounceReason.RATE,
+    "7.509": BounceReason.AUTHENTICATION,
+    "7.511": BounceReason.BLOCKLIST,
+    "7.515": BounceReason.AUTHENTICATION,
+    "7.606": BounceReason.BLOCKLIST,
+    "7.705": BounceReason.RATE,
+    "7.708": BounceReason.BLOCKLIST,
+    "7": BounceReason.POLICY,
+}
+#: Codes that leave it to the words: no subject, the conversation, what is "other or undefined", and
+#: a mailbox that takes no mail, which many say of one that is not there.
+_SILENT_SUBJECTS: Final = frozenset({"0", "5"})
+_SILENT: Final = frozenset({"1.0", "1.5", "2.0", "2.1", "3.0"})
+
+_CODE: Final = re.compile(r"(?<![\d.])([245])\.(\d{1,3}\.\d{1,3})(?!\.?\d)")
+#: A reply of SMTP: three digits at the beginning of what a server said.
+_REPLY: Final = re.compile(r"(?<![\w.,:=/-])([45])\d\d(?=[ \-#:<]|$)", re.MULTILINE)
+#: RFC 7504: the domain accepts no mail.
+_NO_MAIL: Final = re.compile(r"(?<![\w.,:=/-])556(?=[ \-#:<]|$)", re.MULTILINE)
+#: What was refused is the text: a server that took the recipient knows the address.
+_TO_THE_TEXT: Final = re.compile(
+    r"in reply to (end of )?DATA|after (end of )?data\b|SMTP command:?\s+DATA\b",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounce:
+    """What a refusal is: for good, or for now; and why."""
+
+    for_good: bool
+    reason: BounceReason
+
+
+def judge(diagnostic: str, status: str = "", more: str = "") -> Bounce | None:
+    """Return what a refusal is, None where nothing in it speaks of one.
+
+    ``diagnostic`` is what the server said, whose code goes before the report's own ``status``;
+    ``more`` is read where neither says anything, as what a report says to people.
+    """
+    said_codes = _CODE.findall(diagnostic)
+    codes = [*said_codes, *_CODE.findall(status)]
+    telling = next((code for code in codes if _tells(code[1])), None)
+    reply = _REPLY.search(diagnostic)
+    said = _said(diagnostic, reply)
+    if said is None and telling is None and more:
+        return judge(more, status)
+    if said is None and not codes and reply is None:
+        return None
+    reason = _reason(telling, said) if telling else said or _by_code(next(iter(codes), None))
+    if telling is None and reason in FOR_GOOD and _TO_THE_TEXT.search(diagnostic + more):
+        reason = BounceReason.POLICY
+    # The server's class goes before the report's, too.
+    classes = [*(code[0] for code in said_codes), *(reply[1] if reply else ""), *status[:1]]
+    return Bounce(for_good=reason in FOR_GOOD and classes[:1] != ["4"], reason=reason)
+
+
+def _said(diagnostic: str, reply: re.Match[str] | None) -> BounceReason | None:
+    """Return what the words say: those of the server's reply before all others."""
+    answer = diagnostic[reply.start() :].partition("\n\n")[0] if reply else ""
+    said = reason_in(answer) or reason_in(diagnostic)
+    return said or (BounceReason.NULL_MX if _NO_MAIL.search(diagnostic) else None)
+
+
+def _reason(code: tuple[str, str], said: BounceReason | None) -> BounceReason:
+    by_code = _by_code(code)
+    if said is None or said in FOR_GOOD or said is BounceReason.MAILBOX_DISABLED:
+        # Words of the recipient make no more of a code that speaks of something else.
+        return by_code
+    return said
+
+
+def _by_code(code: tuple[str, str] | None) -> BounceReason:
+    number = "" if code is None else code[1]
+    found = CODES.get(number) or CODES.get(number.partition(".")[0])
+    return found or BounceReason.UNCLEAR
+
+
+def _tells(code: str) -> bool:
+    return code.partition(".")[0] not in _SILENT_SUBJECTS and code not in _SILENT

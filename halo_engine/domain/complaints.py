@@ -1,0 +1,33 @@
+"""Complaints: what a mailbox provider tells of somebody who called a mail spam (contract §2).
+
+They come as RFC 5965 has it (ARF), or as Microsoft's: the mail alone, its recipient in a header.
+"""
+
+from collections.abc import Iterable
+from email.message import Message
+from typing import Final
+
+from halo_engine.domain.machine_mail import is_by_a_mail_server
+from halo_engine.domain.mail_parts import children, enclosed_mails, header, leaves
+
+_REPORT: Final = "message/feedback-report"
+#: What a person did (RFC 5965, 7.3); the others are found by machines, or are good news.
+_BY_A_PERSON: Final = frozenset({"abuse", "fraud", "opt-out", "opt-out-list", "other"})
+_MICROSOFT: Final = "X-HmXmrOriginalRecipient"
+
+
+def is_complaint(mail: Message) -> bool:
+    """Whether somebody complains; a report counts in a mail that is one, or of a mail server."""
+    parts = leaves(mail)
+    if any(_MICROSOFT in returned for returned in enclosed_mails(parts)):
+        return True
+    if mail.get_content_type() != "multipart/report" and not is_by_a_mail_server(mail):
+        return False
+    return any(feedback in _BY_A_PERSON for feedback in _feedback(parts))
+
+
+def _feedback(parts: Iterable[Message]) -> list[str]:
+    """Return the types of feedback that the parts report."""
+    reports = [part for part in parts if part.get_content_type() == _REPORT]
+    blocks = [block for report in reports for block in children(report)]
+    return [header(block, "Feedback-Type").lower() for block in blocks]

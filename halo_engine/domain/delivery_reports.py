@@ -1,0 +1,154 @@
+"""What a delivery report says became of a mail: as RFC 3464 has it, or in an older form's words."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from email.message import Message
+from email.parser import HeaderParser
+from itertools import zip_longest
+from typing import Final
+
+from halo_engine.domain.bounce_reasons import BounceReason
+from halo_engine.domain.bounces import Bounce, judge
+from halo_engine.domain.machine_mail import is_by_a_mail_server, subject
+from halo_engine.domain.mail_parts import children, header, leaves, text
+
+_REPORTS: Final = frozenset({"message/delivery-status", "message/global-delivery-status"})
+#: What a block of a report about one recipient has (RFC 3464, 2.3).
+_ABOUT_ONE: Final = ("Final-Recipient", "Original-Recipient", "Action", "Status", "Diagnostic-Code")
+_ARRIVED: Final = frozenset({"delivered", "relayed", "expanded"})
+#: ``smtp;``, ``x-postfix;``: who is speaking.
+_DIAGNOSTIC_TYPE: Final = re.compile(r"^[\w-]{1,60};\s*")
+_MOST_RECIPIENTS: Final = 100
+_LONGEST_SAID: Final = 16 * 1024
+
+#: How mail servers call what they could not deliver, in a subject.
+_FAILURE: Final = re.compile(
+    r"undeliver|not delivered|non.?deliver|delivery|returned (mail|to sender)|failure notice"
+    r"|mail (system )?error|failed|bounce|user unknown|warning|delayed|postmaster notify",
+    re.IGNORECASE,
+)
+#: What a mail says that is not given up yet.
+_DELAYED: Final = re.compile(
+    r"warning message only|do not need to resend|will (be retried|continue|keep trying|try again)"
+    r"|not yet been delivered|(has|have) been delayed|delivery (is )?delayed|still trying",
+    re.IGNORECASE,
+)
+#: Headers of the mail that is returned below what the server says: three lines, one of these first.
+_RETURNED: Final = re.compile(
+    r"^[> ]{0,4}(?:received|return-path|message-id|from|date|mime-version|x-[\w-]{1,60}):[^\n]*"
+    r"(?:\n[>]?[ \t]+[^\n]*){0,9}"
+    r"(?:\n[> ]{0,4}[\w-]{1,60}:[^\n]*(?:\n[>]?[ \t]+[^\n]*){0,9}){2}",
+    re.IGNORECASE | re.MULTILINE,
+)
+#: Where the returned mail begins, as servers draw the line.
+_LINE: Final = re.compile(
+    r"^[-=_*> ]{0,80}(?:below this line"
+    r"|(?:(?:below|this|here|included|enclosed|attached) is )?(?:a |the )?copy of"
+    r"|the (?:header of the )?original|original (?:message|mail)|returned message|unsent message"
+    r"|(?:message|mail) (?:header|text|copy)|what was sent"
+    r"|your (?:message|mail) (?:reads|follows))",
+    re.IGNORECASE | re.MULTILINE,
+)
+#: A line that names a recipient and says nothing else, or goes on to say what is wrong.
+_RECIPIENT: Final = re.compile(
+    r"^[ \t]*(?:to: |rcpt to:)?<?[\w.+=/'&-]{1,64}@[\w.-]{1,253}>?(?=[\s:;,.(]|$)",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How a delivery report ends; ``bounce`` is None where it tells of no trouble."""
+
+    bounce: Bounce | None
+
+
+_UNCLEAR: Final = Bounce(for_good=False, reason=BounceReason.UNCLEAR)
+
+
+def read_report(mail: Message) -> Report | None:
+    """Return how a delivery report ends, None for a mail that is none (contract §2).
+
+    It is for good only if it is for everybody whom it names. A report counts where a mail server
+    sent it, and in a mail that is itself a report: people forward reports too.
+    """
+    parts = leaves(mail)
+    from_server = is_by_a_mail_server(mail)
+    if not (from_server or mail.get_content_type() == "multipart/report"):
+        return None
+    said = _said(parts)
+    reports = [part for part in parts if part.get_content_type() in _REPORTS]
+    blocks = [block for report in reports for block in _blocks(report)]
+    if from_server and not blocks:
+        blocks = _blocks_in(said)
+    about_one = [block for block in blocks if any(name in block for name in _ABOUT_ONE)]
+    if about_one:
+        return _ended(_fates(about_one[:_MOST_RECIPIENTS], _above(said)))
+    in_words = _in_words(mail, _above(said)) if from_server else None
+    return in_words or (Report(None) if reports else None)
+
+
+def _blocks(report: Message) -> list[Message]:
+    """Return the blocks of a report; of message/delivery-status the library has read them."""
+    found = children(report)
+    rest = found[0].get_payload() if len(found) == 1 else None
+    return [*found, *_blocks_in(rest)] if isinstance(rest, str) else found
+
+
+def _blocks_in(written: str) -> list[Message]:
+    """Return what may be blocks of a report in a text: some servers write them so."""
+    paragraphs = re.split(r"\n[ \t]*\n", written, maxsplit=_MOST_RECIPIENTS)
+    return [HeaderParser().parsestr(paragraph.lstrip("\n")) for paragraph in paragraphs]
+
+
+def _fates(blocks: Sequence[Message], said: str) -> Iterator[Bounce | None]:
+    """Yield how the mail of each recipient bounced, None where it arrived."""
+    for block in blocks:
+        action, status = header(block, "Action").lower().split(" ")[0], header(block, "Status")
+        if action in _ARRIVED or (not action and status.startswith("2")):
+            yield None
+            continue
+        diagnostic = _DIAGNOSTIC_TYPE.sub("", header(block, "Diagnostic-Code"))
+        bounce = judge(diagnostic, status, said if len(blocks) == 1 else "")
+        if action == "delayed":
+            yield replace(bounce or _UNCLEAR, for_good=False)
+        elif bounce is not None or action == "failed":
+            yield bounce or _UNCLEAR
+
+
+def _ended(fates: Iterable[Bounce | None]) -> Report:
+    ends = list(fates)
+    bounces = [end for end in ends if end is not None]
+    worst = next((bounce for bounce in bounces if not bounce.for_good), next(iter(bounces), None))
+    if worst is None:
+        return Report(None)
+    return Report(replace(worst, for_good=worst.for_good and None not in ends))
+
+
+def _said(parts: Iterable[Message]) -> str:
+    """Return the first text of a mail.
+
+    A multipart without parts is one whose boundaries were not found: it is read as it stands.
+    """
+    texts = (text(part) for part in parts if part.get_content_maintype() in ("text", "multipart"))
+    return next(filter(str.strip, texts), "")[:_LONGEST_SAID]
+
+
+def _above(written: str) -> str:
+    """Return what stands above a returned mail."""
+    ends = [found.start() for pattern in (_LINE, _RETURNED) for found in pattern.finditer(written)]
+    return written[: min((end for end in ends if end > 0), default=None)]
+
+
+def _in_words(mail: Message, said: str) -> Report | None:
+    """Return how a mail server's mail without a report ends, None if it tells of no bounce."""
+    whole = judge(said) or judge(subject(mail))
+    if not (whole or "X-Failed-Recipients" in mail or _FAILURE.search(subject(mail))):
+        return None
+    if _DELAYED.search(said):
+        return Report(Bounce(for_good=False, reason=BounceReason.NETWORK))
+    starts = [found.start() for found in _RECIPIENT.finditer(said)]
+    pieces = [said[start:end] for start, end in zip_longest(starts, starts[1:])]
+    fates = [bounce for piece in pieces if (bounce := judge(piece)) is not None]
+    return _ended(fates or [whole or _UNCLEAR])

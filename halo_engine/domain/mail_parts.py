@@ -1,0 +1,122 @@
+"""The parts of a raw mail, read within bounds: anybody can write anything into one.
+
+Python's parser is lenient but neither quick nor safe with everything there is; what it costs much
+to read is left out here, before it is parsed.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from email import message_from_bytes
+from email.message import Message
+from email.parser import HeaderParser
+from typing import Any, Final
+
+#: A mail is read so far, in bytes: headers, and what a report says, stand before anything large.
+READ: Final = 256 * 1024
+#: More parts within parts than any honest mail has; each costs a look at every line.
+_MOST_BOUNDARIES: Final = 20
+#: In a Content-Type; each costs a look at all that stand before it.
+_MOST_PARAMETERS: Final = 100
+#: Parts within parts are looked into so deep, and so many of them.
+_DEEPEST: Final = 5
+_MOST_PARTS: Final = 50
+#: Of a text part, in characters.
+_LONGEST_TEXT: Final = 64 * 1024
+
+_MESSAGE_ID: Final = re.compile(r"<[^<>\s]{1,253}>")
+#: Some leave out the brackets.
+_BARE_ID: Final = re.compile(r"[^<>\s@]{1,126}@[^<>\s@]{1,126}")
+_UNFOLD: Final = re.compile(r"\n[>]?[ \t]+(?=<)")
+_CONTENT_TYPE: Final = b"content-type:"
+_FOLD: Final = re.compile(rb"(?:\r\n|\r|\n)[ \t]")
+_TAG: Final = re.compile(r"<[^<>]{0,2000}>")
+
+
+def parsed(raw: bytes) -> Message:
+    """Return a mail as far as ``READ``; its parts too, if no more are named than honest mail has.
+
+    Raises ValueError, or what else the library's parser raises, where it cannot be read.
+    """
+    raw = raw[:READ]
+    if any(line.count(b";") > _MOST_PARAMETERS for line in _content_types(raw)):
+        raise ValueError("nobody has so many parameters")
+    if raw.lower().count(b"boundary") > _MOST_BOUNDARIES:
+        return message_from_bytes(raw.partition(b"\n\n")[0].partition(b"\r\n\r\n")[0])
+    return message_from_bytes(raw)
+
+
+def _content_types(raw: bytes) -> Iterator[bytes]:
+    """Yield what a parser may take for a Content-Type header, unfolded."""
+    lines = _FOLD.sub(b" ", raw).splitlines()
+    return (line for line in lines if line[: len(_CONTENT_TYPE)].lower() == _CONTENT_TYPE)
+
+
+def children(mail: Message) -> list[Message]:
+    """Return the parts right below, of a multipart or an enclosed mail."""
+    found = mail.get_payload()
+    return [part for part in found if isinstance(part, Message)] if isinstance(found, list) else []
+
+
+def leaves(mail: Message) -> list[Message]:
+    """Return the parts of a mail in order, also those in multiparts; enclosed mail stays whole."""
+    return list(_leaves(mail, _DEEPEST))[:_MOST_PARTS]
+
+
+def _leaves(mail: Message, deepest: int) -> Iterator[Message]:
+    if not mail.is_multipart() or mail.get_content_maintype() == "message":
+        yield mail
+    elif deepest:
+        for part in children(mail):
+            yield from _leaves(part, deepest - 1)
+
+
+def text(part: Message) -> str:
+    """Return the text of a part, tags taken out of HTML; its ASCII is right in any charset."""
+    decoded: Any = part.get_payload(decode=True)
+    if not isinstance(decoded, bytes):
+        return ""
+    written = decoded[:_LONGEST_TEXT].decode(errors="replace").replace("\r\n", "\n")
+    return _TAG.sub(" ", written) if part.get_content_type() == "text/html" else written
+
+
+def header(mail: Message, name: str) -> str:
+    """Return a header on one line, blank where there is none."""
+    return " ".join(str(mail.get(name, "")).split())
+
+
+def ids(mail: Message, name: str) -> list[str]:
+    """Return the Message-IDs in a header."""
+    return [id_ for value in mail.get_all(name, []) for id_ in _ids_in(str(value))]
+
+
+def _ids_in(value: str) -> list[str]:
+    bare = _BARE_ID.fullmatch(value.strip())
+    return [f"<{bare[0]}>"] if bare else _MESSAGE_ID.findall(value)
+
+
+def named_in(part: Message) -> list[str]:
+    """Return the Message-IDs of the mails whose headers stand in a text."""
+    if part.get_content_maintype() not in ("text", "multipart"):
+        return []
+    lines = _UNFOLD.sub(" ", text(part))
+    return [id_ for name in ("message-id", "references") for id_ in _named(lines, name)]
+
+
+def _named(lines: str, name: str) -> list[str]:
+    values = re.findall(rf"^[> \t]{{0,9}}{name}:([^\n]*)", lines, re.IGNORECASE | re.MULTILINE)
+    return [id_ for value in values for id_ in reversed(_MESSAGE_ID.findall(value))]
+
+
+def enclosed(part: Message) -> Message | None:
+    """Return the mail that a part holds, whole or its headers alone; None if it holds none."""
+    match part.get_content_type():
+        case "message/rfc822" | "message/global":
+            return next(iter(children(part)), None)
+        case "text/rfc822-headers" | "text/rfc822-header" | "message/global-headers":
+            return HeaderParser().parsestr(text(part))
+    return None
+
+
+def enclosed_mails(parts: Iterable[Message]) -> list[Message]:
+    """Return the mails that the parts hold."""
+    return [mail for part in parts if (mail := enclosed(part)) is not None]
