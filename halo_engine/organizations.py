@@ -3,7 +3,6 @@
 The only statements that are not one organisation's work: they run on a connection.
 """
 
-import re
 import secrets
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
@@ -16,20 +15,12 @@ from sqlalchemy.dialects.postgresql import insert
 from halo_engine.domain.cron import parse_cron
 from halo_engine.domain.errors import bad_input, conflict, not_found, shown
 from halo_engine.domain.instants import format_instant, parse_zone
-from halo_engine.domain.series import KEY_PATTERN
+from halo_engine.domain.series import check_key
 from halo_engine.domain.values import check_text
 from halo_engine.tables import organizations
 
 #: In bytes; with a shorter secret no token is accepted (RFC 7518: as many as the hash has).
 SHORTEST_SECRET: Final = 32
-
-
-def check_key(key: object, field: str = "key") -> str:
-    """Return ``key`` if it can name an organisation or a list; else raise a 400 about ``field``."""
-    if isinstance(key, str) and re.fullmatch(KEY_PATTERN, key):
-        return key
-    allowed = "letters, digits, ., _ and -, at most 100, beginning with a letter or digit"
-    raise bad_input(field, f"{shown(key)} is not a key; allowed are {allowed}", "bad_key")
 
 
 def _zone(value: object) -> str:

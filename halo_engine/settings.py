@@ -8,12 +8,14 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from halo_engine.delivery.links import NO_UNSUBSCRIBE_URL, base_url
 from halo_engine.delivery.smtp_url import parse_smtp_url
+from halo_engine.domain.wording import what_is_allowed
 
 _DATABASE_EXAMPLE = "postgresql://user:password@host:5432/database"
 _BROKER_EXAMPLE = "redis://:password@host:6379/0"
@@ -145,7 +147,7 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        problems = [_problem(found["loc"], found["msg"]) for found in error.errors()]
+        problems = [_problem(found) for found in error.errors(include_url=False)]
         raise ConfigurationError("; ".join(problems)) from None
 
 
@@ -168,6 +170,11 @@ def _required(value: str | None, variable: str, example: str) -> str:
     return value
 
 
-def _problem(where: tuple[int | str, ...], message: str) -> str:
-    message = message.removeprefix("Value error, ")
+def _problem(found: ErrorDetails) -> str:
+    where, context = found["loc"], found.get("ctx", {})
+    if found["type"] == "value_error":
+        message = str(context["error"])
+    else:
+        # The value is not repeated: it may be a secret.
+        message = f"is refused{what_is_allowed(found['type'], context)}"
     return f"HALO_{str(where[0]).upper()}: {message}" if where else message

@@ -5,7 +5,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from halo_engine.contacts.calls import Answer
 from halo_engine.domain.errors import conflict, shown
-from halo_engine.organizations import check_key
+from halo_engine.domain.series import check_key
 from halo_engine.tables import subscription_members, subscriptions
 from halo_engine.work import Work
 

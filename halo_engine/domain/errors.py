@@ -1,11 +1,15 @@
 """The one exception that says no, and how it words what was wrong."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final, Literal, TypeVar, get_args
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import PydanticCustomError
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
+
+from halo_engine.domain.wording import what_is_allowed
 
 RefusalStatus = Literal[400, 401, 404, 409]
 
@@ -14,44 +18,50 @@ _LONGEST_FIELD_SHOWN = 200
 _Model = TypeVar("_Model", bound=BaseModel)
 _Value = TypeVar("_Value")
 
-#: What is allowed where Pydantic found another type, in words of JSON.
-_ALLOWED: Final[Mapping[str, str]] = {
-    "bool_type": "are true and false",
-    "dict_type": "is an object",
-    "float_type": "is a number",
-    "int_type": "is a whole number",
-    "list_type": "is a list",
-    "string_type": "is text",
-    "string_unicode": "is text without lone surrogates",
-    "tuple_type": "is a list",
-}
+JsonObject = dict[str, Any]
+#: The keys and indexes that lead to a value.
+Path = tuple[str | int, ...]
 
 
 class Refusal(Exception):  # noqa: N818 -- the contract's word: a refusal is an answer, not a fault
     """Say no to a request, with a reason that a program and a person can both read (contract §11).
 
     ``status`` is 400, 401, 404 or 409; ``code`` is stable snake_case; ``message`` names the field
-    and what is allowed. All three stay in ``args``, so that a refusal survives pickling and a
-    result backend.
+    and what is allowed. Where several things are wrong the message has a line for each, ``faults``
+    says each by itself as JSON-ready data, and the code is the first one's. All of it stays in
+    ``args``, so that a refusal survives pickling and a result backend.
     """
 
-    def __init__(self, status: RefusalStatus, code: str, message: str) -> None:
-        super().__init__(status, code, message)
+    def __init__(
+        self, status: RefusalStatus, code: str, message: str, faults: Sequence[JsonObject] = ()
+    ) -> None:
+        super().__init__(status, code, message, *([faults] if faults else []))
         self.status: RefusalStatus = status
         self.code = code
         self.message = message
+        self.faults = faults
 
     def __str__(self) -> str:
         return self.message
 
-    def as_dict(self) -> dict[str, str | int]:
-        """Return the refusal as JSON-ready data: ``{status, code, message}``."""
-        return {"status": self.status, "code": self.code, "message": self.message}
+    def as_dict(self) -> JsonObject:
+        """Return it as JSON-ready data: ``{status, code, message}``, and ``faults`` if any."""
+        said: JsonObject = {"status": self.status, "code": self.code, "message": self.message}
+        return said | {"faults": list(self.faults)} if self.faults else said
 
 
 def bad_input(field: str, problem: str, code: str = "bad_input") -> Refusal:
     """Make the 400 for a field: ``field: problem``, where ``problem`` ends in what is allowed."""
     return Refusal(400, code, f"{_printable(field, _LONGEST_FIELD_SHOWN)}: {problem}")
+
+
+def together(refusals: Sequence[Refusal]) -> Refusal:
+    """Make one refusal of several 400s; one alone stays what it is."""
+    first = refusals[0]
+    if len(refusals) == 1:
+        return first
+    faults = [{"code": each.code, "message": each.message} for each in refusals]
+    return Refusal(400, first.code, "\n".join(each.message for each in refusals), faults)
 
 
 def unauthorized(code: str, message: str) -> Refusal:
@@ -78,16 +88,64 @@ def located(where: str) -> Iterator[None]:
         raise Refusal(refusal.status, refusal.code, f"{where}: {refusal.message}") from refusal
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with data: where it is, what is wrong and what is allowed."""
+
+    path: Path
+    problem: str
+    code: str = "bad_input"
+
+    def below(self, *above: str | int) -> "Fault":
+        """Return the fault as it is seen from further up: ``above`` leads to where it was found."""
+        return replace(self, path=(*above, *self.path))
+
+    def refusal(self, where: str) -> Refusal:
+        """Return the 400 about this fault; ``where`` names what the path begins at."""
+        name = named_path(where, self.path)
+        return (
+            bad_input(name, self.problem, self.code)
+            if name
+            else Refusal(400, self.code, self.problem)
+        )
+
+
+def named_path(where: str, path: Path) -> str:
+    """Return the path as messages write it: ``series.welcome.steps[2].delay``."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return f"{where}{''.join(parts)}".removeprefix(".")
+
+
+def examined(model: type[_Model], data: object) -> tuple[_Model | None, tuple[Fault, ...]]:
+    """Build ``model`` from untrusted ``data``; return it, or None with everything that is wrong."""
+    try:
+        return model.model_validate(data), ()
+    except ValidationError as error:
+        return None, _faults_of(error, model)
+    except Refusal as refusal:
+        return None, (Fault((), refusal.message, refusal.code),)
+
+
 def validated(model: type[_Model], data: object, where: str) -> _Model:
     """Build ``model`` from untrusted ``data``; raise a 400 with the path of the first thing wrong.
 
     ``where`` names the input as its sender knows it: ``audience_filters[0][1]``, ``send_window``.
     """
-    try:
-        with located(where):
-            return model.model_validate(data)
-    except ValidationError as error:
-        raise _refusal_from(error, model, where) from error
+    built, faults = examined(model, data)
+    if built is None:
+        raise faults[0].refusal(where)
+    return built
+
+
+def several(title: str, faults: Sequence[Fault]) -> ValidationError:
+    """Return what a model's validator raises for ``faults``, their paths beginning at its field."""
+    return ValidationError.from_exception_data(
+        title,
+        [
+            InitErrorDetails(type=_placed(each.problem, each.code), loc=each.path, input=None)
+            for each in faults
+        ],
+    )
 
 
 def in_its_place(read: Callable[[object], _Value]) -> Callable[[object], _Value]:
@@ -101,10 +159,13 @@ def in_its_place(read: Callable[[object], _Value]) -> Callable[[object], _Value]
             return read(value)
         except Refusal as refusal:
             _, _, problem = refusal.message.partition(": ")
-            context = {"code": refusal.code, "problem": problem}
-            raise PydanticCustomError("refusal", "{problem}", context) from None
+            raise _placed(problem, refusal.code) from None
 
     return placed
+
+
+def _placed(problem: str, code: str) -> PydanticCustomError:
+    return PydanticCustomError("refusal", "{problem}", {"code": code, "problem": problem})
 
 
 def shown(value: object) -> str:
@@ -127,41 +188,59 @@ def _printable(text: str, longest: int) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
 
 
-def _refusal_from(error: ValidationError, model: type[BaseModel], where: str) -> Refusal:
-    """Word Pydantic's first finding as ours; an unknown key is answered with the known ones.
+def _faults_of(error: ValidationError, model: type[BaseModel]) -> tuple[Fault, ...]:
+    """Return what Pydantic found, in our words.
 
-    An unknown key goes before one that is missing: it is that one, misspelt.
+    Unknown keys come first, and a missing key that one of them nearly spells is left out.
     """
     found = error.errors(include_url=False)
-    first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
-    path = where
-    for part in first["loc"]:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}"
-    kind, given = first["type"], shown(first["input"])
+    unknown = [each["loc"] for each in found if each["type"] == "extra_forbidden"]
+    found.sort(key=lambda each: each["type"] != "extra_forbidden")
+    return tuple(
+        _fault(each, model)
+        for each in found
+        if each["type"] != "missing" or not _is_misspelt(each["loc"], unknown)
+    )
+
+
+def _fault(found: ErrorDetails, model: type[BaseModel]) -> Fault:
+    path, kind, context = found["loc"], found["type"], found.get("ctx", {})
+    given = shown(found["input"])
     match kind:
         case "refusal":
-            return bad_input(path, first["ctx"]["problem"], first["ctx"]["code"])
+            return Fault(path, context["problem"], context["code"])
         case "extra_forbidden":
-            keys = _keys_at(model, first["loc"][:-1])
-            return bad_input(path, f"unknown key; allowed are {keys}", "unknown_key")
+            return Fault(path, _unknown_key(path[-1], _keys_at(model, path[:-1])), "unknown_key")
         case "missing":
-            return bad_input(path, "is required", "missing_key")
+            return Fault(path, "is required", "missing_key")
         case "model_type":
-            return bad_input(path, f"{given} is not an object with {_keys_at(model, first['loc'])}")
+            keys = ", ".join(_keys_at(model, path))
+            return Fault(path, f"{given} is not an object with {keys}")
         case "value_error":
-            return bad_input(path, first["msg"].removeprefix("Value error, "))
-    why = f"; allowed {_ALLOWED[kind]}" if kind in _ALLOWED else f": {first['msg']}"
-    return bad_input(path, f"{given} is refused{why}")
+            return Fault(path, str(context["error"]))
+    return Fault(path, f"{given} is refused{what_is_allowed(kind, context)}")
 
 
-def _keys_at(model: type[BaseModel], path: Sequence[int | str]) -> str:
+def _unknown_key(key: object, allowed: Sequence[str]) -> str:
+    close = get_close_matches(str(key), allowed, n=1)
+    hint = f" (did you mean {shown(close[0])}?)" if close else ""
+    return f"unknown key{hint}; allowed are {', '.join(allowed)}"
+
+
+def _is_misspelt(missing: Path, unknown: Sequence[Path]) -> bool:
+    """Return whether an unknown key beside the missing one nearly spells it."""
+    beside = [str(path[-1]) for path in unknown if path[:-1] == missing[:-1]]
+    return bool(get_close_matches(str(missing[-1]), beside, n=1))
+
+
+def _keys_at(model: type[BaseModel], path: Path) -> Sequence[str]:
     """Return the keys of the model that stands at ``path`` in ``model``."""
     at: type[BaseModel] | None = model
     for part in path:
         # Keys of a mapping are no fields: what it holds stands below them.
         if at is not None and part in _fields(at):
             at = _model_in(_fields(at)[part])
-    return ", ".join(_fields(at or model))
+    return list(_fields(at or model))
 
 
 def _fields(model: type[BaseModel]) -> dict[str, object]:

@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from halo_engine.domain.errors import bad_input, shown, validated
+from halo_engine.domain.errors import Fault, bad_input, examined, several, shown
 from halo_engine.domain.fields import Field, FieldType, depends_on, resolve
 from halo_engine.domain.instants import RelativeInstant, parse_date_value
 from halo_engine.domain.values import check_number, check_text, read_back
@@ -131,15 +131,17 @@ def parse_groups(data: object, where: str) -> tuple[tuple[Filter, ...], ...]:
 
     ``[]`` is no filter, an empty group is refused; ``where`` names the setting in the 400's path.
     """
-    if not isinstance(data, list | tuple):
-        raise bad_input(where, f"{shown(data)} is not a list of filters", "bad_filters")
-    if data and not any(isinstance(group, list | tuple) for group in data):
-        return (tuple(_parse(item, f"{where}[{i}]") for i, item in enumerate(data)),)
-    return tuple(_parse_group(group, f"{where}[{i}]") for i, group in enumerate(data))
+    groups, faults = _read_groups(data)
+    if faults:
+        raise faults[0].refusal(where)
+    return groups
 
 
-def _parse_field(data: object, info: ValidationInfo) -> tuple[tuple[Filter, ...], ...]:
-    return parse_groups(data, info.field_name or "filters")
+def _parse_field(data: object) -> tuple[tuple[Filter, ...], ...]:
+    groups, faults = _read_groups(data)
+    if faults:
+        raise several("filters", faults)
+    return groups
 
 
 #: AND groups joined by OR; as a field of a model it takes every form that may be written.
@@ -162,17 +164,33 @@ def date_bound(value: str, zone: ZoneInfo, now: datetime) -> datetime:
     return now + bound.offset if isinstance(bound, RelativeInstant) else bound
 
 
-def _parse_group(group: object, where: str) -> tuple[Filter, ...]:
-    if not isinstance(group, list | tuple):
+def _read_groups(data: object) -> tuple[tuple[tuple[Filter, ...], ...], list[Fault]]:
+    """Read what ``parse_groups`` takes; return the sound filters, and everything that is wrong."""
+    if not isinstance(data, list | tuple):
+        return (), [Fault((), f"{shown(data)} is not a list of filters", "bad_filters")]
+    if data and not any(isinstance(group, list | tuple) for group in data):
+        group, faults = _read_group(data)
+        return (group,), faults
+    groups, wrong = [], []
+    for place, each in enumerate(data):
+        group, faults = _read_group(each)
+        groups.append(group)
+        wrong += [fault.below(place) for fault in faults]
+    return tuple(groups), wrong
+
+
+def _read_group(data: object) -> tuple[tuple[Filter, ...], list[Fault]]:
+    if not isinstance(data, list | tuple):
         problem = "is not a group; allowed are one list of filters, or a list of groups"
-        raise bad_input(where, problem, "bad_filters")
-    if not group:
-        raise bad_input(where, "a group holds at least one filter", "empty_group")
-    return tuple(_parse(item, f"{where}[{i}]") for i, item in enumerate(group))
-
-
-def _parse(item: object, where: str) -> Filter:
-    return item if isinstance(item, Filter) else validated(Filter, item, where)
+        return (), [Fault((), problem, "bad_filters")]
+    if not data:
+        return (), [Fault((), "a group holds at least one filter", "empty_group")]
+    group, wrong = [], []
+    for place, item in enumerate(data):
+        read, faults = (item, ()) if isinstance(item, Filter) else examined(Filter, item)
+        group += [read] if read else []
+        wrong += [fault.below(place) for fault in faults]
+    return tuple(group), wrong
 
 
 def _type_of(value: Value) -> FieldType:

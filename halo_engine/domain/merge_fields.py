@@ -150,7 +150,9 @@ def _plain(template: str, start: int, end: int) -> str:
     if stray is None:
         return template[start:end]
     excerpt = template[stray.start() : stray.start() + _SHOWN_FROM_THE_BRACES]
-    problem = "is not one; allowed are {{ name }} and {{ name|fallback }}, without other braces"
+    problem = (
+        "is not a merge field; allowed are {{ name }} and {{ name|fallback }}, without other braces"
+    )
     raise bad_input("merge field", f"{shown(excerpt)} {problem}", "bad_merge_field")
 
 

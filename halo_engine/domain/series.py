@@ -5,6 +5,7 @@ The *definition* is what a file holds and a save validates. A *series* is a defi
 saved: it has ids, a status, and steps in order, each with the send window that applies to it.
 """
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -25,7 +27,14 @@ from pydantic import (
 )
 
 from halo_engine.domain.durations import format_duration, parse_duration
-from halo_engine.domain.errors import in_its_place, located, shown
+from halo_engine.domain.errors import (
+    Fault,
+    Refusal,
+    bad_input,
+    in_its_place,
+    several,
+    shown,
+)
 from halo_engine.domain.filters import FilterGroups, filter_keys
 from halo_engine.domain.merge_fields import fields_of
 from halo_engine.domain.reasons import (
@@ -51,6 +60,20 @@ Delay = Annotated[
 ]
 
 
+def check_key(key: object, field: str = "key") -> str:
+    """Return ``key`` if it can name an organisation, a list, a series or a step; else raise a 400.
+
+    ``field`` is what the message begins with.
+    """
+    if isinstance(key, str) and re.fullmatch(KEY_PATTERN, key):
+        return key
+    allowed = "letters, digits, ., _ and -, at most 100, beginning with a letter or digit"
+    raise bad_input(field, f"{shown(key)} is not a key; allowed are {allowed}", "bad_key")
+
+
+_Key = Annotated[str, Field(pattern=KEY_PATTERN), BeforeValidator(in_its_place(check_key))]
+
+
 class _Definition(BaseModel):
     """What all parts of a definition share: frozen, and an unknown key is an error that names
     it.
@@ -66,6 +89,21 @@ class Email(_Definition):
     body: str
 
 
+def _check_templates(email: Email | None) -> Email | None:
+    """Refuse an email whose texts cannot be filled in; one that is stored is not asked again."""
+    wrong = []
+    for name, template in email.model_dump().items() if email else ():
+        try:
+            check_text(template, "text")
+            fields_of(template)
+        except Refusal as refusal:
+            _, _, problem = refusal.message.partition(": ")
+            wrong.append(Fault((name,), problem, refusal.code))
+    if wrong:
+        raise several("email", wrong)
+    return email
+
+
 class Condition(_Definition):
     """The gate that a step is (contract §5); whether its value is usable is activation check 9."""
 
@@ -76,9 +114,9 @@ class Condition(_Definition):
 class StepDefinition(_Definition):
     """One step: an email or a condition, after a delay (contract §5)."""
 
-    key: str = Field(pattern=KEY_PATTERN)
+    key: _Key
     delay: Delay = timedelta(0)
-    email: Email | None = None
+    email: Annotated[Email | None, AfterValidator(_check_templates)] = None
     condition: Condition | None = None
     send_window: SendWindow | None = None
 
@@ -91,14 +129,6 @@ class StepDefinition(_Definition):
     def _is_one_of_both(self) -> Self:
         if (self.email is None) == (self.condition is None):
             raise ValueError("a step is either an email or a condition")
-        return self
-
-    @model_validator(mode="after")
-    def _can_be_filled_in(self) -> Self:
-        for name, template in (self.email.model_dump() if self.email else {}).items():
-            with located(f"step ‘{self.key}’, {name}"):
-                check_text(template, "text")
-                fields_of(template)
         return self
 
 
@@ -156,9 +186,13 @@ class SeriesDefinition(_Definition):
     @model_validator(mode="after")
     def _names_each_step_once(self) -> Self:
         keys = [step.key for step in self.steps]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise ValueError(f"steps: the key {key} is used twice")
+        twice = [
+            Fault(("steps", place, "key"), f"the key {key} is used twice; allowed is once")
+            for place, key in enumerate(keys)
+            if key in keys[:place]
+        ]
+        if twice:
+            raise several("steps", twice)
         return self
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import yaml
 
-from halo_engine.domain.errors import Refusal, bad_input
+from halo_engine.domain.errors import bad_input
+from halo_engine.domain.yaml_wording import malformed
 
 _WIDTH = 100
 #: Room for the indentation of whatever is written on one line.
@@ -66,9 +67,22 @@ def load_yaml(text: str, where: str) -> Any:
         # A safe loader: nothing but scalars, lists and mappings comes out of it.
         return yaml.load(text, Loader=_CoreLoader)
     except yaml.YAMLError as error:
-        raise _malformed(error, where) from None
+        raise malformed(error, text, where, _first_error) from None
     except RecursionError:
         raise bad_input(where, "is nested too deeply", "bad_yaml") from None
+
+
+def node_tree(text: str) -> yaml.Node | None:
+    """Return the nodes of what ``load_yaml`` read: they know their lines and columns."""
+    return yaml.compose(text, Loader=_CoreLoader)
+
+
+def _first_error(text: str) -> yaml.YAMLError | None:
+    try:
+        yaml.load(text, Loader=_CoreLoader)
+    except yaml.YAMLError as error:
+        return error
+    return None
 
 
 def dump_yaml(data: object) -> str:
@@ -114,10 +128,3 @@ def _represent_collection(dumper: _CoreDumper, data: dict[str, Any] | list[Any])
 _CoreDumper.add_representer(str, _represent_text)
 _CoreDumper.add_representer(dict, _represent_collection)
 _CoreDumper.add_representer(list, _represent_collection)
-
-
-def _malformed(error: yaml.YAMLError, where: str) -> Refusal:
-    mark = getattr(error, "problem_mark", None)
-    place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-    return bad_input(f"{where}{place}", f"{problem}; allowed is YAML 1.2", "bad_yaml")

@@ -41,7 +41,7 @@ def play_file(path: Path, database: sqlalchemy.Engine) -> Result:
     try:
         scenario = read_scenario(path)
     except Refusal as refusal:
-        return Result(path, None, (str(refusal),))
+        return Result(path, None, tuple(str(refusal).splitlines()))
     found: list[str] = []
     try:
         with set_stage(scenario, database) as stage:

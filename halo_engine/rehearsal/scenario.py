@@ -1,6 +1,6 @@
 """Scenario files: what they may hold, read strictly; an unknown key is an error that names it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,12 +9,12 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from halo_engine.contacts.calls import Identifier
-from halo_engine.domain.errors import bad_input, not_found, validated
+from halo_engine.domain.errors import Fault, bad_input, examined
 from halo_engine.domain.instants import parse_instant, parse_zone
 from halo_engine.domain.series import SeriesDefinition
 from halo_engine.domain.values import check_json, check_text
-from halo_engine.domain.yaml_core import load_yaml
-from halo_engine.series.files import parse_series
+from halo_engine.domain.yaml_source import YamlSource
+from halo_engine.series.files import read_series
 
 DEFAULT_START = "2026-06-01T09:00:00Z"
 
@@ -144,14 +144,20 @@ class Scenario:
 
 
 def read_scenario(path: Path) -> Scenario:
-    """Return the scenario in a file; a 400 or 404 names the file and what in it is wrong."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise not_found("file", str(path)) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise bad_input(str(path), f"cannot be read as UTF-8 text ({error})") from None
-    file = validated(_File, load_yaml(text, str(path)), "scenario")
+    """Return the scenario in a file; a 400 names each fault with line and column, or a 404."""
+    source = YamlSource.read(path)
+    file, faults = examined(_File, source.data)
+    if file is None:
+        unread = source.data.get("series") if isinstance(source.data, dict) else None
+        _, in_series = read_series(unread) if isinstance(unread, dict) else ({}, [])
+        raise source.refusal([*faults, *in_series])
+    series, wrong = read_series(file.series)
+    timeline = []
+    for number, written in enumerate(file.timeline, 1):
+        entry, in_it = _entry(number, written)
+        timeline += [entry] if entry else []
+        wrong += [each.below("timeline", number - 1) for each in in_it]
+    source.refuse(wrong)
     check_text(file.scenario, "scenario.scenario")
     check_json(file.org.model_dump(), "scenario.org")
     zone = parse_zone(file.org.timezone, "org.timezone")
@@ -164,24 +170,27 @@ def read_scenario(path: Path) -> Scenario:
         start=start,
         org=file.org,
         lists=file.lists,
-        series=parse_series({"series": file.series}, str(path)),
+        series=series,
         written=file.series,
-        timeline=tuple(_entry(number, entry) for number, entry in enumerate(file.timeline, 1)),
+        timeline=tuple(timeline),
     )
 
 
-def _entry(number: int, data: dict[str, Any]) -> Entry:
-    where = f"timeline entry {number}"
+def _entry(number: int, data: dict[str, Any]) -> tuple[Entry | None, Sequence[Fault]]:
+    """Read an entry of the timeline; return it, or None with everything that is wrong in it."""
     named = [key for key in data if key != "error"]
     if len(named) != 1:
-        raise bad_input(where, "is one action, or one expect, with an error beside it at most")
+        return None, [Fault((), "is one action, or one expect, with an error beside it at most")]
     action = named[0]
-    error = validated(ExpectedError, data["error"], f"{where}.error") if "error" in data else None
-    value = data[action]
     if action == "expect":
-        if error is not None:
-            raise bad_input(
-                f"{where}.error", "only an action can be refused, and this is an expect"
-            )
-        value = validated(Expectation, value, f"{where}.expect")
-    return Entry(number, action, value, error)
+        value, faults = examined(Expectation, data[action])
+        wrong = [each.below(action) for each in faults]
+        if "error" in data:
+            problem = "only an action can be refused, and this is an expect"
+            wrong.append(Fault(("error",), problem))
+        return (None, wrong) if wrong else (Entry(number, action, value), ())
+    if "error" not in data:
+        return Entry(number, action, data[action]), ()
+    error, faults = examined(ExpectedError, data["error"])
+    wrong = [each.below("error") for each in faults]
+    return (None, wrong) if wrong else (Entry(number, action, data[action], error), ())

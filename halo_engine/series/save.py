@@ -7,7 +7,8 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from halo_engine.domain.errors import bad_input, validated
+from halo_engine.domain.choices import unknown_choices
+from halo_engine.domain.errors import Fault, bad_input, examined, together
 from halo_engine.domain.filters import dump_groups
 from halo_engine.domain.reasons import SeriesStatus
 from halo_engine.domain.series import Series, SeriesDefinition, StepDefinition
@@ -22,9 +23,20 @@ from halo_engine.work import Work
 
 
 def parse_definition(key: str, data: object) -> SeriesDefinition:
-    """Return the definition that ``data`` writes; a 400 names what is wrong and where (§3)."""
+    """Return the definition that ``data`` writes; a 400 has a line for each fault (§3)."""
+    definition, faults = read_definition(key, data)
+    if definition is None:
+        raise together([each.refusal(f"series.{key}") for each in faults])
+    return definition
+
+
+def read_definition(key: str, data: object) -> tuple[SeriesDefinition | None, tuple[Fault, ...]]:
+    """Return the definition that ``data`` writes, or None with everything that is wrong in it."""
     check_json(data, f"series.{key}")
-    return validated(SeriesDefinition, data, f"series.{key}")
+    definition, faults = examined(SeriesDefinition, data)
+    if definition is not None:
+        faults = tuple(unknown_choices(definition))
+    return (None, faults) if faults else (definition, ())
 
 
 def save_series(work: Work, key: str, definition: SeriesDefinition) -> UUID:

@@ -59,9 +59,15 @@ def test_what_is_wrong_with_a_call_comes_back(stack: Stack) -> None:
     _people(stack, org, "ann")
     stack.ask("halo.series.apply", org=org, series={"letter": LETTER})
     wrong = stack.ask("halo.series.apply", org=org, series={"letter": {"steps": 3}})
-    assert wrong["refused"]["message"] == "series.letter.entry_trigger: is required"
+    missing = "series.letter.entry_trigger: is required"
+    no_list = "series.letter.steps: 3 is refused; allowed is a list"
+    assert wrong["refused"]["message"] == f"{missing}\n{no_list}"
+    assert wrong["refused"]["faults"] == [
+        {"code": "missing_key", "message": missing},
+        {"code": "bad_input", "message": no_list},
+    ]
     wrong = stack.ask("halo.series.preview", org=org, series="letter", size=0)
-    assert wrong["refused"]["message"].startswith("halo.series.preview.size: 0 is refused: ")
+    assert wrong["refused"]["message"].startswith("halo.series.preview.size: 0 is refused; ")
     wrong = stack.ask("halo.series.explain", org=org, series="letter", contact="eve")
     assert wrong["refused"]["code"] == "unknown_contact"
 

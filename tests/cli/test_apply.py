@@ -153,21 +153,31 @@ def test_apply_saves_all_of_a_file_or_nothing(halo: Console) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("series: {s: {entry_trigger: daily}}", "series.s.entry_trigger: ‘daily’ is refused: "),
-        ("series: {s: {entry_triger: manual}}", "series.s.entry_triger: unknown key; allowed are "),
+        (
+            "series: {s: {entry_trigger: daily}}",
+            "{file}, line 1, column 29: series.s.entry_trigger: ‘daily’ is refused; allowed are ",
+        ),
+        (
+            "series: {s: {entry_triger: manual}}",
+            (
+                "{file}, line 1, column 14: series.s.entry_triger: unknown key (did you mean "
+                "‘entry_trigger’?); allowed are "
+            ),
+        ),
         (
             'series: {s: {entry_trigger: manual, name: "a\\0b"}}',
             "series.s.name: ‘a\\x00b’ cannot be stored; allowed is text without NUL",
         ),
         ("steps: []", "{file}: holds no series; allowed is ‘series: {KEY: …}’\n"),
-        ("series: [", "{file}, line 1, column 10: expected the node content"),
+        ("series: [", "{file}, line 1, column 10: a value is missing; allowed is YAML 1.2\n"),
         (
             (
                 "series: {s: {entry_trigger: manual, audience_filters: "
                 "[{field: mrr, operator: contains, value: 1}]}}"
             ),
             (
-                "series.s: audience_filters[0]: mrr: operator contains is not one of a number's; "
+                "{file}, line 1, column 56: series.s.audience_filters[0]: mrr: operator contains "
+                "is not one of a number's; "
                 "allowed are is, gt, lt, gte, lte\n"
             ),
         ),
@@ -318,4 +328,5 @@ def test_what_is_wrong_is_named_with_its_place(halo: Console, written: str, mess
     """The message leads to the step and the setting, and says what may stand there."""
     file = halo.file("s.yaml", f"series: {{s: {{entry_trigger: manual, {written}}}}}")
     refused = halo("series", "apply", file, status=1)
-    assert refused.startswith(f"Error: series.s.{message}"), refused
+    assert refused.startswith(f"Error: {file}, line 1, column "), refused
+    assert f": series.s.{message}" in refused

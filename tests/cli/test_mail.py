@@ -126,11 +126,11 @@ def test_a_mail_server_that_refuses_is_quoted(letters: Console, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("{{ nme }}", "field: ‘nme’ is unknown (did you mean ‘name’?); allowed are email, name, "),
-        ("{{ name", "merge field: ‘{{ name’ is not one; allowed are {{ name }} and {{ name|fal"),
-        ("{{{ name }}}", "merge field: ‘{{{ name }}}’ is not one; allowed are"),
-        ("{{ }}", "field: ‘’ is unknown; allowed are"),
-        ("{{ event: }}", "field ‘event:’: ‘’ is not a name; allowed are 1 to 255 characters"),
+        ("{{ nme }}", "‘nme’ is unknown (did you mean ‘name’?); allowed are email, name, "),
+        ("{{ name", "‘{{ name’ is not a merge field; allowed are {{ name }} and {{ name|fal"),
+        ("{{{ name }}}", "‘{{{ name }}}’ is not a merge field; allowed are"),
+        ("{{ }}", "‘’ is unknown; allowed are"),
+        ("{{ event: }}", "‘’ is not a name; allowed are 1 to 255 characters"),
     ],
 )
 @pytest.mark.parametrize("where", ["subject", "body"])
@@ -142,7 +142,7 @@ def test_a_broken_template_is_refused_when_it_is_saved(
     step = f'{{key: hello, email: {{subject: "{email["subject"]}", body: "{email["body"]}"}}}}'
     file = halo.file("bad.yaml", f"series: {{s: {{entry_trigger: manual, steps: [{step}]}}}}")
     printed = halo("series", "apply", file, status=1)
-    assert f"step ‘hello’, {where}: {said}" in printed
+    assert f"series.s.steps[0].email.{where}: {said}" in printed
     assert len(printed.splitlines()) == 1
     assert halo.json("series", "list") == []
 

@@ -116,16 +116,22 @@ def test_nothing_to_play(bare: Console) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("scenario: [", "{file}, line 1, column 12: expected the node content"),
-        ("timeline: []", "scenario.scenario: is required"),
-        ("scenario: S\nlits: [a]", "scenario.lits: unknown key; allowed are scenario, start, org"),
+        ("scenario: [", "{file}, line 1, column 12: a value is missing; allowed is YAML 1.2"),
+        ("timeline: []", "{file}, line 1, column 1: scenario: is required"),
+        (
+            "scenario: S\nlits: [a]",
+            "{file}, line 2, column 1: lits: unknown key (did you mean ‘lis",
+        ),
         ("scenario: S\ntimeline: [{dance: {}}]", "timeline entry 1 (dance): was refused: 400 "),
         ("scenario: S\ntimeline: [{repeat: 3}]", "timeline entry 1 (repeat): was refused: 400 "),
         (
             "scenario: S\nseries: {s: {entry_trigger: now}}",
-            "series.s.entry_trigger: ‘now’ is refused: ",
+            "{file}, line 2, column 29: series.s.entry_trigger: ‘now’ is refused; allowed are ",
         ),
-        ("scenario: S\ntimeline: [{expect: {sent: 3}}]", "timeline entry 1.expect.sent: 3 is ref"),
+        (
+            "scenario: S\ntimeline: [{expect: {sent: 3}}]",
+            "{file}, line 2, column 28: timeline[0].expect.sent: 3 is",
+        ),
     ],
 )
 def test_malformed_scenarios_say_what_and_where(bare: Console, text: str, said: str) -> None:
@@ -180,22 +186,25 @@ MAIL_KEYS = "to, subject, contains, headers"
             " (at): was refused: 400 at: 9999-12-31 lies too far ahead; allowed are 3653 days ",
         ),
         ("at: +3654d", " (at): was refused: 400 at: +3654d lies too far ahead; allowed are 3653 "),
-        ("expect: {sent: null}", ".expect.sent: null is refused; allowed is an object"),
+        ("expect: {sent: null}", "timeline[3].expect.sent: null is refused; allowed is an object"),
         (
             "expect: {mail: [{subjekt: Hi}]}",
-            f".expect.mail[0].subjekt: unknown key; allowed are {MAIL_KEYS}",
+            (
+                "timeline[3].expect.mail[0].subjekt: unknown key (did you mean ‘subject’?); "
+                f"allowed are {MAIL_KEYS}"
+            ),
         ),
         (
             "expect: {mail: [{contains: Hi}]}",
-            ".expect.mail[0].contains: ‘Hi’ is refused; allowed is a list",
+            "timeline[3].expect.mail[0].contains: ‘Hi’ is refused; allowed is a list",
         ),
         (
             "expect: {diagnose: {welcome: {mached: 3}}}",
-            ".expect.diagnose.welcome.mached: unknown key; allowed are matched, filters",
+            "timeline[3].expect.diagnose.welcome.mached: unknown key (did you mean ‘matched’?); ",
         ),
         (
             "expect: {diagnose: {welcome: {filters: [{missin: 3}]}}}",
-            ".expect.diagnose.welcome.filters[0].missin: unknown key; allowed are place, field, op",
+            "timeline[3].expect.diagnose.welcome.filters[0].missin: unknown key (did you mean ‘mis",
         ),
         (
             "expect: {contact: {ann: {emial: null}}}",
@@ -207,7 +216,7 @@ MAIL_KEYS = "to, subject, contains, headers"
         ),
         (
             "{expect: {}, error: {status: 400}}",
-            ".error: only an action can be refused, and this is an expect",
+            "timeline[3].error: only an action can be refused, and this is an expect",
         ),
     ],
 )
@@ -218,7 +227,9 @@ def test_malformed_entries_say_what_and_where(
     file = tmp_path / "bad.yaml"
     file.write_text(f"{dedent(GREETS)}  - {entry}\n", encoding="utf-8")
     [difference] = play_file(file, shared_database).differences
-    assert difference.startswith("timeline entry 4" + said)
+    where = f"{file}, line 10, column " if said.startswith("timeline[") else "timeline entry 4"
+    assert difference.startswith(where)
+    assert said in difference
 
 
 @pytest.mark.parametrize(
@@ -229,8 +240,11 @@ def test_malformed_entries_say_what_and_where(
             'scenario: S\norg: {company_footer: "\\0"}',
             "scenario.org.company_footer: ‘\\x00’ cannot",
         ),
-        ("scenario: S\nlists: [a, a]", "scenario.lists: a key is given twice; allowed is once"),
-        ('scenario: S\nlists: ["\\0"]', "scenario: lists: ‘\\x00’ "),
+        (
+            "scenario: S\nlists: [a, a]",
+            "{file}, line 2, column 8: lists: a key is given twice; allowed is once",
+        ),
+        ('scenario: S\nlists: ["\\0"]', "{file}, line 1, column 1: lists: ‘\\x00’ "),
         ("scenario: S\nstart: 9999-01-01", "start: 9999-01-01 is too late; allowed is until the y"),
     ],
 )
@@ -241,7 +255,7 @@ def test_malformed_stages_say_what_and_where(
     file = tmp_path / "bad.yaml"
     file.write_text(text, encoding="utf-8")
     [difference] = play_file(file, shared_database).differences
-    assert difference.startswith(said)
+    assert difference.startswith(said.replace("{file}", str(file)))
 
 
 def test_scenario_that_breaks_the_player(bare: Console) -> None:

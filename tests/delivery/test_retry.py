@@ -420,8 +420,8 @@ def test_retries_are_counted() -> None:
     ("wrong", "message"),
     [
         ({"reason": "a\0b"}, "call: reason: ‘a\\x00b’ cannot be stored; allowed is text without "),
-        ({"reason": ""}, "call.reason: ‘’ is refused: "),
-        ({"after": 2**63}, "call.after: 9223372036854775808 is refused: "),
+        ({"reason": ""}, "call.reason: ‘’ is refused; "),
+        ({"after": 2**63}, "call.after: 9223372036854775808 is refused; "),
     ],
 )
 def test_what_no_row_can_hold_is_refused_before_it_is_looked_for(

@@ -70,5 +70,5 @@ def test_a_wrong_url_is_one_line_without_the_password(
 def test_a_rate_is_a_number_of_messages(monkeypatch: pytest.MonkeyPatch) -> None:
     """No rate at all is no rate to set: that is what stopping is for."""
     monkeypatch.setenv("HALO_MAIL_PER_SECOND", "0")
-    with pytest.raises(ConfigurationError, match=r"^HALO_MAIL_PER_SECOND: Input should be greater"):
+    with pytest.raises(ConfigurationError, match=r"^HALO_MAIL_PER_SECOND: is refused; allowed is "):
         load_settings()

@@ -115,7 +115,7 @@ class Row(BaseModel):
         (
             {"seats": [], "seets": 1},
             "unknown_key",
-            "row.seets: unknown key; allowed are seats, best, until",
+            "row.seets: unknown key (did you mean ‘seats’?); allowed are seats, best, until",
         ),
         (
             {"seats": [{"number": 1, "x": 1}]},

@@ -171,7 +171,7 @@ def test_filters_are_a_field_of_a_definition() -> None:
     goal = validated(Goal, {"goal_filters": [PRO]}, "settings")
     assert goal.model_dump(mode="json") == {"goal_filters": [[PRO]]}
     assert validated(Goal, goal, "settings").goal_filters == parse_groups([[PRO]], "filters")
-    with pytest.raises(Refusal, match=r"^settings: goal_filters\[0\]: a group holds at least"):
+    with pytest.raises(Refusal, match=r"^settings\.goal_filters\[0\]: a group holds at least"):
         validated(Goal, {"goal_filters": [[]]}, "settings")
 
 

@@ -106,7 +106,7 @@ def test_double_braces_that_are_no_merge_field_are_refused(template: str, excerp
     assert refused.value.as_dict() == {
         "status": 400,
         "code": "bad_merge_field",
-        "message": f"merge field: ‘{excerpt}’ is not one; allowed are {{{{ name }}}} and "
+        "message": f"merge field: ‘{excerpt}’ is not a merge field; allowed are {{{{ name }}}} and "
         "{{ name|fallback }}, without other braces",
     }
 

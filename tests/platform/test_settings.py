@@ -87,9 +87,8 @@ def test_all_wrong_settings_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(ConfigurationError) as raised:
         load_settings()
     assert str(raised.value) == (
-        "HALO_TICK_SECONDS: Input should be greater than or equal to 0.1; "
-        "HALO_WORKER_CONCURRENCY: Input should be a valid integer, "
-        "unable to parse string as an integer"
+        "HALO_TICK_SECONDS: is refused; allowed is 0.1 or more; "
+        "HALO_WORKER_CONCURRENCY: is refused; allowed is a whole number"
     )
 
 

@@ -1,0 +1,78 @@
+"""Filters on enumerated columns: a value outside the list is refused when it is saved (§2, §3).
+
+Stored definitions are read without this check: a list that grows shorter parks no series.
+"""
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import Final
+
+from halo_engine.domain.errors import Fault, Path, Refusal, shown
+from halo_engine.domain.expressions import parse_expression
+from halo_engine.domain.fields import Entity
+from halo_engine.domain.filters import Filter, FilterGroups, Operator
+from halo_engine.domain.reasons import ConditionType, ContactType
+from halo_engine.domain.series import SeriesDefinition, StepDefinition
+from halo_engine.domain.traits import RENEWAL_STATUSES, TERMS
+
+#: The values that a column of a contact or a company can have.
+CHOICES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "renewal_status": tuple(RENEWAL_STATUSES),
+        "contract_term": tuple(TERMS),
+        "payment_terms": tuple(TERMS),
+        "contact_type": tuple(ContactType),
+    }
+)
+_WHOLE_VALUES: Final = (Operator.IS, Operator.IS_NOT)
+
+
+def choices_of(item: Filter) -> tuple[str, ...]:
+    """Return the values that the field of ``item`` can have; none where it is not enumerated."""
+    target = item.target
+    is_column = target.entity in (Entity.CONTACT, Entity.COMPANY) and not target.custom
+    return CHOICES.get(target.attribute, ()) if is_column else ()
+
+
+def unknown_choices(definition: SeriesDefinition) -> Iterator[Fault]:
+    """Yield a fault for each filter and gate that wants a value which its field cannot have."""
+    settings = definition.settings
+    yield from _in_groups(definition.audience_filters, ("audience_filters",))
+    yield from _in_groups(settings.exit_filters, ("settings", "exit_filters"))
+    yield from _in_groups(settings.goal_filters, ("settings", "goal_filters"))
+    for place, step in enumerate(definition.steps):
+        yield from _in_gate(step, ("steps", place, "condition", "value"))
+
+
+def _in_groups(groups: FilterGroups, above: Path) -> Iterator[Fault]:
+    for g, group in enumerate(groups):
+        for n, item in enumerate(group):
+            if problem := _problem(item):
+                yield Fault((*above, g, n, "value"), problem, "bad_filter_value")
+
+
+def _in_gate(step: StepDefinition, path: Path) -> Iterator[Fault]:
+    gate = step.condition
+    if gate is None or gate.type is not ConditionType.USER_PROPERTY or not gate.value:
+        return
+    try:
+        readings = parse_expression(gate.value).readings
+    except Refusal:
+        # Activation check 9 says so; a draft may be saved with it.
+        return
+    for item in readings:
+        if problem := _problem(item):
+            yield Fault(path, problem, "bad_filter_value")
+
+
+def _problem(item: Filter) -> str | None:
+    known = choices_of(item)
+    if not known or item.operator not in _WHOLE_VALUES or item.value in known:
+        return None
+    close = get_close_matches(str(item.value).lower().replace(" ", "_"), known, n=1)
+    hint = f" (did you mean {shown(close[0])}?)" if close else ""
+    return (
+        f"{item.field} {item.operator}: {shown(item.value)} is none of its values{hint}; allowed "
+        f"are {', '.join(known)}"
+    )

@@ -1,0 +1,87 @@
+"""A YAML file as its author sees it: what is wrong in it is named with line and column."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path as FilePath
+from typing import Any, Final, Self
+
+import yaml
+
+from halo_engine.domain.errors import Fault, Path, Refusal, bad_input, not_found
+from halo_engine.domain.yaml_core import load_yaml, node_tree
+
+#: More of them nobody reads at once.
+_MOST_FAULTS: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class YamlSource:
+    """The text of a YAML file, ``where`` it is from, and the ``data`` that it writes."""
+
+    where: str
+    text: str
+    data: Any
+
+    @classmethod
+    def read(cls, path: FilePath) -> Self:
+        """Read a file of UTF-8; a 404 when there is none, a 400 about what is no YAML in it."""
+        try:
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise not_found("file", str(path)) from None
+        except OSError as error:
+            raise bad_input(str(path), f"cannot be read: {error.strerror or error}") from None
+        except UnicodeDecodeError:
+            raise bad_input(str(path), "is no text; allowed is UTF-8") from None
+        return cls(str(path), text, load_yaml(text, str(path)))
+
+    def refuse(self, faults: Sequence[Fault]) -> None:
+        """Raise a 400 that says all ``faults``, in the order of the file; nothing without any."""
+        if faults:
+            raise self.refusal(faults)
+
+    def refusal(self, faults: Sequence[Fault]) -> Refusal:
+        """Return the 400 that says all ``faults``, a line for each."""
+        tree = node_tree(self.text)
+        placed = sorted(((_mark(tree, each), each) for each in faults), key=lambda each: each[0])
+        said = [
+            {"code": each.code, "message": each.refusal("").message, "line": line, "column": column}
+            for (line, column), each in placed
+        ]
+        lines = [
+            f"{self.where}, line {each['line']}, column {each['column']}: {each['message']}"
+            for each in said[:_MOST_FAULTS]
+        ]
+        if len(said) > _MOST_FAULTS:
+            lines.append(f"{self.where}: and {len(said) - _MOST_FAULTS} more")
+        return Refusal(400, placed[0][1].code, "\n".join(lines), said[:_MOST_FAULTS])
+
+
+def _mark(tree: yaml.Node | None, fault: Fault) -> tuple[int, int]:
+    """Return line and column of what the fault is about: a key that is wrong, else its value."""
+    if tree is None:
+        return 1, 1
+    key, value = _nodes_at(tree, fault.path)
+    mark = (key if fault.code == "unknown_key" else value).start_mark
+    return mark.line + 1, mark.column + 1
+
+
+def _nodes_at(tree: yaml.Node, path: Path) -> tuple[yaml.Node, yaml.Node]:
+    """Return the nodes of the key and of the value at ``path``, as far as the file goes along."""
+    key = value = tree
+    for part, following in pairwise((*path, None)):
+        match value:
+            # A flat list of filters is one group: its number stands in the path alone.
+            case yaml.SequenceNode(value=[yaml.MappingNode(), *_]) if isinstance(following, int):
+                continue
+            case yaml.MappingNode():
+                found = [pair for pair in value.value if pair[0].value == str(part)]
+            case yaml.SequenceNode():
+                found = [(each, each) for n, each in enumerate(value.value) if n == part]
+            case _:
+                found = []
+        if not found:
+            break
+        key, value = found[0]
+    return key, value
