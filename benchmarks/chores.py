@@ -39,8 +39,9 @@ from halo_engine.delivery.retries import RetryCall
 from halo_engine.delivery.retry import retry_failed
 from halo_engine.delivery.transports import MemoryTransport
 from halo_engine.domain.series import Series
+from halo_engine.pipeline.due import PostOffice
 from halo_engine.pipeline.reaction import TooMuchError
-from halo_engine.pipeline.settle import PostOffice, settle, tick
+from halo_engine.pipeline.settle import settle, tick
 from halo_engine.series.lifecycle import activate, find_series
 from halo_engine.series.save import parse_definition, save_series
 from halo_engine.work import OrgRef, Work, open_work

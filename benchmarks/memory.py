@@ -22,7 +22,7 @@ from halo_engine.database import create_engine
 from halo_engine.delivery.message import Sender
 from halo_engine.delivery.transports import MemoryTransport
 from halo_engine.engine import Engine
-from halo_engine.pipeline.settle import PostOffice
+from halo_engine.pipeline.due import PostOffice
 from halo_engine.series.lifecycle import activate
 from halo_engine.work import OrgRef, Work
 from workers.stack.folders import PROJECT, throwaway_folder

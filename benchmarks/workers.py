@@ -13,7 +13,7 @@ from halo_engine.delivery.message import Sender
 from halo_engine.delivery.transports import MemoryTransport
 from halo_engine.engine import Engine
 from halo_engine.pipeline.advance import Advance
-from halo_engine.pipeline.settle import PostOffice
+from halo_engine.pipeline.due import PostOffice
 
 
 class Workers:

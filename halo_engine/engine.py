@@ -19,8 +19,12 @@ from halo_engine.domain.errors import Refusal
 from halo_engine.domain.incoming_mail import read_mail
 from halo_engine.domain.mail_tokens import bad_token, organization_of
 from halo_engine.pipeline.advance import Advance
+from halo_engine.pipeline.due import PostOffice
+from halo_engine.pipeline.health import Health
+from halo_engine.pipeline.isolate import Interruptions
 from halo_engine.pipeline.reaction import Reaction
-from halo_engine.pipeline.settle import Interruptions, PostOffice, settle, tick
+from halo_engine.pipeline.settle import settle, tick
+from halo_engine.pipeline.wake import organizations_to_wake, wake
 from halo_engine.work import (
     Organization,
     OrganizationTransactions,
@@ -58,6 +62,7 @@ class Engine:
     ring: Callable[[UUID], object] = _nobody_rings
     interruptions: Interruptions = ()
     _known: dict[OrgRef, Organization] = field(default_factory=dict, init=False, repr=False)
+    _healths: dict[UUID, Health] = field(default_factory=dict, init=False, repr=False)
 
     def perform(
         self,
@@ -149,11 +154,26 @@ class Engine:
 
     def settle(self, org_id: UUID) -> Iterator[Reaction | Advance]:
         """Handle the organisation's signals and due rows, transaction by transaction (§1)."""
-        return settle(self._transact(org_id), self.post, self.interruptions)
+        return settle(
+            self._transact(org_id), self.post, self.interruptions, self._health_of(org_id)
+        )
 
     def tick(self, org_id: UUID) -> Iterator[Reaction | Advance]:
         """Settle, and re-evaluate when the organisation's cron says so (contract §1, §4)."""
-        return tick(self._transact(org_id), self.post, self.interruptions)
+        return tick(self._transact(org_id), self.post, self.interruptions, self._health_of(org_id))
+
+    def wake(self) -> int:
+        """Put back into the queue whatever signals have waited long enough for another try; return
+        how many.
+        """
+        with self.database.connect() as connection:
+            waiting = organizations_to_wake(connection)
+        return sum(self._transact(org_id)(wake) for org_id in waiting)
+
+    def _health_of(self, org_id: UUID) -> Health:
+        if len(self._healths) >= _MOST_KNOWN:
+            self._healths.clear()
+        return self._healths.setdefault(org_id, Health())
 
     def _transact(self, org_id: UUID) -> Transactions:
         return OrganizationTransactions(self.database, OrgRef(id=org_id), self.clock)

@@ -6,7 +6,7 @@ from halo_engine.delivery.message import Sender
 from halo_engine.delivery.smtp import SmtpTransport
 from halo_engine.delivery.smtp_url import parse_smtp_url
 from halo_engine.delivery.transports import FolderTransport
-from halo_engine.pipeline.settle import PostOffice
+from halo_engine.pipeline.due import PostOffice
 from halo_engine.settings import Settings
 
 

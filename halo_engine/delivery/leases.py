@@ -14,17 +14,20 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    ColumnElement,
     Connection,
     DateTime,
     FromClause,
     Integer,
     Uuid,
+    all_,
     and_,
     any_,
     bindparam,
     case,
     func,
     literal,
+    null,
     select,
     update,
 )
@@ -32,6 +35,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from halo_engine.domain.reasons import Status
 from halo_engine.journey.claim import DueRow, Run
+from halo_engine.journey.parking import DUE, IN_THE_QUEUE
 from halo_engine.prepared import Prepared
 from halo_engine.tables import automation_enrollments, automation_recipients
 from halo_engine.tables.enrollments import IS_PROCESSING
@@ -88,8 +92,25 @@ def hold_leased(
     return {row.id: row.attempts for row in held}
 
 
-def hold_expired(connection: Connection, org_id: UUID, limit: int) -> list[ExpiredLease]:
-    """Lock rows whose lease ran out by the database's clock, with their runs; at most ``limit``."""
+def hold_expired(
+    connection: Connection,
+    org_id: UUID,
+    limit: int,
+    *,
+    but: Collection[UUID] = (),
+    only: Collection[int] | None = None,
+) -> list[ExpiredLease]:
+    """Lock rows whose lease ran out by the database's clock, with their runs; at most ``limit``.
+
+    Those of series in ``but`` are passed over; ``only`` are the rows to take.
+    """
+    asked = {
+        "asked_org": org_id,
+        "asked_limit": limit,
+        "asked_but": list(but),
+        "asked_ids": list(only or ()),
+    }
+    statement = _expired() if only is None else _expired_of_these()
     return [
         ExpiredLease(
             DueRow(
@@ -100,12 +121,22 @@ def hold_expired(connection: Connection, org_id: UUID, limit: int) -> list[Expir
             ),
             row["attempts"],
         )
-        for row in _expired().rows(connection, {"asked_org": org_id, "asked_limit": limit})
+        for row in statement.rows(connection, asked)
     ]
 
 
 @cache
 def _expired() -> Prepared:
+    return _expired_where()
+
+
+@cache
+def _expired_of_these() -> Prepared:
+    asked = bindparam("asked_ids", type_=ARRAY(BigInteger()))
+    return _expired_where(automation_recipients.c.id == any_(asked))
+
+
+def _expired_where(*narrowed: ColumnElement[bool]) -> Prepared:
     rows, runs = automation_recipients, automation_enrollments
     return Prepared(
         select(
@@ -122,6 +153,8 @@ def _expired() -> Prepared:
             rows.c.org_id == bindparam("asked_org", type_=Uuid()),
             IS_PROCESSING,
             rows.c.lease_expires_at < func.clock_timestamp(),
+            rows.c.automation_id != all_(bindparam("asked_but", type_=ARRAY(Uuid()))),
+            *narrowed,
         )
         .order_by(rows.c.id)
         .limit(bindparam("asked_limit", type_=Integer()))
@@ -146,11 +179,15 @@ def release(connection: Connection, org_id: UUID, releases: Sequence[Release]) -
         update(rows)
         .where(rows.c.org_id == org_id, rows.c.id == given.c.id, IS_PROCESSING)
         .values(
+            **IN_THE_QUEUE,
             status=Status.PENDING,
-            scheduled_for=func.coalesce(given.c.due, rows.c.scheduled_for),
+            scheduled_for=func.coalesce(given.c.due, DUE),
             lease_token=None,
             lease_expires_at=None,
             attempts=case((given.c.tried, rows.c.attempts), else_=rows.c.attempts - 1),
+            # What was handed to a mail server could be written.
+            tries=case((given.c.tried, 0), else_=rows.c.tries),
+            failed_at=case((given.c.tried, null()), else_=rows.c.failed_at),
         )
     )
 

@@ -45,6 +45,8 @@ class Result(StrEnum):
     HELD = "held"
     #: The server broke off at this very message: nobody's attempt, and others go first.
     SET_BACK = "set_back"
+    #: It could not be written: no attempt of the mail server's.
+    FAULTY = "faulty"
     #: It was not tried: what allowed it no longer holds. The next tick decides anew.
     RELEASED = "released"
 

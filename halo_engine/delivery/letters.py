@@ -88,4 +88,6 @@ def _write(desk: Desk, send: Send) -> Letter | Outcome:
         )
     except PermanentFailure as failure:
         return Outcome(row, Result.FAILED, failure.reason)
+    except Exception as error:  # noqa: BLE001 -- whatever it is, the other emails are written
+        return Outcome(row, Result.FAULTY, f"{type(error).__name__}: {error}")
     return Letter(row, address, mail, is_last_attempt=desk.attempts[row] >= MOST_ATTEMPTS)

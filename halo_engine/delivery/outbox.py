@@ -15,10 +15,9 @@ from uuid import UUID
 
 from halo_engine.delivery.gate import Gate, Turn
 from halo_engine.delivery.intent import Wanted, intending, message_id_of
-from halo_engine.delivery.leases import Release, hold_leased, retry_at
+from halo_engine.delivery.leases import Release, hold_leased, release, retry_at
 from halo_engine.delivery.ledger import Outcome, Result, entries, noting, withdrawing
-from halo_engine.delivery.letters import Desk, Letter, gather, written
-from halo_engine.delivery.message import Sender
+from halo_engine.delivery.letters import Desk, Letter, written
 from halo_engine.delivery.posting import Reply, announced, post
 from halo_engine.delivery.settling import load_series_of, settle, settle_unknown
 from halo_engine.delivery.stops import note_outage
@@ -26,6 +25,7 @@ from halo_engine.delivery.transports import NotHandedOver, Transport
 from halo_engine.domain.decisions import DueFacts, Finish, Send, finish
 from halo_engine.domain.reasons import Status
 from halo_engine.domain.series import Series
+from halo_engine.journey.parking import Fault, park_rows
 from halo_engine.prepared import Call
 from halo_engine.series.locks import hold_series_still, holding_series_still
 from halo_engine.work import Transactions, Work
@@ -38,6 +38,8 @@ _RESULTS: Final[Mapping[Reply, Result]] = {
     Reply.BROKE_OFF: Result.SET_BACK,
     Reply.UNKNOWN: Result.UNKNOWN,
 }
+#: What became of emails that could be written.
+_WRITTEN: Final = frozenset({*_RESULTS.values()})
 _NOT_HANDED_OVER: Final = frozenset({Result.RETRIED, Result.HELD, Result.SET_BACK})
 
 
@@ -65,31 +67,31 @@ class _NoIntent(Enum):
 
 
 def send_leased(
-    transact: Transactions,
-    transport: Transport,
-    sender: Sender,
-    token: UUID,
-    sends: Sequence[Send],
-    gate: Gate,
+    transact: Transactions, transport: Transport, desk: Desk, sends: Sequence[Send], gate: Gate
 ) -> list[Outcome]:
-    """Send the emails of rows that ``token`` leases, and move their runs on; one outcome a row.
+    """Send the emails of rows that are leased for ``desk`` (``letters.gather``), and move their
+    runs on; one outcome a row.
 
     A row whose email is no longer wanted, or that somebody else has, is given back or left alone.
     So is what was not begun when the ``gate``'s turn is over, the server down, or sending stopped.
     Whatever the transport raises, what is known is recorded: a bug of its own, and a worker that is
     told to stop, end the batch, and the email's outcome counts as unknown unless it is known.
     """
-    if not sends:
-        return []
-    desk = transact(partial(gather, sender=sender, token=token, sends=sends))
     batch = _Batch({row: Outcome(row, Result.RELEASED) for row in map(_row, sends)})
     turn = gate.turn()
     try:
         _send_each(transact, transport, desk, sends, batch, turn)
         turn.close()
     finally:
-        transact(partial(_close, token=token, sends=sends, batch=batch, turn=turn))
+        transact(partial(_close, token=desk.token, sends=sends, batch=batch, turn=turn))
     return [batch.known[_row(send)] for send in sends]
+
+
+def give_back(work: Work, token: UUID, faults: Sequence[Fault]) -> None:
+    """Park rows that ``token`` leases and that nothing could be sent for, as if never leased."""
+    held = hold_leased(work.connection, work.org_id, token, [fault.id for fault in faults])
+    release(work.connection, work.org_id, [Release(row) for row in held])
+    park_rows(work, [fault for fault in faults if fault.id in held])
 
 
 def _send_each(
@@ -195,8 +197,16 @@ def _close(
     ]
     finished = [each for each in verdicts if isinstance(each, Finish)]
     settle(work, finished, [each for each in verdicts if isinstance(each, Release)])
+    _park_faulty(work, [each for each in batch.known.values() if each.recipient_id in attempts])
     if turn.gate.outage is not None or turn.was_answered:
         note_outage(work.connection, turn.gate.outage, work.now)
+
+
+def _park_faulty(work: Work, outcomes: Sequence[Outcome]) -> None:
+    """Park the rows whose emails could not be written; that counts where others could."""
+    faulty = [each for each in outcomes if each.result is Result.FAULTY]
+    others = any(each.result in _WRITTEN for each in outcomes)
+    park_rows(work, [Fault(each.recipient_id, each.reason or "", others) for each in faulty])
 
 
 def _verdict(due: DueFacts, outcome: Outcome, attempts: int, now: datetime) -> Finish | Release:
@@ -212,13 +222,16 @@ def _verdict(due: DueFacts, outcome: Outcome, attempts: int, now: datetime) -> F
             return Release(row, retry_at(attempts, now), tried=True)
         case Result.SET_BACK:
             return Release(row, retry_at(1, now))
-        case Result.HELD | Result.RELEASED:
+        case Result.HELD | Result.RELEASED | Result.FAULTY:
             return Release(row)
 
 
 def _as_of_now(send: Send, series: Mapping[UUID, Series]) -> DueFacts:
-    """Return the row's facts with its series as it stands now: it may have been saved meanwhile."""
-    current = series[send.due.run.series.id]
+    """Return the row's facts with its series as it stands now: it may have been saved meanwhile.
+
+    By code of another version, perhaps, which this one cannot read: then as it was.
+    """
+    current = series.get(send.due.run.series.id, send.due.run.series)
     return replace(
         send.due,
         run=replace(send.due.run, series=current),

@@ -1,5 +1,8 @@
 """Leases that ran out: what a worker that died left behind is settled, and nobody is stuck (§9)."""
 
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
 from halo_engine.delivery.leases import (
     ExpiredLease,
     Release,
@@ -14,17 +17,29 @@ from halo_engine.series.locks import hold_series_still
 from halo_engine.work import Work
 
 
-def reap(work: Work, limit: int) -> int:
+def reap(
+    work: Work,
+    limit: int,
+    *,
+    only: Sequence[int] | None = None,
+    but: Collection[UUID] = (),
+    taken: list[int] | None = None,
+) -> int:
     """Settle rows whose lease ran out, at most ``limit``; return how many there were (contract §9).
+
+    ``only`` are the rows to take, and those of series in ``but`` are passed over. What is ``taken``
+    is put there before it is settled.
 
     No intent: the row is pending again. Sent or failed: it is finished so. An intent without an
     outcome: by the series' guarantee the row fails as ``outcome_unknown``, or is sent again.
     """
     work = hold_series_still(work)
     give_up_abandoned(work)
-    leases = hold_expired(work.connection, work.org_id, limit)
+    leases = hold_expired(work.connection, work.org_id, limit, but=but, only=only)
     if not leases:
         return 0
+    if taken is not None:
+        taken.extend(lease.row.id for lease in leases)
     # Read after the rows are locked: an intent that was being committed is seen.
     ledger = entries(work, [lease.row.id for lease in leases])
     series = load_series_of(work, [lease.row.run.series_id for lease in leases])

@@ -3,7 +3,7 @@ many others there are.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from uuid import UUID
 
@@ -12,14 +12,30 @@ from halo_engine.domain.signals import Signal
 from halo_engine.domain.triggers import Topic, is_in_time, listens_to, told_by
 
 
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """A series that stands aside, and why; ``series`` where it could be read.
+
+    One that nobody enters by a signal of a contact has ``waits_for_signals`` off.
+    """
+
+    key: str
+    problem: str
+    waits_for_signals: bool = True
+    series: Series | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class RunningSeries:
     """Series that still have something to do, in order of creation; a *place* is where one is.
 
-    They are as they were saved last, so each index is made once for many batches.
+    They are as they were saved last, so each index is made once for many batches. ``aside`` are
+    those that nothing can be done for now, since this code cannot read them, or since handling them
+    fails: what concerns them waits, and is done for the others.
     """
 
     series: tuple[Series, ...]
+    aside: Mapping[UUID, Aside] = field(default_factory=dict)
 
     @cached_property
     def by_id(self) -> Mapping[UUID, Series]:
@@ -42,6 +58,29 @@ class RunningSeries:
         """Return those of them that have one of the ``ids``, in order of creation."""
         return [self.series[n] for n in sorted(self._places[i] for i in ids if i in self._places)]
 
+    def without(self, problems: Mapping[UUID, str]) -> "RunningSeries":
+        """Return them with those of ``problems`` aside, each for its own."""
+        found = {id_: self.by_id[id_] for id_ in problems if id_ in self.by_id}
+        if not found:
+            return self
+        aside = {id_: Aside(each.key, problems[id_], series=each) for id_, each in found.items()}
+        return RunningSeries(
+            tuple(each for each in self.series if each.id not in found), {**self.aside, **aside}
+        )
+
+    def only(self, ids: Collection[UUID]) -> "RunningSeries":
+        """Return those of them that have one of the ``ids``, as if there were no others."""
+        return RunningSeries(tuple(self.among(ids)))
+
+    def kept_for(self, signal: Signal) -> Iterator[tuple[UUID, Aside]]:
+        """Yield the series aside that ``signal`` may concern: it is kept for them."""
+        for id_, each in self.aside.items():
+            if each.series is None:
+                if each.waits_for_signals:
+                    yield id_, each
+            elif RunningSeries((each.series,)).triggered_by(signal):
+                yield id_, each
+
     def triggered_by(self, signal: Signal) -> list[Series]:
         """Return the series that ``signal`` triggers, in order of creation."""
         [places] = self.places_triggered([signal])
@@ -58,8 +97,16 @@ class RunningSeries:
             said = signal.kind, signal.changed, signal.event_name, signal.series_id
             if said not in alike:
                 listening = (self._listening.get(topic, ()) for topic in told_by(signal))
-                alike[said] = sorted(set().union(*listening))
+                concerned = set().union(*listening)
+                if signal.series_id is not None:
+                    concerned &= {self._places.get(signal.series_id)}
+                alike[said] = sorted(concerned)
             yield tuple(n for n in alike[said] if is_in_time(signal, self.series[n]))
+
+    @cached_property
+    def active_ids(self) -> list[UUID]:
+        """The active ones."""
+        return [each.id for each in self.series if each.is_active]
 
     @cached_property
     def beside_mail(self) -> tuple[list[UUID], list[UUID]]:

@@ -43,8 +43,10 @@ class Signal:
     """One note: what happened to whom, when it happened, and when it arrived.
 
     ``changed`` holds the keys (``domain.fields``) of what changed, or EVERYTHING; a door whose new
-    contacts count as created alone leaves it empty (contract §2). ``cursor`` is where a wide signal
-    stands. ``attempts`` is how often what it was in was too much for one go, and so is halved.
+    contacts count as created alone leaves it empty (contract §2). ``series_id`` is the series that
+    was activated, or the only one that a signal of another kind is kept for. ``cursor`` is where a
+    wide signal stands. ``attempts`` is how often what it was in was too much for one go, and so is
+    halved.
     """
 
     id: int

@@ -11,11 +11,13 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
     DateTime,
     FromClause,
     Integer,
+    Select,
     Uuid,
     all_,
     and_,
@@ -123,6 +125,69 @@ def claim_due(
     ]
 
 
+def claim_these(
+    connection: Connection,
+    org_id: UUID,
+    now: datetime,
+    series: Collection[UUID],
+    rows: Sequence[int],
+) -> list[Claimed]:
+    """Lock and return those of ``rows`` that are due still, and whose series is one of ``series``;
+    the caller knows these to be active.
+    """
+    asked = {
+        "asked_org": org_id,
+        "asked_now": now,
+        "asked_series": list(series),
+        "asked_ids": list(rows),
+    }
+    return [
+        Claimed(row["automation_id"], row["step_id"], row["recipient_ids"])
+        for row in _CLAIM_THESE.rows(connection, asked)
+    ]
+
+
+def _claim_these() -> Prepared:
+    rows, runs = automation_recipients, automation_enrollments
+    claimed = (
+        select(rows.c.id, rows.c.automation_id, rows.c.step_id)
+        .select_from(rows.join(runs, _is_run_of(rows)))
+        .where(
+            rows.c.org_id == bindparam("asked_org", type_=Uuid()),
+            rows.c.id == any_(bindparam("asked_ids", type_=ARRAY(BigInteger()))),
+            rows.c.automation_id == any_(bindparam("asked_series", type_=ARRAY(Uuid()))),
+            IS_PENDING,
+            rows.c.scheduled_for <= bindparam("asked_now", type_=DateTime(timezone=True)),
+        )
+        .order_by(rows.c.scheduled_for, rows.c.id)
+        .with_for_update(of=[rows, runs], skip_locked=True)
+        .subquery("claimed")
+    )
+    return Prepared(_grouped(claimed, claimed))
+
+
+def _is_run_of(rows: FromClause) -> ColumnElement[bool]:
+    runs = automation_enrollments
+    return and_(
+        runs.c.org_id == rows.c.org_id,
+        runs.c.automation_id == rows.c.automation_id,
+        runs.c.end_user_id == rows.c.end_user_id,
+        runs.c.number == rows.c.enrollment_number,
+    )
+
+
+def _grouped(claimed: FromClause, source: FromClause) -> Select[Any]:
+    return (
+        select(
+            claimed.c.automation_id,
+            claimed.c.step_id,
+            func.array_agg(claimed.c.id).label("recipient_ids"),
+        )
+        .select_from(source)
+        .group_by(claimed.c.automation_id, claimed.c.step_id)
+    )
+
+
 def _active() -> FromClause:
     series = automations
     return (
@@ -169,32 +234,19 @@ def _claim(*, beside: bool) -> Prepared:
     )
     limit = bindparam("asked_limit", type_=Integer())
     share = select(func.greatest(limit // func.greatest(func.count(), 1), 1)).select_from(turns)
-    is_run = and_(
-        runs.c.org_id == rows.c.org_id,
-        runs.c.automation_id == rows.c.automation_id,
-        runs.c.end_user_id == rows.c.end_user_id,
-        runs.c.number == rows.c.enrollment_number,
-    )
     claimed = (
         select(rows.c.id, rows.c.automation_id, rows.c.step_id)
-        .select_from(rows.join(runs, is_run))
+        .select_from(rows.join(runs, _is_run_of(rows)))
         .where(*due_in(turns.c.automation_id))
         .order_by(rows.c.scheduled_for, rows.c.id)
         .limit(share.scalar_subquery())
         .with_for_update(of=[rows, runs], skip_locked=True)
         .lateral("claimed")
     )
-    return Prepared(
-        select(
-            claimed.c.automation_id,
-            claimed.c.step_id,
-            func.array_agg(claimed.c.id).label("recipient_ids"),
-        )
-        .select_from(turns.join(claimed, true()))
-        .group_by(claimed.c.automation_id, claimed.c.step_id)
-    )
+    return Prepared(_grouped(claimed, turns.join(claimed, true())))
 
 
-#: Built once: every doorbell asks it. The second is for times when mail waits.
+#: Built once: every doorbell asks it. The second is for times when mail or a series waits.
 _CLAIM: Final = _claim(beside=False)
 _CLAIM_BESIDE: Final = _claim(beside=True)
+_CLAIM_THESE: Final = _claim_these()

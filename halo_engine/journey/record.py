@@ -30,6 +30,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from halo_engine.domain.decisions import Exit, Finish, Postpone, Send
 from halo_engine.domain.reasons import Status
 from halo_engine.domain.seats import TakeSeat
+from halo_engine.journey.parking import CAME_THROUGH, DUE, IN_THE_QUEUE
 from halo_engine.prepared import Prepared
 from halo_engine.tables import automation_enrollments, automation_recipients
 from halo_engine.tables.enrollments import IS_ACTIVE, IS_PENDING, is_run
@@ -260,7 +261,7 @@ def record_postponed(connection: Connection, org_id: UUID, postponed: Sequence[P
     connection.execute(
         update(rows)
         .where(rows.c.org_id == org_id, rows.c.id == given.c.id, IS_PENDING)
-        .values(scheduled_for=given.c.until)
+        .values(**CAME_THROUGH, scheduled_for=given.c.until)
     )
 
 
@@ -283,7 +284,9 @@ def record_leases(
         update(rows)
         .where(rows.c.org_id == org_id, rows.c.id == given.c.id, IS_PENDING)
         .values(
+            **IN_THE_QUEUE,
             status=Status.PROCESSING,
+            scheduled_for=DUE,
             lease_token=token,
             lease_expires_at=func.clock_timestamp()
             + func.make_interval(0, 0, 0, 0, 0, 0, expires_in_seconds),

@@ -4,8 +4,10 @@ One batch is one transaction. Emails are only leased here; ``delivery.outbox`` s
 commit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
 from uuid import UUID, uuid4
 
 from halo_engine.domain.decisions import (
@@ -18,7 +20,7 @@ from halo_engine.domain.decisions import (
     leave,
 )
 from halo_engine.domain.running import RunningSeries
-from halo_engine.journey.claim import Claimed, claim_due
+from halo_engine.journey.claim import Claimed, claim_due, claim_these
 from halo_engine.journey.facts import gather_alike
 from halo_engine.journey.observe import Observed, observe
 from halo_engine.journey.record import record_finished, record_leases, record_postponed
@@ -30,6 +32,23 @@ from halo_engine.work import Work
 
 #: How long a worker may take to send what it leased, by the database's clock.
 LEASE_SECONDS = 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class DueChoice:
+    """Which due rows a transaction handles.
+
+    Without ``mail``, and while sending is stopped, rows at an email wait, and are not claimed.
+    ``only`` are those to take, as far as they are due still. ``without`` says which series stand
+    aside at an instant, and why.
+    """
+
+    mail: bool = True
+    only: Sequence[int] | None = None
+    without: Callable[[datetime], Mapping[UUID, str]] = lambda _: {}
+
+
+EVERY_ROW: Final = DueChoice()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +65,23 @@ class Advance:
 
 
 def advance(
-    work: Work, limit: int, lease_seconds: float = LEASE_SECONDS, *, mail: bool = True
+    work: Work,
+    limit: int,
+    lease_seconds: float = LEASE_SECONDS,
+    choice: DueChoice = EVERY_ROW,
+    taken: list[Claimed] | None = None,
 ) -> Advance | None:
     """Handle a batch of about ``limit`` due rows, series in turns; None when nothing is due.
 
-    Without ``mail``, and while sending is stopped, rows at an email wait, and are not claimed.
+    What is ``taken`` is put there before it is handled.
     """
     work = hold_series_still(work)
-    running = running_series(work)
-    claimed = _claim(work, running, limit, mail=mail and not work.org.sending_stopped)
+    running = running_series(work).without(choice.without(work.now))
+    claimed = _claim(work, running, limit, choice)
     if not claimed:
         return None
+    if taken is not None:
+        taken.extend(claimed)
     facts = gather_alike(work.connection, work.org_id, work.moment, running.by_id, claimed)
     exits, staying = _end_runs(work, facts)
     advanced = _take_steps(work, staying, lease_seconds)
@@ -97,8 +122,14 @@ def _take_steps(work: Work, facts: Sequence[DueFacts], lease_seconds: float) -> 
     return advanced
 
 
-def _claim(work: Work, running: RunningSeries, limit: int, *, mail: bool) -> list[Claimed]:
+def _claim(work: Work, running: RunningSeries, limit: int, choice: DueChoice) -> list[Claimed]:
+    connection, org_id, now = work.connection, work.org_id, work.now
+    if choice.only is not None:
+        return claim_these(connection, org_id, now, running.active_ids, choice.only)
     # A series of nothing but emails is not even looked at while mail waits: its rows may be very
     # many.
-    beside = None if mail else running.beside_mail
-    return claim_due(work.connection, work.org_id, work.now, limit, beside=beside)
+    if not choice.mail or work.org.sending_stopped:
+        return claim_due(connection, org_id, now, limit, beside=running.beside_mail)
+    if running.aside:
+        return claim_due(connection, org_id, now, limit, beside=(running.active_ids, ()))
+    return claim_due(connection, org_id, now, limit)

@@ -1,7 +1,11 @@
-"""The signals that wait: reading them in order of arrival, and removing what was handled (§1)."""
+"""The signals that wait: reading them in order of arrival, removing what was handled, and parking
+what failed (§1).
+"""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
+from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
@@ -13,6 +17,7 @@ from sqlalchemy import (
     case,
     delete,
     func,
+    insert,
     literal,
     select,
     update,
@@ -20,9 +25,16 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from halo_engine.domain.signals import Signal, SignalKind
+from halo_engine.journey.parking import (
+    LONGEST_PAUSE,
+    MOST_TEXT,
+    SHORTEST_PAUSE,
+    UNPARKED,
+    Fault,
+    parked,
+)
 from halo_engine.prepared import Prepared
 from halo_engine.series.lifecycle import held_by_pause
-from halo_engine.series.locks import take_turn_at_signals
 from halo_engine.tables import signals
 from halo_engine.work import Work
 
@@ -30,15 +42,20 @@ from halo_engine.work import Work
 MOST_HALVINGS: Final = 20
 
 
-def next_signals(work: Work, limit: int, *, beside_wide: bool) -> list[Signal]:
+def next_signals(
+    work: Work, limit: int, *, beside_wide: bool, only: Sequence[int] | None = None
+) -> list[Signal]:
     """Return the oldest waiting signals, at most ``limit``, cut where order of arrival would
     matter.
 
     The batch ends before a contact's second signal and before a wide one; a wide one comes alone.
     What was too much for one go is halved (``note_too_much``). ``beside_wide`` passes over wide
-    ones that are under way, unless nothing else waits. The caller has the turn at signals
-    (``series.locks``).
+    ones that are under way, unless nothing else waits. ``only`` are those to take, as far as they
+    wait still. The caller has the turn at signals (``series.locks``).
     """
+    if only is not None:
+        rows = _THESE.rows(work.connection, {"asked_org": work.org_id, "asked_ids": list(only)})
+        return [_signal(row) for row in rows]
     asked = {"asked_org": work.org_id, "asked_limit": limit}
     rows = _WAITING_BESIDE_WIDE.rows(work.connection, asked) if beside_wide else []
     rows = rows or _WAITING.rows(work.connection, asked)
@@ -46,19 +63,7 @@ def next_signals(work: Work, limit: int, *, beside_wide: bool) -> list[Signal]:
     contacts = set()
     room = max(limit >> rows[0]["attempts"], 1) if rows else 0
     for row in rows[:room]:
-        signal = Signal(
-            id=row["id"],
-            kind=SignalKind(row["kind"]),
-            contact_id=row["end_user_id"],
-            company_id=row["company_id"],
-            series_id=row["automation_id"],
-            changed=frozenset(row["changed"]),
-            event_name=row["event_name"],
-            happened_at=row["happened_at"],
-            arrived_at=row["created_at"],
-            cursor=row["cursor"],
-            attempts=row["attempts"],
-        )
+        signal = _signal(row)
         if signal.kind.is_wide:
             return batch or [signal]
         if signal.contact_id in contacts:
@@ -68,28 +73,43 @@ def next_signals(work: Work, limit: int, *, beside_wide: bool) -> list[Signal]:
     return batch
 
 
-def _waiting(*, beside_wide: bool) -> Prepared:
-    waiting = [
-        signals.c.org_id == bindparam("asked_org", type_=Uuid()),
-        signals.c.parked_at.is_(None),
-        ~held_by_pause(),
-    ]
-    if beside_wide:
-        waiting.append(signals.c.cursor.is_(None))
+def _signal(row: Mapping[str, Any]) -> Signal:
+    return Signal(
+        id=row["id"],
+        kind=SignalKind(row["kind"]),
+        contact_id=row["end_user_id"],
+        company_id=row["company_id"],
+        series_id=row["automation_id"],
+        changed=frozenset(row["changed"]),
+        event_name=row["event_name"],
+        happened_at=row["happened_at"],
+        arrived_at=row["created_at"],
+        cursor=row["cursor"],
+        attempts=row["attempts"],
+    )
+
+
+#: What waits, and what of it is asked for by id.
+_IS_WAITING: Final = (
+    signals.c.org_id == bindparam("asked_org", type_=Uuid()),
+    signals.c.parked_at.is_(None),
+    ~held_by_pause(),
+)
+_IS_ASKED: Final = signals.c.id == any_(bindparam("asked_ids", type_=ARRAY(BigInteger())))
+
+
+def _waiting(*narrowed: ColumnElement[bool]) -> Prepared:
     limit = bindparam("asked_limit", type_=Integer())
-    return Prepared(select(signals).where(*waiting).order_by(signals.c.id).limit(limit))
+    waiting = select(signals).where(*_IS_WAITING, *narrowed)
+    return Prepared(waiting.order_by(signals.c.id).limit(limit))
 
 
 #: Built once: every doorbell asks twice.
-_WAITING: Final = _waiting(beside_wide=False)
-_WAITING_BESIDE_WIDE: Final = _waiting(beside_wide=True)
-
-
+_WAITING: Final = _waiting()
+_WAITING_BESIDE_WIDE: Final = _waiting(signals.c.cursor.is_(None))
+_THESE: Final = Prepared(select(signals).where(*_IS_WAITING, _IS_ASKED).order_by(signals.c.id))
 _REMOVED: Final = Prepared(
-    delete(signals).where(
-        signals.c.org_id == bindparam("asked_org", type_=Uuid()),
-        signals.c.id == any_(bindparam("asked_ids", type_=ARRAY(BigInteger()))),
-    )
+    delete(signals).where(signals.c.org_id == bindparam("asked_org", type_=Uuid()), _IS_ASKED)
 )
 
 
@@ -130,7 +150,7 @@ def note_too_much(work: Work, batch: Sequence[Signal], limit: int, problem: str)
     if len(batch) == 1:
         parks = halved >= MOST_HALVINGS
         values["parked_at"] = case((parks, work.now))
-        values["error"] = case((parks, problem[:2000]))
+        values["error"] = case((parks, problem[:MOST_TEXT]))
     noted = work.connection.execute(
         update(signals)
         .where(*_these(work, batch))
@@ -140,20 +160,80 @@ def note_too_much(work: Work, batch: Sequence[Signal], limit: int, problem: str)
     return any(noted.scalars())
 
 
-def park_next(work: Work, problem: str, *, beside_wide: bool) -> int | None:
-    """Set aside the signal that would be handled next, and return its id: it fails alone, the rest
-    goes on.
-    """
-    take_turn_at_signals(work.connection, work.org_id)
-    batch = next_signals(work, 1, beside_wide=beside_wide)
-    if not batch:
-        return None
+def park_signal(work: Work, fault: Fault) -> None:
+    """Take a signal that failed alone out of the queue, so that the rest goes on."""
     work.connection.execute(
         update(signals)
-        .where(*_these(work, batch))
-        .values(parked_at=work.now, error=problem[:2000], attempts=signals.c.attempts + 1)
+        .where(signals.c.org_id == work.org_id, signals.c.id == fault.id)
+        .values(parked(signals, work.now, fault))
     )
-    return batch[0].id
+
+
+def unpark_signals(work: Work, *which: ColumnElement[bool]) -> list[int]:
+    """Put parked signals back into the queue, at their place; return their ids."""
+    back = work.connection.scalars(
+        update(signals)
+        .where(signals.c.org_id == work.org_id, signals.c.parked_at.is_not(None), *which)
+        .values(UNPARKED)
+        .returning(signals.c.id)
+    )
+    return sorted(back)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A signal that waits for one series alone, while it was handled for the others: from where it
+    stands (``cursor``), why, and how often that counts as tried.
+    """
+
+    signal: Signal
+    series_id: UUID | None
+    problem: str
+    cursor: Mapping[str, object] | None = None
+    tries: int = 0
+
+
+def keep_for_later(work: Work, kept: Sequence[Kept]) -> None:
+    """Leave a signal for what could not be done of another one; it is tried again with a tick."""
+    if not kept:
+        return
+    rows = [
+        {
+            "org_id": work.org_id,
+            "kind": each.signal.kind,
+            "end_user_id": each.signal.contact_id,
+            "company_id": each.signal.company_id,
+            "automation_id": each.series_id,
+            "changed": sorted(each.signal.changed),
+            "event_name": each.signal.event_name,
+            "happened_at": each.signal.happened_at,
+            "created_at": each.signal.arrived_at,
+            "cursor": each.cursor,
+            "parked_at": work.now,
+            "error": each.problem[:MOST_TEXT],
+            "failed_at": work.now,
+            "tries": each.tries,
+            "retry_at": work.now + SHORTEST_PAUSE,
+        }
+        for each in kept
+    ]
+    work.connection.execute(insert(signals), rows)
+
+
+def put_off(work: Work, waiting: Sequence[Signal], problem: str) -> None:
+    """Let signals wait that nothing can be done with now; it counts against none of them."""
+    if not waiting:
+        return
+    work.connection.execute(
+        update(signals)
+        .where(*_these(work, waiting))
+        .values(
+            parked_at=work.now,
+            error=problem[:MOST_TEXT],
+            failed_at=func.coalesce(signals.c.failed_at, work.now),
+            retry_at=work.now + LONGEST_PAUSE,
+        )
+    )
 
 
 def _these(work: Work, given: Sequence[Signal]) -> list[ColumnElement[bool]]:

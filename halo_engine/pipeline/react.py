@@ -4,7 +4,11 @@ One batch is one transaction: exits, then goals, then entries, then the signals 
 many statements that takes depends neither on the number of signals nor on the number of series.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
 
 from sqlalchemy.exc import OperationalError
 
@@ -13,7 +17,7 @@ from halo_engine.domain.running import RunningSeries
 from halo_engine.domain.signals import Signal
 from halo_engine.enrollment.candidates import candidates_of_signals
 from halo_engine.enrollment.enroll import Admission, enroll
-from halo_engine.pipeline.inbox import next_signals, remove
+from halo_engine.pipeline.inbox import Kept, keep_for_later, next_signals, put_off, remove
 from halo_engine.pipeline.reaction import Reaction, TooMuchError, revisit_runs
 from halo_engine.pipeline.wide import work_page
 from halo_engine.series.completion import complete_finished
@@ -22,19 +26,43 @@ from halo_engine.series.shelf import running_series
 from halo_engine.work import Work
 
 
-def react(work: Work, limit: int, *, beside_wide: bool = False) -> Reaction | None:
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which signals a transaction handles, and for which series.
+
+    ``only`` these signals, those that wait still; ``among`` these series, as if there were no
+    others. ``without`` says which series stand aside at an instant, and why.
+    """
+
+    beside_wide: bool = False
+    only: Sequence[int] | None = None
+    among: Sequence[UUID] | None = None
+    without: Callable[[datetime], Mapping[UUID, str]] = lambda _: {}
+
+
+EVERYTHING: Final = Choice()
+
+
+def react(
+    work: Work, limit: int, choice: Choice = EVERYTHING, taken: list[Signal] | None = None
+) -> Reaction | None:
     """Handle the oldest waiting signals, at most ``limit``; None when none waits.
 
-    ``beside_wide`` passes over wide signals that are under way, unless nothing else waits: a page
-    of theirs and a batch of the others take turns. Raises TooMuchError when a statement took too
-    long; time that is lost waiting for a turn, or for the series, is nobody's fault.
+    With ``beside_wide`` wide signals that are under way are passed over, unless nothing else waits:
+    a page of theirs and a batch of the others take turns. What is ``taken`` is put there before it
+    is handled. Raises TooMuchError when a statement took too long; time that is lost waiting for a
+    turn, or for the series, is nobody's fault.
     """
     take_turn_at_signals(work.connection, work.org_id)
-    batch = next_signals(work, limit, beside_wide=beside_wide)
+    batch = next_signals(work, limit, beside_wide=choice.beside_wide, only=choice.only)
     if not batch:
         return None
     work = hold_series_still(work)
-    running = running_series(work)
+    running = running_series(work).without(choice.without(work.now))
+    if choice.among is not None:
+        running = running.only(choice.among)
+    if taken is not None:
+        taken.extend(batch)
     try:
         return _handle(work, batch, running)
     except OperationalError as error:
@@ -44,13 +72,33 @@ def react(work: Work, limit: int, *, beside_wide: bool = False) -> Reaction | No
 
 
 def _handle(work: Work, batch: Sequence[Signal], running: RunningSeries) -> Reaction:
-    if batch[0].kind.is_wide:
-        return work_page(work, batch[0], running)
-    exits = revisit_runs(work, running, [each.contact_id for each in batch if each.contact_id])
-    admissions = _admit(work, batch, running)
+    handled = _put_off(work, batch, running) if running.aside else batch
+    if not handled:
+        return Reaction(batch, [], [])
+    if handled[0].kind.is_wide:
+        return work_page(work, handled[0], running)
+    exits = revisit_runs(work, running, [each.contact_id for each in handled if each.contact_id])
+    admissions = _admit(work, handled, running)
     complete_finished(work, [each.series for each in exits])
-    remove(work, batch)
+    remove(work, handled)
     return Reaction(batch, exits, admissions)
+
+
+def _put_off(work: Work, batch: Sequence[Signal], running: RunningSeries) -> Sequence[Signal]:
+    """Keep what series concerns that stand aside; return the signals that others are there for."""
+    waiting = [each for each in batch if each.series_id in running.aside]
+    for series_id, aside in running.aside.items():
+        held = [each for each in waiting if each.series_id == series_id]
+        put_off(work, held, aside.problem)
+    handled = [each for each in batch if each.series_id not in running.aside]
+    kept = [
+        Kept(signal, series_id, aside.problem)
+        for signal in handled
+        if not signal.kind.is_wide
+        for series_id, aside in running.kept_for(signal)
+    ]
+    keep_for_later(work, kept)
+    return handled
 
 
 def _admit(work: Work, batch: Sequence[Signal], running: RunningSeries) -> list[Admission]:

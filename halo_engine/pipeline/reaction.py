@@ -49,7 +49,7 @@ def revisit_runs(work: Work, running: RunningSeries, contacts: Collection[UUID])
     runs = hold_runs(work.connection, work.org_id, contacts)
     if not runs:
         return []
-    active = [run for run in runs if run.is_active]
+    active = [run for run in runs if run.is_active and run.series_id in running.by_id]
     exits = _end_runs(work, running, active) if active else []
     concerned = running.among({run.series_id for run in runs})
     observe(work, concerned, Observed(contacts=contacts))

@@ -8,7 +8,8 @@ worker that dies costs a page, and other signals take turns with the pages.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
-from typing import Final
+from typing import Any, Final
+from uuid import UUID
 
 from halo_engine.database import plan_anew, share_statement_timeout
 from halo_engine.domain.decisions import Exit
@@ -21,7 +22,8 @@ from halo_engine.enrollment.enroll import Admission, enroll
 from halo_engine.enrollment.newcomers import newcomers
 from halo_engine.enrollment.pages import Page, Place, contacts_of, page_after
 from halo_engine.journey.observe import Observed, observe
-from halo_engine.pipeline.inbox import keep_place, remove
+from halo_engine.journey.parking import Fault
+from halo_engine.pipeline.inbox import Kept, keep_for_later, keep_place, remove
 from halo_engine.pipeline.reaction import Reaction, revisit_runs
 from halo_engine.pipeline.reevaluate import note_pass
 from halo_engine.series.completion import complete_finished
@@ -47,16 +49,22 @@ _LONG: Final = 3
 #: §1).
 _ENTRIES = {"phase": "entries"}
 
+#: In a cursor: the part of the contacts that the signal is about, after one place and up to
+#: another; and the series that have a signal of their own since they stood aside.
+_PART: Final = "part"
+_WITHOUT: Final = "without"
+
 
 def work_page(work: Work, signal: Signal, running: RunningSeries) -> Reaction:
     """Work the next page of a wide signal; the last one removes it."""
     began = monotonic()
     plan_anew(work.connection)
     share_statement_timeout(work.connection, _LONG)
-    worked = _work(work, signal, running)
+    carried = _carried(work, signal, running)
+    worked = _work(work, signal, _concerned(signal, running, carried))
     is_quick = monotonic() - began < QUICK_SECONDS
     if worked.cursor is not None:
-        keep_place(work, signal, {**worked.cursor, "quick": is_quick}, quick=is_quick)
+        keep_place(work, signal, {**worked.cursor, **carried, "quick": is_quick}, quick=is_quick)
     else:
         remove(work, [signal])
         if signal.kind is SignalKind.REEVALUATED:
@@ -64,6 +72,52 @@ def work_page(work: Work, signal: Signal, running: RunningSeries) -> Reaction:
             note_pass(work, quick=is_quick and (_was_quick(signal) is not False))
     complete_finished(work, worked.touched)
     return Reaction([signal], worked.exits, worked.admissions, unfinished=worked.cursor is not None)
+
+
+def is_part(signal: Signal) -> bool:
+    """Return whether a wide signal is about one contact alone, which failed before."""
+    return _PART in (signal.cursor or {})
+
+
+def pass_over_next(work: Work, signal: Signal, fault: Fault) -> None:
+    """Let the next contact of a wide signal wait by itself, for what handling it raised; the signal
+    goes on behind it.
+    """
+    rest = _rest(signal)
+    page = page_after(work, rest, 1)
+    cursor = dict(signal.cursor or {})
+    last = page.last.as_cursor() if page.last else None
+    after = page.after.as_cursor() if page.after else None
+    part = {**cursor, _PART: [after, last]}
+    tries = int(fault.counts)
+    keep_for_later(work, [Kept(signal, signal.series_id, fault.problem, part, tries)])
+    if last is None or page.last == rest.last:
+        remove(work, [signal])
+    else:
+        keep_place(work, signal, {**cursor, **last}, quick=True)
+
+
+def _carried(work: Work, signal: Signal, running: RunningSeries) -> dict[str, object]:
+    """Return what of the cursor every page hands on; series that stand aside from this page on get
+    a signal of their own, which begins where this one stands.
+    """
+    cursor = signal.cursor or {}
+    before: list[str] = cursor.get(_WITHOUT, [])
+    if signal.series_id is None and running.aside:
+        new = {str(id_): each for id_, each in running.kept_for(signal) if str(id_) not in before}
+        keep_for_later(
+            work, [Kept(signal, UUID(id_), each.problem, cursor) for id_, each in new.items()]
+        )
+        before = [*before, *new]
+    carried: dict[str, object] = {_WITHOUT: before} if before else {}
+    return {**carried, _PART: cursor[_PART]} if _PART in cursor else carried
+
+
+def _concerned(signal: Signal, running: RunningSeries, carried: Mapping[str, Any]) -> RunningSeries:
+    """Return the series that the signal is worked for."""
+    if signal.series_id is not None and signal.kind is not SignalKind.ACTIVATED:
+        return running.only([signal.series_id])
+    return running.without(dict.fromkeys(map(UUID, carried.get(_WITHOUT, ())), ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +138,11 @@ def _work(work: Work, signal: Signal, running: RunningSeries) -> _Worked:
     cursor = signal.cursor or {}
     if signal.kind is SignalKind.COMPANY_CHANGED and cursor.get("phase") != _ENTRIES["phase"]:
         most = min(PAGE, max(REVISITED // max(len(running.series), 1), 1))
-        page = page_after(work, _rest(signal), _share(signal, most))
+        rest = _rest(signal)
+        page = page_after(work, rest, _share(signal, most))
         exits = revisit_runs(work, running, contacts_of(work, page))
-        next_page = page.last.as_cursor() if page.last else _ENTRIES
+        last = page.last if page.last != rest.last else None
+        next_page = last.as_cursor() if last else _ENTRIES
         return _Worked(next_page, [each.series for each in exits], exits)
     concerned = running.triggered_by(signal)
     if not concerned:
@@ -99,7 +155,9 @@ def _work(work: Work, signal: Signal, running: RunningSeries) -> _Worked:
 
 
 def _is_paused(running: RunningSeries, signal: Signal) -> bool:
-    activated = running.by_id.get(signal.series_id) if signal.series_id else None
+    if signal.kind is not SignalKind.ACTIVATED or signal.series_id is None:
+        return False
+    activated = running.by_id.get(signal.series_id)
     return activated is not None and activated.status is SeriesStatus.PAUSED
 
 
@@ -144,16 +202,19 @@ def _was_quick(signal: Signal) -> bool | None:
 def _entered(
     signal: Signal, page: Page, touched: Sequence[Series], admissions: Sequence[Admission]
 ) -> _Worked:
-    if page.last is None:
+    if page.last is None or page.last == _rest(signal).last:
         return _Worked(None, touched, admissions=admissions)
     return _Worked({**(signal.cursor or {}), **page.last.as_cursor()}, admissions=admissions)
 
 
 def _rest(signal: Signal) -> Page:
-    """Return the contacts that the signal still has before it: those that existed when it
-    arrived.
+    """Return the contacts that the signal still has before it: those that existed when it arrived,
+    and of a part of one only that part.
     """
-    return Page(Place.of_cursor(signal.cursor), None, signal.arrived_at, signal.company_id)
+    cursor = signal.cursor or {}
+    after, last = map(Place.of_cursor, cursor.get(_PART, (None, None)))
+    place = Place.of_cursor(cursor) or after
+    return Page(place, last, signal.arrived_at, signal.company_id)
 
 
 def _admit(work: Work, concerned: Sequence[Series], entrants: Entrants) -> list[Admission]:

@@ -17,7 +17,7 @@ from halo_engine.delivery.transports import MemoryTransport
 from halo_engine.domain.cron import parse_cron
 from halo_engine.engine import Engine
 from halo_engine.pipeline.advance import Advance
-from halo_engine.pipeline.settle import PostOffice
+from halo_engine.pipeline.due import PostOffice
 from halo_engine.rehearsal.scenario import Scenario
 from halo_engine.series.save import save_series
 from halo_engine.tables import metadata, organizations, subscriptions

@@ -13,7 +13,7 @@ from halo_engine.cli.installation import Installation
 from halo_engine.delivery.message import Sender
 from halo_engine.delivery.transports import MemoryTransport
 from halo_engine.engine import Engine as HaloEngine
-from halo_engine.pipeline.settle import PostOffice
+from halo_engine.pipeline.due import PostOffice
 from halo_engine.work import OrgRef, Work
 from workers.command import main
 

@@ -22,7 +22,7 @@ from halo_engine.domain.errors import Refusal, validated
 from halo_engine.domain.signals import EVERYTHING
 from halo_engine.engine import Engine as HaloEngine
 from halo_engine.organizations import OrganizationSettings, change_organization
-from halo_engine.pipeline.settle import PostOffice
+from halo_engine.pipeline.due import PostOffice
 from halo_engine.rehearsal.tokens import signed
 from halo_engine.tables import (
     audience_fields,

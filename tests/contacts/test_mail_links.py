@@ -28,7 +28,7 @@ from halo_engine.delivery.transports import MemoryTransport
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.mail_tokens import MailToken, Purpose
 from halo_engine.engine import Engine as HaloEngine
-from halo_engine.pipeline.settle import PostOffice
+from halo_engine.pipeline.due import PostOffice
 from halo_engine.tables import (
     automations,
     end_users,

@@ -13,7 +13,7 @@ from halo_engine.delivery.message import Sender
 from halo_engine.delivery.transports import MemoryTransport
 from halo_engine.domain.incoming_mail import Kind, read_mail
 from halo_engine.engine import Engine as HaloEngine
-from halo_engine.pipeline.settle import PostOffice
+from halo_engine.pipeline.due import PostOffice
 from halo_engine.tables import end_users, messages, signals, suppressions
 from halo_engine.work import OrgRef
 from tests.contacts.racing import at_once

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
@@ -12,6 +13,7 @@ from sqlalchemy import Connection, Engine, Table, event, func, insert, select, u
 from halo_engine.database import Line
 from halo_engine.delivery.gate import Gate
 from halo_engine.delivery.ledger import Outcome
+from halo_engine.delivery.letters import gather
 from halo_engine.delivery.message import Sender
 from halo_engine.delivery.outbox import send_leased
 from halo_engine.delivery.reap import reap
@@ -164,7 +166,10 @@ class PostOffice:
 
     def send(self, token: UUID, sends: Sequence[Send], transport: Transport) -> list[Outcome]:
         """Send what was leased."""
-        return send_leased(self.transact, transport, SENDER, token, sends, self.gate)
+        if not sends:
+            return []
+        desk = self.transact(partial(gather, sender=SENDER, token=token, sends=sends))
+        return send_leased(self.transact, transport, desk, sends, self.gate)
 
     def lease_and_send(self, transport: Transport) -> list[Outcome]:
         """Send everything that is due, as one worker does in one batch."""
@@ -299,7 +304,8 @@ class Mortal(Announcing):
     def work_off(self, token: UUID, sends: Sequence[Send]) -> bool:
         """Send what was leased; return whether the worker lived to the end."""
         try:
-            send_leased(self, self, SENDER, token, sends, Gate())
+            desk = self(partial(gather, sender=SENDER, token=token, sends=sends))
+            send_leased(self, self, desk, sends, Gate())
         except Killed:
             return False
         return True

@@ -12,7 +12,6 @@ from sqlalchemy import Engine, delete, event, insert, text, update
 
 from halo_engine.delivery.leases import MOST_ATTEMPTS
 from halo_engine.delivery.ledger import Result
-from halo_engine.delivery.outbox import send_leased
 from halo_engine.delivery.stops import start_sending, stop_sending
 from halo_engine.delivery.transports import (
     Mail,
@@ -39,7 +38,7 @@ from halo_engine.tables import (
 )
 from halo_engine.work import OrgRef, Work, open_work
 from tests.contacts.stage import NOW
-from tests.delivery.post_office import BYE, HELLO, SENDER, Interrupted, PostOffice, Refusing
+from tests.delivery.post_office import BYE, HELLO, Interrupted, PostOffice, Refusing
 
 
 def test_a_sent_email_is_in_the_ledger_and_its_run_goes_on(office: PostOffice) -> None:
@@ -277,9 +276,7 @@ def test_an_intent_that_had_to_wait_looks_at_stops_again(office: PostOffice) -> 
     with ThreadPoolExecutor(1) as worker, office.database.connect() as other:
         pausing = open_work(other, OrgRef(id=office.org_id), office.now)
         lock_series_for_change(pausing)
-        sent = worker.submit(
-            send_leased, office.transact, letters, SENDER, token, sends, office.gate
-        )
+        sent = worker.submit(office.send, token, sends, letters)
         while not _somebody_waits(office.database):
             assert not sent.done()
         with office.database.begin() as connection:

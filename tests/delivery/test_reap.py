@@ -10,7 +10,7 @@ from halo_engine.delivery.intent import Wanted, intending
 from halo_engine.delivery.leases import MOST_ATTEMPTS
 from halo_engine.delivery.reap import reap
 from halo_engine.delivery.transports import Mail, MemoryTransport, PermanentFailure, ServerDown
-from halo_engine.pipeline.settle import PostOffice as Post
+from halo_engine.pipeline.due import PostOffice as Post
 from halo_engine.pipeline.settle import tick
 from halo_engine.tables import automation_recipients, automations, end_users, messages
 from tests.delivery.post_office import BYE, HELLO, SENDER, Interrupted, Mortal, PostOffice

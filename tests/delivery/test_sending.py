@@ -21,7 +21,7 @@ from halo_engine.delivery.transports import (
     TemporaryFailure,
 )
 from halo_engine.domain.errors import Refusal
-from halo_engine.pipeline.settle import PostOffice as Post
+from halo_engine.pipeline.due import PostOffice as Post
 from halo_engine.pipeline.settle import tick
 from halo_engine.tables import (
     automation_recipients,

@@ -20,7 +20,7 @@ from halo_engine.delivery.smtp import SmtpTransport
 from halo_engine.delivery.smtp_url import SmtpServer
 from halo_engine.delivery.transports import Announcing, Mail, Transport
 from halo_engine.engine import Engine
-from halo_engine.pipeline.settle import PostOffice
+from halo_engine.pipeline.due import PostOffice
 from tests.delivery.post_office import SENDER
 
 _PATIENCE_SECONDS: Final = 60

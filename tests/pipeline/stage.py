@@ -14,7 +14,8 @@ from halo_engine.delivery.message import Sender
 from halo_engine.delivery.transports import MemoryTransport
 from halo_engine.domain.signals import EVERYTHING, SignalKind
 from halo_engine.engine import Engine
-from halo_engine.pipeline.settle import PostOffice
+from halo_engine.pipeline.due import PostOffice
+from halo_engine.pipeline.wake import wake
 from halo_engine.series.lifecycle import activate
 from halo_engine.series.save import parse_definition, save_series
 from halo_engine.tables import end_users, organizations, signals
@@ -53,6 +54,12 @@ class Stage:
     def settle(self) -> list[Any]:
         """Handle everything that waits; return what each transaction came to."""
         return list(self.engine.settle(self.org_id))
+
+    def wake(self, after: timedelta = timedelta(0)) -> list[Any]:
+        """Move the clock, put back what has waited long enough, and settle."""
+        self.now += after
+        self.perform(wake)
+        return self.settle()
 
     def tick(self, after: timedelta = timedelta(0)) -> list[Any]:
         """Move the clock and tick; return what each transaction came to."""
@@ -100,7 +107,8 @@ class Stage:
                 }
                 for contact in contacts
             ]
-            work.connection.execute(insert(signals), rows)
+            if rows:
+                work.connection.execute(insert(signals), rows)
 
         self.perform(write)
 

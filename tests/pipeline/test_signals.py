@@ -1,4 +1,4 @@
-"""Signals: order of arrival, poison, and taking turns with what is wide (contract §1, §2)."""
+"""Signals: order of arrival, and taking turns with what is wide (contract §1, §2)."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,12 +7,12 @@ from functools import partial
 from itertools import islice
 
 import pytest
-from sqlalchemy import Connection, event, insert, select, update
+from sqlalchemy import insert, select
 
 from halo_engine.contacts.companies import IdentifyCompanyCall, identify_company
 from halo_engine.domain.signals import SignalKind
 from halo_engine.journey.removal import stop_series
-from halo_engine.pipeline import settle, wide
+from halo_engine.pipeline import drain, wide
 from halo_engine.pipeline.react import react
 from halo_engine.pipeline.reaction import Reaction
 from halo_engine.series.lifecycle import activate, pause, resume
@@ -37,56 +37,6 @@ def test_a_batch_ends_before_a_contacts_second_signal(stage: Stage) -> None:
     stage.signal([ann, bob, ann])
     sizes = [len(each.signals) for each in stage.settle() if isinstance(each, Reaction)]
     assert sizes == [2, 1]
-
-
-def test_a_poisonous_signal_is_parked_and_the_others_are_handled(stage: Stage) -> None:
-    """A signal that makes its batch fail is isolated by halving and parked with its error."""
-    stage.series("welcome")
-    contacts = stage.contacts(f"u{number}" for number in range(9))
-    stage.signal(contacts)
-    # A cursor without its instant: reading this one signal fails.
-    stage.perform(
-        lambda work: work.connection.execute(
-            update(signals)
-            .where(signals.c.org_id == work.org_id, signals.c.end_user_id == contacts[4])
-            .values(cursor={"contact_id": "none"}, kind=SignalKind.REEVALUATED)
-        )
-    )
-    stage.settle()
-    assert stage.count(automation_enrollments) == 8
-    [parked] = stage.perform(
-        lambda work: work.connection.execute(
-            select(signals.c.error, signals.c.parked_at, signals.c.attempts).where(
-                signals.c.org_id == work.org_id
-            )
-        ).all()
-    )
-    assert parked.error == "KeyError: 'created_at'"
-    assert parked.parked_at == stage.now
-    assert parked.attempts == 1
-
-
-@pytest.mark.parametrize(("turn_seconds", "tries"), [(60.0, 10), (0.0, 2)])
-def test_what_fails_late_is_isolated_at_once(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, turn_seconds: float, tries: int
-) -> None:
-    """A page that always failed after half a minute would else be tried by every task, for ever."""
-    monkeypatch.setattr(settle, "TURN_SECONDS", turn_seconds)
-    values = {"kind": SignalKind.REEVALUATED, "happened_at": stage.now, "created_at": stage.now}
-    stage.perform(
-        lambda work: work.connection.execute(
-            insert(signals).values(org_id=work.org_id, cursor={"contact_id": "none"}, **values)
-        )
-    )
-    failed: list[Connection] = []
-    note = failed.append
-    event.listen(stage.database, "rollback", note)
-    try:
-        stage.settle()
-    finally:
-        event.remove(stage.database, "rollback", note)
-    assert len(failed) == tries
-    assert stage.count(signals, signals.c.parked_at.is_not(None)) == 1
 
 
 def test_time_that_is_up_is_no_signals_fault(stage: Stage) -> None:
@@ -289,7 +239,7 @@ def test_signals_that_keep_coming_hold_up_neither_due_rows_nor_a_pass(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many come while others are handled: each kind of work has its turn."""
-    monkeypatch.setattr(settle, "TURN_SECONDS", 0.0)
+    monkeypatch.setattr(drain, "TURN_SECONDS", 0.0)
     stage.series("welcome", steps=[{**EMAIL, "delay": "1h"}])
     stage.signal(stage.contacts(["ann"]))
     stage.settle()

@@ -19,7 +19,7 @@ from halo_engine.contacts.track import TrackCall, track_all
 from halo_engine.delivery.message import Sender
 from halo_engine.delivery.transports import MemoryTransport
 from halo_engine.engine import Engine
-from halo_engine.pipeline.settle import PostOffice
+from halo_engine.pipeline.due import PostOffice
 from halo_engine.series.save import parse_definition, save_series
 from halo_engine.work import OrgRef, Work
 from tests.races.ground import Users, copy, lay_out, place

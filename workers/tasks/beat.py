@@ -20,6 +20,7 @@ def tick() -> int:
     """Note that a tick came, and ring for every organisation with work; return how many."""
     with engine().database.begin() as connection:
         note_tick(connection)
+    engine().wake()
     return ring_for_all()
 
 

@@ -1,0 +1,223 @@
+"""Handling an organisation's signals until none waits; what fails is isolated and parked (§1).
+
+A batch that fails is handled again in parts. A signal that fails alone is tried for each series by
+itself: where one series fails and others do not, it waits for that one, and is handled for the
+others. Else the signal waits. Where nothing at all comes through, everything does.
+"""
+
+from collections import defaultdict
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from time import monotonic
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from halo_engine.domain.signals import Signal
+from halo_engine.journey.parking import Fault
+from halo_engine.pipeline.health import Health, Kind, Record
+from halo_engine.pipeline.inbox import MOST_HALVINGS, note_too_much, park_signal
+from halo_engine.pipeline.isolate import PROBES, Alone, BatchError, Interruptions, attempt, isolate
+from halo_engine.pipeline.react import Choice, react
+from halo_engine.pipeline.reaction import Reaction, TooMuchError
+from halo_engine.pipeline.wide import is_part, pass_over_next
+from halo_engine.series.locks import hold_series_still, take_turn_at_signals
+from halo_engine.series.shelf import running_series
+from halo_engine.work import Transact, Work
+
+#: Signals that one transaction handles at most, chosen by measurement.
+SIGNALS: Final = 1_000
+#: How long signals are handled, though more keep coming, before due rows and mail have their turn.
+TURN_SECONDS = 5.0
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Drain:
+    """One turn at an organisation's signals."""
+
+    transact: Transact
+    health: Health
+    interruptions: Interruptions = ()
+
+    @property
+    def _record(self) -> Record:
+        return self.health.records[Kind.SIGNALS]
+
+    def run(self) -> Generator[Reaction, None, bool]:
+        """React to signals until none waits, or the turn is over; return whether some may wait
+        still.
+
+        A batch or a page that takes too long is halved from one try to the next, whoever tries it.
+        """
+        # The others first: whoever worked the last page may have had no time left for them.
+        beside_wide = True
+        began = monotonic()
+        while True:
+            try:
+                reaction = self._react(Choice(beside_wide=beside_wide))
+            except TooMuchError as error:
+                self._note(error)
+                # The others' turn, and the caller's: it may have no time left for another try.
+                beside_wide = True
+                yield Reaction(error.batch, [], [], unfinished=True)
+                continue
+            except BatchError as failed:
+                beside_wide = True
+                yield from self._find_fault(failed)
+                continue
+            if reaction is None:
+                return False
+            self._record.succeeded()
+            beside_wide = reaction.unfinished
+            yield reaction
+            if monotonic() - began >= TURN_SECONDS:
+                return True
+
+    def _react(self, choice: Choice) -> Reaction | None:
+        def reacting(work: Work, taken: list[Signal]) -> Reaction | None:
+            if self._record.holds(work.now):
+                return None
+            return react(work, SIGNALS, choice, taken)
+
+        choice = replace(choice, without=self.health.withheld)
+        return attempt(self.transact, reacting, self.interruptions)
+
+    def _find_fault(self, failed: BatchError) -> Iterator[Reaction]:
+        first: Signal = failed.batch[0]
+        if first.kind.is_wide and first.attempts < MOST_HALVINGS - 1:
+            # One contact of its page may be at fault: half of it is tried next.
+            self.transact(lambda work: note_too_much(work, [first], 1, failed.problem))
+            yield Reaction([first], [], [], unfinished=True)
+            return
+        yield from self._find_series(failed)
+
+    def _find_series(self, failed: BatchError) -> Iterator[Reaction]:
+        """Handle what is kept for one series apart from the rest, each by itself."""
+        groups: dict[UUID | None, list[Signal]] = defaultdict(list)
+        for signal in failed.batch:
+            groups[signal.series_id].append(signal)
+
+        def of_series(series: Sequence[UUID | None]) -> Reaction | None:
+            return self._react_to([signal for each in series for signal in groups[each]])
+
+        for found in isolate(BatchError(list(groups), failed.problem), of_series):
+            if isinstance(found, Alone):
+                yield from self._find_signal(found, groups[found.item])
+            else:
+                yield self._came_through(found)
+
+    def _find_signal(
+        self, series: Alone[UUID | None], signals: Sequence[Signal]
+    ) -> Iterator[Reaction]:
+        doubtful = 0
+        for found in isolate(BatchError(signals, series.problem), self._react_to):
+            if not isinstance(found, Alone):
+                yield self._came_through(found)
+                continue
+            doubtful += not found.others_succeed
+            others_succeed = found.others_succeed or series.others_succeed
+            yield from self._blame(replace(found, others_succeed=others_succeed))
+        if doubtful >= PROBES and series.item is not None:
+            self._withhold(series.item, series.problem)
+
+    def _came_through(self, reaction: Reaction) -> Reaction:
+        self._record.succeeded()
+        return reaction
+
+    def _react_to(self, signals: Sequence[Signal]) -> Reaction | None:
+        return self._react(Choice(only=[each.id for each in signals]))
+
+    def _blame(self, alone: Alone[Signal]) -> Iterator[Reaction]:
+        """Find out whether a series is at fault for a signal that fails alone; else park it."""
+        signal = alone.item
+        if self._withhold_faulty(signal):
+            try:
+                reaction = self._react_to([signal])
+            except BatchError as failed:
+                alone = replace(alone, problem=failed.problem)
+            else:
+                if reaction is not None:
+                    yield self._came_through(reaction)
+                return
+        counts = alone.others_succeed or self._record.went_well
+        fault = Fault(signal.id, alone.problem, counts)
+        now = self.transact(partial(self._park, signal=signal, fault=fault))
+        # What is kept for one series says nothing of the others.
+        if not alone.others_succeed and signal.series_id is None:
+            self._record.failed(now)
+        _log.error("signal parked", signal=signal.id, problem=alone.problem, counts=counts)
+
+    def _park(self, work: Work, *, signal: Signal, fault: Fault) -> datetime:
+        take_turn_at_signals(work.connection, work.org_id)
+        if not self._pass_over(work, signal, fault):
+            park_signal(work, fault)
+        return work.now
+
+    def _pass_over(self, work: Work, signal: Signal, fault: Fault) -> bool:
+        """Leave a wide signal's next contact behind, if it is known which that is."""
+        if not signal.kind.is_wide or is_part(signal):
+            return False
+        try:
+            pass_over_next(work, signal, fault)
+        except (KeyError, TypeError, ValueError):
+            # The signal itself cannot be read.
+            return False
+        return True
+
+    def _withhold_faulty(self, signal: Signal) -> bool:
+        """Let the series stand aside for which alone the signal fails; return whether it may come
+        through now: for the others, or since it fails for none any more.
+        """
+        if signal.series_id is not None:
+            return False
+        ids = self.transact(self._running)
+        if len(ids) < 2:
+            return False
+        found = list(isolate(BatchError(ids, ""), partial(self._rehearse, signal)))
+        failing = [each for each in found if isinstance(each, Alone)]
+        for each in failing:
+            if not each.others_succeed:
+                return False
+            self._withhold(each.item, each.problem)
+        return True
+
+    def _running(self, work: Work) -> list[UUID]:
+        running = running_series(hold_series_still(work))
+        return [each.id for each in running.without(self.health.withheld(work.now)).series]
+
+    def _withhold(self, series_id: UUID, problem: str) -> None:
+        _log.error("series aside", series=str(series_id), problem=problem)
+        now = self.transact(lambda work: work.now)
+        self.health.withhold(series_id, problem, now)
+
+    def _rehearse(self, signal: Signal, series: Sequence[UUID]) -> bool:
+        """Handle a signal for these series alone, and undo that."""
+        choice = Choice(only=[signal.id], among=series)
+
+        def rehearsed(work: Work, taken: list[Signal]) -> None:
+            react(work, SIGNALS, choice, taken)
+            raise _Undone
+
+        try:
+            attempt(self.transact, rehearsed, (_Undone, *self.interruptions))
+        except _Undone:
+            return True
+        raise AssertionError("what is rehearsed never ends well")
+
+    def _note(self, error: TooMuchError) -> None:
+        """Note that a batch or a page was too much for one go."""
+        first, problem = error.batch[0].id, str(error)
+        batch, limit = error.batch, error.limit
+        if self.transact(lambda work: note_too_much(work, batch, limit, problem)):
+            _log.error("signal parked", signal=first, problem=problem)
+        else:
+            _log.warning("too much at once", signals=len(error.batch), first=first, problem=problem)
+
+
+class _Undone(Exception):  # noqa: N818 -- nothing went wrong
+    """Take back what was only tried."""

@@ -1,0 +1,201 @@
+"""Handling an organisation's due rows and sending its emails; what fails is isolated and parked
+(§5, §9).
+
+A batch that fails is handled again series by series, and a series that fails row by row. A series
+none of whose rows comes through stands aside for a while.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from halo_engine.delivery.gate import Gate
+from halo_engine.delivery.letters import Desk, gather
+from halo_engine.delivery.message import Sender
+from halo_engine.delivery.outbox import give_back, send_leased
+from halo_engine.delivery.reap import reap
+from halo_engine.delivery.transports import Transport
+from halo_engine.domain.decisions import Send
+from halo_engine.journey.claim import Claimed
+from halo_engine.journey.parking import Fault, park_rows
+from halo_engine.pipeline.advance import LEASE_SECONDS, Advance, DueChoice, advance
+from halo_engine.pipeline.health import Health, Kind, Record
+from halo_engine.pipeline.isolate import (
+    PROBES,
+    Alone,
+    BatchError,
+    Interruptions,
+    attempt,
+    isolate,
+)
+from halo_engine.work import Transactions, Work
+
+#: Due rows that one transaction handles at most, chosen by measurement.
+DUE_ROWS: Final = 5_000
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PostOffice:
+    """How emails leave: by which transport, from whom, how fast, and under leases of what length.
+
+    By the database's clock a lease lasts ``lease_seconds``, longer than any task.
+    """
+
+    transport: Transport
+    sender: Sender
+    gate: Gate = field(default_factory=Gate)
+    lease_seconds: float = LEASE_SECONDS
+
+
+@dataclass(frozen=True)
+class Due:
+    """One turn at an organisation's due rows."""
+
+    transact: Transactions
+    post: PostOffice
+    health: Health
+    interruptions: Interruptions = ()
+
+    @property
+    def _record(self) -> Record:
+        return self.health.records[Kind.ROWS]
+
+    def run(self) -> Iterator[Advance]:
+        """Handle a batch of due rows, and send its emails; what need not wait for mail goes
+        first.
+        """
+        at_once = self.health.rows_at_once or DUE_ROWS
+        room = self.post.gate.room(at_once)
+        if room < at_once:
+            yield from self._batch(at_once, DueChoice(mail=False))
+        if room:
+            yield from self._batch(room, DueChoice())
+
+    def _batch(self, limit: int, choice: DueChoice) -> Iterator[Advance]:
+        try:
+            advanced = self._advance(limit, choice)
+        except BatchError as failed:
+            rows = sum(len(each.recipient_ids) for each in failed.batch)
+            if failed.too_long and rows > 1:
+                self.health.rows_at_once = max(rows // 2, 1)
+                _log.warning("too much at once", rows=rows, problem=failed.problem)
+            else:
+                yield from self._find_fault(failed)
+            return
+        if advanced is not None:
+            self.health.rows_at_once = min(limit * 2, DUE_ROWS)
+            self._record.succeeded()
+            self._send(advanced.token, advanced.sends)
+            yield advanced
+
+    def _advance(self, limit: int, choice: DueChoice) -> Advance | None:
+        choice = replace(choice, without=self.health.withheld)
+
+        def advancing(work: Work, taken: list[Claimed]) -> Advance | None:
+            return advance(work, limit, self.post.lease_seconds, choice, taken)
+
+        return attempt(self.transact, advancing, self.interruptions)
+
+    def _find_fault(self, failed: BatchError) -> Iterator[Advance]:
+        """Find the series that fail, then their rows that do."""
+        rows: dict[UUID, list[int]] = defaultdict(list)
+        for claimed in failed.batch:
+            rows[claimed.series_id] += claimed.recipient_ids
+
+        def of_series(series: Sequence[UUID]) -> Advance | None:
+            return self._advance_only([row for each in series for row in rows[each]])
+
+        by_series = BatchError(list(rows), failed.problem)
+        for found in isolate(by_series, of_series):
+            if isinstance(found, Alone):
+                yield from self._find_row(found, rows[found.item])
+            else:
+                yield self._came_through(found)
+
+    def _find_row(self, series: Alone[UUID], rows: Sequence[int]) -> Iterator[Advance]:
+        doubtful = 0
+        for found in isolate(BatchError(rows, series.problem), self._advance_only):
+            if not isinstance(found, Alone):
+                yield self._came_through(found)
+                continue
+            others_succeed = found.others_succeed or series.others_succeed
+            self._park(replace(found, others_succeed=others_succeed))
+            doubtful += not found.others_succeed
+        if doubtful >= PROBES:
+            _log.error("series aside", series=str(series.item), problem=series.problem)
+            now = self.transact(lambda work: work.now)
+            self.health.withhold(series.item, series.problem, now)
+
+    def _advance_only(self, rows: Sequence[int]) -> Advance | None:
+        return self._advance(len(rows), DueChoice(only=rows))
+
+    def _came_through(self, advanced: Advance) -> Advance:
+        self._record.succeeded()
+        self._send(advanced.token, advanced.sends)
+        return advanced
+
+    def _park(self, alone: Alone[int]) -> None:
+        counts = alone.others_succeed or self._record.went_well
+        fault = Fault(alone.item, alone.problem, counts)
+
+        def parking(work: Work) -> datetime:
+            park_rows(work, [fault])
+            return work.now
+
+        now = self.transact(parking)
+        if not alone.others_succeed:
+            self._record.failed(now)
+        _log.error("row parked", row=fault.id, problem=fault.problem, counts=fault.counts)
+
+    def _send(self, token: UUID, sends: Sequence[Send]) -> None:
+        """Send what was leased; an email whose values cannot be gathered is given back, parked."""
+        if not sends:
+            return
+        try:
+            self._send_some(token, sends)
+        except BatchError as failed:
+            for found in isolate(failed, partial(self._send_some, token)):
+                if isinstance(found, Alone):
+                    row = found.item.due.recipient_id
+                    fault = Fault(row, found.problem, found.others_succeed)
+                    self.transact(partial(give_back, token=token, faults=[fault]))
+
+    def _send_some(self, token: UUID, sends: Sequence[Send]) -> bool:
+        sender = self.post.sender
+
+        def gathering(work: Work, taken: list[Send]) -> Desk:
+            taken.extend(sends)
+            return gather(work, sender=sender, token=token, sends=sends)
+
+        desk = attempt(self.transact, gathering, self.interruptions)
+        send_leased(self.transact, self.post.transport, desk, sends, self.post.gate)
+        return True
+
+    def reap(self) -> None:
+        """Take up what dead workers left (contract §9)."""
+        goes_on = True
+        while goes_on:
+            try:
+                goes_on = self._reap(None) is not None
+            except BatchError as failed:
+                goes_on = False
+                for found in isolate(failed, self._reap):
+                    if not isinstance(found, Alone):
+                        goes_on = True
+                        self._record.succeeded()
+                        continue
+                    self._park(found)
+
+    def _reap(self, only: Sequence[int] | None) -> int | None:
+        def reaping(work: Work, taken: list[int]) -> int:
+            return reap(work, DUE_ROWS, only=only, taken=taken)
+
+        return attempt(self.transact, reaping, self.interruptions) or None

@@ -1,0 +1,135 @@
+"""A batch that raised is handled again in parts, until each fault stands alone.
+
+Signals, due rows, leases that ran out, mails and series are all isolated by this one rule.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, Generic, TypeVar
+
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from halo_engine import migrate
+from halo_engine.database import problem_of, took_too_long
+from halo_engine.pipeline.reaction import TooMuchError
+from halo_engine.work import Transact, Work
+
+#: So many of a batch are tried one by one before the rest. Where all of them fail, the rest would
+#: fail too: what is wrong is not in the batch.
+PROBES: Final = 3
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+#: Exceptions by which the caller is told to stop.
+Interruptions = tuple[type[Exception], ...]
+
+
+class BatchError(Exception):
+    """Handling ``batch`` raised: one of it is at fault, or what they all need is.
+
+    ``too_long``: a statement took longer than one may.
+    """
+
+    def __init__(self, batch: Sequence[Any], problem: str, *, too_long: bool = False) -> None:
+        super().__init__(problem)
+        self.batch = batch
+        self.problem = problem
+        self.too_long = too_long
+
+
+@dataclass(frozen=True, slots=True)
+class Alone(Generic[_Item]):
+    """What failed when it was handled by itself, what that raised, and whether others of its batch
+    came through.
+    """
+
+    item: _Item
+    problem: str
+    others_succeed: bool
+
+
+def attempt(
+    transact: Transact,
+    handle: Callable[[Work, list[Any]], _Result],
+    interruptions: Interruptions = (),
+) -> _Result:
+    """Run ``handle`` in a transaction; it puts what it takes into the list that it is given.
+
+    Raises BatchError about what it had taken. Errors that are no batch's fault are raised as they
+    are: a server that is away, a schema of another version, and the ``interruptions``.
+    """
+    taken: list[Any] = []
+
+    def handled(work: Work) -> _Result:
+        taken.clear()
+        return handle(work, taken)
+
+    try:
+        return transact(handled)
+    except Exception as error:
+        if not taken or is_everybodys(error) or isinstance(error, (TooMuchError, *interruptions)):
+            raise
+        too_long = isinstance(error, DBAPIError) and took_too_long(error)
+        raise BatchError(list(taken), _named(error), too_long=too_long) from error
+
+
+def is_everybodys(error: Exception) -> bool:
+    """Whether an error is no batch's fault: the server is away or out of something, or its tables
+    are not those of this code.
+    """
+    if isinstance(error, OperationalError):
+        return not took_too_long(error)
+    return isinstance(error, DBAPIError) and migrate.is_of_another_schema(error)
+
+
+def _named(error: Exception) -> str:
+    """Say in one line what was raised: of the server's errors neither statement nor parameters."""
+    if isinstance(error, DBAPIError):
+        return f"{type(error.orig).__name__}: {problem_of(error)}"
+    return f"{type(error).__name__}: {error}".partition("\n")[0]
+
+
+def isolate(
+    failed: BatchError, handle: Callable[[Sequence[_Item]], _Result | None]
+) -> Iterator[_Result | Alone[_Item]]:
+    """Handle a batch again that failed, in parts and in order: yield what each part came to, and
+    what failed alone as soon as it is known whether others come through.
+
+    ``handle`` raises BatchError for a part that fails, and returns None where nothing of it was
+    left to do. A single item that failed is not tried again. Where the first ``PROBES`` fail, the
+    rest is not tried.
+    """
+    batch: Sequence[_Item] = failed.batch
+    if len(batch) == 1:
+        yield Alone(batch[0], failed.problem, others_succeed=False)
+        return
+    probes = [batch[n : n + 1] for n in range(min(PROBES, len(batch)))]
+    parts = [*probes, *_halves(batch[PROBES:])]
+    doubtful: list[Alone[_Item]] = []
+    others_succeed = False
+    while parts and len(doubtful) < PROBES:
+        part = parts.pop(0)
+        try:
+            result = handle(part)
+        except BatchError as error:
+            if len(part) > 1:
+                parts[:0] = _halves(part)
+            elif others_succeed:
+                yield Alone(part[0], error.problem, others_succeed)
+            else:
+                doubtful.append(Alone(part[0], error.problem, others_succeed))
+            continue
+        if result is None:
+            continue
+        if not others_succeed:
+            others_succeed = True
+            yield from (replace(each, others_succeed=True) for each in doubtful)
+            doubtful.clear()
+        yield result
+    yield from doubtful
+
+
+def _halves(items: Sequence[_Item]) -> list[Sequence[_Item]]:
+    middle = (len(items) + 1) // 2
+    return [half for half in (items[:middle], items[middle:]) if half]

@@ -1,0 +1,36 @@
+"""Putting parked signals back into the queue when it is time for another try (contract §1).
+
+The tick of the installation does it, once a minute. Rows need nothing: they are due again at their
+``scheduled_for``.
+"""
+
+from uuid import UUID
+
+from sqlalchemy import Connection, Uuid, all_, func, literal, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from halo_engine.pipeline.inbox import unpark_signals
+from halo_engine.series.locks import hold_series_still
+from halo_engine.series.shelf import running_series
+from halo_engine.tables import signals
+from halo_engine.work import Work
+
+
+def organizations_to_wake(connection: Connection) -> list[UUID]:
+    """Return the organisations with signals that are to be tried again, by the database's clock."""
+    due = select(signals.c.org_id).where(
+        signals.c.parked_at.is_not(None), signals.c.retry_at <= func.now()
+    )
+    return list(connection.scalars(due.distinct()))
+
+
+def wake(work: Work) -> int:
+    """Put back the organisation's signals whose pause is over, and return how many.
+
+    Those kept for a series that this code cannot read stay where they are.
+    """
+    work = hold_series_still(work)
+    unreadable = literal(list(running_series(work).aside), ARRAY(Uuid()))
+    series_id = signals.c.automation_id
+    readable = or_(series_id.is_(None), series_id != all_(unreadable))
+    return len(unpark_signals(work, signals.c.retry_at <= work.now, readable))

@@ -1,0 +1,469 @@
+"""What fails stands alone: a poisonous signal, row, contact or series stops nobody, and an error
+that everybody has is nobody's fault (contract §1, §2, §5).
+"""
+
+from collections.abc import Collection
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import pytest
+from sqlalchemy import ColumnElement, Table, func, insert, select, text, update
+from sqlalchemy.exc import ProgrammingError
+
+from halo_engine.contacts.companies import IdentifyCompanyCall, identify_company
+from halo_engine.delivery import message, values
+from halo_engine.delivery.transports import Mail
+from halo_engine.engine import Engine
+from halo_engine.journey.parking import LEAST_TIME, TRIES
+from halo_engine.pipeline import wide
+from halo_engine.pipeline.advance import advance
+from halo_engine.pipeline.isolate import PROBES
+from halo_engine.pipeline.wake import wake
+from halo_engine.series.lifecycle import find_series
+from halo_engine.tables import (
+    automation_enrollments,
+    automation_recipients,
+    companies,
+    signals,
+)
+from halo_engine.tables.enrollments import IS_ACTIVE
+from halo_engine.work import Work
+from tests.pipeline.faults import refusing
+from tests.pipeline.stage import EMAIL, Stage
+from tests.pipeline.test_passes import PRO, start_pass
+
+MINUTE = timedelta(minutes=1)
+RUNS = "automation_enrollments"
+ROWS = "automation_recipients"
+LATER = {"steps": [{**EMAIL, "delay": "1d"}]}
+#: What PostgreSQL says for a trigger of ``refusing``.
+NO_RUN = f"RaiseException: no {RUNS}"
+
+
+class Parked(NamedTuple):
+    """What is parked: whom it concerns, how often it counted as tried, whether it will be tried
+    again by itself, and what it raised.
+    """
+
+    contact_id: UUID | None
+    tries: int
+    waits: bool
+    error: str
+
+
+def parked(stage: Stage, table: Table = signals, *conditions: ColumnElement[bool]) -> list[Parked]:
+    """Return what is parked of the signals, or of another table's rows."""
+    columns = table.c
+    waits = columns.retry_at.is_not(None)
+    found = (
+        select(columns.end_user_id, columns.tries, waits, columns.error)
+        .where(columns.parked_at.is_not(None), *conditions)
+        .order_by(columns.id)
+    )
+    rows = stage.perform(
+        lambda work: work.connection.execute(found.where(columns.org_id == work.org_id)).all()
+    )
+    return [Parked(*row) for row in rows]
+
+
+def parked_rows(stage: Stage) -> list[Parked]:
+    """Return what is parked of the active rows."""
+    return parked(stage, automation_recipients, IS_ACTIVE)
+
+
+def enrolled(stage: Stage, *conditions: ColumnElement[bool]) -> int:
+    """Return how many runs there are."""
+    return stage.count(automation_enrollments, *conditions)
+
+
+def id_of(stage: Stage, key: str) -> UUID:
+    """Return a series' id."""
+    return stage.perform(lambda work: find_series(work, key).id)
+
+
+# Signals
+
+
+def test_a_poisonous_signal_stands_alone(stage: Stage) -> None:
+    """All others of its batch are handled in the same turn; it waits for another try."""
+    stage.series("welcome")
+    contacts = stage.contacts(f"u{number}" for number in range(60))
+    stage.signal(contacts)
+    with refusing(stage.database, RUNS, f"NEW.end_user_id = '{contacts[17]}'"):
+        stage.settle()
+    assert enrolled(stage) == 59
+    assert parked(stage) == [(contacts[17], 1, True, NO_RUN)]
+    stage.wake(MINUTE)
+    assert enrolled(stage) == 60
+    assert stage.count(signals) == 0
+
+
+def test_it_is_set_aside_after_five_tries_over_five_minutes(stage: Stage) -> None:
+    """Until then it is tried with every tick, and holds up nobody; from then on a person has to
+    bring it back.
+    """
+    stage.series("welcome")
+    [bad] = stage.contacts(["bad"])
+    stage.signal([bad])
+    waited = []
+    with refusing(stage.database, RUNS, f"NEW.end_user_id = '{bad}'"):
+        for minute in range(9):
+            stage.signal(stage.contacts([f"u{minute}"]))
+            stage.wake(MINUTE)
+            assert enrolled(stage) == minute + 1
+            [(_, tries, waits, _)] = parked(stage)
+            waited.append((tries, waits))
+    assert (5, timedelta(minutes=5)) == (TRIES, LEAST_TIME)
+    # The sixth comes five minutes after the first.
+    assert waited == [(n, True) for n in range(1, 6)] + [(6, False)] * 4
+
+
+def test_what_fails_for_all_is_nobodys_fault(stage: Stage) -> None:
+    """However long it lasts: nothing counts as tried, only a few are looked at each time, and all
+    is handled when it is over.
+    """
+    stage.series("welcome")
+    stage.signal(stage.contacts(f"u{number}" for number in range(200)))
+    with refusing(stage.database, RUNS, "true"):
+        for _ in range(10):
+            stage.wake(MINUTE)
+    assert len(parked(stage)) <= 10 * PROBES
+    assert {(tries, waits) for _, tries, waits, _ in parked(stage)} == {(0, True)}
+    stage.wake(MINUTE)
+    assert enrolled(stage) == 200
+    assert stage.count(signals) == 0
+
+
+def test_a_schema_of_another_version_is_nobodys_fault(stage: Stage) -> None:
+    """New code that runs before ``halo migrate``: every task fails, and no signal knows of it."""
+    stage.series("welcome")
+    stage.signal(stage.contacts(f"u{number}" for number in range(20)))
+    with stage.database.begin() as connection:
+        connection.execute(text(f"ALTER TABLE {RUNS} RENAME goal_held TO goal_holds"))
+    try:
+        for _ in range(3):
+            with pytest.raises(ProgrammingError):
+                stage.settle()
+    finally:
+        with stage.database.begin() as connection:
+            connection.execute(text(f"ALTER TABLE {RUNS} RENAME goal_holds TO goal_held"))
+    assert stage.count(signals, signals.c.failed_at.is_not(None)) == 0
+    stage.settle()
+    assert enrolled(stage) == 20
+
+
+def test_a_signal_that_is_alone_is_judged_by_others_before_it(stage: Stage) -> None:
+    """Where a process knows of nothing that came through, a signal that fails is not at fault; it
+    is, once, after another one came through.
+    """
+    stage.series("welcome")
+    engine = stage.engine
+    bad, good = stage.contacts(["bad", "good"])
+    counted = []
+    with refusing(stage.database, RUNS, f"NEW.end_user_id = '{bad}'"):
+        for comes in (bad, None, good, None, None):
+            stage.signal([comes] if comes else [])
+            settle_again(stage, engine)
+            [(contact, tries, _, _)] = parked(stage)
+            counted.append((contact, tries))
+    assert counted == [(bad, 0), (bad, 0), (bad, 1), (bad, 2), (bad, 2)]
+
+
+def settle_again(stage: Stage, engine: Engine) -> None:
+    """Let a minute pass, and settle with an engine that remembers the last one."""
+    stage.now += MINUTE
+    stage.perform(wake)
+    for _ in engine.settle(stage.org_id):
+        pass
+
+
+# A series
+
+
+def test_a_poisonous_series_stands_aside(stage: Stage) -> None:
+    """What happens to contacts is handled for all other series at once, and kept for the one that
+    fails; when its fault is mended it has everybody.
+    """
+    for key in ("one", "bad", "two"):
+        stage.series(key)
+    bad = id_of(stage, "bad")
+    stage.signal(stage.contacts(f"u{number}" for number in range(30)))
+    with refusing(stage.database, RUNS, f"NEW.automation_id = '{bad}'"):
+        stage.settle()
+        stage.signal(stage.contacts(["later"]))
+        stage.wake(MINUTE)
+    assert enrolled(stage) == 62
+    assert enrolled(stage, automation_enrollments.c.automation_id == bad) == 0
+    assert set(kept_for(stage)) == {bad}
+    stage.wake(MINUTE)
+    assert enrolled(stage, automation_enrollments.c.automation_id == bad) == 31
+    assert enrolled(stage) == 93
+    assert stage.count(signals) == 0
+
+
+def kept_for(stage: Stage) -> list[UUID | None]:
+    """Return for which series each parked signal is kept."""
+    return stage.perform(
+        lambda work: list(
+            work.connection.scalars(
+                select(signals.c.automation_id).where(
+                    signals.c.org_id == work.org_id, signals.c.parked_at.is_not(None)
+                )
+            )
+        )
+    )
+
+
+def test_who_is_poison_to_one_series_enters_the_others(stage: Stage) -> None:
+    """A contact that one series cannot take waits for that one alone; others enter all of them."""
+    for key in ("one", "bad", "two"):
+        stage.series(key)
+    bad = id_of(stage, "bad")
+    [ann, ben] = stage.contacts(["ann", "ben"])
+    stage.signal([ann, ben])
+    poison = f"NEW.automation_id = '{bad}' AND NEW.end_user_id = '{ann}'"
+    with refusing(stage.database, RUNS, poison):
+        stage.settle()
+        stage.wake(MINUTE)
+        assert enrolled(stage, automation_enrollments.c.end_user_id == ann) == 2
+        assert enrolled(stage, automation_enrollments.c.end_user_id == ben) == 3
+        assert kept_for(stage) == [bad]
+
+
+# What is wide
+
+
+@pytest.mark.parametrize("kind", ["activation", "pass"])
+def test_a_poisonous_contact_is_passed_over(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """An activation or a pass goes on behind it; the contact waits by itself, and enters when its
+    fault is mended.
+    """
+    monkeypatch.setattr(wide, "PAGE", 64)
+    contacts = stage.contacts((f"u{n:02}" for n in range(100)), custom_fields={"plan": "pro"})
+    bad = contacts[41]
+    if kind == "pass":
+        stage.perform(
+            lambda work: work.connection.execute(
+                text("UPDATE end_users SET custom_fields = '{}' WHERE org_id = :org"),
+                {"org": work.org_id},
+            )
+        )
+        stage.series("pro", **PRO)
+        stage.settle()
+        stage.perform(
+            lambda work: work.connection.execute(
+                text("UPDATE end_users SET custom_fields = :pro WHERE org_id = :org"),
+                {"org": work.org_id, "pro": '{"plan": "pro"}'},
+            )
+        )
+        start_pass(stage)
+    else:
+        stage.series("all", entry_trigger="manual", **LATER)
+    with refusing(stage.database, RUNS, f"NEW.end_user_id = '{bad}'"):
+        stage.settle()
+        assert enrolled(stage) == 99
+        [(_, tries, waits, error)] = parked(stage)
+        assert (tries, waits, error) == (1, True, NO_RUN)
+        stage.wake(MINUTE)
+        assert [each.tries for each in parked(stage)] == [1]
+    stage.wake(MINUTE)
+    assert enrolled(stage) == 100
+    assert stage.count(signals) == 0
+
+
+def test_a_pass_goes_on_without_a_poisonous_series(stage: Stage) -> None:
+    """It is left behind with a pass of its own, which it has when its fault is mended."""
+    for key in ("one", "bad", "two"):
+        stage.series(key, **PRO)
+    stage.settle()
+    stage.contacts((f"u{n:02}" for n in range(20)), custom_fields={"plan": "pro"})
+    bad = id_of(stage, "bad")
+    start_pass(stage)
+    with refusing(stage.database, RUNS, f"NEW.automation_id = '{bad}'"):
+        stage.settle()
+        assert enrolled(stage) == 40
+        assert kept_for(stage) == [bad]
+    stage.wake(MINUTE)
+    assert enrolled(stage) == 60
+    assert stage.count(signals) == 0
+
+
+def test_a_companys_change_goes_on_behind_a_poisonous_contact(stage: Stage) -> None:
+    """All others of the company leave; it leaves when its fault is mended."""
+    company = {"org_id": stage.org_id, "external_id": "acme"}
+    instants = dict.fromkeys(("created_at", "updated_at"), stage.now)
+    made = insert(companies).values(**company, **instants).returning(companies.c.id)
+    company_id = stage.perform(lambda work: work.connection.scalar(made))
+    contacts = stage.contacts((f"u{number}" for number in range(6)), company_id=company_id)
+    gone = [[{"field": "company.name", "operator": "is", "value": "Gone"}]]
+    rules = {"exit_rules": ["filter_match"], "exit_filters": gone}
+    stage.series("all", entry_trigger="manual", settings=rules, **LATER)
+    stage.settle()
+    call = IdentifyCompanyCall(id="acme", traits={"name": "Gone"})
+    stage.perform(lambda work: identify_company(work, call))
+    active = automation_enrollments.c.ended_at.is_(None)
+    with refusing(stage.database, RUNS, f"NEW.end_user_id = '{contacts[2]}'", "UPDATE"):
+        stage.settle()
+        assert enrolled(stage, active) == 1
+    stage.wake(MINUTE)
+    assert enrolled(stage, active) == 0
+    assert stage.count(signals) == 0
+
+
+# Due rows
+
+
+def due(stage: Stage, contacts: int, *keys: str) -> list[UUID]:
+    """Enroll contacts whose first email is due in these series now."""
+    for key in keys:
+        stage.series(key, steps=[{**EMAIL, "delay": "1h"}])
+    entered = stage.contacts(f"u{number}" for number in range(contacts))
+    stage.signal(entered)
+    stage.settle()
+    stage.now += timedelta(hours=1)
+    return entered
+
+
+def refusing_leases(stage: Stage, condition: str = "true") -> AbstractContextManager[None]:
+    """For a while, let nobody take the rows to be sent for which ``condition`` holds."""
+    return refusing(stage.database, ROWS, f"NEW.lease_token IS NOT NULL AND {condition}", "UPDATE")
+
+
+def test_a_poisonous_row_stands_alone(stage: Stage) -> None:
+    """All others that are due are handled and sent in the same turn; it stays active, waits for
+    another try, and is sent when its fault is mended.
+    """
+    contacts = due(stage, 40, "one")
+    with refusing_leases(stage, f"NEW.end_user_id = '{contacts[11]}'"):
+        stage.settle()
+        assert len(stage.transport.sent) == 39
+        assert parked_rows(stage) == [(contacts[11], 1, True, f"RaiseException: no {ROWS}")]
+        assert stage.count(automation_recipients, IS_ACTIVE) == 1
+        stage.now += MINUTE
+        stage.settle()
+    stage.now += MINUTE
+    stage.settle()
+    assert len(stage.transport.sent) == 40
+    assert enrolled(stage, automation_enrollments.c.ended_at.is_(None)) == 0
+
+
+def test_a_row_is_set_aside_after_five_tries_over_five_minutes(stage: Stage) -> None:
+    """Then nobody tries it any more, and it is active still."""
+    [bad] = due(stage, 1, "one")
+    waited = []
+    with refusing_leases(stage, f"NEW.end_user_id = '{bad}'"):
+        for minute in range(8):
+            due_too = stage.contacts([f"due{minute}"])
+            stage.now -= timedelta(hours=1)
+            stage.signal(due_too)
+            stage.now += timedelta(hours=1)
+            stage.settle()
+            [(_, tries, waits, _)] = parked_rows(stage)
+            waited.append((tries, waits))
+            stage.now += MINUTE
+    assert waited == [(n, True) for n in range(1, 6)] + [(6, False)] * 3
+    assert len(stage.transport.sent) == 8
+    assert stage.count(automation_recipients, IS_ACTIVE) == 1
+
+
+def test_a_poisonous_series_holds_up_no_other_series_rows(stage: Stage) -> None:
+    """However many of its rows are due: a few are looked at with each try, and none is lost."""
+    due(stage, 30, "bad", "good")
+    bad = id_of(stage, "bad")
+    with refusing_leases(stage, f"NEW.automation_id = '{bad}'"):
+        stage.settle()
+    assert len(stage.transport.sent) == 30
+    assert len(parked_rows(stage)) == PROBES
+    stage.now += MINUTE
+    stage.settle()
+    assert len(stage.transport.sent) == 60
+
+
+def test_rows_that_all_fail_are_nobodys_fault(stage: Stage) -> None:
+    """Nothing counts as tried, and all are sent when it is over."""
+    due(stage, 30, "one", "two")
+    with refusing_leases(stage):
+        for _ in range(8):
+            stage.settle()
+            stage.now += MINUTE
+    assert {each.tries for each in parked_rows(stage)} == {0}
+    stage.settle()
+    assert len(stage.transport.sent) == 60
+
+
+def test_an_email_that_cannot_be_written_holds_up_no_other(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its row is parked, sending counts as not attempted, and it is sent when it can be written."""
+    contacts = due(stage, 10, "one")
+    write = message.write_mail
+
+    def failing(*args: Any, to: str, **kwargs: Any) -> Mail:
+        if to == "u4@a.example":
+            raise RecursionError("too deep")
+        return write(*args, to=to, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("halo_engine.delivery.letters.write_mail", failing)
+        stage.settle()
+        assert len(stage.transport.sent) == 9
+        assert parked_rows(stage) == [(contacts[4], 1, True, "RecursionError: too deep")]
+        stage.now += MINUTE
+        stage.settle()
+        assert parked_rows(stage) == [(contacts[4], 1, True, "RecursionError: too deep")]
+    assert stage.count(automation_recipients, IS_ACTIVE, automation_recipients.c.attempts == 0) == 1
+    stage.now += MINUTE
+    stage.settle()
+    assert len(stage.transport.sent) == 10
+
+
+def test_emails_whose_values_cannot_be_gathered_hold_up_no_other(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch that fails before its first email is sent in parts, and what fails alone is given
+    back at once.
+    """
+    contacts = due(stage, 10, "one")
+    gather_values = values.gather_values
+
+    def failing(work: Work, asked: Collection[UUID], *rest: Any) -> Any:
+        if contacts[4] in asked:
+            raise ValueError("no values")
+        return gather_values(work, asked, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("halo_engine.delivery.letters.gather_values", failing)
+        stage.settle()
+    assert len(stage.transport.sent) == 9
+    assert parked_rows(stage) == [(contacts[4], 1, True, "ValueError: no values")]
+    stage.now += MINUTE
+    stage.settle()
+    assert len(stage.transport.sent) == 10
+
+
+def test_a_lease_that_cannot_be_taken_up_holds_up_no_other(stage: Stage) -> None:
+    """What a dead worker left is settled, but for the row that fails; that one is tried again."""
+    contacts = due(stage, 10, "one")
+    stage.perform(lambda work: advance(work, 100, lease_seconds=-1))
+    with refusing(
+        stage.database,
+        ROWS,
+        f"NEW.status = 'pending' AND NEW.end_user_id = '{contacts[4]}'",
+        "UPDATE",
+    ):
+        stage.tick()
+    assert len(stage.transport.sent) == 9
+    assert [(each.contact_id, each.tries) for each in parked_rows(stage)] == [(contacts[4], 1)]
+    stage.perform(
+        lambda work: work.connection.execute(
+            update(automation_recipients)
+            .where(automation_recipients.c.org_id == work.org_id, IS_ACTIVE)
+            .values(lease_expires_at=func.now())
+        )
+    )
+    stage.tick()
+    assert len(stage.transport.sent) == 10
