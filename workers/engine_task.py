@@ -17,7 +17,7 @@ from workers.outage import outage, trouble
 TURN_SECONDS: Final = 10.0
 
 #: What the next moment may cure although the servers are there, and how often it is tried again.
-_PASSING: Final = (OperationalError, OSError)
+_PASSING: Final = (OperationalError, OSError, SoftTimeLimitExceeded)
 _MOST_RETRIES: Final = 5
 _LONGEST_PAUSE_SECONDS: Final = 30
 
@@ -37,6 +37,8 @@ class EngineTask(Task[..., Any]):
     Request = "workers.requests:EngineRequest"
     max_retries = _MOST_RETRIES
     acks_late = True
+    # Killed at its hard limit it comes again, a few times.
+    acks_on_timeout = False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the body; return its answer, or the refusal it raised.
@@ -45,15 +47,10 @@ class EngineTask(Task[..., Any]):
         """
         try:
             answer = self._answer(*args, **kwargs)
-        except SoftTimeLimitExceeded as error:
-            # A server that is frozen answers nothing, and ends no statement either.
-            if self.request.is_eager or database_answers():
-                raise
-            self._hand_back("database: it is silent", error)
         except Exception as error:
-            said = trouble(error)
+            said = _trouble(error)
             if said is not None and not self.request.is_eager:
-                self._hand_back(said, error)
+                self._hand_back(said)
             if isinstance(error, _PASSING):
                 self._try_again(error)
             raise
@@ -75,15 +72,22 @@ class EngineTask(Task[..., Any]):
             _log.error(migrate.OF_ANOTHER_SCHEMA)
             return {"refused": conflict("schema_not_migrated", migrate.OF_ANOTHER_SCHEMA).as_dict()}
 
-    def _hand_back(self, said: str, error: Exception) -> NoReturn:
+    def _hand_back(self, said: str) -> NoReturn:
         """Pause, and give the message back to the head of its queue."""
         soft, hard = self.app.conf.task_soft_time_limit, self.app.conf.task_time_limit
         _log.warning("waits", trouble=said, met=outage.met + 1)
         outage.sit_out(longest=min(soft, hard - soft) / 3)
-        raise Reject(said, requeue=True) from error
+        raise Reject(said, requeue=True) from None
 
     def _try_again(self, error: Exception) -> NoReturn:
         pause = get_exponential_backoff_interval(
             factor=1, retries=self.request.retries, maximum=_LONGEST_PAUSE_SECONDS, full_jitter=True
         )
         raise self.retry(exc=error, countdown=pause) from None
+
+
+def _trouble(error: Exception) -> str | None:
+    if isinstance(error, SoftTimeLimitExceeded):
+        # A server that is frozen answers nothing, and ends no statement either.
+        return None if database_answers() else "database: it is silent"
+    return trouble(error)

@@ -20,7 +20,12 @@ Envelope = dict[str, Any]
 
 
 class Unreadable(Exception):  # noqa: N818 -- the message is at fault, no code
-    """A message that no worker can take; the text is the reason, for a person."""
+    """A message that no worker can take; the text is the reason, for a person.
+
+    ``task_id`` is what its sender may wait for, where that could be read.
+    """
+
+    task_id: str | None = None
 
 
 class Bounds(NamedTuple):
@@ -49,6 +54,14 @@ def read_envelope(raw: bytes, bounds: Bounds = BOUNDS) -> Envelope:
     if not isinstance(envelope, dict):
         raise Unreadable("message: is no JSON object")
     headers = _object(envelope.get("headers"), "headers")
+    try:
+        return _rebuilt(envelope, headers, bounds)
+    except Unreadable as unreadable:
+        unreadable.task_id = headers["id"] if _is_name(headers.get("id")) else None
+        raise
+
+
+def _rebuilt(envelope: Envelope, headers: Envelope, bounds: Bounds) -> Envelope:
     properties = _object(envelope.get("properties"), "properties")
     packing = headers.pop("compression", None)
     text = _text(_unpacked(_body(envelope, properties), packing, bounds), envelope)

@@ -14,10 +14,12 @@ from typing import Any, Final
 from uuid import uuid4
 
 import structlog
+from celery import current_app, states
 from celery.worker import state
 from kombu.transport import TRANSPORT_ALIASES, virtual
 from kombu.transport import redis as kombu_redis_transport
 
+from halo_engine.domain.errors import Refusal
 from workers import deliveries
 from workers.deliveries import FIRST_DELIVERED, Hands, Taken
 from workers.envelopes import Unreadable, read_envelope
@@ -190,6 +192,8 @@ class Channel(kombu_redis.Channel):  # type: ignore[misc]
             envelope = read_envelope(taken.raw)
         except Unreadable as unreadable:
             self.qos.set_aside(taken, str(unreadable))
+            if unreadable.task_id is not None:
+                _tell_sender(unreadable.task_id, str(unreadable))
             return
         envelope["properties"]["delivery_tag"] = taken.tag
         envelope["headers"].pop(FIRST_DELIVERED, None)
@@ -209,6 +213,12 @@ class Transport(kombu_redis.Transport):  # type: ignore[misc]
     """Kombu's transport with that channel."""
 
     Channel = Channel
+
+
+def _tell_sender(task_id: str, reason: str) -> None:
+    """Leave a refusal as the task's result for whoever waits for it."""
+    refusal = Refusal(400, "bad_message", reason)
+    current_app.backend.store_result(task_id, {"refused": refusal.as_dict()}, states.SUCCESS)
 
 
 def _running() -> Iterable[str]:

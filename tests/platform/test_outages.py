@@ -6,19 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from redis import Redis
-from sqlalchemy import Engine, create_engine, func, insert, select, text
+from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from halo_engine import database as halo_database
 from halo_engine import migrate
 from halo_engine.outages import database_trouble
 from halo_engine.settings import Settings
-from halo_engine.tables import end_users, organizations
+from tests.platform.callers import create_organization, identify, left, users
 from workers import outage
-from workers.broker_scripts import IN_HAND
-from workers.configuration import CALLS_QUEUE, EngineApp, create_app
-from workers.connections import broker
+from workers.configuration import create_app
 from workers.stack.children import wait_until
 from workers.stack.folders import throwaway_folder
 from workers.stack.postgres import start_postgres
@@ -115,42 +112,19 @@ def test_calls_outlive_their_database(folder: Path, broker_url: str) -> None:
         migrate.upgrade(url)
         database = halo_database.create_engine(url)
         stack.callback(database.dispose)
-        _create_organization(database)
+        create_organization(database)
         app = create_app(Settings(database_url=url, broker_url=broker_url))
         log = folder / "worker.log"
         environment = stack_environment(Servers(url, broker_url), worker_concurrency=1)
         worker = start_worker(folder, environment, log=log)
         stack.callback(worker.stop)
-        _identify(app, 0).get(timeout=30)
+        identify(app, 0).get(timeout=30)
         postgres.stop()
-        sent = [_identify(app, number) for number in range(1, 21)]
+        sent = [identify(app, number) for number in range(1, 21)]
         wait_until(worker, lambda: log.read_text().count("waits") >= 3, "it met the outage thrice")
         postgres, _ = start_postgres(folder, durable=False)
         stack.callback(postgres.stop)
         answers = [each.get(timeout=60) for each in sent]
         assert [answer["created"] for answer in answers] == [True] * 20
-        with database.connect() as connection:
-            stored = connection.scalars(
-                select(end_users.c.external_id).order_by(end_users.c.created_at)
-            )
-            assert list(stored) == [f"user {number}" for number in range(21)]
-        assert _left(broker(broker_url)) == (0, 0)
-
-
-def _create_organization(database: Engine) -> None:
-    now = func.now()
-    values = {"key": "acme", "name": "acme", "widget_key": "acme"}
-    with database.begin() as connection:
-        connection.execute(
-            insert(organizations).values(created_at=now, reevaluated_at=now, **values)
-        )
-
-
-def _identify(app: EngineApp, number: int) -> Any:
-    call = {"widget_key": "acme", "user_id": f"user {number}"}
-    return app.send_task("halo.identify", kwargs=call)
-
-
-def _left(client: Redis) -> tuple[Any, Any]:
-    """How many calls wait, and how many are in hand."""
-    return client.llen(CALLS_QUEUE), client.hlen(IN_HAND)
+        assert users(database) == [f"user {number}" for number in range(21)]
+        assert left(broker_url) == (0, 0)
