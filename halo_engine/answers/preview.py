@@ -53,15 +53,17 @@ class _Unsaved:
     audience_filters: FilterGroups
 
 
-def preview(
-    work: Work, of: Series | SeriesDefinition, *, after: UUID | None = None, size: int = PAGE
-) -> Preview:
+#: A series, saved or being written.
+Definition = Series | SeriesDefinition
+
+
+def preview(work: Work, of: Definition, *, after: UUID | None = None, size: int = PAGE) -> Preview:
     """Return whom ``of`` matches now: the count, and the ``size`` contacts after the contact
     ``after``.
 
     A definition that names an unknown list is refused with a 400.
     """
-    audience = of if isinstance(of, Series) else _unsaved(work, of)
+    audience = audience_of(work, of)
     count = count_matched(work.connection, work.org_id, audience, work.moment)
     rows = _page(work, audience, after, size + 1, frequent=count > size * _FREQUENT)
     return Preview(
@@ -106,12 +108,15 @@ def _page(
     return [PreviewedContact.model_validate(row) for row in rows]
 
 
-def _unsaved(work: Work, definition: SeriesDefinition) -> _Unsaved:
+def audience_of(work: Work, of: Definition) -> Audience:
+    """Return the audience of a series; one that is being written has its list looked up."""
+    if isinstance(of, Series):
+        return of
     return _Unsaved(
-        definition.audience_type,
-        definition.contact_type,
-        _list_id(work, definition.subscription),
-        definition.audience_filters,
+        of.audience_type,
+        of.contact_type,
+        _list_id(work, of.subscription),
+        of.audience_filters,
     )
 
 

@@ -1,5 +1,6 @@
 """`halo series preview`, `diagnose`, `ledger`, `funnel`, and `halo explain`: answers to "why"."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -10,15 +11,14 @@ from halo_engine.answers.diagnose import Diagnosis, diagnose
 from halo_engine.answers.explain import Explanation, explain
 from halo_engine.answers.funnel import Funnel, funnel
 from halo_engine.answers.ledger import Ledger, ledger
-from halo_engine.answers.preview import PAGE, Preview, preview
+from halo_engine.answers.preview import PAGE, Preview, PreviewedContact, preview
 from halo_engine.answers.whereabouts import Whereabouts
 from halo_engine.cli.desk import Desk, in_organization
 from halo_engine.cli.output import plain, print_facts, print_table, shown_at
 from halo_engine.contacts.finding import find_contacts
-from halo_engine.domain.errors import bad_input, shown
 from halo_engine.domain.series import Series
 from halo_engine.series.check import unsaved
-from halo_engine.series.files import read_series_file
+from halo_engine.series.files import series_of_file
 from halo_engine.series.lifecycle import find_series
 from halo_engine.work import Work
 
@@ -43,9 +43,15 @@ def preview_command(desk: Desk, key: str, file: Path | None, after: UUID | None,
 
 def _draw_preview(found: Preview, zone: ZoneInfo) -> None:
     click.echo(f"{found.matched} matched")
-    if not found.contacts:
-        return
-    click.echo()
+    if found.contacts:
+        click.echo()
+        draw_contacts(found.contacts, found.next, zone)
+
+
+def draw_contacts(
+    contacts: Sequence[PreviewedContact], following: UUID | None, zone: ZoneInfo
+) -> None:
+    """Print a page of contacts, and how to have the one that follows."""
     print_table(
         ("contact", "email", "name", "type", "created"),
         [
@@ -56,11 +62,11 @@ def _draw_preview(found: Preview, zone: ZoneInfo) -> None:
                 each.contact_type,
                 shown_at(each.created_at, zone),
             )
-            for each in found.contacts
+            for each in contacts
         ],
     )
-    if found.next is not None:
-        click.echo(f"\nmore with --after {found.next}")
+    if following is not None:
+        click.echo(f"\nmore with --after {following}")
 
 
 @click.command(name="diagnose")
@@ -208,8 +214,4 @@ def _series(work: Work, key: str, file: Path | None) -> Series:
     """Return the saved series, or the one that the file defines."""
     if file is None:
         return find_series(work, key)
-    definitions = read_series_file(file)
-    if key not in definitions:
-        problem = f"there is no series {shown(key)} in it; there are {', '.join(definitions)}"
-        raise bad_input(str(file), problem, "unknown_series")
-    return unsaved(work, key, definitions[key])
+    return unsaved(work, key, series_of_file(file, key))

@@ -11,8 +11,10 @@ from halo_engine.cli.answers import (
     ledger_command,
     preview_command,
 )
+from halo_engine.cli.contact_list import list_command as contacts_list_command
 from halo_engine.cli.contacts import contacts, identify_command, track_command
 from halo_engine.cli.erasure import erase_contact_command, erase_organization_command
+from halo_engine.cli.fields import events_command, fields_command
 from halo_engine.cli.files import apply, check
 from halo_engine.cli.imports import import_command
 from halo_engine.cli.lists import lists
@@ -24,6 +26,7 @@ from halo_engine.cli.sending import sending
 from halo_engine.cli.series import series
 from halo_engine.cli.status import status_command
 
+contacts.add_command(contacts_list_command)
 contacts.add_command(import_command)
 contacts.add_command(erase_contact_command)
 org.add_command(erase_organization_command)
@@ -46,6 +49,8 @@ COMMANDS: Final[tuple[click.Command, ...]] = (
     contacts,
     identify_command,
     track_command,
+    fields_command,
+    events_command,
     series,
     explain_command,
     sending,

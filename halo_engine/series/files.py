@@ -2,21 +2,54 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from halo_engine.domain.errors import Fault, Refusal, bad_input, together
+from halo_engine.domain.errors import Fault, Refusal, bad_input, shown, together
 from halo_engine.domain.series import SeriesDefinition, check_key
 from halo_engine.domain.yaml_source import YamlSource
 from halo_engine.series.save import read_definition
+
+#: What an audience file may hold, as a series writes it.
+_AUDIENCE_KEYS: Final = ("audience_filters", "audience_type", "contact_type", "subscription")
 
 
 def read_series_file(path: Path) -> dict[str, SeriesDefinition]:
     """Return the definitions in a file by key; a 400 names each fault with line and column."""
     source = YamlSource.read(path)
     definitions, faults = read_series(_series_in(source.data, str(path)))
-    unknown = [_unknown(key) for key in source.data if key != "series"]
+    unknown = [_unknown(key, "series") for key in source.data if key != "series"]
     source.refuse([*unknown, *faults])
     return definitions
+
+
+def read_audience_file(path: Path, key: str | None = None) -> SeriesDefinition:
+    """Return whom a file is about: its series ``key``, the only one, or the audience it writes.
+
+    An audience is written as in a series: ``audience_filters`` and what stands beside them.
+    """
+    source = YamlSource.read(path)
+    if not isinstance(source.data, Mapping) or not source.data.keys() & _AUDIENCE_KEYS:
+        return series_of_file(path, key)
+    allowed = ", ".join(_AUDIENCE_KEYS)
+    source.refuse([_unknown(each, allowed) for each in source.data if each not in _AUDIENCE_KEYS])
+    written = {"entry_trigger": "manual", "audience_type": "segment", **source.data}
+    definition, faults = read_definition("audience", written)
+    if definition is None:
+        raise source.refusal(faults)
+    return definition
+
+
+def series_of_file(path: Path, key: str | None = None) -> SeriesDefinition:
+    """Return the definition of series ``key`` in a file, or of the only one; else raise a 400."""
+    definitions = read_series_file(path)
+    if key is None and len(definitions) == 1:
+        [definition] = definitions.values()
+        return definition
+    if key is None or key not in definitions:
+        problem = "name one" if key is None else f"there is no series {shown(key)} in it"
+        allowed = f"{problem}; there are {', '.join(definitions)}"
+        raise bad_input(str(path), allowed, "unknown_series")
+    return definitions[key]
 
 
 def parse_series(data: object, where: str) -> dict[str, SeriesDefinition]:
@@ -54,5 +87,5 @@ def _series_in(data: object, where: str) -> Mapping[Any, object]:
     raise bad_input(where, "holds no series; allowed is ‘series: {KEY: …}’", "bad_series_file")
 
 
-def _unknown(key: object) -> Fault:
-    return Fault((str(key),), "unknown key; allowed is series", "unknown_key")
+def _unknown(key: object, allowed: str) -> Fault:
+    return Fault((str(key),), f"unknown key; allowed are {allowed}", "unknown_key")

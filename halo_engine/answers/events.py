@@ -1,0 +1,42 @@
+"""Events that one can find: which there are, how often and when they fired (contract §2, §3)."""
+
+from typing import Final
+
+from sqlalchemy import func, select
+
+from halo_engine.answers.shape import Answer, Instant
+from halo_engine.tables import event_counts
+from halo_engine.work import Work
+
+#: Of an organisation whose event names never end (with an ID in each, say), those that fire most.
+MOST_EVENTS: Final = 1_000
+
+
+class KnownEvent(Answer):
+    """One event: how often it fired, for how many contacts, first and last."""
+
+    event: str
+    count: int
+    contacts: int
+    first_at: Instant
+    last_at: Instant
+
+
+def known_events(work: Work) -> list[KnownEvent]:
+    """Return the events that ever fired for a contact, most frequent first, at most a thousand."""
+    counts = event_counts
+    fired = func.sum(counts.c.count).label("count")
+    rows = work.connection.execute(
+        select(
+            counts.c.name.label("event"),
+            fired,
+            func.count().label("contacts"),
+            func.min(counts.c.first_at).label("first_at"),
+            func.max(counts.c.last_at).label("last_at"),
+        )
+        .where(counts.c.org_id == work.org_id)
+        .group_by(counts.c.name)
+        .order_by(fired.desc(), counts.c.name)
+        .limit(MOST_EVENTS)
+    ).mappings()
+    return [KnownEvent.model_validate(dict(row)) for row in rows]

@@ -1,0 +1,137 @@
+"""Fields that one can find: every field of an organisation, and what is stored in it (§3)."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from sqlalchemy import and_, func, select
+
+from halo_engine.answers.shape import Answer
+from halo_engine.answers.stored import COLUMN_PREFIXES, SAMPLE, Stored, StoredValue, stored_values
+from halo_engine.domain.choices import CHOICES
+from halo_engine.domain.errors import Refusal
+from halo_engine.domain.fields import COLUMNS, Entity, Field, FieldType, resolve
+from halo_engine.domain.filters import OPERATORS, Operator
+from halo_engine.tables import audience_fields, subscription_members, subscriptions
+from halo_engine.work import Work
+
+#: The types of filters that a custom field of a registered type can stand in.
+_FILTERED_AS: Final[Mapping[str, tuple[FieldType, ...]]] = {
+    "string": (FieldType.STRING,),
+    "number": (FieldType.NUMBER,),
+    "boolean": (FieldType.BOOLEAN,),
+    "date": (FieldType.DATE, FieldType.STRING),
+}
+
+
+class KnownField(Answer):
+    """One field: how a filter names it, its type, the operators that it takes.
+
+    ``type`` of a custom field is the first that was seen; ``types`` says how many of the contacts
+    looked at have a value of which JSON type. ``contacts`` is how many have one, ``values`` those
+    seen most. Dates, and what names a person, have no ``values``. ``choices`` are all values that
+    an enumerated field can have.
+    """
+
+    field: str
+    type: str
+    operators: tuple[Operator, ...]
+    custom: bool
+    contacts: int
+    types: Mapping[str, int]
+    values: tuple[StoredValue, ...]
+    choices: tuple[str, ...]
+
+
+class KnownList(Answer):
+    """A subscription list, which an audience of type ``subscription`` can be."""
+
+    list: str
+    subscribers: int
+
+
+class Fields(Answer):
+    """Every field and every list; of ``contacts``, so many were ``looked_at``."""
+
+    contacts: int
+    looked_at: int
+    fields: tuple[KnownField, ...]
+    lists: tuple[KnownList, ...]
+
+
+def known_fields(work: Work) -> Fields:
+    """Return every field that a filter of the organisation can name, in three statements."""
+    registered = _registered(work)
+    contacts, seen = stored_values(work)
+    builtin = [
+        resolve(f"{prefix}{name}")
+        for entity, prefix in COLUMN_PREFIXES.items()
+        for name in COLUMNS[entity]
+    ]
+    custom = [target for target in map(_resolved, {*registered, *seen}) if target and target.custom]
+    ordered = sorted([*builtin, *custom], key=_place)
+    return Fields(
+        contacts=contacts,
+        looked_at=min(contacts, SAMPLE),
+        fields=tuple(
+            _known(each, registered.get(each.name), seen.get(each.name, Stored()))
+            for each in ordered
+        ),
+        lists=tuple(_lists(work)),
+    )
+
+
+def _known(target: Field, registered: str | None, seen: Stored) -> KnownField:
+    common = max(seen.types, key=lambda each: seen.types[each], default="null")
+    type_ = target.type.value if target.type else registered or common
+    filtered_as = (target.type,) if target.type else _FILTERED_AS.get(type_, ())
+    is_choice = target.entity in (Entity.CONTACT, Entity.COMPANY) and not target.custom
+    return KnownField(
+        field=target.name,
+        type=type_,
+        operators=tuple(operator for each in filtered_as for operator in OPERATORS[each]),
+        custom=target.custom,
+        contacts=sum(seen.types.values()),
+        types=seen.types,
+        values=tuple(seen.values),
+        choices=CHOICES.get(target.attribute, ()) if is_choice else (),
+    )
+
+
+def _place(target: Field) -> tuple[int, bool, int, str]:
+    """Return where the field stands: columns as in the contract, then custom fields by name."""
+    order = list(COLUMN_PREFIXES)
+    names = list(COLUMNS[target.entity])
+    place = 0 if target.custom else names.index(target.attribute)
+    return order.index(target.entity), target.custom, place, target.name
+
+
+def _resolved(name: str) -> Field | None:
+    """Return the field of that name; None for a key that no filter can name."""
+    try:
+        return resolve(name)
+    except Refusal:
+        return None
+
+
+def _registered(work: Work) -> dict[str, str]:
+    """Return the custom fields that were ever seen, by name, with the type seen first."""
+    table = audience_fields
+    rows = work.connection.execute(
+        select(table.c.entity, table.c.key, table.c.type).where(table.c.org_id == work.org_id)
+    )
+    prefixes = {"contact": "custom:", "company": "company.custom:"}
+    return {f"{prefixes[row.entity]}{row.key}": row.type for row in rows}
+
+
+def _lists(work: Work) -> Iterator[KnownList]:
+    lists, members = subscriptions, subscription_members
+    on_it = and_(members.c.org_id == lists.c.org_id, members.c.subscription_id == lists.c.id)
+    rows = work.connection.execute(
+        select(lists.c.key, func.count(members.c.end_user_id).label("subscribers"))
+        .select_from(lists.outerjoin(members, on_it))
+        .where(lists.c.org_id == work.org_id)
+        .group_by(lists.c.key)
+        .order_by(lists.c.key)
+    )
+    for row in rows:
+        yield KnownList(list=row.key, subscribers=row.subscribers)

@@ -1,0 +1,65 @@
+"""Contacts that one can find: newest first, by name, by audience (contract §10; http.md §3)."""
+
+from typing import Any
+
+import pytest
+
+from halo_engine.answers.contact_list import ContactPage, contact_list
+from halo_engine.series.save import parse_definition
+from tests.answers.stage import BY_PLAN, Stage
+
+
+def names(stage: Stage, **asked: Any) -> list[str | None]:
+    """Return who is found: by external ID, or by email."""
+    return _names(contact_list(stage.work, **asked))
+
+
+def _names(page: ContactPage) -> list[str | None]:
+    return [each.external_id or each.email for each in page.contacts]
+
+
+def test_newest_first_page_by_page(stage: Stage) -> None:
+    """Each contact is on one page, also of those created at one instant."""
+    stage.add("ann", "bob", "cyd")
+    stage.wait(hours=1)
+    stage.add("dee", "eve")
+    everybody = names(stage)
+    assert set(everybody[:2]) == {"dee", "eve"}
+    assert set(everybody[2:]) == {"ann", "bob", "cyd"}
+    seen: list[str | None] = []
+    page = contact_list(stage.work, size=2)
+    while page.next is not None:
+        seen += _names(page)
+        page = contact_list(stage.work, size=2, after=page.next)
+    assert [*seen, *_names(page)] == everybody
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("ann", {"ann", "anna"}),
+        ("anna", {"anna"}),
+        ("ANN@A", {"ann"}),
+        ("Ann", {"ann", "anna"}),
+        ("lea@x", {"Lea@X.example"}),
+        ("nn", set()),
+        ("%", set()),
+        ("a_n", set()),
+    ],
+)
+def test_by_the_beginning_of_an_id_or_an_email(stage: Stage, search: str, found: set[str]) -> None:
+    """IDs as they are written, emails in any case; no character is a pattern."""
+    stage.add("ann", "anna", "bob")
+    stage.add("lea", external_id=None, email="Lea@X.example")
+    assert set(names(stage, search=search)) == found
+
+
+def test_whom_an_audience_matches(stage: Stage) -> None:
+    """Of a saved series, or of a definition; the suppressed are left out, as in its preview."""
+    stage.pro("ann", "anna", "gone")
+    stage.suppress("gone")
+    stage.add("bob")
+    stage.series(**BY_PLAN)
+    unsaved = parse_definition("s", {"entry_trigger": "manual", **BY_PLAN})
+    assert set(names(stage, within=stage.saved())) == {"ann", "anna"}
+    assert names(stage, within=unsaved, search="anna") == ["anna"]
