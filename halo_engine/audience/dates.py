@@ -17,8 +17,8 @@ from halo_engine.domain.instants import from_wall_clock, to_wall_clock
 _TIME = r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d([.,]\d{1,9})?)?"
 # PostgreSQL refuses offsets of 16 hours and more; the greatest in use is 14.
 _OFFSET = r"(Z|[+-](0\d|1[0-5])(:?[0-5]\d)?)"
-_SHAPE = rf"^\d\d\d\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(T{_TIME}{_OFFSET}?)?$"
-_HAS_OFFSET = "T.*[Z+-]"
+_SHAPE = rf"^\d\d\d\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])([T ]{_TIME}{_OFFSET}?)?$"
+_HAS_OFFSET = "[T ].*[Z+-]"
 _FIRST_YEAR = "0001"
 _IN_EVERY_MONTH = "28"
 _LEAP_YEAR = r"(\d\d(0[48]|[2468][048]|[13579][26])|([02468][048]|[13579][26])00)"

@@ -17,7 +17,7 @@ from halo_engine.domain.errors import Refusal, bad_input, shown
 # later versions of Python, 24:00.
 _ISO_8601: Final = re.compile(
     r"\d{4}-\d{2}-\d{2}"
-    r"(T([01]\d|2[0-3]):[0-5]\d(:[0-5]\d([.,]\d{1,9})?)?(?P<offset>Z|[+-]\d{2}(:?\d{2})?)?)?",
+    r"([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d([.,]\d{1,9})?)?(?P<offset>Z|[+-]\d{2}(:?\d{2})?)?)?",
     re.ASCII,
 )
 _RELATIVE: Final = re.compile(r"[+-][0-9]{1,10}[dhm]")

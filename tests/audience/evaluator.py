@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from tests.model.clock import instant_of_wall
 
 _DATE = re.compile(
-    r"(\d{4}-\d\d-\d\d)(T\d\d:\d\d(?::\d\d(?:[.,]\d{1,6})?)?)?(Z|[+-]\d\d(?::?\d\d)?)?", re.ASCII
+    r"(\d{4}-\d\d-\d\d)([T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,6})?)?)?(Z|[+-]\d\d(?::?\d\d)?)?", re.ASCII
 )
 _UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
 _SYMBOLS = {
