@@ -17,7 +17,7 @@ from benchmarks.ground import ORG, Ground
 from benchmarks.measuring import peak_memory
 from benchmarks.rows import Row, Target
 from benchmarks.sizes import Size
-from halo_engine.contacts.csv_resume import import_file
+from halo_engine.contacts.csv_resume import FileOptions, import_file
 from halo_engine.database import create_engine
 from halo_engine.delivery.message import Sender
 from halo_engine.delivery.transports import MemoryTransport
@@ -27,7 +27,9 @@ from halo_engine.series.lifecycle import activate
 from halo_engine.work import OrgRef, Work
 from workers.stack.folders import PROJECT, throwaway_folder
 
-_MAPPING: Final = {"ID": "external_id", "Email": "email", "Name": "name", "Plan": "plan"}
+_HOW: Final = FileOptions(
+    mapping={"ID": "external_id", "Email": "email", "Name": "name", "Plan": "plan"}
+)
 _ALLOWED_MIB: Final = 64.0
 
 
@@ -91,7 +93,7 @@ def main(what: str, url: str, file: Path | None) -> None:
     org = OrgRef(key=ORG)
     if what == "import":
         assert file is not None
-        import_file(lambda action: engine.perform(org, action), file, _MAPPING)
+        import_file(lambda action: engine.perform(org, action), file, _HOW)
     else:
         engine.perform(org, lambda work: activate(work, "w10", "bench"))
         for _ in engine.settle(engine.ask(org, _id_of)):

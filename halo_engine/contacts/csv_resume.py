@@ -14,17 +14,22 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from halo_engine.contacts.csv_file import open_csv
 from halo_engine.contacts.csv_import import (
-    PAGE_SIZE,
     Faults,
     ImportCsvAnswer,
-    Page,
     import_page,
-    open_csv,
-    pages,
+    known_before,
 )
+from halo_engine.contacts.csv_rows import PAGE_SIZE, CsvOptions, Page, pages
 from halo_engine.tables import csv_imports
 from halo_engine.work import Transact, Work
+
+
+class FileOptions(CsvOptions):
+    """How a file is read: as any CSV, and in ``encoding`` where it is not read from its mark."""
+
+    encoding: str | None = None
 
 
 class ImportFileAnswer(ImportCsvAnswer):
@@ -40,22 +45,24 @@ def _show_nothing(_position: int) -> None:
 def import_file(
     transact: Transact,
     path: Path,
-    mapping: Mapping[str, str],
+    how: FileOptions,
     show: Callable[[int], object] = _show_nothing,
     *,
     page_size: int = PAGE_SIZE,
 ) -> ImportFileAnswer:
     """Import a CSV file, committed page by page; ``show`` is told how many bytes have been read.
 
-    An import of the same file, mapped in the same way, that was interrupted is gone on with; one
+    An import of the same file, read in the same way, that was interrupted is gone on with; one
     that was finished is done again. Raises 400 for a bad mapping, OSError for a file that cannot be
     read.
     """
-    key = _key(path, mapping)
-    org, done = transact(lambda work: (work.org, _rows_done(work, key)))
+    key = _key(path, how)
+    org, known, done = transact(
+        lambda work: (work.org, known_before(work, how), _rows_done(work, key))
+    )
     faults, total = Faults(), 0
-    with open_csv(path) as file:
-        for page in pages(org, file, mapping, page_size, done=done):
+    with open_csv(path, how.encoding) as file:
+        for page in pages(org, file, how, known, page_size, done=done):
             is_new = page.after > max(page.before, done)
             if is_new or page.after == 0:
                 transact(partial(_import, key=key, page=page))
@@ -67,11 +74,11 @@ def import_file(
     return ImportFileAnswer.model_validate({**counts, "done_before": done, **faults.as_answer()})
 
 
-def _key(path: Path, mapping: Mapping[str, str]) -> str:
-    mapped = json.dumps(sorted(mapping.items())).encode()
+def _key(path: Path, how: FileOptions) -> str:
+    read = json.dumps(how.model_dump(), sort_keys=True).encode()
     with path.open("rb") as file:
         content = hashlib.file_digest(file, "sha256").digest()
-    return hashlib.sha256(content + mapped).hexdigest()
+    return hashlib.sha256(content + read).hexdigest()
 
 
 def _rows_done(work: Work, key: str) -> int:

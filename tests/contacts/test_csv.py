@@ -13,15 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from halo_engine.contacts.csv_export import write_csv
+from halo_engine.contacts.csv_file import LONGEST_ROW, open_csv
 from halo_engine.contacts.csv_import import (
-    LONGEST_LINE,
     ImportCsvAnswer,
     ImportCsvCall,
     import_csv,
     import_page,
-    open_csv,
-    pages,
 )
+from halo_engine.contacts.csv_rows import CsvOptions, pages
 from halo_engine.domain.errors import Refusal, validated
 from halo_engine.tables import audience_fields, end_users
 from halo_engine.work import Work
@@ -29,6 +28,7 @@ from tests.contacts.stage import EARLIER, NOW, add_contact, rows, statements, wr
 from tests.model.world import World
 
 MAPPING = {"ID": "external_id", "Email": "email", "Name": "name", "Plan": "plan"}
+HOW = CsvOptions(mapping=MAPPING)
 
 
 def imported(
@@ -56,6 +56,8 @@ def test_new_rows_become_contacts(work: Work) -> None:
         "updated": 0,
         "bad": 0,
         "errors": [],
+        "bad_cells": 0,
+        "cell_errors": [],
         "warnings": [],
     }
     names = ("external_id", "contact_type", "source", "email", "name", "custom_fields", "last_seen")
@@ -149,7 +151,7 @@ def test_an_address_that_was_left_is_looked_up_again(work: Work) -> None:
 
 
 def test_cells_are_read_as_their_field_wants_them(work: Work) -> None:
-    """Numbers and booleans where the column is one; a custom field keeps its text."""
+    """Numbers and booleans where the column is one; a custom field is what JSON reads."""
     mapping = {
         "ID": "external_id",
         "MRR": "mrr",
@@ -161,7 +163,7 @@ def test_cells_are_read_as_their_field_wants_them(work: Work) -> None:
     header = ",".join(mapping)
     imported(work, "ann,4900,1e3,TRUE,at_risk,12", header=header, mapping=mapping)
     names = ("mrr", "arr", "on_contract", "renewal_status", "custom_fields")
-    assert rows(work, end_users, *names) == [(4900, 1000, True, "at_risk", {"size": "12"})]
+    assert rows(work, end_users, *names) == [(4900, 1000, True, "at_risk", {"size": 12})]
 
 
 def test_quotes_newlines_and_unmapped_columns(work: Work) -> None:
@@ -181,7 +183,7 @@ def test_a_quote_that_is_not_closed_is_no_contact(work: Work) -> None:
     assert counts(answer) == (1, 0, [2, 4])
     assert [each.message for each in answer.errors] == [
         "row: is not CSV: ',' expected after '\"'",
-        "row: is not CSV: unexpected end of data",
+        "row: is not CSV: unexpected end of data (lines 4 to 5 are left out)",
     ]
     assert rows(work, end_users, "external_id", "name") == [("ben", '5" pipe')]
 
@@ -216,7 +218,7 @@ def test_bad_rows_are_reported_by_line_and_the_rest_goes_in(work: Work) -> None:
         (
             5,
             "bad_trait",
-            "traits.mrr: ‘much’ is refused; allowed are a number, or null",
+            "traits.mrr: ‘much’ is refused; allowed is a number, such as 4900 or 12.5",
         ),
         (7, "bad_row", "row: has 6 cells; allowed are 5, as in the header"),
         (
@@ -244,7 +246,7 @@ def test_bad_rows_are_reported_by_line_and_the_rest_goes_in(work: Work) -> None:
         ({"ID": "custom:"}, "‘’ is not a name; "),
         ({"ID": "custom:email"}, "‘custom:email’ is no field; "),
         ({"ID": "custom:org_id"}, "‘custom:org_id’ is no field; "),
-        ({"Id": "external_id"}, "the file has 0 columns ‘Id’; allowed is one"),
+        ({"Id": "external_id"}, "the file has no column ‘Id’; it has ‘ID’, ‘Email’, ‘Name’"),
         ({"Name": "name"}, "the file has 2 columns ‘Name’; allowed is one"),
         ({"ID": "email", "Email": "email"}, "‘email’ is mapped twice; "),
         ({"ID": "plan", "Email": "custom:plan"}, "‘custom:plan’ is mapped twice; "),
@@ -264,11 +266,11 @@ def test_a_mapping_that_does_not_fit_is_refused(
 def test_a_file_is_read_with_its_faults(work: Work, tmp_path: Path) -> None:
     """Bytes that are not UTF-8, and a line without end, are the fault of their rows alone."""
     path = tmp_path / "contacts.csv"
-    long = b"ben," + b"x" * (2 * LONGEST_LINE)
+    long = b"ben," + b"x" * (2 * LONGEST_ROW)
     path.write_bytes(b"\xef\xbb\xbfID,Name\nann,Ann\nbad,\xff\n" + long + b"\ncyd,Cyd\n")
     mapping = {"ID": "external_id", "Name": "name"}
     with open_csv(path) as file:
-        [page] = pages(work.org, file, mapping)
+        [page] = pages(work.org, file, CsvOptions(mapping=mapping))
     assert import_page(work, page) == [True, True]
     assert [each.line for each in page.errors] == [3, 4]
     assert rows(work, end_users, "external_id") == [("ann",), ("cyd",)]
@@ -282,7 +284,7 @@ def test_pages_of_1_and_of_200_take_the_same_statements(work: Work) -> None:
     for n in range(12):
         for size in (1, 200):
             text = "".join(f"u{n % 3}-{i},{i}@a.example,Ann,{n}\n" for i in range(size))
-            [page] = pages(work.org, io.StringIO(f"ID,Email,Name,Plan\n{text}"), MAPPING, size + 1)
+            [page] = pages(work.org, io.StringIO(f"ID,Email,Name,Plan\n{text}"), HOW, size=size + 1)
             with statements(work.connection) as seen:
                 import_page(work, page)
             assert len(seen) == 2
@@ -298,7 +300,7 @@ def test_a_long_file_needs_no_more_memory_than_a_short_one(work: Work, tmp_path:
             file.writelines(f"u{n},{n}@a.example,,{n}\nbad,bad,,\n" for n in range(count))
         tracemalloc.start()
         with open_csv(path) as file:
-            seen = sum(page.size for page in pages(work.org, file, MAPPING, 100))
+            seen = sum(page.size for page in pages(work.org, file, HOW, size=100))
         assert seen == 2 * count
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()

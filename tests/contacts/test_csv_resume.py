@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import pytest
 from sqlalchemy import Connection, Engine, delete
 
-from halo_engine.contacts.csv_resume import ImportFileAnswer, import_file
+from halo_engine.contacts.csv_resume import FileOptions, ImportFileAnswer, import_file
 from halo_engine.database import run_in_transaction
 from halo_engine.domain.errors import Refusal
 from halo_engine.tables import csv_imports, end_users, signals
@@ -24,7 +24,8 @@ from tests.contacts.stage import (
     statements,
 )
 
-MAPPING = {"ID": "external_id", "Email": "email", "Plan": "plan"}
+HOW = FileOptions(mapping={"ID": "external_id", "Email": "email", "Plan": "plan"})
+IDS = FileOptions(mapping={"ID": "external_id"})
 COUNTS = ("rows_done", "created", "updated", "finished_at")
 
 _Result = TypeVar("_Result")
@@ -95,7 +96,7 @@ def test_an_import_that_is_killed_goes_on_where_it_was(
     """
     path = written(tmp_path / "contacts.csv", 90)
     calm = committed_organization(shared_database)
-    expected = import_file(committing(shared_database, calm), path, MAPPING, page_size=7)
+    expected = import_file(committing(shared_database, calm), path, HOW, page_size=7)
     assert (expected.created, expected.updated, expected.bad) == (30, 48, 12)
     random = Random(8)
     for _ in range(10):
@@ -115,7 +116,7 @@ def disturbed(database: Engine, org: OrgRef, path: Path, random: Random) -> Impo
         transact = killing(database, org, survives)
         try:
             # The version that goes on may have other pages than the one that began.
-            answer = import_file(transact, path, MAPPING, page_size=random.randint(3, 11))
+            answer = import_file(transact, path, HOW, page_size=random.randint(3, 11))
         except Killed:
             kills += 1
         else:
@@ -139,12 +140,12 @@ def test_the_answer_says_how_much_was_done_before(
     survives = iter(["well"] * 3 + ["before the commit"] + ["well"] * 100)
     transact = killing(shared_database, org, survives)
     with pytest.raises(Killed):
-        import_file(transact, path, MAPPING, page_size=5)
+        import_file(transact, path, HOW, page_size=5)
     with statements(shared_database) as seen:
-        answer = import_file(transact, path, MAPPING, page_size=5)
+        answer = import_file(transact, path, HOW, page_size=5)
     assert answer.done_before == 10
-    # How far it came, four pages, and the end.
-    assert len([each for each in seen if "organizations" not in each]) == 1 + 4 * 4 + 1
+    # How fields are registered, how far it came, four pages, and the end.
+    assert len([each for each in seen if "organizations" not in each]) == 2 + 4 * 4 + 1
 
 
 def test_the_same_file_again_is_imported_again(
@@ -153,10 +154,10 @@ def test_the_same_file_again_is_imported_again(
     """Only one that was interrupted is gone on with; who was erased meanwhile is created again."""
     path = written(tmp_path / "contacts.csv", 3)
     transact = committing(shared_database, org)
-    first = import_file(transact, path, MAPPING)
+    first = import_file(transact, path, HOW)
     assert (first.created, first.updated, first.done_before) == (1, 2, 0)
     transact(lambda work: work.connection.execute(delete(end_users).where(_is_of(work))))
-    again = import_file(transact, path, MAPPING)
+    again = import_file(transact, path, HOW)
     assert again == first
 
 
@@ -172,13 +173,13 @@ def test_another_file_or_mapping_is_another_import(
     survives = iter(["well", "well", *["before the commit"] * 2])
     transact = killing(shared_database, org, survives)
     with pytest.raises(Killed):
-        import_file(transact, path, MAPPING, page_size=2)
+        import_file(transact, path, HOW, page_size=2)
     calm = committing(shared_database, org)
-    assert import_file(calm, path, {"ID": "external_id"}).done_before == 0
+    assert import_file(calm, path, IDS).done_before == 0
     path.write_text(path.read_text() + "more,,1\n")
-    assert import_file(calm, path, MAPPING).done_before == 0
+    assert import_file(calm, path, HOW).done_before == 0
     same = written(tmp_path / "renamed.csv", 9)
-    assert import_file(calm, same, MAPPING).done_before == 2
+    assert import_file(calm, same, HOW).done_before == 2
 
 
 def test_two_that_import_one_file_at_once_do_each_row_once(
@@ -188,7 +189,7 @@ def test_two_that_import_one_file_at_once_do_each_row_once(
     path = written(tmp_path / "contacts.csv", 90)
 
     def run(_: int) -> ImportFileAnswer:
-        return import_file(committing(shared_database, org), path, MAPPING, page_size=3)
+        return import_file(committing(shared_database, org), path, HOW, page_size=3)
 
     with ThreadPoolExecutor(2) as pool:
         answers = list(pool.map(run, range(2)))
@@ -201,7 +202,7 @@ def test_news_are_of_bytes_read(shared_database: Engine, org: OrgRef, tmp_path: 
     """After each page the caller hears how far the file has been read, at the end all of it."""
     path = written(tmp_path / "contacts.csv", 30)
     heard: list[int] = []
-    import_file(committing(shared_database, org), path, MAPPING, heard.append, page_size=10)
+    import_file(committing(shared_database, org), path, HOW, heard.append, page_size=10)
     assert heard == sorted(heard)
     assert (len(heard), heard[-1]) == (4, path.stat().st_size)
 
@@ -213,7 +214,7 @@ def test_a_file_without_rows_is_imported(
     path = tmp_path / "contacts.csv"
     path.write_text("ID\n")
     for _ in range(2):
-        answer = import_file(committing(shared_database, org), path, {"ID": "external_id"})
+        answer = import_file(committing(shared_database, org), path, IDS)
         assert (answer.created, answer.updated, answer.bad) == (0, 0, 0)
 
 
@@ -224,6 +225,6 @@ def test_a_mapping_that_does_not_fit_leaves_nothing(
     path = written(tmp_path / "contacts.csv", 3)
     transact = committing(shared_database, org)
     with pytest.raises(Refusal, match="mapping: "):
-        import_file(transact, path, {"Nope": "email"})
+        import_file(transact, path, FileOptions(mapping={"Nope": "email"}))
     transact(lambda work: add_contact(work, "ann"))
     assert transact(lambda work: rows(work, csv_imports, "key")) == []

@@ -87,7 +87,8 @@ def noted(event: MailEvent, work: Work, names: Names) -> None:
 DOORS: dict[str, tuple[Callable[[Work, Names], Any], int]] = {
     "update": (backfilled, 1),
     "sync": (synced, 2),
-    "CSV import": (imported, 2),
+    # How a custom field is registered, whom the rows name, and all that is written.
+    "CSV import": (imported, 3),
     "Stripe": (subscribed_at_stripe, 2),
     "track, and again": (tracked, 1 + 2),
     "subscribe, unsubscribe": (subscribed, 1 + 1),

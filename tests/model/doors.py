@@ -14,6 +14,7 @@ from tests.model.values import (
     REVENUE,
     as_of_signup,
     check_objects,
+    is_plain_text,
     parse_trait,
     same_json,
 )
@@ -78,6 +79,9 @@ class ContactDoors(Pipeline):
     def register(self, traits: Traits, prefix: str = "custom:") -> None:
         """Register custom fields for pickers (contract §2)."""
         self.registered_fields.update(prefix + name for name in traits.custom)
+        for name, value in traits.custom.items() if prefix == "custom:" else ():
+            if value is not None:
+                self.is_text_field.setdefault(name, is_plain_text(value, self.zone))
 
     def create(self, source: str, external_id: str | None, traits: Traits) -> Contact:
         """Write a new contact, seen now, or at its sign-up where it was imported (contract §2)."""

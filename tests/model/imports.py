@@ -2,18 +2,19 @@
 
 import csv
 import io
-import re
 from typing import Any
 
+from tests.model.cells import read_cell, split_field
 from tests.model.doors import Answer, ContactDoors, Traits, check_user_id
 from tests.model.fields import BARE_CUSTOM
 from tests.model.filters import value_type
 from tests.model.people import Contact
 from tests.model.refusals import RefusedError, refuse_unless
 from tests.model.signals import EVERYTHING, Signal
-from tests.model.values import CONTACT_TRAITS, REVENUE, parse_trait, same_json
+from tests.model.values import CONTACT_TRAITS, parse_trait, same_json
 from tests.model.windows import parse_zone
 
+SEPARATORS = ",;\t|"
 STRIPE_DATES = ("trial_end", "current_period_end")
 
 
@@ -96,34 +97,47 @@ class ImportDoors(ContactDoors):
     def import_csv(self, text: str, mapping: dict[str, str]) -> Answer:
         """Import rows of a CSV; bad ones are errors by line, the header being 1 (contract §2)."""
         for field in mapping.values():
-            known = field == "external_id" or field in CONTACT_TRAITS + BARE_CUSTOM
-            known = known or (field.startswith("custom:") and field != "custom:")
+            trait = split_field(field)
+            known = field == "external_id" or trait in CONTACT_TRAITS + BARE_CUSTOM
+            known = known or (field.startswith("custom:") and trait != "")
             refuse_unless(known, 400, f"mapping: unknown field {field!r}")
-        reader = csv.reader(io.StringIO(text, newline=""))
-        header = next(reader, [])
+        lines = io.StringIO(text.removeprefix("\ufeff"), newline="")
+        skipped = 0
+        while (first := lines.readline()) and not first.strip(SEPARATORS + " \r\n"):
+            skipped += 1
+        lines.seek(lines.tell() - len(first))
+        separator = max(SEPARATORS, key=first.count)
+        reader = csv.reader(lines, delimiter=separator, skipinitialspace=True)
+        header = [name.strip() for name in next(reader, [])]
         missing = sorted(set(mapping) - set(header))
         refuse_unless(not missing, 400, f"mapping: no column {', '.join(missing)}")
         answer: Answer = {"created": 0, "updated": 0, "errors": []}
-        line = reader.line_num + 1
-        for cells in reader:
+        line = skipped + reader.line_num + 1
+        for row in reader:
+            cells = [cell.strip() for cell in row]
             try:
-                if cells:
+                if len(cells) > 1 or any(cells):
                     answer[self._import_row(header, cells, mapping)] += 1
             except RefusedError:
                 answer["errors"].append(line)
-            line = reader.line_num + 1
+            line = skipped + reader.line_num + 1
         self.settle()
         return answer
 
     def _import_row(self, header: list[str], cells: list[str], mapping: dict[str, str]) -> str:
-        refuse_unless(len(cells) <= len(header), 400, "more cells than columns")
+        refuse_unless(not any(cells[len(header) :]), 400, "more cells than columns")
         named = zip(header, cells, strict=False)
         given = {mapping[key]: cell for key, cell in named if key in mapping and cell != ""}
         external_id = given.pop("external_id", None)
         refuse_unless(external_id or given.get("email"), 400, "neither external_id nor email")
         if external_id is not None:
             check_user_id(external_id)
-        read = self.read_traits({_trait(name): _cell(name, cell) for name, cell in given.items()})
+        traits = {}
+        for field, cell in given.items():
+            name = split_field(field)
+            as_text = self.is_text_field.get(name, False)
+            traits[name] = read_cell(field, cell, as_text=as_text)
+        read = self.read_traits(traits)
         contact = self.user(external_id) if external_id else None
         contact = contact or next(iter(self.with_email(given.get("email"))), None)
         self.register(read)
@@ -140,18 +154,3 @@ class ImportDoors(ContactDoors):
             contact.external_id, changed = external_id, True
         if changed:
             self.signals.append(Signal((contact,)))
-
-
-def _trait(field: str) -> str:
-    return field.removeprefix("custom:")
-
-
-def _cell(field: str, text: str) -> Any:
-    if field in REVENUE:
-        try:
-            return int(text) if re.fullmatch(r"[+-]?\d+", text) else float(text)
-        except ValueError:
-            raise RefusedError(400, f"{field} must be a number") from None
-    if field == "on_contract":
-        return {"true": True, "false": False}.get(text.lower(), text)
-    return text

@@ -58,6 +58,8 @@ class State:
         self.bounced: set[str] = set()
         self.unsubscribed: set[str] = set()
         self.registered_fields: set[str] = set()
+        #: Custom fields of contacts: whether they are registered as text.
+        self.is_text_field: dict[str, bool] = {}
         self.outbox: list[Mail] = []
         #: Who gets one of the mails of the rows that are being handled.
         self.mailed: list[Contact] = []

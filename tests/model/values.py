@@ -123,3 +123,14 @@ def as_of_signup(columns: dict[str, Any], now: datetime) -> datetime:
     """Return when an imported contact was first and last seen: at its sign-up, else now."""
     signed_up: datetime | None = columns.get("signed_up_at")
     return signed_up or now
+
+
+def is_plain_text(value: Any, zone: ZoneInfo) -> bool:
+    """Say whether a value is text that is no date: what a field of text is registered by."""
+    if not isinstance(value, str):
+        return False
+    try:
+        parse_instant(value, zone)
+    except ValueError:
+        return True
+    return False

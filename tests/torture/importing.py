@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from benchmarks.measuring import peak_memory
-from halo_engine.contacts.csv_resume import import_file
+from halo_engine.contacts.csv_resume import FileOptions, import_file
 from halo_engine.database import create_engine
 from halo_engine.work import OrgRef
 from tests.contacts.stage import committing
@@ -27,7 +27,7 @@ MAPPING = {
 def main(url: str, org: str, path: str) -> None:
     """Import the file into the organisation of that key."""
     transact = committing(create_engine(url), OrgRef(key=org))
-    answer = import_file(transact, Path(path), MAPPING)
+    answer = import_file(transact, Path(path), FileOptions(mapping=MAPPING))
     click.echo(json.dumps({**answer.model_dump(mode="json"), "peak": peak_memory()}))
 
 

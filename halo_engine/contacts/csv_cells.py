@@ -1,0 +1,154 @@
+"""What a cell of a CSV file says: text, numbers, booleans, dates and addresses (contract §2).
+
+A cell has no blanks around it and is not empty.
+"""
+
+import re
+from datetime import UTC, datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from halo_engine.contacts.csv_mapping import CellType, Column
+from halo_engine.domain.errors import Refusal, bad_input, shown
+from halo_engine.domain.instants import parse_instant
+from halo_engine.domain.traits import check_email
+
+_YES: Final = ("true", "yes", "t", "y", "1")
+_NO: Final = ("false", "no", "f", "n", "0")
+_BOOLEANS: Final = {**dict.fromkeys(_YES, True), **dict.fromkeys(_NO, False)}
+
+_LONGEST_NUMBER: Final = 400
+_NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_WHOLE: Final = re.compile(r"[+-]?[0-9]+")
+#: A number as JSON writes it.
+_JSON_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_LARGEST: Final = 2**63 - 1
+_JSON_BOOLEANS: Final = {"true": True, "false": False}
+
+#: Unix time by the number of its digits: how many of it are a second.
+_UNIX: Final = {10: 1, 13: 1000}
+#: What stands between several addresses: Google's own sign, and what people write.
+_BETWEEN_ADDRESSES: Final = re.compile(r"\s*(?::::|[;,])\s*")
+#: The types of the registry that make a canonical number text, or any JSON number a number.
+STRING, NUMBER = "string", "number"
+
+SEVERAL_ADDRESSES: Final = "traits.email: of several addresses in a cell the first is taken"
+
+
+def read_cell(column: Column, cell: str, zone: ZoneInfo, registered: str | None) -> object:
+    """Return what a cell says, as its column's type wants it; raises a 400 for what it cannot be.
+
+    ``registered`` is the type that a custom field has in the registry. Dates are returned as ISO
+    8601 text; those of recognised traits are checked by whoever reads traits.
+    """
+    where = f"traits.{column.key}"
+    match column.type:
+        case CellType.AUTO:
+            return _json_or_text(cell, registered)
+        case CellType.NUMBER:
+            return _number(cell, where)
+        case CellType.BOOLEAN:
+            return read_boolean(cell, where)
+        case CellType.DATE:
+            return _date(column, cell, where, zone)
+        case CellType.EMAIL:
+            return first_address(cell)
+        case CellType.TEXT:
+            return cell
+
+
+def wants_no_mail(column: Column, cell: str, zone: ZoneInfo) -> bool:
+    """Return what a cell of an opt-out column says; a date says when, and so yes."""
+    if column.date_format is not None:
+        column.date_format.read(cell, column.key)
+        return True
+    word = _BOOLEANS.get(cell.casefold())
+    if word is not None:
+        return word
+    try:
+        parse_instant(_from_unix(cell), zone)
+    except Refusal:
+        problem = f"{shown(cell)} is refused; allowed are {_allowed()}, and a date for yes"
+        raise bad_input(column.key, problem, "bad_trait") from None
+    return True
+
+
+def first_address(cell: str) -> str:
+    """Return the address in a cell, the first one where all that it holds are addresses."""
+    found = _BETWEEN_ADDRESSES.split(cell)
+    if len(found) == 1 or not all(map(_is_address, found)):
+        return cell
+    return found[0]
+
+
+def canonical(cell: str) -> float | bool | None:
+    """Return the number or boolean that JSON would write just so, else None."""
+    if cell in _JSON_BOOLEANS:
+        return _JSON_BOOLEANS[cell]
+    number = json_number(cell)
+    return number if number is not None and str(number) == cell else None
+
+
+def json_number(cell: str) -> float | None:
+    """Return the number that JSON reads in the cell, if it can be stored; else None."""
+    match = _JSON_NUMBER.fullmatch(cell) if len(cell) <= _LONGEST_NUMBER else None
+    if match is None:
+        return None
+    if match[2] or match[3]:
+        number = float(cell)
+        return number if abs(number) != float("inf") else None
+    return int(cell) if abs(int(cell)) <= _LARGEST else None
+
+
+def _json_or_text(cell: str, registered: str | None) -> float | bool | str:
+    if registered == STRING:
+        return cell
+    value = json_number(cell) if registered == NUMBER else None
+    value = canonical(cell) if value is None else value
+    return cell if value is None else value
+
+
+def _number(cell: str, where: str) -> float:
+    if _NUMBER.fullmatch(cell) and len(cell) <= _LONGEST_NUMBER:
+        return int(cell) if _WHOLE.fullmatch(cell) else float(cell)
+    problem = f"{shown(cell)} is refused; allowed is a number, such as 4900 or 12.5"
+    raise bad_input(where, problem, "bad_trait")
+
+
+def read_boolean(cell: str, where: str) -> bool:
+    """Return what a cell says in any case: yes or no; else raise a 400 about ``where``."""
+    value = _BOOLEANS.get(cell.casefold())
+    if value is None:
+        raise bad_input(where, f"{shown(cell)} is refused; allowed are {_allowed()}", "bad_trait")
+    return value
+
+
+def _allowed() -> str:
+    return f"{', '.join(_YES)} and {', '.join(_NO)}"
+
+
+def _date(column: Column, cell: str, where: str, zone: ZoneInfo) -> str:
+    if column.date_format is not None:
+        return column.date_format.read(cell, where)
+    written = _from_unix(cell)
+    if not column.is_recognised:
+        parse_instant(written, zone, where)
+    return written
+
+
+def _from_unix(cell: str) -> str:
+    """Return unix seconds or milliseconds as ISO 8601, and anything else as it is."""
+    unit = _UNIX.get(len(cell))
+    if unit is None or not (cell.isascii() and cell.isdigit()):
+        return cell
+    seconds, rest = divmod(int(cell), unit)
+    moment = datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest * (1_000_000 // unit))
+    return moment.isoformat()
+
+
+def _is_address(text: str) -> bool:
+    try:
+        check_email(text)
+    except Refusal:
+        return False
+    return True

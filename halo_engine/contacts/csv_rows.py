@@ -1,0 +1,299 @@
+"""Rows of a CSV file as people to write, page by page; bad rows and cells by line (contract §2)."""
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Final, TextIO
+
+from pydantic import Field
+
+from halo_engine.contacts.calls import Answer, Call
+from halo_engine.contacts.csv_cells import (
+    SEVERAL_ADDRESSES,
+    read_boolean,
+    read_cell,
+    wants_no_mail,
+)
+from halo_engine.contacts.csv_file import CsvReader, Row, not_decoded, undecoded
+from halo_engine.contacts.csv_mapping import (
+    NAME_PARTS,
+    CellType,
+    Column,
+    Target,
+    columns_of,
+)
+from halo_engine.contacts.people import Person
+from halo_engine.contacts.reading import Reading, read_person
+from halo_engine.contacts.registry import seen_types
+from halo_engine.domain.errors import Refusal, bad_input
+from halo_engine.domain.traits import check_external_id
+from halo_engine.work import Organization
+
+PAGE_SIZE: Final = 1000
+
+_DATE_HINT: Final = (
+    "; how a column writes dates, such as DD.MM.YYYY, is said by --date-format (in calls:"
+    " date_formats)"
+)
+
+
+class CsvOptions(Call):
+    """How a CSV file is read.
+
+    ``mapping`` names the field of each column that is read: ``external_id``, a recognised trait,
+    ``first_name``, ``last_name``, ``role``, ``plan``, ``avatar``, ``custom:NAME`` (which may end
+    in ``:text``, ``:number``, ``:boolean`` or ``:date``), ``list:KEY``, ``unsubscribed``. Other
+    columns are passed over. ``separator`` is read from the header unless given. ``date_formats``
+    names columns and how they write dates (``DD.MM.YYYY``). ``empty`` are words that mean an empty
+    cell. ``lenient`` leaves out a bad cell alone rather than its row. ``most`` rows are read.
+    """
+
+    mapping: dict[str, str]
+    separator: str | None = None
+    date_formats: dict[str, str] = Field(default_factory=dict)
+    empty: list[str] = Field(default_factory=list)
+    lenient: bool = False
+    most: Annotated[int, Field(ge=1)] | None = None
+
+
+class BadRow(Answer):
+    """A row that was left out: its first line, the first of the file being 1, and why."""
+
+    line: int
+    code: str
+    message: str
+
+
+class BadCell(BadRow):
+    """A cell that was left out of a row that went in, and its column."""
+
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListChanges:
+    """Keys of lists that a row's contact joins and leaves; or it wants no mail at all."""
+
+    joins: Sequence[str] = ()
+    leaves: Sequence[str] = ()
+    opts_out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known before a file is read: the types that custom fields are registered with."""
+
+    types: Mapping[str, str] = field(default_factory=dict)
+
+
+NOTHING_KNOWN: Final = Known()
+
+
+@dataclass(slots=True)
+class Page:
+    """Some rows on end: people in the order of their lines, and the rows that are refused.
+
+    ``before`` says how many rows the file has before them, ``last_line`` where they end.
+    ``list_changes`` are those of people by their index.
+    """
+
+    before: int = 0
+    last_line: int = 0
+    people: list[Person] = field(default_factory=list)
+    list_changes: dict[int, ListChanges] = field(default_factory=dict)
+    errors: list[BadRow] = field(default_factory=list)
+    cell_errors: list[BadCell] = field(default_factory=list)
+    warnings: dict[str, None] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """How many rows there are."""
+        return len(self.people) + len(self.errors)
+
+    @property
+    def after(self) -> int:
+        """How many rows the file has up to the end of these."""
+        return self.before + self.size
+
+
+def pages(
+    org: Organization,
+    file: TextIO,
+    how: CsvOptions,
+    known: Known = NOTHING_KNOWN,
+    size: int = PAGE_SIZE,
+    *,
+    done: int = 0,
+) -> Iterator[Page]:
+    """Read a file page by page, so that its length needs no memory.
+
+    ``file`` is opened by ``csv_file.open_csv``, or a text with ``newline=""``. A page ends after
+    ``done`` rows, if there are as many. Raises a 400 for a bad mapping or header, and for a line
+    that does not end.
+    """
+    reader = CsvReader(file, how.separator)
+    rows = _RowReader(org, reader, how, known)
+    page = Page()
+    for line, row in reader.rows():
+        rows.add_to(page, line, row)
+        if page.after == how.most:
+            break
+        if page.size >= size or page.after == done:
+            yield page
+            page = Page(page.after, page.last_line)
+    yield page
+
+
+@dataclass(slots=True)
+class _Said:
+    """What the cells of one row say, and those that are left out of it."""
+
+    external_id: str | None = None
+    traits: dict[str, object] = field(default_factory=dict)
+    name_parts: dict[str, str] = field(default_factory=dict)
+    joins: list[str] = field(default_factory=list)
+    leaves: list[str] = field(default_factory=list)
+    opts_out: bool = False
+    faults: list[BadCell] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def leave_out(self, column: Column, why: Refusal) -> None:
+        """Note that a cell is left out: in words, since an exception would keep this row alive."""
+        fault = BadCell(line=0, column=column.name, code=why.code, message=why.message)
+        self.faults.append(fault)
+
+    def list_changes(self) -> ListChanges | None:
+        """Return what is said of lists, if anything; who wants no mail joins none."""
+        if self.opts_out:
+            return ListChanges(opts_out=True)
+        if self.joins or self.leaves:
+            return ListChanges(tuple(self.joins), tuple(self.leaves))
+        return None
+
+
+class _RowReader:
+    """Reads rows one after the other, as if each were imported before the next one is read.
+
+    So the first value of a custom field that is not registered yet decides whether the next ones
+    may be numbers, as it would if the file were imported again.
+    """
+
+    def __init__(self, org: Organization, reader: CsvReader, how: CsvOptions, known: Known) -> None:
+        self._org = org
+        self._zone = org.zone
+        self._encoding = reader.encoding
+        self._lenient = how.lenient
+        self._empty = frozenset(["", *(word.strip() for word in how.empty)])
+        self._width = len(reader.header.names)
+        self._columns = columns_of(reader.header.names, how.mapping, how.date_formats)
+        self._untyped = [each.key for each in self._columns if each.type is CellType.AUTO]
+        self._types = dict(known.types)
+
+    def add_to(self, page: Page, line: int, row: Row) -> None:
+        """Read a row into the page: a person, or why there is none."""
+        page.last_line = line
+        try:
+            said = self._read(_cells(row))
+            reading = self._person(said)
+        except Refusal as refusal:
+            page.errors.append(BadRow(line=line, code=refusal.code, message=refusal.message))
+            return
+        self._learn(reading.person.custom)
+        changes = said.list_changes()
+        if changes is not None:
+            page.list_changes[len(page.people)] = changes
+        page.people.append(reading.person)
+        page.warnings.update(dict.fromkeys([*reading.warnings, *said.warnings]))
+        page.cell_errors += [each.model_copy(update={"line": line}) for each in said.faults]
+
+    def _read(self, cells: Sequence[str]) -> _Said:
+        if len(cells) > self._width and any(cell.strip() for cell in cells[self._width :]):
+            problem = f"has {len(cells)} cells; allowed are {self._width}, as in the header"
+            raise bad_input("row", problem, "bad_row")
+        said = _Said()
+        for column in self._columns:
+            cell = cells[column.place].strip() if column.place < len(cells) else ""
+            if cell in self._empty:
+                continue
+            try:
+                self._take(said, column, cell)
+            except Refusal as refusal:
+                if not self._lenient or column.target is Target.EXTERNAL_ID:
+                    raise self._reason(column, cell, refusal) from None
+                said.leave_out(column, self._reason(column, cell, refusal))
+        if said.name_parts:
+            parts = (said.name_parts.get(part) for part in NAME_PARTS)
+            said.traits["name"] = " ".join(part for part in parts if part)
+        return said
+
+    def _take(self, said: _Said, column: Column, cell: str) -> None:
+        match column.target:
+            case Target.TRAIT:
+                value = read_cell(column, cell, self._zone, self._types.get(column.key))
+                said.traits[column.key] = value
+                if column.type is CellType.EMAIL and value != cell:
+                    said.warnings.append(SEVERAL_ADDRESSES)
+            case Target.EXTERNAL_ID:
+                said.external_id = check_external_id(cell, column.key)
+            case Target.NAME_PART:
+                said.name_parts[column.key] = cell
+            case Target.LIST:
+                (said.joins if read_boolean(cell, column.name) else said.leaves).append(column.key)
+            case Target.OPT_OUT:
+                said.opts_out = wants_no_mail(column, cell, self._zone)
+
+    def _person(self, said: _Said) -> Reading:
+        """Check what the row says; leniently without the cells that alone are refused."""
+        if said.external_id is None and "email" not in said.traits:
+            if said.faults:
+                raise Refusal(400, said.faults[0].code, said.faults[0].message)
+            problem = "names nobody; needed is an external_id or an email"
+            raise bad_input("row", problem, "bad_row")
+        try:
+            return read_person(self._org, said.external_id, said.traits)
+        except Refusal:
+            if not self._leaves_out_bad_cells(said):
+                raise
+        return self._person(said)
+
+    def _leaves_out_bad_cells(self, said: _Said) -> bool:
+        """Leave out the cells that alone are refused, and return whether there are any.
+
+        Unless that is allowed, the first of them is the fault of its row.
+        """
+        by_trait = {_trait_of(each): each for each in self._columns}
+        count = len(said.faults)
+        for name, value in list(said.traits.items()):
+            try:
+                read_person(self._org, said.external_id, {name: value})
+            except Refusal as refusal:
+                if not self._lenient:
+                    raise self._reason(by_trait[name], str(value), refusal) from None
+                said.leave_out(by_trait[name], self._reason(by_trait[name], str(value), refusal))
+                del said.traits[name]
+        return len(said.faults) > count
+
+    def _reason(self, column: Column, cell: str, refusal: Refusal) -> Refusal:
+        """Say what would mend the cell, where that is known."""
+        byte = undecoded(cell) if self._encoding else None
+        if self._encoding and byte is not None:
+            return not_decoded(column.name, byte, self._encoding)
+        if refusal.code == "bad_date" and column.date_format is None:
+            return Refusal(refusal.status, refusal.code, refusal.message + _DATE_HINT)
+        return refusal
+
+    def _learn(self, custom: Mapping[str, object]) -> None:
+        """Note as what type a custom field is registered by the first row that has it."""
+        for name in self._untyped:
+            if name in custom and name not in self._types:
+                self._types |= seen_types({name: custom[name]}, self._zone)
+
+
+def _cells(row: Row) -> Sequence[str]:
+    if isinstance(row, csv.Error):
+        raise bad_input("row", f"is not CSV: {row}", "bad_row")
+    return row
+
+
+def _trait_of(column: Column) -> str:
+    return "name" if column.target is Target.NAME_PART else column.key
