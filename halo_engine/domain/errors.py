@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from difflib import get_close_matches
 from typing import Any, Literal, TypeVar, get_args
 
@@ -179,7 +180,13 @@ def shown(value: object) -> str:
         return str(value) if value.bit_length() <= 64 else "a huge number"
     if isinstance(value, float):
         return repr(value)
-    kinds: dict[type, str] = {dict: "an object", list: "a list", tuple: "a list"}
+    kinds: dict[type, str] = {
+        dict: "an object",
+        list: "a list",
+        tuple: "a list",
+        # One that has an offset was read as its instant.
+        datetime: "a datetime without an offset",
+    }
     return kinds.get(type(value), f"a {type(value).__name__}")
 
 

@@ -1,13 +1,15 @@
 """What a message to a worker may hold, with a real worker that reads it."""
 
 import json
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import select
 
-from halo_engine.tables import end_users
+from halo_engine.tables import end_users, events
 from tests.acceptance.conftest import Stack
 from workers.broker_scripts import SET_ASIDE
 from workers.configuration import CALLS_QUEUE
@@ -33,6 +35,62 @@ def test_what_looks_like_a_type_of_the_library_is_a_value_like_any_other(
     asked = select(end_users.c.custom_fields).where(end_users.c.id == UUID(answered["id"]))
     stored = stack.stage(org).perform(lambda work: work.connection.execute(asked).scalar_one())
     assert stored == {"odd": value}
+
+
+def test_what_celerys_json_carries_is_its_instant_text_or_number(stack: Stack) -> None:
+    """Of an application in Python: datetimes, dates, Decimals and UUIDs, at any depth (§2)."""
+    org = stack.organization()
+    summer = timezone(timedelta(hours=2))
+    signed_up = datetime(2026, 5, 27, 10, 0, 0, 5, summer)
+    number = UUID("6f1c1b52-0001-4000-8000-000000000000")
+    deep = {"paid": [Decimal("12.50"), {"on": date(2026, 5, 1), "by": number}]}
+    traits = {"signed_up_at": signed_up, "mrr": Decimal("1200"), "deep": deep, "at": signed_up}
+    answered = stack.ask("halo.identify", widget_key=org, user_id="ann", traits=traits)
+    assert answered["warnings"] == []
+    event = {"event": "paid", "timestamp": datetime.now(UTC) - timedelta(minutes=1)}
+    properties = {"amount": Decimal("0.1"), "at": signed_up}
+    tracked = {**event, "user_id": "ann", "properties": properties}
+    assert "refused" not in stack.ask("halo.track", widget_key=org, **tracked)
+    contact, happened = end_users.c, events.c
+    asked = select(contact.signed_up_at, contact.mrr, contact.custom_fields, happened.properties)
+    row = stack.stage(org).perform(
+        lambda work: work.connection.execute(
+            asked.join_from(end_users, events, contact.id == happened.end_user_id).where(
+                contact.id == UUID(answered["id"])
+            )
+        ).one()
+    )
+    instant = "2026-05-27T08:00:00.000005+00:00"
+    on = {"on": "2026-05-01", "by": str(number)}
+    assert row.signed_up_at == signed_up
+    assert row.mrr == 1200
+    assert row.custom_fields == {"deep": {"paid": [12.5, on]}, "at": instant}
+    assert row.properties == {"amount": 0.1, "at": instant}
+
+
+@pytest.mark.parametrize(
+    ("task", "call", "field"),
+    [
+        ("halo.identify", {"traits": {"deep": [{"at": "naive"}]}}, "traits.deep[0].at"),
+        ("halo.identify", {"traits": {"signed_up_at": "naive"}}, "traits.signed_up_at"),
+        ("halo.identify", {"traits": {"name": "naive"}}, "traits.name"),
+        ("halo.track", {"event": "paid", "timestamp": "naive"}, "timestamp"),
+        ("halo.track", {"event": "paid", "properties": {"at": "naive"}}, "properties.at"),
+    ],
+)
+def test_a_datetime_without_an_offset_is_refused_by_name(
+    stack: Stack, task: str, call: dict[str, Any], field: str
+) -> None:
+    """Which instant it is would be a guess (§2)."""
+    naive = datetime(2026, 5, 27, 8)  # noqa: DTZ001 -- what is refused
+    filled = json.loads(json.dumps(call), object_hook=lambda found: _filled(found, naive))
+    refused = stack.ask(task, widget_key=stack.organization(), user_id="ann", **filled)["refused"]
+    assert refused["status"] == 400
+    assert f"{field}: a datetime without an offset is" in refused["message"]
+
+
+def _filled(found: dict[str, Any], value: object) -> dict[str, Any]:
+    return {name: value if each == "naive" else each for name, each in found.items()}
 
 
 def _nested(levels: int) -> object:
