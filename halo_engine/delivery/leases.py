@@ -20,7 +20,6 @@ from sqlalchemy import (
     FromClause,
     Integer,
     Uuid,
-    all_,
     and_,
     any_,
     bindparam,
@@ -35,7 +34,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from halo_engine.domain.reasons import Status
 from halo_engine.journey.claim import DueRow, Run
-from halo_engine.journey.parking import DUE, IN_THE_QUEUE
+from halo_engine.journey.parking import DUE, IN_THE_QUEUE, LONGEST_PAUSE
 from halo_engine.prepared import Prepared
 from halo_engine.tables import automation_enrollments, automation_recipients
 from halo_engine.tables.enrollments import IS_PROCESSING
@@ -97,19 +96,13 @@ def hold_expired(
     org_id: UUID,
     limit: int,
     *,
-    but: Collection[UUID] = (),
     only: Collection[int] | None = None,
 ) -> list[ExpiredLease]:
     """Lock rows whose lease ran out by the database's clock, with their runs; at most ``limit``.
 
-    Those of series in ``but`` are passed over; ``only`` are the rows to take.
+    ``only`` are the rows to take.
     """
-    asked = {
-        "asked_org": org_id,
-        "asked_limit": limit,
-        "asked_but": list(but),
-        "asked_ids": list(only or ()),
-    }
+    asked = {"asked_org": org_id, "asked_limit": limit, "asked_ids": list(only or ())}
     statement = _expired() if only is None else _expired_of_these()
     return [
         ExpiredLease(
@@ -153,12 +146,23 @@ def _expired_where(*narrowed: ColumnElement[bool]) -> Prepared:
             rows.c.org_id == bindparam("asked_org", type_=Uuid()),
             IS_PROCESSING,
             rows.c.lease_expires_at < func.clock_timestamp(),
-            rows.c.automation_id != all_(bindparam("asked_but", type_=ARRAY(Uuid()))),
             *narrowed,
         )
         .order_by(rows.c.id)
         .limit(bindparam("asked_limit", type_=Integer()))
         .with_for_update(of=[runs, rows], skip_locked=True)
+    )
+
+
+def put_off(connection: Connection, org_id: UUID, ids: Collection[int]) -> None:
+    """Take leased rows up later that the caller holds: nothing can be done with them now."""
+    if not ids:
+        return
+    rows = automation_recipients
+    connection.execute(
+        update(rows)
+        .where(rows.c.org_id == org_id, rows.c.id == any_(literal(list(ids), ARRAY(BigInteger()))))
+        .values(lease_expires_at=func.clock_timestamp() + LONGEST_PAUSE)
     )
 
 

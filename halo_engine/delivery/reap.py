@@ -1,12 +1,12 @@
 """Leases that ran out: what a worker that died left behind is settled, and nobody is stuck (§9)."""
 
-from collections.abc import Collection, Sequence
-from uuid import UUID
+from collections.abc import Sequence
 
 from halo_engine.delivery.leases import (
     ExpiredLease,
     Release,
     hold_expired,
+    put_off,
 )
 from halo_engine.delivery.ledger import Entry, entries, give_up_abandoned
 from halo_engine.delivery.settling import load_series_of, settle, settle_unknown
@@ -22,20 +22,19 @@ def reap(
     limit: int,
     *,
     only: Sequence[int] | None = None,
-    but: Collection[UUID] = (),
     taken: list[int] | None = None,
 ) -> int:
     """Settle rows whose lease ran out, at most ``limit``; return how many there were (contract §9).
 
-    ``only`` are the rows to take, and those of series in ``but`` are passed over. What is ``taken``
-    is put there before it is settled.
+    ``only`` are the rows to take. What is ``taken`` is put there before it is settled. Rows of a
+    series that this code cannot read are left for later.
 
     No intent: the row is pending again. Sent or failed: it is finished so. An intent without an
     outcome: by the series' guarantee the row fails as ``outcome_unknown``, or is sent again.
     """
     work = hold_series_still(work)
     give_up_abandoned(work)
-    leases = hold_expired(work.connection, work.org_id, limit, but=but, only=only)
+    leases = hold_expired(work.connection, work.org_id, limit, only=only)
     if not leases:
         return 0
     if taken is not None:
@@ -43,6 +42,11 @@ def reap(
     # Read after the rows are locked: an intent that was being committed is seen.
     ledger = entries(work, [lease.row.id for lease in leases])
     series = load_series_of(work, [lease.row.run.series_id for lease in leases])
+    unreadable = [each.row.id for each in leases if each.row.run.series_id not in series]
+    put_off(work.connection, work.org_id, unreadable)
+    leases = [each for each in leases if each.row.run.series_id in series]
+    if not leases:
+        return 0
     rows = [lease.row for lease in leases]
     facts = gather_due(work.connection, work.org_id, work.moment, series, rows)
     verdicts = [

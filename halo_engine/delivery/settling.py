@@ -16,7 +16,9 @@ from halo_engine.work import Work
 
 
 def load_series_of(work: Work, ids: Collection[UUID]) -> Mapping[UUID, Series]:
-    """Return the series of these ids as they stand now; the caller holds them still."""
+    """Return the series of these ids as they stand now, those that this code can read; the caller
+    holds them still.
+    """
     loaded = load_series(work.connection, work.org_id, work.org.zone, ids=set(ids))
     return {each.id: each for each in loaded}
 

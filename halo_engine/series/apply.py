@@ -48,7 +48,9 @@ def apply_definitions(
         before = stored.get(key)
         changes = differences(before.definition if before else None, definition)
         status = before.status if before else SeriesStatus.DRAFT
-        result = Result.CHANGED if changes else Result.UNCHANGED
+        # One that this code cannot read is saved anew, whatever it was.
+        is_read = before is None or before.definition is not None
+        result = Result.CHANGED if changes or not is_read else Result.UNCHANGED
         result = result if before else Result.CREATED
         applied.append(Applied(series=key, result=result, status=status, changes=changes))
     changed = [each.series for each in applied if each.result is not Result.UNCHANGED]

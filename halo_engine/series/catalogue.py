@@ -6,12 +6,14 @@ one may trust what it read here until it commits.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, RowMapping, select
 
+from halo_engine.domain.errors import shown, validated
 from halo_engine.domain.filters import parse_groups
 from halo_engine.domain.reasons import (
     AudienceType,
@@ -29,6 +31,25 @@ from halo_engine.tables import automation_active_periods, automation_steps, auto
 RUNNING = (SeriesStatus.ACTIVE, SeriesStatus.PAUSED, SeriesStatus.COMPLETED)
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A stored series that this code cannot read: another version of it saved the definition.
+
+    ``problem`` says what it does not know; the status and the trigger are as they are stored.
+    """
+
+    id: UUID
+    key: str
+    status: str
+    entry_trigger: str
+    problem: str
+
+    @property
+    def why(self) -> str:
+        """The problem in a sentence that names the series."""
+        return f"this version of the code cannot read series {shown(self.key)}: {self.problem}"
+
+
 def load_series(
     connection: Connection,
     org_id: UUID,
@@ -38,8 +59,22 @@ def load_series(
     ids: Collection[UUID] | None = None,
     keys: Collection[str] | None = None,
 ) -> tuple[Series, ...]:
+    """Return those of ``read_series`` that this code can read."""
+    found = read_series(connection, org_id, zone, statuses=statuses, ids=ids, keys=keys)
+    return tuple(each for each in found if isinstance(each, Series))
+
+
+def read_series(
+    connection: Connection,
+    org_id: UUID,
+    zone: ZoneInfo,
+    *,
+    statuses: Collection[SeriesStatus] = RUNNING,
+    ids: Collection[UUID] | None = None,
+    keys: Collection[str] | None = None,
+) -> tuple[Series | Unreadable, ...]:
     """Return the organisation's series in order of creation, in three statements however many there
-    are.
+    are; one that cannot be read does not keep the others from it.
 
     ``statuses``, ``ids`` and ``keys`` narrow which; ``zone`` is the organisation's, for windows
     without their own.
@@ -71,7 +106,7 @@ def load_series(
             )
         ).mappings()
     )
-    return tuple(_series(row, steps[id_], periods[id_], zone) for id_, row in found.items())
+    return tuple(_read(row, steps[id_], periods[id_], zone) for id_, row in found.items())
 
 
 def _rows_by_series(rows: Iterable[RowMapping]) -> Mapping[UUID, list[RowMapping]]:
@@ -81,10 +116,20 @@ def _rows_by_series(rows: Iterable[RowMapping]) -> Mapping[UUID, list[RowMapping
     return grouped
 
 
+def _read(
+    row: RowMapping, steps: Sequence[RowMapping], periods: Sequence[RowMapping], zone: ZoneInfo
+) -> Series | Unreadable:
+    try:
+        return _series(row, steps, periods, zone)
+    except Exception as error:  # noqa: BLE001 -- whatever a definition of another version raises
+        problem = str(error).partition("\n")[0] or type(error).__name__
+        return Unreadable(row["id"], row["key"], row["status"], row["entry_trigger"], problem)
+
+
 def _series(
     row: RowMapping, steps: Sequence[RowMapping], periods: Sequence[RowMapping], zone: ZoneInfo
 ) -> Series:
-    settings = Settings.model_validate(row["settings"])
+    settings = validated(Settings, row["settings"], "settings")
     return Series(
         id=row["id"],
         key=row["key"],
@@ -106,7 +151,7 @@ def _series(
 
 
 def _step(row: RowMapping, settings: Settings) -> Step:
-    email = Email.model_validate(row["email"]) if row["email"] is not None else None
+    email = validated(Email, row["email"], "email") if row["email"] is not None else None
     condition = (
         Condition(type=ConditionType(row["condition_type"]), value=row["condition_value"])
         if row["condition_type"]

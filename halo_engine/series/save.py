@@ -1,6 +1,6 @@
 """Saving what a user wrote: validation first, then the series' row and its steps (§3, §5, §11)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -8,12 +8,12 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from halo_engine.domain.choices import unknown_choices
-from halo_engine.domain.errors import Fault, bad_input, examined, together
+from halo_engine.domain.errors import Fault, bad_input, conflict, examined, together
 from halo_engine.domain.filters import dump_groups
 from halo_engine.domain.reasons import SeriesStatus
 from halo_engine.domain.series import Series, SeriesDefinition, StepDefinition
 from halo_engine.domain.values import check_json
-from halo_engine.series.catalogue import load_series
+from halo_engine.series.catalogue import Unreadable, read_series
 from halo_engine.series.completion import complete_finished
 from halo_engine.series.locks import lock_series_for_change
 from halo_engine.series.preflight import refuse_unless_ready
@@ -48,25 +48,48 @@ def save_series(work: Work, key: str, definition: SeriesDefinition) -> UUID:
     completed.
     """
     work = lock_series_for_change(work)
-    [before] = load_saved(work, key) or [None]
+    before = _read_saved(work, key)
     series_id = _save_row(work, key, definition)
     _save_steps(work, series_id, definition.steps)
     [saved] = load_saved(work, key)
     if saved.status is SeriesStatus.ACTIVE:
         refuse_unless_ready(work, saved, first_activation=False)
-    if before is not None and _audience_of(before) != _audience_of(saved):
+    if _differs(before, saved, _audience_of):
         rebase_audience(work, saved)
-    if before is not None and _seats_of(before) != _seats_of(saved):
+    if _differs(before, saved, _seats_of):
         rebase_seats(work, saved)
     complete_finished(work, [saved])
     return series_id
 
 
 def load_saved(work: Work, key: str) -> tuple[Series, ...]:
-    """Return the series ``key`` as it is stored, in whatever state; nothing when there is none."""
-    return load_series(
+    """Return the series ``key`` as it is stored, in whatever state; nothing when there is none.
+
+    One that this code cannot read is a 409 that says why.
+    """
+    found = _read_saved(work, key)
+    if isinstance(found, Unreadable):
+        why = f"{found.why[:1].upper()}{found.why[1:]}"
+        raise conflict(
+            "unreadable_series", f"{why}. Run the version that saved it, or save it again."
+        )
+    return () if found is None else (found,)
+
+
+def _read_saved(work: Work, key: str) -> Series | Unreadable | None:
+    found = read_series(
         work.connection, work.org_id, work.org.zone, statuses=list(SeriesStatus), keys=[key]
     )
+    return found[0] if found else None
+
+
+def _differs(
+    before: Series | Unreadable | None, saved: Series, part: Callable[[Series], object]
+) -> bool:
+    """Return whether a part of the definition was another one; of what cannot be read it may be."""
+    if isinstance(before, Series):
+        return part(before) != part(saved)
+    return before is not None
 
 
 def _audience_of(series: Series) -> tuple[object, ...]:

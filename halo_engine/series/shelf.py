@@ -7,7 +7,7 @@ any of the series.
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Final
@@ -25,10 +25,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 
-from halo_engine.domain.running import RunningSeries
+from halo_engine.domain.reasons import EntryTrigger, SeriesStatus
+from halo_engine.domain.running import Aside, RunningSeries
 from halo_engine.domain.series import Series
 from halo_engine.prepared import Prepared
-from halo_engine.series.catalogue import RUNNING, load_series
+from halo_engine.series.catalogue import RUNNING, Unreadable, read_series
 from halo_engine.tables import automations
 from halo_engine.tables.versions import row_version
 from halo_engine.work import Work
@@ -57,9 +58,7 @@ class _Kept:
     versions: str
     zone: str
     running: RunningSeries
-
-    def by_version(self) -> dict[str, Series]:
-        return dict(zip(_each(self.versions), self.running.series, strict=True))
+    by_version: Mapping[str, Series | Unreadable]
 
 
 #: By the database too: an organisation may be in several, as a copy.
@@ -81,19 +80,34 @@ def running_series(work: Work) -> RunningSeries:
     kept = _taken(whose)
     if kept is not None and (kept.versions, kept.zone) == (versions, zone):
         return kept.running
-    known = kept.by_version() if kept is not None and kept.zone == zone else {}
-    running = RunningSeries(_read(work, _each(versions), known))
-    _keep(whose, _Kept(versions, zone, running))
+    known = kept.by_version if kept is not None and kept.zone == zone else {}
+    found = _read(work, _each(versions), known)
+    running = RunningSeries(
+        tuple(each for each in found.values() if isinstance(each, Series)),
+        {each.id: _aside(each) for each in found.values() if isinstance(each, Unreadable)},
+    )
+    _keep(whose, _Kept(versions, zone, running, found))
     return running
 
 
-def _read(work: Work, versions: Sequence[str], known: dict[str, Series]) -> tuple[Series, ...]:
-    """Return the series of these versions; those that are not known are loaded."""
+def _read(
+    work: Work, versions: Sequence[str], known: Mapping[str, Series | Unreadable]
+) -> dict[str, Series | Unreadable]:
+    """Return the series of these versions; those that are not known are read."""
     missing = {UUID(each[:36]): each for each in versions if each not in known}
+    read: dict[str, Series | Unreadable] = {}
     if missing:
-        for series in load_series(work.connection, work.org_id, work.org.zone, ids=missing):
-            known[missing[series.id]] = series
-    return tuple(known[each] for each in versions)
+        found = read_series(work.connection, work.org_id, work.org.zone, ids=missing)
+        read = {missing[series.id]: series for series in found}
+    return {each: known[each] if each in known else read[each] for each in versions}
+
+
+def _aside(series: Unreadable) -> Aside:
+    """Let a series stand aside that cannot be read; into a manual one and a completed one no signal
+    of a contact leads.
+    """
+    waits = series.status != SeriesStatus.COMPLETED and series.entry_trigger != EntryTrigger.MANUAL
+    return Aside(series.key, series.why, waits_for_signals=waits)
 
 
 def _each(versions: str) -> list[str]:
@@ -117,4 +131,4 @@ def _keep(whose: _Whose, kept: _Kept) -> None:
 
 
 def _room(kept: _Kept) -> int:
-    return 1 + len(kept.running.series)
+    return 1 + len(kept.by_version)

@@ -11,8 +11,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from pydantic import ValidationError
 from sqlalchemy import RowMapping, and_, select
 
+from halo_engine.domain.errors import Refusal
 from halo_engine.domain.reasons import SeriesStatus
 from halo_engine.domain.series import SeriesDefinition
 from halo_engine.tables import automation_steps, automations, subscriptions
@@ -21,11 +23,14 @@ from halo_engine.work import Work
 
 @dataclass(frozen=True, slots=True)
 class WrittenSeries:
-    """A saved series, its definition as a file writes it, and when it changed."""
+    """A saved series, its definition as a file writes it, and when it changed.
+
+    There is no ``definition`` where this code cannot read what another version of it saved.
+    """
 
     key: str
     status: SeriesStatus
-    definition: SeriesDefinition
+    definition: SeriesDefinition | None
     created_at: datetime
     updated_at: datetime
     activated_at: datetime | None
@@ -84,11 +89,18 @@ def _written(row: RowMapping, steps: Sequence[RowMapping]) -> WrittenSeries:
     return WrittenSeries(
         key=row["key"],
         status=SeriesStatus(row["status"]),
-        definition=SeriesDefinition.model_validate(definition),
+        definition=_readable(definition),
         created_at=row["created_at"],
         updated_at=row["updated_at"],
         activated_at=row["activated_at"],
     )
+
+
+def _readable(definition: object) -> SeriesDefinition | None:
+    try:
+        return SeriesDefinition.model_validate(definition)
+    except (ValidationError, Refusal):
+        return None
 
 
 def _step(row: RowMapping) -> dict[str, Any]:

@@ -1,16 +1,33 @@
-"""Faults that a test makes: the database itself refuses what is written for somebody."""
+"""Faults that a test makes: the database itself refuses what is written for somebody; and what they
+leave behind.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from itertools import count
+from typing import NamedTuple
+from uuid import UUID
 
-from sqlalchemy import Engine, text
+from sqlalchemy import ColumnElement, Table, select, text
+from sqlalchemy import Engine as Database
+
+from halo_engine.series.lifecycle import find_series
+from halo_engine.tables import (
+    automation_enrollments,
+    automation_recipients,
+    signals,
+)
+from halo_engine.tables.enrollments import IS_ACTIVE
+from tests.pipeline.stage import EMAIL, Stage
 
 _numbers = count(1)
 
 
 @contextmanager
-def refusing(database: Engine, table: str, condition: str, when: str = "INSERT") -> Iterator[None]:
+def refusing(
+    database: Database, table: str, condition: str, when: str = "INSERT"
+) -> Iterator[None]:
     """For a while, let whatever writes a row into ``table`` fail for which ``condition`` holds, an
     expression over ``NEW``.
     """
@@ -34,3 +51,65 @@ def refusing(database: Engine, table: str, condition: str, when: str = "INSERT")
     finally:
         with database.begin() as connection:
             connection.execute(text(f"DROP FUNCTION {name}() CASCADE"))
+
+
+MINUTE = timedelta(minutes=1)
+RUNS = "automation_enrollments"
+ROWS = "automation_recipients"
+LATER = {"steps": [{**EMAIL, "delay": "1d"}]}
+#: What PostgreSQL says for a trigger of ``refusing``.
+NO_RUN = f"RaiseException: no {RUNS}"
+
+
+class Parked(NamedTuple):
+    """What is parked: whom it concerns, how often it counted as tried, whether it will be tried
+    again by itself, and what it raised.
+    """
+
+    contact_id: UUID | None
+    tries: int
+    waits: bool
+    error: str
+
+
+def parked(stage: Stage, table: Table = signals, *conditions: ColumnElement[bool]) -> list[Parked]:
+    """Return what is parked of the signals, or of another table's rows."""
+    columns = table.c
+    waits = columns.retry_at.is_not(None)
+    found = (
+        select(columns.end_user_id, columns.tries, waits, columns.error)
+        .where(columns.parked_at.is_not(None), *conditions)
+        .order_by(columns.id)
+    )
+    rows = stage.perform(
+        lambda work: work.connection.execute(found.where(columns.org_id == work.org_id)).all()
+    )
+    return [Parked(*row) for row in rows]
+
+
+def parked_rows(stage: Stage) -> list[Parked]:
+    """Return what is parked of the active rows."""
+    return parked(stage, automation_recipients, IS_ACTIVE)
+
+
+def enrolled(stage: Stage, *conditions: ColumnElement[bool]) -> int:
+    """Return how many runs there are."""
+    return stage.count(automation_enrollments, *conditions)
+
+
+def id_of(stage: Stage, key: str) -> UUID:
+    """Return a series' id."""
+    return stage.perform(lambda work: find_series(work, key).id)
+
+
+def kept_for(stage: Stage) -> list[UUID | None]:
+    """Return for which series each parked signal is kept."""
+    return stage.perform(
+        lambda work: list(
+            work.connection.scalars(
+                select(signals.c.automation_id).where(
+                    signals.c.org_id == work.org_id, signals.c.parked_at.is_not(None)
+                )
+            )
+        )
+    )

@@ -2,86 +2,36 @@
 that everybody has is nobody's fault (contract §1, §2, §5).
 """
 
-from collections.abc import Collection
-from contextlib import AbstractContextManager
 from datetime import timedelta
-from typing import Any, NamedTuple
-from uuid import UUID
 
 import pytest
-from sqlalchemy import ColumnElement, Table, func, insert, select, text, update
+from sqlalchemy import insert, text
 from sqlalchemy.exc import ProgrammingError
 
 from halo_engine.contacts.companies import IdentifyCompanyCall, identify_company
-from halo_engine.delivery import message, values
-from halo_engine.delivery.transports import Mail
 from halo_engine.engine import Engine
 from halo_engine.journey.parking import LEAST_TIME, TRIES
 from halo_engine.pipeline import wide
-from halo_engine.pipeline.advance import advance
 from halo_engine.pipeline.isolate import PROBES
 from halo_engine.pipeline.wake import wake
-from halo_engine.series.lifecycle import find_series
 from halo_engine.tables import (
     automation_enrollments,
-    automation_recipients,
     companies,
     signals,
 )
-from halo_engine.tables.enrollments import IS_ACTIVE
-from halo_engine.work import Work
-from tests.pipeline.faults import refusing
-from tests.pipeline.stage import EMAIL, Stage
+from tests.pipeline.faults import (
+    LATER,
+    MINUTE,
+    NO_RUN,
+    RUNS,
+    enrolled,
+    id_of,
+    kept_for,
+    parked,
+    refusing,
+)
+from tests.pipeline.stage import Stage
 from tests.pipeline.test_passes import PRO, start_pass
-
-MINUTE = timedelta(minutes=1)
-RUNS = "automation_enrollments"
-ROWS = "automation_recipients"
-LATER = {"steps": [{**EMAIL, "delay": "1d"}]}
-#: What PostgreSQL says for a trigger of ``refusing``.
-NO_RUN = f"RaiseException: no {RUNS}"
-
-
-class Parked(NamedTuple):
-    """What is parked: whom it concerns, how often it counted as tried, whether it will be tried
-    again by itself, and what it raised.
-    """
-
-    contact_id: UUID | None
-    tries: int
-    waits: bool
-    error: str
-
-
-def parked(stage: Stage, table: Table = signals, *conditions: ColumnElement[bool]) -> list[Parked]:
-    """Return what is parked of the signals, or of another table's rows."""
-    columns = table.c
-    waits = columns.retry_at.is_not(None)
-    found = (
-        select(columns.end_user_id, columns.tries, waits, columns.error)
-        .where(columns.parked_at.is_not(None), *conditions)
-        .order_by(columns.id)
-    )
-    rows = stage.perform(
-        lambda work: work.connection.execute(found.where(columns.org_id == work.org_id)).all()
-    )
-    return [Parked(*row) for row in rows]
-
-
-def parked_rows(stage: Stage) -> list[Parked]:
-    """Return what is parked of the active rows."""
-    return parked(stage, automation_recipients, IS_ACTIVE)
-
-
-def enrolled(stage: Stage, *conditions: ColumnElement[bool]) -> int:
-    """Return how many runs there are."""
-    return stage.count(automation_enrollments, *conditions)
-
-
-def id_of(stage: Stage, key: str) -> UUID:
-    """Return a series' id."""
-    return stage.perform(lambda work: find_series(work, key).id)
-
 
 # Signals
 
@@ -203,19 +153,6 @@ def test_a_poisonous_series_stands_aside(stage: Stage) -> None:
     assert stage.count(signals) == 0
 
 
-def kept_for(stage: Stage) -> list[UUID | None]:
-    """Return for which series each parked signal is kept."""
-    return stage.perform(
-        lambda work: list(
-            work.connection.scalars(
-                select(signals.c.automation_id).where(
-                    signals.c.org_id == work.org_id, signals.c.parked_at.is_not(None)
-                )
-            )
-        )
-    )
-
-
 def test_who_is_poison_to_one_series_enters_the_others(stage: Stage) -> None:
     """A contact that one series cannot take waits for that one alone; others enter all of them."""
     for key in ("one", "bad", "two"):
@@ -312,158 +249,3 @@ def test_a_companys_change_goes_on_behind_a_poisonous_contact(stage: Stage) -> N
     stage.wake(MINUTE)
     assert enrolled(stage, active) == 0
     assert stage.count(signals) == 0
-
-
-# Due rows
-
-
-def due(stage: Stage, contacts: int, *keys: str) -> list[UUID]:
-    """Enroll contacts whose first email is due in these series now."""
-    for key in keys:
-        stage.series(key, steps=[{**EMAIL, "delay": "1h"}])
-    entered = stage.contacts(f"u{number}" for number in range(contacts))
-    stage.signal(entered)
-    stage.settle()
-    stage.now += timedelta(hours=1)
-    return entered
-
-
-def refusing_leases(stage: Stage, condition: str = "true") -> AbstractContextManager[None]:
-    """For a while, let nobody take the rows to be sent for which ``condition`` holds."""
-    return refusing(stage.database, ROWS, f"NEW.lease_token IS NOT NULL AND {condition}", "UPDATE")
-
-
-def test_a_poisonous_row_stands_alone(stage: Stage) -> None:
-    """All others that are due are handled and sent in the same turn; it stays active, waits for
-    another try, and is sent when its fault is mended.
-    """
-    contacts = due(stage, 40, "one")
-    with refusing_leases(stage, f"NEW.end_user_id = '{contacts[11]}'"):
-        stage.settle()
-        assert len(stage.transport.sent) == 39
-        assert parked_rows(stage) == [(contacts[11], 1, True, f"RaiseException: no {ROWS}")]
-        assert stage.count(automation_recipients, IS_ACTIVE) == 1
-        stage.now += MINUTE
-        stage.settle()
-    stage.now += MINUTE
-    stage.settle()
-    assert len(stage.transport.sent) == 40
-    assert enrolled(stage, automation_enrollments.c.ended_at.is_(None)) == 0
-
-
-def test_a_row_is_set_aside_after_five_tries_over_five_minutes(stage: Stage) -> None:
-    """Then nobody tries it any more, and it is active still."""
-    [bad] = due(stage, 1, "one")
-    waited = []
-    with refusing_leases(stage, f"NEW.end_user_id = '{bad}'"):
-        for minute in range(8):
-            due_too = stage.contacts([f"due{minute}"])
-            stage.now -= timedelta(hours=1)
-            stage.signal(due_too)
-            stage.now += timedelta(hours=1)
-            stage.settle()
-            [(_, tries, waits, _)] = parked_rows(stage)
-            waited.append((tries, waits))
-            stage.now += MINUTE
-    assert waited == [(n, True) for n in range(1, 6)] + [(6, False)] * 3
-    assert len(stage.transport.sent) == 8
-    assert stage.count(automation_recipients, IS_ACTIVE) == 1
-
-
-def test_a_poisonous_series_holds_up_no_other_series_rows(stage: Stage) -> None:
-    """However many of its rows are due: a few are looked at with each try, and none is lost."""
-    due(stage, 30, "bad", "good")
-    bad = id_of(stage, "bad")
-    with refusing_leases(stage, f"NEW.automation_id = '{bad}'"):
-        stage.settle()
-    assert len(stage.transport.sent) == 30
-    assert len(parked_rows(stage)) == PROBES
-    stage.now += MINUTE
-    stage.settle()
-    assert len(stage.transport.sent) == 60
-
-
-def test_rows_that_all_fail_are_nobodys_fault(stage: Stage) -> None:
-    """Nothing counts as tried, and all are sent when it is over."""
-    due(stage, 30, "one", "two")
-    with refusing_leases(stage):
-        for _ in range(8):
-            stage.settle()
-            stage.now += MINUTE
-    assert {each.tries for each in parked_rows(stage)} == {0}
-    stage.settle()
-    assert len(stage.transport.sent) == 60
-
-
-def test_an_email_that_cannot_be_written_holds_up_no_other(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its row is parked, sending counts as not attempted, and it is sent when it can be written."""
-    contacts = due(stage, 10, "one")
-    write = message.write_mail
-
-    def failing(*args: Any, to: str, **kwargs: Any) -> Mail:
-        if to == "u4@a.example":
-            raise RecursionError("too deep")
-        return write(*args, to=to, **kwargs)
-
-    with monkeypatch.context() as patch:
-        patch.setattr("halo_engine.delivery.letters.write_mail", failing)
-        stage.settle()
-        assert len(stage.transport.sent) == 9
-        assert parked_rows(stage) == [(contacts[4], 1, True, "RecursionError: too deep")]
-        stage.now += MINUTE
-        stage.settle()
-        assert parked_rows(stage) == [(contacts[4], 1, True, "RecursionError: too deep")]
-    assert stage.count(automation_recipients, IS_ACTIVE, automation_recipients.c.attempts == 0) == 1
-    stage.now += MINUTE
-    stage.settle()
-    assert len(stage.transport.sent) == 10
-
-
-def test_emails_whose_values_cannot_be_gathered_hold_up_no_other(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A batch that fails before its first email is sent in parts, and what fails alone is given
-    back at once.
-    """
-    contacts = due(stage, 10, "one")
-    gather_values = values.gather_values
-
-    def failing(work: Work, asked: Collection[UUID], *rest: Any) -> Any:
-        if contacts[4] in asked:
-            raise ValueError("no values")
-        return gather_values(work, asked, *rest)
-
-    with monkeypatch.context() as patch:
-        patch.setattr("halo_engine.delivery.letters.gather_values", failing)
-        stage.settle()
-    assert len(stage.transport.sent) == 9
-    assert parked_rows(stage) == [(contacts[4], 1, True, "ValueError: no values")]
-    stage.now += MINUTE
-    stage.settle()
-    assert len(stage.transport.sent) == 10
-
-
-def test_a_lease_that_cannot_be_taken_up_holds_up_no_other(stage: Stage) -> None:
-    """What a dead worker left is settled, but for the row that fails; that one is tried again."""
-    contacts = due(stage, 10, "one")
-    stage.perform(lambda work: advance(work, 100, lease_seconds=-1))
-    with refusing(
-        stage.database,
-        ROWS,
-        f"NEW.status = 'pending' AND NEW.end_user_id = '{contacts[4]}'",
-        "UPDATE",
-    ):
-        stage.tick()
-    assert len(stage.transport.sent) == 9
-    assert [(each.contact_id, each.tries) for each in parked_rows(stage)] == [(contacts[4], 1)]
-    stage.perform(
-        lambda work: work.connection.execute(
-            update(automation_recipients)
-            .where(automation_recipients.c.org_id == work.org_id, IS_ACTIVE)
-            .values(lease_expires_at=func.now())
-        )
-    )
-    stage.tick()
-    assert len(stage.transport.sent) == 10
