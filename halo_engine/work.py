@@ -48,6 +48,8 @@ class Organization:
     address_key: bytes | None = field(repr=False)
     mail_key: bytes = field(repr=False)
     sending_stopped: bool
+    #: Custom fields of contacts that are registered for sure (``contacts.registry``).
+    known_fields: set[str] = field(default_factory=set, compare=False, repr=False)
 
     @property
     def zone(self) -> ZoneInfo:

@@ -52,3 +52,25 @@ def read_each(
         except Refusal as refusal:
             refused.append(RefusedEntry.model_validate({"index": index, **refusal.as_dict()}))
     return results, tuple(refused)
+
+
+def refused_too(
+    errors: Sequence[RefusedEntry], outcomes: Sequence[Refusal | None], where: str
+) -> tuple[RefusedEntry, ...]:
+    """Return the errors of a batch once it is written: some of what was read is refused now.
+
+    ``outcomes`` are those of the entries that ``read_each`` made something of, in their order.
+    """
+    bad = {each.index for each in errors}
+    places = (index for index in range(len(errors) + len(outcomes)) if index not in bad)
+    now = (
+        _refused(index, f"{where}[{index}]", outcome)
+        for index, outcome in zip(places, outcomes, strict=True)
+        if outcome is not None
+    )
+    return tuple(sorted((*errors, *now), key=lambda each: each.index))
+
+
+def _refused(index: int, place: str, refusal: Refusal) -> RefusedEntry:
+    said = {**refusal.as_dict(), "message": f"{place}: {refusal.message}"}
+    return RefusedEntry.model_validate({"index": index, **said})

@@ -3,8 +3,10 @@
 from typing import Any
 from uuid import UUID
 
+from halo_engine.contacts.bounds import too_large
 from halo_engine.contacts.calls import Answer, Call, Identifier
 from halo_engine.contacts.company_rows import Account, write_companies
+from halo_engine.contacts.registry import not_registered
 from halo_engine.contacts.revenue import without_stripes
 from halo_engine.domain.errors import not_found
 from halo_engine.domain.instants import format_instant
@@ -43,11 +45,13 @@ def identify_company(work: Work, call: IdentifyCompanyCall) -> IdentifyCompanyAn
     if not written:
         raise not_found("contact", str(call.user_id))
     [company] = written
+    if company.oversize is not None:
+        raise too_large("custom_fields", company.oversize)
     return IdentifyCompanyAnswer(
         id=company.id,
         company_id=call.id,
         created=company.created,
         created_at=format_instant(company.created_at),
         updated_at=format_instant(company.updated_at),
-        warnings=warnings,
+        warnings=(*warnings, *not_registered(company.left_out, "company.custom:")),
     )

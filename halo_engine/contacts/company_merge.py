@@ -17,6 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, array
 
+from halo_engine.contacts.bounds import oversize
 from halo_engine.contacts.parameters import NOW, ORG_ID, given_rows
 from halo_engine.tables import companies, end_users
 
@@ -40,6 +41,7 @@ def merged_companies() -> CTE:
     ``created`` says what becomes of it, ``changed`` holds the keys of the fields that differ from
     what is stored, and ``writes`` is false when none does. ``mover_id`` is the user named, and
     ``left_id`` the company that the user is in. A row whose user is unknown is left out.
+    ``oversize`` is the size of custom fields that are too large: it is not to be written.
     """
     laid = _laid_over(*_found())
     is_new = laid.c.stored_id.is_(None)
@@ -55,6 +57,7 @@ def merged_companies() -> CTE:
             is_other.label("writes"),
             func.coalesce(laid.c.created_at, NOW).label("created_at"),
             case((is_other, NOW), else_=laid.c.updated_at).label("updated_at"),
+            oversize([laid.c.custom_fields], [laid.c.stored_custom_fields]).label("oversize"),
         )
         .order_by(laid.c.place)
         .cte("merged")

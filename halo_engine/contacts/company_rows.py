@@ -44,13 +44,19 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A company as it stands after the statement; ``place`` is the account's index in the set."""
+    """A company as it stands after the statement; ``place`` is the account's index in the set.
+
+    ``left_out`` are custom fields of the set that were not registered. With an ``oversize``, that
+    of its custom fields, nothing was written.
+    """
 
     place: int
     id: UUID
     created: bool
     created_at: datetime
     updated_at: datetime
+    oversize: int | None
+    left_out: Sequence[str] | None
 
 
 def write_companies(work: Work, accounts: Sequence[Account]) -> list[Written]:
@@ -82,12 +88,14 @@ def _as_json(work: Work, place: int, account: Account) -> Mapping[str, object]:
 @lru_cache(maxsize=1)
 def _statement() -> Select[Any]:
     merged = merged_companies()
-    names = ("place", "id", "created", "created_at", "updated_at")
-    moved = _move(merged)
+    names = ("place", "id", "created", "created_at", "updated_at", "oversize")
+    sound = select(merged).where(merged.c.oversize.is_(None)).cte("fitting")
+    moved = _move(sound)
+    registration = register_fields(Entity.COMPANY, sound)
     return (
-        select(*[merged.c[name] for name in names])
+        select(*[merged.c[name] for name in names], registration.left_out.label("left_out"))
         .order_by(merged.c.place)
-        .add_cte(_upsert(merged), _signal(merged, moved), register_fields(Entity.COMPANY, merged))
+        .add_cte(_upsert(sound), _signal(sound, moved), *registration.ctes)
     )
 
 

@@ -19,7 +19,8 @@ from halo_engine.contacts.csv_rows import (
     pages,
 )
 from halo_engine.contacts.doors import CSV
-from halo_engine.contacts.matching import write_one_by_one
+from halo_engine.contacts.matching import Outcomes, write_one_by_one
+from halo_engine.contacts.registry import not_registered
 from halo_engine.domain.fields import Entity
 from halo_engine.tables import audience_fields
 from halo_engine.work import Work
@@ -61,8 +62,9 @@ class Faults:
 
     def add(self, page: Page) -> None:
         """Add those of the next page."""
-        self.bad += len(page.errors)
-        self.errors += page.errors[: MOST_ERRORS_SHOWN - len(self.errors)]
+        errors = sorted((*page.errors, *page.refused), key=lambda each: each.line)
+        self.bad += len(errors)
+        self.errors += errors[: MOST_ERRORS_SHOWN - len(self.errors)]
         self.bad_cells += len(page.cell_errors)
         self.cell_errors += page.cell_errors[: MOST_ERRORS_SHOWN - len(self.cell_errors)]
         self.warnings |= page.warnings
@@ -84,14 +86,14 @@ def import_csv(work: Work, call: ImportCsvCall) -> ImportCsvAnswer:
     Raises 400 for a mapping to no field, or of a column that the file lacks; nothing is written
     then. A bad row is an error of its own, and the others go in.
     """
-    outcomes: list[bool] = []
+    created = updated = 0
     faults = Faults()
     file = io.StringIO(call.text, newline="")
     for page in pages(work.org, file, call, known_before(work, call)):
-        outcomes += import_page(work, page)
+        outcomes = import_page(work, page)
+        created += outcomes.created
+        updated += outcomes.updated
         faults.add(page)
-    created = sum(outcomes)
-    updated = len(outcomes) - created
     return ImportCsvAnswer.model_validate(
         {"created": created, "updated": updated, **faults.as_answer()}
     )
@@ -113,10 +115,17 @@ def known_before(work: Work, how: CsvOptions) -> Known:
     return Known({row.key: row.type for row in work.connection.execute(found)})
 
 
-def import_page(work: Work, page: Page) -> list[bool]:
-    """Write a page in two statements; return for each person if the contact was created.
+def import_page(work: Work, page: Page) -> Outcomes:
+    """Write a page in two statements; who is refused then is noted on the page.
 
     Rows match a contact by external ID, else by email, those of the same page included. New ones
     are seen at their sign-up, and ``user_created`` series react; changes are silent.
     """
-    return write_one_by_one(work, CSV, page.people)
+    outcomes = write_one_by_one(work, CSV, page.people)
+    page.refused = [
+        BadRow(line=line, code=refusal.code, message=refusal.message)
+        for line, refusal in zip(page.lines, outcomes.refusals, strict=True)
+        if refusal is not None
+    ]
+    page.warnings.update(dict.fromkeys(not_registered(sorted(outcomes.left_out))))
+    return outcomes

@@ -94,10 +94,11 @@ def _import(work: Work, key: str, page: Page) -> None:
     if not _claim(work, key, page):
         return
     outcomes = import_page(work, page)
-    created = sum(outcomes)
     table = csv_imports
-    counted = {"created": table.c.created + created}
-    counted["updated"] = table.c.updated + len(outcomes) - created
+    counted = {
+        "created": table.c.created + outcomes.created,
+        "updated": table.c.updated + outcomes.updated,
+    }
     work.connection.execute(update(table).where(_is_it(work, key)).values(counted))
 
 

@@ -91,17 +91,20 @@ NOTHING_KNOWN: Final = Known()
 
 @dataclass(slots=True)
 class Page:
-    """Some rows on end: people in the order of their lines, and the rows that are refused.
+    """Some rows on end: people in the order of their ``lines``, and the rows that are bad.
 
     ``before`` says how many rows the file has before them, ``last_line`` where they end.
-    ``list_changes`` are those of people by their index.
+    ``list_changes`` are those of people by their index. ``refused`` are bad rows too, known once
+    the people are written.
     """
 
     before: int = 0
     last_line: int = 0
     people: list[Person] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
     list_changes: dict[int, ListChanges] = field(default_factory=dict)
     errors: list[BadRow] = field(default_factory=list)
+    refused: list[BadRow] = field(default_factory=list)
     cell_errors: list[BadCell] = field(default_factory=list)
     warnings: dict[str, None] = field(default_factory=dict)
 
@@ -203,6 +206,7 @@ class _RowReader:
         if changes is not None:
             page.list_changes[len(page.people)] = changes
         page.people.append(reading.person)
+        page.lines.append(line)
         page.warnings.update(dict.fromkeys([*reading.warnings, *said.warnings]))
         page.cell_errors += [each.model_copy(update={"line": line}) for each in said.faults]
 

@@ -8,6 +8,7 @@ from halo_engine.contacts.answers import ContactAnswer, Stored
 from halo_engine.contacts.calls import Call, Identifier
 from halo_engine.contacts.doors import IDENTIFY
 from halo_engine.contacts.reading import Reading, read_person
+from halo_engine.contacts.registry import not_registered, note_registered
 from halo_engine.contacts.sessions import link_session
 from halo_engine.contacts.upsert import Written, read_written, write_contacts, writing
 from halo_engine.contacts.verification import proof_of, verify_user
@@ -66,7 +67,9 @@ def identifying(
 
     def read(rows: Sequence[Rows]) -> IdentifyAnswer | None:
         for written in read_written(rows[-1], with_stored=proof.is_given):
-            return _answer(written, reading, is_verified=proof.is_given)
+            answer = _answer(written, reading, is_verified=proof.is_given)
+            note_registered(org, reading.person.custom, written.left_out)
+            return answer
         return None
 
     calls = writing(
@@ -81,5 +84,8 @@ def identifying(
 
 
 def _answer(written: Written, reading: Reading, *, is_verified: bool) -> IdentifyAnswer:
+    if (refusal := written.refusal) is not None:
+        raise refusal
     stored = Stored.of(written) if is_verified else None
-    return IdentifyAnswer.of(written, reading.warnings, stored=stored)
+    warnings = (*reading.warnings, *not_registered(written.left_out))
+    return IdentifyAnswer.of(written, warnings, stored=stored)

@@ -9,6 +9,7 @@ from halo_engine.contacts.answers import ContactAnswer
 from halo_engine.contacts.calls import Answer, Call, Email, Identifier
 from halo_engine.contacts.doors import LEAD_FORM, TEAMMATE, Finds
 from halo_engine.contacts.reading import read_person
+from halo_engine.contacts.registry import not_registered
 from halo_engine.contacts.upsert import write_contacts
 from halo_engine.domain.errors import bad_input, conflict, shown
 from halo_engine.work import Work
@@ -52,7 +53,8 @@ def capture_lead(work: Work, call: CaptureLeadCall) -> CaptureLeadAnswer:
     [written] = write_contacts(work, LEAD_FORM, [reading.person])
     if not written.created:
         return CaptureLeadAnswer(created=False)
-    return CaptureLeadAnswer(created=True, warnings=reading.warnings)
+    warnings = (*reading.warnings, *not_registered(written.left_out))
+    return CaptureLeadAnswer(created=True, warnings=warnings)
 
 
 def add_contact(work: Work, call: AddContactCall) -> ContactAnswer:
@@ -69,4 +71,4 @@ def add_contact(work: Work, call: AddContactCall) -> ContactAnswer:
         field, value = ("user_id", call.user_id) if call.user_id else ("email", call.email)
         problem = f"{field}: {shown(value)} is a contact already; allowed is one that is new"
         raise conflict("contact_exists", problem)
-    return ContactAnswer.of(written, reading.warnings)
+    return ContactAnswer.of(written, (*reading.warnings, *not_registered(written.left_out)))

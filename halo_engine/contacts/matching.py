@@ -5,7 +5,7 @@ file may name one contact twice, by id and by email, and still makes no duplicat
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -19,6 +19,7 @@ from halo_engine.contacts.parameters import ORG_ID, given_rows, values_of
 from halo_engine.contacts.people import Person
 from halo_engine.contacts.upsert import write_contacts
 from halo_engine.database import LostRace
+from halo_engine.domain.errors import Refusal
 from halo_engine.tables import end_users
 from halo_engine.work import Work
 
@@ -37,17 +38,46 @@ class _Contact:
     person: Person | None = None
 
 
-def write_one_by_one(work: Work, door: Door, people: Sequence[Person]) -> list[bool]:
-    """Write people as if each came alone, in two statements; return for each if it was created.
+@dataclass(slots=True)
+class Outcomes:
+    """What became of people, in their order: whose contact is new, and who was refused.
+
+    ``left_out`` are custom fields that were not registered.
+    """
+
+    were_new: list[bool] = field(default_factory=list)
+    refusals: list[Refusal | None] = field(default_factory=list)
+    left_out: set[str] = field(default_factory=set)
+
+    @property
+    def created(self) -> int:
+        """How many made a contact."""
+        return sum(
+            is_new and refusal is None
+            for is_new, refusal in zip(self.were_new, self.refusals, strict=True)
+        )
+
+    @property
+    def updated(self) -> int:
+        """How many were about a contact that was there already, changed or not."""
+        return self.refusals.count(None) - self.created
+
+
+def write_one_by_one(work: Work, door: Door, people: Sequence[Person]) -> Outcomes:
+    """Write people as if each came alone, in two statements; return what became of them.
 
     The door finds by id. Two statements more are needed where an address that a contact has just
-    left is asked for.
+    left is asked for. People who are one contact are refused together.
     """
-    outcomes: list[bool] = []
-    while len(outcomes) < len(people):
-        roll = _Roll(work, door, people[len(outcomes) :])
-        outcomes += roll.taken
-        write_contacts(work, door, [each.person for each in roll.contacts if each.person])
+    outcomes = Outcomes()
+    while len(outcomes.were_new) < len(people):
+        roll = _Roll(work, door, people[len(outcomes.were_new) :])
+        persons = [each.person for each in roll.contacts if each.person]
+        written = dict(zip(roll.contacts, write_contacts(work, door, persons), strict=True))
+        outcomes.were_new += roll.were_new
+        outcomes.refusals += [written[each].refusal for each in roll.taken]
+        for each in written.values():
+            outcomes.left_out.update(each.left_out or ())
     return outcomes
 
 
@@ -61,12 +91,13 @@ class _Roll:
         self._by_address: dict[str, list[_Contact]] = {}
         self._left: set[str] = set()
         self.contacts: list[_Contact] = []
-        self.taken: list[bool] = []
+        self.taken: list[_Contact] = []
+        self.were_new: list[bool] = []
         for person, address in zip(people, self._look_up(people), strict=True):
             # Whoever else has an address that was left is unknown here.
             if address in self._left and person.external_id not in self._by_external_id:
                 return
-            self.taken.append(self._take(person, address))
+            self._take(person, address)
 
     def _look_up(self, people: Sequence[Person]) -> list[str | None]:
         """Lock whom the people may be; return their addresses. May lose a race (``LostRace``)."""
@@ -91,7 +122,7 @@ class _Roll:
             self._enter(contact)
         return addresses
 
-    def _take(self, person: Person, address: str | None) -> bool:
+    def _take(self, person: Person, address: str | None) -> None:
         contact = self._find(person, address)
         is_new = contact is None
         if contact is None:
@@ -105,7 +136,8 @@ class _Roll:
             contact.person = contact.person.then(person.limited_to(self._door.merges))
         if not is_new:
             self._update(contact, person, address)
-        return is_new
+        self.taken.append(contact)
+        self.were_new.append(is_new)
 
     def _find(self, person: Person, address: str | None) -> _Contact | None:
         known = self._by_external_id.get(person.external_id or "")

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Uuid,
     and_,
     case,
+    cast,
     column,
     exists,
     false,
@@ -26,6 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, array
 from sqlalchemy.sql.selectable import LateralFromClause
 
+from halo_engine.contacts.bounds import oversize
 from halo_engine.contacts.doors import BY_ADDRESS, DOCUMENTS, Door, Finds, field_key
 from halo_engine.contacts.parameters import (
     KNOWN_VERSION,
@@ -51,6 +53,7 @@ def merged_contacts(door: Door, *, as_known: bool = False) -> CTE:
     over; beside it stand the columns that Halo manages. ``created`` and ``promoted`` say what
     becomes of the contact, ``changed`` holds the keys of the fields that differ from what is
     stored, and ``rest_changed`` is about the context, and the door's links, which are no fields.
+    ``oversize`` is the size of documents that are too large: such a contact is not to be written.
     """
     given = given_rows(
         {
@@ -96,6 +99,7 @@ def merged_contacts(door: Door, *, as_known: bool = False) -> CTE:
                     for name in ("context", *door.links)
                 ]
             ).label("rest_changed"),
+            _oversize(door, fresh, stored).label("oversize"),
         )
         .select_from(
             given.join(before, before.c.place == given.c.place, isouter=door.creates).join(
@@ -222,6 +226,16 @@ def _patch(door: Door, given: CTE, stored: ColumnElement[Any]) -> ColumnElement[
     if not door.promotes:
         external_id = case((is_new, given.c.external_id), else_=part(stored, "external_id"))
     return columns.concat(func.jsonb_build_object(*documents, constant("external_id"), external_id))
+
+
+def _oversize(
+    door: Door, fresh: TableValuedAlias, stored: ColumnElement[Any]
+) -> ColumnElement[int | None]:
+    if not set(DOCUMENTS) & set(door.merges):
+        return cast(null(), Integer)
+    return oversize(
+        [fresh.c[name] for name in DOCUMENTS], [part(stored, name) for name in DOCUMENTS]
+    )
 
 
 def _changed(

@@ -1,16 +1,43 @@
 """The registry of custom fields: what pickers offer, with the type that was seen (contract §2)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import CTE, FromClause, exists, func, literal, or_, select
-from sqlalchemy.dialects.postgresql import distinct_on, insert
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    FromClause,
+    and_,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy.dialects.postgresql import aggregate_order_by, distinct_on, insert
 
+from halo_engine.contacts.merge import first_of
 from halo_engine.contacts.parameters import NOW, ORG_ID
-from halo_engine.domain.errors import Refusal
+from halo_engine.domain.errors import Refusal, shown
 from halo_engine.domain.fields import Entity
 from halo_engine.domain.instants import parse_instant
-from halo_engine.tables import audience_fields
+from halo_engine.tables import audience_field_counts, audience_fields
+from halo_engine.work import Organization
+
+#: How many custom fields an organisation registers, those of contacts and of companies together.
+MOST_FIELDS: Final = 5_000
+#: Of so many an organisation remembers, in one process, that they are.
+_MOST_KNOWN: Final = 1_000
+#: A warning names this many: all that one call can hold.
+_MOST_NAMED: Final = 2_500
+
+
+class Registration(NamedTuple):
+    """What registers fields: CTEs to add to a statement, and an array of the fields left out."""
+
+    ctes: tuple[CTE, ...]
+    left_out: ColumnElement[Sequence[str] | None]
 
 
 def seen_types(custom: Mapping[str, object], zone: ZoneInfo) -> dict[str, str]:
@@ -18,10 +45,77 @@ def seen_types(custom: Mapping[str, object], zone: ZoneInfo) -> dict[str, str]:
     return {name: _seen_type(value, zone) for name, value in custom.items()}
 
 
-def register_fields(entity: Entity, written: FromClause) -> CTE:
-    """Register the ``field_types`` of ``written``: the CTE to add to the statement that wrote them.
+def register_fields(entity: Entity, written: FromClause) -> Registration:
+    """Register the ``field_types`` of ``written`` in the statement that wrote them.
 
     A field keeps the type that it was first seen with; only one seen as null so far learns its own.
+    Once ``MOST_FIELDS`` are registered, a new one is left out. A call that brings no new field
+    looks up its own fields and nothing else.
+    """
+    unsettled = _unsettled(entity, written)
+    room = _room(unsettled)
+    fits = unsettled.c.turn <= room
+    table = audience_fields
+    new = insert(table).from_select(
+        ["org_id", "entity", "key", "type", "first_seen_at"],
+        select(ORG_ID, literal(entity.value), unsettled.c.key, unsettled.c.type, NOW)
+        .where(or_(~unsettled.c.is_new, fits))
+        .order_by(unsettled.c.key),
+    )
+    registered = (
+        new.on_conflict_do_update(
+            index_elements=["org_id", "entity", "key"],
+            set_={"type": new.excluded.type},
+            where=table.c.type == "null",
+        )
+        .returning(table.c.key)
+        .cte("registered")
+    )
+    left_out = func.array_agg(aggregate_order_by(unsettled.c.key, unsettled.c.key))
+    return Registration(
+        (registered, _counted(unsettled, registered)),
+        select(left_out).where(unsettled.c.is_new, ~fits).scalar_subquery(),
+    )
+
+
+def are_unsure(org: Organization, custom: Mapping[str, object]) -> bool:
+    """Return whether some of a contact's custom fields may have to be registered."""
+    return not custom.keys() <= org.known_fields
+
+
+def note_registered(
+    org: Organization, custom: Mapping[str, object], left_out: Sequence[str] | None
+) -> None:
+    """Note that a contact's custom fields are registered, once they were and that is committed.
+
+    A registered field stays registered, so later calls need not look. One that was null, or
+    ``left_out``, may still have something to learn.
+    """
+    if len(org.known_fields) < _MOST_KNOWN and are_unsure(org, custom):
+        org.known_fields.update(
+            name
+            for name, value in custom.items()
+            if value is not None and name not in (left_out or ())
+        )
+
+
+def not_registered(names: Sequence[str] | None, prefix: str = "custom:") -> tuple[str, ...]:
+    """Return the warning about fields that were left out; none where there are none."""
+    if not names:
+        return ()
+    named = ", ".join(shown(f"{prefix}{name}") for name in names[:_MOST_NAMED])
+    rest = len(names) - _MOST_NAMED
+    more = f" and {rest} more" if rest > 0 else ""
+    return (
+        f"{named}{more}: kept, but not registered; an organisation registers {MOST_FIELDS} fields",
+    )
+
+
+def _unsettled(entity: Entity, written: FromClause) -> CTE:
+    """Return the fields seen that are not registered, or of which only the type is missing.
+
+    ``turn`` counts the new ones. Known fields are passed over here: a conflict would lock the row
+    for everybody's next call.
     """
     types = func.jsonb_each_text(written.c.field_types).table_valued("key", "value", name="each")
     seen = (
@@ -32,28 +126,59 @@ def register_fields(entity: Entity, written: FromClause) -> CTE:
         .cte("seen_fields")
     )
     table = audience_fields
-    # Known fields are passed over here: a conflict would lock the row for everybody's next call.
-    is_known = exists().where(
-        table.c.org_id == ORG_ID,
-        table.c.entity == literal(entity.value),
-        table.c.key == seen.c.key,
-        or_(table.c.type != "null", seen.c.type == "null"),
-    )
-    new = insert(table).from_select(
-        ["org_id", "entity", "key", "type", "first_seen_at"],
-        select(ORG_ID, literal(entity.value), seen.c.key, seen.c.type, NOW)
-        .where(~is_known)
-        .order_by(seen.c.key),
-    )
-    return (
-        new.on_conflict_do_update(
-            index_elements=["org_id", "entity", "key"],
-            set_={"type": new.excluded.type},
-            where=table.c.type == "null",
+    # One by one: no plan reads the whole registry.
+    known = first_of(
+        select(table.c.type).where(
+            table.c.org_id == ORG_ID,
+            table.c.entity == literal(entity.value),
+            table.c.key == seen.c.key,
         )
-        .returning(table.c.key)
-        .cte("registered")
     )
+    is_new = known.c.type.is_(None)
+    learns_type = and_(known.c.type == "null", seen.c.type != "null")
+    return (
+        select(
+            seen.c.key,
+            seen.c.type,
+            is_new.label("is_new"),
+            func.count().filter(is_new).over(order_by=seen.c.key).label("turn"),
+        )
+        .select_from(seen.outerjoin(known, true()))
+        .where(or_(is_new, learns_type))
+        .cte("unsettled_fields")
+    )
+
+
+def _room(unsettled: CTE) -> ColumnElement[Any]:
+    """Return how many more fields may be registered, by the count.
+
+    Whoever brings new fields locks the count until the commit, unless it is full already; so two at
+    once cannot both take what room is left.
+    """
+    count = select(audience_field_counts.c.registered).where(
+        audience_field_counts.c.org_id == ORG_ID
+    )
+    seen = func.coalesce(count.scalar_subquery(), 0)
+    asks = first_of(select(unsettled.c.key).where(unsettled.c.is_new, seen < MOST_FIELDS))
+    # Locked by its key alone: what it says by then is to be read, whatever that is.
+    locked = count.with_for_update().lateral("locked")
+    latest = select(locked.c.registered).select_from(asks.join(locked, true())).cte("room")
+    return literal(MOST_FIELDS) - func.coalesce(select(latest.c.registered).scalar_subquery(), seen)
+
+
+def _counted(unsettled: CTE, registered: CTE) -> CTE:
+    table = audience_field_counts
+    were_new = (
+        select(ORG_ID, func.count())
+        .select_from(registered.join(unsettled, unsettled.c.key == registered.c.key))
+        .where(unsettled.c.is_new)
+        .having(func.count() > 0)
+    )
+    counting = insert(table).from_select(["org_id", "registered"], were_new)
+    return counting.on_conflict_do_update(
+        index_elements=["org_id"],
+        set_={"registered": table.c.registered + counting.excluded.registered},
+    ).cte("counted_fields")
 
 
 def _seen_type(value: object, zone: ZoneInfo) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import BeforeValidator, model_validator
 
-from halo_engine.contacts.batches import Batch, RefusedEntry, read_each
+from halo_engine.contacts.batches import Batch, RefusedEntry, read_each, refused_too
 from halo_engine.contacts.calls import Answer, Call, Email, Identifier
 from halo_engine.contacts.doors import (
     CSV,
@@ -19,6 +19,7 @@ from halo_engine.contacts.doors import (
 from halo_engine.contacts.doubles import hold_addresses
 from halo_engine.contacts.matching import write_one_by_one
 from halo_engine.contacts.reading import Reading, read_person, warnings_of
+from halo_engine.contacts.registry import not_registered
 from halo_engine.domain.errors import bad_input, shown
 from halo_engine.domain.fields import check_name
 from halo_engine.work import Work
@@ -82,8 +83,8 @@ def sync(work: Work, call: SyncCall) -> SyncAnswer:
     hold_addresses(work, (each.person.columns.get("email") for each in readings))
     outcomes = write_one_by_one(work, door, [each.person for each in readings])
     return SyncAnswer(
-        created=sum(outcomes),
-        updated=len(outcomes) - sum(outcomes),
-        errors=errors,
-        warnings=warnings_of(readings),
+        created=outcomes.created,
+        updated=outcomes.updated,
+        errors=refused_too(errors, outcomes.refusals, "contacts"),
+        warnings=(*warnings_of(readings), *not_registered(sorted(outcomes.left_out))),
     )

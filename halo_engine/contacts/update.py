@@ -3,11 +3,12 @@
 from dataclasses import replace
 from typing import Any
 
-from halo_engine.contacts.batches import Batch, RefusedEntry, read_each
+from halo_engine.contacts.batches import Batch, RefusedEntry, read_each, refused_too
 from halo_engine.contacts.calls import Answer, Call, Identifier
 from halo_engine.contacts.doors import UPDATE
 from halo_engine.contacts.people import Person
 from halo_engine.contacts.reading import Reading, read_person, warnings_of
+from halo_engine.contacts.registry import not_registered
 from halo_engine.contacts.upsert import write_contacts
 from halo_engine.contacts.verification import verify_update_scope
 from halo_engine.work import Work
@@ -58,14 +59,17 @@ def update(work: Work, call: UpdateCall) -> UpdateAnswer:
         known = people.get(person.external_id)
         people[person.external_id] = known.then(person) if known else person
     door = replace(UPDATE, creates=not call.update_only)
-    written = write_contacts(work, door, list(people.values()))
-    kept = {each.external_id for each in written}
-    created = sum(each.created for each in written)
-    skipped = sum(reading.person.external_id not in kept for reading in readings)
+    written = {each.external_id: each for each in write_contacts(work, door, list(people.values()))}
+    outcomes = [written.get(reading.person.external_id) for reading in readings]
+    refusals = [None if each is None else each.refusal for each in outcomes]
+    created = sum(each.created for each in written.values() if each.refusal is None)
+    skipped = outcomes.count(None)
+    refused = len(refusals) - refusals.count(None)
+    left_out = next((each.left_out for each in written.values()), None)
     return UpdateAnswer(
         created=created,
-        updated=len(readings) - created - skipped,
+        updated=len(readings) - created - skipped - refused,
         skipped=skipped,
-        errors=errors,
-        warnings=warnings_of(readings),
+        errors=refused_too(errors, refusals, "users"),
+        warnings=(*warnings_of(readings), *not_registered(left_out)),
     )

@@ -18,23 +18,26 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     Text,
+    and_,
     case,
     func,
     literal,
+    null,
     or_,
     select,
-    true,
 )
 from sqlalchemy.dialects.postgresql import array, insert
 
 from halo_engine.contacts.address_hashes import hash_parameters, suppress_again
+from halo_engine.contacts.bounds import too_large
 from halo_engine.contacts.doors import BY_ADDRESS, DOCUMENTS, TRAIT_COLUMNS, Door
 from halo_engine.contacts.doubles import holding_addresses
 from halo_engine.contacts.merge import constant, merged_contacts, part
 from halo_engine.contacts.parameters import NOW, ORG_ID
 from halo_engine.contacts.people import Person
-from halo_engine.contacts.registry import register_fields, seen_types
+from halo_engine.contacts.registry import Registration, are_unsure, register_fields, seen_types
 from halo_engine.database import LostRace
+from halo_engine.domain.errors import Refusal
 from halo_engine.domain.fields import Entity
 from halo_engine.domain.instants import format_instant
 from halo_engine.domain.signals import EVERYTHING, SignalKind
@@ -42,7 +45,7 @@ from halo_engine.prepared import Call, Prepared, Rows
 from halo_engine.tables import end_users, signals
 from halo_engine.work import Organization, Work
 
-_OUTCOME = ("place", "id", "external_id", "created", "promoted", "changed")
+_OUTCOME = ("place", "id", "external_id", "created", "promoted", "changed", "left_out", "oversize")
 _INSTANTS = ("created_at", "updated_at", "first_seen", "last_seen", "last_contacted_at")
 _STORED = (*TRAIT_COLUMNS, *DOCUMENTS)
 #: What Halo manages and ``merged`` has beside the row that is laid over.
@@ -54,7 +57,8 @@ class Written:
     """A contact as it stands after the statement; ``place`` is the person's index in the set.
 
     ``changed`` holds the keys of the fields that differ from before; ``stored`` the traits,
-    ``custom_fields`` and ``context``, where they were asked for.
+    ``custom_fields`` and ``context``, where they were asked for. ``left_out`` are custom fields of
+    the set that were not registered. With an ``oversize`` nothing was written (``refusal``).
     """
 
     place: int
@@ -63,8 +67,17 @@ class Written:
     created: bool
     promoted: bool
     changed: Sequence[str]
+    left_out: Sequence[str] | None
+    oversize: int | None
     instants: Mapping[str, datetime | None]
     stored: Mapping[str, Any]
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """Why nothing was written, if so: the contact's documents would be too large (§2)."""
+        if self.oversize is None:
+            return None
+        return too_large("custom_fields and context together", self.oversize)
 
 
 def write_contacts(
@@ -98,10 +111,15 @@ def writing(
     write nothing, and answer nothing, from then on, or when the organisation is no longer ``org``.
     At a door that creates contacts, whoever is not answered for has lost a race.
     """
+    registers = any(are_unsure(org, person.custom) for person in people)
+    given = [_as_json(place, person) for place, person in enumerate(people)]
+    if registers:
+        for row, person in zip(given, people, strict=True):
+            row["field_types"] = seen_types(person.custom, org.zone)
     values: dict[str, Any] = {
         "work_org_id": org.id,
         "work_now": now,
-        "given_rows": [_as_json(org, place, person) for place, person in enumerate(people)],
+        "given_rows": given,
         "known_version": org.version,
         "proven_until": proven_until,
     }
@@ -112,6 +130,7 @@ def writing(
         with_stored,
         with_hashes=org.address_key is not None,
         as_known=proven_until is not None,
+        registers=registers,
     )
     emails = [each.columns.get("email") for each in people if door.finds in BY_ADDRESS]
     return [*holding_addresses(org.id, emails), Call(statement, values)]
@@ -129,7 +148,7 @@ def read_written(rows: Rows, *, with_stored: bool = False) -> list[Written]:
     ]
 
 
-def _as_json(org: Organization, place: int, person: Person) -> dict[str, object]:
+def _as_json(place: int, person: Person) -> dict[str, object]:
     signed_up_at = person.signed_up_at
     return {
         "place": place,
@@ -142,37 +161,51 @@ def _as_json(org: Organization, place: int, person: Person) -> dict[str, object]
         },
         "custom_fields": person.custom,
         "context": person.context,
-        "field_types": seen_types(person.custom, org.zone),
     }
 
 
 @lru_cache(maxsize=128)
-def _statement(door: Door, with_stored: bool, *, with_hashes: bool, as_known: bool) -> Prepared:
-    """Build the statement; ``with_hashes`` it looks for suppressions of addresses erased before."""
+def _statement(
+    door: Door, with_stored: bool, *, with_hashes: bool, as_known: bool, registers: bool
+) -> Prepared:
+    """Build the statement; ``with_hashes`` it looks for suppressions of addresses erased before,
+    and one that ``registers`` for custom fields that are new.
+    """
     merged = merged_contacts(door, as_known=as_known)
     fresh = merged.c.fresh
     updated_at = case((_writes(door, merged), NOW), else_=part(fresh, "updated_at"))
     rest = ("external_id", "last_contacted_at", *(_STORED if with_stored else ()))
     upserted = _upserted(door, merged)
-    suppressed = suppress_again(upserted) if with_hashes else ()
+    beside = [upserted, _signaled(door, merged)]
+    if with_hashes:
+        beside += suppress_again(upserted)
+    left_out: ColumnElement[Any] = null()
+    if registers:
+        registration = _registration(door, merged)
+        beside += registration.ctes
+        left_out = registration.left_out
+    said = ("place", "id", "created", "promoted", "changed", "oversize")
     answer: Select[Any] = (
         select(
-            *[merged.c[name] for name in ("place", "id", "created", "promoted", "changed")],
+            *[merged.c[name] for name in said],
+            left_out.label("left_out"),
             *[merged.c[name] for name in _MANAGED],
             updated_at.label("updated_at"),
             *[part(fresh, name).label(name) for name in rest],
         )
         .order_by(merged.c.place)
-        .add_cte(upserted, *suppressed, _signaled(door, merged), _registered(door, merged))
+        .add_cte(*beside)
     )
     return Prepared(answer)
 
 
 def _writes(door: Door, merged: CTE) -> ColumnElement[bool]:
     """Return whether the contact's row is written at all."""
+    fits = merged.c.oversize.is_(None)
     if door.bumps_last_seen:
-        return true()
-    return or_(merged.c.created, func.cardinality(merged.c.changed) > 0, merged.c.rest_changed)
+        return fits
+    changed = func.cardinality(merged.c.changed) > 0
+    return and_(fits, or_(merged.c.created, changed, merged.c.rest_changed))
 
 
 def _upserted(door: Door, merged: CTE) -> CTE:
@@ -212,7 +245,10 @@ def _signaled(door: Door, merged: CTE) -> CTE:
         changed = case((merged.c.created, array(news, type_=Text)), else_=changed)
     rows = (
         select(ORG_ID, kind, merged.c.id, changed, NOW, NOW)
-        .where(or_(merged.c.created, func.cardinality(merged.c.changed) > 0))
+        .where(
+            merged.c.oversize.is_(None),
+            or_(merged.c.created, func.cardinality(merged.c.changed) > 0),
+        )
         .order_by(merged.c.place)
     )
     # The id is the table's own default, made row by row in this order.
@@ -220,8 +256,9 @@ def _signaled(door: Door, merged: CTE) -> CTE:
     return insert(signals).from_select(columns, rows, include_defaults=False).cte("signaled")
 
 
-def _registered(door: Door, merged: CTE) -> CTE:
+def _registration(door: Door, merged: CTE) -> Registration:
     """Register the custom fields of whoever was written with them."""
-    if "custom_fields" in door.merges:
-        return register_fields(Entity.CONTACT, merged)
-    return register_fields(Entity.CONTACT, select(merged).where(merged.c.created).cte("new"))
+    written = select(merged).where(merged.c.oversize.is_(None))
+    if "custom_fields" not in door.merges:
+        written = written.where(merged.c.created)
+    return register_fields(Entity.CONTACT, written.subquery("written"))

@@ -2,7 +2,7 @@
 all.
 """
 
-from halo_engine.tables.contacts import audience_fields, companies, end_users
+from halo_engine.tables.contacts import audience_field_counts, audience_fields, companies, end_users
 from halo_engine.tables.enrollments import (
     automation_enrollments,
     automation_recipients,
@@ -27,6 +27,7 @@ from halo_engine.tables.signals import signals
 from halo_engine.tables.stripe import stripe_passed_over
 
 __all__ = [
+    "audience_field_counts",
     "audience_fields",
     "automation_active_periods",
     "automation_enrollments",

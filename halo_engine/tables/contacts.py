@@ -8,6 +8,7 @@ from sqlalchemy import (
     ForeignKey,
     ForeignKeyConstraint,
     Index,
+    Integer,
     Numeric,
     Table,
     Text,
@@ -130,4 +131,13 @@ audience_fields = Table(
     Column("first_seen_at", INSTANT, nullable=False),
     one_of("entity", ("contact", "company")),
     one_of("type", ("string", "number", "boolean", "date", "object", "array", "null")),
+)
+
+#: How many fields an organisation has registered: the bound is kept without counting them.
+audience_field_counts = Table(
+    "audience_field_counts",
+    metadata,
+    Column("org_id", Uuid, ForeignKey("organizations.id"), primary_key=True),
+    Column("registered", Integer, nullable=False),
+    CheckConstraint("registered > 0", name="counted"),
 )

@@ -271,7 +271,7 @@ def test_a_file_is_read_with_its_faults(work: Work, tmp_path: Path) -> None:
     mapping = {"ID": "external_id", "Name": "name"}
     with open_csv(path) as file:
         [page] = pages(work.org, file, CsvOptions(mapping=mapping))
-    assert import_page(work, page) == [True, True]
+    assert import_page(work, page).were_new == [True, True]
     assert [each.line for each in page.errors] == [3, 4]
     assert rows(work, end_users, "external_id") == [("ann",), ("cyd",)]
 

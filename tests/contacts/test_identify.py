@@ -570,6 +570,38 @@ def test_without_a_clock_it_takes_place_at_the_databases(
         assert rows(work, signals, "created_at", "happened_at")[-1] == (answer.created_at,) * 2
 
 
+def test_a_contact_that_grows_too_large_is_refused(shared_database: Engine, caller: Caller) -> None:
+    """The bound of §2 holds on this way too, and nothing is written."""
+    with shared_database.begin() as connection:
+        add_contact(
+            open_work(connection, caller.org, NOW), "ann", custom_fields={"full": "x" * 399_977}
+        )
+    with statements(shared_database) as seen, pytest.raises(Refusal, match="would be 400001 bytes"):
+        caller.says(traits={"plan": "pro"})
+    assert len(seen) == 1
+    with shared_database.connect() as connection:
+        assert rows(open_work(connection, caller.org, NOW), audience_fields, "key") == [("plan",)]
+
+
+def test_only_what_may_be_new_is_looked_up_in_the_registry(
+    shared_database: Engine, caller: Caller
+) -> None:
+    """A field that was registered is known from then on; one seen as null has a type to learn."""
+    caller.says(traits={"plan": "pro", "seats": None})
+    with statements(shared_database) as seen:
+        caller.says(traits={"plan": "free"})
+        caller.says(traits={"plan": "free", "seats": None})
+        caller.says(traits={"plan": "free", "seats": 5})
+        caller.says(traits={"plan": "pro", "seats": 6})
+    assert ["audience_fields" in each for each in seen] == [False, True, True, False]
+    with shared_database.connect() as connection:
+        work = open_work(connection, caller.org, NOW)
+        assert rows(work, audience_fields, "key", "type") == [
+            ("plan", "string"),
+            ("seats", "number"),
+        ]
+
+
 def test_a_zone_that_changed_is_heeded(shared_database: Engine, caller: Caller) -> None:
     """Nothing of the call is written before the organisation was read again."""
     with shared_database.begin() as connection:
