@@ -31,6 +31,9 @@ class LostRace(Exception):  # noqa: N818 -- nobody did anything wrong
 _LOST_RACES = frozenset({"40P01", "40001", "23505", "23503"})
 #: A statement ran into its time limit, or somebody cancelled it.
 _CANCELED: Final = "57014"
+#: How codes begin whose words repeat the data that is wrong.
+_DATA: Final = "22"
+_AWAY: Final = (psycopg.OperationalError, psycopg.InterfaceError)
 _ATTEMPTS = 5
 _FIRST_PAUSE_SECONDS = 0.02
 #: A pooled connection that lay idle for longer is tried before it is used.
@@ -117,6 +120,8 @@ def create_engine(
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=10,
+        # What a statement was about is nobody's business but the database's.
+        hide_parameters=True,
         # As the server numbers parameters: psycopg would rewrite a long statement on each call.
         paramstyle="numeric_dollar",
         connect_args={
@@ -226,12 +231,23 @@ def server_is_gone(error: DBAPIError) -> bool:
     return error.connection_invalidated or sqlstate(error) is None
 
 
-def problem_of(error: DBAPIError) -> str:
-    """Return what PostgreSQL says is wrong, in one line."""
-    return str(error.orig).partition("\n")[0]
+def problem_of(error: DBAPIError | psycopg.Error) -> str:
+    """Return what PostgreSQL says is wrong, in one line that holds no row's values.
+
+    Of data that it cannot read it repeats the data, so there the code has to do.
+    """
+    problem = error.orig if isinstance(error, DBAPIError) else error
+    state = sqlstate(error)
+    if state is None:
+        # It never got as far as the server; unless that is away, words may repeat a setting.
+        return str(problem).partition("\n")[0] if isinstance(problem, _AWAY) else ""
+    if state.startswith(_DATA):
+        return f"data that is refused ({state})"
+    return str(problem).partition("\n")[0]
 
 
-def sqlstate(error: DBAPIError) -> str | None:
+def sqlstate(error: DBAPIError | psycopg.Error) -> str | None:
     """The five characters that PostgreSQL gave the error; None when it never got that far."""
-    state: object = getattr(error.orig, "sqlstate", None)
+    origin = error.orig if isinstance(error, DBAPIError) else error
+    state: object = getattr(origin, "sqlstate", None)
     return state if isinstance(state, str) else None

@@ -1,75 +1,27 @@
 """What an installation can set, read from environment variables that begin with `HALO_`."""
 
-import re
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
 
 from halo_engine.delivery.links import NO_UNSUBSCRIBE_URL, base_url
 from halo_engine.delivery.smtp_url import parse_smtp_url
 from halo_engine.domain.wording import what_is_allowed
-
-_DATABASE_EXAMPLE = "postgresql://user:password@host:5432/database"
-_BROKER_EXAMPLE = "redis://:password@host:6379/0"
+from halo_engine.server_urls import (
+    BROKER_EXAMPLE,
+    DATABASE_EXAMPLE,
+    read_broker_url,
+    read_database_url,
+)
 
 
 class ConfigurationError(Exception):
     """A setting is missing or wrong; the message is one line that names the variable."""
-
-
-def _database_url(url: str) -> str:
-    """Give the URL the driver's scheme; refuse what is no PostgreSQL URL, without repeating it."""
-    scheme, found, rest = url.partition("://")
-    if not found or scheme not in {"postgres", "postgresql", "postgresql+psycopg"}:
-        raise ValueError(f"is not a PostgreSQL URL; write {_DATABASE_EXAMPLE}")
-    rewritten = f"postgresql+psycopg://{rest}"
-    try:
-        parsed = make_url(rewritten)
-    except (ArgumentError, ValueError):
-        raise ValueError(f"cannot be read; write {_DATABASE_EXAMPLE}") from None
-    if not parsed.database:
-        raise ValueError(f"names no database; write {_DATABASE_EXAMPLE}")
-    return rewritten
-
-
-_BROKER_SCHEMES = {
-    "redis": "redis",
-    "rediss": "rediss",
-    "valkey": "redis",
-    "valkeys": "rediss",
-    "redis+socket": "redis+socket",
-    "unix": "redis+socket",
-}
-
-
-def _broker_url(url: str) -> str:
-    """Give the URL the scheme that Celery reads; refuse what is no Redis or Valkey URL."""
-    scheme, found, rest = url.partition("://")
-    if not found or scheme not in _BROKER_SCHEMES:
-        raise ValueError(f"is not a Redis or Valkey URL; write {_BROKER_EXAMPLE}")
-    rewritten = f"{_BROKER_SCHEMES[scheme]}://{rest}"
-    try:
-        parts = urlsplit(rewritten)
-        port_readable = parts.port != 0
-    except ValueError:
-        raise ValueError(f"cannot be read; write {_BROKER_EXAMPLE}") from None
-    if parts.scheme == "redis+socket":
-        if scheme == "redis+socket":
-            return rewritten
-        number = dict(parse_qsl(parts.query)).get("db", "0")
-        return f"redis+socket://{parts.path}?virtual_host={number}"
-    number = parts.path.removeprefix("/")
-    if not port_readable or not (number == "" or number.isdecimal()):
-        raise ValueError(f"cannot be read; write {_BROKER_EXAMPLE}")
-    return rewritten
 
 
 def _mail_address(address: str) -> str:
@@ -98,8 +50,8 @@ class Settings(BaseSettings):
     )
 
     org: str | None = None
-    database_url: Annotated[str, AfterValidator(_database_url)] | None = None
-    broker_url: Annotated[str, AfterValidator(_broker_url)] | None = None
+    database_url: Annotated[str, AfterValidator(read_database_url)] | None = None
+    broker_url: Annotated[str, AfterValidator(read_broker_url)] | None = None
     smtp_url: Annotated[str, AfterValidator(_smtp_url)] | None = None
     mail_folder: Path = Path(".halo/mail")
     mail_per_second: float | None = Field(default=None, ge=0.1, le=10_000)
@@ -135,11 +87,11 @@ class Settings(BaseSettings):
 
     def required_database_url(self) -> str:
         """The database's URL; raises ConfigurationError when it is not set."""
-        return _required(self.database_url, "HALO_DATABASE_URL", _DATABASE_EXAMPLE)
+        return _required(self.database_url, "HALO_DATABASE_URL", DATABASE_EXAMPLE)
 
     def required_broker_url(self) -> str:
         """The broker's URL; raises ConfigurationError when it is not set."""
-        return _required(self.broker_url, "HALO_BROKER_URL", _BROKER_EXAMPLE)
+        return _required(self.broker_url, "HALO_BROKER_URL", BROKER_EXAMPLE)
 
 
 def load_settings() -> Settings:
@@ -149,19 +101,6 @@ def load_settings() -> Settings:
     except ValidationError as error:
         problems = [_problem(found) for found in error.errors(include_url=False)]
         raise ConfigurationError("; ".join(problems)) from None
-
-
-def masked(url: str) -> str:
-    """The URL as it may be shown: a password, also one in the query, becomes `***`."""
-    hidden = re.sub(r"(://[^:/?#]*:).*@", r"\1***@", url)
-    return re.sub(r"(password=)[^&#]*", r"\1***", hidden, flags=re.IGNORECASE)
-
-
-def one_line(error: BaseException, url: str) -> str:
-    """The first line of an error met at `url`, without the password that the URL holds."""
-    said = (str(error).strip() or type(error).__name__).splitlines()[0]
-    secret = urlsplit(url).password
-    return said.replace(unquote(secret), "***").replace(secret, "***") if secret else said
 
 
 def _required(value: str | None, variable: str, example: str) -> str:

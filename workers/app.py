@@ -1,14 +1,17 @@
 """The Celery app: `celery -A workers.app worker` and `celery -A workers.app beat` start from it."""
 
+import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import structlog
 from celery import signals
+from celery.exceptions import SecurityWarning
 from sqlalchemy.exc import DBAPIError
 
 from halo_engine import migrate
-from halo_engine.settings import ConfigurationError, load_settings, one_line
+from halo_engine.settings import ConfigurationError, load_settings
 from workers.configuration import create_app
 from workers.connections import close_connections, open_connections
 from workers.log import configure_worker_logging, forget_task, name_task
@@ -18,6 +21,8 @@ _log = structlog.get_logger(__name__)
 
 
 def _require_servers(**_: object) -> None:
+    # It would be printed in lines of its own; ours comes when the worker is ready.
+    warnings.simplefilter("ignore", SecurityWarning)
     with _clear_words():
         settings = load_settings()
         settings.required_database_url()
@@ -30,7 +35,7 @@ def _look_at_schema(**_: object) -> None:
     try:
         current, head = migrate.current_and_head(url)
     except DBAPIError as error:
-        _log.error("database", problem=one_line(error.orig or error, url))
+        _log.error("database", problem=error)
         return
     if current != head:
         _log.error(migrate.OF_ANOTHER_SCHEMA)
@@ -45,6 +50,9 @@ def _say_ready(**_: object) -> None:
     ready_file = load_settings().ready_file
     if ready_file:
         ready_file.touch()
+    _log.info("ready")
+    if os.geteuid() == 0:
+        _log.warning("runs as root: better give it an account of its own")
 
 
 @contextmanager

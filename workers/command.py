@@ -20,7 +20,8 @@ from halo_engine import migrate
 from halo_engine.cli.commands import COMMANDS
 from halo_engine.cli.installation import log_to_standard_error
 from halo_engine.domain.errors import Refusal
-from halo_engine.settings import ConfigurationError, load_settings, masked, one_line
+from halo_engine.server_urls import masked, one_line
+from halo_engine.settings import ConfigurationError, load_settings
 from workers.connections import broker
 from workers.doctor import examine
 from workers.installation import installation

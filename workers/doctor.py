@@ -18,7 +18,8 @@ from sqlalchemy.exc import DBAPIError
 from halo_engine import migrate
 from halo_engine.delivery.links import NO_UNSUBSCRIBE_URL
 from halo_engine.delivery.transports import ServerDown
-from halo_engine.settings import ConfigurationError, Settings, load_settings, masked, one_line
+from halo_engine.server_urls import masked, one_line
+from halo_engine.settings import ConfigurationError, Settings, load_settings
 from workers.configuration import create_app
 from workers.connections import broker
 from workers.mail import smtp_transport

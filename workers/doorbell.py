@@ -38,14 +38,14 @@ def ring(org_id: UUID, app: EngineApp = worker_app) -> bool:
         if not client.set(_key(org_id), 1, nx=True, ex=_SILENCE_SECONDS):
             return False
     except (redis.RedisError, OSError) as error:
-        _log.warning("doorbell failed", org_id=str(org_id), problem=str(error))
+        _log.warning("doorbell failed", org_id=org_id, problem=error)
         return False
     try:
         app.send_task(
             "halo.settle", kwargs={"org_id": str(org_id)}, ignore_result=True, retry=False
         )
     except (redis.RedisError, OperationalError, OSError) as error:
-        _log.warning("doorbell failed", org_id=str(org_id), problem=str(error))
+        _log.warning("doorbell failed", org_id=org_id, problem=error)
         answer(org_id, app)
         return False
     return True
@@ -59,7 +59,7 @@ def answer(org_id: UUID, app: EngineApp = worker_app) -> None:
     try:
         broker(app.conf.broker_url).delete(_key(org_id))
     except (redis.RedisError, OSError) as error:
-        _log.warning("doorbell not reset", org_id=str(org_id), problem=str(error))
+        _log.warning("doorbell not reset", org_id=org_id, problem=error)
 
 
 def begin_to_look(org_id: UUID, app: EngineApp = worker_app) -> bool:
@@ -82,7 +82,7 @@ def begin_to_look(org_id: UUID, app: EngineApp = worker_app) -> bool:
             client.expire(_key(org_id), _WORD_SECONDS)
         return bool(alone)
     except (redis.RedisError, OSError) as error:
-        _log.warning("doorbell away", org_id=str(org_id), problem=str(error))
+        _log.warning("doorbell away", org_id=org_id, problem=error)
         return True
 
 
@@ -91,7 +91,7 @@ def go_on_looking(org_id: UUID, app: EngineApp = worker_app) -> None:
     try:
         broker(app.conf.broker_url).set(_looking_key(org_id), 1, px=_LOOKING_MILLISECONDS)
     except (redis.RedisError, OSError) as error:
-        _log.warning("doorbell away", org_id=str(org_id), problem=str(error))
+        _log.warning("doorbell away", org_id=org_id, problem=error)
 
 
 def end_looking(org_id: UUID, app: EngineApp = worker_app) -> bool:
@@ -102,7 +102,7 @@ def end_looking(org_id: UUID, app: EngineApp = worker_app) -> bool:
             commands.delete(_word_key(org_id))
             _, came = commands.execute()
     except (redis.RedisError, OSError) as error:
-        _log.warning("doorbell away", org_id=str(org_id), problem=str(error))
+        _log.warning("doorbell away", org_id=org_id, problem=error)
         return False
     return bool(came)
 

@@ -64,7 +64,8 @@ class EngineTask(Task[..., Any]):
                 raise bad_input(f"{self.name}, arguments", problem, "bad_call")
             return super().__call__(*args, **kwargs)
         except Refusal as refusal:
-            _log.info("refused", **refusal.as_dict())
+            # Its message may repeat what was sent.
+            _log.info("refused", status=refusal.status, code=refusal.code)
             return {"refused": refusal.as_dict()}
         except ProgrammingError as error:
             if not migrate.is_of_another_schema(error):

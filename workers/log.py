@@ -1,58 +1,84 @@
-"""One line an entry on standard error, with the task it belongs to."""
+"""What a process writes on standard error: one line an entry, bounded and clean.
 
+Every line passes ``_Line``, the only way out. What of an entry may be said is in ``telling``:
+nothing of a call, a mail or a login, at any level. Libraries are heard from WARNING on.
+"""
+
+import json
 import logging
 import logging.config
-from typing import Any
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from time import monotonic
+from types import TracebackType
+from typing import Any, Final
 
 import structlog
-from structlog.types import Processor
+from structlog.typing import EventDict
 
-from halo_engine.settings import load_settings
+from halo_engine.domain.errors import printable
+from halo_engine.server_urls import passwords
+from halo_engine.settings import Settings, load_settings
+from workers.telling import library_told, raised_at, told, value_told
 
-_SHARED: list[Processor] = [
-    structlog.contextvars.merge_contextvars,
-    structlog.stdlib.add_log_level,
-    structlog.stdlib.add_logger_name,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-]
+#: No line is longer, its end included.
+MOST_BYTES: Final = 8 * 1024
+#: To how many characters each value is cut, until the line is short enough.
+_CUTS: Final = (1_000, 200, 40)
+#: The rest of a line that is too long all the same.
+_ALWAYS: Final = ("timestamp", "level", "event")
+
+_OURS: Final = ("halo_engine", "workers")
+#: Libraries that are not heard at all: Python's warnings quote the source they stand in.
+_UNHEARD: Final = frozenset({"py.warnings"})
+
+#: A warning or an error of one kind is written so often within so many seconds; the next one after
+#: them says how many were left out.
+_MOST_ALIKE: Final = 20
+_ALIKE_SECONDS: Final = 60.0
+
+_log = structlog.get_logger(__name__)
+
+Render = Callable[[EventDict], str]
 
 
-def configure_logging(log_format: str = "console", level: int = logging.INFO) -> None:
-    """Send what structlog and the standard library log to standard error, as text or as JSON."""
-    renderer: Processor
-    if log_format == "json":
-        renderer = structlog.processors.JSONRenderer()
-        failure: list[Processor] = [structlog.processors.dict_tracebacks]
-    else:
-        renderer = structlog.dev.ConsoleRenderer(
-            colors=False, exception_formatter=structlog.dev.plain_traceback
-        )
-        failure = []
+def configure_logging(
+    log_format: str = "console", level: int = logging.INFO, *, secrets: tuple[str, ...] = ()
+) -> None:
+    """Send what structlog and the standard library log to standard error, as text or as JSON.
+
+    ``secrets`` are written as ``***`` wherever they would stand, should one ever come so far.
+    """
     structlog.configure(
-        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler()
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=_SHARED,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *failure,
-                renderer,
-            ],
-        )
-    )
+    handler = _StandardError()
+    handler.addFilter(_is_heard)
+    handler.addFilter(_Calm().lets_through)
+    handler.setFormatter(_Line(_as_json if log_format == "json" else _as_text(), secrets))
     logging.root.handlers[:] = [handler]
     logging.root.setLevel(level)
+    sys.excepthook = _say_end
 
 
 def configure_worker_logging(loglevel: int | str = logging.INFO, **_: object) -> None:
     """Take logging over from Celery (its `setup_logging` signal)."""
     level = loglevel if isinstance(loglevel, int) else logging.getLevelNamesMapping()[loglevel]
-    configure_logging(load_settings().log_format, level)
+    settings = load_settings()
+    configure_logging(settings.log_format, level, secrets=_secrets(settings))
+
+
+def _secrets(settings: Settings) -> tuple[str, ...]:
+    urls = (settings.database_url, settings.broker_url, settings.smtp_url)
+    return tuple(each for url in urls if url for each in passwords(url))
 
 
 def name_task(task_id: str, task: Any, **_: object) -> None:
@@ -63,3 +89,122 @@ def name_task(task_id: str, task: Any, **_: object) -> None:
 def forget_task(**_: object) -> None:
     """Take the task's name and id off again (signal `task_postrun`)."""
     structlog.contextvars.clear_contextvars()
+
+
+def _say_end(
+    kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+) -> None:
+    """Say what ended the process, where Python would print it with all its words."""
+    if issubclass(kind, KeyboardInterrupt):
+        return
+    _log.critical("ended by an error", error=told(error), at=raised_at(traceback))
+
+
+def _is_heard(record: logging.LogRecord) -> bool:
+    if record.name.partition(".")[0] in _OURS:
+        return True
+    return record.levelno >= logging.WARNING and record.name not in _UNHEARD
+
+
+@dataclass
+class _Calm:
+    """Leaves out warnings and errors of one kind that come too often."""
+
+    clock: Callable[[], float] = monotonic
+    _began: float = 0.0
+    _written: dict[tuple[str, str], int] = field(default_factory=dict)
+    _left_out: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def lets_through(self, record: logging.LogRecord) -> bool:
+        """Whether to write the entry; the first of a kind after some were left out counts them."""
+        if record.levelno < logging.WARNING:
+            return True
+        if self.clock() - self._began >= _ALIKE_SECONDS:
+            self._began = self.clock()
+            self._written.clear()
+        said = record.msg.get("event") if isinstance(record.msg, dict) else record.msg
+        kind = (record.name, said if isinstance(said, str) else type(said).__name__)
+        written = self._written[kind] = self._written.get(kind, 0) + 1
+        if written > _MOST_ALIKE:
+            self._left_out[kind] = self._left_out.get(kind, 0) + 1
+            return False
+        record.left_out = self._left_out.pop(kind, 0)
+        return True
+
+
+class _StandardError(logging.StreamHandler[Any]):
+    """Standard error; an entry that cannot be written is lost, and prints nothing instead."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 -- the library's name
+        """Stay silent: Python would print the entry's arguments."""
+
+
+class _Line(logging.Formatter):
+    """Makes an entry a line of ``MOST_BYTES`` at most, whoever wrote it."""
+
+    def __init__(self, render: Render, secrets: tuple[str, ...]) -> None:
+        super().__init__()
+        self._render = render
+        self._secrets = sorted(filter(None, secrets), key=len, reverse=True)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line, without its end."""
+        entry = self._entry(record)
+        for longest in _CUTS:
+            line = self._render({name: _cut(value, longest) for name, value in entry.items()})
+            if _fits(line):
+                return line
+        return self._render({name: _cut(entry[name], _CUTS[-1]) for name in _ALWAYS})
+
+    def _entry(self, record: logging.LogRecord) -> dict[str, object]:
+        fields = dict(record.msg) if isinstance(record.msg, dict) else {}
+        exc_info = fields.pop("exc_info", None) or record.exc_info
+        event = fields.pop("event", None) if fields else library_told(record)
+        entry: dict[str, object] = {
+            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(
+                timespec="milliseconds"
+            ),
+            "level": record.levelname.lower(),
+            "event": event,
+            "logger": record.name,
+            **{str(name): value for name, value in fields.items()},
+            **_error_of(exc_info),
+        }
+        if left_out := getattr(record, "left_out", 0):
+            entry["left_out"] = left_out
+        return {name: self._hidden(value_told(value)) for name, value in entry.items()}
+
+    def _hidden(self, value: object) -> object:
+        if isinstance(value, str):
+            for secret in self._secrets:
+                value = value.replace(secret, "***")
+        return value
+
+
+def _error_of(exc_info: Any) -> Mapping[str, object]:
+    """Return what is said of an entry's exception, as the library or ``exc_info=True`` gave it."""
+    if isinstance(exc_info, BaseException):
+        exc_info = (type(exc_info), exc_info, exc_info.__traceback__)
+    elif exc_info is True:
+        exc_info = sys.exc_info()
+    if not isinstance(exc_info, tuple) or exc_info[1] is None:
+        return {}
+    _, error, traceback = exc_info
+    return {"error": told(error), "at": raised_at(traceback)}
+
+
+def _cut(value: object, longest: int) -> object:
+    return printable(value, longest) if isinstance(value, str) else value
+
+
+def _fits(line: str) -> bool:
+    return len(line.encode()) < MOST_BYTES
+
+
+def _as_json(entry: EventDict) -> str:
+    return json.dumps(entry)
+
+
+def _as_text() -> Render:
+    renderer = structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0, pad_level=False)
+    return lambda entry: renderer(None, "", entry)

@@ -4,6 +4,7 @@ While a server is down, no email is leased: its rows stay due, and nobody's atte
 email at a time finds out whether it is back.
 """
 
+import re
 import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
@@ -20,6 +21,9 @@ FIRST_PAUSE_SECONDS: Final = 5.0
 LONGEST_PAUSE_SECONDS: Final = 120.0
 #: A server that breaks off after this many texts in a row is down, whatever it greets with.
 _MOST_UNKNOWN: Final = 3
+
+#: Servers repeat whom a mail is for.
+_ADDRESS: Final = re.compile(r"\S*@\S*")
 
 _log = structlog.get_logger(__name__)
 
@@ -115,7 +119,8 @@ class Gate:
         self._pause = min(max(2 * self._pause, FIRST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
         self._closed_until = self.clock() + self._pause
         self.outage, self._unknown = reason, 0
-        _log.warning("mail server down, mail waits", problem=reason, pause_seconds=self._pause)
+        problem = _ADDRESS.sub("…", reason)
+        _log.warning("mail server down, mail waits", problem=problem, pause_seconds=self._pause)
 
 
 @dataclass

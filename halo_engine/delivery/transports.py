@@ -40,7 +40,7 @@ class Mail:
         return _PARSER.parsebytes(self.content.replace(b"\r\n", b"\n"))
 
 
-class _SaidError(Exception):
+class Failure(Exception):  # noqa: N818 -- the kind that all four are
     """What a transport says of a message; ``reason`` is the server's words, fit to be stored."""
 
     def __init__(self, reason: str) -> None:
@@ -49,15 +49,15 @@ class _SaidError(Exception):
         self.reason = printable[:_LONGEST_REASON].strip() or "no reason given"
 
 
-class PermanentFailure(_SaidError):  # noqa: N818 -- what the server says, not a bug
+class PermanentFailure(Failure):
     """Certainly not sent, and it never will be: the row becomes ``failed`` (contract §5)."""
 
 
-class TemporaryFailure(_SaidError):  # noqa: N818 -- as above
+class TemporaryFailure(Failure):
     """Certainly not sent, and it may be later: the row is tried again, within a limit."""
 
 
-class ServerDown(_SaidError):  # noqa: N818 -- as above
+class ServerDown(Failure):
     """Certainly not sent, and no message would have been: nobody's attempt.
 
     ``broke_off`` says that the session ended in the middle of this very message, which may
@@ -69,7 +69,7 @@ class ServerDown(_SaidError):  # noqa: N818 -- as above
         self.broke_off = broke_off
 
 
-class OutcomeUnknown(_SaidError):  # noqa: N818 -- as above
+class OutcomeUnknown(Failure):
     """Handed over, and no answer came: the series' ``delivery_guarantee`` decides (contract §9)."""
 
 

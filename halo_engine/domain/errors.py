@@ -53,7 +53,7 @@ class Refusal(Exception):  # noqa: N818 -- the contract's word: a refusal is an 
 
 def bad_input(field: str, problem: str, code: str = "bad_input") -> Refusal:
     """Make the 400 for a field: ``field: problem``, where ``problem`` ends in what is allowed."""
-    return Refusal(400, code, f"{_printable(field, _LONGEST_FIELD_SHOWN)}: {problem}")
+    return Refusal(400, code, f"{printable(field, _LONGEST_FIELD_SHOWN)}: {problem}")
 
 
 def together(refusals: Sequence[Refusal]) -> Refusal:
@@ -172,7 +172,7 @@ def _placed(problem: str, code: str) -> PydanticCustomError:
 def shown(value: object) -> str:
     """Quote an untrusted value for a message: short, printable, and safe to store and encode."""
     if isinstance(value, str):
-        return f"‘{_printable(value, _LONGEST_VALUE_SHOWN)}’"
+        return f"‘{printable(value, _LONGEST_VALUE_SHOWN)}’"
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, int):
@@ -190,7 +190,8 @@ def shown(value: object) -> str:
     return kinds.get(type(value), f"a {type(value).__name__}")
 
 
-def _printable(text: str, longest: int) -> str:
+def printable(text: str, longest: int) -> str:
+    """Return ``text`` cut to ``longest`` characters, what is not printable escaped."""
     cut = text if len(text) <= longest else text[: longest - 1] + "…"
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
 

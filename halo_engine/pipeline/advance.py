@@ -4,12 +4,14 @@ One batch is one transaction. Emails are only leased here; ``delivery.outbox`` s
 commit.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID, uuid4
 
+from halo_engine.delivery.ledger import Outcome
 from halo_engine.domain.decisions import (
     DueFacts,
     Finish,
@@ -55,13 +57,21 @@ EVERY_ROW: Final = DueChoice()
 class Advance:
     """What one batch of due rows came to; ``sends`` are leased under ``token``.
 
-    ``finished`` has those that left by an exit rule too.
+    ``finished`` has those that left by an exit rule too; ``outcomes`` has one for each of ``sends``
+    once they were tried.
     """
 
     finished: Sequence[Finish]
     postponed: Sequence[Postpone]
     sends: Sequence[Send]
     token: UUID
+    outcomes: Sequence[Outcome] = ()
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How many rows ended in which way: what a log says of the batch."""
+        mails = Counter(f"mails_{outcome.result.value}" for outcome in self.outcomes)
+        return Counter(finished=len(self.finished), postponed=len(self.postponed)) + mails
 
 
 def advance(

@@ -20,7 +20,15 @@ from halo_engine.domain.signals import Signal
 from halo_engine.journey.parking import Fault
 from halo_engine.pipeline.health import Health, Kind, Record
 from halo_engine.pipeline.inbox import MOST_HALVINGS, note_too_much, park_signal
-from halo_engine.pipeline.isolate import PROBES, Alone, BatchError, Interruptions, attempt, isolate
+from halo_engine.pipeline.isolate import (
+    PROBES,
+    Alone,
+    BatchError,
+    Interruptions,
+    attempt,
+    isolate,
+    kind_of,
+)
 from halo_engine.pipeline.react import Choice, react
 from halo_engine.pipeline.reaction import Reaction, TooMuchError
 from halo_engine.pipeline.wide import is_part, pass_over_next
@@ -150,7 +158,7 @@ class Drain:
         # What is kept for one series says nothing of the others.
         if not alone.others_succeed and signal.series_id is None:
             self._record.failed(now)
-        _log.error("signal parked", signal=signal.id, problem=alone.problem, counts=counts)
+        _log.error("signal parked", signal=signal.id, problem=kind_of(alone.problem), counts=counts)
 
     def _park(self, work: Work, *, signal: Signal, fault: Fault) -> datetime:
         take_turn_at_signals(work.connection, work.org_id)
@@ -191,7 +199,7 @@ class Drain:
         return [each.id for each in running.without(self.health.withheld(work.now)).series]
 
     def _withhold(self, series_id: UUID, problem: str) -> None:
-        _log.error("series aside", series=str(series_id), problem=problem)
+        _log.error("series aside", series=series_id, problem=kind_of(problem))
         now = self.transact(lambda work: work.now)
         self.health.withhold(series_id, problem, now)
 

@@ -16,6 +16,7 @@ from uuid import UUID
 import structlog
 
 from halo_engine.delivery.gate import Gate
+from halo_engine.delivery.ledger import Outcome
 from halo_engine.delivery.letters import Desk, gather
 from halo_engine.delivery.message import Sender
 from halo_engine.delivery.outbox import give_back, send_leased
@@ -33,6 +34,7 @@ from halo_engine.pipeline.isolate import (
     Interruptions,
     attempt,
     isolate,
+    kind_of,
 )
 from halo_engine.work import Transactions, Work
 
@@ -86,15 +88,14 @@ class Due:
             rows = sum(len(each.recipient_ids) for each in failed.batch)
             if failed.too_long and rows > 1:
                 self.health.rows_at_once = max(rows // 2, 1)
-                _log.warning("too much at once", rows=rows, problem=failed.problem)
+                _log.warning("too much at once", rows=rows, problem=kind_of(failed.problem))
             else:
                 yield from self._find_fault(failed)
             return
         if advanced is not None:
             self.health.rows_at_once = min(limit * 2, DUE_ROWS)
             self._record.succeeded()
-            self._send(advanced.token, advanced.sends)
-            yield advanced
+            yield self._send(advanced)
 
     def _advance(self, limit: int, choice: DueChoice) -> Advance | None:
         choice = replace(choice, without=self.health.withheld)
@@ -130,7 +131,7 @@ class Due:
             self._park(replace(found, others_succeed=others_succeed))
             doubtful += not found.others_succeed
         if doubtful >= PROBES:
-            _log.error("series aside", series=str(series.item), problem=series.problem)
+            _log.error("series aside", series=series.item, problem=kind_of(series.problem))
             now = self.transact(lambda work: work.now)
             self.health.withhold(series.item, series.problem, now)
 
@@ -139,8 +140,7 @@ class Due:
 
     def _came_through(self, advanced: Advance) -> Advance:
         self._record.succeeded()
-        self._send(advanced.token, advanced.sends)
-        return advanced
+        return self._send(advanced)
 
     def _park(self, alone: Alone[int]) -> None:
         counts = alone.others_succeed or self._record.went_well
@@ -153,22 +153,27 @@ class Due:
         now = self.transact(parking)
         if not alone.others_succeed:
             self._record.failed(now)
-        _log.error("row parked", row=fault.id, problem=fault.problem, counts=fault.counts)
+        _log.error("row parked", row=fault.id, problem=kind_of(fault.problem), counts=fault.counts)
 
-    def _send(self, token: UUID, sends: Sequence[Send]) -> None:
+    def _send(self, advanced: Advance) -> Advance:
         """Send what was leased; an email whose values cannot be gathered is given back, parked."""
+        token, sends = advanced.token, advanced.sends
         if not sends:
-            return
+            return advanced
         try:
-            self._send_some(token, sends)
+            return replace(advanced, outcomes=self._send_some(token, sends))
         except BatchError as failed:
+            outcomes: list[Outcome] = []
             for found in isolate(failed, partial(self._send_some, token)):
                 if isinstance(found, Alone):
                     row = found.item.due.recipient_id
                     fault = Fault(row, found.problem, found.others_succeed)
                     self.transact(partial(give_back, token=token, faults=[fault]))
+                else:
+                    outcomes += found
+            return replace(advanced, outcomes=outcomes)
 
-    def _send_some(self, token: UUID, sends: Sequence[Send]) -> bool:
+    def _send_some(self, token: UUID, sends: Sequence[Send]) -> list[Outcome]:
         sender = self.post.sender
 
         def gathering(work: Work, taken: list[Send]) -> Desk:
@@ -176,8 +181,7 @@ class Due:
             return gather(work, sender=sender, token=token, sends=sends)
 
         desk = attempt(self.transact, gathering, self.interruptions)
-        send_leased(self.transact, self.post.transport, desk, sends, self.post.gate)
-        return True
+        return send_leased(self.transact, self.post.transport, desk, sends, self.post.gate)
 
     def reap(self) -> None:
         """Take up what dead workers left (contract §9)."""

@@ -90,6 +90,11 @@ def _named(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".partition("\n")[0]
 
 
+def kind_of(problem: str) -> str:
+    """Return what a log may say of a problem: its type. The words may repeat what is in a row."""
+    return problem.partition(":")[0]
+
+
 def isolate(
     failed: BatchError, handle: Callable[[Sequence[_Item]], _Result | None]
 ) -> Iterator[_Result | Alone[_Item]]:

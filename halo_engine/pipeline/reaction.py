@@ -1,5 +1,6 @@
 """What a batch of signals came to, and the exits that every kind of signal begins with (§1)."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -29,6 +30,14 @@ class Reaction:
     def moved(self) -> bool:
         """Whether anybody left or entered a series."""
         return bool(self.exits) or any(each.code is None for each in self.admissions)
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How many signals were handled, and who left and entered: what a log says of the batch."""
+        counted = Counter(signals=len(self.signals), left=len(self.exits))
+        for each in self.admissions:
+            counted["entered" if each.code is None else "not_admitted"] += each.count
+        return counted
 
 
 class TooMuchError(Exception):

@@ -69,7 +69,10 @@ class Stack:
 def start_stack(
     servers: Servers, administrate: Callable[[str], None], template: str
 ) -> Callable[..., AbstractContextManager[Stack]]:
-    """Run a worker and a beat that ticks every second, with settings, on their own database."""
+    """Run a worker and a beat that ticks every second, with settings, on their own database.
+
+    ``level`` is how much they write into ``worker.log`` and ``beat.log`` in the folder ``logs``.
+    """
     return lambda **settings: _running_stack(servers, administrate, template, **settings)
 
 
@@ -82,7 +85,13 @@ def stack(start_stack: Callable[..., AbstractContextManager[Stack]]) -> Iterator
 
 @contextmanager
 def _running_stack(
-    servers: Servers, administrate: Callable[[str], None], template: str, **settings: object
+    servers: Servers,
+    administrate: Callable[[str], None],
+    template: str,
+    *,
+    level: str = "INFO",
+    logs: Path | None = None,
+    **settings: object,
 ) -> Iterator[Stack]:
     name = f"halo_acceptance_{uuid4().hex}"
     administrate(f"CREATE DATABASE {name} TEMPLATE {template}")
@@ -91,7 +100,7 @@ def _running_stack(
     with throwaway_folder("acceptance") as folder:
         mail = folder / "mail"
         environment = stack_environment(own, tick_seconds=1, mail_folder=mail, **settings)
-        with running_processes(folder, environment, logs=folder):
+        with running_processes(folder, environment, logs=logs or folder, level=level):
             app = create_app(Settings(database_url=url, broker_url=servers.broker_url))
             database = create_engine(url, application_name="halo-acceptance")
             yield Stack(app, database, mail)

@@ -1,8 +1,15 @@
 """What the HALO_ variables may hold, and how a wrong one is named."""
 
-import pytest
+from collections.abc import Iterator
 
-from halo_engine.settings import ConfigurationError, load_settings, masked, one_line
+import pytest
+import redis
+from sqlalchemy import create_engine
+from sqlalchemy.exc import DBAPIError
+
+from halo_engine.server_urls import masked, one_line
+from halo_engine.settings import ConfigurationError, Settings, load_settings
+from workers.connections import broker
 
 _GOOD_DATABASES = {
     "postgres://h/d": "postgresql+psycopg://h/d",
@@ -24,6 +31,7 @@ _GOOD_BROKERS = {
     "unix:///run/v.sock": "redis+socket:///run/v.sock?virtual_host=0",
     "redis+socket:///run/v.sock": "redis+socket:///run/v.sock",
 }
+_ENCODE = "in a password write %40 for @, %2F for /, %3F for ?, %23 for #"
 _BAD_BROKERS = {
     "amqp://u:secret@h": "is not a Redis or Valkey URL",
     "localhost": "is not a Redis or Valkey URL",
@@ -71,6 +79,8 @@ def test_a_wrong_broker_url_is_one_line(
     with pytest.raises(ConfigurationError) as raised:
         load_settings()
     example = "write redis://:password@host:6379/0"
+    if problem == "cannot be read":
+        example += f" ({_ENCODE})"
     assert str(raised.value) == f"HALO_BROKER_URL: {problem}; {example}"
 
 
@@ -102,15 +112,56 @@ def test_the_limits_must_grow(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("url", "shown"),
     [
-        ("postgresql://u:p@ss:w/d@h:1/d", "postgresql://u:***@h:1/d"),
+        ("postgresql://u:p@ss:w/d@h:1/d", "postgresql://***"),
+        ("postgresql://u:p/w@h:1/d", "postgresql://u:***@h:1/d"),
         ("redis://:secret@h/0", "redis://:***@h/0"),
-        ("postgresql://u@h/d?password=secret&x=1", "postgresql://u@h/d?password=***&x=1"),
+        ("postgresql://u@h/d?password=secret&x=1", "postgresql://u@h/d?password=***&***"),
+        ("postgresql://u@/d?host=%2Frun&port=1", "postgresql://u@/d?host=%2Frun&port=1"),
         ("redis+socket:///run/v.sock", "redis+socket:///run/v.sock"),
     ],
 )
 def test_a_shown_url_has_no_password(url: str, shown: str) -> None:
     """A password is masked wherever a URL may carry it."""
     assert masked(url) == shown
+
+
+@pytest.mark.parametrize("sign", ["@", "/", "#", "?", "%", ":", "&", "=", " ", "+", "%40", "%zz"])
+@pytest.mark.parametrize(
+    ("variable", "url"),
+    [
+        ("HALO_DATABASE_URL", "postgresql://u:{}@127.0.0.1:1/d"),
+        ("HALO_DATABASE_URL", "postgresql://u@127.0.0.1:1/d?password={}"),
+        ("HALO_BROKER_URL", "redis://u:{}@127.0.0.1:1/0"),
+        ("HALO_BROKER_URL", "redis://:{}@127.0.0.1/0"),
+        ("HALO_SMTP_URL", "smtp://u:{}@127.0.0.1:1?tls=none"),
+    ],
+)
+def test_no_part_of_a_password_is_shown(
+    monkeypatch: pytest.MonkeyPatch, variable: str, url: str, sign: str
+) -> None:
+    """Encoded or not, it is in no refusal, no URL shown, and no error of a server that is away."""
+    given = url.format(sign.join(("12", "qz1", "qz2")))
+    monkeypatch.setenv(variable, given)
+    said = [masked(given)]
+    try:
+        settings = load_settings()
+    except ConfigurationError as error:
+        said.append(str(error))
+    else:
+        read = settings.database_url or settings.broker_url or settings.smtp_url or ""
+        said += [masked(read), *_said_by_whoever_connects(settings)]
+    assert [words for words in said if "qz" in words or "12" in words.replace("127.0", "")] == []
+
+
+def _said_by_whoever_connects(settings: Settings) -> Iterator[str]:
+    if settings.database_url:
+        with pytest.raises(DBAPIError) as lost:
+            create_engine(settings.database_url).connect()
+        yield one_line(lost.value.orig or lost.value, settings.database_url)
+    if settings.broker_url:
+        with pytest.raises(redis.RedisError) as gone:
+            broker(settings.broker_url).ping()
+        yield one_line(gone.value, settings.broker_url)
 
 
 def test_an_errors_line_has_no_password() -> None:

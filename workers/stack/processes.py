@@ -13,6 +13,7 @@ from workers.stack.servers import Servers
 #: Running tasks may finish (warm shutdown); those that do not are given back (cold shutdown).
 _WORKER_STOPPING = Stopping(((signal.SIGTERM, 8.0), (signal.SIGQUIT, 5.0)))
 _COLD_AFTER_SECONDS = 1
+_LEVEL = "INFO"
 _BEAT_STOPPING = Stopping(((signal.SIGTERM, 5.0),))
 
 
@@ -31,35 +32,52 @@ def stack_environment(servers: Servers, **settings: object) -> dict[str, str]:
 
 
 def start_worker(
-    folder: Path, environment: Mapping[str, str], *, name: str = "worker", log: Path | None = None
+    folder: Path,
+    environment: Mapping[str, str],
+    *,
+    name: str = "worker",
+    log: Path | None = None,
+    level: str = _LEVEL,
 ) -> Child:
     """Start a worker of all queues and wait until it consumes; raise StackError when it does not.
 
-    Several may run in one folder under different names. Without a log it writes where we write.
+    Several may run in one folder under different names. Without a log it writes where we write;
+    what is less than ``level`` it does not write.
     """
     options = ["--without-gossip", "--without-mingle", "--hostname", f"{name}@%h"]
     patient = {**environment, "HALO_SOFT_SHUTDOWN_SECONDS": str(_COLD_AFTER_SECONDS)}
-    return _started(folder, name, ["worker", *options], patient, log, _WORKER_STOPPING)
+    arguments = ["worker", *options, f"--loglevel={level}"]
+    return _started(folder, name, arguments, patient, log, _WORKER_STOPPING)
 
 
 def start_beat(
-    folder: Path, environment: Mapping[str, str], *, name: str = "beat", log: Path | None = None
+    folder: Path,
+    environment: Mapping[str, str],
+    *,
+    name: str = "beat",
+    log: Path | None = None,
+    level: str = _LEVEL,
 ) -> Child:
     """Start a beat and wait until it has begun; raise StackError when it does not."""
-    return _started(folder, name, ["beat"], environment, log, _BEAT_STOPPING)
+    arguments = ["beat", f"--loglevel={level}"]
+    return _started(folder, name, arguments, environment, log, _BEAT_STOPPING)
 
 
 @contextmanager
 def running_processes(
-    folder: Path, environment: Mapping[str, str], *, logs: Path | None = None
+    folder: Path,
+    environment: Mapping[str, str],
+    *,
+    logs: Path | None = None,
+    level: str = _LEVEL,
 ) -> Iterator[tuple[Child, Child]]:
     """Run one worker and one beat for the body's time; `logs` is a folder for their output."""
     with ExitStack() as stack:
         log = logs / "worker.log" if logs else None
-        worker = start_worker(folder, environment, log=log)
+        worker = start_worker(folder, environment, log=log, level=level)
         stack.callback(worker.stop)
         log = logs / "beat.log" if logs else None
-        beat = start_beat(folder, environment, log=log)
+        beat = start_beat(folder, environment, log=log, level=level)
         stack.callback(beat.stop)
         yield worker, beat
 
@@ -86,7 +104,6 @@ def _started(
             "-A",
             "workers.app",
             *arguments,
-            "--loglevel=INFO",
         ],
         environment={**environment, "HALO_READY_FILE": str(ready)},
         log=log,

@@ -1,6 +1,7 @@
 """What beat and doorbells send: the tick, and the settling of an organisation (contract §1)."""
 
 import time
+from collections import Counter
 from uuid import UUID
 
 import structlog
@@ -56,12 +57,20 @@ def settle(org_id: str) -> None:
 
 
 def _look(organization: UUID, ends: float) -> bool:
-    """Settle until nothing is left, or the turn is over; return whether it is."""
+    """Settle until nothing is left, or the turn is over; return whether it is.
+
+    One entry in the log says what all its transactions came to.
+    """
     answer(organization)
-    for moved in engine().tick(organization):
-        _log.info("moved", org_id=str(organization), what=str(moved))
-        if isinstance(moved, Reaction):
-            go_on_looking(organization)
-        if time.monotonic() > ends:
-            return True
-    return False
+    counted: Counter[str] = Counter()
+    try:
+        for moved in engine().tick(organization):
+            counted += moved.counts
+            if isinstance(moved, Reaction):
+                go_on_looking(organization)
+            if time.monotonic() > ends:
+                return True
+        return False
+    finally:
+        if counted:
+            _log.info("settled", org_id=organization, **counted)
