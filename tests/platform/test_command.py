@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+from time import monotonic, sleep
 
 import psutil
 import pytest
@@ -11,7 +12,9 @@ from click.testing import CliRunner
 from sqlalchemy import Engine, text
 
 from halo_engine import migrate
+from halo_engine.database import create_engine
 from halo_engine.delivery.smtp_url import Tls
+from halo_engine.pipeline.agenda import last_tick
 from tests.delivery.mail_server import TLS, mail_server
 from tests.platform.commands import HALO, run_halo, start_halo
 from workers.command import main
@@ -154,8 +157,9 @@ def test_up_migrates_runs_a_worker_and_a_beat_and_stops_them(
     lines = []
     for line in up.stdout:
         lines.append(line)
-        if "halo.tick" in line and "succeeded" in line:
+        if line.startswith("ready"):
             break
+    _wait_for_a_tick(empty_database)
     family = psutil.Process(up.pid).children(recursive=True)
     assert len(family) >= 4  # the worker, its two processes, the beat
     up.send_signal(signal.SIGINT)
@@ -180,6 +184,17 @@ def test_up_ends_with_an_error_when_its_beat_dies(empty_database: str, broker_ur
     assert up.returncode == 1
     assert "Error: beat ended with status -9" in rest
     assert psutil.wait_procs(family, timeout=5)[1] == []
+
+
+def _wait_for_a_tick(database_url: str) -> None:
+    engine = create_engine(database_url)
+    ends = monotonic() + 60
+    with engine.connect() as connection:
+        while last_tick(connection)[0] is None:
+            assert monotonic() < ends, "no tick within a minute"
+            connection.rollback()
+            sleep(0.05)
+    engine.dispose()
 
 
 def _stack(database_url: str, broker_url: str) -> dict[str, str]:
