@@ -92,7 +92,8 @@ def _go_wrong(stack: Stack, org: str) -> None:
     """Make calls that are refused, unknown, forged, and one that fails in the database."""
     token = jwt.encode({"user_id": MARK, "scope": MARK}, SECRET * 2, algorithm="HS256")
     forged = {**_user(f"{MARK}-key", MARK), "user_token": token}
-    _send(stack, "halo.identify", task_id=f"{uuid4()} {FORGED}", **forged)
+    _send(stack, "halo.identify", **forged)
+    _send(stack, "halo.identify", task_id=f"{uuid4()} {FORGED}", **_user(org, MARK))
     _send(stack, "halo.track", widget_key=org, user_id=f"{MARK}0", event=MARK * 100)
     _send(stack, "halo.links.open", token=token)
     _send(stack, "halo.identfy", task_id=f"{uuid4()} {FORGED}", **_user(org, MARK))
