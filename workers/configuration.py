@@ -59,7 +59,10 @@ def _broker(settings: Settings) -> dict[str, object]:
             "health_check_interval": _HEALTH_CHECK_SECONDS,
         },
         "result_backend": settings.broker_url,
-        "result_backend_max_retries": 3,
+        # The work is done and committed: an answer that cannot be kept would tell the caller that
+        # it failed. Pauses grow to ten seconds, so this is about a minute.
+        "result_backend_always_retry": True,
+        "result_backend_max_retries": 16,
         "result_expires": 3600,
         "redis_socket_timeout": _REDIS_TIMEOUTS["socket_timeout"],
         "redis_socket_connect_timeout": _REDIS_TIMEOUTS["socket_connect_timeout"],

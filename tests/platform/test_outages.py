@@ -21,6 +21,7 @@ from workers.stack.folders import throwaway_folder
 from workers.stack.postgres import start_postgres
 from workers.stack.processes import stack_environment, start_worker
 from workers.stack.servers import Servers
+from workers.stack.valkey import start_valkey
 
 
 def _met(action: Callable[[], Any]) -> str | None:
@@ -128,3 +129,22 @@ def test_calls_outlive_their_database(folder: Path, broker_url: str) -> None:
         assert [answer["created"] for answer in answers] == [True] * 20
         assert users(database) == [f"user {number}" for number in range(21)]
         assert left(broker_url) == (0, 0)
+
+
+# Celery's own call.
+@pytest.mark.filterwarnings("ignore:Call to deprecated setex:DeprecationWarning")
+def test_an_answer_outlives_its_broker(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The work is done: an answer is kept as soon as the broker is back, and is no failure."""
+    valkey, url = start_valkey(folder)
+    app = create_app(Settings(broker_url=url))
+    with ExitStack() as stack:
+        app.backend.store_result("before", {"created": True}, "SUCCESS")
+        valkey.stop()
+
+        def come_back(_seconds: float) -> None:
+            again, _ = start_valkey(folder)
+            stack.callback(again.stop)
+
+        monkeypatch.setattr(app.backend, "_sleep", come_back)
+        app.backend.store_result("after", {"created": True}, "SUCCESS")
+        assert app.AsyncResult("after").get(timeout=30) == {"created": True}

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -48,6 +49,7 @@ class Plant:
     database_url: str = ""
     broker_url: str = ""
     _parts: dict[str, Child] = field(default_factory=dict)
+    _starts: Counter[str] = field(default_factory=Counter)
 
     def start(self, part: str) -> None:
         """Start a part that does not run, however long the other parts keep it from starting."""
@@ -73,7 +75,10 @@ class Plant:
             Servers(self.database_url, self.broker_url), smtp_url=self.mail.url, **_SETTINGS
         )
         start = start_beat if part == BEAT else start_worker
-        return start(self.folder, environment, name=part, log=self.folder / f"{part}.log")
+        # A log is begun anew at each start: one for each.
+        self._starts[part] += 1
+        log = self.folder / f"{part}-{self._starts[part]}.log"
+        return start(self.folder, environment, name=part, log=log)
 
     def restart(self, part: str) -> None:
         """Stop a part politely, and start it again."""
