@@ -92,7 +92,7 @@ def gather(work: Work, series: Series, contacts: Collection[UUID]) -> Mapping[UU
     )
     statement = select(
         found.c.end_user_id.label("contact_id"),
-        _named(contact).label("contact"),
+        named(contact).label("contact"),
         found.c.contact_type,
         found.c.contact_created_at.label("created_at"),
         found.c.code,
@@ -104,7 +104,7 @@ def gather(work: Work, series: Series, contacts: Collection[UUID]) -> Mapping[UU
         run.c.exit_reason.label("ended_by"),
         suppression.c.bounced_at,
         suppression.c.unsubscribed_at,
-        _named(holder).label("holder"),
+        named(holder).label("holder"),
         holding.c.created_at.label("holder_at"),
         event.c.count.label("event_count"),
         event.c.last_at.label("event_at"),
@@ -120,6 +120,6 @@ def _same(org_id: UUID, table: FromClause, **values: Any) -> ColumnElement[bool]
     return and_(table.c.org_id == org_id, *equal)
 
 
-def _named(contact: FromClause) -> ColumnElement[str]:
+def named(contact: FromClause) -> ColumnElement[str]:
     """Return how people name a contact: by its external ID, else by its email, else by its id."""
     return func.coalesce(contact.c.external_id, contact.c.email, cast(contact.c.id, Text()))

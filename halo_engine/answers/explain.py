@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
+from typing import Final
 from uuid import UUID
 
 from pydantic import JsonValue
@@ -12,7 +13,8 @@ from halo_engine.answers.codes import ACTIVE
 from halo_engine.answers.reasons import reason_now, reason_then
 from halo_engine.answers.shape import Answer, Instant
 from halo_engine.answers.sight import Seen, holds_all, see
-from halo_engine.answers.situation import Situation
+from halo_engine.answers.situation import Reason, Situation
+from halo_engine.answers.unhandled import Unhandled, unhandled
 from halo_engine.answers.whereabouts import Whereabouts, locate
 from halo_engine.domain.errors import not_found
 from halo_engine.domain.filters import FilterGroups
@@ -69,10 +71,11 @@ def explain(work: Work, series: Series, contacts: Sequence[UUID]) -> list[Explan
     active = [id_ for id_, each in known.items() if each.code == ACTIVE]
     standing = locate(work, series, active) if active else {}
     situations = {each.known.contact_id: each for each in _situations(work, series, known.values())}
+    waiting = unhandled(work, series, contacts)
     return [
-        _enrolled(series, known[id_], standing[id_])
+        _enrolled(series, known[id_], standing[id_], waiting.get(id_))
         if id_ in standing
-        else _not_enrolled(situations[id_])
+        else _not_enrolled(situations[id_], waiting.get(id_))
         for id_ in contacts
     ]
 
@@ -99,21 +102,36 @@ def _grouped(groups: FilterGroups, seen: Iterator[Seen]) -> list[list[Seen]]:
     return [list(islice(seen, len(group))) for group in groups]
 
 
-def _enrolled(series: Series, known: Circumstances, whereabouts: Whereabouts) -> Explanation:
+def _enrolled(
+    series: Series, known: Circumstances, whereabouts: Whereabouts, waiting: Unhandled | None
+) -> Explanation:
+    also = f" {waiting.why}" if waiting else ""
     return Explanation(
         contact_id=known.contact_id,
         contact=known.contact,
         series=series.key,
         code=ACTIVE,
-        why=f"It is in the series, at step ‘{whereabouts.step}’.",
+        why=f"It is in the series, at step ‘{whereabouts.step}’.{also}",
+        change=waiting.change if waiting else None,
         whereabouts=whereabouts,
     )
 
 
-def _not_enrolled(situation: Situation) -> Explanation:
+#: Where nothing refuses a contact, whatever has not been handled is the reason.
+_UNREFUSED: Final = (ReasonCode.TRIGGER_NOT_FIRED, ReasonCode.AWAITING_EVALUATION)
+
+
+def _not_enrolled(situation: Situation, waiting: Unhandled | None) -> Explanation:
     known, code = situation.known, ReasonCode(situation.known.code)
     word = reason_now if known.refused_at is None else reason_then
     reason = word(situation, code)
+    if waiting is not None:
+        before = () if code in _UNREFUSED else (reason,)
+        reason = Reason(
+            " ".join(each.why for each in (*before, waiting)),
+            " ".join(each.change for each in (*before, waiting)),
+            waiting.until,
+        )
     return Explanation(
         contact_id=known.contact_id,
         contact=known.contact,

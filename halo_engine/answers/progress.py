@@ -4,7 +4,7 @@ from sqlalchemy import func, select
 
 from halo_engine.answers.shape import Answer
 from halo_engine.domain.series import Series
-from halo_engine.domain.signals import SignalKind
+from halo_engine.domain.signals import PART_OF, SignalKind
 from halo_engine.enrollment.pages import Page, Place
 from halo_engine.tables import automation_enrollments, end_users, signals
 from halo_engine.work import Work
@@ -13,7 +13,8 @@ from halo_engine.work import Work
 class Progress(Answer):
     """Whether the activation is ``done``; how many of the ``contacts`` were ``looked_at`` so far.
 
-    ``enrolled`` counts the enrollments of the series. ``parked`` says why it will not go on.
+    ``enrolled`` counts the enrollments of the series. ``parked`` says why it will not go on by
+    itself.
     """
 
     done: bool
@@ -26,10 +27,12 @@ class Progress(Answer):
 def activation_progress(work: Work, series: Series) -> Progress:
     """Return how far the activation of ``series`` is, by the cursor of its signal (§8)."""
     signal = work.connection.execute(
-        select(signals.c.cursor, signals.c.created_at, signals.c.error).where(
+        select(signals.c.cursor, signals.c.created_at, signals.c.error, signals.c.retry_at).where(
             signals.c.org_id == work.org_id,
             signals.c.automation_id == series.id,
             signals.c.kind == SignalKind.ACTIVATED,
+            # One contact that failed in its page has a signal of its own.
+            signals.c.cursor[PART_OF].is_(None),
         )
     ).one_or_none()
     until = work.now if signal is None else signal.created_at
@@ -45,7 +48,7 @@ def activation_progress(work: Work, series: Series) -> Progress:
         contacts=contacts,
         looked_at=contacts if signal is None else looked_at,
         enrolled=enrolled or 0,
-        parked=None if signal is None else signal.error,
+        parked=signal.error if signal is not None and signal.retry_at is None else None,
     )
 
 

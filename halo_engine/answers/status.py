@@ -6,14 +6,21 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, and_, exists, func, literal, select, true
+from sqlalchemy import Select, and_, exists, func, literal, select, true, union_all
 
+from halo_engine.answers.parked import (
+    ParkedRow,
+    ParkedSignal,
+    is_parked,
+    parked_rows,
+    parked_signals,
+)
 from halo_engine.answers.shape import Answer, Instant
 from halo_engine.contacts.stripe_passed_over import passed_over
 from halo_engine.domain.cron import next_instant
 from halo_engine.domain.durations import format_duration
 from halo_engine.domain.reasons import EntryTrigger, PassedOver, SeriesStatus
-from halo_engine.domain.signals import SignalKind
+from halo_engine.series.catalogue import Unreadable, read_series
 from halo_engine.series.lifecycle import held_by_pause
 from halo_engine.tables import (
     automation_recipients,
@@ -33,13 +40,11 @@ PATIENCE: Final = timedelta(minutes=5)
 SINCE: Final = timedelta(days=1)
 
 
-class Parked(Answer):
-    """A signal that made its batch fail and was set aside, and what it raised."""
+class UnreadableSeries(Answer):
+    """A series whose stored definition this code cannot read, and what it does not know in it."""
 
-    id: int
-    kind: SignalKind
-    parked_at: Instant
-    error: str
+    series: str
+    problem: str
 
 
 class MailTrouble(Answer):
@@ -75,7 +80,9 @@ class Status(Answer):
     series do not wait. ``last_reevaluation`` is when the last full pass began, which only a tick
     does; ``reevaluation_due`` is None where no series is re-evaluated. ``abandoned`` are rows that
     a worker took and never finished. Mails are counted ``since``. While mail is ``stopped`` or the
-    ``mail_server`` is down, rows due at an email are ``held`` instead of ``due``.
+    ``mail_server`` is down, rows due at an email are ``held`` instead of ``due``. ``parked`` counts
+    the signals that were set aside, ``parked_rows`` the rows; ``retried`` what failed and will be
+    tried again by itself, of which the oldest failed first at ``oldest_retried``.
     ``stripe_passed_over`` counts what Stripe ever sent about nobody.
     """
 
@@ -93,7 +100,12 @@ class Status(Answer):
     last_reevaluation: Instant
     reevaluation_due: Instant | None
     parked: int
-    parked_signals: tuple[Parked, ...]
+    parked_signals: tuple[ParkedSignal, ...]
+    parked_rows: int
+    rows_set_aside: tuple[ParkedRow, ...]
+    retried: int
+    oldest_retried: Instant | None
+    unreadable: tuple[UnreadableSeries, ...]
     since: Instant
     failed_mails: int
     unknown_mails: int
@@ -112,7 +124,7 @@ def status(work: Work, patience: timedelta = PATIENCE, since: timedelta = SINCE)
     mail_server = _mail_server(work)
     mail_waits = bool(stopped) or mail_server is not None
     due = work.connection.execute(_due_rows(work, mail_waits=mail_waits)).one()
-    parked = work.connection.execute(_parked(work)).all()
+    aside = work.connection.execute(_parked(work)).one()
     troubles = _mail_troubles(work, work.now - since)
     found = Status(
         org=work.org.key,
@@ -128,8 +140,17 @@ def status(work: Work, patience: timedelta = PATIENCE, since: timedelta = SINCE)
         abandoned=_abandoned(work, patience),
         last_reevaluation=work.org.reevaluated_at,
         reevaluation_due=_reevaluation_due(work),
-        parked=parked[0].number if parked else 0,
-        parked_signals=tuple(_parked_signal(row) for row in parked),
+        parked=aside.signals,
+        parked_signals=tuple(
+            parked_signals(work, None, signals.c.retry_at.is_(None), most=_MOST_SHOWN)
+        ),
+        parked_rows=aside.rows,
+        rows_set_aside=tuple(
+            parked_rows(work, None, automation_recipients.c.retry_at.is_(None), most=_MOST_SHOWN)
+        ),
+        retried=aside.retried,
+        oldest_retried=aside.oldest_retried,
+        unreadable=tuple(_unreadable(work)),
         since=work.now - since,
         failed_mails=sum(each.mails for each in troubles if each.state == "failed"),
         unknown_mails=sum(each.mails for each in troubles if each.state == "unknown"),
@@ -152,12 +173,22 @@ def _needs(found: Status, now: datetime, patience: timedelta) -> Iterator[str]:
         yield f"the mail server is down: {found.mail_server.reason}"
     if found.abandoned:
         yield f"rows that a worker took and never finished: {found.abandoned}"
-    if found.parked:
-        yield f"signals that failed and were set aside: {found.parked}"
+    yield from _faults(found, late, than)
     if found.failed_mails:
         yield f"mails that failed for good: {found.failed_mails}"
     if found.unknown_mails:
         yield f"mails that may or may not have been sent: {found.unknown_mails}"
+
+
+def _faults(found: Status, late: datetime, than: str) -> Iterator[str]:
+    if found.parked:
+        yield f"signals that failed and were set aside: {found.parked} (`halo signals list`)"
+    if found.parked_rows:
+        yield f"rows that failed and were set aside: {found.parked_rows} (`halo rows list`)"
+    if found.oldest_retried is not None and found.oldest_retried < late:
+        yield f"signals or rows fail again and again, {than}: {found.retried}"
+    for each in found.unreadable:
+        yield f"series {each.series} cannot be read by this version: {each.problem}"
 
 
 def _waiting_signals(work: Work) -> Select[int, Any]:
@@ -166,23 +197,29 @@ def _waiting_signals(work: Work) -> Select[int, Any]:
     ).where(signals.c.org_id == work.org_id, signals.c.parked_at.is_(None), ~held_by_pause())
 
 
-def _parked(work: Work) -> Select[Any]:
-    return (
-        select(
-            signals.c.id,
-            signals.c.kind,
-            signals.c.parked_at,
-            signals.c.error,
-            func.count().over().label("number"),
-        )
-        .where(signals.c.org_id == work.org_id, signals.c.parked_at.is_not(None))
-        .order_by(signals.c.id)
-        .limit(_MOST_SHOWN)
+def _parked(work: Work) -> Select[int, int, int, Any]:
+    """Count what is set aside, and what is tried again."""
+    each = union_all(
+        *[
+            select(literal(table.name).label("name"), table.c.retry_at, table.c.failed_at).where(
+                *is_parked(work, table)
+            )
+            for table in (signals, automation_recipients)
+        ]
+    ).subquery("parked")
+    is_aside = each.c.retry_at.is_(None)
+    return select(
+        func.count().filter(is_aside, each.c.name == signals.name).label("signals"),
+        func.count().filter(is_aside, each.c.name == automation_recipients.name).label("rows"),
+        func.count().filter(~is_aside).label("retried"),
+        func.min(each.c.failed_at).filter(~is_aside).label("oldest_retried"),
     )
 
 
-def _parked_signal(row: Row[Any]) -> Parked:
-    return Parked(id=row.id, kind=SignalKind(row.kind), parked_at=row.parked_at, error=row.error)
+def _unreadable(work: Work) -> Iterator[UnreadableSeries]:
+    for each in read_series(work.connection, work.org_id, work.org.zone):
+        if isinstance(each, Unreadable):
+            yield UnreadableSeries(series=each.key, problem=each.problem)
 
 
 def _stopped(work: Work) -> Iterator[Stopped]:

@@ -26,6 +26,7 @@ from halo_engine.domain.reasons import SeriesStatus, SkipReason, Status
 from halo_engine.domain.series import Series, Step
 from halo_engine.journey.claim import DueRow, Run
 from halo_engine.journey.facts import gather_due
+from halo_engine.journey.parking import DUE
 from halo_engine.tables import automation_enrollments, automation_recipients
 from halo_engine.tables.enrollments import IS_ACTIVE
 from halo_engine.work import Work
@@ -34,7 +35,8 @@ from halo_engine.work import Work
 class Whereabouts(Answer):
     """Where an active enrollment stands; ``next`` says what happens ``next_at``.
 
-    ``next_at`` is None while the series is not active. ``enrolled_at`` and ``number`` are the
+    ``next_at`` is None while the series is not active, and where the step was set aside because
+    handling it failed; ``problem`` says what that raised. ``enrolled_at`` and ``number`` are the
     enrollment's; the contact is at ``step`` ``since``.
     """
 
@@ -45,6 +47,16 @@ class Whereabouts(Answer):
     since: Instant
     next: str
     next_at: Instant | None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """What handling the row raised, since when, and when it is tried again by itself."""
+
+    problem: str
+    failed_at: datetime
+    retry_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +68,7 @@ class _Standing:
     status: Status
     scheduled_for: datetime
     enrolled_at: datetime
+    fault: _Fault | None
 
 
 def locate(work: Work, series: Series, contacts: Collection[UUID]) -> Mapping[UUID, Whereabouts]:
@@ -63,11 +76,18 @@ def locate(work: Work, series: Series, contacts: Collection[UUID]) -> Mapping[UU
     standing = _standing(work, series, contacts)
     if not series.is_active:
         return {each.row.run.contact_id: _held(work, series, each) for each in standing}
-    by_id, rows = {series.id: series}, [each.row for each in standing]
+    # What cannot be handled may be what cannot be gathered.
+    sound = [each for each in standing if each.fault is None]
+    by_id, rows = {series.id: series}, [each.row for each in sound]
     facts = gather_due(work.connection, work.org_id, work.moment, by_id, rows) if rows else []
-    return {
-        each.row.run.contact_id: _next(work, each, facts)
-        for each, facts in zip(standing, facts, strict=True)
+    found = {
+        each.row.run.contact_id: _failed(work, each, each.fault)
+        for each in standing
+        if each.fault is not None
+    }
+    return found | {
+        each.row.run.contact_id: _next(work, each, its)
+        for each, its in zip(sound, facts, strict=True)
     }
 
 
@@ -79,7 +99,10 @@ def _standing(work: Work, series: Series, contacts: Collection[UUID]) -> Sequenc
             rows.c.step_id,
             rows.c.created_at,
             rows.c.status,
-            rows.c.scheduled_for,
+            DUE.label("scheduled_for"),
+            rows.c.error,
+            rows.c.failed_at,
+            rows.c.retry_at,
             rows.c.end_user_id,
             rows.c.enrollment_number,
             runs.c.created_at.label("enrolled_at"),
@@ -112,6 +135,7 @@ def _standing(work: Work, series: Series, contacts: Collection[UUID]) -> Sequenc
             Status(row.status),
             row.scheduled_for,
             row.enrolled_at,
+            _Fault(row.error, row.failed_at, row.retry_at) if row.error is not None else None,
         )
         for row in found
     ]
@@ -140,6 +164,17 @@ def _next(work: Work, standing: _Standing, facts: DueFacts) -> Whereabouts:
         at = decision.until
         decision = decide_step(facts, at)
     return _whereabouts(standing, _worded(decision, facts), at)
+
+
+def _failed(work: Work, standing: _Standing, fault: _Fault) -> Whereabouts:
+    since = on_the_clock(fault.failed_at, work.org.zone)
+    text = f"Its step could not be handled since {since}: {fault.problem}."
+    if fault.retry_at is None:
+        text += f" It was set aside: mend the cause, then `halo rows retry {standing.row.id}`."
+    else:
+        text += " It is tried again."
+    found = _whereabouts(standing, text, fault.retry_at)
+    return found.model_copy(update={"problem": fault.problem})
 
 
 def _worded(decision: Send | Postpone | Finish, facts: DueFacts) -> str:

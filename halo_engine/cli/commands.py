@@ -20,6 +20,7 @@ from halo_engine.cli.imports import import_command
 from halo_engine.cli.lists import lists
 from halo_engine.cli.mail import mail, render_command, retry_failed_command, send_test_command
 from halo_engine.cli.organizations import org
+from halo_engine.cli.parked import rows, signals
 from halo_engine.cli.rehearsals import test_command
 from halo_engine.cli.schemas import schema_command
 from halo_engine.cli.sending import sending
@@ -55,6 +56,8 @@ COMMANDS: Final[tuple[click.Command, ...]] = (
     explain_command,
     sending,
     mail,
+    signals,
+    rows,
     status_command,
     test_command,
     schema_command,

@@ -113,6 +113,8 @@ def _draw(found: Status, zone: ZoneInfo) -> None:
             "rows abandoned": found.abandoned,
             "re-evaluation": f"the last {last}, the next {following}",
             "signals set aside": found.parked,
+            "rows set aside": found.parked_rows,
+            "tried again": _waiting(found.retried, found.oldest_retried, zone),
             "mails": f"{mails} since {shown_at(found.since, zone)}",
         },
         indent=2,
@@ -125,8 +127,12 @@ def _draw(found: Status, zone: ZoneInfo) -> None:
     for need in found.needs:
         click.echo(f"  → {need}")
     for signal in found.parked_signals:
-        parked_at = shown_at(signal.parked_at, zone)
-        click.echo(f"  signal {signal.id} ({signal.kind}), {parked_at}: {first_line(signal.error)}")
+        failed_at = shown_at(signal.failed_at, zone)
+        click.echo(f"  signal {signal.id} ({signal.kind}), {failed_at}: {first_line(signal.error)}")
+    for row in found.rows_set_aside:
+        where = f"{plain(row.contact)} at {row.series}, step {row.step}"
+        failed_at = shown_at(row.failed_at, zone)
+        click.echo(f"  row {row.id} ({where}), {failed_at}: {first_line(row.error)}")
     for trouble in found.mail_troubles:
         reason = first_line(trouble.reason or "nobody knows whether they were sent")
         latest = shown_at(trouble.latest, zone)

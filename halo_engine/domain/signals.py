@@ -34,6 +34,8 @@ class SignalKind(StrEnum):
         )
 
 
+#: In the cursor of a wide signal: the one contact that it is about, which failed in its page.
+PART_OF: Final = "contact"
 #: In ``changed``: all of the contact is new, and counts as changed traits.
 EVERYTHING: Final = "*"
 

@@ -5,9 +5,9 @@ itself: where one series fails and others do not, it waits for that one, and is 
 others. Else the signal waits. Where nothing at all comes through, everything does.
 """
 
-from collections import defaultdict
-from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter, defaultdict
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from time import monotonic
@@ -51,6 +51,7 @@ class Drain:
     transact: Transact
     health: Health
     interruptions: Interruptions = ()
+    _blamed: Counter[UUID] = field(default_factory=Counter, init=False)
 
     @property
     def _record(self) -> Record:
@@ -92,8 +93,11 @@ class Drain:
                 return None
             return react(work, SIGNALS, choice, taken)
 
-        choice = replace(choice, without=self.health.withheld)
+        choice = replace(choice, without=self._aside(choice))
         return attempt(self.transact, reacting, self.interruptions)
+
+    def _aside(self, choice: Choice) -> Callable[[datetime], Mapping[UUID, str]]:
+        return lambda now: {**self.health.withheld(now), **choice.without(now)}
 
     def _find_fault(self, failed: BatchError) -> Iterator[Reaction]:
         first: Signal = failed.batch[0]
@@ -143,9 +147,10 @@ class Drain:
     def _blame(self, alone: Alone[Signal]) -> Iterator[Reaction]:
         """Find out whether a series is at fault for a signal that fails alone; else park it."""
         signal = alone.item
-        if self._withhold_faulty(signal):
+        faulty = self._faulty_series(signal)
+        if faulty is not None:
             try:
-                reaction = self._react_to([signal])
+                reaction = self._react(Choice(only=[signal.id], without=lambda _: faulty))
             except BatchError as failed:
                 alone = replace(alone, problem=failed.problem)
             else:
@@ -177,22 +182,26 @@ class Drain:
             return False
         return True
 
-    def _withhold_faulty(self, signal: Signal) -> bool:
-        """Let the series stand aside for which alone the signal fails; return whether it may come
-        through now: for the others, or since it fails for none any more.
+    def _faulty_series(self, signal: Signal) -> Mapping[UUID, str] | None:
+        """Return the series for which alone the signal fails, each with its problem; none where it
+        fails for none any more, and None where it fails for all.
+
+        A series that is found so again and again stands aside for a while.
         """
         if signal.series_id is not None:
-            return False
+            return None
         ids = self.transact(self._running)
         if len(ids) < 2:
-            return False
+            return None
         found = list(isolate(BatchError(ids, ""), partial(self._rehearse, signal)))
         failing = [each for each in found if isinstance(each, Alone)]
+        if not all(each.others_succeed for each in failing):
+            return None
         for each in failing:
-            if not each.others_succeed:
-                return False
-            self._withhold(each.item, each.problem)
-        return True
+            self._blamed[each.item] += 1
+            if self._blamed[each.item] >= PROBES:
+                self._withhold(each.item, each.problem)
+        return {each.item: each.problem for each in failing}
 
     def _running(self, work: Work) -> list[UUID]:
         running = running_series(hold_series_still(work))

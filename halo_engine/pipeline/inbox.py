@@ -169,12 +169,14 @@ def park_signal(work: Work, fault: Fault) -> None:
     )
 
 
-def unpark_signals(work: Work, *which: ColumnElement[bool]) -> list[int]:
+def unpark_signals(
+    work: Work, *which: ColumnElement[bool], values: Mapping[str, Any] = UNPARKED
+) -> list[int]:
     """Put parked signals back into the queue, at their place; return their ids."""
     back = work.connection.scalars(
         update(signals)
         .where(signals.c.org_id == work.org_id, signals.c.parked_at.is_not(None), *which)
-        .values(UNPARKED)
+        .values(values)
         .returning(signals.c.id)
     )
     return sorted(back)

@@ -16,7 +16,7 @@ from halo_engine.domain.decisions import Exit
 from halo_engine.domain.reasons import SeriesStatus
 from halo_engine.domain.running import RunningSeries
 from halo_engine.domain.series import Series
-from halo_engine.domain.signals import Signal, SignalKind
+from halo_engine.domain.signals import PART_OF, Signal, SignalKind
 from halo_engine.enrollment.candidates import Entrants, Found, Paged
 from halo_engine.enrollment.enroll import Admission, enroll
 from halo_engine.enrollment.newcomers import newcomers
@@ -49,8 +49,9 @@ _LONG: Final = 3
 #: §1).
 _ENTRIES = {"phase": "entries"}
 
-#: In a cursor: the part of the contacts that the signal is about, after one place and up to
-#: another; and the series that have a signal of their own since they stood aside.
+#: In a cursor: the part of the contacts that the signal is about, after one place and up to another
+#: (a single one is named besides, ``PART_OF``); and the series that have had a signal of their own
+#: since they stood aside.
 _PART: Final = "part"
 _WITHOUT: Final = "without"
 
@@ -76,7 +77,7 @@ def work_page(work: Work, signal: Signal, running: RunningSeries) -> Reaction:
 
 def is_part(signal: Signal) -> bool:
     """Return whether a wide signal is about one contact alone, which failed before."""
-    return _PART in (signal.cursor or {})
+    return PART_OF in (signal.cursor or {})
 
 
 def pass_over_next(work: Work, signal: Signal, fault: Fault) -> None:
@@ -88,7 +89,8 @@ def pass_over_next(work: Work, signal: Signal, fault: Fault) -> None:
     cursor = dict(signal.cursor or {})
     last = page.last.as_cursor() if page.last else None
     after = page.after.as_cursor() if page.after else None
-    part = {**cursor, _PART: [after, last]}
+    [contact_id] = contacts_of(work, page)
+    part = {**cursor, _PART: [after, last], PART_OF: str(contact_id)}
     tries = int(fault.counts)
     keep_for_later(work, [Kept(signal, signal.series_id, fault.problem, part, tries)])
     if last is None or page.last == rest.last:
@@ -110,7 +112,7 @@ def _carried(work: Work, signal: Signal, running: RunningSeries) -> dict[str, ob
         )
         before = [*before, *new]
     carried: dict[str, object] = {_WITHOUT: before} if before else {}
-    return {**carried, _PART: cursor[_PART]} if _PART in cursor else carried
+    return carried | {name: cursor[name] for name in (_PART, PART_OF) if name in cursor}
 
 
 def _concerned(signal: Signal, running: RunningSeries, carried: Mapping[str, Any]) -> RunningSeries:

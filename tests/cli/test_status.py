@@ -57,6 +57,8 @@ def test_nothing_needs_a_person(daily: Console) -> None:
         "  rows abandoned     0\n"
         "  re-evaluation      the last INSTANT, the next INSTANT\n"
         "  signals set aside  0\n"
+        "  rows set aside     0\n"
+        "  tried again        0\n"
         "  mails              0 failed, 0 unknown since INSTANT\n"
     )
 
@@ -141,7 +143,7 @@ def test_signals_that_were_set_aside(daily: Console) -> None:
     daily("identify", "bob", "--trait", "plan=pro")
     _change(daily, "UPDATE signals SET parked_at = now(), error = 'KeyError: x', attempts = 1")
     found = _status(daily, status=1)
-    assert found["needs"] == ["signals that failed and were set aside: 1"]
+    assert found["needs"] == ["signals that failed and were set aside: 1 (`halo signals list`)"]
     [parked] = found["parked_signals"]
     assert (parked["kind"], parked["error"]) == ("created", "KeyError: x")
     printed = _INSTANT.sub("INSTANT", daily("status", status=1))

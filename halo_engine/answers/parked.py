@@ -1,0 +1,209 @@
+"""What failed and is parked, signals and rows: until it is tried again, or until a person says so.
+
+``halo signals list``, ``halo rows list``, and what ``halo status`` shows of them.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any, Final, Self
+
+from pydantic import Field, model_validator
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Select,
+    Table,
+    and_,
+    any_,
+    func,
+    literal,
+    select,
+    true,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from halo_engine.answers.circumstances import named
+from halo_engine.answers.shape import Answer, Instant
+from halo_engine.contacts.calls import Call, Identifier
+from halo_engine.domain.errors import not_found
+from halo_engine.domain.signals import SignalKind
+from halo_engine.tables import (
+    automation_recipients,
+    automation_steps,
+    automations,
+    end_users,
+    signals,
+)
+from halo_engine.tables.enrollments import IS_ACTIVE
+from halo_engine.work import Work
+
+#: An answer names this many.
+MOST_SHOWN: Final = 1_000
+
+
+class Sort(StrEnum):
+    """What can be parked."""
+
+    SIGNALS = "signals"
+    ROWS = "rows"
+
+
+class WhichParked(Call):
+    """Those of these ``ids``, those of one ``series``, or ``all``: one of the three."""
+
+    ids: tuple[int, ...] = Field(default=(), strict=False)
+    series: Identifier | None = None
+    all: bool = False
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if bool(self.ids) + (self.series is not None) + self.all != 1:
+            raise ValueError("allowed is one of ids, series and all")
+        return self
+
+
+class ParkedSignal(Answer):
+    """A signal that failed. ``retry_at`` is None where it is set aside; ``tries`` counts the
+    failures where others came through.
+
+    ``series`` is the one that it is kept for, None where it concerns all. A wide signal has a
+    ``contact`` only where it is about one alone.
+    """
+
+    id: int
+    kind: SignalKind
+    contact: str | None
+    series: str | None
+    happened_at: Instant
+    failed_at: Instant
+    tries: int
+    retry_at: Instant | None
+    error: str
+
+
+class ParkedRow(Answer):
+    """A row that failed; the contact stays active at its ``step``. ``due`` is when it fell due."""
+
+    id: int
+    series: str
+    step: str
+    contact: str
+    due: Instant
+    failed_at: Instant
+    tries: int
+    retry_at: Instant | None
+    error: str
+
+
+def parked_signals(
+    work: Work,
+    series: str | None = None,
+    *narrowed: ColumnElement[bool],
+    most: int = MOST_SHOWN,
+) -> Sequence[ParkedSignal]:
+    """Return the parked signals, in order of arrival; those kept for one ``series`` if it is
+    given.
+    """
+    about = select(
+        signals.c.kind,
+        named(end_users).label("contact"),
+        automations.c.key.label("series"),
+        signals.c.happened_at,
+    ).select_from(
+        signals.outerjoin(automations, _same(signals, automations, automation_id="id")).outerjoin(
+            end_users, _same(signals, end_users, end_user_id="id")
+        )
+    )
+    found = work.connection.execute(_parked(work, signals, about, series, narrowed).limit(most))
+    return [ParkedSignal.model_validate(dict(row)) for row in found.mappings()]
+
+
+def parked_rows(
+    work: Work,
+    series: str | None = None,
+    *narrowed: ColumnElement[bool],
+    most: int = MOST_SHOWN,
+) -> Sequence[ParkedRow]:
+    """Return the parked rows, in order of arrival; those of one ``series`` if it is given."""
+    rows, steps = automation_recipients, automation_steps
+    about = (
+        select(
+            automations.c.key.label("series"),
+            steps.c.key.label("step"),
+            named(end_users).label("contact"),
+            rows.c.was_due.label("due"),
+        )
+        .select_from(
+            rows.join(automations, _same(rows, automations, automation_id="id"))
+            .join(steps, _same(rows, steps, step_id="id"))
+            .join(end_users, _same(rows, end_users, end_user_id="id"))
+        )
+        .where(IS_ACTIVE)
+    )
+    found = work.connection.execute(_parked(work, rows, about, series, narrowed).limit(most))
+    return [ParkedRow.model_validate(dict(row)) for row in found.mappings()]
+
+
+def are_parked(work: Work, table: Table, which: WhichParked) -> list[ColumnElement[bool]]:
+    """Return the condition under which a parked row of ``table`` is one of those asked for.
+
+    Raises 404 for an id that names none, and for an unknown series.
+    """
+    if which.all:
+        return [true()]
+    if which.series is not None:
+        series_id = work.connection.scalar(
+            select(automations.c.id).where(
+                automations.c.org_id == work.org_id, automations.c.key == which.series
+            )
+        )
+        if series_id is None:
+            raise not_found("series", which.series)
+        return [table.c.automation_id == series_id]
+    is_asked = table.c.id == any_(literal(list(which.ids), ARRAY(BigInteger())))
+    found = set(
+        work.connection.scalars(select(table.c.id).where(*is_parked(work, table), is_asked))
+    )
+    for id_ in which.ids:
+        if id_ not in found:
+            raise not_found(f"parked {_SINGULAR[table.name]}", str(id_))
+    return [is_asked]
+
+
+_SINGULAR: Final = {signals.name: "signal", automation_recipients.name: "row"}
+
+
+def is_parked(work: Work, table: Table) -> list[ColumnElement[bool]]:
+    """Return the conditions under which a row of ``table`` is parked; a row that has ended is
+    not.
+    """
+    active = [IS_ACTIVE] if table is automation_recipients else []
+    return [table.c.org_id == work.org_id, table.c.parked_at.is_not(None), *active]
+
+
+def list_parked(work: Work, sort: Sort, series: str | None) -> list[Answer]:
+    """Return the parked signals or rows, of one ``series`` if it is given."""
+    return [*(parked_signals if sort is Sort.SIGNALS else parked_rows)(work, series)]
+
+
+def _parked(
+    work: Work,
+    table: Table,
+    about: Select[Any],
+    series: str | None,
+    narrowed: Sequence[ColumnElement[bool]],
+) -> Select[Any]:
+    kept = [table.c[name] for name in ("id", "tries", "retry_at", "error")]
+    failed_at = func.coalesce(table.c.failed_at, table.c.parked_at).label("failed_at")
+    of_series = [automations.c.key == series] if series is not None else []
+    return (
+        about.add_columns(*kept, failed_at)
+        .where(*is_parked(work, table), *of_series, *narrowed)
+        .order_by(table.c.id)
+    )
+
+
+def _same(one: FromClause, other: FromClause, **names: str) -> ColumnElement[bool]:
+    equal = [one.c[name] == other.c[its] for name, its in names.items()]
+    return and_(one.c.org_id == other.c.org_id, *equal)

@@ -1,0 +1,79 @@
+"""What happened to a contact and has not been handled: explain tells of it first (contract §10)."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Row, Text, Uuid, and_, any_, cast, literal, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from halo_engine.answers.phrases import on_the_clock
+from halo_engine.domain.series import Series
+from halo_engine.domain.signals import PART_OF, SignalKind
+from halo_engine.tables import end_users, signals
+from halo_engine.work import Work
+
+#: Wide signals that are told of only when they failed: they are worked page by page.
+_WIDE: Final = [kind for kind in SignalKind if kind.is_wide]
+_NAMES: Final[Mapping[SignalKind, str]] = {
+    SignalKind.CREATED: "its creation",
+    SignalKind.PROMOTED: "its becoming a user",
+    SignalKind.CHANGED: "a change of it",
+    SignalKind.SILENT: "a change of it",
+    SignalKind.EVENT: "an event of it",
+    SignalKind.COMPANY_CHANGED: "a change of its company",
+    SignalKind.ACTIVATED: "the activation",
+    SignalKind.REEVALUATED: "a re-evaluation",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Unhandled:
+    """A signal that concerns a contact and a series: why it is not handled, and what to do."""
+
+    why: str
+    change: str
+    until: datetime | None
+
+
+def unhandled(work: Work, series: Series, contacts: Collection[UUID]) -> Mapping[UUID, Unhandled]:
+    """Return for each of ``contacts`` the first signal that waits or failed, if there is one; one
+    statement.
+    """
+    contact, named = end_users, signals.c.cursor[PART_OF].astext
+    concerns = or_(
+        signals.c.end_user_id == contact.c.id,
+        and_(
+            signals.c.kind.in_(_WIDE),
+            signals.c.parked_at.is_not(None),
+            or_(named.is_(None), named == cast(contact.c.id, Text())),
+            or_(signals.c.company_id.is_(None), signals.c.company_id == contact.c.company_id),
+        ),
+    )
+    rows = work.connection.execute(
+        select(contact.c.id.label("contact_id"), *signals.c)
+        .select_from(signals.join(contact, and_(contact.c.org_id == signals.c.org_id, concerns)))
+        .where(
+            signals.c.org_id == work.org_id,
+            or_(signals.c.automation_id.is_(None), signals.c.automation_id == series.id),
+            contact.c.id == any_(literal(list(contacts), ARRAY(Uuid()))),
+        )
+        .order_by(signals.c.id.desc())
+    )
+    # The first one is the last to be put there.
+    return {row.contact_id: _told(work, row) for row in rows}
+
+
+def _told(work: Work, row: Row[Any]) -> Unhandled:
+    zone = work.org.zone
+    what = f"A signal of {_NAMES[SignalKind(row.kind)]}, of {on_the_clock(row.happened_at, zone)},"
+    if row.parked_at is None:
+        return Unhandled(f"{what} has not been handled yet.", "Wait until it is handled.", None)
+    why = f"{what} could not be handled: {row.error}."
+    retry = f"`halo signals retry {row.id}`"
+    if row.retry_at is None:
+        return Unhandled(why, f"It was set aside: mend the cause, then {retry}.", None)
+    at = on_the_clock(row.retry_at, zone)
+    return Unhandled(why, f"It is tried again at {at}, or by {retry}.", row.retry_at)

@@ -1,0 +1,87 @@
+"""`halo signals` and `halo rows`: what failed and waits for another try, or for a person."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Final
+
+import click
+
+from halo_engine.answers.parked import (
+    ParkedRow,
+    ParkedSignal,
+    Sort,
+    WhichParked,
+    list_parked,
+)
+from halo_engine.cli.desk import Desk, in_organization
+from halo_engine.cli.output import first_line, print_table, shown_at
+from halo_engine.domain.errors import validated
+from halo_engine.pipeline.parked import discard_parked, retry_parked
+
+_ids = click.argument("ids", nargs=-1, type=int, metavar="[ID]...")
+_series_option = click.option("--series", metavar="KEY", help="Those of one series.")
+
+
+def _group(sort: Sort, about: str) -> click.Group:
+    """Make the commands about one sort of what is parked."""
+    group = click.Group(name=sort.value, help=about)
+
+    @group.command(name="list", help=f"List the {sort} that failed, and what each raised.")
+    @_series_option
+    @in_organization
+    def list_command(desk: Desk, series: str | None) -> None:
+        listed = desk.ask(lambda work: list_parked(work, sort, series))
+        desk.show(listed, partial(_draw, desk))
+
+    @group.command(name="retry", help=f"Give {sort} another try: by ID, of a series, or all.")
+    @_ids
+    @_series_option
+    @click.option("--all", "all_", is_flag=True, help=f"All the {sort} that failed.")
+    @in_organization
+    def retry_command(desk: Desk, ids: tuple[int, ...], series: str | None, all_: bool) -> None:
+        which = _which(sort, "retry", ids=ids, series=series, all=all_)
+        answer = desk.perform(lambda work: retry_parked(work, sort, which))
+        desk.show(answer, lambda found: click.echo(f"{found.retried} {sort} are tried again."))
+
+    @group.command(name="discard", help=f"Let {sort} go for good: by ID, or of a series.")
+    @_ids
+    @_series_option
+    @in_organization
+    def discard_command(desk: Desk, ids: tuple[int, ...], series: str | None) -> None:
+        which = _which(sort, "discard", ids=ids, series=series)
+        answer = desk.perform(lambda work: discard_parked(work, sort, which))
+        desk.show(
+            answer,
+            lambda found: click.echo(f"{found.discarded} {sort} are discarded. {found.meaning}"),
+        )
+
+    return group
+
+
+def _which(sort: Sort, verb: str, **asked: Any) -> WhichParked:
+    return validated(WhichParked, asked, f"halo {sort} {verb}")
+
+
+def _draw(desk: Desk, listed: Sequence[ParkedSignal | ParkedRow]) -> None:
+    columns = ("id", "what", "contact", "series", "since", "tries", "next try", "problem")
+    print_table(
+        columns,
+        [
+            (
+                each.id,
+                each.kind if isinstance(each, ParkedSignal) else each.step,
+                each.contact,
+                each.series,
+                shown_at(each.failed_at, desk.zone),
+                each.tries,
+                shown_at(each.retry_at, desk.zone) or "set aside",
+                first_line(each.error),
+            )
+            for each in listed
+        ],
+        numbers=("id", "tries"),
+    )
+
+
+signals: Final = _group(Sort.SIGNALS, "What happened and could not be handled.")
+rows: Final = _group(Sort.ROWS, "Contacts' due steps that could not be handled.")

@@ -1,0 +1,104 @@
+"""What a person does about what is parked: another try, or none ever (``halo signals``, ``halo
+rows``).
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from sqlalchemy import ColumnElement, Table, delete, select
+
+from halo_engine.answers.parked import Sort, WhichParked, are_parked, is_parked
+from halo_engine.answers.shape import Answer
+from halo_engine.domain.decisions import Exit
+from halo_engine.domain.errors import bad_input
+from halo_engine.domain.reasons import ExitReason
+from halo_engine.journey.claim import hold_runs
+from halo_engine.journey.parking import FORGIVEN, forgive_rows
+from halo_engine.journey.record import record_exits
+from halo_engine.pipeline.inbox import unpark_signals
+from halo_engine.series.catalogue import load_series
+from halo_engine.series.completion import complete_finished
+from halo_engine.series.locks import hold_series_still
+from halo_engine.tables import automation_recipients, signals
+from halo_engine.work import Work
+
+_TABLES: Final[Mapping[Sort, Table]] = {
+    Sort.SIGNALS: signals,
+    Sort.ROWS: automation_recipients,
+}
+#: What is said of what was discarded.
+MEANING: Final[Mapping[Sort, str]] = {
+    Sort.SIGNALS: (
+        "Nobody enters a series by them any more. Exits and goals are judged again when the"
+        " contact's next step is due."
+    ),
+    Sort.ROWS: "Their contacts have left the series, with exit reason ‘manual’.",
+}
+
+
+class Retried(Answer):
+    """How many are in the queue again."""
+
+    retried: int
+
+
+class Discarded(Answer):
+    """How many are gone, and what that means."""
+
+    discarded: int
+    meaning: str
+
+
+def retry_parked(work: Work, sort: Sort, which: WhichParked) -> Retried:
+    """Put parked signals or rows back into the queue, as if they had never failed."""
+    work = hold_series_still(work)
+    chosen = are_parked(work, _TABLES[sort], which)
+    if sort is Sort.SIGNALS:
+        return Retried(retried=len(unpark_signals(work, *chosen, values=FORGIVEN)))
+    return Retried(retried=len(forgive_rows(work, *chosen)))
+
+
+def discard_parked(work: Work, sort: Sort, which: WhichParked) -> Discarded:
+    """Let parked signals or rows go for good (``MEANING``); they are named, by id or by series."""
+    if which.all:
+        raise bad_input("all", "what is discarded is named; allowed are ids and series")
+    work = hold_series_still(work)
+    chosen = are_parked(work, _TABLES[sort], which)
+    gone = _DISCARD[sort](work, *chosen)
+    return Discarded(discarded=gone, meaning=MEANING[sort])
+
+
+def _discard_signals(work: Work, *chosen: ColumnElement[bool]) -> int:
+    gone = work.connection.scalars(
+        delete(signals).where(*is_parked(work, signals), *chosen).returning(signals.c.automation_id)
+    ).all()
+    # An activation that is over leaves a series in which perhaps nobody is.
+    activated = {series_id for series_id in gone if series_id is not None}
+    complete_finished(work, load_series(work.connection, work.org_id, work.org.zone, ids=activated))
+    return len(gone)
+
+
+def _discard_rows(work: Work, *chosen: ColumnElement[bool]) -> int:
+    rows = automation_recipients
+    found = work.connection.execute(
+        select(rows.c.end_user_id, rows.c.automation_id).where(*is_parked(work, rows), *chosen)
+    ).all()
+    leaving = {(row.end_user_id, row.automation_id) for row in found}
+    ids = {series_id for _, series_id in leaving}
+    series = {
+        each.id: each for each in load_series(work.connection, work.org_id, work.org.zone, ids=ids)
+    }
+    exits = [
+        Exit(series[run.series_id], run.contact_id, run.number, ExitReason.MANUAL)
+        for run in hold_runs(work.connection, work.org_id, {contact for contact, _ in leaving})
+        if run.is_active and (run.contact_id, run.series_id) in leaving and run.series_id in series
+    ]
+    record_exits(work.connection, work.org_id, exits, work.now)
+    complete_finished(work, series.values())
+    return len(exits)
+
+
+_DISCARD: Final[Mapping[Sort, Callable[..., int]]] = {
+    Sort.SIGNALS: _discard_signals,
+    Sort.ROWS: _discard_rows,
+}

@@ -1,0 +1,199 @@
+"""`halo signals` and `halo rows`: what failed is shown, tried again and discarded; and what explain
+and status say of it meanwhile.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import text
+
+from halo_engine.series.lifecycle import find_series
+from tests.cli.console import Console
+from tests.pipeline.faults import NO_RUN, ROWS, RUNS, refusing
+
+WELCOME = """\
+    series:
+      welcome:
+        entry_trigger: user_created
+        steps:
+          - {key: hello, email: {subject: Hi, body: Hi}}
+      other:
+        entry_trigger: event
+        settings: {entry_event_name: paid}
+        steps:
+          - {key: hello, email: {subject: Hi, body: Hi}}
+"""
+
+
+@pytest.fixture
+def acme(bare: Console) -> Console:
+    """An organisation whose series ‘welcome’ takes whoever is created."""
+    bare("org", "create", "acme")
+    bare("series", "apply", bare.file("series.yaml", WELCOME))
+    for key in ("welcome", "other"):
+        bare("series", "activate", key)
+    return bare
+
+
+def _identify(halo: Console, *names: str) -> None:
+    for name in names:
+        halo("identify", name, "--trait", f"email={name}@a.example")
+
+
+@pytest.fixture
+def failed_signal(acme: Console) -> Iterator[Console]:
+    """Bob's creation fails for ‘welcome’, and others' does not."""
+    welcome = acme.perform(lambda work: find_series(work, "welcome").id)
+    bob = "(SELECT id FROM end_users WHERE external_id = 'bob')"
+    with refusing(
+        acme.database, RUNS, f"NEW.automation_id = '{welcome}' AND NEW.end_user_id = {bob}"
+    ):
+        _identify(acme, "ann", "bob", "cid")
+        acme.work()
+        yield acme
+
+
+def test_a_signal_that_failed_is_shown(failed_signal: Console) -> None:
+    """Explain says what failed instead of blaming a silent door, for this contact and series."""
+    halo = failed_signal
+    [listed] = halo.json("signals", "list")
+    assert (listed["kind"], listed["contact"], listed["series"]) == ("created", "bob", "welcome")
+    assert (listed["tries"], listed["error"]) == (0, NO_RUN)
+    said = halo.json("explain", "bob", "welcome")
+    assert (said["code"], said["until"]) == ("trigger_not_fired", listed["retry_at"])
+    assert said["why"].startswith("A signal of its creation, of ")
+    assert said["why"].endswith(f", could not be handled: {NO_RUN}.")
+    assert said["change"].endswith(f", or by `halo signals retry {listed['id']}`.")
+    assert halo.json("explain", "bob", "other")["why"] == "The event ‘paid’ has never fired for it."
+    assert halo.json("explain", "cid", "welcome")["why"].startswith("Enrollment 1 began on ")
+    assert halo.json("signals", "list", "--series", "other") == []
+
+
+def test_a_signal_that_was_set_aside_needs_a_person(failed_signal: Console) -> None:
+    """Status names it and what it raised, and explain says what to do."""
+    halo = failed_signal
+    _fail_once_more(halo, "signals")
+    halo.work()
+    [listed] = halo.json("signals", "list")
+    assert (listed["tries"], listed["retry_at"]) == (5, None)
+    [status] = halo.json("status", status=1)["organizations"]
+    assert status["needs"] == ["signals that failed and were set aside: 1 (`halo signals list`)"]
+    assert status["parked_signals"] == [listed]
+    said = halo.json("explain", "bob", "welcome")
+    assert said["change"] == (
+        f"It was set aside: mend the cause, then `halo signals retry {listed['id']}`."
+    )
+
+
+def _fail_once_more(halo: Console, table: str) -> None:
+    """Let what failed have failed often enough, over long enough, and be tried once more now."""
+    again = {
+        "signals": "parked_at = NULL, error = NULL, retry_at = NULL",
+        ROWS: "scheduled_for = was_due",
+    }
+    with halo.database.begin() as connection:
+        connection.execute(
+            text(
+                f"UPDATE {table} SET tries = 4, failed_at = now() - interval '6 minutes',"
+                f" {again[table]} WHERE parked_at IS NOT NULL"
+            )
+        )
+    _identify(halo, "dan")
+
+
+@pytest.mark.parametrize("which", ["id", "series", "all"])
+def test_a_retry_after_the_cause_is_mended_loses_nothing(acme: Console, which: str) -> None:
+    """By ID, of a series, or all of them: whoever failed enters."""
+    with refusing(acme.database, RUNS, "true"):
+        _identify(acme, "ann", "bob")
+        acme.work()
+    listed = acme.json("signals", "list")
+    assert [each["contact"] for each in listed] == ["ann", "bob"]
+    given = {
+        "id": [str(each["id"]) for each in listed],
+        "series": ["--series", "welcome"],
+        "all": ["--all"],
+    }[which]
+    assert acme("signals", "retry", *given) == "2 signals are tried again.\n"
+    acme.work()
+    assert acme.json("signals", "list") == []
+    assert acme.json("series", "funnel", "welcome")["enrolled"] == 2
+
+
+def test_a_signal_that_is_discarded_is_gone(failed_signal: Console) -> None:
+    """Whom it concerned does not enter by it; the answer says what that means."""
+    halo = failed_signal
+    said = halo("signals", "discard", "--series", "welcome")
+    assert said.startswith("1 signals are discarded. Nobody enters a series by them any more. ")
+    assert halo.json("signals", "list") == []
+    assert "door that is silent" in halo.json("explain", "bob", "welcome")["why"]
+
+
+@pytest.fixture
+def failed_row(acme: Console) -> Iterator[Console]:
+    """Bob's email cannot be taken to be sent, and others' can."""
+    bob = "(SELECT id FROM end_users WHERE external_id = 'bob')"
+    with refusing(
+        acme.database, ROWS, f"NEW.lease_token IS NOT NULL AND NEW.end_user_id = {bob}", "UPDATE"
+    ):
+        _identify(acme, "ann", "bob", "cid")
+        acme.work()
+        yield acme
+
+
+def test_a_row_that_failed_is_shown(failed_row: Console) -> None:
+    """Explain says that it failed, with what, and when it is tried again."""
+    [listed] = failed_row.json("rows", "list")
+    assert (listed["series"], listed["step"], listed["contact"]) == ("welcome", "hello", "bob")
+    assert (listed["tries"], listed["error"]) == (1, f"RaiseException: no {ROWS}")
+    said = failed_row.json("explain", "bob", "welcome")
+    assert said["code"] == "active"
+    where = said["whereabouts"]
+    assert (where["step"], where["next_at"]) == ("hello", listed["retry_at"])
+    assert where["problem"] == f"RaiseException: no {ROWS}"
+    assert where["next"].endswith(f": RaiseException: no {ROWS}. It is tried again.")
+
+
+def test_a_row_that_was_set_aside_needs_a_person(failed_row: Console) -> None:
+    """Status names it; its contact stays in the series; a retry sends its email when the cause is
+    mended.
+    """
+    halo = failed_row
+    _fail_once_more(halo, ROWS)
+    halo.work()
+    [listed] = halo.json("rows", "list")
+    [status] = halo.json("status", status=1)["organizations"]
+    assert status["needs"] == ["rows that failed and were set aside: 1 (`halo rows list`)"]
+    assert status["rows_set_aside"] == [listed]
+    where = halo.json("explain", "bob", "welcome")["whereabouts"]
+    assert where["next_at"] is None
+    assert where["next"].endswith(f"mend the cause, then `halo rows retry {listed['id']}`.")
+    assert halo("rows", "retry", str(listed["id"])) == "1 rows are tried again.\n"
+    halo.work()
+    [again] = halo.json("rows", "list")
+    assert (again["tries"], again["due"]) == (0, listed["due"])
+
+
+def test_a_row_that_is_discarded_ends_its_run(failed_row: Console) -> None:
+    """Its contact leaves the series as if a teammate had removed it, and the answer says so."""
+    halo = failed_row
+    assert halo("rows", "discard", "--series", "welcome") == (
+        "1 rows are discarded. Their contacts have left the series, with exit reason ‘manual’.\n"
+    )
+    assert halo.json("rows", "list") == []
+    assert "ended on" in halo.json("explain", "bob", "welcome")["why"]
+
+
+@pytest.mark.parametrize("sort", ["signals", "rows"])
+def test_what_is_not_named_is_refused(acme: Console, sort: str) -> None:
+    """Of ids, series and all one is given; what names nothing is unknown; nothing is discarded that
+    is not named.
+    """
+    refused = acme.json(sort, "retry", status=1)["refused"]
+    assert refused["message"] == f"halo {sort} retry: allowed is one of ids, series and all"
+    refused = acme.json(sort, "retry", "5", "--all", status=1)["refused"]
+    assert refused["status"] == 400
+    refused = acme.json(sort, "discard", "5", status=1)["refused"]
+    assert refused["message"] == f"There is no parked {sort[:-1]} ‘5’."
+    refused = acme.json(sort, "retry", "--series", "none", status=1)["refused"]
+    assert refused["message"] == "There is no series ‘none’."
