@@ -22,12 +22,14 @@ _NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 _WHOLE: Final = re.compile(r"[+-]?[0-9]+")
 #: A number as JSON writes it.
 _JSON_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_STARTS_NUMBER: Final = "-0123456789"
 _LARGEST: Final = 2**63 - 1
 _JSON_BOOLEANS: Final = {"true": True, "false": False}
 
 #: Unix time by the number of its digits: how many of it are a second.
 _UNIX: Final = {10: 1, 13: 1000}
 #: What stands between several addresses: Google's own sign, and what people write.
+_ADDRESS_SIGNS: Final = (":::", ";", ",")
 _BETWEEN_ADDRESSES: Final = re.compile(r"\s*(?::::|[;,])\s*")
 #: The types of the registry that make a canonical number text, or any JSON number a number.
 STRING, NUMBER = "string", "number"
@@ -41,16 +43,15 @@ def read_cell(column: Column, cell: str, zone: ZoneInfo, registered: str | None)
     ``registered`` is the type that a custom field has in the registry. Dates are returned as ISO
     8601 text; those of recognised traits are checked by whoever reads traits.
     """
-    where = f"traits.{column.key}"
     match column.type:
         case CellType.AUTO:
             return _json_or_text(cell, registered)
-        case CellType.NUMBER:
-            return _number(cell, where)
-        case CellType.BOOLEAN:
-            return read_boolean(cell, where)
         case CellType.DATE:
-            return _date(column, cell, where, zone)
+            return _date(column, cell, zone)
+        case CellType.NUMBER:
+            return _number(cell, f"traits.{column.key}")
+        case CellType.BOOLEAN:
+            return read_boolean(cell, f"traits.{column.key}")
         case CellType.EMAIL:
             return first_address(cell)
         case CellType.TEXT:
@@ -75,10 +76,10 @@ def wants_no_mail(column: Column, cell: str, zone: ZoneInfo) -> bool:
 
 def first_address(cell: str) -> str:
     """Return the address in a cell, the first one where all that it holds are addresses."""
-    found = _BETWEEN_ADDRESSES.split(cell)
-    if len(found) == 1 or not all(map(_is_address, found)):
+    if not any(map(cell.__contains__, _ADDRESS_SIGNS)):
         return cell
-    return found[0]
+    found = _BETWEEN_ADDRESSES.split(cell)
+    return found[0] if all(map(_is_address, found)) else cell
 
 
 def canonical(cell: str) -> float | bool | None:
@@ -91,7 +92,9 @@ def canonical(cell: str) -> float | bool | None:
 
 def json_number(cell: str) -> float | None:
     """Return the number that JSON reads in the cell, if it can be stored; else None."""
-    match = _JSON_NUMBER.fullmatch(cell) if len(cell) <= _LONGEST_NUMBER else None
+    if not (cell[0] in _STARTS_NUMBER and len(cell) <= _LONGEST_NUMBER):
+        return None
+    match = _JSON_NUMBER.fullmatch(cell)
     if match is None:
         return None
     if match[2] or match[3]:
@@ -127,12 +130,12 @@ def _allowed() -> str:
     return f"{', '.join(_YES)} and {', '.join(_NO)}"
 
 
-def _date(column: Column, cell: str, where: str, zone: ZoneInfo) -> str:
+def _date(column: Column, cell: str, zone: ZoneInfo) -> str:
     if column.date_format is not None:
-        return column.date_format.read(cell, where)
+        return column.date_format.read(cell, f"traits.{column.key}")
     written = _from_unix(cell)
     if not column.is_recognised:
-        parse_instant(written, zone, where)
+        parse_instant(written, zone, f"traits.{column.key}")
     return written
 
 

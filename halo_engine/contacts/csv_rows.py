@@ -10,13 +10,13 @@ from pydantic import Field
 from halo_engine.contacts.calls import Answer, Call
 from halo_engine.contacts.csv_cells import (
     SEVERAL_ADDRESSES,
+    first_address,
     read_boolean,
     read_cell,
     wants_no_mail,
 )
 from halo_engine.contacts.csv_file import CsvReader, Row, not_decoded, undecoded
 from halo_engine.contacts.csv_mapping import (
-    NAME_PARTS,
     CellType,
     Column,
     Target,
@@ -151,26 +151,27 @@ def pages(
 class _Said:
     """What the cells of one row say, and those that are left out of it."""
 
+    traits: dict[str, object]
     external_id: str | None = None
-    traits: dict[str, object] = field(default_factory=dict)
-    name_parts: dict[str, str] = field(default_factory=dict)
-    joins: list[str] = field(default_factory=list)
-    leaves: list[str] = field(default_factory=list)
+    first_name: str = ""
+    last_name: str = ""
+    joins: tuple[str, ...] = ()
+    leaves: tuple[str, ...] = ()
     opts_out: bool = False
-    faults: list[BadCell] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    faults: tuple[BadCell, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def leave_out(self, column: Column, why: Refusal) -> None:
         """Note that a cell is left out: in words, since an exception would keep this row alive."""
         fault = BadCell(line=0, column=column.name, code=why.code, message=why.message)
-        self.faults.append(fault)
+        self.faults = (*self.faults, fault)
 
     def list_changes(self) -> ListChanges | None:
         """Return what is said of lists, if anything; who wants no mail joins none."""
         if self.opts_out:
             return ListChanges(opts_out=True)
         if self.joins or self.leaves:
-            return ListChanges(tuple(self.joins), tuple(self.leaves))
+            return ListChanges(self.joins, self.leaves)
         return None
 
 
@@ -189,6 +190,7 @@ class _RowReader:
         self._empty = frozenset(["", *(word.strip() for word in how.empty)])
         self._width = len(reader.header.names)
         self._columns = columns_of(reader.header.names, how.mapping, how.date_formats)
+        self._places = [(each.place, each) for each in self._columns]
         self._untyped = [each.key for each in self._columns if each.type is CellType.AUTO]
         self._types = dict(known.types)
 
@@ -207,42 +209,52 @@ class _RowReader:
             page.list_changes[len(page.people)] = changes
         page.people.append(reading.person)
         page.lines.append(line)
-        page.warnings.update(dict.fromkeys([*reading.warnings, *said.warnings]))
+        page.warnings.update(dict.fromkeys(reading.warnings + said.warnings))
         page.cell_errors += [each.model_copy(update={"line": line}) for each in said.faults]
 
     def _read(self, cells: Sequence[str]) -> _Said:
         if len(cells) > self._width and any(cell.strip() for cell in cells[self._width :]):
             problem = f"has {len(cells)} cells; allowed are {self._width}, as in the header"
             raise bad_input("row", problem, "bad_row")
-        said = _Said()
-        for column in self._columns:
-            cell = cells[column.place].strip() if column.place < len(cells) else ""
+        said = _Said({})
+        count = len(cells)
+        for place, column in self._places:
+            cell = cells[place].strip() if place < count else ""
             if cell in self._empty:
                 continue
             try:
-                self._take(said, column, cell)
+                if column.target is Target.TRAIT:
+                    said.traits[column.key] = self._trait(said, column, cell)
+                else:
+                    self._take(said, column, cell)
             except Refusal as refusal:
                 if not self._lenient or column.target is Target.EXTERNAL_ID:
                     raise self._reason(column, cell, refusal) from None
                 said.leave_out(column, self._reason(column, cell, refusal))
-        if said.name_parts:
-            parts = (said.name_parts.get(part) for part in NAME_PARTS)
-            said.traits["name"] = " ".join(part for part in parts if part)
+        if said.first_name or said.last_name:
+            said.traits["name"] = f"{said.first_name} {said.last_name}".strip()
         return said
+
+    def _trait(self, said: _Said, column: Column, cell: str) -> object:
+        if column.type is CellType.TEXT:
+            return cell
+        if column.type is CellType.EMAIL:
+            address = first_address(cell)
+            if address is not cell:
+                said.warnings = (*said.warnings, SEVERAL_ADDRESSES)
+            return address
+        return read_cell(column, cell, self._zone, self._types.get(column.key))
 
     def _take(self, said: _Said, column: Column, cell: str) -> None:
         match column.target:
-            case Target.TRAIT:
-                value = read_cell(column, cell, self._zone, self._types.get(column.key))
-                said.traits[column.key] = value
-                if column.type is CellType.EMAIL and value != cell:
-                    said.warnings.append(SEVERAL_ADDRESSES)
             case Target.EXTERNAL_ID:
                 said.external_id = check_external_id(cell, column.key)
             case Target.NAME_PART:
-                said.name_parts[column.key] = cell
+                setattr(said, column.key, cell)
+            case Target.LIST if read_boolean(cell, column.name):
+                said.joins = (*said.joins, column.key)
             case Target.LIST:
-                (said.joins if read_boolean(cell, column.name) else said.leaves).append(column.key)
+                said.leaves = (*said.leaves, column.key)
             case Target.OPT_OUT:
                 said.opts_out = wants_no_mail(column, cell, self._zone)
 

@@ -87,7 +87,7 @@ def check_json(value: object, where: str, depth: int = 1) -> None:
 
 def compact_size(document: Mapping[str, object]) -> int:
     """Return the size of ``document`` in bytes, written as compact JSON in UTF-8."""
-    return len(json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode())
+    return len(_compact(document).encode())
 
 
 def _check_key(key: object, where: str) -> None:
