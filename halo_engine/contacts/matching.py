@@ -1,5 +1,8 @@
 """Whom people are when they come one after the other: by external ID, else by address (§2).
 
+An external ID decides: one that is new makes a user, or of the address's lead that user, whoever
+else has the address. An address decides where no ID is given.
+
 A set is looked up in one statement, merged here as if each came alone, and written in another. So a
 file may name one contact twice, by id and by email, and still makes no duplicate.
 """
@@ -11,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Integer, Select, Text, func, select, true
+from sqlalchemy import Integer, Select, Text, func, or_, select, true
 
 from halo_engine.contacts.doors import Door
 from halo_engine.contacts.merge import first_of
@@ -107,10 +110,11 @@ class _Roll:
         ]
         addresses: list[str | None] = []
         known: dict[UUID, _Contact] = {}
-        for row in self._work.connection.execute(_lookup(), values_of(self._work, given)):
+        found = self._work.connection.execute(_lookup(), values_of(self._work, given))
+        for person, row in zip(people, found, strict=True):
             addresses.append(row.given_address)
-            if row.namesake_id is not None and row.by_address_address != row.given_address:
-                # It went, or has another address, while it was waited for: another may have it.
+            if row.namesake_id is not None and not _is_namesake(person, row):
+                # It went, or is another's now, while it was waited for: another may be meant.
                 raise LostRace
             for prefix in ("by_id", "by_address"):
                 id_, external_id, address, created_at = (
@@ -140,11 +144,12 @@ class _Roll:
         self.were_new.append(is_new)
 
     def _find(self, person: Person, address: str | None) -> _Contact | None:
-        known = self._by_external_id.get(person.external_id or "")
-        namesakes = self._by_address.get(address or "")
-        if known is None and namesakes:
-            return min(namesakes, key=_in_order_of_creation)
-        return known
+        if person.external_id in self._by_external_id:
+            return self._by_external_id[person.external_id]
+        namesakes = self._by_address.get(address or "", ())
+        if person.external_id is not None:
+            namesakes = [each for each in namesakes if each.external_id is None]
+        return min(namesakes, key=_in_order_of_creation, default=None)
 
     def _enter(self, contact: _Contact) -> None:
         if contact.external_id is not None:
@@ -168,6 +173,12 @@ class _Roll:
             contact.address = address
 
 
+def _is_namesake(person: Person, row: Any) -> bool:
+    """Return whether the contact found by address is still one that the person may be."""
+    is_free = person.external_id is None or row.by_address_external_id is None
+    return row.by_address_address == row.given_address and is_free
+
+
 def _in_order_of_creation(contact: _Contact) -> tuple[datetime, bool, Any]:
     """Contacts that are stored come before those that are yet to be made."""
     created_at, place = contact.created
@@ -187,7 +198,11 @@ def _lookup() -> Select[Any]:
     )
     by_address = first_of(
         select(namesake.c.id)
-        .where(namesake.c.org_id == ORG_ID, namesake.c.address == address)
+        .where(
+            namesake.c.org_id == ORG_ID,
+            namesake.c.address == address,
+            or_(given.c.external_id.is_(None), namesake.c.external_id.is_(None)),
+        )
         .order_by(namesake.c.created_at, namesake.c.id)
     )
     found = (

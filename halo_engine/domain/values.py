@@ -15,6 +15,9 @@ from halo_engine.domain.errors import bad_input, shown
 
 DEEPEST: Final = 32
 
+#: Made once: ``json.dumps`` would make an encoder for each call.
+_compact: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 
 

@@ -92,14 +92,14 @@ def test_a_new_contact_is_seen_at_its_sign_up(work: Work) -> None:
 
 
 def test_rows_match_by_external_id_else_by_email(work: Work) -> None:
-    """The external ID decides; without one, or with one that is new, the email does."""
+    """The external ID decides; the email does without one, or for a contact without one."""
     ann = add_contact(work, "ann", email="ann@a.example")
     lea = add_contact(work, None, email="lea@a.example")
     ben = add_contact(work, "ben", email="ben@a.example")
     answer = imported(
         work,
         "lea,LEA@a.example,,",
-        "other,ben@a.example,By email,",
+        ",ben@a.example,By email,",
         "ann,ben@a.example,By id,",
     )
     assert counts(answer) == (0, 3, [])
@@ -108,6 +108,26 @@ def test_rows_match_by_external_id_else_by_email(work: Work) -> None:
         (lea, "lea", "LEA@a.example", None),
         (ben, "ben", "ben@a.example", "By email"),
     ]
+
+
+def test_two_users_of_one_address_are_two_contacts(work: Work) -> None:
+    """A new external ID makes a contact whoever has its address, in the file or before it."""
+    add_contact(work, "ann", email="us@a.example", name="Ann")
+    answer = imported(work, "ben,us@a.example,Ben,", "cyd,US@a.example,Cyd,", ",us@a.example,,pro")
+    assert counts(answer) == (2, 1, [])
+    assert rows(work, end_users, "external_id", "email", "name", "custom_fields") == [
+        ("ann", "us@a.example", "Ann", {"plan": "pro"}),
+        ("ben", "us@a.example", "Ben", {}),
+        ("cyd", "US@a.example", "Cyd", {}),
+    ]
+
+
+def test_the_lead_of_an_address_becomes_one_user_alone(work: Work) -> None:
+    """The first external ID that comes with its address promotes it, the next one is another."""
+    lea = add_contact(work, None, email="us@a.example")
+    assert counts(imported(work, "ben,us@a.example,Ben,", "cyd,us@a.example,Cyd,")) == (1, 1, [])
+    [first, second] = rows(work, end_users, "id", "external_id", "name")
+    assert (first, second[1:]) == ((lea, "ben", "Ben"), ("cyd", "Cyd"))
 
 
 def test_a_lead_that_gets_an_external_id_is_promoted_in_silence(work: Work) -> None:

@@ -139,7 +139,9 @@ class ImportDoors(ContactDoors):
             traits[name] = read_cell(field, cell, as_text=as_text)
         read = self.read_traits(traits)
         contact = self.user(external_id) if external_id else None
-        contact = contact or next(iter(self.with_email(given.get("email"))), None)
+        namesakes = self.with_email(given.get("email"))
+        free = [each for each in namesakes if not external_id or each.external_id is None]
+        contact = contact or next(iter(free), None)
         self.register(read)
         if contact is None:
             created = self.create("csv", external_id, read)
