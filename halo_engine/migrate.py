@@ -6,7 +6,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, NullPool, create_engine
+from sqlalchemy import Connection, NullPool, Text, create_engine, func, literal, select
 from sqlalchemy.exc import DBAPIError
 
 from halo_engine.database import sqlstate
@@ -14,6 +14,16 @@ from halo_engine.settings import ConfigurationError
 
 #: What to say, and to do, when a table or a column is not there.
 OF_ANOTHER_SCHEMA = "The database's schema is not this version's: run `halo migrate`."
+
+#: What is wrong with a database in which two spellings of an address are two addresses.
+LOWERS_OTHERWISE = (
+    "the database's locale has other small letters than Unicode: a bounced INFO@… or …@MÜNCHEN.…"
+    " would stay another address than info@… or …@münchen.…"
+)
+WITH_A_LOCALE = (
+    "Create it with LOCALE 'C.UTF-8' or 'en_US.UTF-8' (TEMPLATE template0 ENCODING 'UTF8')."
+)
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZÀÉÑÖÜØŁŠŽÞΓΩЖЯ"
 
 _NO_SUCH_TABLE_OR_COLUMN = frozenset({"42P01", "42703"})
 
@@ -24,9 +34,13 @@ def upgrade(url: str, revision: str = "head") -> None:
     """Migrate the database up to `revision`; nothing happens when it is there already.
 
     Two at once wait for each other. Raises what the database raises (sqlalchemy.exc.DBAPIError),
-    and ConfigurationError for a schema that this code does not know.
+    and ConfigurationError for a schema that this code does not know, and for an empty database
+    whose locale does not lower letters as Unicode does.
     """
-    current, head = current_and_head(url)
+    with create_engine(url, poolclass=NullPool).connect() as connection:
+        current, head = revision_of(connection), head_revision()
+        if current is None and not lowers_letters(connection):
+            raise ConfigurationError(f"{LOWERS_OTHERWISE}. {WITH_A_LOCALE}")
     if current is not None and not knows(current):
         raise ConfigurationError(
             f"the database's schema is at {current}, which this code does not know (it has {head});"
@@ -54,6 +68,12 @@ def knows(revision: str) -> bool:
     """Whether this code has the revision in its history."""
     scripts = ScriptDirectory.from_config(_config())
     return any(script.revision == revision for script in scripts.walk_revisions())
+
+
+def lowers_letters(connection: Connection) -> bool:
+    """Whether the database's ``lower`` is Unicode's: addresses are compared in lower case."""
+    lowered = func.lower(literal(_LETTERS, Text)) == literal(_LETTERS.lower(), Text)
+    return bool(connection.scalar(select(lowered)))
 
 
 def current_and_head(url: str) -> tuple[str | None, str | None]:

@@ -74,18 +74,31 @@ def administrate(servers: Servers) -> Iterator[Callable[[str], None]]:
 
 
 @pytest.fixture(scope="session")
-def template(servers: Servers, administrate: Callable[[str], None]) -> Iterator[str]:
+def empty(servers: Servers) -> str:
+    """How CREATE DATABASE makes an empty one, in a locale that the engine works with."""
+    engine = create_engine(servers.database_url)
+    with engine.connect() as connection:
+        fits = migrate.lowers_letters(connection)
+    engine.dispose()
+    locale = "" if fits else " LOCALE_PROVIDER libc LOCALE 'C.UTF-8'"
+    return f"TEMPLATE template0 ENCODING 'UTF8'{locale}"
+
+
+@pytest.fixture(scope="session")
+def template(servers: Servers, administrate: Callable[[str], None], empty: str) -> Iterator[str]:
     """The name of a migrated database to clone, which nobody may connect to."""
-    with _database(servers, administrate, "TEMPLATE template0 ENCODING 'UTF8'") as url:
+    with _database(servers, administrate, empty) as url:
         migrate.upgrade(url.render_as_string(hide_password=False))
         administrate(f"ALTER DATABASE {url.database} ALLOW_CONNECTIONS false")
         yield str(url.database)
 
 
 @pytest.fixture
-def empty_database(servers: Servers, administrate: Callable[[str], None]) -> Iterator[str]:
+def empty_database(
+    servers: Servers, administrate: Callable[[str], None], empty: str
+) -> Iterator[str]:
     """The URL of a new database without any table."""
-    with _database(servers, administrate, "TEMPLATE template0 ENCODING 'UTF8'") as url:
+    with _database(servers, administrate, empty) as url:
         yield url.render_as_string(hide_password=False)
 
 

@@ -1,5 +1,6 @@
 """The Celery app: `celery -A workers.app worker` and `celery -A workers.app beat` start from it."""
 
+import atexit
 import os
 import warnings
 from collections.abc import Iterator
@@ -50,9 +51,18 @@ def _say_ready(**_: object) -> None:
     ready_file = load_settings().ready_file
     if ready_file:
         ready_file.touch()
+        # Beat sends no signal when it stops.
+        atexit.register(_say_no_longer_ready)
     _log.info("ready")
     if os.geteuid() == 0:
         _log.warning("runs as root: better give it an account of its own")
+
+
+def _say_no_longer_ready(**_: object) -> None:
+    """Take the ready file away: what a process left that was killed, and when this one stops."""
+    ready_file = load_settings().ready_file
+    if ready_file:
+        ready_file.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -67,12 +77,15 @@ def _clear_words() -> Iterator[None]:
 signals.celeryd_init.connect(_require_servers)
 signals.celeryd_init.connect(use_this_transport)
 signals.beat_init.connect(_require_broker)
+signals.celeryd_init.connect(_say_no_longer_ready)
+signals.beat_init.connect(_say_no_longer_ready)
 signals.setup_logging.connect(configure_worker_logging)
 signals.worker_process_init.connect(open_connections)
 signals.worker_process_shutdown.connect(close_connections)
 signals.worker_ready.connect(_look_at_schema)
 signals.worker_ready.connect(_say_ready)
 signals.beat_init.connect(_say_ready)
+signals.worker_shutting_down.connect(_say_no_longer_ready)
 signals.task_prerun.connect(name_task)
 signals.task_postrun.connect(forget_task)
 

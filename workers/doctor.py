@@ -4,6 +4,7 @@ import os
 import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
@@ -15,7 +16,7 @@ from kombu.exceptions import OperationalError as BrokerError
 from sqlalchemy import Connection, NullPool, text
 from sqlalchemy.exc import DBAPIError
 
-from halo_engine import migrate
+from halo_engine import ZONE_DATA, migrate
 from halo_engine.delivery.links import NO_UNSUBSCRIBE_URL
 from halo_engine.delivery.transports import ServerDown
 from halo_engine.server_urls import masked, one_line
@@ -23,10 +24,12 @@ from halo_engine.settings import ConfigurationError, Settings, load_settings
 from workers.configuration import create_app
 from workers.connections import broker
 from workers.mail import smtp_transport
+from workers.zones import differing
 
 _PATIENCE_SECONDS = 3
 _OLDEST_POSTGRESQL = 15
 _OLDEST_REDIS = (6, 2)
+_MOST_ZONES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
             yield Finding("database", "ok", masked(url))
             yield _postgresql(connection)
             yield from _characters(connection)
+            yield _zones(connection)
             yield _schema(connection)
     except DBAPIError as error:
         remedy = "Start the server, or correct HALO_DATABASE_URL."
@@ -105,9 +109,22 @@ def _characters(connection: Connection) -> Iterator[Finding]:
     if encoding != "UTF8":
         remedy = "Create the database with ENCODING 'UTF8'."
         yield Finding("encoding", "wrong", f"the database's encoding is {encoding}", remedy)
-    elif not connection.scalar(text("SELECT lower('É') = 'é'")):
-        remedy = "Create the database with a locale such as C.UTF-8."
-        yield Finding("locale", "note", "only the letters A to Z have a lower case here", remedy)
+    elif not migrate.lowers_letters(connection):
+        yield Finding("locale", "wrong", migrate.LOWERS_OTHERWISE, migrate.WITH_A_LOCALE)
+
+
+def _zones(connection: Connection) -> Finding:
+    named = f"{ZONE_DATA.version} from {ZONE_DATA.whose}"
+    found = differing(connection, datetime.now(UTC))
+    if not found:
+        return Finding("time zones", "ok", f"{named}; PostgreSQL says the same")
+    some = ", ".join(found[:_MOST_ZONES]) + (", …" if len(found) > _MOST_ZONES else "")
+    said = f"{named}; PostgreSQL's are others in {len(found)}: {some}"
+    remedy = (
+        "What is sent and shown goes by the first. Update the server's time zones before you read"
+        " its tables in local time."
+    )
+    return Finding("time zones", "note", said, remedy)
 
 
 def _schema(connection: Connection) -> Finding:
@@ -153,7 +170,7 @@ def _workers(settings: Settings) -> Finding:
     names = create_app(settings).control.inspect(timeout=1.0).ping() or {}
     if not names:
         remedy = "Run `halo up`, or the Procfile's processes."
-        return Finding("workers", "note", "none answers", remedy)
+        return Finding("workers", "wrong", "none answers: nothing is sent", remedy)
     return Finding("workers", "ok", ", ".join(sorted(names)))
 
 

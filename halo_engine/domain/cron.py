@@ -7,8 +7,9 @@ One for every hour (``*/15 * * * *``) means a pace, which a change of the clock 
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from heapq import heappop, heappush
 from itertools import takewhile
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -19,6 +20,8 @@ from halo_engine.domain.errors import bad_input, shown
 from halo_engine.domain.instants import from_wall_clock, to_wall_clock
 
 _LONGEST: Final = 200
+#: No clock goes back by more at once: Troll's goes back by two hours.
+_LONGEST_REPEAT: Final = timedelta(hours=3)
 # Jenkins' hashed and random fields: nobody could say when such a series is evaluated next.
 _HASHED_OR_RANDOM: Final = re.compile(r"(?<![a-z])[hr](?![a-z])", re.IGNORECASE)
 
@@ -48,9 +51,7 @@ def instants_between(
 
 def _instants(cron: str, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
     if _is_paced(cron):
-        pace = croniter(cron, after.astimezone(zone))
-        while True:
-            yield pace.get_next(datetime).astimezone(UTC)
+        yield from _pace(cron, zone, after)
     latest = after
     times = croniter(cron, to_wall_clock(after, zone))
     while True:
@@ -59,6 +60,32 @@ def _instants(cron: str, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
         if instant > latest:
             latest = instant
             yield instant
+
+
+def _pace(cron: str, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
+    """Yield the instants at which the clock shows a time of ``cron``: none for a time that is
+    skipped, two for one that comes twice (croniter by itself leaves out the second where the clock
+    goes back by less than an hour).
+    """
+    shown = to_wall_clock(after, zone)
+    # What is shown a second time lies behind.
+    times = croniter(cron, max(shown, datetime.min + _LONGEST_REPEAT) - _LONGEST_REPEAT)  # noqa: DTZ901
+    waiting: list[datetime] = []
+    while True:
+        local = times.get_next(datetime)
+        instants = _instants_of(local, zone)
+        # Times that come later are shown for the first time no sooner than this one.
+        while waiting and instants and waiting[0] < instants[0]:
+            yield heappop(waiting)
+        for instant in instants:
+            if instant > after:
+                heappush(waiting, instant)
+
+
+def _instants_of(local: datetime, zone: ZoneInfo) -> list[datetime]:
+    """Return the instants at which the clock in ``zone`` shows ``local``, the first one first."""
+    both = {local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)}
+    return sorted(each for each in both if to_wall_clock(each, zone) == local)
 
 
 @lru_cache(maxsize=256)

@@ -72,8 +72,18 @@ def test_a_watch_that_starts_within_the_repeated_hour_does_not_fire_again() -> N
     assert next_instant("30 2 * * *", BERLIN, utc("2026-10-25T01:10")) == utc("2026-10-26T01:30")
 
 
+def test_a_pace_goes_on_where_half_an_hour_comes_twice() -> None:
+    """At Lord Howe the clock shows 01:40 twice, and both are a time of every twenty minutes."""
+    zone, after = ZoneInfo("Australia/Lord_Howe"), utc("2026-04-04T14:35")
+    fired = list(instants_between("*/20 * * * *", zone, after, utc("2026-04-04T15:50")))
+    assert [to_wall_clock(at, zone).strftime("%H:%M") for at in fired] == [
+        *("01:40", "01:40", "02:00", "02:20")
+    ]
+
+
 PACES: dict[str, Callable[[datetime], bool]] = {
     "*/15 * * * *": lambda local: local.minute % 15 == 0,
+    "*/20 * * * *": lambda local: local.minute % 20 == 0,
     "7,37 * * * 1-6": lambda local: local.minute in (7, 37) and local.weekday() != 6,
 }
 TIMES: dict[str, Callable[[datetime], bool]] = {
@@ -88,6 +98,8 @@ CHANGES = [
     ("America/Havana", "2026-03-08"),
     ("Australia/Lord_Howe", "2026-04-05"),
     ("Australia/Lord_Howe", "2026-10-04"),
+    ("Antarctica/Troll", "2026-03-29"),
+    ("Antarctica/Troll", "2026-10-25"),
     ("Asia/Kolkata", "2026-06-01"),
 ]
 changes = st.sampled_from(CHANGES)

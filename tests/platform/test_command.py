@@ -4,36 +4,96 @@ import json
 import os
 import signal
 import subprocess
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from time import monotonic, sleep
+from zoneinfo import ZoneInfo
 
 import psutil
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, make_url, text
 
-from halo_engine import migrate
+from halo_engine import ZONE_DATA, migrate
 from halo_engine.database import create_engine
 from halo_engine.delivery.smtp_url import Tls
 from halo_engine.pipeline.agenda import last_tick
 from tests.delivery.mail_server import TLS, mail_server
 from tests.platform.commands import HALO, run_halo, start_halo
 from workers.command import main
+from workers.stack.folders import throwaway_folder
+from workers.stack.processes import stack_environment, start_worker
+from workers.stack.servers import Servers
+from workers.zones import differing
 
+NOW = datetime(2026, 11, 28, tzinfo=UTC)
 _NOWHERE = "postgresql://halo:s3cret@127.0.0.1:1/halo"
 
 
-def test_doctor_finds_nothing_wrong(
+def test_doctor_finds_nothing_wrong_while_a_worker_answers(
     monkeypatch: pytest.MonkeyPatch, database: Engine, broker_url: str
 ) -> None:
-    """With servers, schema and mail folder in order it says so, and which versions run."""
+    """With servers, schema, mail folder and a worker it says so, and which versions run."""
     url = database.url.render_as_string(hide_password=False)
-    status, findings = _doctor(monkeypatch, HALO_DATABASE_URL=url, HALO_BROKER_URL=broker_url)
+    named = {"HALO_DATABASE_URL": url, "HALO_BROKER_URL": broker_url}
+    with throwaway_folder("test") as folder:
+        worker = start_worker(folder, stack_environment(Servers(url, broker_url)))
+        status, findings = _doctor(monkeypatch, **named)
+        worker.stop()
+    assert [each for each, (state, _) in findings.items() if state == "wrong"] == []
     assert status == 0
-    states = {subject: state for subject, (state, _) in findings.items()}
-    assert set(states) >= {"Python", "Celery", "database", "PostgreSQL", "schema", "broker"}
-    assert [subject for subject, state in states.items() if state == "wrong"] == []
+    assert set(findings) >= {"Python", "Celery", "database", "PostgreSQL", "broker", "workers"}
     assert findings["schema"] == ("ok", f"at {migrate.head_revision()}")
-    assert findings["workers"] == ("note", "none answers")
+    status, findings = _doctor(monkeypatch, **named)
+    assert (status, findings["workers"]) == (1, ("wrong", "none answers: nothing is sent"))
+
+
+def test_doctor_names_zones_that_postgresql_has_otherwise(
+    monkeypatch: pytest.MonkeyPatch, database: Engine
+) -> None:
+    """It says which database is read here, and where PostgreSQL's offsets are others."""
+    monkeypatch.setenv("HALO_DATABASE_URL", database.url.render_as_string(hide_password=False))
+    _, findings = _doctor(monkeypatch)
+    state, said = findings["time zones"]
+    assert said.startswith(f"{ZONE_DATA.version} from ")
+    assert state == ("ok" if said.endswith("PostgreSQL says the same") else "note")
+
+
+def test_zones_are_compared_over_two_years(database: Engine) -> None:
+    """What changes in eighteen months is found today; a zone that is the same is not named."""
+    tokyo = ZoneInfo("Asia/Tokyo")
+
+    def read(name: str) -> ZoneInfo:
+        return tokyo if name == "Europe/Berlin" else ZoneInfo(name)
+
+    with pytest.MonkeyPatch.context() as patched, database.connect() as connection:
+        before = differing(connection, NOW)
+        patched.setattr("workers.zones.ZoneInfo", read)
+        assert set(differing(connection, NOW)) - set(before) == {"Europe/Berlin"}
+
+
+@pytest.fixture
+def database_in_c(servers: Servers, administrate: Callable[[str], None]) -> Iterator[str]:
+    """The URL of a database whose locale knows no letters but A to Z."""
+    name = f"halo_test_in_c_{os.getpid()}"
+    administrate(
+        f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER libc LOCALE 'C'"
+    )
+    url = make_url(servers.database_url).set(database=name)
+    yield url.render_as_string(hide_password=False)
+    administrate(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def test_a_locale_in_which_addresses_differ_by_case_is_refused(
+    monkeypatch: pytest.MonkeyPatch, database_in_c: str
+) -> None:
+    """Where lower('Ü') is no 'ü', `halo migrate` makes no tables, and doctor says why."""
+    status, said = run_halo("migrate", HALO_DATABASE_URL=database_in_c)
+    assert status == 1
+    assert said.startswith("Error: the database's locale has other small letters than Unicode")
+    assert "Create it with LOCALE 'C.UTF-8'" in said
+    status, findings = _doctor(monkeypatch, HALO_DATABASE_URL=database_in_c)
+    assert (status, findings["locale"][0]) == (1, "wrong")
 
 
 def test_doctor_without_servers(monkeypatch: pytest.MonkeyPatch) -> None:

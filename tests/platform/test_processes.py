@@ -64,3 +64,15 @@ def _organizations_waiting(broker_url: str) -> object:
     """Have the worker tick, and return what it answers."""
     client = create_app(Settings(broker_url=broker_url))
     return client.send_task("halo.tick").get(timeout=60)
+
+
+@pytest.mark.parametrize("start", [start_worker, start_beat])
+def test_the_ready_file_goes_when_the_process_stops(
+    folder: Path, database: Engine, broker_url: str, start: Callable[..., Child]
+) -> None:
+    """Whoever looks at HALO_READY_FILE sends no work to a process that is gone."""
+    url = database.url.render_as_string(hide_password=False)
+    child = start(folder, stack_environment(Servers(url, broker_url)))
+    [ready] = folder.glob("*.ready")
+    child.stop()
+    assert not ready.exists()
