@@ -143,7 +143,7 @@ class Engine:
         with self.database.connect() as connection:
             org_id = organization_written_to(connection, mail)
         if org_id is None:
-            return Received(kind=mail.kind)
+            return Received(kind=mail.kind, reason=mail.reason)
         return self.perform(OrgRef(id=org_id), lambda work: receive(work, mail))
 
     def retry_failed(self, org: OrgRef, call: RetryCall) -> Iterator[Retried]:

@@ -13,7 +13,7 @@ EngineApp = Celery[EngineTask]
 _REDIS_TIMEOUTS = {"socket_timeout": 10.0, "socket_connect_timeout": 5.0}
 _HEALTH_CHECK_SECONDS = 25
 
-_TASKS = ("beat", "doors", "finding", "mail", "organizations", "parked", "series")
+_TASKS = ("beat", "contacts", "doors", "finding", "mail", "organizations", "parked", "series")
 
 TICK_QUEUE = "halo.tick"
 SIGNALS_QUEUE = "halo.signals"

@@ -6,6 +6,7 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Final
 from uuid import UUID
 
 from pydantic import JsonValue
@@ -13,6 +14,7 @@ from sqlalchemy import ColumnElement, FromClause, and_, func, select
 
 from halo_engine.answers.shape import Answer, Instant
 from halo_engine.contacts.doors import STRIPE_COLUMNS, TRAIT_COLUMNS, field_key
+from halo_engine.domain.bounce_reasons import BounceReason
 from halo_engine.domain.errors import not_found
 from halo_engine.domain.instants import format_instant
 from halo_engine.domain.reasons import ContactType
@@ -21,15 +23,20 @@ from halo_engine.tables import (
     automation_recipients,
     automation_steps,
     automations,
+    bounce_reports,
     companies,
     end_users,
     event_counts,
+    messages,
     subscription_members,
     subscriptions,
     suppressions,
 )
 from halo_engine.tables.enrollments import IS_ACTIVE
 from halo_engine.work import Work
+
+#: Why an address gets no mail, the gravest first: each has a column that says since when.
+_CAUSES: Final = ("bounced", "complained", "unsubscribed")
 
 
 class Membership(Answer):
@@ -55,7 +62,8 @@ class Fired(Answer):
 class Profile(Answer):
     """One contact; ``traits`` holds recognised and custom ones alike, those that have a value.
 
-    ``suppressed`` says why its address gets no mail: ``bounced``, ``unsubscribed`` or None.
+    ``suppressed`` says why its address gets no mail: ``bounced``, ``complained``, ``unsubscribed``
+    or None. ``bounces`` are its mails that came back, by reason.
     """
 
     id: UUID
@@ -74,6 +82,7 @@ class Profile(Answer):
     customer_for: str
     lists: tuple[str, ...]
     suppressed: str | None
+    bounces: Mapping[BounceReason, int]
     series: tuple[Membership, ...]
     events: tuple[Fired, ...]
 
@@ -86,8 +95,7 @@ def profile(work: Work, contact_id: UUID) -> Profile:
             select(
                 contact,
                 company.c.external_id.label("company"),
-                suppressions.c.bounced_at,
-                suppressions.c.unsubscribed_at,
+                *[suppressions.c[f"{cause}_at"] for cause in _CAUSES],
             )
             .select_from(
                 contact.outerjoin(company, _same(company, contact, id="company_id")).outerjoin(
@@ -120,7 +128,8 @@ def profile(work: Work, contact_id: UUID) -> Profile:
         days_since_signup=max(since.days, 0),
         customer_for=in_words(since),
         lists=tuple(_lists(work, contact_id)),
-        suppressed=_suppressed(row["bounced_at"], row["unsubscribed_at"]),
+        suppressed=next((cause for cause in _CAUSES if row[f"{cause}_at"] is not None), None),
+        bounces=_bounces(work, contact_id),
         series=tuple(_memberships(work, contact_id)),
         events=tuple(_events(work, contact_id)),
     )
@@ -136,12 +145,6 @@ def in_words(duration: timedelta) -> str:
     return "less than a day"
 
 
-def _suppressed(bounced_at: datetime | None, unsubscribed_at: datetime | None) -> str | None:
-    if bounced_at is not None:
-        return "bounced"
-    return None if unsubscribed_at is None else "unsubscribed"
-
-
 def _json(value: object) -> JsonValue:
     match value:
         case datetime():
@@ -151,6 +154,19 @@ def _json(value: object) -> JsonValue:
         case bool() | str():
             return value
     return str(value)
+
+
+def _bounces(work: Work, contact_id: UUID) -> dict[BounceReason, int]:
+    reports, mails = bounce_reports, messages
+    number = func.count()
+    found = work.connection.execute(
+        select(reports.c.reason, number)
+        .select_from(mails.join(reports, _same(reports, mails, recipient_id="recipient_id")))
+        .where(mails.c.org_id == work.org_id, mails.c.end_user_id == contact_id)
+        .group_by(reports.c.reason)
+        .order_by(number.desc(), reports.c.reason)
+    )
+    return {BounceReason(reason): count for reason, count in found}
 
 
 def _lists(work: Work, contact_id: UUID) -> list[str]:

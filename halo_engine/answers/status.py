@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import Select, and_, exists, func, literal, select, true, union_all
 
+from halo_engine.answers.bounce_counts import MANY, OF_THE_SENDER, Returned, rising_bounces
 from halo_engine.answers.parked import (
     ParkedRow,
     ParkedSignal,
@@ -79,10 +80,11 @@ class Status(Answer):
     which the longest waiting row fell due; an activation that a pause holds and rows of a paused
     series do not wait. ``last_reevaluation`` is when the last full pass began, which only a tick
     does; ``reevaluation_due`` is None where no series is re-evaluated. ``abandoned`` are rows that
-    a worker took and never finished. Mails are counted ``since``. While mail is ``stopped`` or the
-    ``mail_server`` is down, rows due at an email are ``held`` instead of ``due``. ``parked`` counts
-    the signals that were set aside, ``parked_rows`` the rows; ``retried`` what failed and will be
-    tried again by itself, of which the oldest failed first at ``oldest_retried``.
+    a worker took and never finished. Mails are counted ``since``, and so are bounces, where they
+    rise. While mail is ``stopped`` or the ``mail_server`` is down, rows due at an email are
+    ``held`` instead of ``due``. ``parked`` counts the signals that were set aside, ``parked_rows``
+    the rows; ``retried`` what failed and will be tried again by itself, of which the oldest failed
+    first at ``oldest_retried``.
     ``stripe_passed_over`` counts what Stripe ever sent about nobody.
     """
 
@@ -110,6 +112,7 @@ class Status(Answer):
     failed_mails: int
     unknown_mails: int
     mail_troubles: tuple[MailTrouble, ...]
+    rising_bounces: tuple[Returned, ...]
     stripe_passed_over: Mapping[PassedOver, int]
 
 
@@ -155,6 +158,7 @@ def status(work: Work, patience: timedelta = PATIENCE, since: timedelta = SINCE)
         failed_mails=sum(each.mails for each in troubles if each.state == "failed"),
         unknown_mails=sum(each.mails for each in troubles if each.state == "unknown"),
         mail_troubles=tuple(troubles[:_MOST_SHOWN]),
+        rising_bounces=tuple(rising_bounces(work, work.now - since)[:_MOST_SHOWN]),
         stripe_passed_over=passed_over(work),
     )
     return found.model_copy(update={"needs": tuple(_needs(found, work.now, patience))})
@@ -174,10 +178,17 @@ def _needs(found: Status, now: datetime, patience: timedelta) -> Iterator[str]:
     if found.abandoned:
         yield f"rows that a worker took and never finished: {found.abandoned}"
     yield from _faults(found, late, than)
+    yield from _needs_of_mail(found)
+
+
+def _needs_of_mail(found: Status) -> Iterator[str]:
     if found.failed_mails:
         yield f"mails that failed for good: {found.failed_mails}"
     if found.unknown_mails:
         yield f"mails that may or may not have been sent: {found.unknown_mails}"
+    for each in found.rising_bounces:
+        if each.reason in OF_THE_SENDER and each.reports >= MANY:
+            yield f"mails of {each.series} that come back: {each.reports} ({each.reason})"
 
 
 def _faults(found: Status, late: datetime, than: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""`halo contacts show`, `halo identify` and `halo track`: doors for a person (contract §2)."""
+"""`halo contacts show` and `unsuppress`, `halo identify` and `halo track` (contract §2)."""
 
 import json
 from collections.abc import Sequence
@@ -9,11 +9,13 @@ from zoneinfo import ZoneInfo
 import click
 
 from halo_engine.answers.profile import Membership, Profile, profile
+from halo_engine.audit import Via
 from halo_engine.cli.desk import Desk, in_organization
 from halo_engine.cli.output import plain, print_facts, print_table, shown_at
 from halo_engine.contacts.finding import find_contacts
 from halo_engine.contacts.identify import IdentifyAnswer, IdentifyCall, identify
 from halo_engine.contacts.track import TrackAnswer, TrackCall, track
+from halo_engine.contacts.unsuppress import UnsuppressCall, Unsuppressed, unsuppress
 from halo_engine.domain.errors import bad_input, shown, validated
 from halo_engine.rehearsal.tokens import signed
 from halo_engine.work import Work
@@ -23,7 +25,7 @@ _TOKEN_LASTS: Final = timedelta(minutes=5)
 
 @click.group()
 def contacts() -> None:
-    """Contacts: importing them from CSV, and looking at one."""
+    """Contacts: importing and looking at them, letting them get mail."""
 
 
 @contacts.command(name="show")
@@ -60,6 +62,7 @@ def _draw(found: Profile, zone: ZoneInfo) -> None:
     )
     _draw_values("trait", found.traits)
     _draw_values("context", found.context)
+    _draw_values("bounced", found.bounces, of="times")
     if found.events:
         click.echo()
         print_table(
@@ -73,10 +76,10 @@ def _draw(found: Profile, zone: ZoneInfo) -> None:
         print_table(columns, [_membership(each, zone) for each in found.series])
 
 
-def _draw_values(name: str, values: Any) -> None:
+def _draw_values(name: str, values: Any, of: str = "value") -> None:
     if values:
         click.echo()
-        print_table((name, "value"), list(values.items()))
+        print_table((name, of), list(values.items()))
 
 
 def _membership(found: Membership, zone: ZoneInfo) -> tuple[object, ...]:
@@ -85,6 +88,32 @@ def _membership(found: Membership, zone: ZoneInfo) -> tuple[object, ...]:
     else:
         stands = f"ended {shown_at(found.ended_at, zone)}: {found.exit_reason}"
     return found.series, found.number, shown_at(found.enrolled_at, zone), stands
+
+
+@contacts.command(name="unsuppress")
+@click.argument("contact")
+@click.option("--because", required=True, metavar="TEXT", help="Why; kept in the audit log.")
+@click.option("--by", default="operator", show_default=True, help="Who lifts it; kept there too.")
+@in_organization
+def unsuppress_command(desk: Desk, contact: str, because: str, by: str) -> None:
+    """Let CONTACT get mail again, whatever suppressed its address.
+
+    Its bounce, complaint and unsubscription are lifted. CONTACT is named by its user ID, or by an
+    email: of a lead, or any address that is suppressed.
+    """
+    call = validated(
+        UnsuppressCall, {"contact": contact, "because": because, "by": by}, "unsuppress"
+    )
+    lifted = desk.perform(lambda work: unsuppress(work, call, Via.COMMAND))
+    desk.show(lifted, lambda answer: click.echo(f"{plain(contact)}: {_lifted(answer)}."))
+
+
+def _lifted(answer: Unsuppressed) -> str:
+    if not answer.lifted:
+        return "nothing suppressed it"
+    return "gets mail again; it was " + ", ".join(
+        f"{cause.removesuffix('_at')} at {at}" for cause, at in answer.lifted.items()
+    )
 
 
 @click.command(name="identify")

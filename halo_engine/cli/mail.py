@@ -1,5 +1,7 @@
 """Mail: `halo mail receive` and `read`, `halo series render`, `send-test` and `retry-failed`."""
 
+from typing import Final
+
 import click
 
 from halo_engine.cli.desk import Desk, in_organization, json_option, refusing
@@ -74,14 +76,20 @@ def _beginning(file: str) -> bytes:
     return read
 
 
+_DONE: Final = {Kind.REPLY: "noted", Kind.SOFT_BOUNCE: "counted"}
+
+
 def _said(received: Received) -> str:
+    said = f"{received.kind} ({received.reason})" if received.reason else received.kind
     if received.id is None:
-        return f"{received.kind}: about no mail of ours; nothing was done."
-    done = {Kind.REPLY: "noted", Kind.HARD_BOUNCE: "its address is suppressed"}.get(received.kind)
+        return f"{said}: about no mail of ours; nothing was done."
+    done = _DONE.get(received.kind)
+    if received.suppressed:
+        done = "its address is suppressed"
     if received.again:
         done = "it had come before; nothing was done"
     about = f"about {plain(received.message_id)} to contact {received.id}"
-    return f"{received.kind}: {about}; {done or 'nothing was done'}."
+    return f"{said}: {about}; {done or 'nothing was done'}."
 
 
 @click.command(name="render")

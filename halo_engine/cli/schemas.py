@@ -24,7 +24,7 @@ from halo_engine.contacts.mail_events import MailCall
 from halo_engine.contacts.stripe import StripeSubscriptionCall
 from halo_engine.contacts.stripe_objects import StripeEvent, StripeSubscription
 from halo_engine.contacts.stripe_sync import StripeSyncCall, StripeWebhookCall
-from halo_engine.contacts.suppression import BounceCall
+from halo_engine.contacts.suppression import BounceCall, ComplaintCall
 from halo_engine.contacts.sync import SyncCall, SyncedContact
 from halo_engine.contacts.track import TrackCall
 from halo_engine.contacts.update import UpdateCall, UpdatedUser
@@ -50,6 +50,7 @@ DOORS: Final[Mapping[str, type[BaseModel]]] = {
     "lists.subscribe": SubscribeCall,
     "lists.unsubscribe": UnsubscribeCall,
     "mail.bounced": BounceCall,
+    "mail.complained": ComplaintCall,
     "mail.opened": MailCall,
     "mail.clicked": MailCall,
     "mail.replied": MailCall,

@@ -133,6 +133,16 @@ def _draw(found: Status, zone: ZoneInfo) -> None:
         where = f"{plain(row.contact)} at {row.series}, step {row.step}"
         failed_at = shown_at(row.failed_at, zone)
         click.echo(f"  row {row.id} ({where}), {failed_at}: {first_line(row.error)}")
+    _draw_mail(found, zone)
+
+
+def _draw_mail(found: Status, zone: ZoneInfo) -> None:
+    for each in found.rising_bounces:
+        latest = shown_at(each.latest, zone)
+        click.echo(
+            f"  {each.series}: {each.reports} came back, {each.before} in as long a time before, "
+            f"latest {latest}: {each.reason}"
+        )
     for trouble in found.mail_troubles:
         reason = first_line(trouble.reason or "nobody knows whether they were sent")
         latest = shown_at(trouble.latest, zone)

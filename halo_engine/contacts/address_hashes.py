@@ -38,7 +38,6 @@ _BLOCK_BYTES: Final = 64
 
 _INNER: ColumnElement[bytes] = bindparam("hash_inner", type_=LargeBinary())
 _OUTER: ColumnElement[bytes] = bindparam("hash_outer", type_=LargeBinary())
-_CAUSES: Final = ("bounced_at", "unsubscribed_at")
 
 
 class Suppression(NamedTuple):
@@ -47,6 +46,11 @@ class Suppression(NamedTuple):
     address: str
     bounced_at: datetime | None
     unsubscribed_at: datetime | None
+    complained_at: datetime | None
+
+
+#: Why an address is suppressed: the columns that say since when.
+CAUSES: Final = Suppression._fields[1:]
 
 
 def hash_of(address: str, key: bytes) -> bytes:
@@ -66,11 +70,13 @@ def keep_hashes(work: Work, kept: Collection[Suppression]) -> None:
         "kept",
         {
             "address_hash": (LargeBinary(), [hash_of(each.address, key) for each in kept]),
-            "bounced_at": (DateTime(timezone=True), [each.bounced_at for each in kept]),
-            "unsubscribed_at": (DateTime(timezone=True), [each.unsubscribed_at for each in kept]),
+            **{
+                name: (DateTime(timezone=True), [getattr(each, name) for each in kept])
+                for name in CAUSES
+            },
         },
     )
-    columns = ["org_id", "address_hash", *_CAUSES]
+    columns = ["org_id", "address_hash", *CAUSES]
     rows = select(literal(work.org_id), given).order_by(given.c.address_hash)
     work.connection.execute(_and_causes(insert(erased_suppressions).from_select(columns, rows)))
 
@@ -107,13 +113,13 @@ def suppress_again(written: FromClause) -> tuple[CTE, CTE]:
     known = (
         delete(table)
         .where(table.c.org_id == ORG_ID, table.c.address_hash == _hash(written.c.address))
-        .returning(written.c.address, *[table.c[name] for name in _CAUSES])
+        .returning(written.c.address, *[table.c[name] for name in CAUSES])
         .cte("known_again")
     )
-    rows = select(ORG_ID, known.c.address, *[known.c[name] for name in _CAUSES]).order_by(
+    rows = select(ORG_ID, known.c.address, *[known.c[name] for name in CAUSES]).order_by(
         known.c.address
     )
-    new = insert(suppressions).from_select(["org_id", "address", *_CAUSES], rows)
+    new = insert(suppressions).from_select(["org_id", "address", *CAUSES], rows)
     return known, _and_causes(new).cte("suppressed_again")
 
 
@@ -128,5 +134,5 @@ def _and_causes(new: Any) -> Any:
     table = new.table
     return new.on_conflict_do_update(
         index_elements=table.primary_key.columns,
-        set_={name: func.coalesce(table.c[name], new.excluded[name]) for name in _CAUSES},
+        set_={name: func.coalesce(table.c[name], new.excluded[name]) for name in CAUSES},
     )

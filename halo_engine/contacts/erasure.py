@@ -100,7 +100,7 @@ def _take_suppressions(work: Work, contact_id: UUID) -> list[Suppression]:
     taken = (
         delete(table)
         .where(table.c.org_id == work.org_id, table.c.address.in_(addresses), ~is_anothers)
-        .returning(table.c.address, table.c.bounced_at, table.c.unsubscribed_at)
+        .returning(*[table.c[name] for name in Suppression._fields])
     )
     return [Suppression(*row) for row in work.connection.execute(taken)]
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import (
     CTE,
     BigInteger,
+    Column,
     FromClause,
     Integer,
     Select,
@@ -57,7 +58,7 @@ class UnsubscribeCall(Call):
 
 
 def subscribe(work: Work, call: SubscribeCall) -> Noted:
-    """Put a contact on a list; an unsubscription is lifted, a bounce never is (contract §2, §3).
+    """Put a contact on a list; an unsubscription is lifted, nothing else is (contract §2, §3).
 
     Raises 404 for an unknown contact or list; nothing is written then.
     """
@@ -144,10 +145,11 @@ def _subscribing() -> Select[Any]:
 
 
 def _lift(sound: FromClause) -> tuple[CTE, CTE]:
-    """Lift the unsubscription of the addresses; a bounce stays, and is looked at under the lock."""
+    """Lift the unsubscription of the addresses; other causes stay, and are read under the lock."""
     table = suppressions
+    others = func.coalesce(table.c.bounced_at, table.c.complained_at)
     held = (
-        select(table.c.address, table.c.bounced_at)
+        select(table.c.address, others.label("other"))
         .where(
             table.c.org_id == ORG_ID,
             table.c.address.in_(select(sound.c.address)),
@@ -158,17 +160,17 @@ def _lift(sound: FromClause) -> tuple[CTE, CTE]:
         .cte("held")
     )
     is_held = and_(table.c.org_id == ORG_ID, table.c.address == held.c.address)
-    gone = delete(table).where(is_held, held.c.bounced_at.is_(None))
-    # Constraints are checked against the version in the snapshot, which may not have bounced yet,
-    # before PostgreSQL turns to the one that was waited for.
-    lifted = case((table.c.bounced_at.is_(None), table.c.unsubscribed_at), else_=null())
-    kept = update(table).where(is_held, held.c.bounced_at.is_not(None))
+    gone = delete(table).where(is_held, held.c.other.is_(None))
+    # Constraints are checked against the version in the snapshot, which may have no other cause
+    # yet, before PostgreSQL turns to the one that was waited for.
+    lifted = case((others.is_(None), table.c.unsubscribed_at), else_=null())
+    kept = update(table).where(is_held, held.c.other.is_not(None))
     return gone.cte("gone"), kept.values(unsubscribed_at=lifted).cte("kept")
 
 
 @lru_cache(maxsize=1)
 def _unsubscribing() -> Select[Any]:
-    return _leaving(_found())
+    return leaving(_found(), suppressions.c.unsubscribed_at)
 
 
 @lru_cache(maxsize=1)
@@ -186,11 +188,15 @@ def _leaving_by_mail() -> Select[Any]:
         ).select_from(given.join(messages, is_mail).join(end_users, is_contact))
         for address in (end_users.c.address, func.lower(messages.c.to_address))
     ]
-    return _leaving(union(*addressed).cte("found"))
+    return leaving(union(*addressed).cte("found"), suppressions.c.unsubscribed_at)
 
 
-def _leaving(found: CTE) -> Select[Any]:
-    """Return the statement that takes those found off the list of each, or off everything."""
+def leaving(found: CTE, *causes: Column[Any]) -> Select[Any]:
+    """Return the statement that takes those found off the list of each, or off everything.
+
+    ``found`` has ``place``, ``contact_id``, ``address``, ``list`` and ``list_id``; ``causes`` are
+    those for which the addresses of who leaves everything are suppressed.
+    """
     sound = (
         select(found).where(or_(found.c.list.is_(None), found.c.list_id.is_not(None))).cte("sound")
     )
@@ -210,6 +216,6 @@ def _leaving(found: CTE) -> Select[Any]:
     )
     return select(found).add_cte(
         left,
-        suppress(everything, suppressions.c.unsubscribed_at),
+        suppress(everything, *causes),
         tell(concerned, LIST_KEY, SUPPRESSION_KEY),
     )

@@ -1,16 +1,20 @@
 """A mail that came in: whose it is, and what it does (contract §2, §3, §6)."""
 
-from collections.abc import Sequence
-from typing import Annotated, Final
+from collections.abc import Callable, Mapping
+from typing import Annotated, Final, NamedTuple
 from uuid import UUID
 
 from pydantic import Field
 from sqlalchemy import ColumnElement, Connection, Text, any_, literal, select, true
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
+from halo_engine.contacts.bounce_reports import note_bounces
 from halo_engine.contacts.calls import Answer, Call
+from halo_engine.contacts.complaints import complain
 from halo_engine.contacts.mail_events import MailCall, reply_to_mail
-from halo_engine.contacts.suppression import BounceCall, bounce
+from halo_engine.contacts.suppression import ComplaintCall
+from halo_engine.domain.bounce_reasons import BounceReason
+from halo_engine.domain.bounces import Bounce
 from halo_engine.domain.incoming_mail import IncomingMail, Kind
 from halo_engine.tables import idempotency_keys, messages, organizations
 from halo_engine.work import Work
@@ -31,15 +35,25 @@ class ReceiveCall(Call):
 class Received(Answer):
     """What a mail was, and about which of ours; ``id`` is the contact whose mail that is.
 
-    Both are null where it is about none of ours. A reply was noted, a hard bounce suppressed the
-    address; ``again`` says that this mail had come before, and nothing was written. Nothing is
-    written for any other kind.
+    Both are null where it is about none of ours. A bounce has a ``reason``. ``suppressed`` says
+    that the address gets no more mail by what was noted; ``again`` that this mail had come before,
+    and nothing was written. Nothing is written for an automatic mail, or any other.
     """
 
     kind: Kind
+    reason: BounceReason | None = None
     message_id: str | None = None
     id: UUID | None = None
+    suppressed: bool = False
     again: bool = False
+
+
+class _Ours(NamedTuple):
+    """A mail of ours that is named."""
+
+    message_id: str
+    recipient_id: int
+    contact_id: UUID
 
 
 def organization_written_to(connection: Connection, mail: IncomingMail) -> UUID | None:
@@ -60,39 +74,62 @@ def organization_written_to(connection: Connection, mail: IncomingMail) -> UUID 
 
 
 def receive(work: Work, mail: IncomingMail) -> Received:
-    """Take a mail in: a reply is noted, a hard bounce suppresses; each mail once (contract §3, §6).
+    """Take a mail in: what a reply, a bounce or a complaint says is noted, each mail once (§2, §6).
 
     Of several of our mails that it names it is about the one that it names first.
     """
     found = work.connection.execute(
-        select(messages.c.message_id, messages.c.end_user_id).where(
+        select(messages.c.message_id, messages.c.recipient_id, messages.c.end_user_id).where(
             messages.c.org_id == work.org_id, _is_about(mail)
         )
     )
-    ours = {row.message_id: row.end_user_id for row in found}
-    message_id = _first(mail.message_ids, ours)
+    ours = {row.message_id: _Ours(*row) for row in found}
+    message_id = next((name for name in mail.message_ids if name in ours), None)
     if message_id is None:
-        return Received(kind=mail.kind)
-    received = Received(kind=mail.kind, message_id=message_id, id=ours[message_id])
-    if mail.kind not in (Kind.REPLY, Kind.HARD_BOUNCE):
+        return Received(kind=mail.kind, reason=mail.reason)
+    its = ours[message_id]
+    received = Received(
+        kind=mail.kind, reason=mail.reason, message_id=message_id, id=its.contact_id
+    )
+    if mail.kind not in _NOTED:
         return received
     if not _is_first_time(work, mail, received):
         return received.model_copy(update={"again": True})
-    if mail.kind is Kind.REPLY:
-        reply_to_mail(work, MailCall(message_id=message_id))
-    else:
-        bounce(work, BounceCall(message_id=message_id))
-    return received
+    suppressed = _NOTED[mail.kind](work, mail, its)
+    return received.model_copy(update={"suppressed": suppressed})
+
+
+def _note_reply(work: Work, _mail: IncomingMail, its: _Ours) -> bool:
+    reply_to_mail(work, MailCall(message_id=its.message_id))
+    return False
+
+
+def _note_complaint(work: Work, _mail: IncomingMail, its: _Ours) -> bool:
+    complain(work, ComplaintCall(message_id=its.message_id))
+    return True
+
+
+def _note_bounce(work: Work, mail: IncomingMail, its: _Ours) -> bool:
+    reason = mail.reason or BounceReason.UNCLEAR
+    bounce = Bounce(for_good=mail.kind is Kind.HARD_BOUNCE, reason=reason)
+    return bool(note_bounces(work, {its.recipient_id: bounce}))
+
+
+#: What is noted of a mail of ours, by the kind of the mail that came in: whether its address is
+#: suppressed by it.
+_NOTED: Final[Mapping[Kind, Callable[[Work, IncomingMail, _Ours], bool]]] = {
+    Kind.REPLY: _note_reply,
+    Kind.HARD_BOUNCE: _note_bounce,
+    Kind.SOFT_BOUNCE: _note_bounce,
+    Kind.COMPLAINT: _note_complaint,
+}
+#: What a server refused may be reported by mail as well; nobody can have answered it.
+_OF_REFUSED: Final = frozenset({Kind.HARD_BOUNCE, Kind.SOFT_BOUNCE})
 
 
 def _is_about(mail: IncomingMail) -> ColumnElement[bool]:
     is_named = messages.c.message_id == any_(literal(list(mail.message_ids), ARRAY(Text())))
-    # What a server refused may be reported by mail as well; nobody can have answered it.
-    return is_named if mail.kind is Kind.HARD_BOUNCE else is_named & (messages.c.state != "failed")
-
-
-def _first(names: Sequence[str], known: dict[str, UUID]) -> str | None:
-    return next((name for name in names if name in known), None)
+    return is_named if mail.kind in _OF_REFUSED else is_named & (messages.c.state != "failed")
 
 
 def _is_first_time(work: Work, mail: IncomingMail, received: Received) -> bool:

@@ -1,4 +1,4 @@
-"""Addresses that get no mail: bounced, or unsubscribed from everything (contract §3)."""
+"""Addresses that get no mail: bounced, complained, or unsubscribed from everything (§3)."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -27,8 +27,8 @@ from halo_engine.tables import end_users, messages, suppressions
 from halo_engine.work import Work
 
 
-class BounceCall(Call):
-    """A contact whose address bounced, or the Message-ID of the mail that came back."""
+class AddressCall(Call):
+    """A contact, or the Message-ID of a mail to it."""
 
     contact: Identifier | None = None
     message_id: Identifier | None = None
@@ -38,6 +38,14 @@ class BounceCall(Call):
         if (self.contact is None) == (self.message_id is None):
             raise bad_input("contact", "allowed is either a contact or a message_id", "bad_call")
         return self
+
+
+class BounceCall(AddressCall):
+    """A contact whose address bounced, or the Message-ID of the mail that came back."""
+
+
+class ComplaintCall(AddressCall):
+    """A contact who called mail spam, or the Message-ID of that mail."""
 
 
 def bounce(work: Work, call: BounceCall) -> Noted:
@@ -51,9 +59,19 @@ def bounce(work: Work, call: BounceCall) -> Noted:
 
 def bounce_all(work: Work, calls: Sequence[BounceCall]) -> list[Noted | Refusal]:
     """Suppress a set of addresses, in one statement; a call refused does not spoil the others."""
+    return noted_addresses(work, _bouncing(), calls)
+
+
+def noted_addresses(
+    work: Work, statement: Select[Any], calls: Sequence[AddressCall]
+) -> list[Noted | Refusal]:
+    """Run a statement over the calls as ``found_addresses`` reads them; it returns what that found.
+
+    Its answers in their order: a 404 for an unknown contact or mail, a 400 for a contact without an
+    address.
+    """
     given = [{"place": place, **call.model_dump()} for place, call in enumerate(calls)]
-    rows = work.connection.execute(_bouncing(), values_of(work, given))
-    found = {row.place: row for row in rows}
+    found = {row.place: row for row in work.connection.execute(statement, values_of(work, given))}
     outcomes: list[Noted | Refusal] = []
     for place, call in enumerate(calls):
         if place not in found:
@@ -66,39 +84,49 @@ def bounce_all(work: Work, calls: Sequence[BounceCall]) -> list[Noted | Refusal]
     return outcomes
 
 
-def _unknown(call: BounceCall) -> Refusal:
+def _unknown(call: AddressCall) -> Refusal:
     if call.message_id is not None:
         return not_found("mail", call.message_id)
     return not_found("contact", str(call.contact))
 
 
-@lru_cache(maxsize=1)
-def _bouncing() -> Select[Any]:
+def found_addresses() -> CTE:
+    """Return ``found``: ``place``, ``contact_id`` and ``address`` of each call that names somebody.
+
+    Of a mail it is the address that it was sent to.
+    """
     given = given_rows({"place": Integer(), "contact": Text(), "message_id": Text()})
-    named = named_contacts(given)
     is_it = and_(messages.c.org_id == ORG_ID, messages.c.message_id == given.c.message_id)
     of_mails = select(
-        given.c.place, messages.c.end_user_id, func.lower(messages.c.to_address)
+        given.c.place,
+        messages.c.end_user_id.label("contact_id"),
+        func.lower(messages.c.to_address).label("address"),
     ).select_from(given.join(messages, is_it))
-    found = select(named).union_all(of_mails).cte("found")
+    return select(named_contacts(given)).union_all(of_mails).cte("found")
+
+
+@lru_cache(maxsize=1)
+def _bouncing() -> Select[Any]:
+    found = found_addresses()
     return select(found).add_cte(
         suppress(found, suppressions.c.bounced_at),
         tell(namesakes(found).cte("concerned"), SUPPRESSION_KEY),
     )
 
 
-def suppress(addressed: FromClause, cause: Column[Any]) -> CTE:
-    """Suppress the ``address`` of each row for a cause, a column; the first instant is kept."""
+def suppress(addressed: FromClause, *causes: Column[Any]) -> CTE:
+    """Suppress the ``address`` of each row for causes, columns; the first instants are kept."""
+    names = [cause.name for cause in causes]
     rows = (
-        select(ORG_ID, addressed.c.address, NOW)
+        select(ORG_ID, addressed.c.address, *[NOW.label(name) for name in names])
         .distinct()
         .where(addressed.c.address.is_not(None))
         .order_by(addressed.c.address)
     )
-    new = insert(suppressions).from_select(["org_id", "address", cause.name], rows)
+    new = insert(suppressions).from_select(["org_id", "address", *names], rows)
     return new.on_conflict_do_update(
         index_elements=["org_id", "address"],
-        set_={cause.name: func.coalesce(cause, new.excluded[cause.name])},
+        set_={cause.name: func.coalesce(cause, new.excluded[cause.name]) for cause in causes},
     ).cte("suppressed")
 
 

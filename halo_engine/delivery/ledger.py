@@ -25,6 +25,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from halo_engine.contacts.bounce_reports import noting_bounces
+from halo_engine.domain.bounces import Bounce
 from halo_engine.prepared import Call, Prepared
 from halo_engine.tables import automation_recipients, end_users, messages
 from halo_engine.tables.enrollments import IS_ACTIVE
@@ -53,11 +55,15 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a row, and why; ``reason`` is given when it failed or is tried again."""
+    """What became of a row, and why; ``reason`` is given when it failed or is tried again.
+
+    ``bounce`` is what the server's refusal of the recipient means.
+    """
 
     recipient_id: int
     result: Result
     reason: str | None = None
+    bounce: Bounce | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +113,7 @@ _WITHDRAWN: Final = Prepared(
 def noting(
     org_id: UUID, outcome: Outcome, now: datetime | None, token: UUID | None = None
 ) -> list[Call]:
-    """Return the call that writes down what became of an intent; nothing when that is not known.
+    """Return the calls that write down what became of an intent; none when that is not known.
 
     ``now`` is when it is noted, None the database's clock. A failure is not noted where another
     ``token`` than this one leases the row: a copy of that worker's may be under way.
@@ -118,7 +124,9 @@ def noting(
             return [Call(_SENT, {**this, "asked_now": now})]
         case Result.FAILED:
             failed = {"asked_error": outcome.reason, "asked_token": token}
-            return [Call(_FAILED, {**this, **failed})]
+            bounced = {} if outcome.bounce is None else {outcome.recipient_id: outcome.bounce}
+            reports = [noting_bounces(org_id, bounced, now)] if bounced else []
+            return [Call(_FAILED, {**this, **failed}), *reports]
     return []
 
 

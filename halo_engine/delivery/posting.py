@@ -11,10 +11,12 @@ from halo_engine.delivery.transports import (
     Mail,
     OutcomeUnknown,
     PermanentFailure,
+    RecipientRefused,
     ServerDown,
     TemporaryFailure,
     Transport,
 )
+from halo_engine.domain.bounces import Bounce, judge
 
 
 class Reply(Enum):
@@ -35,10 +37,11 @@ class Reply(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """A reply, and the server's words for all but ACCEPTED."""
+    """A reply, the server's words for all but ACCEPTED, and how a refused recipient is judged."""
 
     reply: Reply
     reason: str | None = None
+    bounce: Bounce | None = None
 
 
 @contextmanager
@@ -65,6 +68,8 @@ def post(transport: Transport, gate: Gate, mail: Mail, message_id: str) -> Poste
     except OutcomeUnknown as unknown:
         gate.unknown(unknown.reason)
         return Posted(Reply.UNKNOWN, unknown.reason)
+    except RecipientRefused as failure:
+        posted = Posted(Reply.REFUSED, failure.reason, judge(failure.reason))
     except PermanentFailure as failure:
         posted = Posted(Reply.REFUSED, failure.reason)
     except TemporaryFailure as failure:

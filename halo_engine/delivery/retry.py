@@ -21,6 +21,7 @@ from halo_engine.delivery.posting import Reply, post
 from halo_engine.delivery.retries import Retried, RetryCall, Verdict
 from halo_engine.delivery.transports import Mail, PermanentFailure, Transport
 from halo_engine.delivery.values import fields_of_email, gather_values
+from halo_engine.domain.bounces import Bounce
 from halo_engine.domain.decisions import DueFacts, Finish, Postpone, decide_step, exit_reason
 from halo_engine.domain.errors import conflict, not_found
 from halo_engine.domain.merge_fields import MergeField
@@ -215,7 +216,7 @@ def _send(
         return intent
     posted = post(transport, gate, letter.mail, intent)
     retried = Retried(letter.row, _VERDICTS[posted.reply], posted.reason)
-    transact(partial(_record, letter=letter, retried=retried))
+    transact(partial(_record, letter=letter, retried=retried, bounce=posted.bounce))
     return retried
 
 
@@ -235,7 +236,7 @@ def _intend(work: Work, *, sender: Sender, letter: _Letter) -> str | Retried:
     return intended
 
 
-def _record(work: Work, *, letter: _Letter, retried: Retried) -> None:
+def _record(work: Work, *, letter: _Letter, retried: Retried, bounce: Bounce | None) -> None:
     """Note what became of an intent; of one that was unknown before, only that it was sent."""
     if retried.verdict is Verdict.SENT:
         _note(work, Outcome(letter.row, Result.SENT))
@@ -244,7 +245,7 @@ def _record(work: Work, *, letter: _Letter, retried: Retried) -> None:
     elif letter.unknown or retried.verdict is Verdict.UNKNOWN:
         give_up(work, [letter.row])
     else:
-        _note(work, Outcome(letter.row, Result.FAILED, retried.reason))
+        _note(work, Outcome(letter.row, Result.FAILED, retried.reason, bounce))
         _change(work, letter.row, reason=retried.reason)
 
 

@@ -17,6 +17,7 @@ from halo_engine.delivery.transports import (
     NotHandedOver,
     OutcomeUnknown,
     PermanentFailure,
+    RecipientRefused,
     ServerDown,
     TemporaryFailure,
 )
@@ -159,7 +160,7 @@ class Session:
         if answer.kind == 4:
             raise TemporaryFailure(str(answer))
         if answer.kind == 5:
-            raise PermanentFailure(str(answer))
+            raise (RecipientRefused if recipient else PermanentFailure)(str(answer))
         raise BrokenOffError(f"not an answer: {answer}", begun=True)
 
     def reset(self) -> bool:

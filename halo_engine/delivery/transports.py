@@ -53,6 +53,10 @@ class PermanentFailure(Failure):
     """Certainly not sent, and it never will be: the row becomes ``failed`` (contract §5)."""
 
 
+class RecipientRefused(PermanentFailure):
+    """That, and what was refused is the recipient (SMTP: at ``RCPT``): a bounce, maybe for good."""
+
+
 class TemporaryFailure(Failure):
     """Certainly not sent, and it may be later: the row is tried again, within a limit."""
 
@@ -84,6 +88,7 @@ class Transport(Protocol):
     failures is the whole difference between a mail that is lost, sent twice, or neither:
 
     - PermanentFailure: it was looked at and refused, and would be again (HTTP 400, 413, 422).
+      RecipientRefused where the recipient was refused: the words say whether for good (§2).
     - TemporaryFailure: it was looked at and put off (a greylisted address). An attempt is used up.
     - ServerDown: no message gets through now, whichever it is (connection refused, a wrong key,
       HTTP 401, 429, 503 before the body was taken). Nobody's attempt; sending pauses.

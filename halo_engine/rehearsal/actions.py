@@ -8,8 +8,10 @@ from typing import Any, Final
 
 from pydantic import Field
 
+from halo_engine.audit import Via
 from halo_engine.contacts.calls import Call, Identifier
 from halo_engine.contacts.companies import IdentifyCompanyCall, identify_company
+from halo_engine.contacts.complaints import complain
 from halo_engine.contacts.csv_import import ImportCsvCall, import_csv
 from halo_engine.contacts.finding import find_contacts
 from halo_engine.contacts.identify import IdentifyAnswer, IdentifyCall, identify
@@ -27,8 +29,9 @@ from halo_engine.contacts.lists import (
 )
 from halo_engine.contacts.mail_events import MailCall, click_mail, open_mail, reply_to_mail
 from halo_engine.contacts.stripe import StripeSubscriptionCall, stripe_subscription
-from halo_engine.contacts.suppression import BounceCall, bounce
+from halo_engine.contacts.suppression import BounceCall, ComplaintCall, bounce
 from halo_engine.contacts.track import TrackCall, track
+from halo_engine.contacts.unsuppress import UnsuppressCall, unsuppress
 from halo_engine.contacts.update import UpdateCall, update
 from halo_engine.domain.errors import bad_input, shown, validated
 from halo_engine.journey.removal import remove
@@ -179,6 +182,13 @@ def _bounce(stage: Stage, value: Any) -> None:
     stage.perform(lambda work: bounce(work, call))
 
 
+def _unsuppress(stage: Stage, value: Any) -> None:
+    """Lift what suppresses a contact's address, as an operator does."""
+    call = validated(UnsuppressCall, value, "unsuppress")
+    answer = stage.perform(lambda work: unsuppress(work, call, Via.COMMAND))
+    stage.answer = answer.model_dump(mode="json")
+
+
 def _update(stage: Stage, value: Any) -> str | None:
     """A batch, signed as a backend signs it; its answer may be expected beside it."""
     given = _mapping(value, "update")
@@ -250,6 +260,8 @@ _ACTIONS: Final[dict[str, Action]] = {
     "subscribe": _door(SubscribeCall, subscribe, "subscribe"),
     "unsubscribe": _door(UnsubscribeCall, unsubscribe, "unsubscribe"),
     "bounce": _bounce,
+    "complain": _door(ComplaintCall, complain, "complain"),
+    "unsuppress": _unsuppress,
     "open": _door(MailCall, open_mail, "open"),
     "click": _door(MailCall, click_mail, "click"),
     "reply": _door(MailCall, reply_to_mail, "reply"),

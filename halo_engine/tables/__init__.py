@@ -2,6 +2,7 @@
 all.
 """
 
+from halo_engine.tables.audit import audit_log
 from halo_engine.tables.contacts import audience_field_counts, audience_fields, companies, end_users
 from halo_engine.tables.enrollments import (
     automation_enrollments,
@@ -19,7 +20,7 @@ from halo_engine.tables.lists import (
     subscriptions,
     suppressions,
 )
-from halo_engine.tables.messages import messages
+from halo_engine.tables.messages import bounce_reports, messages
 from halo_engine.tables.metadata import metadata
 from halo_engine.tables.organizations import organizations
 from halo_engine.tables.series import automation_active_periods, automation_steps, automations
@@ -29,11 +30,13 @@ from halo_engine.tables.stripe import stripe_passed_over
 __all__ = [
     "audience_field_counts",
     "audience_fields",
+    "audit_log",
     "automation_active_periods",
     "automation_enrollments",
     "automation_recipients",
     "automation_steps",
     "automations",
+    "bounce_reports",
     "cleared_recipients",
     "companies",
     "contact_sessions",

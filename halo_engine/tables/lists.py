@@ -47,7 +47,10 @@ suppressions = Table(
     Column("address", Text, primary_key=True),
     Column("bounced_at", INSTANT),
     Column("unsubscribed_at", INSTANT),
-    CheckConstraint("bounced_at IS NOT NULL OR unsubscribed_at IS NOT NULL", name="has_a_cause"),
+    Column("complained_at", INSTANT),
+    CheckConstraint(
+        "num_nonnulls(bounced_at, unsubscribed_at, complained_at) > 0", name="has_a_cause"
+    ),
     CheckConstraint("address = lower(address)", name="address_lowered"),
 )
 
@@ -60,6 +63,9 @@ erased_suppressions = Table(
     Column("address_hash", LargeBinary, primary_key=True),
     Column("bounced_at", INSTANT),
     Column("unsubscribed_at", INSTANT),
-    CheckConstraint("bounced_at IS NOT NULL OR unsubscribed_at IS NOT NULL", name="has_a_cause"),
+    Column("complained_at", INSTANT),
+    CheckConstraint(
+        "num_nonnulls(bounced_at, unsubscribed_at, complained_at) > 0", name="has_a_cause"
+    ),
     CheckConstraint("octet_length(address_hash) = 32", name="hash_whole"),
 )

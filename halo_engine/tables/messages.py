@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKeyConstraint,
@@ -13,7 +14,8 @@ from sqlalchemy import (
     text,
 )
 
-from halo_engine.tables.metadata import INSTANT, metadata, one_of
+from halo_engine.domain.bounce_reasons import BounceReason
+from halo_engine.tables.metadata import INSTANT, arrival_id, metadata, one_of
 
 #: ``intended``: committed, outcome not known yet; ``unknown``: it never will be.
 MESSAGE_STATES = ("intended", "sent", "failed", "unknown")
@@ -31,6 +33,8 @@ messages = Table(
     Column("step_id", Uuid, nullable=False),
     Column("state", Text, nullable=False),
     Column("message_id", Text, nullable=False),
+    # What a relay that puts a Message-ID of its own called it in its answer.
+    Column("relay_id", Text),
     Column("to_address", Text, nullable=False),
     Column("intended_at", INSTANT, nullable=False),
     Column("sent_at", INSTANT),
@@ -50,6 +54,12 @@ messages = Table(
     ForeignKeyConstraint(["org_id", "step_id"], ["automation_steps.org_id", "automation_steps.id"]),
     Index("messages_message_id_key", "org_id", "message_id", unique=True),
     Index(
+        "messages_relay_id_idx",
+        "org_id",
+        "relay_id",
+        postgresql_where=text("relay_id IS NOT NULL"),
+    ),
+    Index(
         "messages_intended_idx",
         "org_id",
         "recipient_id",
@@ -63,4 +73,26 @@ messages = Table(
         "enrollment_number",
         "recipient_id",
     ),
+)
+
+#: Each report that a mail came back, and each refusal of a recipient by the mail server: why.
+#: ``forgiven_at`` is when an operator lifted the suppression: it counts no more (contract §2).
+bounce_reports = Table(
+    "bounce_reports",
+    metadata,
+    Column("org_id", Uuid, primary_key=True),
+    arrival_id(),
+    Column("recipient_id", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("for_good", Boolean, nullable=False),
+    Column("reported_at", INSTANT, nullable=False),
+    Column("forgiven_at", INSTANT),
+    one_of("reason", BounceReason),
+    ForeignKeyConstraint(
+        ["org_id", "recipient_id"],
+        ["messages.org_id", "messages.recipient_id"],
+        ondelete="CASCADE",
+    ),
+    Index("bounce_reports_mail_idx", "org_id", "recipient_id"),
+    Index("bounce_reports_recent_idx", "org_id", "reported_at"),
 )

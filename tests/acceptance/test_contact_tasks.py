@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from halo_engine.tables import end_users
+from halo_engine.tables import audit_log, end_users, suppressions
 from tests.acceptance.conftest import Stack
 
 
@@ -30,6 +30,19 @@ def test_stripe_and_integrations_by_tasks(stack: Stack) -> None:
     assert (answer["created"], answer["event"]) == (False, "stripe.trial_will_end")
     synced = ask("contacts.sync", source="crm", contacts=[{"user_id": "ann"}, {"user_id": "ben"}])
     assert (synced["created"], synced["updated"]) == (1, 1)
+
+
+def test_a_suppression_is_lifted_by_a_task(stack: Stack) -> None:
+    """Of a complaint, which an application's task noted; the reason is asked for."""
+    org = stack.organization()
+    stack.ask("halo.identify", widget_key=org, user_id="ann", traits={"email": "ann@a.example"})
+    stack.ask("halo.mail.complained", widget_key=org, contact="ann")
+    refused = stack.ask("halo.contacts.unsuppress", org=org, contact="ann")["refused"]
+    assert refused["status"] == 400
+    lifted = stack.ask("halo.contacts.unsuppress", org=org, contact="ann", because="by phone")
+    assert set(lifted["lifted"]) == {"complained_at", "unsubscribed_at"}
+    assert stack.stage(org).count(suppressions) == 0
+    assert stack.stage(org).count(audit_log) == 1
 
 
 def test_erasing_by_tasks(stack: Stack) -> None:

@@ -184,3 +184,17 @@ def test_lists(halo: Console) -> None:
     assert halo("list", "unsubscribe", "ann", "news") == "ann is off news now.\n"
     assert halo.json("list", "list") == [{"list": "news", "subscribers": 0}]
     assert halo("list", "subscribe", "ann", "x", status=1) == "Error: There is no list ‘x’.\n"
+
+
+def test_a_suppression_is_lifted_by_name(halo: Console) -> None:
+    """The answer says what it was; a reason must be given, and the profile follows."""
+    halo("identify", "ann", "--trait", "email=ann@a.example")
+    halo("list", "unsubscribe", "ann")
+    assert "ann@a.example (unsubscribed)" in halo("contacts", "show", "ann")
+    halo("contacts", "unsuppress", "ann", status=2)
+    printed = halo("contacts", "unsuppress", "ann", "--because", "asked by phone")
+    assert re.fullmatch(r"ann: gets mail again; it was unsubscribed at \S+\n", printed)
+    assert halo("contacts", "unsuppress", "ann", "--because", "again") == (
+        "ann: nothing suppressed it.\n"
+    )
+    assert halo.json("contacts", "show", "ann")["suppressed"] is None

@@ -159,8 +159,10 @@ def test_a_reply_is_taken_in_from_a_file(letters: Console) -> None:
     assert letters("mail", "receive", file) == f"{about}it had come before; nothing was done.\n"
     assert letters.json("mail", "receive", file) == {
         "kind": "reply",
+        "reason": None,
         "message_id": message_id,
         "id": str(ann),
+        "suppressed": False,
         "again": True,
     }
     stranger = letters.file("stranger.eml", "In-Reply-To: <a@b>\n\nHello\n")

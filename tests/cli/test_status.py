@@ -170,6 +170,37 @@ def test_mails_that_failed_or_may_have_been_sent(daily: Console) -> None:
     assert daily.json("status", "--since", "3d", status=1)["ok"] is False
 
 
+def test_bounces_that_rise(daily: Console) -> None:
+    """More of a reason than in as long a time before; many need a person where we can mend it."""
+    _bounce(daily, "blocklist", 9, "1 hour")
+    _bounce(daily, "mailbox_full", 20, "1 hour")
+    _bounce(daily, "network", 2, "1 hour")
+    _bounce(daily, "network", 2, "30 hours")
+    found = _status(daily, status=0)["rising_bounces"]
+    assert [(each["reason"], each["reports"], each["before"]) for each in found] == [
+        ("mailbox_full", 20, 0),
+        ("blocklist", 9, 0),
+    ]
+    _bounce(daily, "blocklist", 1, "2 hours")
+    assert _status(daily, status=1)["needs"] == ["mails of daily that come back: 10 (blocklist)"]
+    printed = _INSTANT.sub("INSTANT", daily("status", status=1))
+    assert (
+        "  daily: 10 came back, 0 in as long a time before, latest INSTANT: blocklist\n" in printed
+    )
+    _bounce(daily, "blocklist", 10, "47 hours")
+    assert "blocklist" not in daily("status")
+
+
+def _bounce(halo: Console, reason: str, times: int, ago: str) -> None:
+    """Let so many reports of the mail that was sent have come in."""
+    _change(
+        halo,
+        f"""INSERT INTO bounce_reports (org_id, recipient_id, reason, for_good, reported_at)
+        SELECT org_id, recipient_id, '{reason}', false, now() - interval '{ago}'
+        FROM messages, generate_series(1, {times})""",
+    )
+
+
 def test_every_organisation_unless_one_is_named(daily: Console) -> None:
     """Without a name the status is that of all, and one that needs a person is enough."""
     daily("org", "create", "beta")

@@ -23,6 +23,8 @@ from sqlalchemy import (
     update,
 )
 
+from halo_engine.audit import Via
+from halo_engine.contacts.bounce_reports import note_bounces
 from halo_engine.contacts.companies import IdentifyCompanyCall, identify_company
 from halo_engine.contacts.csv_import import ImportCsvCall, import_csv
 from halo_engine.contacts.erasure import (
@@ -44,9 +46,12 @@ from halo_engine.contacts.subscriptions import create_list
 from halo_engine.contacts.suppression import BounceCall, bounce
 from halo_engine.contacts.sync import SyncCall, sync
 from halo_engine.contacts.track import TrackCall, track
+from halo_engine.contacts.unsuppress import UnsuppressCall, unsuppress
 from halo_engine.contacts.update import UpdateCall
 from halo_engine.contacts.update import update as update_users
 from halo_engine.database import run_in_transaction
+from halo_engine.domain.bounce_reasons import BounceReason
+from halo_engine.domain.bounces import Bounce
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.reasons import PassedOver
 from halo_engine.rehearsal.tokens import signed
@@ -60,6 +65,7 @@ from halo_engine.tables import (
     end_users,
     enrollment_refusals,
     erased_suppressions,
+    messages,
     metadata,
     organizations,
     suppressions,
@@ -410,6 +416,10 @@ def peopled(database: Engine) -> OrgRef:
         period = {"automation_id": series_id, "started_at": EARLIER, "started_by": "test"}
         imported = {"key": "0" * 64, "started_at": EARLIER}
         note_passed_over(work, PassedOver.THIN_EVENT)
+        lift = UnsuppressCall(contact="ben", because="it works again")
+        unsuppress(work, lift, Via.COMMAND)
+        [(mail,)] = rows(work, messages, "recipient_id")[:1]
+        note_bounces(work, {mail: Bounce(True, BounceReason.USER_UNKNOWN)})
         for table, row in ((automation_active_periods, period), (csv_imports, imported)):
             connection.execute(insert(table).values(org_id=work.org_id, **row))
     return org

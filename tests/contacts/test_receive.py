@@ -14,7 +14,7 @@ from halo_engine.delivery.transports import MemoryTransport
 from halo_engine.domain.incoming_mail import Kind, read_mail
 from halo_engine.engine import Engine as HaloEngine
 from halo_engine.pipeline.due import PostOffice
-from halo_engine.tables import end_users, messages, signals, suppressions
+from halo_engine.tables import bounce_reports, end_users, messages, signals, suppressions
 from halo_engine.work import OrgRef
 from tests.contacts.racing import at_once
 from tests.contacts.stage import (
@@ -25,7 +25,7 @@ from tests.contacts.stage import (
     new_organization,
     rows,
 )
-from tests.domain.test_incoming_mail import mail, report
+from tests.domain.test_incoming_mail import FILES, mail, report
 
 LATER = NOW + timedelta(hours=1)
 
@@ -57,7 +57,7 @@ class Letterbox:
             self.org,
             lambda work: (
                 rows(work, messages, "replied_at"),
-                rows(work, suppressions, "address", "bounced_at"),
+                rows(work, suppressions, "address", "bounced_at", "complained_at"),
                 len(rows(work, signals, "id")),
             ),
         )
@@ -65,6 +65,7 @@ class Letterbox:
 
 REPLY = mail("In-Reply-To: <0f0e@acme.example>", "Message-ID: <r1@b.example>")
 BOUNCE = report(("failed", "5.1.1"))
+COMPLAINT = (FILES / "arf-abuse.eml").read_bytes()
 NOTHING: tuple[list[tuple[datetime | None]], list[Any], int] = ([(None,)], [], 0)
 
 
@@ -78,8 +79,10 @@ def box(shared_database: Engine) -> Letterbox:
     ("raw", "kind", "state"),
     [
         (REPLY, Kind.REPLY, ([(NOW,)], [], 1)),
-        (BOUNCE, Kind.HARD_BOUNCE, ([(None,)], [("ann@a.example", NOW)], 1)),
+        (BOUNCE, Kind.HARD_BOUNCE, ([(None,)], [("ann@a.example", NOW, None)], 1)),
+        (COMPLAINT, Kind.COMPLAINT, ([(None,)], [("ann@a.example", None, NOW)], 1)),
         (report(("failed", "4.4.7")), Kind.SOFT_BOUNCE, NOTHING),
+        (report(("failed", "5.7.1")), Kind.SOFT_BOUNCE, NOTHING),
         (report(("delivered", "2.1.5")), Kind.AUTOMATIC, NOTHING),
         (
             mail("In-Reply-To: <0f0e@acme.example>", "Auto-Submitted: auto-replied"),
@@ -89,10 +92,33 @@ def box(shared_database: Engine) -> Letterbox:
     ],
 )
 def test_a_mail_does_what_it_says(box: Letterbox, raw: bytes, kind: Kind, state: Any) -> None:
-    """A reply is noted, a bounce for good suppresses; anything else only has an answer."""
+    """A reply is noted, a bounce for good and a complaint suppress; of the others one reads."""
     received = box.receive(raw)
-    assert received == Received(kind=kind, message_id=box.message_id, id=box.ann)
+    assert received == Received(
+        kind=kind,
+        reason=received.reason,
+        message_id=box.message_id,
+        id=box.ann,
+        suppressed=bool(state[1]),
+    )
+    assert (received.reason is not None) == (kind in (Kind.HARD_BOUNCE, Kind.SOFT_BOUNCE))
     assert box.state() == state
+
+
+def test_every_bounce_is_counted(box: Letterbox) -> None:
+    """By its reason, whether it is for good or not."""
+    for raw in (report(("failed", "5.7.1")), BOUNCE):
+        box.receive(raw)
+    assert box.engine.ask(
+        box.org, lambda work: rows(work, bounce_reports, "reason", "for_good")
+    ) == [("policy", False)], "the second has the Message-ID of the first"
+    box.receive(BOUNCE.replace(b"<report@", b"<another@"))
+    assert box.engine.ask(
+        box.org, lambda work: rows(work, bounce_reports, "reason", "for_good")
+    ) == [
+        ("policy", False),
+        ("user_unknown", True),
+    ]
 
 
 def test_among_many_organisations_it_finds_its_own(box: Letterbox) -> None:
@@ -130,7 +156,7 @@ def test_any_order_ends_the_same(box: Letterbox, order: tuple[bytes, ...]) -> No
     """A reply and a bounce, once or twice."""
     for raw in order:
         box.receive(raw)
-    assert box.state() == ([(NOW,)], [("ann@a.example", NOW)], 2)
+    assert box.state() == ([(NOW,)], [("ann@a.example", NOW, None)], 2)
 
 
 def test_one_of_two_racers_takes_it_in(box: Letterbox) -> None:

@@ -25,6 +25,7 @@ from halo_engine.pipeline.due import PostOffice as Post
 from halo_engine.pipeline.settle import tick
 from halo_engine.tables import (
     automation_recipients,
+    bounce_reports,
     end_users,
     installation,
     suppressions,
@@ -226,6 +227,36 @@ def test_a_server_that_refuses_is_back(worker: Worker) -> None:
     worker.go_on(1)
     assert office.row(row, "status", "attempts") == ("failed", 1)
     assert office.transact(status).mail_server is None
+
+
+@pytest.mark.parametrize(
+    ("said", "reason", "is_suppressed"),
+    [
+        ("550 5.1.1 no such user", "user_unknown", True),
+        ("550 no such user", "user_unknown", True),
+        ("550 5.7.1 your host is on a blocklist", "blocklist", False),
+        ("552 5.2.2 mailbox full", "mailbox_full", False),
+    ],
+)
+def test_a_refused_recipient_is_judged_as_a_bounce(
+    worker: Worker, said: str, reason: str, is_suppressed: bool
+) -> None:
+    """By the table that reports are read by; whoever has the address reacts. A text never is."""
+    office, server = worker.office, worker.server
+    ann, _ = enrolled(office, "Ann", "Bob")
+    server.by_recipient["ann@a.example"] = said
+    worker.go_on(1)
+    assert office.rows(bounce_reports, "recipient_id", "reason") == [(ann, reason)]
+    found = [address for (address,) in office.rows(suppressions, "address")]
+    assert found == (["ann@a.example"] if is_suppressed else [])
+
+
+def test_a_refused_text_is_no_bounce(worker: Worker) -> None:
+    """Whatever its words are: it is about the text."""
+    enrolled(worker.office, "Ann")
+    worker.server.once["dot"].append("550 5.1.1 no such user")
+    worker.go_on(1)
+    assert worker.office.rows(bounce_reports, "reason") == []
 
 
 def _contact_of(office: PostOffice, row: int) -> UUID:

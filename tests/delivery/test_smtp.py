@@ -19,6 +19,7 @@ from halo_engine.delivery.transports import (
     NotHandedOver,
     OutcomeUnknown,
     PermanentFailure,
+    RecipientRefused,
     ServerDown,
     TemporaryFailure,
 )
@@ -58,7 +59,7 @@ ANSWERS: list[tuple[str, Action, type[Exception], bool | None]] = [
     ("MAIL", DROP, ServerDown, False),
     ("MAIL", STALL, ServerDown, False),
     ("RCPT", "450 greylisted", TemporaryFailure, None),
-    ("RCPT", "550 no such user", PermanentFailure, None),
+    ("RCPT", "550 no such user", RecipientRefused, None),
     ("RCPT", "554 5.7.1 Relay access denied", ServerDown, False),
     ("RCPT", "550 relaying denied", ServerDown, False),
     ("RCPT", "530 log in first", ServerDown, False),
@@ -334,7 +335,7 @@ def test_an_interruption_is_told_by_where_it_comes(
 
 
 @pytest.mark.parametrize(
-    ("interruption", "meaning"), [(Limit, PermanentFailure), (SystemExit, NotHandedOver)]
+    ("interruption", "meaning"), [(Limit, RecipientRefused), (SystemExit, NotHandedOver)]
 )
 def test_an_interruption_after_a_refusal_makes_nothing_unknown(
     interruption: type[BaseException], meaning: type[BaseException]

@@ -60,9 +60,9 @@ def mail(*headers: str) -> bytes:
     return "\n".join(["From: ann@b.example", *headers, "", "Dear Acme"]).encode()
 
 
-_FILES: Final = Path(__file__).parent / "mail"
+FILES: Final = Path(__file__).parent / "mail"
 #: What each file there is. All are about OURS but the last.
-FILES: Final = {
+KINDS: Final = {
     "dsn-5.1.1": (Kind.HARD_BOUNCE, BounceReason.USER_UNKNOWN),
     "dsn-5.1.10-exchange-unknown": (Kind.HARD_BOUNCE, BounceReason.USER_UNKNOWN),
     "dsn-5.4.4-no-such-domain": (Kind.HARD_BOUNCE, BounceReason.DOMAIN_UNKNOWN),
@@ -92,17 +92,17 @@ FILES: Final = {
 }
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", KINDS)
 def test_a_mail_of_each_kind(name: str) -> None:
     """As mail servers, providers and people write them (``tests/domain/mail``)."""
-    read = read_mail((_FILES / f"{name}.eml").read_bytes())
-    assert (read.kind, read.reason) == FILES[name]
+    read = read_mail((FILES / f"{name}.eml").read_bytes())
+    assert (read.kind, read.reason) == KINDS[name]
     assert (OURS in read.message_ids) == (name != "reply-through-ses")
 
 
 def test_every_file_is_in_the_table() -> None:
     """None is forgotten."""
-    assert {path.stem for path in _FILES.iterdir()} == set(FILES)
+    assert {path.stem for path in FILES.iterdir()} == set(KINDS)
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ class Activity(ImportDoors):
             self.signals.append(Signal((contact,), event=event))
 
     def subscribe(self, contact: str, list: str) -> None:  # noqa: A002
-        """Put a contact on a list; this lifts an unsubscription, never a bounce (§2, §3)."""
+        """Put a contact on a list; this lifts an unsubscription, and nothing else (§2, §3)."""
         person = self.known_contact(contact)
         self.known_list(list).add(person)
         self.unsubscribed.discard(person.address or "")
@@ -95,6 +95,24 @@ class Activity(ImportDoors):
         refuse_unless(person.address, 400, "the contact has no email")
         self.bounced.add(person.address or "")
         self._reacts(self.with_email(person.email))
+
+    def complain(self, contact: str) -> None:
+        """Take a contact off everything, for a complaint (§2, §16); 400 without an address."""
+        person = self.known_contact(contact)
+        refuse_unless(person.address, 400, "the contact has no email")
+        self.complained.add(person.address or "")
+        self.unsubscribe(contact)
+
+    def unsuppress(self, contact: str, because: str) -> None:
+        """Lift all that suppresses a contact's address, or an address (§2); 400 for none."""
+        refuse_unless(because.strip(), 400, "why is it lifted?")
+        person = self.contact(contact)
+        refuse_unless(person or "@" in contact, 404, "nobody is called so")
+        refuse_unless(person is None or person.address, 400, "the contact has no email")
+        address = (person.address if person else None) or contact.lower()
+        for causes in (self.bounced, self.unsubscribed, self.complained):
+            causes.discard(address)
+        self._reacts(self.with_email(address))
 
     def open(self, contact: str, series: str, step: str) -> None:
         """Note that a contact opened an email; 404 when none was sent (contract §5)."""

@@ -27,6 +27,8 @@ MAPPING_ACTIONS = (
     "subscribe",
     "unsubscribe",
     "bounce",
+    "complain",
+    "unsuppress",
     "open",
     "click",
     "reply",

@@ -57,6 +57,7 @@ class State:
         self.lists: dict[str, set[Contact]] = {key: set() for key in lists}
         self.bounced: set[str] = set()
         self.unsubscribed: set[str] = set()
+        self.complained: set[str] = set()
         self.registered_fields: set[str] = set()
         #: Custom fields of contacts: whether they are registered as text.
         self.is_text_field: dict[str, bool] = {}
@@ -154,8 +155,8 @@ class State:
         return series.definition.contact_type in ("both", contact.contact_type)
 
     def is_suppressed(self, contact: Contact) -> bool:
-        """Say whether a contact's address bounced or is unsubscribed from everything (§3)."""
-        return contact.address in self.bounced | self.unsubscribed
+        """Say whether an address bounced, complained, or is unsubscribed from everything (§3)."""
+        return contact.address in self.bounced | self.unsubscribed | self.complained
 
     def matched_contacts(self, series: Series) -> list[Contact]:
         """Return the contacts that match a series now, by creation (contract §3)."""

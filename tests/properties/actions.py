@@ -197,6 +197,16 @@ def _bounce(draw: st.DrawFn, world: World) -> Action:
 
 
 @st.composite
+def _complain(draw: st.DrawFn, world: World) -> Action:
+    return "complain", {"contact": draw(_names(world))}
+
+
+@st.composite
+def _unsuppress(draw: st.DrawFn, world: World) -> Action:
+    return "unsuppress", {"contact": draw(_names(world)), "because": "asked by phone"}
+
+
+@st.composite
 def _mail(draw: st.DrawFn, world: World) -> Action:
     """What becomes of a mail that was sent, or at times of one that was not."""
     what = draw(st.sampled_from(["open", "click", "reply"]))
@@ -254,6 +264,8 @@ def actions(world: World) -> st.SearchStrategy[Action]:
         (1, _update()),
         (1, _unsubscribe(world)),
         (1, _bounce(world)),
+        (1, _complain(world)),
+        (1, _unsuppress(world)),
         (1 if runs else 0, _remove(world)),
     ]
     numbers = [n for n, (weight, _) in enumerate(weighted) for _ in range(weight)]

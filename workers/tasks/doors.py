@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from halo_engine.contacts.calls import Call, Identifier
 from halo_engine.contacts.companies import IdentifyCompanyCall, identify_company
+from halo_engine.contacts.complaints import complain
 from halo_engine.contacts.csv_import import ImportCsvCall, import_csv
 from halo_engine.contacts.erasure import EraseContactCall, erase_contact
 from halo_engine.contacts.identify import IdentifyCall, identify, identifying
@@ -32,7 +33,7 @@ from halo_engine.contacts.stripe_sync import (
     stripe_sync,
     stripe_webhook,
 )
-from halo_engine.contacts.suppression import BounceCall, bounce
+from halo_engine.contacts.suppression import BounceCall, ComplaintCall, bounce
 from halo_engine.contacts.sync import SyncCall, sync
 from halo_engine.contacts.track import TrackCall, track
 from halo_engine.contacts.update import UpdateCall, update
@@ -103,6 +104,7 @@ DOORS: Final[Mapping[str, _Door]] = {
     "halo.lists.subscribe": _Door(SubscribeCall, subscribe),
     "halo.lists.unsubscribe": _Door(UnsubscribeCall, unsubscribe),
     "halo.mail.bounced": _Door(BounceCall, bounce),
+    "halo.mail.complained": _Door(ComplaintCall, complain),
     "halo.mail.opened": _Door(MailCall, open_mail),
     "halo.mail.clicked": _Door(MailCall, click_mail),
     "halo.mail.replied": _Door(MailCall, reply_to_mail),

@@ -1,0 +1,63 @@
+"""Mails that come back more than before: for which series, and why (``halo status``)."""
+
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import and_, func, select
+
+from halo_engine.answers.shape import Answer, Instant
+from halo_engine.domain.bounce_reasons import BounceReason
+from halo_engine.tables import automations, bounce_reports, messages
+from halo_engine.work import Work
+
+#: The sender can mend these, and ought to, where so many come back of a series.
+OF_THE_SENDER: Final = frozenset(
+    {
+        BounceReason.AUTHENTICATION,
+        BounceReason.BLOCKLIST,
+        BounceReason.CONTENT,
+        BounceReason.POLICY,
+        BounceReason.RATE,
+        BounceReason.SENDER_REFUSED,
+    }
+)
+MANY: Final = 10
+
+
+class Returned(Answer):
+    """Reports of one series and reason since an instant, and in as long a time ``before`` that."""
+
+    series: str
+    reason: BounceReason
+    reports: int
+    before: int
+    latest: Instant
+
+
+def rising_bounces(work: Work, since: datetime) -> list[Returned]:
+    """Return those of which there are more since then than before, the most first."""
+    reports, mails, series = bounce_reports, messages, automations
+    of_mail = and_(
+        mails.c.org_id == reports.c.org_id, mails.c.recipient_id == reports.c.recipient_id
+    )
+    of_series = and_(series.c.org_id == mails.c.org_id, series.c.id == mails.c.automation_id)
+    is_recent = reports.c.reported_at >= since
+    now, before = func.count().filter(is_recent), func.count().filter(~is_recent)
+    found = work.connection.execute(
+        select(
+            series.c.key.label("series"),
+            reports.c.reason,
+            now.label("reports"),
+            before.label("before"),
+            func.max(reports.c.reported_at).label("latest"),
+        )
+        .select_from(reports.join(mails, of_mail).join(series, of_series))
+        .where(
+            reports.c.org_id == work.org_id,
+            reports.c.reported_at >= since - (work.now - since),
+        )
+        .group_by(series.c.key, reports.c.reason)
+        .having(now > before)
+        .order_by(now.desc(), series.c.key, reports.c.reason)
+    ).mappings()
+    return [Returned.model_validate(dict(row)) for row in found]

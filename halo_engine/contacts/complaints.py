@@ -1,0 +1,42 @@
+"""Complaints: somebody called a mail spam, and gets no more (contract §2, §3, §16)."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Select, Text, Uuid, and_, cast, null, select
+
+from halo_engine.contacts.finding import Noted, only
+from halo_engine.contacts.lists import leaving
+from halo_engine.contacts.parameters import ORG_ID
+from halo_engine.contacts.suppression import ComplaintCall, found_addresses, noted_addresses
+from halo_engine.domain.errors import Refusal
+from halo_engine.tables import end_users, suppressions
+from halo_engine.work import Work
+
+
+def complain(work: Work, call: ComplaintCall) -> Noted:
+    """Take a contact off everything, and keep that it complained; subscribing does not lift that.
+
+    Of a mail it is the address that it was sent to, and the one that the contact has now. Raises
+    404 for an unknown contact or mail, 400 for a contact without an address.
+    """
+    return only(_complain_all, work, call)
+
+
+def _complain_all(work: Work, calls: Sequence[ComplaintCall]) -> list[Noted | Refusal]:
+    return noted_addresses(work, _complaining(), calls)
+
+
+@lru_cache(maxsize=1)
+def _complaining() -> Select[Any]:
+    named = found_addresses()
+    is_contact = and_(end_users.c.org_id == ORG_ID, end_users.c.id == named.c.contact_id)
+    now_has = select(named.c.place, named.c.contact_id, end_users.c.address).select_from(
+        named.join(end_users, is_contact)
+    )
+    both = select(named).union(now_has.where(end_users.c.address.is_not(None))).cte("both")
+    everything = select(
+        both, cast(null(), Text).label("list"), cast(null(), Uuid).label("list_id")
+    ).cte("leaving")
+    return leaving(everything, suppressions.c.unsubscribed_at, suppressions.c.complained_at)

@@ -1,0 +1,23 @@
+"""What operators did, by what door, and what it changed."""
+
+from sqlalchemy import Column, ForeignKey, Index, Table, Text, Uuid
+from sqlalchemy.dialects.postgresql import JSONB
+
+from halo_engine.tables.metadata import INSTANT, arrival_id, metadata
+
+#: Nothing changes a row. ``action`` is the task's name without ``halo.``; ``target`` names a
+#: contact by its id alone, so that nothing here is about a person once they are erased.
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("org_id", Uuid, ForeignKey("organizations.id"), primary_key=True),
+    arrival_id(),
+    Column("at", INSTANT, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("via", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("target", Text),
+    Column("before", JSONB),
+    Column("after", JSONB),
+    Index("audit_log_at_idx", "org_id", "at"),
+)
