@@ -11,6 +11,7 @@ from sqlalchemy import (
     Select,
     and_,
     cast,
+    false,
     func,
     literal_column,
     or_,
@@ -24,6 +25,8 @@ from halo_engine.answers.marks import Marks, tally
 from halo_engine.audience.compiler import Subject, lacks, predicate, value_of
 from halo_engine.audience.everybody import ORG, Everybody
 from halo_engine.audience.matching import audience, fits_contact_type
+from halo_engine.audience.moments import Moment
+from halo_engine.domain.errors import Refusal
 from halo_engine.domain.fields import Field, resolve
 from halo_engine.domain.filters import Filter, FilterGroups
 from halo_engine.domain.reasons import AudienceType
@@ -33,7 +36,20 @@ from halo_engine.work import Work
 
 #: What a filter makes of a contact, if anything.
 _HOLDS: Final = 1
-_LACKS: Final = 2
+_ABSENT: Final = 2
+_OTHER_TYPE: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class LookAlike:
+    """A field that someone may have meant instead of a filter's.
+
+    How many of the eligible have a value of it, and how many the filter would pass with it.
+    """
+
+    field: Field
+    passes: int
+    having: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +57,8 @@ class FilterCounts:
     """How one filter divides the eligible contacts; ``place`` is its path, ``group`` its AND group.
 
     ``matches_without`` is how many the audience would match if this filter were taken out of its
-    group and all else stayed; a group that is left empty keeps nobody out. ``look_alikes`` are
-    fields that someone may have meant instead, with how many of the eligible have them.
+    group and all else stayed; a group that is left empty keeps nobody out. ``absent`` is how many
+    have no value at all, ``other_type`` how many have one that the filter cannot compare.
     """
 
     group: int
@@ -50,8 +66,14 @@ class FilterCounts:
     filter: Filter
     passes_alone: int
     matches_without: int
-    missing: int
-    look_alikes: Sequence[tuple[Field, int]]
+    absent: int
+    other_type: int
+    look_alikes: Sequence[LookAlike]
+
+    @property
+    def missing(self) -> int:
+        """How many lack the value, one of another type included (contract §3)."""
+        return self.absent + self.other_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +102,10 @@ def count(work: Work, series: Series) -> Counts:
     filters = [item for _, _, item in placed]
     registered = _registered(work) if filters else []
     alike = [look_alikes(item.target, meant_for(item.target, registered)) for item in filters]
-    others = [other for found in alike for other in found]
+    others = [(other, item) for item, found in zip(filters, alike, strict=True) for other in found]
     question = _question(work, series, groups, others)
     row = work.connection.execute(question, {ORG: work.org_id}).one()
-    having = iter(row.having)
+    divided = iter(zip(row.would_pass, row.having, strict=True))
     return Counts(
         contacts=row.contacts,
         eligible=row.eligible,
@@ -99,12 +121,17 @@ def count(work: Work, series: Series) -> Counts:
                 filter=item,
                 passes_alone=row.passing[n],
                 matches_without=row.without[n],
-                missing=row.missing[n],
-                look_alikes=[(other, next(having)) for other in alike[n]],
+                absent=row.absent[n],
+                other_type=row.other_type_of[n],
+                look_alikes=[_look_alike(other, *next(divided)) for other in alike[n]],
             )
             for n, (group, index, item) in enumerate(placed)
         ],
     )
+
+
+def _look_alike(field: Field, passes: int, failing: int) -> LookAlike:
+    return LookAlike(field, passes=passes, having=passes + failing)
 
 
 def _placed(groups: FilterGroups) -> Iterator[tuple[int, int, Filter]]:
@@ -124,21 +151,28 @@ def _registered(work: Work) -> list[Field]:
 
 
 def _question(
-    work: Work, series: Series, groups: FilterGroups, others: Sequence[Field]
+    work: Work, series: Series, groups: FilterGroups, others: Sequence[tuple[Field, Filter]]
 ) -> Select[Any]:
     """Build the one statement: everybody is looked at, and counted by what was seen."""
     filters = [item for group in groups for item in group]
-    everybody = Everybody([*(item.target for item in filters), *others])
+    everybody = Everybody([*(item.target for item in filters), *(other for other, _ in others)])
     subject, moment, marks = everybody.subject, work.moment, Marks()
     fits = marks.of(fits_contact_type(series.contact_type, subject))
     suppressed = marks.of(everybody.suppressed)
     in_audience = marks.of(audience(series, subject, moment)) if not filters else None
     # What holds has a value: nobody is asked twice for one that is compared.
     seen = [
-        marks.of(predicate(((item,),), subject, moment), lacks(item, subject, moment))
+        marks.of(
+            predicate(((item,),), subject, moment),
+            ~has_value(item.target, subject),
+            lacks(item, subject, moment),
+        )
         for item in filters
     ]
-    having = [marks.of(_has(other, subject)) for other in others]
+    having = [
+        marks.of(_would_pass(item, other, subject, moment), has_value(other, subject))
+        for other, item in others
+    ]
 
     alike = marks.counted(everybody)
     held = [mark.says(alike, _HOLDS) for mark in seen]
@@ -162,16 +196,34 @@ def _question(
         list_key.scalar_subquery().label("list_key"),
         eligible(held).label("passing"),
         eligible(_any_group(groups, held, but=n) for n in range(len(held))).label("without"),
-        eligible(mark.says(alike, _LACKS) for mark in seen).label("missing"),
-        eligible(mark.says(alike) for mark in having).label("having"),
+        eligible(mark.says(alike, _ABSENT) for mark in seen).label("absent"),
+        eligible(mark.says(alike, _OTHER_TYPE) for mark in seen).label("other_type_of"),
+        eligible(mark.says(alike, _HOLDS) for mark in having).label("would_pass"),
+        eligible(mark.says(alike, _HOLDS + 1) for mark in having).label("having"),
     )
 
 
-def _has(field: Field, subject: Subject) -> ColumnElement[bool]:
+def has_value(field: Field, subject: Subject) -> ColumnElement[bool]:
+    """Return whether anything is stored in the field, of whatever type."""
     value = value_of(field, subject)
     if not field.custom:
         return value.is_not(None)
     return (func.jsonb_typeof(value) != literal_column("'null'")).is_(True)
+
+
+def instead(item: Filter, other: Field) -> Filter | None:
+    """Return the filter on another field; None where that field cannot be compared so."""
+    try:
+        return Filter(field=other.name, operator=item.operator, value=item.value)
+    except Refusal:
+        return None
+
+
+def _would_pass(
+    item: Filter, other: Field, subject: Subject, moment: Moment
+) -> ColumnElement[bool]:
+    moved = instead(item, other)
+    return predicate(((moved,),), subject, moment) if moved else false()
 
 
 def _any_group(

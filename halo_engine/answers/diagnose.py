@@ -2,9 +2,14 @@
 
 from pydantic import JsonValue
 
-from halo_engine.answers.advice import Advice, advise
-from halo_engine.answers.counts import FilterCounts, count
+from halo_engine.answers.advice import advise
+from halo_engine.answers.causes import Advice
+from halo_engine.answers.counts import Counts, FilterCounts, count
+from halo_engine.answers.events import known_events
+from halo_engine.answers.filter_advice import FilterFacts
+from halo_engine.answers.seen_values import SeenValues, seen_values
 from halo_engine.answers.shape import Answer
+from halo_engine.domain.fields import Entity
 from halo_engine.domain.series import Series
 from halo_engine.work import Work
 
@@ -42,13 +47,28 @@ def diagnose(work: Work, series: Series) -> Diagnosis:
     Filters are looked at where the audience is by criteria; of other audiences there are none.
     """
     counts = count(work, series)
+    facts = _facts(work, series, counts)
     return Diagnosis(
         series=series.key,
         matched=counts.matched,
         eligible=counts.eligible,
         filters=tuple(_diagnosed(each) for each in counts.filters),
-        advice=tuple(advise(series, counts)),
+        advice=tuple(advise(series, counts, facts)),
     )
+
+
+def _facts(work: Work, series: Series, counts: Counts) -> list[FilterFacts]:
+    """Look at stored values, and at events, only where a filter passes nobody."""
+    nobody = [each for each in counts.filters if not each.passes_alone]
+    of_events = [each for each in nobody if each.filter.target.entity is Entity.EVENT]
+    asked = [each for each in nobody if each not in of_events and each.absent < counts.eligible]
+    seen = seen_values(work, series, [each.filter for each in asked])
+    by_place = {each.place: seen[n] for n, each in enumerate(asked) if n in seen}
+    events = [each.event for each in known_events(work)] if of_events else []
+    return [
+        FilterFacts(each, counts.eligible, by_place.get(each.place, SeenValues(())), events)
+        for each in counts.filters
+    ]
 
 
 def _diagnosed(each: FilterCounts) -> DiagnosedFilter:

@@ -9,14 +9,14 @@ from collections.abc import Iterable
 from difflib import SequenceMatcher
 from typing import Final
 
+from halo_engine.answers.nearness import SIMILAR
 from halo_engine.domain.fields import COLUMNS, Entity, Field, resolve
 
 _COLUMNS_OF: Final = {Entity.CONTACT: "", Entity.COMPANY: "company.", Entity.STRIPE: "stripe:"}
 _CAMEL_HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _NOT_A_WORD: Final = re.compile(r"[\W_]+")
-#: Below these, words and spellings look alike by chance.
+#: Below this, words look alike by chance.
 _SHORTEST_SHARED: Final = 3
-_SIMILAR: Final = 0.8
 #: So that one filter's advice stays readable.
 _MOST: Final = 5
 
@@ -62,7 +62,7 @@ def _likeness(one: str, other: str) -> float:
     if len(shared) >= _SHORTEST_SHARED and f" {shared} " in f" {' '.join(longer)} ":
         return 2
     similarity = SequenceMatcher(None, "".join(ours), "".join(theirs)).ratio()
-    return similarity if similarity >= _SIMILAR else 0
+    return similarity if similarity >= SIMILAR else 0
 
 
 def _words(name: str) -> list[str]:

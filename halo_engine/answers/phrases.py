@@ -1,5 +1,6 @@
 """How answers word filters, values and instants: plain sentences for people (contract §10)."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -22,7 +23,8 @@ _WISHES: Final = {
     Operator.BEFORE: "before ",
     Operator.AFTER: "at or after ",
 }
-_KINDS: Final = {
+#: What a value of each type is called.
+KINDS: Final = {
     FieldType.STRING: "text",
     FieldType.NUMBER: "a number",
     FieldType.BOOLEAN: "true or false",
@@ -49,11 +51,34 @@ def described(item: Filter) -> str:
     return f"{item.field} {item.operator} {shown(item.value)}"
 
 
+def counted_contacts(number: int) -> str:
+    """Return ``1 contact``, or ``7 contacts``."""
+    return "1 contact" if number == 1 else f"{number} contacts"
+
+
+def listed(values: Sequence[object]) -> str:
+    """Return values as a choice: ``‘a’, ‘b’ or ‘c’``."""
+    *others, last = map(shown, values)
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def kind_of(value: object) -> FieldType | None:
+    """Return the type of a JSON value that is compared; a date is text."""
+    match value:
+        case bool():
+            return FieldType.BOOLEAN
+        case int() | float():
+            return FieldType.NUMBER
+        case str():
+            return FieldType.STRING
+    return None
+
+
 def found(seen: Seen, zone: ZoneInfo) -> str:
     """Return the field and the value that the filter saw."""
     if seen.value is None:
         return f"{seen.filter.field} is missing"
     if isinstance(seen.value, datetime):
         return f"{seen.filter.field} is {on_the_clock(seen.value, zone)}"
-    other_type = f", which is not {_KINDS[seen.filter.type]}" if seen.missing else ""
+    other_type = f", which is not {KINDS[seen.filter.type]}" if seen.missing else ""
     return f"{seen.filter.field} is {shown(seen.value)}{other_type}"

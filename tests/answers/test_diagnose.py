@@ -1,12 +1,13 @@
 """Diagnose: each filter counted over who could match, and advice for every known cause (§10)."""
 
 from datetime import UTC, datetime
+from random import Random
 from typing import Any
 
 import pytest
 from sqlalchemy import event
 
-from halo_engine.answers.advice import Advice
+from halo_engine.answers.causes import Advice
 from halo_engine.answers.diagnose import Diagnosis, diagnose
 from tests.answers.stage import BY_PLAN, Stage
 from tests.contacts.stage import statements
@@ -56,7 +57,9 @@ def test_sign_ups_today_but_0_matched(stage: Stage) -> None:
     stage.register("role", "intercom_role", "seats")
     by_criteria(stage, [OWNER, SINCE_MAY_27], contact_type="user", active=False)
 
-    assert asked(stage).model_dump(mode="json") == {
+    assert asked(stage).model_dump(
+        mode="json", exclude={"advice": {"__all__": {"values", "near"}}}
+    ) == {
         "series": "s",
         "matched": 0,
         "eligible": 4,
@@ -81,15 +84,8 @@ def test_sign_ups_today_but_0_matched(stage: Stage) -> None:
                 "cause": "field_often_missing",
                 "field": "custom:role",
                 "contacts": 3,
-                "text": "custom:role has no value that this filter could compare for 3 of 4 "
+                "text": "custom:role has no value for 3 of 4 "
                 f"contacts. Pass ‘role’ in the traits of every identify. {BACKFILL}",
-            },
-            {
-                "cause": "look_alike_field",
-                "field": "custom:intercom_role",
-                "contacts": 1,
-                "text": "custom:intercom_role has a value for 1 contact, but is another field: a "
-                "filter on custom:role does not read it.",
             },
             {
                 "cause": "signed_up_at_empty",
@@ -231,7 +227,7 @@ def test_a_field_that_was_never_sent(stage: Stage) -> None:
                 "cause": "field_never_sent",
                 "field": "custom:role",
                 "contacts": 2,
-                "text": "No contact has a value for custom:role that this filter could compare. "
+                "text": "No contact has a value for custom:role. "
                 f"Pass ‘role’ in the traits of every identify. {BACKFILL}",
             }
         ),
@@ -322,7 +318,8 @@ def test_an_empty_stripe_set(stage: Stage) -> None:
                 "contacts": 1,
                 "text": "No contact passes stripe:subscription_status is ‘trialing’: Stripe has "
                 "told nothing of 1 of 2 contacts. Check that Stripe is connected and synced, and "
-                "the value that the filter wants.",
+                "the value that the filter wants. Seen most: ‘active’ (1).",
+                "values": [{"value": "active", "contacts": 1}],
             }
         ),
     )
@@ -389,6 +386,161 @@ def test_several_processes_can_share_the_work(stage: Stage) -> None:
     event.listen(connection, "before_cursor_execute", note)
     diagnose(stage.work, series)
     event.remove(connection, "before_cursor_execute", note)
-    question, values = executed[-1]
+    [(question, values)] = [each for each in executed if "alike" in each[0]]
     plan = "\n".join(connection.exec_driver_sql(f"EXPLAIN {question}", values).scalars())
     assert "Parallel Seq Scan on end_users" in plan, plan
+
+
+# The values that there are.
+
+
+def said(stage: Stage, cause: str) -> Advice:
+    """Return the one advice about this cause."""
+    [found] = [each for each in asked(stage).advice if each.cause.value == cause]
+    return found
+
+
+def test_a_value_in_other_letters_is_named(stage: Stage) -> None:
+    """The values seen most, and the near one: ``Pro`` where they are ``pro``."""
+    stage.pro("ann", "bob")
+    stage.add("cyd", custom_fields={"plan": "free"})
+    by_criteria(stage, [{"field": "plan", "operator": "is", "value": "Pro"}])
+    found = said(stage, "nobody_passes")
+    assert found.text == (
+        "No contact passes plan is ‘Pro’. Seen most: ‘pro’ (2), ‘free’ (1). Did you mean ‘pro’? "
+        "Upper and lower case, spaces and signs count."
+    )
+    assert (found.field, found.near) == ("plan", ("pro",))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "stored", "near"),
+    [
+        ("up for renewal", "up_for_renewal", ("up_for_renewal",)),
+        ("enterprize", "enterprise", ("enterprise",)),
+        ("Owner ", "owner", ("owner",)),
+        ("gold", "silver", ()),
+    ],
+)
+def test_values_that_are_near(
+    stage: Stage, wanted: str, stored: str, near: tuple[str, ...]
+) -> None:
+    """The same letters, or nearly; what is far is only among those seen most."""
+    stage.add("ann", custom_fields={"x": stored})
+    by_criteria(stage, [{"field": "custom:x", "operator": "is", "value": wanted}])
+    found = said(stage, "nobody_passes")
+    assert found.near == near
+    assert [each.value for each in found.values] == [stored]
+
+
+def test_a_number_stored_as_text(stage: Stage) -> None:
+    """It is said, with the values as they are stored, and what would find them."""
+    stage.add("ann", custom_fields={"seats": "12"})
+    stage.add("bob", custom_fields={"seats": "3"})
+    by_criteria(stage, [{"field": "custom:seats", "operator": "is", "value": 12}])
+    assert advice(stage) == [("other_type", "custom:seats", 2)]
+    found = said(stage, "other_type")
+    assert found.text == (
+        "For 2 contacts custom:seats is stored, but not as a number, which custom:seats is 12 "
+        "compares. Seen most: ‘12’ (1), ‘3’ (1). Did you mean ‘12’? Send numbers without quotes "
+        '(12, not "12").'
+    )
+    assert found.near == ("12",)
+
+
+def test_numbers_beside_the_filter_are_given_as_a_span(stage: Stage) -> None:
+    """Between which numbers all lie, since none is near one that is compared by size."""
+    for number in (3, 10, 7):
+        stage.add(f"c{number}", custom_fields={"seats": number})
+    by_criteria(stage, [{"field": "custom:seats", "operator": "gt", "value": 50}])
+    assert said(stage, "nobody_passes").text.endswith(" They lie between 3 and 10.")
+
+
+def test_a_field_of_another_spelling_that_has_the_value(stage: Stage) -> None:
+    """``custom:jobtitle`` beside ``custom:job_title``: the way leads to the one that passes."""
+    stage.add("ann", "bob", custom_fields={"job_title": "CTO"})
+    stage.add("cyd", custom_fields={"jobtitle": "VP"})
+    stage.register("job_title", "jobtitle")
+    by_criteria(
+        stage, [{"field": "custom:jobtitle", "operator": "is", "value": "CTO"}], active=False
+    )
+    found = said(stage, "look_alike_field")
+    assert found.text == (
+        "custom:job_title has a value for 2 contacts, but is another field: a filter on "
+        "custom:jobtitle does not read it. With it, this filter would pass 2 contacts."
+    )
+    by_criteria(
+        stage, [{"field": "custom:job_title", "operator": "is", "value": "CTO"}], active=False
+    )
+    assert "look_alike_field" not in [cause for cause, *_ in advice(stage)]
+
+
+def test_intercoms_role_is_not_the_apps(stage: Stage) -> None:
+    """Where the app never sent a role, the field is named that has one."""
+    stage.add("ann", custom_fields={"intercom_role": "user"})
+    stage.register("intercom_role")
+    by_criteria(stage, [OWNER])
+    assert advice(stage) == [
+        ("field_never_sent", "custom:role", 1),
+        ("look_alike_field", "custom:intercom_role", 1),
+    ]
+
+
+def test_an_event_that_never_fired(stage: Stage) -> None:
+    """Those of a similar name are named, else the most frequent."""
+    stage.add("ann")
+    stage.fires("ann", "trial_started")
+    by_criteria(
+        stage, [{"field": "event:trial-started", "operator": "gt", "value": 0}], active=False
+    )
+    found = said(stage, "event_never_fired")
+    assert found.near == ("event:trial_started",)
+    by_criteria(stage, [{"field": "event:paid", "operator": "gt", "value": 0}], active=False)
+    assert said(stage, "event_never_fired").text == (
+        "No contact passes event:paid gt 0: the event ‘paid’ never fired. Those that did: "
+        "‘trial_started’."
+    )
+    by_criteria(
+        stage, [{"field": "event:trial_started", "operator": "gt", "value": 5}], active=False
+    )
+    assert [cause for cause, *_ in advice(stage)] == ["still_a_draft"]
+
+
+def test_values_of_those_who_cannot_match_are_not_named(stage: Stage) -> None:
+    """Of leads and of suppressed contacts, say: following the advice would find nobody."""
+    stage.pro("lea", external_id=None)
+    stage.pro("gone")
+    stage.suppress("gone")
+    stage.add("ann", custom_fields={"plan": "free"})
+    by_criteria(stage, [{"field": "plan", "operator": "is", "value": "Pro"}], contact_type="user")
+    assert [each.value for each in said(stage, "nobody_passes").values] == ["free"]
+
+
+def test_following_an_advice_never_leads_back(stage: Stage) -> None:
+    """Whichever field or value one takes up, no filter comes twice, until nothing is advised."""
+    rng = Random(7)
+    fields = ["plan", "Plan", "plan_name", "planName", "current_plan"]
+    values = ["pro", "Pro", "PRO", "12", 12, 12.5, True, None, "free", "fre"]
+    for number in range(40):
+        kept = {name: rng.choice(values) for name in fields if rng.random() < 0.5}
+        stage.add(f"c{number}", custom_fields=kept, stripe_plan=rng.choice(["pro", "Pro", None]))
+    stage.register(*fields)
+    begun = 0
+    for field in ("custom:plan", "custom:Plan", "custom:planName", "stripe:plan"):
+        for value in ("pro", "PrO", "12", "fre e"):
+            waiting: list[tuple[str, Any, tuple[Any, ...]]] = [(field, value, ())]
+            walked = 0
+            while waiting:
+                at, wanted, before = waiting.pop()
+                walked += 1
+                by_criteria(stage, [{"field": at, "operator": "is", "value": wanted}], active=False)
+                path = (*before, (at, type(wanted), wanted))
+                for advised in asked(stage).advice:
+                    steps: list[tuple[str, Any]] = [(at, each) for each in advised.near]
+                    if advised.cause == "look_alike_field":
+                        steps.append((str(advised.field), wanted))
+                    for name, next_value in steps:
+                        assert (name, type(next_value), next_value) not in path, path
+                        waiting.append((name, next_value, path))
+            begun += walked > 1
+    assert begun > 10

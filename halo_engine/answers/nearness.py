@@ -1,0 +1,46 @@
+"""Values and names that are near another: what someone may have meant (contract §10)."""
+
+import re
+from collections.abc import Iterable, Sequence
+from difflib import SequenceMatcher
+from typing import Final, TypeVar
+
+_Value = TypeVar("_Value")
+
+#: Below this, spellings look alike by chance.
+SIMILAR: Final = 0.8
+_MOST_NEAR: Final = 3
+_BETWEEN_WORDS: Final = re.compile(r"[\W_]+")
+
+
+def near(wanted: object, known: Iterable[_Value]) -> Sequence[_Value]:
+    """Return those of ``known`` that ``wanted`` may stand for, likeliest first, at most three.
+
+    First comes the same text in other letters, spaces or signs (``Pro``, ``pro``; ``up for
+    renewal``, ``up_for_renewal``; ``"12"``, ``12``), then nearly the same spelling.
+    """
+    ranked = [
+        (-likeness, place, value)
+        for place, value in enumerate(known)
+        if not _same(value, wanted) and (likeness := _likeness(str(wanted), str(value)))
+    ]
+    ranked.sort(key=lambda each: each[:2])
+    return [value for _, _, value in ranked[:_MOST_NEAR]]
+
+
+def _same(one: object, other: object) -> bool:
+    return type(one) is type(other) and one == other
+
+
+def _likeness(one: str, other: str) -> float:
+    ours, theirs = _letters(one), _letters(other)
+    if ours == theirs:
+        return 1
+    if not ours or not theirs:
+        return 0
+    similarity = SequenceMatcher(None, ours, theirs).ratio()
+    return similarity if similarity >= SIMILAR else 0
+
+
+def _letters(text: str) -> str:
+    return _BETWEEN_WORDS.sub("", text.casefold()) or text

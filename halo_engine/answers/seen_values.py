@@ -1,0 +1,91 @@
+"""The values that there are where a filter passes nobody: a bounded look for diagnose (§10)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    Text,
+    func,
+    literal,
+    literal_column,
+    select,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from halo_engine.answers.counts import has_value
+from halo_engine.audience.compiler import Subject, value_of
+from halo_engine.audience.matching import fits_contact_type, scan, suppressed
+from halo_engine.domain.filters import Filter, Value
+from halo_engine.domain.series import Series
+from halo_engine.work import Work
+
+#: So many contacts that have a value are looked at for each filter, and so many filters.
+_SAMPLE: Final = 10_000
+_MOST_FILTERS: Final = 10
+#: So many different values are kept, the most frequent ones, to find near ones among.
+_MOST_VALUES: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class SeenValues:
+    """What is stored where a filter passes nobody: values by how frequent they are.
+
+    Each with the number of eligible contacts that have it, among those that were looked at.
+    """
+
+    counted: Sequence[tuple[Value, int]]
+
+    @property
+    def values(self) -> list[Value]:
+        """The values, the most frequent first."""
+        return [value for value, _ in self.counted]
+
+
+def seen_values(work: Work, series: Series, filters: Sequence[Filter]) -> Mapping[int, SeenValues]:
+    """Return the values that eligible contacts have, by the filter's place in ``filters``.
+
+    One statement; of many filters the first ten are looked at.
+    """
+    asked = filters[:_MOST_FILTERS]
+    if not asked:
+        return {}
+    parts = [_counted(work, series, item, place) for place, item in enumerate(asked)]
+    found: dict[int, list[tuple[Value, int]]] = {place: [] for place in range(len(asked))}
+    for row in work.connection.execute(union_all(*parts)):
+        if isinstance(row.value, Value):
+            found[row.place].append((row.value, row.contacts))
+    return {place: SeenValues(counted) for place, counted in found.items()}
+
+
+def _counted(work: Work, series: Series, item: Filter, place: int) -> Select[Any]:
+    subject = Subject.of_contacts()
+    value: ColumnElement[Any] = func.to_jsonb(value_of(item.target, subject))
+    conditions = [
+        fits_contact_type(series.contact_type, subject),
+        has_value(item.target, subject),
+        ~suppressed(subject),
+    ]
+    looked_at = (
+        select(value.label("value"))
+        .select_from(scan(subject, [value, *conditions]))
+        .where(subject.contact.c.org_id == work.org_id, *conditions)
+        .limit(_SAMPLE)
+        .subquery(f"looked_at_{place}")
+    )
+    counted = (
+        select(looked_at.c.value, func.count().label("contacts"))
+        .group_by(looked_at.c.value)
+        .order_by(literal_column("contacts").desc(), looked_at.c.value.cast(Text))
+        .limit(_MOST_VALUES)
+        .subquery(f"counted_{place}")
+    )
+    return select(
+        literal(place, Integer()).label("place"),
+        counted.c.value.cast(JSONB).label("value"),
+        counted.c.contacts,
+    ).order_by(counted.c.contacts.desc(), counted.c.value.cast(Text))
