@@ -34,10 +34,12 @@ from halo_engine.domain.series import Series
 from halo_engine.tables import audience_fields, subscriptions
 from halo_engine.work import Work
 
-#: What a filter makes of a contact, if anything.
+#: What a filter makes of a contact (see ``_fates``).
+_ABSENT: Final = 0
 _HOLDS: Final = 1
-_ABSENT: Final = 2
 _OTHER_TYPE: Final = 3
+#: What a look-alike field has of a contact whom the filter would not pass with it.
+_HAS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,15 +162,7 @@ def _question(
     fits = marks.of(fits_contact_type(series.contact_type, subject))
     suppressed = marks.of(everybody.suppressed)
     in_audience = marks.of(audience(series, subject, moment)) if not filters else None
-    # What holds has a value: nobody is asked twice for one that is compared.
-    seen = [
-        marks.of(
-            predicate(((item,),), subject, moment),
-            ~has_value(item.target, subject),
-            lacks(item, subject, moment),
-        )
-        for item in filters
-    ]
+    seen = [marks.of(*_fates(item, subject, moment)) for item in filters]
     having = [
         marks.of(_would_pass(item, other, subject, moment), has_value(other, subject))
         for other, item in others
@@ -199,8 +193,19 @@ def _question(
         eligible(mark.says(alike, _ABSENT) for mark in seen).label("absent"),
         eligible(mark.says(alike, _OTHER_TYPE) for mark in seen).label("other_type_of"),
         eligible(mark.says(alike, _HOLDS) for mark in having).label("would_pass"),
-        eligible(mark.says(alike, _HOLDS + 1) for mark in having).label("having"),
+        eligible(mark.says(alike, _HAS) for mark in having).label("having"),
     )
+
+
+def _fates(item: Filter, subject: Subject, moment: Moment) -> Iterator[ColumnElement[bool]]:
+    """Yield the cases of a filter: it holds, it fails, its value is of another type; else absent.
+
+    What is compared has a value, so most contacts are not asked for it once more.
+    """
+    yield predicate(((item,),), subject, moment)
+    yield ~lacks(item, subject, moment)
+    if item.target.custom:
+        yield has_value(item.target, subject)
 
 
 def has_value(field: Field, subject: Subject) -> ColumnElement[bool]:
