@@ -65,6 +65,12 @@ def _say_no_longer_ready(**_: object) -> None:
         ready_file.unlink(missing_ok=True)
 
 
+def _answer_to_any_queue(**_: object) -> None:
+    """Let a process of the pool publish answers to the queues that callers name (`link`)."""
+    for finder in (app.amqp.queues, app.amqp.router):
+        vars(finder)["create_missing"] = True
+
+
 @contextmanager
 def _clear_words() -> Iterator[None]:
     """End with one line and no traceback when a setting is missing or wrong."""
@@ -81,6 +87,7 @@ signals.celeryd_init.connect(_say_no_longer_ready)
 signals.beat_init.connect(_say_no_longer_ready)
 signals.setup_logging.connect(configure_worker_logging)
 signals.worker_process_init.connect(open_connections)
+signals.worker_process_init.connect(_answer_to_any_queue)
 signals.worker_process_shutdown.connect(close_connections)
 signals.worker_ready.connect(_look_at_schema)
 signals.worker_ready.connect(_say_ready)

@@ -1,6 +1,7 @@
 """What a message to a worker may hold, with a real worker that reads it."""
 
 import json
+from base64 import b64decode
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -137,3 +138,19 @@ def test_a_message_of_another_client_is_read(stack: Stack) -> None:
     }
     broker(stack.app.conf.broker_url).lpush(CALLS_QUEUE, json.dumps(message))
     assert stack.app.AsyncResult(task_id).get(timeout=30)["created"] is True
+
+
+def test_an_answer_goes_to_the_queue_that_the_caller_names(stack: Stack) -> None:
+    """Celery's ``link``: the answer is the first argument of a task of the application's own."""
+    client: Any = broker(stack.app.conf.broker_url)
+    queue = f"shop-{uuid4()}"
+    stack.app.send_task(
+        "halo.identify",
+        kwargs={"widget_key": stack.organization(), "user_id": "ann", "traits": {"id": 1}},
+        link=stack.app.signature("shop.answered", queue=queue),
+    )
+    stack.wait_until(lambda: client.llen(queue) == 1, "the answer came")
+    message = json.loads(client.rpop(queue))
+    assert message["headers"]["task"] == "shop.answered"
+    [answer], _, _ = json.loads(b64decode(message["body"]))
+    assert answer["refused"]["code"] == "reserved_trait"

@@ -34,6 +34,9 @@ def users(database: Engine) -> list[str]:
 
 
 def left(broker_url: str) -> tuple[Any, Any]:
-    """Return how many calls wait, and how many messages are in hand."""
-    client = broker(broker_url)
-    return client.llen(CALLS_QUEUE), client.hlen(IN_HAND)
+    """Return how many calls wait, and how many messages are in hand, at one moment."""
+    with broker(broker_url).pipeline(transaction=True) as both:
+        both.llen(CALLS_QUEUE)
+        both.hlen(IN_HAND)
+        waiting, in_hand = both.execute()
+    return waiting, in_hand

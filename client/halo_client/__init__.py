@@ -1,0 +1,97 @@
+"""Calls of halo-engine's tasks from an application; `docs/calling.md` says what they promise.
+
+It needs Celery alone: `pip install ./client`, or copy this file.
+"""
+
+import re
+from typing import Any
+
+from celery import Celery
+from celery.result import AsyncResult
+
+#: Where the engine's workers listen; Celery's own default is the queue ``celery``.
+QUEUE = "halo.calls"
+#: What an operator ordered is not to be done later than this.
+ORDERS_EXPIRE_SECONDS = 600
+
+
+class Refused(Exception):  # noqa: N818 -- an answer, not a fault
+    """The engine's no: ``status`` as in HTTP, a stable ``code``, and a ``message`` for a person."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(status, code, message)
+        self.status = status
+        self.code = code
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class Halo:
+    """The way to one organisation's contacts and series.
+
+    ``broker_url`` is the workers' Redis or Valkey. An application names the organisation by its
+    ``widget_key``, an operator by its key, ``org``. Make it once; threads may share it.
+    """
+
+    def __init__(
+        self, broker_url: str, *, widget_key: str | None = None, org: str | None = None
+    ) -> None:
+        self.widget_key = widget_key
+        self.org = org
+        url = re.sub("^valkey", "redis", broker_url)
+        self.app = Celery("halo-client", broker=url, backend=url, set_as_current=False)
+        # Nothing waits for ever for a broker that is silent.
+        timeouts = {"socket_timeout": 10.0, "socket_connect_timeout": 5.0}
+        self.app.conf.update(
+            task_routes={"halo.*": {"queue": QUEUE}},
+            broker_transport_options=timeouts,
+            result_backend_transport_options=timeouts,
+            task_publish_retry_policy={"max_retries": 3, "interval_step": 0.5},
+        )
+
+    def send(self, task: str, /, *, link: Any = None, **fields: Any) -> "AsyncResult[Any]":
+        """Send a call of an application's, such as ``halo.identify``, and return at once.
+
+        It is on its way when this returns; a broker that is away raises kombu's OperationalError.
+        ``link`` is Celery's: a task of the application's own that gets the answer.
+        """
+        call = {"widget_key": self._required("widget_key"), **fields}
+        return self.app.send_task(task, kwargs=call, link=link)
+
+    def ask(self, task: str, /, *, within: float = 30.0, **fields: Any) -> Any:
+        """Send a call and return its answer; raise Refused where it is refused.
+
+        After ``within`` seconds without an answer it raises Celery's TimeoutError: the call is
+        still on its way.
+        """
+        return answer_of(self.send(task, **fields), within=within)
+
+    def order(self, task: str, /, *, within: float = 30.0, **fields: Any) -> Any:
+        """Send an operator's task, such as ``halo.series.pause``, and return its answer.
+
+        Where no worker takes it within ten minutes it is not done at all.
+        """
+        call = {"org": self._required("org"), **fields}
+        sent = self.app.send_task(task, kwargs=call, expires=ORDERS_EXPIRE_SECONDS)
+        return answer_of(sent, within=within)
+
+    def _required(self, name: str) -> str:
+        value: str | None = getattr(self, name)
+        if value is None:
+            raise ValueError(f"Halo(…, {name}=…) is needed for this call")
+        return value
+
+
+def answer_of(sent: "AsyncResult[Any]", *, within: float = 30.0) -> Any:
+    """Wait for what was sent and return the answer; raise Refused where it is refused."""
+    return read_answer(sent.get(timeout=within))
+
+
+def read_answer(answer: Any) -> Any:
+    """Return an answer as it came, to a callback say; raise Refused where it is a refusal."""
+    if isinstance(answer, dict) and answer.keys() == {"refused"}:
+        refused = answer["refused"]
+        raise Refused(refused["status"], refused["code"], refused["message"])
+    return answer

@@ -1,0 +1,89 @@
+"""What README.md tells applications to write, in an environment that has Celery and not us."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from halo_engine.tables import end_users, events
+from tests.acceptance.conftest import Stack
+
+_ROOT = Path(__file__).parents[2]
+
+
+def _examples() -> list[str]:
+    """The Python that the section about calling shows."""
+    section = (_ROOT / "README.md").read_text().split("## Calling it")[1].split("\n## ")[0]
+    return re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def python() -> Iterator[Path]:
+    """The Python of a new environment with Celery and the client."""
+    with TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        python = Path(folder) / "bin" / "python"
+        install = f"{python} -m pip install --quiet --disable-pip-version-check".split()
+        celery = f"celery[redis]=={version('celery')}"
+        # A build writes beside what it builds.
+        client = shutil.copytree(_ROOT / "client", Path(folder) / "client")
+        subprocess.run([*install, celery, client], check=True)
+        yield python
+
+
+def _run(python: Path, code: str, **environment: str) -> str:
+    path = os.environ["PATH"]
+    run = subprocess.run(
+        [python, "-I", "-c", code],
+        env={"PATH": path, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+def test_the_environment_has_nothing_of_ours(python: Path) -> None:
+    """Else the examples would prove nothing."""
+    code = "import importlib.util as u; print(u.find_spec('workers'), u.find_spec('halo_engine'))"
+    assert _run(python, code) == "None None\n"
+
+
+def test_what_the_readme_shows_reaches_the_workers(stack: Stack, python: Path) -> None:
+    """Word for word: what is sent is done, and the answers come back."""
+    org = stack.organization()
+    by_client, by_celery = _examples()
+    servers = {"HALO_BROKER_URL": stack.app.conf.broker_url, "HALO_WIDGET_KEY": org}
+    assert "'warnings': []" in _run(python, by_client, **servers)
+    assert "'created': True" in _run(python, by_celery, **servers)
+    assert stack.stage(org).count(end_users) == 2
+    assert stack.stage(org).count(events) == 1
+
+
+def test_the_client_raises_a_refusal_and_orders_what_expires(stack: Stack, python: Path) -> None:
+    """A refusal is an exception with status, code and message; an operator's order says its end."""
+    code = """
+import os
+from halo_client import ORDERS_EXPIRE_SECONDS, Halo, Refused
+halo = Halo(os.environ["URL"], widget_key=os.environ["ORG"], org=os.environ["ORG"])
+try:
+    halo.ask("halo.identify", user_id="ann", traits={"created_at": "now"})
+except Refused as refused:
+    print(refused.status, refused.code, "created_at" in str(refused))
+print(halo.order("halo.series.list"))
+try:
+    halo.order("halo.series.pause", series="none")
+except Refused as refused:
+    print(refused.status, refused.code)
+"""
+    said = _run(python, code, URL=stack.app.conf.broker_url, ORG=stack.organization())
+    assert said.splitlines() == ["400 reserved_trait True", "[]", "404 unknown_series"]
