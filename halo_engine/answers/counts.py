@@ -20,18 +20,19 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import array
 
-from halo_engine.answers.lookalikes import look_alikes, meant_for
 from halo_engine.answers.marks import Marks, tally
 from halo_engine.audience.compiler import Subject, lacks, predicate, value_of
 from halo_engine.audience.everybody import ORG, Everybody
 from halo_engine.audience.matching import audience, fits_contact_type
 from halo_engine.audience.moments import Moment
+from halo_engine.audience.registered import registered_fields
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.fields import Field, resolve
 from halo_engine.domain.filters import Filter, FilterGroups
+from halo_engine.domain.lookalikes import look_alikes, meant_for
 from halo_engine.domain.reasons import AudienceType
 from halo_engine.domain.series import Series
-from halo_engine.tables import audience_fields, subscriptions
+from halo_engine.tables import subscriptions
 from halo_engine.work import Work
 
 #: What a filter makes of a contact (see ``_fates``).
@@ -144,12 +145,7 @@ def _placed(groups: FilterGroups) -> Iterator[tuple[int, int, Filter]]:
 
 def _registered(work: Work) -> list[Field]:
     """Return the custom fields that were ever seen on a contact or a company."""
-    table = audience_fields
-    rows = work.connection.execute(
-        select(table.c.entity, table.c.key).where(table.c.org_id == work.org_id)
-    )
-    prefixes = {"contact": "custom:", "company": "company.custom:"}
-    return [resolve(f"{prefixes[row.entity]}{row.key}") for row in rows]
+    return [resolve(name) for name in registered_fields(work.connection, work.org_id)]
 
 
 def _question(

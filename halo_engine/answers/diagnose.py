@@ -5,10 +5,10 @@ from pydantic import JsonValue
 from halo_engine.answers.advice import advise
 from halo_engine.answers.causes import Advice
 from halo_engine.answers.counts import Counts, FilterCounts, count
-from halo_engine.answers.events import known_events
 from halo_engine.answers.filter_advice import FilterFacts
 from halo_engine.answers.seen_values import SeenValues, seen_values
 from halo_engine.answers.shape import Answer
+from halo_engine.audience.registered import event_names
 from halo_engine.domain.fields import Entity
 from halo_engine.domain.series import Series
 from halo_engine.work import Work
@@ -64,7 +64,7 @@ def _facts(work: Work, series: Series, counts: Counts) -> list[FilterFacts]:
     asked = [each for each in nobody if each not in of_events and each.absent < counts.eligible]
     seen = seen_values(work, series, [each.filter for each in asked])
     by_place = {each.place: seen[n] for n, each in enumerate(asked) if n in seen}
-    events = [each.event for each in known_events(work)] if of_events else []
+    events = event_names(work.connection, work.org_id) if of_events else []
     return [
         FilterFacts(each, counts.eligible, by_place.get(each.place, SeenValues(())), events)
         for each in counts.filters

@@ -7,11 +7,12 @@ from sqlalchemy import and_, func, select
 
 from halo_engine.answers.shape import Answer
 from halo_engine.answers.stored import COLUMN_PREFIXES, SAMPLE, Stored, StoredValue, stored_values
+from halo_engine.audience.registered import registered_fields
 from halo_engine.domain.choices import CHOICES
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.fields import COLUMNS, Entity, Field, FieldType, resolve
 from halo_engine.domain.filters import OPERATORS, Operator
-from halo_engine.tables import audience_fields, subscription_members, subscriptions
+from halo_engine.tables import subscription_members, subscriptions
 from halo_engine.work import Work
 
 #: The types of filters that a custom field of a registered type can stand in.
@@ -60,7 +61,7 @@ class Fields(Answer):
 
 def known_fields(work: Work) -> Fields:
     """Return every field that a filter of the organisation can name, in three statements."""
-    registered = _registered(work)
+    registered = registered_fields(work.connection, work.org_id)
     contacts, seen = stored_values(work)
     builtin = [
         resolve(f"{prefix}{name}")
@@ -111,16 +112,6 @@ def _resolved(name: str) -> Field | None:
         return resolve(name)
     except Refusal:
         return None
-
-
-def _registered(work: Work) -> dict[str, str]:
-    """Return the custom fields that were ever seen, by name, with the type seen first."""
-    table = audience_fields
-    rows = work.connection.execute(
-        select(table.c.entity, table.c.key, table.c.type).where(table.c.org_id == work.org_id)
-    )
-    prefixes = {"contact": "custom:", "company": "company.custom:"}
-    return {f"{prefixes[row.entity]}{row.key}": row.type for row in rows}
 
 
 def _lists(work: Work) -> Iterator[KnownList]:

@@ -13,7 +13,6 @@ from pydantic import JsonValue
 
 from halo_engine.answers.causes import Advice, Cause
 from halo_engine.answers.counts import FilterCounts, LookAlike
-from halo_engine.answers.nearness import near
 from halo_engine.answers.phrases import KINDS, counted_contacts, described, kind_of, listed
 from halo_engine.answers.seen_values import SeenValues
 from halo_engine.answers.stored import StoredValue
@@ -21,6 +20,7 @@ from halo_engine.contacts.doors import TRAIT_COLUMNS
 from halo_engine.domain.errors import shown
 from halo_engine.domain.fields import Entity, Field, FieldType
 from halo_engine.domain.filters import Filter, Operator
+from halo_engine.domain.nearness import near
 
 #: So many of the values seen most are named.
 _MOST_NAMED: Final = 5

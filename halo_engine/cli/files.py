@@ -15,6 +15,8 @@ from halo_engine.series.apply import Applied, Result, apply_definitions
 from halo_engine.series.check import Checked, check_definitions
 from halo_engine.series.differences import Change
 from halo_engine.series.files import read_series_file
+from halo_engine.series.warnings import SeriesWarning
+from halo_engine.settings import load_settings
 
 _COLOURS = {Result.CREATED: "green", Result.CHANGED: "yellow", Result.UNCHANGED: None}
 
@@ -31,7 +33,12 @@ def apply(desk: Desk, file: Path, dry_run: bool) -> None:
     New ones become drafts. All of the file is saved, or nothing; what is the same is left alone.
     """
     definitions = read_series_file(file)
-    applied = desk.perform(lambda work: apply_definitions(work, definitions, dry_run=dry_run))
+    tracks_opens = load_settings().tracking_url is not None
+    applied = desk.perform(
+        lambda work: apply_definitions(
+            work, definitions, dry_run=dry_run, tracks_opens=tracks_opens
+        )
+    )
     desk.show(applied, lambda answer: _draw_applied(answer, dry_run=dry_run))
 
 
@@ -41,6 +48,7 @@ def _draw_applied(applied: Sequence[Applied], *, dry_run: bool) -> None:
         click.echo(f"{each.series}: {result} ({each.status})")
         for change in each.changes:
             _draw_change(change)
+        _draw_warnings(each.warnings)
     counts = Counter(each.result for each in applied)
     summary = ", ".join(f"{counts[result]} {result}" for result in Result if counts[result])
     click.echo(f"{summary or 'no series'}{'; nothing was saved' if dry_run else ''}")
@@ -74,7 +82,8 @@ def check(desk: Desk, file: Path) -> None:
     Saves nothing. Exits 1 when something would be refused.
     """
     definitions = read_series_file(file)
-    checked = desk.ask(lambda work: check_definitions(work, definitions))
+    tracks_opens = load_settings().tracking_url is not None
+    checked = desk.ask(lambda work: check_definitions(work, definitions, tracks_opens=tracks_opens))
     desk.show(checked, _draw_checked)
     if any(each.refusals for each in checked):
         raise SystemExit(1)
@@ -86,5 +95,10 @@ def _draw_checked(checked: Sequence[Checked]) -> None:
         click.echo(f"{each.series}: {click.style(verdict, fg='red' if each.refusals else 'green')}")
         for message in each.refusals:
             click.echo(f"  {message}")
-        for message in each.warnings:
-            click.echo(f"  {click.style('warning', fg='yellow')}: {message}")
+        _draw_warnings(each.warnings)
+
+
+def _draw_warnings(warnings: Sequence[SeriesWarning]) -> None:
+    for each in warnings:
+        word = click.style(f"warning [{each.code}]", fg="yellow")
+        click.echo(f"  {word} {plain(each.place)}: {plain(each.message)}")

@@ -9,7 +9,7 @@ import click
 from halo_engine.answers.overview import SeriesLine, overview
 from halo_engine.cli.activation import watch_activation
 from halo_engine.cli.desk import Desk, in_organization
-from halo_engine.cli.output import print_table, shown_at
+from halo_engine.cli.output import plain, print_table, shown_at
 from halo_engine.contacts.finding import find_contacts
 from halo_engine.domain.series import Series
 from halo_engine.domain.yaml_core import dump_yaml
@@ -79,8 +79,8 @@ def _draw(found: ShownSeries, zone: ZoneInfo) -> None:
     click.echo(f"# {found.series} is {found.status}, {since}last changed {changed}")
     for message in found.refusals:
         click.echo(f"# refused: {message}")
-    for message in found.warnings:
-        click.echo(f"# warning: {message}")
+    for each in found.warnings:
+        click.echo(f"# warning [{each.code}] {plain(each.place)}: {plain(each.message)}")
     click.echo(dump_yaml({"series": {found.series: found.definition}}), nl=False)
 
 

@@ -7,8 +7,10 @@ from pydantic import BaseModel, ConfigDict
 
 from halo_engine.domain.reasons import SeriesStatus
 from halo_engine.domain.series import Series, SeriesDefinition, Step
-from halo_engine.series.preflight import failing_checks, warnings_about
+from halo_engine.series.preflight import failing_checks
 from halo_engine.series.save import list_id
+from halo_engine.series.surroundings import Surroundings, surroundings
+from halo_engine.series.warnings import SeriesWarning, warnings_about
 from halo_engine.series.written import load_written
 from halo_engine.work import Work
 
@@ -21,34 +23,43 @@ class Checked(BaseModel):
     series: str
     status: SeriesStatus
     refusals: tuple[str, ...]
-    warnings: tuple[str, ...]
+    warnings: tuple[SeriesWarning, ...]
 
 
-def check_definitions(work: Work, definitions: Mapping[str, SeriesDefinition]) -> list[Checked]:
+def check_definitions(
+    work: Work,
+    definitions: Mapping[str, SeriesDefinition],
+    *,
+    tracks_opens: bool | None = None,
+) -> list[Checked]:
     """Return what would be refused if the definitions were saved and activated now; save nothing.
 
-    A list that does not exist is refused with a 400, as saving would refuse it.
+    ``tracks_opens``: whether links and opens are tracked, if the caller knows. A list that does
+    not exist is refused with a 400, as saving would refuse it.
     """
     stored = load_written(work, definitions)
+    around = surroundings(work, definitions.values(), tracks_opens=tracks_opens)
     return [
         check(
             work,
             unsaved(
                 work, key, definition, stored[key].status if key in stored else SeriesStatus.DRAFT
             ),
+            around,
         )
         for key, definition in definitions.items()
     ]
 
 
-def check(work: Work, series: Series) -> Checked:
+def check(work: Work, series: Series, around: Surroundings | None = None) -> Checked:
     """Return every check of §8 that fails for a series, saved or not, and its warnings."""
+    around = around or surroundings(work, [series])
     first = series.status is SeriesStatus.DRAFT
     return Checked(
         series=series.key,
         status=series.status,
         refusals=tuple(failing_checks(work, series, first_activation=first)),
-        warnings=tuple(warnings_about(series)),
+        warnings=tuple(warnings_about(series, around)),
     )
 
 

@@ -9,7 +9,6 @@ from halo_engine.domain.reasons import (
     AudienceType,
     ConditionType,
     EntryTrigger,
-    ExitReason,
     SeriesKind,
 )
 from halo_engine.domain.series import Condition, Series
@@ -44,21 +43,6 @@ def failing_checks(work: Work, series: Series, *, first_activation: bool) -> Ite
         if not work.org.company_footer:
             yield NO_COMPANY_FOOTER
     yield from _step_problems(series)
-
-
-def warnings_about(series: Series) -> Iterator[str]:
-    """Yield what may be activated but does nothing, in plain words (contract §6, §7, §8)."""
-    settings, rules = series.settings, series.settings.exit_rules
-    if settings.goal_enabled and not settings.goal_filters:
-        yield "The goal is switched on, but no goal filter is set: nothing will convert."
-    if ExitReason.FILTER_MATCH in rules and not settings.exit_filters:
-        yield "Exit rule ‘filter_match’ is on, but no exit filter is set: it never fires."
-    if ExitReason.EVENT in rules and not settings.exit_event_name:
-        yield "Exit rule ‘event’ is on, but no exit event is named: it never fires."
-    if ExitReason.SEGMENT_LEAVE in rules and series.audience_type is not AudienceType.SEGMENT:
-        yield "Exit rule ‘segment_leave’ is on, but the audience has no filter: it never fires."
-    if ExitReason.UNSUBSCRIBED in rules and series.audience_type is not AudienceType.SUBSCRIPTION:
-        yield "Exit rule ‘unsubscribed’ is on, but the audience is no list: it never fires."
 
 
 def refuse_unless_ready(work: Work, series: Series, *, first_activation: bool) -> None:

@@ -11,6 +11,7 @@ from halo_engine.domain.instants import format_instant
 from halo_engine.domain.reasons import SeriesStatus
 from halo_engine.series.check import check
 from halo_engine.series.lifecycle import find_series
+from halo_engine.series.warnings import SeriesWarning
 from halo_engine.series.written import as_written, load_written
 from halo_engine.work import Work
 
@@ -31,7 +32,7 @@ class ShownSeries(BaseModel):
     activated_at: _Instant | None
     definition: Mapping[str, Any]
     refusals: tuple[str, ...]
-    warnings: tuple[str, ...]
+    warnings: tuple[SeriesWarning, ...]
 
 
 def show_series(work: Work, key: str) -> ShownSeries:

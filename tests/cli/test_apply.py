@@ -44,13 +44,20 @@ def test_apply_again_changes_nothing(halo: Console) -> None:
     before = halo.json("series", "show", "welcome")
     assert halo("series", "apply", file) == "welcome: unchanged (draft)\n1 unchanged\n"
     assert halo.json("series", "apply", file) == [
-        {"series": "welcome", "result": "unchanged", "status": "draft", "changes": []}
+        {
+            "series": "welcome",
+            "result": "unchanged",
+            "status": "draft",
+            "changes": [],
+            "warnings": [],
+        }
     ]
     assert halo.json("series", "show", "welcome") == before
 
 
 def test_apply_shows_the_difference_field_by_field(halo: Console) -> None:
     """Of a series that was saved before, each field that differs is shown before and after."""
+    halo("identify", "ann", "--trait", "plan=pro")
     halo("series", "apply", halo.file("welcome.yaml", WELCOME))
     changed = halo.file(
         "welcome.yaml",
@@ -89,6 +96,9 @@ def test_apply_shows_the_difference_field_by_field(halo: Console) -> None:
         '    - {"delay": "3d", "email": {"subject": "Bye", "body": "Bye"}}\n'
         "  steps.gate\n"
         '    + {"delay": "1d", "condition": {"type": "email_opened"}}\n'
+        "  warning [mail_not_tracked] steps.gate.condition: Opens and clicks are not tracked here "
+        "(HALO_TRACKING_URL is not set): unless your mail gateway calls `halo.mail.opened` and "
+        "`halo.mail.clicked`, this gate lets nobody pass.\n"
         "1 changed\n"
     )
 
@@ -243,14 +253,16 @@ def test_check_warns_of_what_does_nothing(halo: Console) -> None:
             steps: [{key: a, email: {subject: A, body: A}}]
         """,
     )
+    rule = "  warning [exit_rule_never_fires] settings.exit_rules"
     assert halo("series", "check", file) == (
         "s: ok\n"
-        "  warning: The goal is switched on, but no goal filter is set: nothing will convert.\n"
-        "  warning: Exit rule ‘filter_match’ is on, but no exit filter is set: it never fires.\n"
-        "  warning: Exit rule ‘event’ is on, but no exit event is named: it never fires.\n"
-        "  warning: Exit rule ‘segment_leave’ is on, but the audience has no filter: it never "
+        "  warning [goal_without_filter] settings.goal_filters: The goal is switched on, but no "
+        "goal filter is set: nothing will convert.\n"
+        f"{rule}: Exit rule ‘filter_match’ is on, but no exit filter is set: it never fires.\n"
+        f"{rule}: Exit rule ‘event’ is on, but no exit event is named: it never fires.\n"
+        f"{rule}: Exit rule ‘segment_leave’ is on, but the audience has no filter: it never "
         "fires.\n"
-        "  warning: Exit rule ‘unsubscribed’ is on, but the audience is no list: it never fires.\n"
+        f"{rule}: Exit rule ‘unsubscribed’ is on, but the audience is no list: it never fires.\n"
     )
 
 

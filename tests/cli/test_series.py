@@ -67,6 +67,8 @@ def test_list_has_a_line_for_each_series(pro: Console) -> None:
 
 def test_show_prints_a_file_that_can_be_applied(pro: Console) -> None:
     """What `show` prints is a file again: applied, it changes nothing."""
+    pro("identify", "ann")
+    pro("track", "ann", "on")
     printed = pro("series", "show", "pro")
     heading, rest = printed.split("\n", 1)
     assert heading.startswith("# pro is draft, last changed ")
@@ -100,7 +102,10 @@ def test_show_for_programs(pro: Console) -> None:
     """For programs the definition is data, beside the status and what would be refused."""
     shown = pro.json("series", "show", "pro")
     assert (shown["series"], shown["status"], shown["activated_at"]) == ("pro", "draft", None)
-    assert (shown["refusals"], shown["warnings"]) == ([], [])
+    assert shown["refusals"] == []
+    assert [(each["code"], each["place"]) for each in shown["warnings"]] == [
+        ("unknown_event", "steps.paid.condition.value")
+    ]
     assert shown["definition"]["steps"][1] == {
         "key": "paid",
         "delay": "90m",

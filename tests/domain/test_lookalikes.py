@@ -2,8 +2,8 @@
 
 import pytest
 
-from halo_engine.answers.lookalikes import look_alikes
 from halo_engine.domain.fields import resolve
+from halo_engine.domain.lookalikes import look_alikes
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from difflib import SequenceMatcher
 from typing import Final
 
-from halo_engine.answers.nearness import SIMILAR
 from halo_engine.domain.fields import COLUMNS, Entity, Field, resolve
+from halo_engine.domain.nearness import SIMILAR
 
 _COLUMNS_OF: Final = {Entity.CONTACT: "", Entity.COMPANY: "company.", Entity.STRIPE: "stripe:"}
 _CAMEL_HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
