@@ -139,7 +139,7 @@ class Engine:
 
         About none of ours, whatever it is, it changes nothing.
         """
-        mail = read_mail(raw)
+        mail = read_mail(raw).under(self.post.sender.domain)
         with self.database.connect() as connection:
             org_id = organization_written_to(connection, mail)
         if org_id is None:

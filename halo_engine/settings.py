@@ -32,6 +32,13 @@ def _mail_address(address: str) -> str:
     return address
 
 
+def _mail_domain(domain: str) -> str:
+    try:
+        return validate_email(f"bounce@{domain}", check_deliverability=False).ascii_domain
+    except EmailNotValidError:
+        raise ValueError("is no domain that mail can come to; write bounces.acme.example") from None
+
+
 def _smtp_url(url: str) -> str:
     parse_smtp_url(url)
     return url
@@ -57,6 +64,7 @@ class Settings(BaseSettings):
     mail_per_second: float | None = Field(default=None, ge=0.1, le=10_000)
     mail_from_name: str = Field(default="Halo", min_length=1)
     mail_from_address: Annotated[str, AfterValidator(_mail_address)] = "series@halo.example"
+    bounce_domain: Annotated[str, AfterValidator(_mail_domain)] | None = None
     unsubscribe_url: Annotated[str, AfterValidator(base_url)] = NO_UNSUBSCRIBE_URL
     tracking_url: Annotated[str, AfterValidator(base_url)] | None = None
     tick_seconds: float = Field(default=60.0, ge=0.1, le=3600)

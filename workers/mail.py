@@ -16,7 +16,9 @@ def post_office(settings: Settings) -> PostOffice:
     A turn of sending and the message that it ends with keep within the task's soft limit.
     """
     bases = LinkBases(settings.unsubscribe_url, settings.tracking_url)
-    sender = Sender(settings.mail_from_name, settings.mail_from_address, bases)
+    sender = Sender(
+        settings.mail_from_name, settings.mail_from_address, bases, settings.bounce_domain
+    )
     gate = Gate(
         per_second=settings.mail_per_second,
         turn_seconds=min(TURN_SECONDS, settings.soft_limit_seconds / 4),

@@ -58,7 +58,12 @@ def read_command(file: str, as_json: bool) -> None:
     """
     with refusing(as_json):
         read = read_mail(_beginning(file))
-    facts = {"kind": read.kind, "reason": read.reason, "message_ids": list(read.message_ids)}
+    facts = {
+        "kind": read.kind,
+        "reason": read.reason,
+        "message_ids": list(read.message_ids),
+        "mails": [str(mail) for mail in read.mails],
+    }
     if as_json:
         print_json(facts)
     else:

@@ -1,11 +1,11 @@
 """A mail that came in: whose it is, and what it does (contract §2, §3, §6)."""
 
-from collections.abc import Callable, Mapping
-from typing import Annotated, Final, NamedTuple
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Annotated, Any, Final, NamedTuple
 from uuid import UUID
 
 from pydantic import Field
-from sqlalchemy import ColumnElement, Connection, Text, any_, literal, select, true
+from sqlalchemy import ColumnElement, Connection, Text, any_, literal, or_, select, true
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from halo_engine.contacts.bounce_reports import note_bounces
@@ -16,6 +16,7 @@ from halo_engine.contacts.suppression import ComplaintCall
 from halo_engine.domain.bounce_reasons import BounceReason
 from halo_engine.domain.bounces import Bounce
 from halo_engine.domain.incoming_mail import IncomingMail, Kind
+from halo_engine.domain.mail_names import relay_ids_in
 from halo_engine.tables import idempotency_keys, messages, organizations
 from halo_engine.work import Work
 
@@ -52,8 +53,9 @@ class _Ours(NamedTuple):
     """A mail of ours that is named."""
 
     message_id: str
+    relay_id: str | None
     recipient_id: int
-    contact_id: UUID
+    end_user_id: UUID
 
 
 def organization_written_to(connection: Connection, mail: IncomingMail) -> UUID | None:
@@ -79,17 +81,15 @@ def receive(work: Work, mail: IncomingMail) -> Received:
     Of several of our mails that it names it is about the one that it names first.
     """
     found = work.connection.execute(
-        select(messages.c.message_id, messages.c.recipient_id, messages.c.end_user_id).where(
+        select(*[messages.c[name] for name in _Ours._fields]).where(
             messages.c.org_id == work.org_id, _is_about(mail)
         )
     )
-    ours = {row.message_id: _Ours(*row) for row in found}
-    message_id = next((name for name in mail.message_ids if name in ours), None)
-    if message_id is None:
+    its = _first(mail, [_Ours(*row) for row in found])
+    if its is None:
         return Received(kind=mail.kind, reason=mail.reason)
-    its = ours[message_id]
     received = Received(
-        kind=mail.kind, reason=mail.reason, message_id=message_id, id=its.contact_id
+        kind=mail.kind, reason=mail.reason, message_id=its.message_id, id=its.end_user_id
     )
     if mail.kind not in _NOTED:
         return received
@@ -97,6 +97,14 @@ def receive(work: Work, mail: IncomingMail) -> Received:
         return received.model_copy(update={"again": True})
     suppressed = _NOTED[mail.kind](work, mail, its)
     return received.model_copy(update={"suppressed": suppressed})
+
+
+def _first(mail: IncomingMail, ours: Sequence[_Ours]) -> _Ours | None:
+    """Return the mail of ours that is named first, by our Message-ID or the relay's."""
+    relayed = relay_ids_in(mail.message_ids)
+    by_name = {relayed[its.relay_id]: its for its in ours if its.relay_id in relayed}
+    by_name |= {its.message_id: its for its in ours}
+    return next((by_name[name] for name in mail.message_ids if name in by_name), None)
 
 
 def _note_reply(work: Work, _mail: IncomingMail, its: _Ours) -> bool:
@@ -127,8 +135,15 @@ _NOTED: Final[Mapping[Kind, Callable[[Work, IncomingMail, _Ours], bool]]] = {
 _OF_REFUSED: Final = frozenset({Kind.HARD_BOUNCE, Kind.SOFT_BOUNCE})
 
 
+def _among(column: ColumnElement[Any], names: Collection[str]) -> ColumnElement[bool]:
+    return column == any_(literal(list(names), ARRAY(Text())))
+
+
 def _is_about(mail: IncomingMail) -> ColumnElement[bool]:
-    is_named = messages.c.message_id == any_(literal(list(mail.message_ids), ARRAY(Text())))
+    is_named = _among(messages.c.message_id, mail.message_ids)
+    relayed = relay_ids_in(mail.message_ids)
+    if relayed:
+        is_named = or_(is_named, _among(messages.c.relay_id, relayed))
     return is_named if mail.kind in _OF_REFUSED else is_named & (messages.c.state != "failed")
 
 

@@ -45,9 +45,14 @@ from halo_engine.tables import (
 from halo_engine.work import Work
 
 
+def mail_id(org_id: UUID, recipient_id: int) -> UUID:
+    """Return what a row's email is named by: the same whoever asks, however often."""
+    return uuid5(org_id, str(recipient_id))
+
+
 def message_id_of(org_id: UUID, recipient_id: int, domain: str) -> str:
-    """Return the Message-ID of a row's email: the same whoever asks, however often."""
-    return f"<{uuid5(org_id, str(recipient_id))}@{domain}>"
+    """Return the Message-ID of a row's email."""
+    return f"<{mail_id(org_id, recipient_id)}@{domain}>"
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,13 +57,15 @@ class Result(StrEnum):
 class Outcome:
     """What became of a row, and why; ``reason`` is given when it failed or is tried again.
 
-    ``bounce`` is what the server's refusal of the recipient means.
+    ``bounce`` is what the server's refusal of the recipient means, ``relay_id`` what the server
+    calls the message.
     """
 
     recipient_id: int
     result: Result
     reason: str | None = None
     bounce: Bounce | None = None
+    relay_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ _SENT: Final = Prepared(
         sent_at=func.coalesce(
             bindparam("asked_now", type_=DateTime(timezone=True)), func.clock_timestamp()
         ),
+        relay_id=bindparam("asked_relay_id", type_=Text()),
     )
 )
 _FAILED: Final = Prepared(
@@ -121,7 +124,8 @@ def noting(
     this = {"asked_org": org_id, "asked_row": outcome.recipient_id}
     match outcome.result:
         case Result.SENT:
-            return [Call(_SENT, {**this, "asked_now": now})]
+            sent = {"asked_now": now, "asked_relay_id": outcome.relay_id}
+            return [Call(_SENT, {**this, **sent})]
         case Result.FAILED:
             failed = {"asked_error": outcome.reason, "asked_token": token}
             bounced = {} if outcome.bounce is None else {outcome.recipient_id: outcome.bounce}

@@ -1,11 +1,12 @@
 """The emails of a leased batch: what they are written with, all at once, and the writing (§9)."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from halo_engine.delivery.intent import mail_id
 from halo_engine.delivery.leases import MOST_ATTEMPTS, hold_leased
 from halo_engine.delivery.ledger import Outcome, Result
 from halo_engine.delivery.links import MailLinks
@@ -90,4 +91,5 @@ def _write(desk: Desk, send: Send) -> Letter | Outcome:
         return Outcome(row, Result.FAILED, failure.reason)
     except Exception as error:  # noqa: BLE001 -- whatever it is, the other emails are written
         return Outcome(row, Result.FAULTY, f"{type(error).__name__}: {error}")
+    mail = replace(mail, sender=desk.sender.envelope(mail_id(desk.org.id, row)))
     return Letter(row, address, mail, is_last_attempt=desk.attempts[row] >= MOST_ATTEMPTS)

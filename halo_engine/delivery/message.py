@@ -14,6 +14,7 @@ from email.header import Header
 from email.utils import format_datetime
 from typing import Final
 from unicodedata import category
+from uuid import UUID
 
 from email_validator import validate_email
 
@@ -21,6 +22,7 @@ from halo_engine.delivery.body import write_body
 from halo_engine.delivery.links import LinkBases, MailLinks
 from halo_engine.delivery.transports import Mail, PermanentFailure
 from halo_engine.domain.errors import Refusal, shown
+from halo_engine.domain.mail_names import bounce_address
 from halo_engine.domain.merge_fields import render
 from halo_engine.domain.reasons import SeriesKind
 from halo_engine.domain.series import Email, Series
@@ -55,12 +57,14 @@ _PARTS: Final = (
 class Sender:
     """Whom mail comes from: the name that is shown, the address, and where its links lead.
 
-    Raises ValueError when the address is none that mail can come from.
+    Reports come to ``bounce_domain`` if there is one, else to the address. Raises ValueError when
+    the address is none that mail can come from.
     """
 
     name: str
     address: str
     bases: LinkBases = field(default_factory=LinkBases)
+    bounce_domain: str | None = None
 
     def __post_init__(self) -> None:
         _checked(self.address)
@@ -69,6 +73,12 @@ class Sender:
     def domain(self) -> str:
         """The domain that Message-IDs are made under."""
         return _checked(self.address).rpartition("@")[2]
+
+    def envelope(self, mail: UUID) -> str:
+        """Return the envelope sender of a mail, to which its reports come."""
+        if self.bounce_domain is None:
+            return _checked(self.address)
+        return bounce_address(mail, self.bounce_domain)
 
 
 def write_mail(

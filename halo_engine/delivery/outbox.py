@@ -172,7 +172,7 @@ def _post(transport: Transport, letter: Letter, message_id: str, gate: Gate) -> 
     result = _RESULTS[posted.reply]
     if result is Result.RETRIED and letter.is_last_attempt:
         result = Result.FAILED
-    return Outcome(letter.recipient_id, result, posted.reason, posted.bounce)
+    return Outcome(letter.recipient_id, result, posted.reason, posted.bounce, posted.relay_id)
 
 
 def _close(

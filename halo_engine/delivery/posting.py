@@ -37,11 +37,15 @@ class Reply(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """A reply, the server's words for all but ACCEPTED, and how a refused recipient is judged."""
+    """A reply, the server's words for all but ACCEPTED, and how a refused recipient is judged.
+
+    ``relay_id`` is what the server calls a message to which it gives a Message-ID of its own.
+    """
 
     reply: Reply
     reason: str | None = None
     bounce: Bounce | None = None
+    relay_id: str | None = None
 
 
 @contextmanager
@@ -60,7 +64,7 @@ def announced(transport: Transport, mail: Mail) -> Iterator[None]:
 def post(transport: Transport, gate: Gate, mail: Mail, message_id: str) -> Posted:
     """Send the mail under ``message_id``; whatever is no answer of a transport is raised."""
     try:
-        transport.send(mail.under(message_id), message_id)
+        relay_id = transport.send(mail.under(message_id), message_id)
     except ServerDown as down:
         if gate.blames(message_id, down):
             return Posted(Reply.PUT_OFF, down.reason)
@@ -75,6 +79,6 @@ def post(transport: Transport, gate: Gate, mail: Mail, message_id: str) -> Poste
     except TemporaryFailure as failure:
         posted = Posted(Reply.PUT_OFF, failure.reason)
     else:
-        posted = Posted(Reply.ACCEPTED)
+        posted = Posted(Reply.ACCEPTED, relay_id=relay_id)
     gate.answered(message_id)
     return posted

@@ -6,22 +6,21 @@ nothing is sent twice, however often and by however many it is asked for.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
 from sqlalchemy import and_, select, update
 
 from halo_engine.delivery.gate import Gate
-from halo_engine.delivery.intent import intend_again, message_id_of
+from halo_engine.delivery.intent import intend_again, mail_id, message_id_of
 from halo_engine.delivery.ledger import Outcome, Result, give_up, noting, stamp_contacted
 from halo_engine.delivery.links import MailLinks
 from halo_engine.delivery.message import Sender, footer_of, write_mail
-from halo_engine.delivery.posting import Reply, post
+from halo_engine.delivery.posting import Posted, Reply, post
 from halo_engine.delivery.retries import Retried, RetryCall, Verdict
 from halo_engine.delivery.transports import Mail, PermanentFailure, Transport
 from halo_engine.delivery.values import fields_of_email, gather_values
-from halo_engine.domain.bounces import Bounce
 from halo_engine.domain.decisions import DueFacts, Finish, Postpone, decide_step, exit_reason
 from halo_engine.domain.errors import conflict, not_found
 from halo_engine.domain.merge_fields import MergeField
@@ -204,6 +203,7 @@ def _letter(
         links=MailLinks.of(sender.bases, work.org, series, row),
         now=work.now,
     )
+    mail = replace(mail, sender=sender.envelope(mail_id(work.org_id, row)))
     return _Letter(row, values[_ADDRESS.named], mail, unknown)
 
 
@@ -216,7 +216,7 @@ def _send(
         return intent
     posted = post(transport, gate, letter.mail, intent)
     retried = Retried(letter.row, _VERDICTS[posted.reply], posted.reason)
-    transact(partial(_record, letter=letter, retried=retried, bounce=posted.bounce))
+    transact(partial(_record, letter=letter, retried=retried, posted=posted))
     return retried
 
 
@@ -236,16 +236,16 @@ def _intend(work: Work, *, sender: Sender, letter: _Letter) -> str | Retried:
     return intended
 
 
-def _record(work: Work, *, letter: _Letter, retried: Retried, bounce: Bounce | None) -> None:
+def _record(work: Work, *, letter: _Letter, retried: Retried, posted: Posted) -> None:
     """Note what became of an intent; of one that was unknown before, only that it was sent."""
     if retried.verdict is Verdict.SENT:
-        _note(work, Outcome(letter.row, Result.SENT))
+        _note(work, Outcome(letter.row, Result.SENT, relay_id=posted.relay_id))
         _change(work, letter.row, status=Status.COMPLETED, reason=None)
         stamp_contacted(work, [letter.row])
     elif letter.unknown or retried.verdict is Verdict.UNKNOWN:
         give_up(work, [letter.row])
     else:
-        _note(work, Outcome(letter.row, Result.FAILED, retried.reason, bounce))
+        _note(work, Outcome(letter.row, Result.FAILED, retried.reason, posted.bounce))
         _change(work, letter.row, reason=retried.reason)
 
 

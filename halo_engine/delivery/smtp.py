@@ -12,6 +12,7 @@ from halo_engine.delivery.transports import (
     ServerDown,
     TemporaryFailure,
 )
+from halo_engine.domain.mail_names import relay_id_in
 
 
 class SmtpTransport(Announcing):
@@ -40,21 +41,20 @@ class SmtpTransport(Announcing):
             if self._kept is not None and self._kept.is_announced:
                 self._forget()
 
-    def send(self, mail: Mail, key: str) -> None:  # noqa: ARG002 -- a header says it
-        """Send ``mail``; raises what ``Transport`` says."""
+    def send(self, mail: Mail, key: str) -> str | None:  # noqa: ARG002 -- a header says it
+        """Send ``mail``; returns and raises what ``Transport`` says."""
         with self._turn:
             deadline = monotonic() + self._within
             if self._kept is not None and self._kept.is_fit_for(mail):
                 try:
-                    self._hand_over(self._kept, mail, deadline)
-                    return
+                    return self._hand_over(self._kept, mail, deadline)
                 except BrokenOffError:
                     # The server had enough of this connection; that says nothing of a new one.
                     pass
             self._forget()
             session = Session(self._server, deadline)
             try:
-                self._hand_over(session, mail, deadline)
+                return self._hand_over(session, mail, deadline)
             except BrokenOffError as broken:
                 raise ServerDown(str(broken), broke_off=broken.begun) from broken
 
@@ -75,11 +75,14 @@ class SmtpTransport(Announcing):
                 self._kept.leave()
                 self._kept = None
 
-    def _hand_over(self, session: Session, mail: Mail, deadline: float) -> None:
-        """Hand the mail over, and keep the session if it is fit for another."""
+    def _hand_over(self, session: Session, mail: Mail, deadline: float) -> str | None:
+        """Hand the mail over, and keep the session if it is fit for another.
+
+        Returns what the server calls the mail if that will be its Message-ID.
+        """
         self._kept = None
         try:
-            session.hand_over(mail, deadline)
+            answer = session.hand_over(mail, deadline)
         except (PermanentFailure, TemporaryFailure):
             if session.reset():
                 self._kept = session
@@ -88,6 +91,7 @@ class SmtpTransport(Announcing):
             session.abandon()
             raise
         self._kept = session
+        return relay_id_in(answer)
 
     def _forget(self) -> None:
         if self._kept is not None:

@@ -97,8 +97,8 @@ class Session:
                 self.abandon()
         return fit
 
-    def hand_over(self, mail: Mail, deadline: float) -> None:
-        """Take the mail through the steps of RFC 5321; returns when the server took it.
+    def hand_over(self, mail: Mail, deadline: float) -> str:
+        """Take the mail through the steps of RFC 5321; returns what the server says who took it.
 
         Raises BrokenOffError as long as the final dot is not sent, OutcomeUnknown after it, and
         what the server's answers mean.
@@ -116,8 +116,10 @@ class Session:
             raise BrokenOffError(words, begun=begun) from error
         except SystemExit as stop:
             raise NotHandedOver(stop.code) from stop
-        self._expect(self._end_of_text(), 2)
+        answer = self._end_of_text()
+        self._expect(answer, 2)
         self._used_at = monotonic()
+        return answer.words
 
     def _up_to_the_dot(self, mail: Mail) -> None:
         commands = _envelope(mail)

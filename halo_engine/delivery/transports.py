@@ -31,8 +31,12 @@ class Mail:
     content: bytes
 
     def under(self, message_id: str) -> "Mail":
-        """Return the same with this Message-ID on top: ``<…@…>``."""
-        content = b"Message-ID: %b\r\n%b" % (message_id.encode(), self.content)
+        """Return the same with this Message-ID on top: ``<…@…>``.
+
+        It refers to itself: where a relay puts a Message-ID of its own, ours stays there.
+        """
+        id_ = message_id.encode()
+        content = b"Message-ID: %b\r\nReferences: %b\r\n%b" % (id_, id_, self.content)
         return Mail(self.sender, self.recipient, content)
 
     def read(self) -> EmailMessage:
@@ -105,8 +109,11 @@ class Transport(Protocol):
     HALO_SOFT_LIMIT_SECONDS.
     """
 
-    def send(self, mail: Mail, key: str) -> None:
+    def send(self, mail: Mail, key: str) -> str | None:
         """Send ``mail``; ``key`` is the same whenever the same message is sent again.
+
+        Returns what the server calls the message, if it puts that into the Message-ID instead of
+        ours (Amazon SES); None otherwise.
 
         Raises PermanentFailure, TemporaryFailure, ServerDown or OutcomeUnknown.
         """

@@ -5,18 +5,39 @@ Anybody can write anything into a mail: whatever cannot be read is no reason to 
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.message import Message
 from enum import StrEnum
 from typing import Final
+from uuid import UUID
 
 from halo_engine.domain.bounce_reasons import BounceReason
 from halo_engine.domain.complaints import is_complaint
 from halo_engine.domain.delivery_reports import read_report
 from halo_engine.domain.machine_mail import is_by_a_machine
-from halo_engine.domain.mail_parts import READ, enclosed_mails, ids, leaves, named_in, parsed
+from halo_engine.domain.mail_names import mails_in_addresses
+from halo_engine.domain.mail_parts import (
+    READ,
+    children,
+    enclosed_mails,
+    header,
+    ids,
+    leaves,
+    named_in,
+    parsed,
+)
 
 _MOST_IDS: Final = 50
+#: Where mail servers write to whom a mail came.
+_TO: Final = (
+    "To",
+    "Delivered-To",
+    "X-Original-To",
+    "Envelope-To",
+    "X-Envelope-To",
+    "X-Delivered-To",
+    "Received",
+)
 
 
 class Kind(StrEnum):
@@ -39,13 +60,20 @@ class Kind(StrEnum):
 class IncomingMail:
     """A mail, and the Message-IDs that it answers or reports about, the likeliest first.
 
-    A bounce has a ``reason``. ``name`` is the same whenever the mail comes again.
+    A bounce has a ``reason``. ``mails`` are those of ours to whose bounce addresses it came.
+    ``name`` is the same whenever the mail comes again.
     """
 
     kind: Kind
     reason: BounceReason | None
     message_ids: tuple[str, ...]
+    mails: tuple[UUID, ...]
     name: str
+
+    def under(self, domain: str) -> "IncomingMail":
+        """Return the same with the Message-IDs that ``mails`` have under our domain, last."""
+        ours = [f"<{mail}@{domain}>" for mail in self.mails]
+        return replace(self, message_ids=tuple(dict.fromkeys([*self.message_ids, *ours])))
 
 
 def read_mail(raw: bytes) -> IncomingMail:
@@ -54,12 +82,25 @@ def read_mail(raw: bytes) -> IncomingMail:
     try:
         mail = parsed(raw)
         kind, reason, about = _read(mail)
+        mails = tuple(mails_in_addresses(_addresses(mail)))[:_MOST_IDS]
         own = next(iter(ids(mail, "Message-ID")), None)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         # The library's parser is lenient, and still raises for some of what there is.
-        kind, reason, about, own = Kind.OTHER, None, (), None
+        kind, reason, about, mails, own = Kind.OTHER, None, (), (), None
     named = own.encode() if own else raw
-    return IncomingMail(kind, reason, about, hashlib.sha256(named).hexdigest())
+    return IncomingMail(kind, reason, about, mails, hashlib.sha256(named).hexdigest())
+
+
+def _addresses(mail: Message) -> Iterator[str]:
+    """Yield where our bounce addresses may stand: to whom it came, and who sent what it returns."""
+    for name in _TO:
+        yield from map(str, mail.get_all(name, []))
+    parts = leaves(mail)
+    for returned in enclosed_mails(parts):
+        yield header(returned, "Return-Path")
+    for part in parts:
+        if part.get_content_type() == "message/feedback-report":
+            yield from (header(block, "Original-Mail-From") for block in children(part))
 
 
 def _read(mail: Message) -> tuple[Kind, BounceReason | None, tuple[str, ...]]:

@@ -190,9 +190,10 @@ def test_read_says_what_a_mail_is_without_a_database(halo: Console) -> None:
         "kind": "hard_bounce",
         "reason": "user_unknown",
         "message_ids": ["<1@acme.example>"],
+        "mails": [],
     }
     assert halo("mail", "read", halo.file("note.eml", "Subject: Hello\n\nHello\n")).split() == [
-        *("kind", "other", "reason", "-", "message_ids", "-")
+        *("kind", "other", "reason", "-", "message_ids", "-", "mails", "-")
     ]
 
 

@@ -52,6 +52,8 @@ class MailServer:
     always: dict[str, Action] = field(default_factory=dict)
     by_recipient: dict[str, Action] = field(default_factory=dict)
     accepted: list[tuple[str, str]] = field(default_factory=list)
+    #: The envelope senders of what arrived.
+    senders: list[str] = field(default_factory=list)
     contents: list[bytes] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)
     port: int = 0
@@ -153,8 +155,9 @@ class MailServer:
         """Note that it closed."""
         self._open.discard(connection)
 
-    def accept(self, content: bytes, recipient: str) -> None:
-        """Keep a message."""
+    def accept(self, content: bytes, recipient: str, sender: str) -> None:
+        """Keep a message, and its envelope."""
+        self.senders.append(sender)
         self.accepted.append((message_from_bytes(content)["Message-ID"], recipient))
         self.contents.append(content)
 
@@ -279,7 +282,7 @@ class _Connection(SMTP):
         if await self._acts("dot"):
             return
         [recipient] = self.envelope.rcpt_tos
-        self._owner.accept(b"".join(lines), recipient)
+        self._owner.accept(b"".join(lines), recipient, self.envelope.mail_from or "")
         if await self._acts("accepted"):
             return
         self.envelope = self._create_envelope()

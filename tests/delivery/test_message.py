@@ -21,7 +21,16 @@ from halo_engine.domain.series import Email
 
 LINKS = MailLinks(LinkBases(), UUID(int=1), bytes(32), 7, None)
 NOW = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
-HEADERS = ["Message-ID", "From", "To", "Subject", "Date", "MIME-Version", "Content-Type"]
+HEADERS = [
+    "Message-ID",
+    "References",
+    "From",
+    "To",
+    "Subject",
+    "Date",
+    "MIME-Version",
+    "Content-Type",
+]
 MARKETING_HEADERS = [*HEADERS[:-1], "List-Unsubscribe", "List-Unsubscribe-Post", HEADERS[-1]]
 
 #: What people put into their names to get into other people's headers, and what breaks folding.
@@ -56,6 +65,7 @@ def test_an_email_has_its_headers_and_two_parts() -> None:
     assert isinstance(message, EmailMessage)
     assert message.items() == [
         ("Message-ID", "<1@acme.example>"),
+        ("References", "<1@acme.example>"),
         ("From", "Acme <hello@acme.example>"),
         ("To", "ann@a.example"),
         ("Subject", "Hi Ann <3!"),
