@@ -8,7 +8,8 @@ from sqlalchemy import Text, any_, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from halo_engine.contacts.calls import Answer
-from halo_engine.contacts.csv_mapping import CellType, field_of
+from halo_engine.contacts.csv_lists import change_lists, check_lists
+from halo_engine.contacts.csv_mapping import CellType, Target, field_of
 from halo_engine.contacts.csv_rows import (
     NOTHING_KNOWN,
     BadCell,
@@ -100,8 +101,12 @@ def import_csv(work: Work, call: ImportCsvCall) -> ImportCsvAnswer:
 
 
 def known_before(work: Work, how: CsvOptions) -> Known:
-    """Look up what a file's cells depend on: how custom fields without a type are registered."""
-    fields = map(field_of, how.mapping.values())
+    """Look up what a file's cells depend on: how custom fields without a type are registered.
+
+    Raises 400 for a list that there is not.
+    """
+    fields = [field_of(each) for each in how.mapping.values()]
+    check_lists(work, [each.key for each in fields if each.target is Target.LIST])
     untyped = [each.key for each in fields if each.type is CellType.AUTO]
     if not untyped:
         return NOTHING_KNOWN
@@ -116,7 +121,9 @@ def known_before(work: Work, how: CsvOptions) -> Known:
 
 
 def import_page(work: Work, page: Page) -> Outcomes:
-    """Write a page in two statements; who is refused then is noted on the page.
+    """Write a page in two statements, and two where it says something of lists.
+
+    Who is refused then is noted on the page.
 
     Rows match a contact by external ID, else by email, those of the same page included. New ones
     are seen at their sign-up, and ``user_created`` series react; changes are silent.
@@ -127,5 +134,11 @@ def import_page(work: Work, page: Page) -> Outcomes:
         for line, refusal in zip(page.lines, outcomes.refusals, strict=True)
         if refusal is not None
     ]
-    page.warnings.update(dict.fromkeys(not_registered(sorted(outcomes.left_out))))
+    changes = (
+        (outcomes.ids[place], each)
+        for place, each in page.list_changes.items()
+        if outcomes.refusals[place] is None
+    )
+    warnings = (*not_registered(sorted(outcomes.left_out)), *change_lists(work, changes))
+    page.warnings.update(dict.fromkeys(warnings))
     return outcomes

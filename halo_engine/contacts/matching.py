@@ -43,11 +43,12 @@ class _Contact:
 
 @dataclass(slots=True)
 class Outcomes:
-    """What became of people, in their order: whose contact is new, and who was refused.
+    """What became of people, in their order: their contacts, which are new, and who was refused.
 
     ``left_out`` are custom fields that were not registered.
     """
 
+    ids: list[UUID] = field(default_factory=list)
     were_new: list[bool] = field(default_factory=list)
     refusals: list[Refusal | None] = field(default_factory=list)
     left_out: set[str] = field(default_factory=set)
@@ -77,6 +78,7 @@ def write_one_by_one(work: Work, door: Door, people: Sequence[Person]) -> Outcom
         roll = _Roll(work, door, people[len(outcomes.were_new) :])
         persons = [each.person for each in roll.contacts if each.person]
         written = dict(zip(roll.contacts, write_contacts(work, door, persons), strict=True))
+        outcomes.ids += [written[each].id for each in roll.taken]
         outcomes.were_new += roll.were_new
         outcomes.refusals += [written[each].refusal for each in roll.taken]
         for each in written.values():
