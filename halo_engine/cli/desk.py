@@ -51,9 +51,9 @@ class Desk:
         """Run what changes something in a transaction of its own, and ring for a worker."""
         return self.engine.perform(OrgRef(id=self.org.id), action)
 
-    def ask(self, question: Callable[[Work], _Result]) -> _Result:
-        """Run what only reads; nobody is rung for."""
-        return self.engine.ask(OrgRef(id=self.org.id), question)
+    def ask(self, action: Callable[[Work], _Result]) -> _Result:
+        """Run what leaves nothing behind; nobody is rung for."""
+        return self.engine.ask(OrgRef(id=self.org.id), action)
 
     def show(self, answer: _Result, draw: Callable[[_Result], object]) -> None:
         """Print an answer: as JSON where that was asked for, else as ``draw`` does."""

@@ -1,5 +1,6 @@
 """`halo contacts import`: a CSV file of any length, page by page (contract §2, CSV import)."""
 
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,11 +10,21 @@ import click
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
 
 from halo_engine.cli.desk import Desk, in_organization
-from halo_engine.cli.output import plain, progress_bar
-from halo_engine.contacts.csv_resume import FileOptions, ImportFileAnswer, import_file
+from halo_engine.cli.output import plain, print_json, progress_bar
+from halo_engine.contacts.csv_import import ImportCsvAnswer
+from halo_engine.contacts.csv_resume import (
+    FileOptions,
+    ImportFileAnswer,
+    ImportInterruptedError,
+    import_file,
+)
+from halo_engine.contacts.csv_suggestion import suggest_for_file
 from halo_engine.domain.errors import bad_input, not_found, shown, validated
+from halo_engine.pipeline.import_csv import DryRunAnswer, try_file
 
 _MOST_ROWS_PRINTED: Final = 20
+#: As shells say that a command was ended by Ctrl-C.
+_INTERRUPTED: Final = 130
 
 
 @click.command(name="import")
@@ -22,9 +33,8 @@ _MOST_ROWS_PRINTED: Final = 20
     "--map",
     "mapping",
     multiple=True,
-    required=True,
     metavar="COLUMN=FIELD",
-    help="A column and its field. Once for each column.",
+    help="A column and its field. Once for each column; without it a mapping is suggested.",
 )
 @click.option("--separator", help="What separates cells, where the header does not tell.")
 @click.option("--encoding", help="What the file is written in, where it is not UTF-8 or UTF-16.")
@@ -37,6 +47,7 @@ _MOST_ROWS_PRINTED: Final = 20
 )
 @click.option("--empty", multiple=True, metavar="WORD", help="A word that means an empty cell.")
 @click.option("--lenient", is_flag=True, help="Leave out a bad cell alone rather than its row.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done and started; write nothing.")
 @click.option("--most", type=click.IntRange(min=1), help="Read so many rows at most.")
 @in_organization
 def import_command(
@@ -45,6 +56,7 @@ def import_command(
     mapping: Sequence[str],
     date_formats: Sequence[str],
     empty: Sequence[str],
+    dry_run: bool,
     **read: Any,
 ) -> None:
     """Import the CSV FILE: known contacts are changed, new ones made.
@@ -54,23 +66,71 @@ def import_command(
     Columns that are not mapped are passed over. An import that was interrupted is gone on with when
     it is given again. Exits 1 when rows were left out.
     """
-    options = {
-        "mapping": _pairs("map", "FIELD", mapping),
-        "date_formats": _pairs("date-format", "FORMAT", date_formats),
-        "empty": list(empty),
-        **read,
-    }
-    how = validated(FileOptions, options, "import")
+    with _reading(file):
+        if not mapping:
+            return _suggest(desk, file, read["separator"], read["encoding"])
+        options = {
+            "mapping": _pairs("map", "FIELD", mapping),
+            "date_formats": _pairs("date-format", "FORMAT", date_formats),
+            "empty": list(empty),
+            **read,
+        }
+        how = validated(FileOptions, options, "import")
+        answer = _try(desk, file, how) if dry_run else _import(desk, file, how)
+    if answer.bad:
+        raise SystemExit(1)
+    return None
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    """Say of which file it is that it cannot be read."""
     try:
-        with _bar(file.stat().st_size, hidden=desk.as_json) as show:
-            answer = import_file(desk.perform, file, how, show)
+        yield
     except FileNotFoundError:
         raise not_found("file", str(file)) from None
     except OSError as error:
         raise bad_input(str(file), f"cannot be read ({error.strerror})") from None
+
+
+def _suggest(desk: Desk, file: Path, separator: str | None, encoding: str | None) -> None:
+    """Print the command that imports the file, as far as the names of its columns tell."""
+    found = suggest_for_file(file, separator, encoding)
+    words = ["halo", "contacts", "import", str(file)]
+    given = {"--separator": separator, "--encoding": encoding}
+    words += [word for option, value in given.items() if value for word in (option, value)]
+    maps = [f"--map {shlex.quote(f'{name}={field}')}" for name, field in found.mapping.items()]
+    if desk.as_json:
+        command = " ".join([shlex.join(words), *maps])
+        data = {"mapping": found.mapping, "not_mapped": found.others, "command": command}
+        print_json(data)
+        return
+    click.echo(" \\\n  ".join([shlex.join(words), *maps]))
+    if found.others:
+        click.echo(f"# not mapped: {plain(', '.join(found.others))}")
+        click.echo("# a column becomes a custom field by --map COLUMN=custom:NAME")
+
+
+def _import(desk: Desk, file: Path, how: FileOptions) -> ImportFileAnswer:
+    try:
+        with _bar(file.stat().st_size, hidden=desk.as_json) as show:
+            answer = import_file(desk.perform, file, how, show)
+    except ImportInterruptedError as interrupted:
+        click.echo(f"Interrupted: the rows up to line {interrupted.line} are in.", err=True)
+        if interrupted.goes_on:
+            click.echo("The same command again goes on from there.", err=True)
+        raise SystemExit(_INTERRUPTED) from None
     desk.show(answer, _draw)
-    if answer.bad:
-        raise SystemExit(1)
+    return answer
+
+
+def _try(desk: Desk, file: Path, how: FileOptions) -> DryRunAnswer:
+    if not file.is_file():
+        problem = "cannot be read twice; allowed with --dry-run is a file"
+        raise bad_input(str(file), problem)
+    answer = try_file(desk.ask, file, how)
+    desk.show(answer, _draw_trial)
+    return answer
 
 
 @contextmanager
@@ -100,6 +160,28 @@ def _draw(answer: ImportFileAnswer) -> None:
     click.echo(f"{answer.created} created, {answer.updated} updated, {answer.bad} left out")
     if answer.done_before:
         click.echo(f"  {answer.done_before} rows were done before it was interrupted")
+    _draw_faults(answer)
+
+
+def _draw_trial(answer: DryRunAnswer) -> None:
+    click.echo(
+        f"would be: {answer.created} created, {answer.updated} updated, {answer.bad} left out"
+    )
+    if answer.tried < answer.rows:
+        click.echo(
+            f"  of {answer.rows} rows the first {answer.tried} were tried; the others were only"
+            " read for what is left out"
+        )
+    for key, count in answer.starts.items():
+        click.echo(f"  would start series {key}: {count}")
+    for key, count in answer.starts_later.items():
+        click.echo(f"  would start series {key} at its next re-evaluation: {count}")
+    if not answer.starts and not answer.starts_later:
+        click.echo("  would start no series")
+    _draw_faults(answer)
+
+
+def _draw_faults(answer: ImportCsvAnswer) -> None:
     for row in answer.errors[:_MOST_ROWS_PRINTED]:
         click.echo(f"  line {row.line}: {plain(row.message)}")
     if answer.bad > _MOST_ROWS_PRINTED:

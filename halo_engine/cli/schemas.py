@@ -15,7 +15,6 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_jso
 from pydantic_core import core_schema
 
 from halo_engine.contacts.companies import IdentifyCompanyCall
-from halo_engine.contacts.csv_import import ImportCsvCall
 from halo_engine.contacts.erasure import EraseContactCall
 from halo_engine.contacts.identify import IdentifyCall
 from halo_engine.contacts.leads import AddContactCall, CaptureLeadCall
@@ -30,6 +29,7 @@ from halo_engine.contacts.track import TrackCall
 from halo_engine.contacts.update import UpdateCall, UpdatedUser
 from halo_engine.domain.errors import not_found
 from halo_engine.domain.series import EXIT_RULES, KEY_PATTERN, SeriesDefinition
+from halo_engine.pipeline.import_csv import ImportOrTryCall
 
 SERIES: Final = "series"
 
@@ -39,7 +39,7 @@ DOORS: Final[Mapping[str, type[BaseModel]]] = {
     "companies.identify": IdentifyCompanyCall,
     "track": TrackCall,
     "users.update": UpdateCall,
-    "contacts.import_csv": ImportCsvCall,
+    "contacts.import_csv": ImportOrTryCall,
     "contacts.add": AddContactCall,
     "contacts.sync": SyncCall,
     "contacts.erase": EraseContactCall,

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, select, update
@@ -38,6 +39,18 @@ class ImportFileAnswer(ImportCsvAnswer):
     done_before: int
 
 
+class ImportInterruptedError(Exception):
+    """Somebody ended the import; what the file holds up to ``line`` is committed.
+
+    ``goes_on``: given again, it goes on from there.
+    """
+
+    def __init__(self, line: int, *, goes_on: bool) -> None:
+        super().__init__(line, goes_on)
+        self.line = line
+        self.goes_on = goes_on
+
+
 def _show_nothing(_position: int) -> None:
     """Leave the caller without news."""
 
@@ -53,28 +66,35 @@ def import_file(
     """Import a CSV file, committed page by page; ``show`` is told how many bytes have been read.
 
     An import of the same file, read in the same way, that was interrupted is gone on with; one
-    that was finished is done again. Raises 400 for a bad mapping, OSError for a file that cannot be
-    read.
+    that was finished is done again. What is no file, such as a pipe, is read once, from its
+    beginning. Raises 400 for a bad mapping, OSError for a file that cannot be read, and
+    ``ImportInterruptedError`` for Ctrl-C.
     """
     key = _key(path, how)
     org, known, done = transact(
         lambda work: (work.org, known_before(work, how), _rows_done(work, key))
     )
-    faults, total = Faults(), 0
-    with open_csv(path, how.encoding) as file:
-        for page in pages(org, file, how, known, page_size, done=done):
-            is_new = page.after > max(page.before, done)
-            if is_new or page.after == 0:
-                transact(partial(_import, key=key, page=page))
-            # What is wrong with rows that are done is read again, rather than kept.
-            faults.add(page)
-            total = page.after
-            show(file.buffer.tell())
+    faults, total, line = Faults(), 0, 0
+    try:
+        with open_csv(path, how.encoding) as file:
+            for page in pages(org, file, how, known, page_size, done=done):
+                is_new = page.after > max(page.before, done)
+                if is_new or page.after == 0:
+                    transact(partial(_import, key=key, page=page))
+                # What is wrong with rows that are done is read again, rather than kept.
+                faults.add(page)
+                total, line = page.after, page.last_line
+                show(file.buffer.tell() if file.seekable() else 0)
+    except KeyboardInterrupt:
+        raise ImportInterruptedError(line, goes_on=path.is_file()) from None
     counts = transact(partial(_finish, key=key, total=total))
     return ImportFileAnswer.model_validate({**counts, "done_before": done, **faults.as_answer()})
 
 
 def _key(path: Path, how: FileOptions) -> str:
+    if not path.is_file():
+        # It cannot be read twice, and so it is like no other import.
+        return token_hex(hashlib.sha256().digest_size)
     read = json.dumps(how.model_dump(), sort_keys=True).encode()
     with path.open("rb") as file:
         content = hashlib.file_digest(file, "sha256").digest()

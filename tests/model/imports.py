@@ -2,6 +2,7 @@
 
 import csv
 import io
+from copy import deepcopy
 from typing import Any
 
 from tests.model.cells import read_cell, split_field
@@ -94,8 +95,17 @@ class ImportDoors(ContactDoors):
                 stored[names[name]] = value
         return stored
 
-    def import_csv(self, text: str, mapping: dict[str, str]) -> Answer:
-        """Import rows of a CSV; bad ones are errors by line, the header being 1 (contract §2)."""
+    def import_csv(self, text: str, mapping: dict[str, str], *, dry_run: bool = False) -> Answer:
+        """Import rows of a CSV; bad ones are errors by line, the header being 1 (contract §2).
+
+        A dry run happens in another world, and says whom series would enroll there.
+        """
+        if dry_run:
+            trial = deepcopy(self)
+            said = trial.import_csv(text, mapping)
+            before = {key: len(each.runs) for key, each in self.series.items()}
+            after = {key: len(each.runs) for key, each in trial.series.items()}
+            return {**said, "starts": {key: after[key] - before[key] for key in after}}
         for field in mapping.values():
             trait = split_field(field)
             known = field == "external_id" or trait in CONTACT_TRAITS + BARE_CUSTOM

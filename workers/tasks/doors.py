@@ -10,7 +10,6 @@ from pydantic import BaseModel
 from halo_engine.contacts.calls import Call, Identifier
 from halo_engine.contacts.companies import IdentifyCompanyCall, identify_company
 from halo_engine.contacts.complaints import complain
-from halo_engine.contacts.csv_import import ImportCsvCall, import_csv
 from halo_engine.contacts.erasure import EraseContactCall, erase_contact
 from halo_engine.contacts.identify import IdentifyCall, identify, identifying
 from halo_engine.contacts.leads import (
@@ -38,6 +37,7 @@ from halo_engine.contacts.sync import SyncCall, sync
 from halo_engine.contacts.track import TrackCall, track
 from halo_engine.contacts.update import UpdateCall, update
 from halo_engine.domain.errors import Refusal, validated
+from halo_engine.pipeline.import_csv import ImportOrTryCall, import_or_try
 from halo_engine.work import Organization, OrgRef, Trip, Work
 from workers.app import app
 from workers.engine import engine
@@ -93,7 +93,7 @@ DOORS: Final[Mapping[str, _Door]] = {
     "halo.companies.identify": _Door(IdentifyCompanyCall, identify_company),
     "halo.track": _Door(TrackCall, track),
     "halo.users.update": _Door(UpdateCall, update),
-    "halo.contacts.import_csv": _Door(ImportCsvCall, import_csv),
+    "halo.contacts.import_csv": _Door(ImportOrTryCall, import_or_try),
     "halo.contacts.add": _Door(AddContactCall, add_contact),
     "halo.contacts.sync": _Door(SyncCall, sync),
     "halo.contacts.erase": _Door(EraseContactCall, erase_contact),

@@ -1,0 +1,197 @@
+"""CSV imports, and what one would do: tried in a transaction that is taken back (contract §2).
+
+A trial goes through the same statements, the same exits and the same guards, so it cannot disagree
+with the import. It holds locks as an import does, so only the first rows of a long file are tried;
+the rest is read for bad rows.
+"""
+
+import io
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final, Literal
+from uuid import UUID
+
+from sqlalchemy import ARRAY, BigInteger, Uuid, any_, func, literal, select
+
+from halo_engine.contacts.csv_file import open_csv
+from halo_engine.contacts.csv_import import (
+    Faults,
+    ImportCsvAnswer,
+    ImportCsvCall,
+    import_csv,
+    import_page,
+    known_before,
+)
+from halo_engine.contacts.csv_resume import FileOptions
+from halo_engine.contacts.csv_rows import Known, Page, pages
+from halo_engine.domain.reasons import EntryTrigger
+from halo_engine.enrollment.candidates import Found
+from halo_engine.enrollment.enroll import Admission, enroll
+from halo_engine.pipeline.react import Choice, react
+from halo_engine.series.locks import hold_series_still
+from halo_engine.series.shelf import running_series
+from halo_engine.tables import signals
+from halo_engine.work import Organization, Transact, Work
+
+#: So many rows are tried; some five seconds.
+MOST_TRIED: Final = 10_000
+_BATCH: Final = 1_000
+
+
+class ImportOrTryCall(ImportCsvCall):
+    """A CSV file's text, and which of its columns are which field.
+
+    With ``dry_run`` nothing is written: the answer says what would be, and what would start.
+    """
+
+    dry_run: bool = False
+
+
+class DryRunAnswer(ImportCsvAnswer):
+    """What an import would do: the first ``tried`` of its ``rows`` were tried, the rest was read.
+
+    ``starts`` says how many contacts each active series would enroll at once, ``starts_later`` how
+    many of the file's contacts at its next re-evaluation.
+    """
+
+    dry_run: Literal[True] = True
+    starts: dict[str, int]
+    starts_later: dict[str, int]
+    rows: int
+    tried: int
+
+
+def import_or_try(work: Work, call: ImportOrTryCall) -> ImportCsvAnswer:
+    """Import a text in one transaction; with ``dry_run`` say what would come of it (§2)."""
+    if not call.dry_run:
+        return import_csv(work, call)
+    known = known_before(work, call)
+
+    def read() -> Iterator[Page]:
+        return pages(work.org, io.StringIO(call.text, newline=""), call, known, done=MOST_TRIED)
+
+    return _answer(_try(work, read()), read())
+
+
+def try_file(transact: Transact, path: Path, how: FileOptions) -> DryRunAnswer:
+    """Say what an import of a file would do; nothing is written (contract §2).
+
+    Raises 400 for a bad mapping, OSError for a file that cannot be read.
+    """
+
+    def read(org: Organization, known: Known) -> Iterator[Page]:
+        with open_csv(path, how.encoding) as file:
+            yield from pages(org, file, how, known, done=MOST_TRIED)
+
+    def tried(work: Work) -> tuple["_Trial", Organization, Known]:
+        known = known_before(work, how)
+        return _try(work, read(work.org, known)), work.org, known
+
+    trial, org, known = transact(tried)
+    return _answer(trial, read(org, known))
+
+
+class _Trial:
+    """What came of the rows that were tried."""
+
+    def __init__(self) -> None:
+        self.faults = Faults()
+        self.rows = self.created = self.updated = 0
+        self.contacts: dict[UUID, None] = {}
+        self.starts: Counter[str] = Counter()
+        self.starts_later: Counter[str] = Counter()
+
+    def add(self, work: Work, page: Page) -> None:
+        """Import a page."""
+        outcomes = import_page(work, page)
+        self.created += outcomes.created
+        self.updated += outcomes.updated
+        self.contacts.update(dict.fromkeys(outcomes.ids))
+        self.faults.add(page)
+        self.rows = page.after
+
+
+def _try(work: Work, read: Iterable[Page]) -> _Trial:
+    trial = _Trial()
+    savepoint = work.connection.begin_nested()
+    try:
+        last = work.connection.scalar(select(func.coalesce(func.max(signals.c.id), 0)))
+        for page in read:
+            trial.add(work, page)
+            if page.after >= MOST_TRIED:
+                break
+        contacts = list(trial.contacts)
+        for batch in _batches(_signals_after(work, last or 0, contacts)):
+            reaction = react(work, len(batch), Choice(only=batch))
+            _count(trial.starts, reaction.admissions if reaction else ())
+        _count(trial.starts_later, _admitted_later(work, contacts))
+    finally:
+        savepoint.rollback()
+    return trial
+
+
+def _answer(trial: _Trial, read: Iterable[Page]) -> DryRunAnswer:
+    """Return the answer for a trial, and for the rows after it, which are read for what is bad."""
+    rows = trial.rows
+    for page in read if rows >= MOST_TRIED else ():
+        rows = page.after
+        if page.before >= trial.rows:
+            trial.faults.add(page)
+    return DryRunAnswer.model_validate(
+        {
+            "created": trial.created,
+            "updated": trial.updated,
+            **trial.faults.as_answer(),
+            "starts": dict(sorted(trial.starts.items())),
+            "starts_later": dict(sorted(trial.starts_later.items())),
+            "rows": rows,
+            "tried": trial.rows,
+        }
+    )
+
+
+def _signals_after(work: Work, last: int, contacts: list[UUID]) -> list[tuple[int, UUID]]:
+    """Return what was told of the contacts since, in order of arrival."""
+    told = (
+        select(signals.c.id, signals.c.end_user_id)
+        .where(
+            signals.c.org_id == work.org_id,
+            signals.c.id > literal(last, BigInteger()),
+            signals.c.end_user_id == any_(literal(contacts, ARRAY(Uuid()))),
+        )
+        .order_by(signals.c.id)
+    )
+    return [(row.id, row.end_user_id) for row in work.connection.execute(told)]
+
+
+def _batches(told: Iterable[tuple[int, UUID]]) -> Iterator[list[int]]:
+    """Cut signals into batches as a worker would: before a contact's second one (``inbox``)."""
+    batch: dict[UUID, int] = {}
+    for signal, contact in told:
+        if contact in batch or len(batch) == _BATCH:
+            yield list(batch.values())
+            batch = {}
+        batch[contact] = signal
+    if batch:
+        yield list(batch.values())
+
+
+def _admitted_later(work: Work, contacts: list[UUID]) -> list[Admission]:
+    """Enroll whom ``segment_match`` series would find at a re-evaluation."""
+    work = hold_series_still(work)
+    matching = [
+        each
+        for each in running_series(work).series
+        if each.is_active and each.entry_trigger is EntryTrigger.SEGMENT_MATCH
+    ]
+    if not matching or not contacts:
+        return []
+    found = Found(contacts, work.now)
+    return enroll(work.connection, work.org_id, matching, work.moment, found)
+
+
+def _count(counts: Counter[str], admissions: Iterable[Admission]) -> None:
+    for each in admissions:
+        if each.code is None:
+            counts[each.series.key] += each.count
