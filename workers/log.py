@@ -15,7 +15,9 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, Final
 
+import billiard.util
 import structlog
+from celery.exceptions import Reject
 from structlog.typing import EventDict
 
 from halo_engine.domain.errors import printable
@@ -66,6 +68,8 @@ def configure_logging(
     handler.setFormatter(_Line(_as_json if log_format == "json" else _as_text(), secrets))
     logging.root.handlers[:] = [handler]
     logging.root.setLevel(level)
+    # The pool's logger keeps to itself, and without a handler prints whole tracebacks.
+    billiard.util.get_logger().propagate = True
     sys.excepthook = _say_end
 
 
@@ -103,7 +107,12 @@ def _say_end(
 def _is_heard(record: logging.LogRecord) -> bool:
     if record.name.partition(".")[0] in _OURS:
         return True
-    return record.levelno >= logging.WARNING and record.name not in _UNHEARD
+    return (
+        record.levelno >= logging.WARNING
+        and record.name not in _UNHEARD
+        # A call that waits for its servers: we said so already.
+        and not (record.exc_info and isinstance(record.exc_info[1], Reject))
+    )
 
 
 @dataclass

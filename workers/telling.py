@@ -17,6 +17,7 @@ from uuid import UUID
 import psycopg
 import redis
 from billiard.exceptions import WorkerLostError
+from celery.beat import SchedulingError
 from kombu.exceptions import OperationalError as BrokerError
 from sqlalchemy.exc import DBAPIError
 
@@ -76,7 +77,8 @@ def _code(pattern: re.Pattern[str]) -> Callable[[BaseException], str]:
 
 
 def _cause(error: BaseException) -> str:
-    return told(error.__cause__) if error.__cause__ is not None else ""
+    cause = error.__cause__ or error.__context__
+    return told(cause) if cause is not None else ""
 
 
 #: What is said of an error, by the first line that it belongs to; of others the type has to do.
@@ -87,7 +89,7 @@ _SAID: Final[Mapping[_Types, Callable[[Any], str]]] = {
     Failure: _code(_SMTP_CODE),
     (redis.ConnectionError, redis.TimeoutError): _first_line,
     redis.ResponseError: _code(_REDIS_CODE),
-    BrokerError: _cause,
+    (BrokerError, SchedulingError): _cause,
     OSError: lambda error: error.strerror or "",
 }
 

@@ -7,12 +7,14 @@ back at the head, and a dead worker's come within two minutes (``deliveries``).
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import count
 from queue import Empty
 from typing import Any, Final
 from uuid import uuid4
 
+import redis
 import structlog
 from celery import current_app, states
 from celery.worker import state
@@ -62,13 +64,13 @@ class QoS(kombu_redis.QoS):  # type: ignore[misc]
     def ack(self, delivery_tag: str) -> None:
         """Forget a message that was handled."""
         taken = self._let_go(delivery_tag)
-        with self.channel.conn_or_acquire() as client:
+        with self._client() as client:
             deliveries.acknowledge(client, taken)
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:
         """Hand a message back to the head of its queue, or set aside what no task will take."""
         taken = self._let_go(delivery_tag)
-        with self.channel.conn_or_acquire() as client:
+        with self._client() as client:
             if requeue:
                 has_died = taken.tag in self._died
                 deliveries.give_back(client, [taken.tag], counts=has_died)
@@ -91,12 +93,18 @@ class QoS(kombu_redis.QoS):  # type: ignore[misc]
             deliveries.put_aside(client, taken.tag, reason)
 
     def restore_unacked(self, client: Any = None) -> list[Any]:
-        """Hand back all that is in hand, when the channel closes."""
+        """Hand back all that is in hand, when the channel closes.
+
+        With the broker away that is left to ``restore_visible``, here or in another worker.
+        """
         self._flush()
         tags = list(self._delivered)
-        if tags:
-            with self.channel.conn_or_acquire(client) as connected:
-                deliveries.give_back(connected, tags)
+        try:
+            if tags:
+                with self._client(client) as connected:
+                    deliveries.give_back(connected, tags)
+        except (redis.RedisError, OSError) as error:
+            _log.warning("not handed back", messages=len(tags), problem=error)
         for tag in tags:
             self._let_go(tag)
         self._flush()
@@ -110,6 +118,18 @@ class QoS(kombu_redis.QoS):  # type: ignore[misc]
             number = deliveries.reclaim(client)
         if number:
             _log.warning("a worker died", messages_put_back=number)
+
+    @contextmanager
+    def _client(self, client: Any = None) -> Iterator[Any]:
+        """Yield a client of the broker; a connection that is closed has none.
+
+        Kombu closes it under a message in hand, and looks for the server's name in None after.
+        """
+        transport = self.channel.connection
+        if transport is None or transport.client is None:
+            raise redis.ConnectionError("the connection is closed")
+        with self.channel.conn_or_acquire(client) as connected:
+            yield connected
 
     def _let_go(self, tag: str) -> Taken:
         _hands.let_go(tag)

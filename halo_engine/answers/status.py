@@ -2,7 +2,8 @@
 status``).
 """
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -18,6 +19,8 @@ from halo_engine.answers.parked import (
 )
 from halo_engine.answers.shape import Answer, Instant
 from halo_engine.contacts.stripe_passed_over import passed_over
+from halo_engine.domain.bounce_reasons import FOR_GOOD, BounceReason
+from halo_engine.domain.bounces import judge
 from halo_engine.domain.cron import next_instant
 from halo_engine.domain.durations import format_duration
 from halo_engine.domain.reasons import EntryTrigger, PassedOver, SeriesStatus
@@ -49,11 +52,15 @@ class UnreadableSeries(Answer):
 
 
 class MailTrouble(Answer):
-    """Mails of one series that failed for one reason, or of which nobody knows (``unknown``)."""
+    """Mails of one series that failed for one reason, or of which nobody knows (``unknown``).
+
+    ``kind`` is what the mail server's words of a refusal speak of; None where there are none.
+    """
 
     series: str
     state: str
     reason: str | None
+    kind: BounceReason | None
     mails: int
     latest: Instant
 
@@ -116,6 +123,11 @@ class Status(Answer):
     stripe_passed_over: Mapping[PassedOver, int]
 
 
+#: So many refusals that are not about their addresses are no chance: something of ours is refused.
+_MANY_REFUSALS: Final = 3
+#: Nobody but the recipient can mend these.
+_THE_RECIPIENTS: Final = FOR_GOOD | {BounceReason.MAILBOX_FULL, BounceReason.MAILBOX_DISABLED}
+
 #: An answer names this many parked signals and troubles, and counts them all.
 _MOST_SHOWN: Final = 20
 
@@ -161,7 +173,24 @@ def status(work: Work, patience: timedelta = PATIENCE, since: timedelta = SINCE)
         rising_bounces=tuple(rising_bounces(work, work.now - since)[:_MOST_SHOWN]),
         stripe_passed_over=passed_over(work),
     )
-    return found.model_copy(update={"needs": tuple(_needs(found, work.now, patience))})
+    needs = [*_needs(found, work.now, patience), *_mail_needs(found, troubles)]
+    return found.model_copy(update={"needs": tuple(needs)})
+
+
+def _mail_needs(found: Status, troubles: Sequence[MailTrouble]) -> Iterator[str]:
+    """Say what of mail a person can mend: no address that is wrong, and no single refusal."""
+    kinds: Counter[str] = Counter()
+    for each in troubles:
+        if each.state == "failed" and each.kind not in _THE_RECIPIENTS:
+            kinds[each.kind or BounceReason.UNCLEAR] += each.mails
+    if kinds.total() >= _MANY_REFUSALS:
+        named = ", ".join(f"{kind} {number}" for kind, number in kinds.most_common())
+        yield f"mails that failed for good, not for their addresses: {kinds.total()} ({named})"
+    if found.unknown_mails:
+        yield f"mails that may or may not have been sent: {found.unknown_mails}"
+    for each in found.rising_bounces:
+        if each.reason in OF_THE_SENDER and each.reports >= MANY:
+            yield f"mails of {each.series} that come back: {each.reports} ({each.reason})"
 
 
 def _needs(found: Status, now: datetime, patience: timedelta) -> Iterator[str]:
@@ -178,17 +207,6 @@ def _needs(found: Status, now: datetime, patience: timedelta) -> Iterator[str]:
     if found.abandoned:
         yield f"rows that a worker took and never finished: {found.abandoned}"
     yield from _faults(found, late, than)
-    yield from _needs_of_mail(found)
-
-
-def _needs_of_mail(found: Status) -> Iterator[str]:
-    if found.failed_mails:
-        yield f"mails that failed for good: {found.failed_mails}"
-    if found.unknown_mails:
-        yield f"mails that may or may not have been sent: {found.unknown_mails}"
-    for each in found.rising_bounces:
-        if each.reason in OF_THE_SENDER and each.reports >= MANY:
-            yield f"mails of {each.series} that come back: {each.reports} ({each.reason})"
 
 
 def _faults(found: Status, late: datetime, than: str) -> Iterator[str]:
@@ -309,7 +327,12 @@ def _mail_troubles(work: Work, since: datetime) -> list[MailTrouble]:
         .group_by(series.c.key, mails.c.state, mails.c.error)
         .order_by(number.desc(), series.c.key, mails.c.state, mails.c.error)
     ).mappings()
-    return [MailTrouble.model_validate(dict(row)) for row in rows]
+    return [MailTrouble.model_validate({**row, "kind": _kind(row["reason"])}) for row in rows]
+
+
+def _kind(reason: str | None) -> BounceReason | None:
+    judged = None if reason is None else judge(reason)
+    return None if judged is None else judged.reason
 
 
 def _reevaluation_due(work: Work) -> datetime | None:

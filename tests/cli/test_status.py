@@ -151,14 +151,19 @@ def test_signals_that_were_set_aside(daily: Console) -> None:
 
 
 def test_mails_that_failed_or_may_have_been_sent(daily: Console) -> None:
-    """Failed and unknown mails of the last day are counted by series and reason."""
-    _change(
-        daily,
-        "UPDATE messages SET state = 'failed', error = '550 no such user', sent_at = NULL",
-    )
-    found = _status(daily, status=1)
-    assert (found["failed_mails"], found["unknown_mails"]) == (1, 0)
-    assert found["needs"] == ["mails that failed for good: 1"]
+    """Failed and unknown mails of the last day are counted by series and reason.
+
+    An address that is refused, or a single refusal of another kind, is shown and pages nobody.
+    """
+    refused = "UPDATE messages SET state = 'failed', error = '{}', sent_at = NULL"
+    for words, kind in (
+        ("550 no such user", "user_unknown"),
+        ("550 5.7.26 DMARC fails", "authentication"),
+    ):
+        _change(daily, refused.format(words))
+        found = _status(daily, status=0)
+        assert (found["failed_mails"], found["unknown_mails"], found["needs"]) == (1, 0, [])
+        assert [each["kind"] for each in found["mail_troubles"]] == [kind]
     _change(daily, "UPDATE messages SET state = 'unknown', error = NULL")
     printed = _INSTANT.sub("INSTANT", daily("status", status=1))
     assert printed.endswith(
@@ -198,6 +203,30 @@ def _bounce(halo: Console, reason: str, times: int, ago: str) -> None:
         f"""INSERT INTO bounce_reports (org_id, recipient_id, reason, for_good, reported_at)
         SELECT org_id, recipient_id, '{reason}', false, now() - interval '{ago}'
         FROM messages, generate_series(1, {times})""",
+    )
+
+
+def test_mails_that_are_refused_for_what_is_ours(daily: Console) -> None:
+    """Three refusals that are not about their addresses need a person, and say what they are of."""
+    _copy_the_mail(daily, 2)
+    refused = "UPDATE messages SET state = 'failed', sent_at = NULL, error = "
+    _change(daily, refused + "'550 5.1.1 no such user'")
+    assert _status(daily, status=0)["failed_mails"] == 3
+    _change(daily, refused + "'550 5.7.26 DMARC fails for ' || to_address || recipient_id")
+    found = _status(daily, status=1)
+    assert found["needs"] == [
+        "mails that failed for good, not for their addresses: 3 (authentication 3)"
+    ]
+
+
+def _copy_the_mail(console: Console, times: int) -> None:
+    """Have more mails of the same kind in the ledger."""
+    columns = "org_id, end_user_id, automation_id, enrollment_number, step_id, state"
+    _change(
+        console,
+        f"INSERT INTO messages ({columns}, recipient_id, message_id, to_address, intended_at,"
+        f" sent_at) SELECT {columns}, -n, message_id || n, to_address, intended_at, sent_at"
+        f" FROM messages, generate_series(1, {times}) AS n",
     )
 
 
