@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from halo_engine.answers.circumstances import Circumstances, gather
 from halo_engine.answers.codes import ACTIVE
+from halo_engine.answers.failures import FailedMail, failures_of
 from halo_engine.answers.reasons import reason_now, reason_then
 from halo_engine.answers.shape import Answer, Instant
 from halo_engine.answers.sight import Seen, holds_all, see
@@ -44,7 +45,8 @@ class Explanation(Answer):
 
     ``code`` is ``active`` or a reason code of §4. ``refused_at`` is when a kept refusal was given,
     ``until`` when time alone will change the answer. ``filters`` are those that keep it out now:
-    of the audience those that failed, of the exit filter those that hold.
+    of the audience those that failed, of the exit filter those that hold. ``failed_mails`` are the
+    latest of the series that it did not get.
     """
 
     contact_id: UUID
@@ -57,6 +59,7 @@ class Explanation(Answer):
     until: Instant | None = None
     filters: tuple[SeenFilter, ...] = ()
     whereabouts: Whereabouts | None = None
+    failed_mails: tuple[FailedMail, ...] = ()
 
 
 def explain(work: Work, series: Series, contacts: Sequence[UUID]) -> list[Explanation]:
@@ -72,11 +75,16 @@ def explain(work: Work, series: Series, contacts: Sequence[UUID]) -> list[Explan
     standing = locate(work, series, active) if active else {}
     situations = {each.known.contact_id: each for each in _situations(work, series, known.values())}
     waiting = unhandled(work, series, contacts)
-    return [
+    failed = failures_of(work, contacts, series)
+    explained = (
         _enrolled(series, known[id_], standing[id_], waiting.get(id_))
         if id_ in standing
         else _not_enrolled(situations[id_], waiting.get(id_))
         for id_ in contacts
+    )
+    return [
+        each.model_copy(update={"failed_mails": tuple(failed.get(each.contact_id, ()))})
+        for each in explained
     ]
 
 

@@ -12,6 +12,7 @@ from uuid import UUID
 from pydantic import JsonValue
 from sqlalchemy import ColumnElement, FromClause, and_, func, select
 
+from halo_engine.answers.failures import FailedMail, failures_of
 from halo_engine.answers.shape import Answer, Instant
 from halo_engine.contacts.doors import STRIPE_COLUMNS, TRAIT_COLUMNS, field_key
 from halo_engine.domain.bounce_reasons import BounceReason
@@ -63,7 +64,8 @@ class Profile(Answer):
     """One contact; ``traits`` holds recognised and custom ones alike, those that have a value.
 
     ``suppressed`` says why its address gets no mail: ``bounced``, ``complained``, ``unsubscribed``
-    or None. ``bounces`` are its mails that came back, by reason.
+    or None. ``bounces`` are its mails that came back, by reason;
+    ``failed_mails`` the latest that it did not get.
     """
 
     id: UUID
@@ -85,6 +87,7 @@ class Profile(Answer):
     bounces: Mapping[BounceReason, int]
     series: tuple[Membership, ...]
     events: tuple[Fired, ...]
+    failed_mails: tuple[FailedMail, ...]
 
 
 def profile(work: Work, contact_id: UUID) -> Profile:
@@ -132,6 +135,7 @@ def profile(work: Work, contact_id: UUID) -> Profile:
         bounces=_bounces(work, contact_id),
         series=tuple(_memberships(work, contact_id)),
         events=tuple(_events(work, contact_id)),
+        failed_mails=tuple(failures_of(work, [contact_id]).get(contact_id, ())),
     )
 
 

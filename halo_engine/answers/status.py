@@ -20,7 +20,7 @@ from halo_engine.answers.parked import (
 from halo_engine.answers.shape import Answer, Instant
 from halo_engine.contacts.stripe_passed_over import passed_over
 from halo_engine.domain.bounce_reasons import FOR_GOOD, BounceReason
-from halo_engine.domain.bounces import judge
+from halo_engine.domain.bounces import kind_of
 from halo_engine.domain.cron import next_instant
 from halo_engine.domain.durations import format_duration
 from halo_engine.domain.reasons import EntryTrigger, PassedOver, SeriesStatus
@@ -188,9 +188,9 @@ def _mail_needs(found: Status, troubles: Sequence[MailTrouble]) -> Iterator[str]
         yield f"mails that failed for good, not for their addresses: {kinds.total()} ({named})"
     if found.unknown_mails:
         yield f"mails that may or may not have been sent: {found.unknown_mails}"
-    for each in found.rising_bounces:
-        if each.reason in OF_THE_SENDER and each.reports >= MANY:
-            yield f"mails of {each.series} that come back: {each.reports} ({each.reason})"
+    for rising in found.rising_bounces:
+        if rising.reason in OF_THE_SENDER and rising.reports >= MANY:
+            yield f"mails of {rising.series} that come back: {rising.reports} ({rising.reason})"
 
 
 def _needs(found: Status, now: datetime, patience: timedelta) -> Iterator[str]:
@@ -327,12 +327,9 @@ def _mail_troubles(work: Work, since: datetime) -> list[MailTrouble]:
         .group_by(series.c.key, mails.c.state, mails.c.error)
         .order_by(number.desc(), series.c.key, mails.c.state, mails.c.error)
     ).mappings()
-    return [MailTrouble.model_validate({**row, "kind": _kind(row["reason"])}) for row in rows]
-
-
-def _kind(reason: str | None) -> BounceReason | None:
-    judged = None if reason is None else judge(reason)
-    return None if judged is None else judged.reason
+    return [
+        MailTrouble.model_validate({**row, "kind": kind_of(row["reason"] or "")}) for row in rows
+    ]
 
 
 def _reevaluation_due(work: Work) -> datetime | None:

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import Uuid, and_, any_, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from halo_engine.answers.held_mail import what_holds_mail
 from halo_engine.answers.phrases import on_the_clock
 from halo_engine.answers.shape import Answer, Instant
 from halo_engine.domain.decisions import (
@@ -35,9 +36,9 @@ from halo_engine.work import Work
 class Whereabouts(Answer):
     """Where an active enrollment stands; ``next`` says what happens ``next_at``.
 
-    ``next_at`` is None while the series is not active, and where the step was set aside because
-    handling it failed; ``problem`` says what that raised. ``enrolled_at`` and ``number`` are the
-    enrollment's; the contact is at ``step`` ``since``.
+    ``next_at`` is None while the series is not active, while mail is held that is due, and where
+    the step was set aside because handling it failed; ``problem`` says what that raised.
+    ``enrolled_at`` and ``number`` are the enrollment's; the contact is at ``step`` ``since``.
     """
 
     number: int
@@ -72,7 +73,7 @@ class _Standing:
 
 
 def locate(work: Work, series: Series, contacts: Collection[UUID]) -> Mapping[UUID, Whereabouts]:
-    """Return where each of ``contacts`` that is active in ``series`` stands; two statements."""
+    """Return where each of ``contacts`` that is active in ``series`` stands; three statements."""
     standing = _standing(work, series, contacts)
     if not series.is_active:
         return {each.row.run.contact_id: _held(work, series, each) for each in standing}
@@ -85,8 +86,9 @@ def locate(work: Work, series: Series, contacts: Collection[UUID]) -> Mapping[UU
         for each in standing
         if each.fault is not None
     }
+    held = what_holds_mail(work) if sound else None
     return found | {
-        each.row.run.contact_id: _next(work, each, its)
+        each.row.run.contact_id: _next(work, each, its, held)
         for each, its in zip(sound, facts, strict=True)
     }
 
@@ -151,7 +153,8 @@ def _held(work: Work, series: Series, standing: _Standing) -> Whereabouts:
     )
 
 
-def _next(work: Work, standing: _Standing, facts: DueFacts) -> Whereabouts:
+def _next(work: Work, standing: _Standing, facts: DueFacts, held: str | None) -> Whereabouts:
+    """Say what happens next; ``held`` is what holds mail now."""
     if standing.status is Status.PROCESSING:
         return _whereabouts(standing, "Its email is being sent.", work.now)
     at = max(standing.scheduled_for, work.now)
@@ -163,7 +166,14 @@ def _next(work: Work, standing: _Standing, facts: DueFacts) -> Whereabouts:
     if isinstance(decision, Postpone):
         at = decision.until
         decision = decide_step(facts, at)
-    return _whereabouts(standing, _worded(decision, facts), at)
+    text = _worded(decision, facts)
+    if held is None or isinstance(decision, Finish):
+        return _whereabouts(standing, text, at)
+    if at > work.now:
+        return _whereabouts(standing, f"{text} Now {held}: if it still is then, it waits.", at)
+    following = _then(facts.run.series.step_after(facts.step, facts.visited))
+    text = f"Its email is held: {held}. When that is over it is sent, {following}."
+    return _whereabouts(standing, text, None)
 
 
 def _failed(work: Work, standing: _Standing, fault: _Fault) -> Whereabouts:

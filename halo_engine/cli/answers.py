@@ -14,6 +14,7 @@ from halo_engine.answers.ledger import Ledger, ledger
 from halo_engine.answers.preview import PAGE, Preview, PreviewedContact, preview
 from halo_engine.answers.whereabouts import Whereabouts
 from halo_engine.cli.desk import Desk, in_organization
+from halo_engine.cli.failures import draw_failures
 from halo_engine.cli.output import plain, print_facts, print_table, shown_at
 from halo_engine.contacts.finding import find_contacts
 from halo_engine.domain.series import Series
@@ -196,6 +197,9 @@ def _draw_explanation(found: Explanation, zone: ZoneInfo) -> None:
                 for each in found.filters
             ],
         )
+    if found.failed_mails:
+        click.echo("\nmails that it did not get:")
+        draw_failures(found.failed_mails, zone, whose=False)
 
 
 def _draw_whereabouts(found: Whereabouts, zone: ZoneInfo) -> None:

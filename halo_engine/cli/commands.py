@@ -14,6 +14,7 @@ from halo_engine.cli.answers import (
 from halo_engine.cli.contact_list import list_command as contacts_list_command
 from halo_engine.cli.contacts import contacts, identify_command, track_command
 from halo_engine.cli.erasure import erase_contact_command, erase_organization_command
+from halo_engine.cli.failures import failures_command
 from halo_engine.cli.fields import events_command, fields_command
 from halo_engine.cli.files import apply, check
 from halo_engine.cli.imports import import_command
@@ -54,6 +55,7 @@ COMMANDS: Final[tuple[click.Command, ...]] = (
     events_command,
     series,
     explain_command,
+    failures_command,
     sending,
     mail,
     signals,

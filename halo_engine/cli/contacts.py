@@ -11,6 +11,7 @@ import click
 from halo_engine.answers.profile import Membership, Profile, profile
 from halo_engine.audit import Via
 from halo_engine.cli.desk import Desk, in_organization
+from halo_engine.cli.failures import draw_failures
 from halo_engine.cli.output import plain, print_facts, print_table, shown_at
 from halo_engine.contacts.finding import find_contacts
 from halo_engine.contacts.identify import IdentifyAnswer, IdentifyCall, identify
@@ -74,6 +75,9 @@ def _draw(found: Profile, zone: ZoneInfo) -> None:
         click.echo()
         columns = ("series", "number", "enrolled", "stands")
         print_table(columns, [_membership(each, zone) for each in found.series])
+    if found.failed_mails:
+        click.echo("\nmails that it did not get:")
+        draw_failures(found.failed_mails, zone, whose=False)
 
 
 def _draw_values(name: str, values: Any, of: str = "value") -> None:

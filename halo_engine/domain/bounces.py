@@ -101,6 +101,12 @@ def judge(diagnostic: str, status: str = "", more: str = "") -> Bounce | None:
     return Bounce(for_good=reason in FOR_GOOD and classes[:1] != ["4"], reason=reason)
 
 
+def kind_of(words: str) -> BounceReason | None:
+    """Return what a server's words of a refusal speak of; None where they are no refusal."""
+    judged = judge(words)
+    return None if judged is None else judged.reason
+
+
 def _said(diagnostic: str, reply: re.Match[str] | None) -> BounceReason | None:
     """Return what the words say: those of the server's reply before all others."""
     answer = diagnostic[reply.start() :].partition("\n\n")[0] if reply else ""

@@ -466,7 +466,7 @@ def test_the_number_of_statements_does_not_grow_with_the_contacts(stage: Stage) 
         with statements(stage.work.connection) as seen:
             explain(stage.work, series, [stage.ids[name] for name in names])
         counts.append(len(seen))
-    assert counts == [4, 4]
+    assert counts == [7, 7]
 
 
 def test_an_explanation_is_ready_for_json(stage: Stage) -> None:
@@ -486,6 +486,7 @@ def test_an_explanation_is_ready_for_json(stage: Stage) -> None:
         "until": "2026-06-02T09:00:00.000000+00:00",
         "filters": [],
         "whereabouts": None,
+        "failed_mails": [],
     }
 
 

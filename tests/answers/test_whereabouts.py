@@ -3,17 +3,21 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, update
+from sqlalchemy import func, select, update
 
+from halo_engine.answers.phrases import on_the_clock
 from halo_engine.answers.whereabouts import Whereabouts
+from halo_engine.delivery.stops import note_outage, stop_sending
 from halo_engine.domain.reasons import Status
 from halo_engine.pipeline.advance import advance
 from halo_engine.series.lifecycle import stop
-from halo_engine.tables import automation_recipients
+from halo_engine.tables import automation_recipients, organizations
 from tests.answers.stage import BY_PLAN, BYE, HELLO, Stage
 from tests.contacts.stage import NOW
 
+UTC_ZONE = ZoneInfo("UTC")
 LATER: dict[str, Any] = {**HELLO, "delay": "2h"}
 NIGHT = {"days": ["mon"], "from": "20:00", "to": "22:00"}
 
@@ -49,6 +53,48 @@ def test_an_overdue_email_is_sent_now(stage: Stage) -> None:
     stage.wait(hours=3)
     assert where(stage).next == "Its email is sent, then the series is over for it."
     assert where(stage).next_at == NOW + timedelta(hours=3)
+
+
+def test_an_email_that_is_held_has_no_time(stage: Stage) -> None:
+    """Since when, by whom, and what comes after; nobody knows when the stop ends."""
+    stage.pro("ann")
+    stage.series(**BY_PLAN, steps=[HELLO, BYE])
+    connection = stage.work.connection
+    stop_sending(connection, stage.work.org.key, "eve")
+    its = organizations.c.id == stage.work.org_id
+    stopped = connection.execute(select(organizations.c.sending_stopped_at).where(its)).scalar_one()
+    since = on_the_clock(stopped, UTC_ZONE)
+    assert (where(stage).next, where(stage).next_at) == (
+        (
+            f"Its email is held: the organisation's mail is stopped since {since} by eve."
+            " When that is over it is sent, then comes step ‘bye’."
+        ),
+        None,
+    )
+    stop_sending(connection, None, "ops")
+    assert f"Its email is held: all mail is stopped since {since} by ops." in where(stage).next
+
+
+def test_an_email_waits_for_a_server_that_is_down(stage: Stage) -> None:
+    """Of one that is due nothing is promised; of one that is due later, that it may wait too."""
+    stage.pro("ann")
+    stage.series(**BY_PLAN, steps=[LATER])
+    note_outage(stage.work.connection, "Connection refused", NOW)
+    assert (where(stage).next, where(stage).next_at) == (
+        (
+            "Its email is sent, then the series is over for it. Now the mail server is down since"
+            " 2026-06-01 09:00 UTC: if it still is then, it waits."
+        ),
+        NOW + timedelta(hours=2),
+    )
+    stage.wait(hours=3)
+    assert (where(stage).next, where(stage).next_at) == (
+        (
+            "Its email is held: the mail server is down since 2026-06-01 09:00 UTC."
+            " When that is over it is sent, then the series is over for it."
+        ),
+        None,
+    )
 
 
 def test_an_email_outside_its_window_waits_for_the_opening(stage: Stage) -> None:

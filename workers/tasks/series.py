@@ -9,6 +9,8 @@ from pydantic import BaseModel, Field
 
 from halo_engine.answers.diagnose import diagnose
 from halo_engine.answers.explain import Explanation, explain
+from halo_engine.answers.failures import PAGE as FAILURES_PAGE
+from halo_engine.answers.failures import FailurePage, failures
 from halo_engine.answers.funnel import funnel
 from halo_engine.answers.ledger import ledger
 from halo_engine.answers.overview import overview
@@ -143,6 +145,25 @@ def preview_series(**fields: Any) -> Any:
         return preview(work, found, after=asked.after, size=asked.size)
 
     return engine().ask(OrgRef(key=asked.org), previewed).model_dump(mode="json")
+
+
+class _FailuresCall(SeriesCall):
+    """Which page of the mails that were not sent: ``size`` of them, after the row ``after``."""
+
+    after: int | None = Field(default=None, ge=1, lt=2**63)
+    size: int = Field(default=FAILURES_PAGE, ge=1, le=1000)
+
+
+@app.task(name="halo.series.failures")
+def list_failures(**fields: Any) -> Any:
+    """Return who did not get which mail of a series, and why (contract §10)."""
+    asked = validated(_FailuresCall, fields, "halo.series.failures")
+
+    def listed(work: Work) -> FailurePage:
+        found = lifecycle.find_series(work, asked.series)
+        return failures(work, found, after=asked.after, size=asked.size)
+
+    return engine().ask(OrgRef(key=asked.org), listed).model_dump(mode="json")
 
 
 @app.task(name="halo.series.explain")

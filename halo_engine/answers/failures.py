@@ -1,0 +1,175 @@
+"""Who did not get which mail of a series, and why (contract §5, §10)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    Uuid,
+    and_,
+    any_,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from halo_engine.answers.shape import Answer, Instant
+from halo_engine.domain.bounce_reasons import BounceReason
+from halo_engine.domain.bounces import kind_of
+from halo_engine.domain.reasons import FailReason, SkipReason, Status
+from halo_engine.domain.series import Series
+from halo_engine.tables import (
+    automation_recipients,
+    automation_steps,
+    automations,
+    end_users,
+    messages,
+)
+from halo_engine.work import Work
+
+PAGE: Final = 50
+#: A contact's answers name this many.
+MOST_SHOWN: Final = 10
+
+#: A row of an email that was skipped for one of these was meant for somebody.
+_NOT_SENT: Final = (SkipReason.NO_EMAIL, SkipReason.UNSUBSCRIBED)
+
+
+#: Says of a table with the columns of a row's contact and series whether a row is asked for.
+_Which = Callable[[FromClause], ColumnElement[bool]]
+
+
+class FailedMail(Answer):
+    """A mail that somebody did not get: the ``number``-th enrollment's at ``step``.
+
+    ``reason`` is what the mail server said, ``outcome_unknown`` (it may have come), ``no_email`` or
+    ``unsubscribed``; ``kind`` is what a server's words speak of. ``email`` is where it was meant to
+    go.
+    """
+
+    id: int
+    series: str
+    step: str
+    contact_id: UUID
+    contact: str | None
+    email: str | None
+    number: int
+    status: Status
+    reason: str
+    kind: BounceReason | None
+    at: Instant
+
+
+class FailurePage(Answer):
+    """A page of them; ``next`` is what to give as ``after`` for the page that follows."""
+
+    failures: tuple[FailedMail, ...]
+    next: int | None
+
+
+def failures(
+    work: Work, series: Series, *, after: int | None = None, size: int = PAGE
+) -> FailurePage:
+    """Return ``size`` mails of ``series`` that were not sent, the latest rows first."""
+    found = _failed(work, lambda table: table.c.automation_id == series.id, after, size + 1)
+    return FailurePage(
+        failures=tuple(found[:size]), next=found[size - 1].id if len(found) > size else None
+    )
+
+
+def failures_of(
+    work: Work, contacts: Sequence[UUID], series: Series | None = None
+) -> Mapping[UUID, Sequence[FailedMail]]:
+    """Return for each of ``contacts`` the latest mails that it did not get; one statement."""
+    ids = any_(literal(list(contacts), ARRAY(Uuid())))
+
+    def theirs(table: FromClause) -> ColumnElement[bool]:
+        of_series = [] if series is None else [table.c.automation_id == series.id]
+        return and_(table.c.end_user_id == ids, *of_series)
+
+    found: dict[UUID, list[FailedMail]] = {}
+    for each in _failed(work, theirs, None, None):
+        found.setdefault(each.contact_id, []).append(each)
+    return {contact: mails[:MOST_SHOWN] for contact, mails in found.items()}
+
+
+def _failed(work: Work, which: _Which, after: int | None, most: int | None) -> list[FailedMail]:
+    """Return the failed rows, and of those that re-enrollment cleared what the ledger has."""
+    each = union_all(_rows(work, which), _cleared(work, which)).subquery("failed")
+    contact, series, steps = end_users, automations, automation_steps
+    named = select(
+        each,
+        series.c.key.label("series"),
+        steps.c.key.label("step"),
+        func.coalesce(contact.c.external_id, contact.c.email).label("contact"),
+        func.coalesce(each.c.to_address, contact.c.email).label("email"),
+    ).select_from(
+        each.join(series, _same(series, work, id=each.c.automation_id))
+        .join(steps, _same(steps, work, id=each.c.step_id))
+        .join(contact, _same(contact, work, id=each.c.contact_id))
+    )
+    if after is not None:
+        named = named.where(each.c.id < after)
+    rows = work.connection.execute(named.order_by(each.c.id.desc()).limit(most)).mappings()
+    fields = FailedMail.model_fields
+    return [
+        FailedMail.model_validate(
+            {**{name: row[name] for name in fields if name in row}, "kind": kind_of(row["reason"])}
+        )
+        for row in rows
+    ]
+
+
+def _rows(work: Work, which: _Which) -> Select[Any]:
+    rows, mails = automation_recipients, messages
+    failed = or_(
+        rows.c.status == Status.FAILED,
+        and_(rows.c.status == Status.SKIPPED, rows.c.reason.in_(_NOT_SENT)),
+    )
+    return (
+        select(
+            rows.c.id,
+            rows.c.automation_id,
+            rows.c.step_id,
+            rows.c.end_user_id.label("contact_id"),
+            rows.c.enrollment_number.label("number"),
+            rows.c.status,
+            rows.c.reason,
+            rows.c.finished_at.label("at"),
+            mails.c.to_address,
+        )
+        .select_from(rows.outerjoin(mails, _same(mails, work, recipient_id=rows.c.id)))
+        .where(rows.c.org_id == work.org_id, which(rows), failed)
+    )
+
+
+def _cleared(work: Work, which: _Which) -> Select[Any]:
+    mails, rows = messages, automation_recipients
+    return select(
+        mails.c.recipient_id,
+        mails.c.automation_id,
+        mails.c.step_id,
+        mails.c.end_user_id,
+        mails.c.enrollment_number,
+        literal(Status.FAILED.value),
+        func.coalesce(mails.c.error, FailReason.OUTCOME_UNKNOWN.value),
+        mails.c.intended_at,
+        mails.c.to_address,
+    ).where(
+        mails.c.org_id == work.org_id,
+        which(mails),
+        mails.c.state.in_(["failed", "unknown"]),
+        ~exists().where(_same(rows, work, id=mails.c.recipient_id)),
+    )
+
+
+def _same(table: FromClause, work: Work, **columns: ColumnElement[Any]) -> ColumnElement[bool]:
+    equal = [table.c[name] == theirs for name, theirs in columns.items()]
+    return and_(table.c.org_id == work.org_id, *equal)
