@@ -1,6 +1,7 @@
 """Explain: why a contact is, or is not, in a series (contract §4, §10)."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from typing import Final
@@ -11,6 +12,7 @@ from pydantic import JsonValue
 from halo_engine.answers.circumstances import Circumstances, gather
 from halo_engine.answers.codes import ACTIVE
 from halo_engine.answers.failures import FailedMail, failures_of
+from halo_engine.answers.outlook import Outlook, outlook
 from halo_engine.answers.reasons import reason_now, reason_then
 from halo_engine.answers.shape import Answer, Instant
 from halo_engine.answers.sight import Seen, holds_all, see
@@ -20,7 +22,7 @@ from halo_engine.answers.whereabouts import Whereabouts, locate
 from halo_engine.domain.errors import not_found
 from halo_engine.domain.filters import FilterGroups
 from halo_engine.domain.instants import format_instant
-from halo_engine.domain.reasons import AudienceType, ReasonCode
+from halo_engine.domain.reasons import AudienceType, ReasonCode, SeriesStatus
 from halo_engine.domain.series import Series
 from halo_engine.work import Work
 
@@ -46,7 +48,8 @@ class Explanation(Answer):
     ``code`` is ``active`` or a reason code of §4. ``refused_at`` is when a kept refusal was given,
     ``until`` when time alone will change the answer. ``filters`` are those that keep it out now:
     of the audience those that failed, of the exit filter those that hold. ``failed_mails`` are the
-    latest of the series that it did not get.
+    latest of the series that it did not get. Of a draft, ``filters`` and ``once_active`` say what
+    would be if it were active.
     """
 
     contact_id: UUID
@@ -60,6 +63,7 @@ class Explanation(Answer):
     filters: tuple[SeenFilter, ...] = ()
     whereabouts: Whereabouts | None = None
     failed_mails: tuple[FailedMail, ...] = ()
+    once_active: Outlook | None = None
 
 
 def explain(work: Work, series: Series, contacts: Sequence[UUID]) -> list[Explanation]:
@@ -67,6 +71,21 @@ def explain(work: Work, series: Series, contacts: Sequence[UUID]) -> list[Explan
 
     The number of statements does not depend on how many they are. An unknown one is a 404.
     """
+    if series.status is not SeriesStatus.DRAFT:
+        return _explain(work, series, contacts)
+    would_be = _explain(work, replace(series, status=SeriesStatus.ACTIVE), contacts)
+    return [
+        each.model_copy(
+            update={
+                "filters": then.filters,
+                "once_active": outlook(series, then.code, then.why, then.change, then.until),
+            }
+        )
+        for each, then in zip(_explain(work, series, contacts), would_be, strict=True)
+    ]
+
+
+def _explain(work: Work, series: Series, contacts: Sequence[UUID]) -> list[Explanation]:
     known = gather(work, series, contacts)
     for contact_id in contacts:
         if contact_id not in known:

@@ -10,7 +10,7 @@ from halo_engine.audience.matched import count_matched, matched
 from halo_engine.audience.matching import Audience
 from halo_engine.domain.errors import bad_input, shown
 from halo_engine.domain.filters import FilterGroups
-from halo_engine.domain.reasons import AudienceType, ContactType, ContactTypeChoice
+from halo_engine.domain.reasons import AudienceType, ContactType, ContactTypeChoice, EntryTrigger
 from halo_engine.domain.series import Series, SeriesDefinition
 from halo_engine.tables import end_users, subscriptions
 from halo_engine.work import Work
@@ -36,11 +36,13 @@ class Preview(Answer):
     """How many contacts are matched, and a page of them in order of creation.
 
     ``next`` is what to give as ``after`` for the page that follows; None when there is none.
+    ``note`` says so where the contacts fit the series, but will not get it as they are.
     """
 
     matched: int
     contacts: tuple[PreviewedContact, ...]
     next: UUID | None
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,22 @@ def preview(work: Work, of: Definition, *, after: UUID | None = None, size: int 
         matched=count,
         contacts=tuple(rows[:size]),
         next=rows[size - 1].id if len(rows) > size else None,
+        note=_note(of),
     )
+
+
+def _note(of: Definition) -> str | None:
+    """Return what a count of contacts says of a series that waits for each one's trigger."""
+    match of.entry_trigger:
+        case EntryTrigger.USER_CREATED:
+            takes = "contacts that are created while it is active"
+        case EntryTrigger.EVENT:
+            event = of.settings.entry_event_name
+            named = f"the event {shown(event)}" if event else "its event"
+            takes = f"contacts for whom {named} fires while it is active"
+        case _:
+            return None
+    return f"This shows who fits now, not who gets it: the series takes {takes}."
 
 
 def _page(

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from halo_engine.answers.codes import ACTIVE
 from halo_engine.answers.diagnose import Diagnosis, diagnose
 from halo_engine.answers.explain import Explanation, explain
 from halo_engine.answers.funnel import Funnel, funnel
@@ -44,6 +45,8 @@ def preview_command(desk: Desk, key: str, file: Path | None, after: UUID | None,
 
 def _draw_preview(found: Preview, zone: ZoneInfo) -> None:
     click.echo(f"{found.matched} matched")
+    if found.note:
+        click.echo(plain(found.note))
     if found.contacts:
         click.echo()
         draw_contacts(found.contacts, found.next, zone)
@@ -186,6 +189,11 @@ def _draw_explanation(found: Explanation, zone: ZoneInfo) -> None:
     click.echo(plain(found.why))
     if found.change is not None:
         click.echo(plain(found.change))
+    if found.once_active is not None:
+        outlook = found.once_active
+        code = click.style(outlook.code, fg="green" if outlook.code == ACTIVE else "yellow")
+        change = f" {plain(outlook.change)}" if outlook.change else ""
+        click.echo(f"Once it is active: {code}. {plain(outlook.why)}{change}")
     if found.whereabouts is not None:
         _draw_whereabouts(found.whereabouts, zone)
     if found.filters:

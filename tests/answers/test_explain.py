@@ -44,6 +44,63 @@ def test_series_not_active(stage: Stage) -> None:
     assert answer.code == "series_not_active"
     assert answer.why == "The series is still a draft, and a draft enrolls nobody."
     assert answer.change == "Activate the series."
+    assert answer.once_active is not None
+    assert answer.once_active.model_dump() == {
+        "code": "active",
+        "why": "It would be in it: the activation enrolls who matches.",
+        "change": None,
+        "until": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("definition", "code", "why"),
+    [
+        (
+            {"entry_trigger": "user_created"},
+            "trigger_not_fired",
+            (
+                "It fits, but the series takes contacts that are created while it is active, and "
+                "this one exists already."
+            ),
+        ),
+        (
+            {"entry_trigger": "event", "settings": {"entry_event_name": "paid"}},
+            "trigger_not_fired",
+            "Nothing would refuse it: it enters when the event ‘paid’ fires.",
+        ),
+        (
+            {"entry_trigger": "manual", "contact_type": "lead"},
+            "contact_type",
+            "The series is for leads only, and this contact is a user.",
+        ),
+        (
+            BY_PLAN | {"contact_type": "user"},
+            "audience_mismatch",
+            "The audience filter does not hold: plan is missing.",
+        ),
+    ],
+)
+def test_of_a_draft_it_says_what_would_be(
+    stage: Stage, definition: dict[str, Any], code: str, why: str
+) -> None:
+    """Once it is active: in it, refused by a guard, or waiting for its trigger."""
+    stage.add("ann")
+    stage.series(active=False, **definition)
+    answer = stage.explain("ann")
+    assert answer.code == "series_not_active"
+    assert answer.once_active is not None
+    assert (answer.once_active.code, answer.once_active.why) == (code, why)
+    assert [each.place for each in answer.filters] == (
+        ["audience_filters[0][0]"] if code == "audience_mismatch" else []
+    )
+
+
+def test_only_of_a_draft_is_it_said_what_would_be(stage: Stage) -> None:
+    """Others answer for themselves."""
+    stage.add("ann")
+    stage.series(**BY_PLAN)
+    assert stage.explain("ann").once_active is None
 
 
 def test_series_not_active_while_paused(stage: Stage) -> None:
@@ -487,6 +544,7 @@ def test_an_explanation_is_ready_for_json(stage: Stage) -> None:
         "filters": [],
         "whereabouts": None,
         "failed_mails": [],
+        "once_active": None,
     }
 
 

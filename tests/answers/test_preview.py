@@ -43,6 +43,7 @@ def test_a_saved_series(stage: Stage) -> None:
             }
         ],
         "next": None,
+        "note": None,
     }
 
 
@@ -95,3 +96,14 @@ def test_a_full_last_page_has_no_next(stage: Stage) -> None:
     """Nothing follows, so nothing is announced."""
     stage.pro("a", "b")
     assert preview(stage.work, unsaved(**BY_PLAN), size=2).next is None
+
+
+def test_of_a_series_that_waits_for_a_trigger_it_says_who_fits(stage: Stage) -> None:
+    """Who matches is not who gets it: each has to be created, or its event to fire."""
+    says = "This shows who fits now, not who gets it: the series takes contacts"
+    assert preview(stage.work, unsaved()).note == f"{says} that are created while it is active."
+    event = unsaved(entry_trigger="event", settings={"entry_event_name": "paid"})
+    assert preview(stage.work, event).note == (
+        f"{says} for whom the event ‘paid’ fires while it is active."
+    )
+    assert preview(stage.work, unsaved(entry_trigger="manual")).note is None
