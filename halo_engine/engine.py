@@ -168,7 +168,14 @@ class Engine:
         """
         with self.database.connect() as connection:
             waiting = organizations_to_wake(connection)
-        return sum(self._transact(org_id)(wake) for org_id in waiting)
+        return sum(map(self._wake, waiting))
+
+    def _wake(self, org_id: UUID) -> int:
+        try:
+            return self._transact(org_id)(wake)
+        except Refusal:
+            # It was erased just now; the others are woken all the same.
+            return 0
 
     def _health_of(self, org_id: UUID) -> Health:
         if len(self._healths) >= _MOST_KNOWN:

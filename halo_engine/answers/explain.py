@@ -96,8 +96,8 @@ def _explain(work: Work, series: Series, contacts: Sequence[UUID]) -> list[Expla
     waiting = unhandled(work, series, contacts)
     failed = failures_of(work, contacts, series)
     explained = (
-        _enrolled(series, known[id_], standing[id_], waiting.get(id_))
-        if id_ in standing
+        _enrolled(series, known[id_], standing.get(id_), waiting.get(id_))
+        if known[id_].code == ACTIVE
         else _not_enrolled(situations[id_], waiting.get(id_))
         for id_ in contacts
     )
@@ -130,15 +130,20 @@ def _grouped(groups: FilterGroups, seen: Iterator[Seen]) -> list[list[Seen]]:
 
 
 def _enrolled(
-    series: Series, known: Circumstances, whereabouts: Whereabouts, waiting: Unhandled | None
+    series: Series,
+    known: Circumstances,
+    whereabouts: Whereabouts | None,
+    waiting: Unhandled | None,
 ) -> Explanation:
+    # Its last row may be finished between the two statements that look.
+    where = f"at step ‘{whereabouts.step}’" if whereabouts else "and leaves it at this moment"
     also = f" {waiting.why}" if waiting else ""
     return Explanation(
         contact_id=known.contact_id,
         contact=known.contact,
         series=series.key,
         code=ACTIVE,
-        why=f"It is in the series, at step ‘{whereabouts.step}’.{also}",
+        why=f"It is in the series, {where}.{also}",
         change=waiting.change if waiting else None,
         whereabouts=whereabouts,
     )

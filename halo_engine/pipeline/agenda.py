@@ -1,12 +1,14 @@
 """The tick of the whole installation: that it came, and which organisations it rings for (§1)."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, and_, exists, func, or_, select
+from sqlalchemy import Connection, Row, and_, exists, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from halo_engine.domain.cron import next_instant
+from halo_engine.domain.errors import Refusal
 from halo_engine.domain.instants import parse_zone
 from halo_engine.domain.reasons import EntryTrigger, SeriesStatus
 from halo_engine.tables import (
@@ -62,10 +64,15 @@ def organizations_with_work(connection: Connection) -> list[UUID]:
             func.now().label("now"),
         ).where(or_(waits, due, stale, reevaluates))
     )
-    return [
-        row.id
-        for row in found
-        if row.has_work
-        or next_instant(row.reevaluate_cron, parse_zone(row.timezone), row.reevaluated_at)
-        <= row.now
-    ]
+    return [row.id for row in found if row.has_work or _reevaluates(row)]
+
+
+def _reevaluates(row: Row[Any]) -> bool:
+    """Return whether a re-evaluation is due; where its cron or zone cannot be read, that is for the
+    organisation's own worker to say.
+    """
+    try:
+        zone = parse_zone(row.timezone)
+        return bool(next_instant(row.reevaluate_cron, zone, row.reevaluated_at) <= row.now)
+    except (Refusal, ValueError):
+        return True

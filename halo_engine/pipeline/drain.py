@@ -68,24 +68,30 @@ class Drain:
         began = monotonic()
         while True:
             try:
-                reaction = self._react(Choice(beside_wide=beside_wide))
+                last = yield from self._batch(Choice(beside_wide=beside_wide))
             except TooMuchError as error:
                 self._note(error)
                 # The others' turn, and the caller's: it may have no time left for another try.
-                beside_wide = True
-                yield Reaction(error.batch, [], [], unfinished=True)
-                continue
-            except BatchError as failed:
-                beside_wide = True
-                yield from self._find_fault(failed)
-                continue
-            if reaction is None:
+                last = Reaction(error.batch, [], [], unfinished=True)
+                yield last
+            if last is None:
                 return False
-            self._record.succeeded()
-            beside_wide = reaction.unfinished
-            yield reaction
+            beside_wide = last.unfinished
             if monotonic() - began >= TURN_SECONDS:
                 return True
+
+    def _batch(self, choice: Choice) -> Generator[Reaction, None, Reaction | None]:
+        """Handle a batch, or find out what fails in it; return what it came to last, None when none
+        waited.
+        """
+        try:
+            reaction = self._react(choice)
+        except BatchError as failed:
+            yield from self._find_fault(failed)
+            return Reaction(failed.batch, [], [], unfinished=True)
+        if reaction is not None:
+            yield self._came_through(reaction)
+        return reaction
 
     def _react(self, choice: Choice) -> Reaction | None:
         def reacting(work: Work, taken: list[Signal]) -> Reaction | None:
@@ -162,7 +168,8 @@ class Drain:
         now = self.transact(partial(self._park, signal=signal, fault=fault))
         # What is kept for one series says nothing of the others.
         if not alone.others_succeed and signal.series_id is None:
-            self._record.failed(now)
+            # Of a wide one it is another contact each time.
+            self._record.failed((signal.id, str(signal.cursor)), now)
         _log.error("signal parked", signal=signal.id, problem=kind_of(alone.problem), counts=counts)
 
     def _park(self, work: Work, *, signal: Signal, fault: Fault) -> datetime:

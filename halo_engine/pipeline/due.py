@@ -93,7 +93,8 @@ class Due:
                 yield from self._find_fault(failed)
             return
         if advanced is not None:
-            self.health.rows_at_once = min(limit * 2, DUE_ROWS)
+            if self.health.rows_at_once is not None:
+                self.health.rows_at_once = min(self.health.rows_at_once * 2, DUE_ROWS)
             self._record.succeeded()
             yield self._send(advanced)
 
@@ -152,7 +153,7 @@ class Due:
 
         now = self.transact(parking)
         if not alone.others_succeed:
-            self._record.failed(now)
+            self._record.failed(fault.id, now)
         _log.error("row parked", row=fault.id, problem=kind_of(fault.problem), counts=fault.counts)
 
     def _send(self, advanced: Advance) -> Advance:

@@ -5,7 +5,7 @@ It is a memory, not a record: a process that starts anew finds out again. What f
 the signals and rows themselves (``journey.parking``).
 """
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -35,25 +35,27 @@ class Withheld:
 class Record:
     """How one kind of work went last.
 
-    ``went_well`` when the last thing tried came through. ``failures`` counts those in a row.
+    ``went_well`` when the last thing tried came through. ``failing`` is what has failed since
+    anything did: one thing that fails again and again says nothing of others.
     """
 
     went_well: bool = False
-    failures: int = 0
+    failing: set[Hashable] = field(default_factory=set)
     failing_since: datetime | None = None
     paused_until: datetime | None = None
 
     def succeeded(self) -> None:
         """Note that something came through: nothing is wrong with the moment."""
-        self.went_well, self.failures = True, 0
+        self.went_well = True
+        self.failing.clear()
         self.failing_since = self.paused_until = None
 
-    def failed(self, now: datetime) -> None:
-        """Note that something failed alone; after so many in a row everything waits (``holds``)."""
+    def failed(self, what: Hashable, now: datetime) -> None:
+        """Note what failed alone; after so many of them everything waits (``holds``)."""
         self.went_well = False
-        self.failures += 1
+        self.failing.add(what)
         self.failing_since = self.failing_since or now
-        if self.failures >= PROBES:
+        if len(self.failing) >= PROBES:
             self.paused_until = now + pause_after(now - self.failing_since)
 
     def holds(self, now: datetime) -> bool:

@@ -3,20 +3,23 @@ that everybody has is nobody's fault (contract §1, §2, §5).
 """
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import Engine, insert, text, update
 from sqlalchemy.exc import ProgrammingError
 
 from halo_engine.contacts.companies import IdentifyCompanyCall, identify_company
-from halo_engine.engine import Engine
+from halo_engine.engine import Engine as HaloEngine
 from halo_engine.journey.parking import LEAST_TIME, TRIES
 from halo_engine.pipeline import wide
+from halo_engine.pipeline.agenda import organizations_with_work
 from halo_engine.pipeline.isolate import PROBES
 from halo_engine.pipeline.wake import wake
 from halo_engine.tables import (
     automation_enrollments,
     companies,
+    organizations,
     signals,
 )
 from tests.pipeline.faults import (
@@ -30,7 +33,7 @@ from tests.pipeline.faults import (
     parked,
     refusing,
 )
-from tests.pipeline.stage import Stage
+from tests.pipeline.stage import Stage, new_stage
 from tests.pipeline.test_passes import PRO, start_pass
 
 # Signals
@@ -121,7 +124,22 @@ def test_a_signal_that_is_alone_is_judged_by_others_before_it(stage: Stage) -> N
     assert counted == [(bad, 0), (bad, 0), (bad, 1), (bad, 2), (bad, 2)]
 
 
-def settle_again(stage: Stage, engine: Engine) -> None:
+def test_one_that_fails_again_and_again_holds_up_nobody(stage: Stage) -> None:
+    """Though nothing else happened meanwhile, whoever comes then is handled at once."""
+    stage.series("welcome")
+    engine = stage.engine
+    bad, good = stage.contacts(["bad", "good"])
+    stage.signal([bad])
+    with refusing(stage.database, RUNS, f"NEW.end_user_id = '{bad}'"):
+        for _ in range(2 * PROBES):
+            settle_again(stage, engine)
+        stage.signal([good])
+        for _ in engine.settle(stage.org_id):
+            pass
+        assert enrolled(stage) == 1
+
+
+def settle_again(stage: Stage, engine: HaloEngine) -> None:
     """Let a minute pass, and settle with an engine that remembers the last one."""
     stage.now += MINUTE
     stage.perform(wake)
@@ -249,3 +267,24 @@ def test_a_companys_change_goes_on_behind_a_poisonous_contact(stage: Stage) -> N
     stage.wake(MINUTE)
     assert enrolled(stage, active) == 0
     assert stage.count(signals) == 0
+
+
+# An organisation
+
+
+def test_an_organisation_that_cannot_be_read_holds_up_no_other(
+    stage: Stage, shared_database: Engine
+) -> None:
+    """The tick of the installation rings for all the others, whatever is stored in one."""
+    bad = new_stage(shared_database, f"bad-{uuid4()}")
+    asked = {each.org_id for each in (stage, bad)}
+    for each in (stage, bad):
+        each.series("pro", **PRO)
+    with shared_database.begin() as connection:
+        connection.execute(
+            update(organizations)
+            .where(organizations.c.key == bad.org.key)
+            .values(timezone="Nowhere/Land")
+        )
+        ringing = organizations_with_work(connection)
+    assert asked <= set(ringing)
