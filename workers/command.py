@@ -22,6 +22,7 @@ from halo_engine.cli.installation import log_to_standard_error
 from halo_engine.domain.errors import Refusal
 from halo_engine.server_urls import masked, one_line
 from halo_engine.settings import ConfigurationError, load_settings
+from workers.calls_command import calls
 from workers.connections import broker
 from workers.doctor import examine
 from workers.installation import installation
@@ -54,6 +55,9 @@ class HaloGroup(click.Group):
         except BrokenPipeError:
             # Whoever read has enough; click ends quietly.
             raise
+        except RedisError as error:
+            said = one_line(error, os.environ.get("HALO_BROKER_URL", ""))
+            raise click.ClickException(f"broker: {said} (`halo doctor` tells more)") from None
         except OSError as error:
             raise click.ClickException(_cannot(error)) from None
         except DBAPIError as error:
@@ -87,7 +91,7 @@ def main(context: click.Context) -> None:
     context.obj = context.obj or installation()
 
 
-for _command in COMMANDS:
+for _command in (*COMMANDS, calls):
     main.add_command(_command)
 
 

@@ -18,6 +18,7 @@ _TASKS = ("beat", "contacts", "doors", "finding", "mail", "organizations", "park
 TICK_QUEUE = "halo.tick"
 SIGNALS_QUEUE = "halo.signals"
 CALLS_QUEUE = "halo.calls"
+QUEUES = (TICK_QUEUE, SIGNALS_QUEUE, CALLS_QUEUE)
 
 
 def create_app(settings: Settings, *, set_as_current: bool = False) -> EngineApp:
@@ -81,10 +82,7 @@ def _tasks(settings: Settings) -> dict[str, object]:
         "result_serializer": "json",
         "task_create_missing_queues": False,
         "task_default_queue": CALLS_QUEUE,
-        "task_queues": [
-            Queue(name, Exchange(name), routing_key=name)
-            for name in (TICK_QUEUE, SIGNALS_QUEUE, CALLS_QUEUE)
-        ],
+        "task_queues": [Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
         "task_routes": {
             "halo.tick": {"queue": TICK_QUEUE},
             "halo.settle": {"queue": SIGNALS_QUEUE},

@@ -21,9 +21,10 @@ from halo_engine.delivery.links import NO_UNSUBSCRIBE_URL
 from halo_engine.delivery.transports import ServerDown
 from halo_engine.server_urls import masked, one_line
 from halo_engine.settings import ConfigurationError, Settings, load_settings
-from workers.configuration import create_app
+from workers.configuration import CALLS_QUEUE, create_app
 from workers.connections import broker
 from workers.mail import smtp_transport
+from workers.queues import astray
 from workers.zones import differing
 
 _PATIENCE_SECONDS = 3
@@ -150,6 +151,7 @@ def _broker(settings: Settings) -> Iterator[Finding]:
         version_of_broker = _broker_version(broker(url).info("server"))
         yield Finding("broker", "ok", masked(url))
         yield version_of_broker
+        yield from _astray(broker(url))
         yield _workers(settings)
     except (redis.RedisError, BrokerError, OSError, ValueError) as error:
         remedy = "Start the server, or correct HALO_BROKER_URL."
@@ -172,6 +174,15 @@ def _workers(settings: Settings) -> Finding:
         remedy = "Run `halo up`, or the Procfile's processes."
         return Finding("workers", "wrong", "none answers: nothing is sent", remedy)
     return Finding("workers", "ok", ", ".join(sorted(names)))
+
+
+def _astray(client: redis.Redis) -> Iterator[Finding]:
+    for queue, number in astray(client).items():
+        said = f"in the queue {queue}, where no worker of ours listens: {number}"
+        remedy = (
+            f"Run `halo calls move --from {queue}`; name the queue {CALLS_QUEUE} when you send."
+        )
+        yield Finding("calls", "wrong", said, remedy)
 
 
 def _mail(settings: Settings) -> Iterator[Finding]:

@@ -6,12 +6,16 @@ from contextlib import contextmanager
 from kombu.exceptions import OperationalError as BrokerError
 from redis import RedisError
 
+from halo_engine.answers.calls import Calls
 from halo_engine.cli.installation import Installation
 from halo_engine.database import create_engine
 from halo_engine.engine import Engine
+from halo_engine.server_urls import one_line
 from halo_engine.settings import load_settings
 from workers.configuration import create_app
+from workers.connections import broker
 from workers.mail import post_office
+from workers.queues import calls_waiting
 from workers.stack.folders import throwaway_folder
 from workers.stack.interruption import Interrupted, interruptible
 from workers.stack.servers import running_servers
@@ -21,7 +25,7 @@ _PING_SECONDS = 1.0
 
 def installation() -> Installation:
     """Return the way to what HALO_DATABASE_URL and HALO_BROKER_URL name, read when it is gone."""
-    return Installation(_engine, _rehearsal_server, _worker_answers)
+    return Installation(_engine, _rehearsal_server, _worker_answers, _calls)
 
 
 @contextmanager
@@ -75,3 +79,13 @@ def _worker_answers() -> bool:
             return bool(app.control.inspect(timeout=_PING_SECONDS).ping())
     except (RedisError, BrokerError, OSError):
         return False
+
+
+def _calls() -> Calls | None:
+    url = load_settings().broker_url
+    if url is None:
+        return None
+    try:
+        return calls_waiting(broker(url))
+    except (RedisError, OSError) as error:
+        return Calls(away=one_line(error, url))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from halo_engine.answers.calls import Calls
 from halo_engine.engine import Engine
 
 
@@ -16,12 +17,14 @@ class Installation:
 
     ``engine`` opens the engine on the installation's database for a command's time; it rings for
     a worker after each commit. ``rehearsal_server`` gives the URL of a PostgreSQL on which the
-    command may make a schema of its own. ``worker_answers`` takes a second to say no.
+    command may make a schema of its own. ``worker_answers`` takes a second to say no. ``calls``
+    counts what waits outside the database; None where nothing is known of it.
     """
 
     engine: Callable[[], AbstractContextManager[Engine]]
     rehearsal_server: Callable[[], AbstractContextManager[str]]
     worker_answers: Callable[[], bool]
+    calls: Callable[[], Calls | None] = lambda: None
 
 
 def log_to_standard_error() -> None:

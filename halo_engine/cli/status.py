@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from halo_engine.answers.status import PATIENCE, SINCE, Status, status
+from halo_engine.cli.calls_waiting import draw_calls
 from halo_engine.cli.desk import json_option, org_option, refusing
 from halo_engine.cli.installation import Installation
 from halo_engine.cli.output import (
@@ -59,26 +60,32 @@ def status_command(
 ) -> None:
     """Say what waits, and what needs a person.
 
-    In every organisation, unless one is named. Exits 1 when something needs a person: a tick or a
-    re-evaluation that does not come, a signal or a row that nobody takes, a signal that was set
-    aside, a mail that failed or may have, a mail server that is down. Mail that somebody stopped
-    waits for them.
+    In the broker, and in every organisation, unless one is named. Exits 1 when something needs a
+    person: a call that no worker takes, a tick or a re-evaluation that does not come, a signal or a
+    row that nobody takes, a signal that was set aside, a mail that failed or may have, a mail
+    server that is down. Mail that somebody stopped waits for them.
     """
     with refusing(as_json), installation.engine() as engine:
         found = [_ask(engine, key, patience, since) for key in _keys(engine, org_key)]
         with engine.database.connect() as connection:
             ticked, now = last_tick(connection)
     is_late = ticked is not None and now - ticked > patience
-    ok = not is_late and not any(each.needs for each, _ in found)
+    calls = installation.calls()
+    calls_need = calls.needs(now, patience) if calls else []
+    ok = not is_late and not calls_need and not any(each.needs for each, _ in found)
     if as_json:
         at = None if ticked is None else format_instant(ticked)
-        print_json({"ok": ok, "last_tick": at, "organizations": [each for each, _ in found]})
+        organizations = [each for each, _ in found]
+        told = {"ok": ok, "last_tick": at, "calls": calls, "needs": calls_need}
+        print_json({**told, "organizations": organizations})
     else:
         click.echo(f"last tick: {shown_at(ticked, UTC) or 'none yet'}")
         if is_late:
             click.echo(f"  → longer than {format_duration(patience)} ago: no beat runs")
         for each, zone in found:
             _draw(each, zone)
+        if calls:
+            draw_calls(calls, calls_need)
     raise SystemExit(0 if ok else 1)
 
 

@@ -1,0 +1,97 @@
+"""Messages that were set aside: which, why, and back to their queue or away with them."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from halo_engine.answers.shape import Answer, Instant
+from halo_engine.domain.errors import Refusal
+from workers.broker_scripts import SET_ASIDE
+from workers.envelopes import Unreadable, read_envelope
+
+_PUT_BACK: Final = """
+if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 then return 0 end
+redis.call('RPUSH', KEYS[2], ARGV[2])
+return 1
+"""
+
+
+class SetAside(Answer):
+    """A message that was set aside, by what tells it from others; task and call where readable."""
+
+    key: str
+    at: Instant
+    queue: str
+    reason: str
+    bytes: int
+    task: str | None
+    task_id: str | None
+    is_whole: bool
+
+
+def set_aside(client: Any) -> list[SetAside]:
+    """Return those that are kept, the oldest first."""
+    return [found for _, _, found in _kept(client)]
+
+
+def put_back(client: Any, keys: Iterable[str]) -> int:
+    """Put those of these keys back to the head of their queues; return how many were.
+
+    Raises a 404 for a key that none has, and a 409 for one of which only a part was kept.
+    """
+    chosen = _chosen(client, keys)
+    for _, _, found in chosen:
+        if not found.is_whole:
+            problem = f"{found.key}: only its beginning was kept; it can be discarded"
+            raise Refusal(409, "message_cut", problem)
+    # What was sent first is to be at the head.
+    return sum(
+        client.eval(_PUT_BACK, 2, SET_ASIDE, found.queue, record, raw)
+        for record, raw, found in reversed(chosen)
+    )
+
+
+def discard(client: Any, keys: Iterable[str]) -> int:
+    """Throw those of these keys away, and return how many were; raises a 404 like ``put_back``."""
+    return sum(client.lrem(SET_ASIDE, 1, record) for record, _, _ in _chosen(client, keys))
+
+
+def _chosen(client: Any, keys: Iterable[str]) -> list[tuple[bytes, bytes, SetAside]]:
+    wanted = set(keys)
+    chosen = [each for each in _kept(client) if each[2].key in wanted]
+    missing = wanted - {found.key for _, _, found in chosen}
+    if missing:
+        problem = f"{', '.join(sorted(missing))}: no message of that key is set aside"
+        raise Refusal(404, "unknown_message", problem)
+    return chosen
+
+
+def _kept(client: Any) -> Iterator[tuple[bytes, bytes, SetAside]]:
+    for record in reversed(client.lrange(SET_ASIDE, 0, -1)):
+        head, raw = record.split(b"\n", 1)
+        told = json.loads(head)
+        task, task_id = _names(raw)
+        yield (
+            record,
+            raw,
+            SetAside(
+                key=hashlib.sha1(record, usedforsecurity=False).hexdigest()[:10],
+                at=datetime.fromtimestamp(told["at"], UTC),
+                queue=told["queue"],
+                reason=told["reason"],
+                bytes=told["bytes"],
+                task=task,
+                task_id=task_id,
+                is_whole=told["bytes"] == len(raw),
+            ),
+        )
+
+
+def _names(raw: bytes) -> tuple[str | None, str | None]:
+    try:
+        headers = read_envelope(raw)["headers"]
+    except Unreadable as unreadable:
+        return None, unreadable.task_id
+    return headers["task"], headers["id"]
