@@ -12,13 +12,12 @@ from halo_engine.domain.errors import bad_input, shown
 
 #: For each field the names that it has in exports, the surest first. Case, blanks and signs do not
 #: count: "E-mail 1 - Value" is ``email1value``.
-_NAMES: Final[Mapping[str, Sequence[str]]] = {
+NAMES: Final[Mapping[str, Sequence[str]]] = {
     EXTERNAL_ID: (
         "externalid",
+        "extid",  # Brevo
         "useridmetadata",  # Stripe, with metadata
         "userid",  # Intercom, Segment, PostHog
-        "user",
-        "customerid",
         "id",  # Customer.io, databases; see _OTHERS_IDS
     ),
     "email": (
@@ -94,7 +93,7 @@ def suggest(names: Sequence[str]) -> Suggestion:
     """
     usable = {_folded(name): name for name, count in Counter(names).items() if name and count == 1}
     found: dict[str, str] = {}
-    for field, known in _NAMES.items():
+    for field, known in NAMES.items():
         column = next((usable[each] for each in known if each in usable), None)
         if column is not None:
             found[field] = column

@@ -296,6 +296,59 @@ def test_a_file_is_read_with_its_faults(work: Work, tmp_path: Path) -> None:
     assert rows(work, end_users, "external_id") == [("ann",), ("cyd",)]
 
 
+# Bad cells.
+
+
+def test_leniently_a_bad_cell_is_left_out_alone(work: Work) -> None:
+    """It is reported by line and column; what tells whose row it is is never left out."""
+    header = "ID,Email,MRR,Since,News"
+    mapping = {"ID": "external_id", "Email": "email", "MRR": "mrr", "Since": "signed_up_at"}
+    lines = [
+        "ann,nowhere,much,2024-02-30,x",
+        "ben,ben@a.example,12,2024-02-28,x",
+        ",cyd@,3,,x",
+        f"{'x' * 256},,1,,x",
+        "dee,,5,6,7,8",
+    ]
+    text = "\n".join([header, *lines])
+    answer = import_csv(work, ImportCsvCall(text=text, mapping=mapping, lenient=True))
+    assert counts(answer) == (2, 0, [4, 5, 6])
+    assert [each.code for each in answer.errors] == ["bad_email", "bad_id", "bad_row"]
+    assert [(each.line, each.column, each.code) for each in answer.cell_errors] == [
+        (2, "MRR", "bad_trait"),
+        (2, "Email", "bad_email"),
+        (2, "Since", "bad_date"),
+    ]
+    assert (answer.bad, answer.bad_cells) == (3, 3)
+    february = datetime(2024, 2, 28, tzinfo=UTC)
+    assert rows(work, end_users, "external_id", "email", "mrr", "signed_up_at") == [
+        ("ann", None, None, None),
+        ("ben", "ben@a.example", 12, february),
+    ]
+
+
+# Numbers in custom fields.
+
+
+def test_a_field_of_text_stays_one(work: Work) -> None:
+    """What the registry has as text, or the file's first row makes text, takes digits as text.
+
+    So the same file again changes nothing.
+    """
+    mapping = {"ID": "external_id", "Size": "custom:size", "Code": "custom:code"}
+    lines = ["ID,Size,Code", "ann,5,A1", "ben,7.5,12", "cyd,many,13", "dee,1.50,14"]
+    for _ in range(2):
+        import_csv(work, ImportCsvCall(text="\n".join(lines), mapping=mapping))
+        assert rows(work, end_users, "custom_fields") == [
+            ({"size": 5, "code": "A1"},),
+            ({"size": 7.5, "code": "12"},),
+            ({"size": "many", "code": "13"},),
+            ({"size": 1.5, "code": "14"},),
+        ]
+    assert rows(work, audience_fields, "key", "type") == [("code", "string"), ("size", "number")]
+    assert [kind for kind, _, _ in written_signals(work)] == ["created"] * 4
+
+
 # Size.
 
 

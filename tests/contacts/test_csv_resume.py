@@ -1,5 +1,6 @@
 """CSV files that are imported page by page, and gone on with if interrupted (contract §2)."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,12 @@ from typing import Any, TypeVar
 import pytest
 from sqlalchemy import Connection, Engine, delete
 
-from halo_engine.contacts.csv_resume import FileOptions, ImportFileAnswer, import_file
+from halo_engine.contacts.csv_resume import (
+    FileOptions,
+    ImportFileAnswer,
+    ImportInterruptedError,
+    import_file,
+)
 from halo_engine.database import run_in_transaction
 from halo_engine.domain.errors import Refusal
 from halo_engine.tables import csv_imports, end_users, signals
@@ -205,6 +211,47 @@ def test_news_are_of_bytes_read(shared_database: Engine, org: OrgRef, tmp_path: 
     import_file(committing(shared_database, org), path, HOW, heard.append, page_size=10)
     assert heard == sorted(heard)
     assert (len(heard), heard[-1]) == (4, path.stat().st_size)
+
+
+def test_as_many_rows_are_read_as_are_asked_for(
+    shared_database: Engine, org: OrgRef, tmp_path: Path
+) -> None:
+    """Bad ones count; the rest of the file is not looked at."""
+    path = written(tmp_path / "contacts.csv", 90)
+    few = FileOptions(mapping=HOW.mapping, most=13)
+    answer = import_file(committing(shared_database, org), path, few, page_size=5)
+    assert (answer.created, answer.updated, answer.bad) == (12, 0, 1)
+
+
+def test_ctrl_c_says_how_far_the_file_is_in(
+    shared_database: Engine, org: OrgRef, tmp_path: Path
+) -> None:
+    """What was committed stays, and the same import goes on from there."""
+    path = written(tmp_path / "contacts.csv", 30)
+    transact = committing(shared_database, org)
+
+    def interrupt(_: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(ImportInterruptedError) as raised:
+        import_file(transact, path, HOW, interrupt, page_size=5)
+    assert (raised.value.line, raised.value.goes_on) == (6, True)
+    answer = import_file(transact, path, HOW, page_size=5)
+    assert (answer.done_before, answer.created) == (5, 10)
+
+
+def test_a_pipe_is_read_once(shared_database: Engine, org: OrgRef, tmp_path: Path) -> None:
+    """It has no length and cannot be read again, so nothing is gone on with."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    text = written(tmp_path / "contacts.csv", 30).read_text()
+    with ThreadPoolExecutor(1) as pool:
+        for done_before in (0, 0):
+            writing = pool.submit(pipe.write_text, text)
+            answer = import_file(committing(shared_database, org), pipe, HOW, page_size=7)
+            writing.result()
+            assert (answer.done_before, answer.bad) == (done_before, 4)
+    assert answer.updated == 26
 
 
 def test_a_file_without_rows_is_imported(

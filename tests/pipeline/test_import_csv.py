@@ -1,0 +1,146 @@
+"""A dry run says what an import does, and does nothing (contract §2, CSV as programs write it)."""
+
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, select
+
+from halo_engine.contacts.csv_resume import FileOptions, import_file
+from halo_engine.contacts.lists import UnsubscribeCall, unsubscribe
+from halo_engine.domain.errors import Refusal
+from halo_engine.pipeline import import_csv
+from halo_engine.pipeline.import_csv import DryRunAnswer, ImportOrTryCall, import_or_try, try_file
+from halo_engine.tables import automation_enrollments, automations, metadata, subscriptions
+from tests.pipeline.stage import Stage
+
+MAPPING = {
+    "id": "external_id",
+    "e": "email",
+    "plan": "plan",
+    "vip": "list:vip",
+    "out": "unsubscribed",
+}
+HOW = FileOptions(mapping=MAPPING)
+OWNERS = {
+    "audience_type": "segment",
+    "audience_filters": [{"field": "plan", "operator": "is", "value": "pro"}],
+}
+
+
+@pytest.fixture
+def stage(stage: Stage) -> Stage:
+    """Contacts, a list, and series of which each refuses others."""
+    made = insert(subscriptions)
+    stage.perform(
+        lambda work: work.connection.execute(
+            made.values(org_id=work.org_id, key="vip", created_at=work.now)
+        )
+    )
+    stage.contacts([f"u{n}" for n in range(10)])
+    stage.perform(lambda work: unsubscribe(work, UnsubscribeCall(contact="u1")))
+    stage.series("everybody", audience_type="all")
+    stage.series("leads", contact_type="lead")
+    stage.series("vips", audience_type="subscription", subscription="vip")
+    stage.series("pros", **OWNERS)
+    stage.series("pros later", entry_trigger="segment_match", **OWNERS)
+    leaving = {"exit_rules": ["filter_match"], "exit_filters": OWNERS["audience_filters"]}
+    stage.series("not pros", settings=leaving)
+    stage.settle()
+    return stage
+
+
+def everything(stage: Stage) -> dict[str, list[str]]:
+    """Return every row that the organisation has."""
+    org_id = stage.org_id
+    with stage.database.connect() as connection:
+        return {
+            table.name: sorted(
+                map(str, connection.execute(select(table).where(table.c.org_id == org_id)))
+            )
+            for table in metadata.sorted_tables
+            if "org_id" in table.c
+        }
+
+
+def enrolled(stage: Stage) -> Counter[str]:
+    """Return how many runs each series has had."""
+    runs = (
+        select(automations.c.key)
+        .join(automation_enrollments, automation_enrollments.c.automation_id == automations.c.id)
+        .where(automations.c.org_id == stage.org_id)
+    )
+    with stage.database.connect() as connection:
+        return Counter(connection.scalars(runs))
+
+
+def written(path: Path, random: Random, count: int) -> Path:
+    """Write a file whose rows are of few people, some of them bad."""
+    with path.open("w") as file:
+        file.write("id,e,plan,vip,out\n")
+        for _ in range(count):
+            n = random.randrange(20)
+            user = random.choice((f"u{n}", f"u{n}", ""))
+            email = random.choice((f"u{n}@a.example", f"U{n}@a.example", "", "nobody"))
+            plan, vip = random.choice(("pro", "free", "")), random.choice(("yes", "no", "", "x"))
+            file.write(f"{user},{email},{plan},{vip},{random.choice(('', '', '', 'yes'))}\n")
+    return path
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_dry_run_says_what_the_import_does(stage: Stage, tmp_path: Path, seed: int) -> None:
+    """Counts, bad lines, and who enters which series: at once, and at the next re-evaluation."""
+    file = written(tmp_path / "people.csv", Random(seed), 60)
+    before = everything(stage)
+    trial = try_file(stage.perform, file, HOW)
+    assert everything(stage) == before
+    runs = enrolled(stage)
+    answer = import_file(stage.perform, file, HOW)
+    fields = {"created", "updated", "bad", "errors", "warnings"}
+    assert trial.model_dump(include=fields) == answer.model_dump(include=fields)
+    assert (trial.rows, trial.tried) == (60, 60)
+    stage.settle()
+    assert trial.starts == dict(enrolled(stage) - runs)
+    runs = enrolled(stage)
+    stage.tick(timedelta(minutes=15))
+    assert trial.starts_later == dict(enrolled(stage) - runs)
+    assert trial.starts
+    assert trial.starts_later
+
+
+def test_of_a_long_file_the_first_rows_are_tried(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others are read for what is bad in them, and the answer says so."""
+    monkeypatch.setattr(import_csv, "MOST_TRIED", 7)
+    file = tmp_path / "people.csv"
+    rows = [f"n{n},{'nobody' if n % 5 == 4 else ''},,," for n in range(20)]
+    file.write_text("\n".join(["id,e,plan,vip,out", *rows]))
+    trial = try_file(stage.perform, file, HOW)
+    assert (trial.rows, trial.tried, trial.created, trial.bad) == (20, 7, 6, 4)
+    assert [each.line for each in trial.errors] == [6, 11, 16, 21]
+
+
+def test_a_call_can_be_a_dry_run(stage: Stage) -> None:
+    """The task's form answers the same, and writes nothing."""
+    mapping = {"id": "external_id", "e": "email"}
+    call: dict[str, Any] = {"text": "id,e\nnew,new@a.example\n", "mapping": mapping}
+    before = everything(stage)
+    trial = stage.perform(lambda work: import_or_try(work, ImportOrTryCall(**call, dry_run=True)))
+    assert isinstance(trial, DryRunAnswer)
+    assert (trial.created, trial.starts_later) == (1, {})
+    assert trial.starts == {"everybody": 1, "not pros": 1}
+    assert everything(stage) == before
+    answer = stage.perform(lambda work: import_or_try(work, ImportOrTryCall(**call)))
+    assert (answer.created, isinstance(answer, DryRunAnswer)) == (1, False)
+
+
+def test_a_mapping_that_does_not_fit_is_refused_in_a_dry_run(stage: Stage, tmp_path: Path) -> None:
+    """As it would be by the import."""
+    file = tmp_path / "people.csv"
+    file.write_text("id\nann\n")
+    with pytest.raises(Refusal, match=r"^mapping: the file has no column ‘e’; it has ‘id’$"):
+        try_file(stage.perform, file, HOW)
