@@ -30,8 +30,9 @@ class EngineTask(Task[..., Any]):
     A Refusal becomes the result `{"refused": {status, code, message}}` and is never tried again
     (contract §11). While the database or the broker is away the message goes back to the head of
     its queue after a pause, as often as it takes (contract §2). Another error that the next moment
-    may cure, such as a statement's time limit, is tried again five times within about a minute. The
-    message is acknowledged after the work, so bodies must bear being run twice.
+    may cure, such as a statement's time limit or a schema that is being migrated, is tried again
+    five times within about a minute. The message is acknowledged after the work, so bodies must
+    bear being run twice.
     """
 
     Request = "workers.requests:EngineRequest"
@@ -71,6 +72,9 @@ class EngineTask(Task[..., Any]):
             if not migrate.is_of_another_schema(error):
                 raise
             _log.error(migrate.OF_ANOTHER_SCHEMA)
+            # Workers that were a little before `halo migrate`: no call is lost for that.
+            if self.request.retries < self.max_retries:
+                self._try_again(error)
             return {"refused": conflict("schema_not_migrated", migrate.OF_ANOTHER_SCHEMA).as_dict()}
 
     def _hand_back(self, said: str) -> NoReturn:

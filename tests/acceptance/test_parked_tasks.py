@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from sqlalchemy import text
+
+from halo_engine.tables import signals
 from tests.acceptance.conftest import Stack
 from tests.pipeline.faults import NO_RUN, ROWS, RUNS, refusing
 
@@ -65,3 +68,29 @@ def test_what_failed_is_retried_and_discarded_by_name(stack: Stack) -> None:
     assert refused["message"] == "all: what is discarded is named; allowed are ids and series"
     refused = stack.ask("halo.rows.retry", org=org, ids=[5])["refused"]
     assert (refused["status"], refused["code"]) == (404, "unknown_parked_row")
+
+
+def test_a_schema_that_is_migrated_late_costs_nobody_anything(stack: Stack) -> None:
+    """Workers that run before `halo migrate`: whatever happens meanwhile waits, nothing is parked,
+    and everybody enters afterwards.
+    """
+    org = _welcome(stack)
+    _rename(stack, "goal_held", "goal_holds")
+    try:
+        for number in range(20):
+            _created(stack, org, f"u{number}")
+        assert stack.ask("halo.tick") >= 1
+    finally:
+        _rename(stack, "goal_holds", "goal_held")
+    stack.wait_until(lambda: _enrolled(stack, org) == 20, "everybody entered")
+    assert stack.ask("halo.signals.list", org=org) == []
+    assert stack.stage(org).count(signals, signals.c.failed_at.is_not(None)) == 0
+
+
+def _rename(stack: Stack, before: str, after: str) -> None:
+    with stack.database.begin() as connection:
+        connection.execute(text(f"ALTER TABLE {RUNS} RENAME {before} TO {after}"))
+
+
+def _enrolled(stack: Stack, org: str) -> int:
+    return int(stack.ask("halo.series.funnel", org=org, series="welcome")["enrolled"])

@@ -1,7 +1,7 @@
 """What becomes of a task that is refused, loses its database, or fails."""
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import Engine, create_engine, text
 
 from halo_engine.domain.errors import conflict
 from halo_engine.settings import Settings
@@ -86,3 +86,24 @@ def test_any_other_error_fails_at_once(app: EngineApp) -> None:
     with pytest.raises(KeyError):
         fault.apply().get()
     assert len(runs) == 1
+
+
+def test_a_schema_that_is_being_migrated_is_waited_for(app: EngineApp, database: Engine) -> None:
+    """Workers that were a little before `halo migrate` lose no call; where it does not come, the
+    answer says what to do.
+    """
+    runs = []
+
+    @app.task(name="test.early")
+    def early(migrated_at: int) -> int:
+        runs.append(1)
+        column = "key" if len(runs) >= migrated_at else "not_there_yet"
+        with database.connect() as connection:
+            connection.execute(text(f"SELECT {column} FROM organizations"))
+        return len(runs)
+
+    assert early.apply(kwargs={"migrated_at": 3}).get() == 3
+    runs.clear()
+    answer = early.apply(kwargs={"migrated_at": 10}).get()
+    assert answer["refused"]["code"] == "schema_not_migrated"
+    assert len(runs) == 6
