@@ -74,6 +74,7 @@ def _cannot(error: OSError) -> str:
 
 
 @click.group(cls=HaloGroup)
+@click.version_option(package_name="halo-engine", prog_name="halo")
 @click.pass_context
 def main(context: click.Context) -> None:
     """Series automation: who is enrolled, who is sent what, and why not.

@@ -14,6 +14,7 @@ from halo_engine.cli.answers import (
 from halo_engine.cli.contact_list import list_command as contacts_list_command
 from halo_engine.cli.contacts import contacts, identify_command, track_command
 from halo_engine.cli.erasure import erase_contact_command, erase_organization_command
+from halo_engine.cli.example import example_command
 from halo_engine.cli.failures import failures_command
 from halo_engine.cli.fields import events_command, fields_command
 from halo_engine.cli.files import apply, check
@@ -33,6 +34,7 @@ contacts.add_command(import_command)
 contacts.add_command(erase_contact_command)
 org.add_command(erase_organization_command)
 for _command in (
+    example_command,
     apply,
     check,
     preview_command,

@@ -58,10 +58,10 @@ def play(stage: Stage, name: str, value: Any) -> str | None:
         return None
     if name == "repeat":
         return _repeat(stage, value)
-    if name not in _ACTIONS:
-        known = ", ".join(("at", "repeat", "expect", *_ACTIONS))
+    if name not in ACTIONS:
+        known = ", ".join(("at", "repeat", "expect", *ACTIONS))
         raise bad_input("timeline", f"{shown(name)} is no action; allowed are {known}")
-    problem = _ACTIONS[name](stage, value)
+    problem = ACTIONS[name](stage, value)
     stage.settle()
     return problem
 
@@ -271,7 +271,7 @@ def _remove(stage: Stage, value: Any) -> None:
     stage.perform(removed)
 
 
-_ACTIONS: Final[dict[str, Action]] = {
+ACTIONS: Final[dict[str, Action]] = {
     "identify": _identify,
     "identify_company": _door(IdentifyCompanyCall, identify_company, "identify_company"),
     "track": _door(TrackCall, track, "track"),

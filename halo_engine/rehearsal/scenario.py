@@ -9,12 +9,12 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from halo_engine.contacts.calls import Identifier
-from halo_engine.domain.errors import Fault, bad_input, examined
+from halo_engine.domain.errors import Fault, bad_input, examined, shown
 from halo_engine.domain.instants import parse_instant, parse_zone
 from halo_engine.domain.series import SeriesDefinition
 from halo_engine.domain.values import check_json, check_text
 from halo_engine.domain.yaml_source import YamlSource
-from halo_engine.series.files import read_series
+from halo_engine.series.files import SeriesFile, read_series
 
 DEFAULT_START = "2026-06-01T09:00:00Z"
 
@@ -96,12 +96,15 @@ class Expectation(_Part):
     mail: list[ExpectedMail] = []
 
 
-class _File(_Part):
+class ScenarioFile(_Part):
+    """A scenario: the stage that it sets, and a timeline of actions and expectations."""
+
     scenario: str = Field(min_length=1)
     start: str = DEFAULT_START
     org: OrgStage = OrgStage()
     lists: tuple[Identifier, ...] = ()
-    series: dict[str, Any] = Field(default_factory=dict)
+    # Definitions by key, or the series files that hold them: read apart (``_series_of``).
+    series: Any = Field(default_factory=dict)
     timeline: list[dict[str, Any]] = Field(default_factory=list)
 
     @field_validator("lists")
@@ -146,12 +149,12 @@ class Scenario:
 def read_scenario(path: Path) -> Scenario:
     """Return the scenario in a file; a 400 names each fault with line and column, or a 404."""
     source = YamlSource.read(path)
-    file, faults = examined(_File, source.data)
+    file, faults = examined(ScenarioFile, source.data)
     if file is None:
         unread = source.data.get("series") if isinstance(source.data, dict) else None
         _, in_series = read_series(unread) if isinstance(unread, dict) else ({}, [])
         raise source.refusal([*faults, *in_series])
-    series, wrong = read_series(file.series)
+    series, wrong = _series_of(file.series, path)
     timeline = []
     for number, written in enumerate(file.timeline, 1):
         entry, in_it = _entry(number, written)
@@ -170,10 +173,41 @@ def read_scenario(path: Path) -> Scenario:
         start=start,
         org=file.org,
         lists=file.lists,
-        series=series,
-        written=file.series,
+        series=series.definitions,
+        written=series.written,
         timeline=tuple(timeline),
     )
+
+
+def _series_of(written: object, scenario: Path) -> tuple[SeriesFile, list[Fault]]:
+    """Read the series of a scenario: definitions by key, or series files named by their paths.
+
+    A path is relative to the scenario's file: what is tested is the file that is applied.
+    """
+    if isinstance(written, dict):
+        definitions, wrong = read_series(written)
+        return SeriesFile(written, definitions), wrong
+    names = [written] if isinstance(written, str) else written
+    if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
+        problem = f"{shown(written)} is refused; allowed are definitions by key, or paths of files"
+        return SeriesFile({}, {}), [Fault(("series",), problem)]
+    series, faults = SeriesFile({}, {}), []
+    for place, name in enumerate(names):
+        where = ("series", place) if isinstance(written, list) else ("series",)
+        file = scenario.parent / name
+        if Path(name).is_absolute() or not file.is_file():
+            what = "is absolute" if Path(name).is_absolute() else "is no file"
+            problem = f"{shown(name)} {what}; allowed is a path from the scenario's folder"
+            faults.append(Fault(where, problem))
+            continue
+        added = SeriesFile.read(file)
+        if twice := series.written.keys() & added.written.keys():
+            problem = f"the series {', '.join(sorted(twice))} are in another file too"
+            faults.append(Fault(where, f"{problem}; allowed is once"))
+        series = SeriesFile(
+            {**series.written, **added.written}, {**series.definitions, **added.definitions}
+        )
+    return series, faults
 
 
 def _entry(number: int, data: dict[str, Any]) -> tuple[Entry | None, Sequence[Fault]]:

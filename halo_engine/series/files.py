@@ -1,8 +1,9 @@
 """Series as files: ``series: {KEY: definition}`` in YAML, as scenarios write them too (§8)."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from halo_engine.domain.errors import Fault, Refusal, bad_input, shown, together
 from halo_engine.domain.series import SeriesDefinition, check_key
@@ -13,13 +14,27 @@ from halo_engine.series.save import read_definition
 _AUDIENCE_KEYS: Final = ("audience_filters", "audience_type", "contact_type", "subscription")
 
 
+@dataclass(frozen=True, slots=True)
+class SeriesFile:
+    """The definitions of a file by key, as they are ``written`` and as they are read."""
+
+    written: Mapping[str, Any]
+    definitions: Mapping[str, SeriesDefinition]
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a file; a 400 names each fault with line and column."""
+        source = YamlSource.read(path)
+        written = _series_in(source.data, str(path))
+        definitions, faults = read_series(written)
+        unknown = [_unknown(key, "series") for key in source.data if key != "series"]
+        source.refuse([*unknown, *faults])
+        return cls(written, definitions)
+
+
 def read_series_file(path: Path) -> dict[str, SeriesDefinition]:
     """Return the definitions in a file by key; a 400 names each fault with line and column."""
-    source = YamlSource.read(path)
-    definitions, faults = read_series(_series_in(source.data, str(path)))
-    unknown = [_unknown(key, "series") for key in source.data if key != "series"]
-    source.refuse([*unknown, *faults])
-    return definitions
+    return dict(SeriesFile.read(path).definitions)
 
 
 def read_audience_file(path: Path, key: str | None = None) -> SeriesDefinition:

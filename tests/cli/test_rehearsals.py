@@ -376,3 +376,54 @@ def test_without_a_database_one_is_started_for_the_run(bare: Console) -> None:
     """Where no server is named, `halo test` brings its own."""
     status, output = run_halo("test", bare.file("greets.yaml", GREETS))
     assert (status, _timeless(output).split(" TIME")[0]) == (0, "ok")
+
+
+BY_REFERENCE = """\
+    scenario: The file that is applied is the one that is tested
+    series: ../series/welcome.yaml
+    timeline:
+      - activate: welcome
+      - identify: {user_id: ann, traits: {email: ann@a.example}}
+      - save: {welcome: {steps: [{key: bye, email: {subject: Bye, body: Bye}}]}}
+      - expect: {sent: {welcome: {ann: [hello]}}}
+    """
+WELCOME_FILE = """\
+    series:
+      welcome:
+        entry_trigger: user_created
+        steps: [{key: hello, email: {subject: Hi, body: Hi}}]
+    """
+
+
+def test_a_scenario_takes_its_series_from_a_series_file(bare: Console) -> None:
+    """By a path from its own folder; several files may be named."""
+    bare.file("series/welcome.yaml", WELCOME_FILE)
+    file = bare.file("scenarios/welcome.yaml", BY_REFERENCE)
+    several = BY_REFERENCE.replace("../series/welcome.yaml", "[../series/welcome.yaml]")
+    also = bare.file("scenarios/several.yaml", several)
+    assert bare("test", file, also).splitlines()[-1].startswith("2 passed, 0 failed")
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        (
+            "../series/no.yaml",
+            "line 2, column 9: series: ‘../series/no.yaml’ is no file; allowed is a path from ",
+        ),
+        ("/etc/series.yaml", "line 2, column 9: series: ‘/etc/series.yaml’ is absolute; allowed"),
+        ("3", "line 2, column 9: series: 3 is refused; allowed are definitions by key, or paths"),
+        (
+            "[../series/welcome.yaml, ../series/welcome.yaml]",
+            "line 2, column 34: series[1]: the series welcome are in another file too; allowed",
+        ),
+        ("../series/bad.yaml", "bad.yaml, line 2, column 10: series.s.entry_triger: unknown key"),
+    ],
+)
+def test_a_reference_that_cannot_be_followed(bare: Console, named: str, said: str) -> None:
+    """It is refused with its place; a fault in the series file with the place there."""
+    bare.file("series/welcome.yaml", WELCOME_FILE)
+    bare.file("series/bad.yaml", "series:\n  s: {   entry_triger: manual}")
+    file = bare.file("scenarios/s.yaml", BY_REFERENCE.replace("../series/welcome.yaml", named))
+    [played] = bare.json("test", file, status=1)["scenarios"]
+    assert said in played["differences"][0]

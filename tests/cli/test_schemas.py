@@ -5,6 +5,8 @@ from pathlib import Path
 
 from halo_engine.cli.schemas import DOORS, as_text, schemas
 from halo_engine.cli.series import series
+from halo_engine.rehearsal.actions import ACTIONS
+from halo_engine.rehearsal.scenario import Expectation
 from tests.cli.console import Console
 from workers.app import app
 from workers.tasks import doors
@@ -29,7 +31,8 @@ def test_every_command_about_a_series_is_a_task_too() -> None:
     """Operators who call tasks have all that the command has, under the same names."""
     app.loader.import_default_modules()
     named = {name.removeprefix("halo.series.") for name in app.tasks if ".series." in name}
-    assert named == {*(name.replace("-", "_") for name in series.commands), "explain"}
+    of_an_organisation = series.commands.keys() - {"example"}
+    assert named == {*(name.replace("-", "_") for name in of_an_organisation), "explain"}
 
 
 def test_series_schema_describes_what_files_may_say() -> None:
@@ -42,6 +45,15 @@ def test_series_schema_describes_what_files_may_say() -> None:
     assert "suppressed" not in definitions["Settings"]["properties"]["exit_rules"]["items"]["enum"]
     flat = {"type": "array", "items": {"$ref": "#/$defs/Filter"}}
     assert flat in definitions["SeriesDefinition"]["properties"]["audience_filters"]["anyOf"]
+
+
+def test_scenario_schema_knows_every_action() -> None:
+    """Those of `halo test`, and the two things that stand in the place of one or beside it."""
+    scenario = schemas()["scenario"]
+    known = set(scenario["$defs"]["Entry"]["properties"])
+    assert known == {"at", "repeat", "expect", "error", *ACTIONS}
+    assert set(scenario["$defs"]["Expectation"]["properties"]) == set(Expectation.model_fields)
+    assert {"type": "string"} in scenario["properties"]["series"]["anyOf"]
 
 
 def test_schema_is_printed(bare: Console) -> None:
