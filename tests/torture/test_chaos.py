@@ -30,6 +30,7 @@ from tests.races.invariants import violations
 from tests.torture.chaos.faults import Faults
 from tests.torture.chaos.plant import Plant, running_plant
 from tests.torture.chaos.traffic import Sent, Traffic, turn_field
+from workers.broker_scripts import IN_HAND
 from workers.configuration import CALLS_QUEUE, SIGNALS_QUEUE, TICK_QUEUE, create_app
 
 pytestmark = pytest.mark.torture
@@ -179,7 +180,7 @@ def _left(plant: Plant, database: Engine) -> dict[str, int]:
     try:
         client = plant.client()
         found = {name: int(client.llen(name)) for name in (CALLS_QUEUE, SIGNALS_QUEUE, TICK_QUEUE)}
-        found["unacknowledged"] = int(client.zcard("unacked_index"))
+        found["in hand"] = int(client.hlen(IN_HAND))
         with database.connect() as connection:
             found["rows"] = int(connection.execute(_LEFT).scalar_one())
     except (RedisError, DBAPIError):
