@@ -8,7 +8,7 @@ BIN := .venv/bin
 SHARED := --numprocesses auto --maxprocesses 4 --dist loadscope
 
 .DELETE_ON_ERROR:
-.PHONY: .venv lock format check test torture bench bench-indexes bench-batches demo clean
+.PHONY: .venv lock format check test torture bench bench-indexes bench-batches mail-sets demo clean
 
 demo: .venv
 	$(BIN)/python -m workers.demo
@@ -31,6 +31,10 @@ bench: .venv
 # What each index costs and serves; how large batches are to be. A few minutes each.
 bench-indexes bench-batches: bench-%: .venv
 	$(BIN)/python -m benchmarks.$*
+
+# How public sets of bounces and complaints are read (docs/mail-sets.md); DIR is the folder that they are in.
+mail-sets: .venv
+	$(BIN)/python -m benchmarks.mail_sets $(DIR)
 
 check: .venv
 	$(BIN)/ruff format --check

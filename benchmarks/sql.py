@@ -41,7 +41,8 @@ FILL: Final = (
 )
 
 CLEAR: Final = """
-TRUNCATE automation_recipients, automation_enrollments, enrollment_refusals, messages, signals
+TRUNCATE automation_recipients, automation_enrollments, enrollment_refusals, messages,
+  bounce_reports, signals
 """
 
 #: W1: enrollments and first recipients of everybody who matches.

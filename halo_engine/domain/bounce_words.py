@@ -179,6 +179,7 @@ WORDS: Final[Mapping[BounceReason, str]] = {
         whitelist*
         white list
         challenge
+        preferences
         not accept* ... your
     """,
     BounceReason.NETWORK: """

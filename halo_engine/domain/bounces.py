@@ -58,16 +58,18 @@ CODES: Final = {
 _SILENT_SUBJECTS: Final = frozenset({"0", "5"})
 _SILENT: Final = frozenset({"1.0", "1.5", "2.0", "2.1", "3.0"})
 
-_CODE: Final = re.compile(r"(?<![\d.])([245])\.(\d{1,3}\.\d{1,3})(?!\.?\d)")
+_CODE: Final = re.compile(r"(?<![\d.])([45])\.(\d{1,3}\.\d{1,3})(?!\.?\d)")
 #: A reply of SMTP: three digits at the beginning of what a server said.
 _REPLY: Final = re.compile(r"(?<![\w.,:=/-])([45])\d\d(?=[ \-#:<]|$)", re.MULTILINE)
 #: RFC 7504: the domain accepts no mail.
 _NO_MAIL: Final = re.compile(r"(?<![\w.,:=/-])556(?=[ \-#:<]|$)", re.MULTILINE)
 #: What was refused is the text: a server that took the recipient knows the address.
 _TO_THE_TEXT: Final = re.compile(
-    r"in reply to (end of )?DATA|after (end of )?data\b|SMTP command:?\s+DATA\b",
+    r"in reply to (end of )?DATA|after (end of )?data\b|SMTP command:?\s+DATA\b|^>>> DATA$",
     re.IGNORECASE | re.MULTILINE,
 )
+#: Several commands went out at once, and the recipient among them was refused.
+_NO_RECIPIENT: Final = re.compile(r"need rcpt|no valid recipients", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ def judge(diagnostic: str, status: str = "", more: str = "") -> Bounce | None:
     if said is None and not codes and reply is None:
         return None
     reason = _reason(telling, said) if telling else said or _by_code(next(iter(codes), None))
-    if telling is None and reason in FOR_GOOD and _TO_THE_TEXT.search(diagnostic + more):
+    if telling is None and reason in FOR_GOOD and _is_of_the_text(f"{diagnostic}\n{more}"):
         reason = BounceReason.POLICY
     # The server's class goes before the report's, too.
     classes = [*(code[0] for code in said_codes), *(reply[1] if reply else ""), *status[:1]]
@@ -105,6 +107,11 @@ def kind_of(words: str) -> BounceReason | None:
     """Return what a server's words of a refusal speak of; None where they are no refusal."""
     judged = judge(words)
     return None if judged is None else judged.reason
+
+
+def _is_of_the_text(words: str) -> bool:
+    """Whether the text was refused; a server that lacks a recipient by then had refused that."""
+    return bool(_TO_THE_TEXT.search(words)) and not _NO_RECIPIENT.search(words)
 
 
 def _said(diagnostic: str, reply: re.Match[str] | None) -> BounceReason | None:

@@ -16,6 +16,7 @@ from halo_engine.domain.mail_parts import children, header, leaves, text
 _REPORTS: Final = frozenset({"message/delivery-status", "message/global-delivery-status"})
 #: What a block of a report about one recipient has (RFC 3464, 2.3).
 _ABOUT_ONE: Final = ("Final-Recipient", "Original-Recipient", "Action", "Status", "Diagnostic-Code")
+_TROUBLE: Final = frozenset({"failed", "delayed"})
 _ARRIVED: Final = frozenset({"delivered", "relayed", "expanded"})
 #: ``smtp;``, ``x-postfix;``: who is speaking.
 _DIAGNOSTIC_TYPE: Final = re.compile(r"^[\w-]{1,60};\s*")
@@ -84,7 +85,7 @@ def read_report(mail: Message) -> Report | None:
         blocks = _blocks_in(said)
     about_one = [block for block in blocks if any(name in block for name in _ABOUT_ONE)]
     if about_one:
-        return _ended(_fates(about_one[:_MOST_RECIPIENTS], _above(said)))
+        return together(_fates(about_one[:_MOST_RECIPIENTS], _above(said)))
     in_words = _in_words(mail, _above(said)) if from_server else None
     return in_words or (Report(None) if reports else None)
 
@@ -106,7 +107,7 @@ def _fates(blocks: Sequence[Message], said: str) -> Iterator[Bounce | None]:
     """Yield how the mail of each recipient bounced, None where it arrived."""
     for block in blocks:
         action, status = header(block, "Action").lower().split(" ")[0], header(block, "Status")
-        if action in _ARRIVED or (not action and status.startswith("2")):
+        if action in _ARRIVED or (status.startswith("2") and action not in _TROUBLE):
             yield None
             continue
         diagnostic = _DIAGNOSTIC_TYPE.sub("", header(block, "Diagnostic-Code"))
@@ -117,7 +118,8 @@ def _fates(blocks: Sequence[Message], said: str) -> Iterator[Bounce | None]:
             yield bounce or _UNCLEAR
 
 
-def _ended(fates: Iterable[Bounce | None]) -> Report:
+def together(fates: Iterable[Bounce | None]) -> Report:
+    """Return how a mail to several ended: for good only if it is for everybody."""
     ends = list(fates)
     bounces = [end for end in ends if end is not None]
     worst = next((bounce for bounce in bounces if not bounce.for_good), next(iter(bounces), None))
@@ -151,4 +153,4 @@ def _in_words(mail: Message, said: str) -> Report | None:
     starts = [found.start() for found in _RECIPIENT.finditer(said)]
     pieces = [said[start:end] for start, end in zip_longest(starts, starts[1:])]
     fates = [bounce for piece in pieces if (bounce := judge(piece)) is not None]
-    return _ended(fates or [whole or _UNCLEAR])
+    return together(fates or [whole or _UNCLEAR])

@@ -12,8 +12,9 @@ from typing import Final
 from uuid import UUID
 
 from halo_engine.domain.bounce_reasons import BounceReason
+from halo_engine.domain.bounces import Bounce
 from halo_engine.domain.complaints import is_complaint
-from halo_engine.domain.delivery_reports import read_report
+from halo_engine.domain.delivery_reports import read_report, together
 from halo_engine.domain.machine_mail import is_by_a_machine
 from halo_engine.domain.mail_names import mails_in_addresses
 from halo_engine.domain.mail_parts import (
@@ -26,6 +27,7 @@ from halo_engine.domain.mail_parts import (
     named_in,
     parsed,
 )
+from halo_engine.domain.ses_notices import Notice, read_notice
 
 _MOST_IDS: Final = 50
 #: Where mail servers write to whom a mail came.
@@ -105,16 +107,29 @@ def _addresses(mail: Message) -> Iterator[str]:
 
 def _read(mail: Message) -> tuple[Kind, BounceReason | None, tuple[str, ...]]:
     answered = (*ids(mail, "In-Reply-To"), *reversed(ids(mail, "References")))
+    notice = read_notice(mail)
+    if notice is not None:
+        return *_noticed(notice), _first(notice.message_ids)
     if is_complaint(mail):
         return Kind.COMPLAINT, None, _first((*_returned(mail), *answered))
     report = read_report(mail)
     if report is not None and report.bounce is not None:
-        kind = Kind.HARD_BOUNCE if report.bounce.for_good else Kind.SOFT_BOUNCE
-        return kind, report.bounce.reason, _first((*_returned(mail), *answered))
+        return *_bounced(report.bounce), _first((*_returned(mail), *answered))
     if report is not None or is_by_a_machine(mail):
         return Kind.AUTOMATIC, None, _first((*_returned(mail), *answered) if report else answered)
     found = _first(answered)
     return (Kind.REPLY if found else Kind.OTHER), None, found
+
+
+def _noticed(notice: Notice) -> tuple[Kind, BounceReason | None]:
+    if notice.is_complaint:
+        return Kind.COMPLAINT, None
+    bounce = together(notice.bounces).bounce
+    return (Kind.AUTOMATIC, None) if bounce is None else _bounced(bounce)
+
+
+def _bounced(bounce: Bounce) -> tuple[Kind, BounceReason]:
+    return (Kind.HARD_BOUNCE if bounce.for_good else Kind.SOFT_BOUNCE), bounce.reason
 
 
 def _returned(mail: Message) -> Iterator[str]:

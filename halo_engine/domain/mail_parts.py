@@ -86,10 +86,11 @@ def header(mail: Message, name: str) -> str:
 
 def ids(mail: Message, name: str) -> list[str]:
     """Return the Message-IDs in a header."""
-    return [id_ for value in mail.get_all(name, []) for id_ in _ids_in(str(value))]
+    return [id_ for value in mail.get_all(name, []) for id_ in ids_in(str(value))]
 
 
-def _ids_in(value: str) -> list[str]:
+def ids_in(value: str) -> list[str]:
+    """Return the Message-IDs in what a header says."""
     bare = _BARE_ID.fullmatch(value.strip())
     return [f"<{bare[0]}>"] if bare else _MESSAGE_ID.findall(value)
 
@@ -110,9 +111,9 @@ def _named(lines: str, name: str) -> list[str]:
 def enclosed(part: Message) -> Message | None:
     """Return the mail that a part holds, whole or its headers alone; None if it holds none."""
     match part.get_content_type():
-        case "message/rfc822" | "message/global":
+        case "message/rfc822" | "message/global" | "message/global-headers":
             return next(iter(children(part)), None)
-        case "text/rfc822-headers" | "text/rfc822-header" | "message/global-headers":
+        case "text/rfc822-headers" | "text/rfc822-header":
             return HeaderParser().parsestr(text(part))
     return None
 

@@ -118,6 +118,10 @@ def test_words_after_the_text_are_not_about_the_recipient() -> None:
     assert judge(said) == Bounce(False, BounceReason.POLICY)
     assert judge("550 user unknown", "5.0.0", said) == Bounce(False, BounceReason.POLICY)
     assert judge(said, "5.1.1") == Bounce(True, BounceReason.USER_UNKNOWN)
+    told = "... while talking to mx.b.example.:\n>>> DATA\n<<< 550 User unknown\n"
+    assert judge("550 User unknown", "5.0.0", told) == Bounce(False, BounceReason.POLICY)
+    at_once = f"{told}<<< 503 5.0.0 Need RCPT (recipient)\n"
+    assert judge("550 User unknown", "5.0.0", at_once) == Bounce(True, BounceReason.USER_UNKNOWN)
 
 
 def test_what_is_said_to_people_counts_where_nothing_else_says_anything() -> None:

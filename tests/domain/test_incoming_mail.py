@@ -1,5 +1,6 @@
 """What a mail that came in is (contract §2, §3, §6)."""
 
+import json
 import time
 from pathlib import Path
 from typing import Final
@@ -119,6 +120,7 @@ def test_every_file_is_in_the_table() -> None:
         ([("failed", "nonsense")], Kind.SOFT_BOUNCE),
         ([("delivered (to a list)", "5.0.0"), ("relayed", "2.0.0")], Kind.AUTOMATIC),
         ([("", "2.0.0")], Kind.AUTOMATIC),
+        ([("deliverable", "2.1.5")], Kind.AUTOMATIC),
         ([("failed", "5.1.1"), ("failed", "5.2.2")], Kind.SOFT_BOUNCE),
         ([("failed", "5.2.2"), ("failed", "5.1.1")], Kind.SOFT_BOUNCE),
         ([], Kind.SOFT_BOUNCE),
@@ -131,6 +133,16 @@ def test_a_delivery_report_is_a_bounce(
     """For good only when it failed for good for everybody; about the mail that it returns."""
     read = read_mail(report(*ends, returned=returned))
     assert (read.kind, read.message_ids) == (kind, (OURS,))
+
+
+def test_reports_of_addresses_that_are_not_ascii() -> None:
+    """As RFC 6533 has them: other types of parts, and the same fields."""
+    utf8 = report(("failed", "5.2.2"), ("failed", "5.1.1"), returned=HEADERS).replace(
+        b"message/delivery-status", b"message/global-delivery-status"
+    )
+    read = read_mail(utf8.replace(b"text/rfc822-headers", b"message/global-headers"))
+    assert (read.kind, read.reason) == (Kind.SOFT_BOUNCE, "mailbox_full")
+    assert read.message_ids == (OURS,)
 
 
 def test_a_report_that_returns_nothing_may_refer() -> None:
@@ -382,6 +394,66 @@ def test_microsoft_complains_without_a_report() -> None:
     read = read_mail(_MICROSOFT.encode())
     assert (read.kind, read.message_ids) == (Kind.COMPLAINT, (OURS,))
     assert read_mail(_MICROSOFT.replace("X-Hm", "X-No").encode()).kind is Kind.OTHER
+
+
+def _notice(**said: object) -> bytes:
+    """Write a mail of Amazon's SNS about a mail of ours that SES renamed."""
+    of = {"messageId": "1", "commonHeaders": {"messageId": OURS}}
+    head = "From: no-reply@sns.example\nx-amz-sns-message-id: 1\nSubject: AWS Notification\n\n"
+    return f"{head}{json.dumps({'mail': of, **said})}\n\n--\nTo stop this, visit ...\n".encode()
+
+
+def _returned_by_ses(type_: str, *ends: str) -> dict[str, object]:
+    recipients = [{"status": end[:5], "diagnosticCode": f"smtp; 550 {end}"} for end in ends]
+    return {"bounceType": type_, "bouncedRecipients": recipients}
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "reason"),
+    [
+        ({"notificationType": "Complaint", "complaint": {}}, Kind.COMPLAINT, None),
+        (
+            {
+                "notificationType": "Bounce",
+                "bounce": _returned_by_ses("Permanent", "5.1.1 user unknown"),
+            },
+            Kind.HARD_BOUNCE,
+            "user_unknown",
+        ),
+        (
+            {
+                "eventType": "Bounce",
+                "bounce": _returned_by_ses("Permanent", "5.1.1 unknown", "5.7.1 blocklisted"),
+            },
+            Kind.SOFT_BOUNCE,
+            "blocklist",
+        ),
+        (
+            {
+                "notificationType": "Bounce",
+                "bounce": _returned_by_ses("Transient", "5.1.1 user unknown"),
+            },
+            Kind.SOFT_BOUNCE,
+            "user_unknown",
+        ),
+        ({"notificationType": "Delivery"}, Kind.AUTOMATIC, None),
+        ({"notificationType": "Bounce", "bounce": []}, Kind.AUTOMATIC, None),
+    ],
+)
+def test_what_amazon_tells_through_sns(
+    said: dict[str, object], kind: Kind, reason: str | None
+) -> None:
+    """As JSON in a mail; ours is found in the headers that it repeats, and by what SES calls it."""
+    read = read_mail(_notice(**said))
+    assert (read.kind, read.reason) == (kind, reason)
+    assert read.message_ids == (OURS, "<1@amazonses.com>")
+
+
+@pytest.mark.parametrize("body", ["", "{", "[]", "hello", '{"notificationType": 7, "mail": "x"}'])
+def test_a_notice_that_says_nothing_is_no_trouble(body: str) -> None:
+    """Anybody can write one."""
+    read = read_mail(f"x-amz-sns-message-id: 1\n\n{body}".encode())
+    assert read.kind in (Kind.AUTOMATIC, Kind.OTHER)
 
 
 @pytest.mark.parametrize(
