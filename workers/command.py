@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from halo_engine import migrate
 from halo_engine.cli.commands import COMMANDS
 from halo_engine.cli.installation import log_to_standard_error
+from halo_engine.cli.sections import SectionedGroup
 from halo_engine.domain.errors import Refusal
 from halo_engine.server_urls import masked, one_line
 from halo_engine.settings import ConfigurationError, load_settings
@@ -37,7 +38,7 @@ _POLL_SECONDS = 0.2
 _COLOURS = {"ok": "green", "note": "yellow", "wrong": "red"}
 
 
-class HaloGroup(click.Group):
+class HaloGroup(SectionedGroup):
     """A group of commands that says in one line what went wrong, and exits 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -73,11 +74,34 @@ def _cannot(error: OSError) -> str:
     return f"{where}: {error.strerror or error}"
 
 
-@click.group(cls=HaloGroup)
+#: The commands in the order of a first day.
+_SECTIONS = {
+    "Set up": ("up", "doctor", "migrate", "org", "list"),
+    "Contacts, and what is known of them": ("contacts", "identify", "track", "fields", "events"),
+    "Series": ("series", "explain", "failures", "test", "schema"),
+    "Mail": ("sending", "mail"),
+    "When something is wrong": ("status", "signals", "rows", "calls"),
+}
+
+
+@click.group(cls=HaloGroup, name="halo", sections=_SECTIONS)
 @click.version_option(package_name="halo-engine", prog_name="halo")
 @click.pass_context
 def main(context: click.Context) -> None:
-    """Series automation: who is enrolled, who is sent what, and why not.
+    """Series of emails: who gets which, when, and why somebody did not.
+
+    A series is a file: whom it takes in (a trigger and an audience), what it sends (its steps),
+    and when somebody leaves. halo enrolls, sends, and answers why.
+
+    \b
+    A first series:
+      halo up                              in a terminal of its own: everything it needs
+      halo org create acme                 a workspace
+      halo series example user_created > welcome.yaml
+      halo series apply welcome.yaml
+      halo series activate welcome
+      halo identify ann --trait email=ann@acme.example
+      halo explain ann welcome             why she is in it, and what comes next
 
     Works on the servers that HALO_DATABASE_URL and HALO_BROKER_URL name; where one is not set, on
     those of this project's running `halo up`.
@@ -98,10 +122,11 @@ for _command in (*COMMANDS, calls):
 
 @main.command()
 def up() -> None:
-    """Run database, broker, worker and beat in the foreground until Ctrl-C.
+    """Run all that is needed on this machine, until Ctrl-C.
 
-    Servers named by HALO_DATABASE_URL and HALO_BROKER_URL are used; for one that is not named an
-    embedded one is started, whose data is kept from run to run.
+    That is a database, a broker, a worker and beat. Servers named by HALO_DATABASE_URL and
+    HALO_BROKER_URL are used; for one that is not named an embedded one is started, whose data is
+    kept from run to run.
     """
     settings = load_settings()
     embedded = settings.database_url is None or settings.broker_url is None
@@ -138,9 +163,9 @@ def migrate_command() -> None:
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 def doctor(as_json: bool) -> None:
-    """Say what is configured, reachable and migrated, and what to do about what is not.
+    """Say what is not set up, and what to do about it.
 
-    Exits 1 when something is wrong.
+    Looks at what is configured, reachable and migrated. Exits 1 when something is wrong.
     """
     findings = examine()
     wrong = any(finding.state == "wrong" for finding in findings)

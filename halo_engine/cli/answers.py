@@ -80,7 +80,7 @@ def draw_contacts(
 def diagnose_command(desk: Desk, key: str, file: Path | None) -> None:
     """Say why the audience of KEY matches so few.
 
-    Counts what each filter lets through, and advises.
+    Counts what each filter lets through, names the values that there are, and says what to do.
     """
     answer = desk.ask(lambda work: diagnose(work, _series(work, key, file)))
     desk.show(answer, _draw_diagnosis)

@@ -26,7 +26,7 @@ _TOKEN_LASTS: Final = timedelta(minutes=5)
 
 @click.group()
 def contacts() -> None:
-    """Contacts: importing and looking at them, letting them get mail."""
+    """Import, find, show and erase contacts."""
 
 
 @contacts.command(name="show")

@@ -17,9 +17,9 @@ from halo_engine.series.lifecycle import find_series
 @click.option("--size", type=click.IntRange(1, 1000), default=PAGE, show_default=True)
 @in_organization
 def failures_command(desk: Desk, key: str, after: int | None, size: int) -> None:
-    """List who did not get which mail of the series KEY, and why; the latest first.
+    """List who did not get which mail of the series KEY, and why.
 
-    `halo series retry-failed KEY` sends again what failed.
+    The latest come first. `halo series retry-failed KEY` sends again what failed.
     """
     found = desk.ask(lambda work: failures(work, find_series(work, key), after=after, size=size))
     desk.show(found, lambda page: _draw(page, desk.zone))

@@ -79,7 +79,8 @@ def _lines(before: JsonValue, after: JsonValue) -> Iterator[str]:
 def check(desk: Desk, file: Path) -> None:
     """Say what an activation of the series in FILE would refuse.
 
-    Saves nothing. Exits 1 when something would be refused.
+    And what is worth a warning: it may be activated, but will not do what you mean. Saves nothing.
+    Exits 1 when something would be refused.
     """
     definitions = read_series_file(file)
     tracks_opens = load_settings().tracking_url is not None

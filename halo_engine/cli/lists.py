@@ -11,7 +11,7 @@ from halo_engine.domain.errors import validated
 
 @click.group(name="list")
 def lists() -> None:
-    """Subscription lists, which a series may be for."""
+    """Make lists that contacts subscribe to."""
 
 
 @lists.command()

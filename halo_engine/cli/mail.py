@@ -26,7 +26,7 @@ from halo_engine.work import OrgRef
 
 @click.group()
 def mail() -> None:
-    """Mail that comes in."""
+    """Take in mail: replies, and reports of what bounced."""
 
 
 @mail.command(name="receive")

@@ -25,7 +25,7 @@ _HIDDEN: Final = "on (the secret is shown with --secret)"
 
 @click.group(name="org")
 def org() -> None:
-    """Organisations: the workspaces that everything else belongs to."""
+    """Make and change organisations, which all else belongs to."""
 
 
 def _settings(command: Callable[..., None]) -> Callable[..., None]:

@@ -28,7 +28,7 @@ _org_option = click.option(
 
 @click.group(name="sending")
 def sending() -> None:
-    """All mail at once: stop it, start it again, see what holds it."""
+    """Stop all mail, start it again, see what holds it."""
 
 
 def _of_somebody(command: Callable[..., Sending]) -> Callable[..., None]:

@@ -2,6 +2,7 @@
 
 import getpass
 from collections.abc import Callable, Sequence
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import click
@@ -10,6 +11,7 @@ from halo_engine.answers.overview import SeriesLine, overview
 from halo_engine.cli.activation import watch_activation
 from halo_engine.cli.desk import Desk, in_organization
 from halo_engine.cli.output import plain, print_table, shown_at
+from halo_engine.cli.sections import SectionedGroup
 from halo_engine.contacts.finding import find_contacts
 from halo_engine.domain.series import Series
 from halo_engine.domain.yaml_core import dump_yaml
@@ -19,10 +21,21 @@ from halo_engine.series.lifecycle import find_series
 from halo_engine.series.showing import ShownSeries, show_series
 from halo_engine.work import Work
 
+_SECTIONS: Final = {
+    "Write": ("example", "check", "apply", "show", "list"),
+    "Run": ("activate", "pause", "resume", "stop", "remove"),
+    "Ask": ("preview", "diagnose", "ledger", "funnel"),
+    "Look at its mail": ("render", "send-test", "retry-failed"),
+}
 
-@click.group(name="series")
+
+@click.group(name="series", cls=SectionedGroup, sections=_SECTIONS)
 def series() -> None:
-    """Series: their files, their lives, and answers about them."""
+    """Write series, run them, and ask about them.
+
+    KEY is how a series is named in its file. `halo explain CONTACT KEY` says why somebody is in it
+    or not.
+    """
 
 
 def _who(given: str | None) -> str:

@@ -4,8 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+from click.testing import CliRunner
 
 from halo_engine.cli.commands import COMMANDS
+from halo_engine.cli.sections import SectionedGroup
+from halo_engine.cli.series import series
 from workers.command import main
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "commands.md"
@@ -30,3 +33,15 @@ def test_every_command_says_what_it_does() -> None:
     groups = [each for each in COMMANDS if isinstance(each, click.Group)]
     listed = [*COMMANDS, *(each for group in groups for each in group.commands.values())]
     assert [each.name for each in listed if each.get_short_help_str(66).endswith("...")] == []
+
+
+def test_every_command_stands_in_a_section_of_the_help() -> None:
+    """None is left over, and none is named that there is not; where to begin stands on top."""
+    for group in (main, series):
+        assert isinstance(group, SectionedGroup)
+        named = [name for names in group.sections.values() for name in names]
+        assert sorted(named) == sorted(group.commands)
+    printed = CliRunner().invoke(main, ["--help"], terminal_width=80).output
+    assert printed.startswith("Usage: halo [OPTIONS] COMMAND [ARGS]...\n")
+    assert printed.index("A first series:") < printed.index("Set up:") < printed.index("Series:")
+    assert "..." not in printed.partition("Set up:")[2]

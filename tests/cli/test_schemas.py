@@ -32,7 +32,11 @@ def test_every_command_about_a_series_is_a_task_too() -> None:
     app.loader.import_default_modules()
     named = {name.removeprefix("halo.series.") for name in app.tasks if ".series." in name}
     of_an_organisation = series.commands.keys() - {"example"}
-    assert named == {*(name.replace("-", "_") for name in of_an_organisation), "explain"}
+    assert named == {
+        *(name.replace("-", "_") for name in of_an_organisation),
+        "explain",
+        "failures",
+    }
 
 
 def test_series_schema_describes_what_files_may_say() -> None:
