@@ -1,5 +1,6 @@
 """What calls of doors have in common: their shape, and the types of what they carry (§2)."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
@@ -40,6 +41,11 @@ def _check_object(value: object, info: ValidationInfo) -> object:
     return value
 
 
+def _instant_as_text(value: object) -> object:
+    is_aware = isinstance(value, datetime) and value.tzinfo is not None
+    return value.isoformat() if is_aware else value  # type: ignore[attr-defined]
+
+
 #: 1 to 255 characters, not blank, without NUL and lone surrogates.
 Identifier = Annotated[
     str, Field(min_length=1, max_length=LONGEST_ID), BeforeValidator(_check_identifier)
@@ -48,5 +54,7 @@ Email = Annotated[str, BeforeValidator(_check_email)]
 EventName = Annotated[
     str, Field(min_length=1, max_length=LONGEST_NAME), BeforeValidator(_check_event)
 ]
+#: When a call was sent: ISO 8601, or an aware datetime. It may be of another clock.
+SentAt = Annotated[str | None, BeforeValidator(_instant_as_text)]
 #: Any JSON object that PostgreSQL can keep; ``null`` is an empty one.
 JsonObject = Annotated[dict[str, Any], BeforeValidator(_check_object)]

@@ -2,12 +2,13 @@
 
 import io
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Text, any_, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from halo_engine.contacts.calls import Answer
+from halo_engine.contacts.calls import Answer, SentAt
 from halo_engine.contacts.csv_lists import change_lists, check_lists
 from halo_engine.contacts.csv_mapping import CellType, Target, field_of
 from halo_engine.contacts.csv_rows import (
@@ -22,6 +23,7 @@ from halo_engine.contacts.csv_rows import (
 from halo_engine.contacts.doors import CSV
 from halo_engine.contacts.matching import Outcomes, write_one_by_one
 from halo_engine.contacts.registry import not_registered
+from halo_engine.contacts.sending import sending_time
 from halo_engine.domain.fields import Entity
 from halo_engine.tables import audience_fields
 from halo_engine.work import Work
@@ -34,6 +36,7 @@ class ImportCsvCall(CsvOptions):
     """A CSV file's text, and which of its columns are which field."""
 
     text: str
+    sent_at: SentAt = None
 
 
 class ImportCsvAnswer(Answer):
@@ -88,10 +91,11 @@ def import_csv(work: Work, call: ImportCsvCall) -> ImportCsvAnswer:
     then. A bad row is an error of its own, and the others go in.
     """
     created = updated = 0
+    sent_at = sending_time(work.org, call.sent_at)
     faults = Faults()
     file = io.StringIO(call.text, newline="")
     for page in pages(work.org, file, call, known_before(work, call)):
-        outcomes = import_page(work, page)
+        outcomes = import_page(work, page, sent_at)
         created += outcomes.created
         updated += outcomes.updated
         faults.add(page)
@@ -120,7 +124,7 @@ def known_before(work: Work, how: CsvOptions) -> Known:
     return Known({row.key: row.type for row in work.connection.execute(found)})
 
 
-def import_page(work: Work, page: Page) -> Outcomes:
+def import_page(work: Work, page: Page, sent_at: datetime | None = None) -> Outcomes:
     """Write a page in two statements, and two where it says something of lists.
 
     Who is refused then is noted on the page.
@@ -128,7 +132,7 @@ def import_page(work: Work, page: Page) -> Outcomes:
     Rows match a contact by external ID, else by email, those of the same page included. New ones
     are seen at their sign-up, and ``user_created`` series react; changes are silent.
     """
-    outcomes = write_one_by_one(work, CSV, page.people)
+    outcomes = write_one_by_one(work, CSV, page.people, sent_at=sent_at)
     page.refused = [
         BadRow(line=line, code=refusal.code, message=refusal.message)
         for line, refusal in zip(page.lines, outcomes.refusals, strict=True)

@@ -40,6 +40,8 @@ STRIPE_COLUMNS: Final = tuple(f"stripe_{name}" for name in COLUMNS[Entity.STRIPE
 #: Whose subscription those are of, which of theirs, and when Stripe said so: no fields.
 STRIPE_LINKS: Final = ("stripe_customer_id", "stripe_subscription_id", "stripe_said_at")
 DOCUMENTS: Final = ("custom_fields", "context")
+#: Which fields of a contact were said when (``contacts.sending``).
+FIELD_TIMES: Final = "field_times"
 
 
 def field_key(column: str) -> str:
@@ -81,6 +83,11 @@ class Door:
     def columns(self) -> tuple[str, ...]:
         """The columns that can be given here, each a field."""
         return (*TRAIT_COLUMNS, *(name for name in self.merges if name in STRIPE_COLUMNS))
+
+    @property
+    def notes_order(self) -> bool:
+        """Whether it is noted which fields were said when; a late call then undoes nothing."""
+        return set(DOCUMENTS) <= set(self.merges)
 
 
 IDENTIFY: Final = Door(

@@ -23,9 +23,9 @@ def fingerprint(door: str, call: Call) -> str:
     """Return what tells one body from another: SHA-256 over the door and what the call says.
 
     The order of keys makes no difference, nor does a number written as ``1`` or as ``1.0``;
-    ``true`` is not 1.
+    ``true`` is not 1. When the call was sent is no part of it: it is sent anew.
     """
-    said = call.model_dump(mode="json", exclude={"idempotency_key"})
+    said = call.model_dump(mode="json", exclude={"idempotency_key", "sent_at"})
     text = json.dumps([door, _plain(said)], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 

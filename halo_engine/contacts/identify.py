@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from halo_engine.contacts.answers import ContactAnswer, Stored
-from halo_engine.contacts.calls import Call, Identifier
+from halo_engine.contacts.calls import Call, Identifier, SentAt
 from halo_engine.contacts.doors import IDENTIFY
 from halo_engine.contacts.reading import Reading, read_person
 from halo_engine.contacts.registry import not_registered, note_registered
+from halo_engine.contacts.sending import sending_time
 from halo_engine.contacts.sessions import link_session
 from halo_engine.contacts.upsert import Written, read_written, write_contacts, writing
 from halo_engine.contacts.verification import proof_of, verify_user
@@ -17,13 +18,17 @@ from halo_engine.work import Organization, Trip, Work
 
 
 class IdentifyCall(Call):
-    """A user by the app's own id, traits and context to merge, and the session it was before."""
+    """A user by the app's own id, traits and context to merge, and the session it was before.
+
+    With ``sent_at``, what was said since the call was sent stays as it is.
+    """
 
     user_id: Identifier
     traits: dict[str, Any] | None = None
     context: dict[str, Any] | None = None
     session_id: Identifier | None = None
     user_token: str | None = None
+    sent_at: SentAt = None
 
 
 class IdentifyAnswer(ContactAnswer):
@@ -41,7 +46,13 @@ def identify(work: Work, call: IdentifyCall) -> IdentifyAnswer:
     """
     is_verified = verify_user(work, call.user_token, call.user_id)
     reading = read_person(work.org, call.user_id, call.traits, call.context)
-    [written] = write_contacts(work, IDENTIFY, [reading.person], with_stored=is_verified)
+    [written] = write_contacts(
+        work,
+        IDENTIFY,
+        [reading.person],
+        sent_at=sending_time(work.org, call.sent_at),
+        with_stored=is_verified,
+    )
     answer = _answer(written, reading, is_verified=is_verified)
     if call.session_id is None:
         return answer
@@ -77,6 +88,7 @@ def identifying(
         IDENTIFY,
         [reading.person],
         now,
+        sent_at=sending_time(org, call.sent_at),
         with_stored=proof.is_given,
         proven_until=proof.until,
     )

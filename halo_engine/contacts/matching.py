@@ -67,7 +67,9 @@ class Outcomes:
         return self.refusals.count(None) - self.created
 
 
-def write_one_by_one(work: Work, door: Door, people: Sequence[Person]) -> Outcomes:
+def write_one_by_one(
+    work: Work, door: Door, people: Sequence[Person], *, sent_at: datetime | None = None
+) -> Outcomes:
     """Write people as if each came alone, in two statements; return what became of them.
 
     The door finds by id. Two statements more are needed where an address that a contact has just
@@ -77,7 +79,8 @@ def write_one_by_one(work: Work, door: Door, people: Sequence[Person]) -> Outcom
     while len(outcomes.were_new) < len(people):
         roll = _Roll(work, door, people[len(outcomes.were_new) :])
         persons = [each.person for each in roll.contacts if each.person]
-        written = dict(zip(roll.contacts, write_contacts(work, door, persons), strict=True))
+        rows = write_contacts(work, door, persons, sent_at=sent_at)
+        written = dict(zip(roll.contacts, rows, strict=True))
         outcomes.ids += [written[each].id for each in roll.taken]
         outcomes.were_new += roll.were_new
         outcomes.refusals += [written[each].refusal for each in roll.taken]

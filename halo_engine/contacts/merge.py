@@ -28,7 +28,7 @@ from sqlalchemy.dialects.postgresql import JSONB, array
 from sqlalchemy.sql.selectable import LateralFromClause
 
 from halo_engine.contacts.bounds import oversize
-from halo_engine.contacts.doors import BY_ADDRESS, DOCUMENTS, Door, Finds, field_key
+from halo_engine.contacts.doors import BY_ADDRESS, DOCUMENTS, FIELD_TIMES, Door, Finds, field_key
 from halo_engine.contacts.parameters import (
     KNOWN_VERSION,
     NOW,
@@ -36,18 +36,22 @@ from halo_engine.contacts.parameters import (
     PROVEN_UNTIL,
     given_rows,
 )
+from halo_engine.contacts.sending import Order, said_at
 from halo_engine.domain.fields import CONTACT_TYPE_KEY
 from halo_engine.tables import end_users, organizations
 from halo_engine.tables.versions import row_version
 
 
-def merged_contacts(door: Door, *, as_known: bool = False) -> CTE:
+def merged_contacts(door: Door, *, as_known: bool = False, dated: bool = False) -> CTE:
     """Return ``merged``: the given contacts, locked, one row each.
 
     With ``as_known`` there are none when what the caller knows is no longer so: the organisation's
     version is not ``KNOWN_VERSION``, or it is ``PROVEN_UNTIL``. At a door that looks for contacts
     by address there is none for a person whose contact went, or is no longer it, while it was
     waited for: another may be it, whom only a newer snapshot shows.
+
+    With ``dated`` it is known when the call was sent. One that may be late is laid beneath what was
+    said since; with ``as_known`` there is none, for the usual way to find that out.
 
     ``place`` is the person's index; ``fresh`` is the whole row (``part``) with what is given laid
     over; beside it stand the columns that Halo manages. ``created`` and ``promoted`` say what
@@ -65,6 +69,8 @@ def merged_contacts(door: Door, *, as_known: bool = False) -> CTE:
             "custom_fields": JSONB(),
             "context": JSONB(),
             "field_types": JSONB(),
+            "fields": Text(),
+            "sent_at": DateTime(timezone=True),
         },
         only=_is_as_known() if as_known else None,
     )
@@ -76,11 +82,17 @@ def merged_contacts(door: Door, *, as_known: bool = False) -> CTE:
     if door.promotes:
         is_lead = and_(~is_new, part(stored, "external_id").is_(None))
         promoted = and_(is_lead, given.c.external_id.is_not(None))
-    fresh = func.jsonb_populate_record(stored, _patch(door, given, stored)).table_valued(
+    order = Order(given.c.sent_at, part(stored, FIELD_TIMES), part(stored, "updated_at"))
+    patch = _patch(door, given, stored, order, may_be_late=dated and not as_known)
+    fresh = func.jsonb_populate_record(stored, patch).table_valued(
         *[column(each.name, each.type) for each in end_users.c], name="fresh"
     )
-    seen = func.coalesce(given.c.signed_up_at, NOW) if door.seen_at_signup else NOW
-    last_seen = NOW if door.bumps_last_seen else part(stored, "last_seen")
+    seen = said = said_at(given.c.sent_at)
+    if door.seen_at_signup:
+        seen = func.coalesce(given.c.signed_up_at, said)
+    first_seen, last_seen = part(stored, "first_seen"), part(stored, "last_seen")
+    if door.bumps_last_seen:
+        first_seen, last_seen = func.least(first_seen, said), func.greatest(last_seen, said)
     return (
         select(
             given.c.place,
@@ -88,7 +100,7 @@ def merged_contacts(door: Door, *, as_known: bool = False) -> CTE:
             func.coalesce(part(stored, "id"), func.uuid7()).label("id"),
             fresh.table_valued().label("fresh"),
             func.coalesce(part(stored, "created_at"), NOW).label("created_at"),
-            case((is_new, seen), else_=part(stored, "first_seen")).label("first_seen"),
+            case((is_new, seen), else_=first_seen).label("first_seen"),
             case((is_new, seen), else_=last_seen).label("last_seen"),
             is_new.label("created"),
             promoted.label("promoted"),
@@ -107,6 +119,7 @@ def merged_contacts(door: Door, *, as_known: bool = False) -> CTE:
             )
         )
         .where(is_still_there if door.finds in BY_ADDRESS else true())
+        .where(~order.is_late if dated and as_known else true())
         # Ids are made in this order: of contacts created together, the first given is the first.
         .order_by(given.c.place)
         .cte("merged")
@@ -207,10 +220,17 @@ def _before(door: Door, matched: CTE) -> CTE:
     )
 
 
-def _patch(door: Door, given: CTE, stored: ColumnElement[Any]) -> ColumnElement[Any]:
+def _patch(
+    door: Door, given: CTE, stored: ColumnElement[Any], order: Order, *, may_be_late: bool
+) -> ColumnElement[Any]:
     """Return what is laid over the stored row: a key given overwrites, a missing one stays."""
     is_new = part(stored, "id").is_(None)
-    columns: ColumnElement[Any] = given.c.columns
+    taken: dict[str, ColumnElement[Any]] = {name: given.c[name] for name in ("columns", *DOCUMENTS)}
+    if may_be_late and door.notes_order:
+        known = {name: part(stored, name) for name in DOCUMENTS}
+        known["columns"] = func.jsonb_strip_nulls(func.to_jsonb(stored))
+        taken = {name: order.taken(name, each, stored=known[name]) for name, each in taken.items()}
+    columns = taken["columns"]
     kept = [name for name in door.columns if name not in door.merges]
     if kept:
         names: array[Any] = array([constant(name) for name in kept])
@@ -218,14 +238,18 @@ def _patch(door: Door, given: CTE, stored: ColumnElement[Any]) -> ColumnElement[
     documents = []
     for name in DOCUMENTS:
         before = part(stored, name)
-        laid_over = before.concat(given.c[name]) if name in door.merges else before
+        laid_over = before.concat(taken[name]) if name in door.merges else before
         documents += [constant(name), func.coalesce(laid_over, given.c[name])]
     external_id: ColumnElement[Any] = func.coalesce(
         part(stored, "external_id"), given.c.external_id
     )
     if not door.promotes:
         external_id = case((is_new, given.c.external_id), else_=part(stored, "external_id"))
-    return columns.concat(func.jsonb_build_object(*documents, constant("external_id"), external_id))
+    times = order.noting(given.c.fields)
+    if not door.notes_order:
+        times = case((is_new, times), else_=order.noted)
+    managed = [constant("external_id"), external_id, constant(FIELD_TIMES), times]
+    return columns.concat(func.jsonb_build_object(*documents, *managed))
 
 
 def _oversize(

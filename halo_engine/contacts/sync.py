@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Self
 from pydantic import BeforeValidator, model_validator
 
 from halo_engine.contacts.batches import Batch, RefusedEntry, read_each, refused_too
-from halo_engine.contacts.calls import Answer, Call, Email, Identifier
+from halo_engine.contacts.calls import Answer, Call, Email, Identifier, SentAt
 from halo_engine.contacts.doors import (
     CSV,
     IDENTIFY,
@@ -20,6 +20,7 @@ from halo_engine.contacts.doubles import hold_addresses
 from halo_engine.contacts.matching import write_one_by_one
 from halo_engine.contacts.reading import Reading, read_person, warnings_of
 from halo_engine.contacts.registry import not_registered
+from halo_engine.contacts.sending import sending_time
 from halo_engine.domain.errors import bad_input, shown
 from halo_engine.domain.fields import check_name
 from halo_engine.work import Work
@@ -56,6 +57,7 @@ class SyncCall(Call):
 
     source: Annotated[str, BeforeValidator(_check_source)]
     contacts: Batch
+    sent_at: SentAt = None
 
 
 class SyncAnswer(Answer):
@@ -81,7 +83,9 @@ def sync(work: Work, call: SyncCall) -> SyncAnswer:
     readings, errors = read_each(call.contacts, SyncedContact, "contacts", read)
     door = replace(INTEGRATION, source=call.source)
     hold_addresses(work, (each.person.columns.get("email") for each in readings))
-    outcomes = write_one_by_one(work, door, [each.person for each in readings])
+    sent_at = sending_time(work.org, call.sent_at)
+    people = [each.person for each in readings]
+    outcomes = write_one_by_one(work, door, people, sent_at=sent_at)
     return SyncAnswer(
         created=outcomes.created,
         updated=outcomes.updated,

@@ -6,9 +6,10 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
-from halo_engine.contacts.calls import Answer, Call, EventName, Identifier, JsonObject
+from halo_engine.contacts.calls import Answer, Call, EventName, Identifier, JsonObject, SentAt
 from halo_engine.contacts.events import Happening, write_events
 from halo_engine.contacts.idempotency import answer_as_before, fingerprint, kept_answers
+from halo_engine.contacts.sending import sending_time
 from halo_engine.domain.errors import Refusal, bad_input, not_found, shown
 from halo_engine.domain.instants import format_instant, parse_instant
 from halo_engine.domain.values import compact_size
@@ -35,7 +36,8 @@ def _check_bounds(properties: dict[str, Any], info: ValidationInfo) -> dict[str,
 class TrackCall(Call):
     """An event of a user, or of a session whose user is not known yet (contract §2, Events).
 
-    With both, the event is the user's, and the session is kept beside it.
+    With both, the event is the user's, and the session is kept beside it. When the call was sent
+    makes no difference to an event.
     """
 
     event: EventName
@@ -44,6 +46,7 @@ class TrackCall(Call):
     properties: Annotated[JsonObject, AfterValidator(_check_bounds)] = Field(default_factory=dict)
     timestamp: str | None = None
     idempotency_key: Identifier | None = None
+    sent_at: SentAt = None
 
     @model_validator(mode="after")
     def _is_somebodys(self) -> Self:
@@ -93,6 +96,7 @@ def track_all(work: Work, calls: Sequence[TrackCall]) -> list[TrackAnswer | Refu
 
 def _happening(work: Work, call: TrackCall) -> Happening:
     happened_at = _instant(work, call.timestamp)
+    sending_time(work.org, call.sent_at)
     answer = TrackAnswer(event=call.event, timestamp=format_instant(happened_at))
     return Happening(
         name=call.event,

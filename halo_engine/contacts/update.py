@@ -4,11 +4,12 @@ from dataclasses import replace
 from typing import Any
 
 from halo_engine.contacts.batches import Batch, RefusedEntry, read_each, refused_too
-from halo_engine.contacts.calls import Answer, Call, Identifier
+from halo_engine.contacts.calls import Answer, Call, Identifier, SentAt
 from halo_engine.contacts.doors import UPDATE
 from halo_engine.contacts.people import Person
 from halo_engine.contacts.reading import Reading, read_person, warnings_of
 from halo_engine.contacts.registry import not_registered
+from halo_engine.contacts.sending import sending_time
 from halo_engine.contacts.upsert import write_contacts
 from halo_engine.contacts.verification import verify_update_scope
 from halo_engine.work import Work
@@ -30,6 +31,7 @@ class UpdateCall(Call):
     users: Batch
     update_only: bool = False
     user_token: str | None = None
+    sent_at: SentAt = None
 
 
 class UpdateAnswer(Answer):
@@ -59,7 +61,11 @@ def update(work: Work, call: UpdateCall) -> UpdateAnswer:
         known = people.get(person.external_id)
         people[person.external_id] = known.then(person) if known else person
     door = replace(UPDATE, creates=not call.update_only)
-    written = {each.external_id: each for each in write_contacts(work, door, list(people.values()))}
+    sent_at = sending_time(work.org, call.sent_at)
+    written = {
+        each.external_id: each
+        for each in write_contacts(work, door, list(people.values()), sent_at=sent_at)
+    }
     outcomes = [written.get(reading.person.external_id) for reading in readings]
     refusals = [None if each is None else each.refusal for each in outcomes]
     created = sum(each.created for each in written.values() if each.refusal is None)

@@ -30,12 +30,13 @@ from sqlalchemy.dialects.postgresql import array, insert
 
 from halo_engine.contacts.address_hashes import hash_parameters, suppress_again
 from halo_engine.contacts.bounds import too_large
-from halo_engine.contacts.doors import BY_ADDRESS, DOCUMENTS, TRAIT_COLUMNS, Door
+from halo_engine.contacts.doors import BY_ADDRESS, DOCUMENTS, FIELD_TIMES, TRAIT_COLUMNS, Door
 from halo_engine.contacts.doubles import holding_addresses
 from halo_engine.contacts.merge import constant, merged_contacts, part
 from halo_engine.contacts.parameters import NOW, ORG_ID
 from halo_engine.contacts.people import Person
 from halo_engine.contacts.registry import Registration, are_unsure, register_fields, seen_types
+from halo_engine.contacts.sending import fields_said
 from halo_engine.database import LostRace
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.fields import Entity
@@ -49,7 +50,8 @@ _OUTCOME = ("place", "id", "external_id", "created", "promoted", "changed", "lef
 _INSTANTS = ("created_at", "updated_at", "first_seen", "last_seen", "last_contacted_at")
 _STORED = (*TRAIT_COLUMNS, *DOCUMENTS)
 #: What Halo manages and ``merged`` has beside the row that is laid over.
-_MANAGED = ("created_at", "first_seen", "last_seen")
+_SEEN = ("first_seen", "last_seen")
+_MANAGED = ("created_at", *_SEEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +83,22 @@ class Written:
 
 
 def write_contacts(
-    work: Work, door: Door, people: Sequence[Person], *, with_stored: bool = False
+    work: Work,
+    door: Door,
+    people: Sequence[Person],
+    *,
+    sent_at: datetime | None = None,
+    with_stored: bool = False,
 ) -> list[Written]:
     """Write ``people`` through ``door`` in one statement; the answer is in their order (§2).
+
+    A call that was sent before something else was said of them is laid beneath that.
 
     The answer leaves out who is unknown at a door that creates nobody. Where contacts are looked
     for by address, a statement before it holds those that are given (``doubles``). Raises
     ``LostRace`` when a contact found by address went meanwhile: the transaction is run again.
     """
-    calls = writing(work.org, door, people, work.now, with_stored=with_stored)
+    calls = writing(work.org, door, people, work.now, sent_at=sent_at, with_stored=with_stored)
     *_, rows = [call.rows(work.connection) for call in calls]
     if door.creates and len(rows) < len(people):
         raise LostRace
@@ -102,17 +111,19 @@ def writing(
     people: Sequence[Person],
     now: datetime | None,
     *,
+    sent_at: datetime | None = None,
     with_stored: bool = False,
     proven_until: float | None = None,
 ) -> list[Call]:
     """Return the calls that write ``people``; ``read_written`` reads the rows of the last one.
 
-    Without ``now`` it is the database's clock. With ``proven_until``, in seconds since 1970, they
+    Without ``now`` it is the database's clock. ``sent_at`` is when they were said of, where that is
+    known. With ``proven_until``, in seconds since 1970, they
     write nothing, and answer nothing, from then on, or when the organisation is no longer ``org``.
     At a door that creates contacts, whoever is not answered for has lost a race.
     """
     registers = any(are_unsure(org, person.custom) for person in people)
-    given = [_as_json(place, person) for place, person in enumerate(people)]
+    given = [_as_json(place, person, sent_at) for place, person in enumerate(people)]
     if registers:
         for row, person in zip(given, people, strict=True):
             row["field_types"] = seen_types(person.custom, org.zone)
@@ -131,6 +142,7 @@ def writing(
         with_hashes=org.address_key is not None,
         as_known=proven_until is not None,
         registers=registers,
+        dated=sent_at is not None,
     )
     emails = [each.columns.get("email") for each in people if door.finds in BY_ADDRESS]
     return [*holding_addresses(org.id, emails), Call(statement, values)]
@@ -148,7 +160,7 @@ def read_written(rows: Rows, *, with_stored: bool = False) -> list[Written]:
     ]
 
 
-def _as_json(place: int, person: Person) -> dict[str, object]:
+def _as_json(place: int, person: Person, sent_at: datetime | None) -> dict[str, object]:
     signed_up_at = person.signed_up_at
     return {
         "place": place,
@@ -161,17 +173,25 @@ def _as_json(place: int, person: Person) -> dict[str, object]:
         },
         "custom_fields": person.custom,
         "context": person.context,
+        "sent_at": format_instant(sent_at) if sent_at else None,
+        "fields": fields_said(person.columns, person.custom, person.context),
     }
 
 
 @lru_cache(maxsize=128)
 def _statement(
-    door: Door, with_stored: bool, *, with_hashes: bool, as_known: bool, registers: bool
+    door: Door,
+    with_stored: bool,
+    *,
+    with_hashes: bool,
+    as_known: bool,
+    registers: bool,
+    dated: bool,
 ) -> Prepared:
     """Build the statement; ``with_hashes`` it looks for suppressions of addresses erased before,
     and one that ``registers`` for custom fields that are new.
     """
-    merged = merged_contacts(door, as_known=as_known)
+    merged = merged_contacts(door, as_known=as_known, dated=dated)
     fresh = merged.c.fresh
     updated_at = case((_writes(door, merged), NOW), else_=part(fresh, "updated_at"))
     rest = ("external_id", "last_contacted_at", *(_STORED if with_stored else ()))
@@ -209,7 +229,7 @@ def _writes(door: Door, merged: CTE) -> ColumnElement[bool]:
 
 
 def _upserted(door: Door, merged: CTE) -> CTE:
-    laid_over = ("external_id", *door.columns, *door.links, *DOCUMENTS)
+    laid_over = ("external_id", *door.columns, *door.links, *DOCUMENTS, FIELD_TIMES)
     rows = (
         select(
             ORG_ID,
@@ -224,7 +244,9 @@ def _upserted(door: Door, merged: CTE) -> CTE:
     )
     columns = ["org_id", "source", "updated_at", "id", *_MANAGED, *laid_over]
     writing = insert(end_users).from_select(columns, rows, include_defaults=False)
-    overwritten = ["external_id", *door.merges, *door.links, "updated_at", "last_seen"]
+    overwritten = ["external_id", *door.merges, *door.links, "updated_at", *_SEEN]
+    if door.notes_order:
+        overwritten.append(FIELD_TIMES)
     upserting = writing.on_conflict_do_update(
         index_elements=["org_id", "id"],
         set_={name: writing.excluded[name] for name in overwritten},

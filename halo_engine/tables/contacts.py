@@ -22,7 +22,10 @@ from halo_engine.tables.metadata import INSTANT, entity_id, metadata, one_of
 
 
 def _account_columns() -> list[Column[object]]:
-    """Return the recognised traits that contacts and companies share (contract §2, Identify)."""
+    """Return the recognised traits that contacts and companies share (contract §2, Identify).
+
+    ``field_times`` says which fields were said when (``contacts.sending``).
+    """
     return [
         Column("name", Text),
         Column("signed_up_at", INSTANT),
@@ -34,6 +37,7 @@ def _account_columns() -> list[Column[object]]:
         Column("mrr", Numeric),
         Column("arr", Numeric),
         Column("custom_fields", JSONB, nullable=False, server_default=text("'{}'")),
+        Column("field_times", JSONB, nullable=False, server_default=text("'{}'")),
     ]
 
 

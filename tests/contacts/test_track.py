@@ -190,7 +190,7 @@ def test_with_user_and_session_it_is_the_users(work: Work) -> None:
 
 NAMES = "allowed are 1 to 255 characters, not blank, without control characters"
 TEXT = "allowed is text without NUL or lone surrogates"
-KEYS = "event, user_id, session_id, properties, timestamp, idempotency_key"
+KEYS = "event, user_id, session_id, properties, timestamp, idempotency_key, sent_at"
 
 
 @pytest.mark.parametrize(

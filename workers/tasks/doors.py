@@ -1,13 +1,13 @@
 """The doors of contract §2 as tasks, each under the name by which applications call it."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, NamedTuple
 
 from pydantic import BaseModel
 
-from halo_engine.contacts.calls import Call, Identifier
+from halo_engine.contacts.calls import Call, Identifier, SentAt
 from halo_engine.contacts.companies import IdentifyCompanyCall, identify_company
 from halo_engine.contacts.complaints import complain
 from halo_engine.contacts.erasure import EraseContactCall, erase_contact
@@ -37,11 +37,13 @@ from halo_engine.contacts.sync import SyncCall, sync
 from halo_engine.contacts.track import TrackCall, track
 from halo_engine.contacts.update import UpdateCall, update
 from halo_engine.domain.errors import Refusal, validated
+from halo_engine.domain.instants import format_instant
 from halo_engine.pipeline.import_csv import ImportOrTryCall, import_or_try
 from halo_engine.work import Organization, OrgRef, Trip, Work
 from workers.app import app
 from workers.engine import engine
 from workers.engine_task import EngineTask
+from workers.tasks.calls import sending_time
 
 #: How often a task that met an unknown contact tries again: about a minute in all (contract §2).
 _OVERTAKEN_RETRIES = 12
@@ -49,9 +51,12 @@ _OVERTAKEN_PAUSE_SECONDS = 5
 
 
 class _Knock(Call):
-    """What every call of a door names beside what it says: the organisation, by its widget key."""
+    """What every call of a door names beside what it says: the organisation, by its widget key, and
+    when it was sent, which matters at some.
+    """
 
     widget_key: Identifier
+    sent_at: SentAt = None
 
 
 class _Door(NamedTuple):
@@ -69,7 +74,9 @@ def _task(name: str, door: _Door) -> None:
     def run(task: EngineTask, /, **fields: Any) -> Any:
         knock = {key: fields.pop(key) for key in _Knock.model_fields if key in fields}
         knocking = validated(_Knock, knock, name)
-        asked = validated(door.call, fields, name)
+        sent_at = sending_time(task.request, knocking.sent_at)
+        dated = {"sent_at": sent_at} if "sent_at" in door.call.model_fields else {}
+        asked = validated(door.call, {**fields, **dated}, name)
         try:
             answered = engine().perform(
                 OrgRef(widget_key=knocking.widget_key),
@@ -80,8 +87,11 @@ def _task(name: str, door: _Door) -> None:
             # Tasks overtake each other: the identify that creates the contact may be on its way.
             overtaken = refusal.code == "unknown_contact"
             if overtaken and task.request.retries < _OVERTAKEN_RETRIES:
+                again = {**knock, **fields, "sent_at": sent_at or format_instant(datetime.now(UTC))}
                 raise task.retry(
-                    countdown=_OVERTAKEN_PAUSE_SECONDS, max_retries=_OVERTAKEN_RETRIES
+                    kwargs=again,
+                    countdown=_OVERTAKEN_PAUSE_SECONDS,
+                    max_retries=_OVERTAKEN_RETRIES,
                 ) from None
             raise
         return answered.model_dump(mode="json")

@@ -1,0 +1,144 @@
+"""Order of sending: a call that comes late undoes nothing (contract §2; decision 27).
+
+Contacts and companies note in ``field_times`` which fields were said when: under the names of all
+the fields that a call gave (``fields_said``) the latest instant of such a call, in microseconds
+since 1970. A call that was sent before another one is laid beneath what that one said.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Text,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from halo_engine.contacts.parameters import NOW
+from halo_engine.domain.instants import parse_instant
+from halo_engine.work import Organization
+
+#: For so long it is known when a field was said. A call that is later than this only fills in what
+#: has no value.
+HORIZON: Final = timedelta(days=7)
+#: A row whose notes have grown larger (bytes) begins anew.
+LARGEST_NOTES: Final = 4_000
+#: A call with longer names notes that it may have said anything.
+_LONGEST_NAMES: Final = 2_000
+#: Under this name stands up to when anything may have been said.
+_ANYTHING: Final = ""
+
+
+def sending_time(org: Organization, sent_at: str | None) -> datetime | None:
+    """Return when a call was sent, by its ``sent_at``; a 400 where that is no instant."""
+    return None if sent_at is None else parse_instant(sent_at, org.zone, "sent_at")
+
+
+def fields_said(
+    columns: Iterable[str] = (), custom_fields: Iterable[str] = (), context: Iterable[str] = ()
+) -> str | None:
+    """Return the names of the fields that a call gives, by where they are kept; None for none."""
+    return _fields_said(tuple(columns), tuple(custom_fields), tuple(context))
+
+
+@lru_cache(maxsize=1024)
+def _fields_said(
+    columns: tuple[str, ...], custom_fields: tuple[str, ...], context: tuple[str, ...]
+) -> str | None:
+    # Most calls of an application give the same fields.
+    given = {"columns": columns, "custom_fields": custom_fields, "context": context}
+    named = {where: sorted(names) for where, names in given.items() if names}
+    said = json.dumps(named, separators=(",", ":"), ensure_ascii=False)
+    if len(said) > _LONGEST_NAMES:
+        return _ANYTHING
+    return said if named else None
+
+
+def said_at(sent_at: ColumnElement[datetime]) -> ColumnElement[datetime]:
+    """Return when it was said what a call gives. A clock that is ahead of ours means now."""
+    return func.least(sent_at, NOW)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """When a call was sent (NULL where nobody knows), and what was said of a row before.
+
+    ``noted`` are the row's ``field_times``, ``written_at`` is when it was written last; both are
+    NULL for a row that is new.
+    """
+
+    sent_at: ColumnElement[datetime]
+    noted: ColumnElement[Any]
+    written_at: ColumnElement[datetime]
+
+    @property
+    def is_late(self) -> ColumnElement[bool]:
+        """Whether something may have been said of the row since the call was sent."""
+        was_sent_before = said_at(self.sent_at) < self.written_at
+        return func.coalesce(and_(self.sent_at.is_not(None), was_sent_before), False)
+
+    def taken(
+        self, where: str, given: ColumnElement[Any], *, stored: ColumnElement[Any]
+    ) -> ColumnElement[Any]:
+        """Return what is taken of the object ``given``: all of it, unless the call is late.
+
+        ``where`` is where its fields are kept, in ``stored``, which lacks what has no value.
+        """
+        rest = given.op("-")(func.coalesce(self._said_since(where), literal_column("'{}'::text[]")))
+        late = case((self._is_forgotten, given.concat(stored)), else_=rest)
+        return case((self.is_late, late), else_=given)
+
+    def noting(self, fields: ColumnElement[Any]) -> ColumnElement[Any]:
+        """Return the ``field_times`` of the row once ``fields`` are said too."""
+        before = cast(self.noted[fields].astext, BigInteger)
+        mine = func.jsonb_build_object(fields, func.greatest(before, self._at))
+        anything = func.jsonb_build_object(
+            literal_column(f"'{_ANYTHING}'"), _micros(self.written_at)
+        )
+        return case(
+            (fields.is_(None), func.coalesce(self.noted, literal_column("'{}'::jsonb"))),
+            # All that is noted is older than what can still be told apart, or there is none.
+            (or_(self.noted.is_(None), self.written_at < NOW - literal(HORIZON)), mine),
+            (func.octet_length(cast(self.noted, Text)) > LARGEST_NOTES, anything.concat(mine)),
+            else_=self.noted.concat(mine),
+        )
+
+    def _said_since(self, where: str) -> ColumnElement[Any]:
+        """Return the names of the fields kept there that were said after the call was sent."""
+        note = func.jsonb_each_text(self.noted).table_valued("key", "value", name="note")
+        fields = cast(func.nullif(note.c.key, _ANYTHING), JSONB)[where]
+        names = func.jsonb_array_elements_text(fields).table_valued("value", name="name")
+        return (
+            select(func.array_agg(names.c.value))
+            .select_from(note.join(names, literal(True)))
+            .where(cast(note.c.value, BigInteger) > self._at)
+            .scalar_subquery()
+        )
+
+    @property
+    def _is_forgotten(self) -> ColumnElement[bool]:
+        """Whether nobody knows what was said since the call was sent."""
+        anything = cast(self.noted[_ANYTHING].astext, BigInteger)
+        is_too_old = said_at(self.sent_at) < NOW - literal(HORIZON)
+        return or_(is_too_old, func.coalesce(anything > self._at, False))
+
+    @property
+    def _at(self) -> ColumnElement[int]:
+        return _micros(said_at(self.sent_at))
+
+
+def _micros(instant: ColumnElement[Any]) -> ColumnElement[int]:
+    return cast(func.extract("epoch", instant) * 1_000_000, BigInteger)

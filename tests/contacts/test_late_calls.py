@@ -1,0 +1,251 @@
+"""A call that comes late undoes nothing (contract §2)."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine
+
+from halo_engine.contacts.csv_import import ImportCsvCall, import_csv
+from halo_engine.contacts.identify import IdentifyAnswer, IdentifyCall, identify, identifying
+from halo_engine.contacts.sending import LARGEST_NOTES
+from halo_engine.contacts.sync import SyncCall, sync
+from halo_engine.contacts.update import UpdateCall, update
+from halo_engine.delivery.message import Sender
+from halo_engine.delivery.transports import MemoryTransport
+from halo_engine.domain.errors import Refusal, validated
+from halo_engine.engine import Engine as HaloEngine
+from halo_engine.pipeline.due import PostOffice
+from halo_engine.rehearsal.tokens import signed
+from halo_engine.tables import end_users
+from halo_engine.work import Work, open_work
+from tests.contacts.stage import (
+    NOW,
+    add_contact,
+    committed_organization,
+    rows,
+    statements,
+    written_signals,
+)
+
+MINUTE = timedelta(minutes=1)
+SECRET = "a-secret-of-at-least-thirty-two-bytes!"
+
+
+def ago(minutes: float) -> str:
+    """Return the instant so many minutes before ``NOW``."""
+    return (NOW - minutes * MINUTE).isoformat()
+
+
+def says(work: Work, sent: float | None = None, **call: Any) -> IdentifyAnswer:
+    """Identify ``ann`` by a call that was sent so many minutes ago, if that is known."""
+    sent_at = None if sent is None else ago(sent)
+    data = {"user_id": "ann", "sent_at": sent_at, **call}
+    return identify(work, validated(IdentifyCall, data, "identify"))
+
+
+def known(work: Work) -> tuple[Any, ...]:
+    """Return what is known of the only contact."""
+    [found] = rows(work, end_users, "name", "email", "custom_fields", "context")
+    return found
+
+
+def test_a_late_identify_fills_in_beneath_field_by_field(work: Work) -> None:
+    """What was said since it was sent stays, in columns, custom fields and context alike."""
+    says(work, sent=1, traits={"name": "New", "plan": "pro"}, context={"tab": "new"})
+    old = {"name": "Old", "email": "old@a.example", "plan": "free", "seats": 3}
+    says(work, sent=2, traits=old, context={"tab": "old", "page": "old"})
+    fields, context = {"plan": "pro", "seats": 3}, {"tab": "new", "page": "old"}
+    assert known(work) == ("New", "old@a.example", fields, context)
+    changes = [changed for _, _, changed in written_signals(work)]
+    assert changes == [["*"], ["email", "custom:seats"]]
+
+
+def test_a_null_that_was_said_since_stays(work: Work) -> None:
+    """A field set to null has changed as any other."""
+    says(work, sent=1, traits={"name": None, "plan": None})
+    says(work, sent=2, traits={"name": "Old", "plan": "free"})
+    assert known(work) == (None, None, {"plan": None}, {})
+
+
+def test_what_was_said_again_stays_too(work: Work) -> None:
+    """Free, then pro, then free again: a late pro is not the last word."""
+    for sent, plan in ((3, "free"), (1, "free"), (2, "pro")):
+        says(work, sent=sent, traits={"plan": plan})
+    assert known(work)[2] == {"plan": "free"}
+
+
+def test_a_call_whose_sending_time_nobody_knows_was_sent_now(work: Work) -> None:
+    """It overwrites, and a call that was sent before it does not undo it."""
+    says(work, sent=1, traits={"plan": "free"})
+    says(work, traits={"plan": "pro"})
+    says(work, sent=1, traits={"plan": "free"})
+    assert known(work)[2] == {"plan": "pro"}
+
+
+def test_a_clock_that_is_ahead_means_now(work: Work) -> None:
+    """A later call without a sending time overwrites what came from the future."""
+    says(work, sent=-60, traits={"plan": "free"})
+    says(replace(work, now=NOW + MINUTE), traits={"plan": "pro"})
+    assert known(work)[2] == {"plan": "pro"}
+
+
+def test_a_late_call_is_seen_when_it_was_sent(work: Work) -> None:
+    """``last_seen`` never goes back, nor ``first_seen`` forward; a late creation is one."""
+    assert says(work, sent=5).created
+    seen = partial(rows, work, end_users, "created_at", "first_seen", "last_seen")
+    assert seen() == [(NOW, NOW - 5 * MINUTE, NOW - 5 * MINUTE)]
+    says(work, sent=2)
+    says(work, sent=7)
+    assert seen() == [(NOW, NOW - 7 * MINUTE, NOW - 2 * MINUTE)]
+
+
+def test_a_lead_is_promoted_by_a_late_call(work: Work) -> None:
+    """External ID and lead join all the same; the newer name stays."""
+    lead = add_contact(work, None, email="ann@a.example")
+    sync(
+        work,
+        SyncCall(
+            source="crm",
+            contacts=[{"email": "ann@a.example", "traits": {"name": "New"}}],
+            sent_at=ago(1),
+        ),
+    )
+    answer = says(work, sent=2, traits={"email": "ANN@a.example", "name": "Old", "plan": "pro"})
+    assert (answer.id, answer.created, answer.contact_type) == (lead, False, "user")
+    assert known(work) == ("New", "ann@a.example", {"plan": "pro"}, {})
+
+
+def test_batches_and_files_have_an_order_too(work: Work) -> None:
+    """Update, CSV and sync leave alone what was said since, and are left alone by what is older."""
+    proven = replace(work, org=replace(work.org, identity_secret=SECRET))
+    token = signed({"scope": "users.update"}, SECRET, NOW, timedelta(minutes=5))
+
+    def updates(sent: float, **traits: Any) -> None:
+        users = [{"user_id": "ann", "traits": traits}]
+        update(proven, UpdateCall(users=users, user_token=token, sent_at=ago(sent)))
+
+    def imports(sent: float, plan: str) -> None:
+        mapping = {"ID": "external_id", "Plan": "plan"}
+        text = f"ID,Plan\nann,{plan}\n"
+        import_csv(work, ImportCsvCall(text=text, mapping=mapping, sent_at=ago(sent)))
+
+    says(work, sent=10, traits={"plan": "identified", "a": 1})
+    updates(11, plan="older", a=0, b=0)
+    assert known(work)[2] == {"plan": "identified", "a": 1, "b": 0}
+    imports(9, "imported")
+    updates(9.5, plan="older")
+    imports(9.5, "older")
+    says(work, sent=9.5, traits={"plan": "older"})
+    assert known(work)[2]["plan"] == "imported"
+    updates(8, plan="updated")
+    imports(8.5, "older")
+    assert known(work)[2]["plan"] == "updated"
+
+
+def test_after_a_week_a_call_only_fills_in(work: Work) -> None:
+    """What was said meanwhile is no longer known, so that what has a value stays."""
+    says(work, sent=60 * 24 * 9, traits={"plan": "free", "name": "Ann"})
+    says(work, sent=60, traits={"seats": 1})
+    says(work, sent=60 * 24 * 8, traits={"plan": "pro", "name": None, "email": "a@b.example"})
+    assert known(work) == ("Ann", "a@b.example", {"plan": "free", "seats": 1}, {})
+
+
+def test_notes_are_bounded(work: Work) -> None:
+    """With calls of ever other fields they begin anew; a late call then only fills in."""
+    for number in range(300):
+        says(work, sent=300 - number, traits={f"field{number:03}": "new"})
+    [(notes,)] = rows(work, end_users, "field_times")
+    assert len(json.dumps(notes)) < 2 * LARGEST_NOTES
+    says(work, sent=299.5, traits={"field000": "late", "field001": "older", "more": "late"})
+    custom = known(work)[2]
+    assert (custom["field000"], custom["field001"], custom["more"]) == ("new", "new", "late")
+
+
+def test_a_sending_time_that_is_none_is_refused(work: Work) -> None:
+    """The 400 names the field, and nothing is written."""
+    with pytest.raises(Refusal, match="sent_at: ‘yesterday’ is not a date"):
+        identify(work, IdentifyCall(user_id="ann", sent_at="yesterday"))
+    naive = {"user_id": "ann", "sent_at": datetime(2026, 6, 1)}  # noqa: DTZ001
+    with pytest.raises(Refusal, match="sent_at: a datetime without an offset is refused"):
+        validated(IdentifyCall, naive, "identify")
+    aware = {"user_id": "ann", "sent_at": datetime(2026, 6, 1, tzinfo=UTC)}
+    identify(work, validated(IdentifyCall, aware, "identify"))
+    assert rows(work, end_users, "last_seen") == [(datetime(2026, 6, 1, tzinfo=UTC),)]
+
+
+def test_in_one_round_trip_order_of_sending_holds_too(shared_database: Engine) -> None:
+    """A call that is not late is one round trip; one that may be goes the usual way."""
+    org = committed_organization(shared_database, "ann")
+    post = PostOffice(MemoryTransport(), Sender("Halo", "halo@halo.example"))
+    engine = HaloEngine(shared_database, post, lambda: NOW)
+
+    def call(sent: float, **traits: Any) -> int:
+        asked = IdentifyCall(user_id="ann", traits=traits, sent_at=ago(sent))
+        with statements(shared_database) as seen:
+            engine.perform(org, partial(identify, call=asked), partial(identifying, asked))
+        return len(seen)
+
+    call(9, plan="first")
+    call(8, plan="second", name="Ann")
+    assert call(0, plan="new") == 1
+    assert call(5, plan="old", seats=2) > 1
+    with shared_database.connect() as connection:
+        found = rows(open_work(connection, org, NOW), end_users, "name", "custom_fields")
+    assert found == [("Ann", {"plan": "new", "seats": 2})]
+
+
+#: Few fields and values, so that calls meet; null is a value like any other.
+_VALUES = st.sampled_from([None, 1, 2, "a"])
+_CALLS = st.lists(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "traits": st.dictionaries(st.sampled_from(["x", "y", "z"]), _VALUES, max_size=3),
+            "named": st.sampled_from([None, "Ann", "Bea"]),
+            "context": st.dictionaries(st.sampled_from(["x", "tab"]), _VALUES, max_size=2),
+        },
+    ),
+    min_size=2,
+    max_size=6,
+)
+
+
+def deliver(work: Work, calls: Sequence[tuple[int, Mapping[str, Any]]]) -> tuple[Any, ...]:
+    """Identify a new user by calls, each with its minute of sending; return what is known."""
+    user = f"user-{len(rows(work, end_users, 'id'))}"
+    for minute, call in calls:
+        traits = dict(call.get("traits", {}))
+        if "named" in call:
+            traits["name"] = call["named"]
+        says(work, sent=10 - minute, user_id=user, traits=traits, context=call.get("context"))
+    found = rows(
+        work,
+        end_users,
+        "external_id",
+        "name",
+        "custom_fields",
+        "context",
+        "first_seen",
+        "last_seen",
+    )
+    [rest] = [rest for user_id, *rest in found if user_id == user]
+    return tuple(rest)
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(calls=_CALLS, data=st.data())
+def test_in_whatever_order_calls_come_the_contact_is_the_same(
+    work: Work, calls: list[dict[str, Any]], data: st.DataObject
+) -> None:
+    """Distinct sending times decide, as if the calls had come in that order."""
+    sent = list(enumerate(calls))
+    assert deliver(work, data.draw(st.permutations(sent))) == deliver(work, sent)
