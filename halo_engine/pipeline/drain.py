@@ -144,11 +144,13 @@ class Drain:
             self._withhold(series.item, series.problem)
 
     def _came_through(self, reaction: Reaction) -> Reaction:
-        self._record.succeeded()
+        if reaction.signals:
+            self._record.succeeded()
         return reaction
 
     def _react_to(self, signals: Sequence[Signal]) -> Reaction | None:
-        return self._react(Choice(only=[each.id for each in signals]))
+        reaction = self._react(Choice(only=[each.id for each in signals]))
+        return reaction if reaction is not None and reaction.signals else None
 
     def _blame(self, alone: Alone[Signal]) -> Iterator[Reaction]:
         """Find out whether a series is at fault for a signal that fails alone; else park it."""

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from halo_engine import migrate
 from halo_engine.database import problem_of, took_too_long
+from halo_engine.outages import database_trouble
 from halo_engine.pipeline.reaction import TooMuchError
 from halo_engine.work import Transact, Work
 
@@ -78,6 +79,8 @@ def is_everybodys(error: Exception) -> bool:
     """Whether an error is no batch's fault: the server is away or out of something, or its tables
     are not those of this code.
     """
+    if database_trouble(error) is not None:
+        return True
     if isinstance(error, OperationalError):
         return not took_too_long(error)
     return isinstance(error, DBAPIError) and migrate.is_of_another_schema(error)

@@ -74,14 +74,14 @@ def react(
 def _handle(work: Work, batch: Sequence[Signal], running: RunningSeries) -> Reaction:
     handled = _put_off(work, batch, running) if running.aside else batch
     if not handled:
-        return Reaction(batch, [], [])
+        return Reaction([], [], [])
     if handled[0].kind.is_wide:
         return work_page(work, handled[0], running)
     exits = revisit_runs(work, running, [each.contact_id for each in handled if each.contact_id])
     admissions = _admit(work, handled, running)
     complete_finished(work, [each.series for each in exits])
     remove(work, handled)
-    return Reaction(batch, exits, admissions)
+    return Reaction(handled, exits, admissions)
 
 
 def _put_off(work: Work, batch: Sequence[Signal], running: RunningSeries) -> Sequence[Signal]:

@@ -19,7 +19,10 @@ from halo_engine.work import Work
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """What one batch of signals came to; ``unfinished`` when it was one page of a wide one."""
+    """What one batch of signals came to; ``unfinished`` when it was one page of a wide one.
+
+    Without any ``signals`` all of the batch was put off.
+    """
 
     signals: Sequence[Signal]
     exits: Sequence[Exit]

@@ -2,13 +2,15 @@
 
 from collections.abc import Collection
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, update
+from sqlalchemy import Engine, func, text, update
 
+from halo_engine.database import create_engine
 from halo_engine.delivery import message, values
 from halo_engine.delivery.transports import Mail
 from halo_engine.pipeline.advance import advance
@@ -180,3 +182,37 @@ def test_a_lease_that_cannot_be_taken_up_holds_up_no_other(stage: Stage) -> None
     )
     stage.tick()
     assert len(stage.transport.sent) == 10
+
+
+def test_a_batch_of_rows_that_takes_too_long_is_halved(
+    stage: Stage, shared_database: Engine
+) -> None:
+    """From one batch to the next, until it comes through: no row counts as tried."""
+    due(stage, 40, "one")
+    url = shared_database.url.render_as_string(hide_password=False)
+    limited = replace(stage, database=create_engine(url, statement_timeout_seconds=1.0))
+    engine = limited.engine
+    with shared_database.begin() as connection:
+        connection.execute(
+            text(
+                "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+                "IF (SELECT count(*) FROM moved) > 10 THEN PERFORM pg_sleep(60); END IF; "
+                "RETURN NULL; END $$"
+            )
+        )
+        connection.execute(
+            text(
+                f"CREATE TRIGGER dawdles AFTER UPDATE ON {ROWS} REFERENCING NEW TABLE AS moved "
+                "FOR EACH STATEMENT EXECUTE FUNCTION dawdle()"
+            )
+        )
+    try:
+        for _ in range(6):
+            for _ in engine.settle(limited.org_id):
+                pass
+    finally:
+        with shared_database.begin() as connection:
+            connection.execute(text("DROP FUNCTION dawdle() CASCADE"))
+        limited.database.dispose()
+    assert len(stage.transport.sent) == 40
+    assert stage.count(automation_recipients, automation_recipients.c.failed_at.is_not(None)) == 0
