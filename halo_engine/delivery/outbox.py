@@ -87,9 +87,11 @@ def send_leased(
     return [batch.known[_row(send)] for send in sends]
 
 
-def give_back(work: Work, token: UUID, faults: Sequence[Fault]) -> None:
-    """Park rows that ``token`` leases and that nothing could be sent for, as if never leased."""
-    held = hold_leased(work.connection, work.org_id, token, [fault.id for fault in faults])
+def give_back(work: Work, token: UUID, rows: Sequence[int], faults: Sequence[Fault]) -> None:
+    """Give back those of ``rows`` that ``token`` leases still, as if never leased, and park those
+    that failed.
+    """
+    held = hold_leased(work.connection, work.org_id, token, rows)
     release(work.connection, work.org_id, [Release(row) for row in held])
     park_rows(work, [fault for fault in faults if fault.id in held])
 

@@ -5,7 +5,7 @@ itself: where one series fails and others do not, it waits for that one, and is 
 others. Else the signal waits. Where nothing at all comes through, everything does.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -24,9 +24,11 @@ from halo_engine.pipeline.isolate import (
     PROBES,
     Alone,
     BatchError,
+    Hopeless,
     Interruptions,
     attempt,
     isolate,
+    isolate_in_groups,
     kind_of,
 )
 from halo_engine.pipeline.react import Choice, react
@@ -112,36 +114,15 @@ class Drain:
             self.transact(lambda work: note_too_much(work, [first], 1, failed.problem))
             yield Reaction([first], [], [], unfinished=True)
             return
-        yield from self._find_series(failed)
-
-    def _find_series(self, failed: BatchError) -> Iterator[Reaction]:
-        """Handle what is kept for one series apart from the rest, each by itself."""
-        groups: dict[UUID | None, list[Signal]] = defaultdict(list)
-        for signal in failed.batch:
-            groups[signal.series_id].append(signal)
-
-        def of_series(series: Sequence[UUID | None]) -> Reaction | None:
-            return self._react_to([signal for each in series for signal in groups[each]])
-
-        for found in isolate(BatchError(list(groups), failed.problem), of_series):
+        # What is kept for one series apart from the rest.
+        for found in isolate_in_groups(failed, _series_of, self._react_to):
             if isinstance(found, Alone):
-                yield from self._find_signal(found, groups[found.item])
+                yield from self._blame(found)
+            elif isinstance(found, Hopeless):
+                if found.group is not None:
+                    self._withhold(found.group, found.problem)
             else:
                 yield self._came_through(found)
-
-    def _find_signal(
-        self, series: Alone[UUID | None], signals: Sequence[Signal]
-    ) -> Iterator[Reaction]:
-        doubtful = 0
-        for found in isolate(BatchError(signals, series.problem), self._react_to):
-            if not isinstance(found, Alone):
-                yield self._came_through(found)
-                continue
-            doubtful += not found.others_succeed
-            others_succeed = found.others_succeed or series.others_succeed
-            yield from self._blame(replace(found, others_succeed=others_succeed))
-        if doubtful >= PROBES and series.item is not None:
-            self._withhold(series.item, series.problem)
 
     def _came_through(self, reaction: Reaction) -> Reaction:
         if reaction.signals:
@@ -243,6 +224,10 @@ class Drain:
             _log.error("signal parked", signal=first, problem=problem)
         else:
             _log.warning("too much at once", signals=len(error.batch), first=first, problem=problem)
+
+
+def _series_of(signal: Signal) -> UUID | None:
+    return signal.series_id
 
 
 class _Undone(Exception):  # noqa: N818 -- nothing went wrong

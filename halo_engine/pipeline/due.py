@@ -5,12 +5,11 @@ A batch that fails is handled again series by series, and a series that fails ro
 none of whose rows comes through stands aside for a while.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import structlog
@@ -28,12 +27,13 @@ from halo_engine.journey.parking import Fault, park_rows
 from halo_engine.pipeline.advance import LEASE_SECONDS, Advance, DueChoice, advance
 from halo_engine.pipeline.health import Health, Kind, Record
 from halo_engine.pipeline.isolate import (
-    PROBES,
     Alone,
     BatchError,
+    Hopeless,
     Interruptions,
     attempt,
     isolate,
+    isolate_in_groups,
     kind_of,
 )
 from halo_engine.work import Transactions, Work
@@ -108,36 +108,23 @@ class Due:
 
     def _find_fault(self, failed: BatchError) -> Iterator[Advance]:
         """Find the series that fail, then their rows that do."""
-        rows: dict[UUID, list[int]] = defaultdict(list)
-        for claimed in failed.batch:
-            rows[claimed.series_id] += claimed.recipient_ids
-
-        def of_series(series: Sequence[UUID]) -> Advance | None:
-            return self._advance_only([row for each in series for row in rows[each]])
-
-        by_series = BatchError(list(rows), failed.problem)
-        for found in isolate(by_series, of_series):
+        rows = [_DueRow(each.series_id, row) for each in failed.batch for row in each.recipient_ids]
+        by_row = BatchError(rows, failed.problem)
+        for found in isolate_in_groups(by_row, _DueRow.series_of, self._advance_only):
             if isinstance(found, Alone):
-                yield from self._find_row(found, rows[found.item])
+                self._park(Alone(found.item.id, found.problem, found.others_succeed))
+            elif isinstance(found, Hopeless):
+                self._withhold(found)
             else:
                 yield self._came_through(found)
 
-    def _find_row(self, series: Alone[UUID], rows: Sequence[int]) -> Iterator[Advance]:
-        doubtful = 0
-        for found in isolate(BatchError(rows, series.problem), self._advance_only):
-            if not isinstance(found, Alone):
-                yield self._came_through(found)
-                continue
-            others_succeed = found.others_succeed or series.others_succeed
-            self._park(replace(found, others_succeed=others_succeed))
-            doubtful += not found.others_succeed
-        if doubtful >= PROBES:
-            _log.error("series aside", series=series.item, problem=kind_of(series.problem))
-            now = self.transact(lambda work: work.now)
-            self.health.withhold(series.item, series.problem, now)
+    def _advance_only(self, rows: Sequence["_DueRow"]) -> Advance | None:
+        return self._advance(len(rows), DueChoice(only=[each.id for each in rows]))
 
-    def _advance_only(self, rows: Sequence[int]) -> Advance | None:
-        return self._advance(len(rows), DueChoice(only=rows))
+    def _withhold(self, hopeless: Hopeless[UUID]) -> None:
+        _log.error("series aside", series=hopeless.group, problem=kind_of(hopeless.problem))
+        now = self.transact(lambda work: work.now)
+        self.health.withhold(hopeless.group, hopeless.problem, now)
 
     def _came_through(self, advanced: Advance) -> Advance:
         self._record.succeeded()
@@ -164,15 +151,23 @@ class Due:
         try:
             return replace(advanced, outcomes=self._send_some(token, sends))
         except BatchError as failed:
-            outcomes: list[Outcome] = []
-            for found in isolate(failed, partial(self._send_some, token)):
-                if isinstance(found, Alone):
-                    row = found.item.due.recipient_id
-                    fault = Fault(row, found.problem, found.others_succeed)
-                    self.transact(partial(give_back, token=token, faults=[fault]))
-                else:
-                    outcomes += found
-            return replace(advanced, outcomes=outcomes)
+            return replace(advanced, outcomes=self._find_email(token, sends, failed))
+
+    def _find_email(self, token: UUID, sends: Sequence[Send], failed: BatchError) -> list[Outcome]:
+        """Send what can be sent of a batch whose values cannot be gathered; give back the rest."""
+        outcomes: list[Outcome] = []
+        faults: list[Fault] = []
+        for found in isolate_in_groups(failed, _series_of, partial(self._send_some, token)):
+            if isinstance(found, Alone):
+                row = found.item.due.recipient_id
+                faults.append(Fault(row, found.problem, found.others_succeed))
+            elif isinstance(found, Hopeless):
+                self._withhold(found)
+            else:
+                outcomes += found
+        rows = [send.due.recipient_id for send in sends]
+        self.transact(partial(give_back, token=token, rows=rows, faults=faults))
+        return outcomes
 
     def _send_some(self, token: UUID, sends: Sequence[Send]) -> list[Outcome]:
         sender = self.post.sender
@@ -204,3 +199,18 @@ class Due:
             return reap(work, DUE_ROWS, only=only, taken=taken)
 
         return attempt(self.transact, reaping, self.interruptions) or None
+
+
+class _DueRow(NamedTuple):
+    """A due row, and its series."""
+
+    series_id: UUID
+    id: int
+
+    def series_of(self) -> UUID:
+        """Return the series: rows that fail are looked for series by series."""
+        return self.series_id
+
+
+def _series_of(send: Send) -> UUID:
+    return send.due.run.series.id

@@ -3,7 +3,8 @@
 Signals, due rows, leases that ran out, mails and series are all isolated by this one rule.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, TypeVar
 
@@ -20,6 +21,7 @@ from halo_engine.work import Transact, Work
 PROBES: Final = 3
 
 _Item = TypeVar("_Item")
+_Key = TypeVar("_Key", bound=Hashable)
 _Result = TypeVar("_Result")
 
 #: Exceptions by which the caller is told to stop.
@@ -48,6 +50,14 @@ class Alone(Generic[_Item]):
     item: _Item
     problem: str
     others_succeed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hopeless(Generic[_Key]):
+    """A group of which nothing came through, and not all was tried."""
+
+    group: _Key
+    problem: str
 
 
 def attempt(
@@ -136,6 +146,38 @@ def isolate(
             doubtful.clear()
         yield result
     yield from doubtful
+
+
+def isolate_in_groups(
+    failed: BatchError,
+    group_of: Callable[[_Item], _Key],
+    handle: Callable[[Sequence[_Item]], _Result | None],
+) -> Iterator[_Result | Alone[_Item] | Hopeless[_Key]]:
+    """Isolate the groups of a batch that fail, and then what fails in each.
+
+    So a group none of which comes through keeps no other from being handled.
+    """
+    groups: dict[_Key, list[_Item]] = defaultdict(list)
+    for item in failed.batch:
+        groups[group_of(item)].append(item)
+
+    def of_groups(keys: Sequence[_Key]) -> _Result | None:
+        return handle([item for key in keys for item in groups[key]])
+
+    for found in isolate(BatchError(list(groups), failed.problem), of_groups):
+        if not isinstance(found, Alone):
+            yield found
+            continue
+        doubtful = 0
+        for each in isolate(BatchError(groups[found.item], found.problem), handle):
+            if isinstance(each, Alone):
+                doubtful += not each.others_succeed
+                others_succeed = each.others_succeed or found.others_succeed
+                yield replace(each, others_succeed=others_succeed)
+            else:
+                yield each
+        if doubtful >= PROBES:
+            yield Hopeless(found.item, found.problem)
 
 
 def _halves(items: Sequence[_Item]) -> list[Sequence[_Item]]:

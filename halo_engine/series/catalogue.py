@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypedDict, Unpack
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -50,17 +51,19 @@ class Unreadable:
         return f"this version of the code cannot read series {shown(self.key)}: {self.problem}"
 
 
+class _Narrowed(TypedDict, total=False):
+    """Which series are read: in one of these states, of these ids, of these keys."""
+
+    statuses: Collection[SeriesStatus]
+    ids: Collection[UUID]
+    keys: Collection[str]
+
+
 def load_series(
-    connection: Connection,
-    org_id: UUID,
-    zone: ZoneInfo,
-    *,
-    statuses: Collection[SeriesStatus] = RUNNING,
-    ids: Collection[UUID] | None = None,
-    keys: Collection[str] | None = None,
+    connection: Connection, org_id: UUID, zone: ZoneInfo, **narrowed: Unpack[_Narrowed]
 ) -> tuple[Series, ...]:
     """Return those of ``read_series`` that this code can read."""
-    found = read_series(connection, org_id, zone, statuses=statuses, ids=ids, keys=keys)
+    found = read_series(connection, org_id, zone, **narrowed)
     return tuple(each for each in found if isinstance(each, Series))
 
 

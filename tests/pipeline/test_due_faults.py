@@ -19,7 +19,7 @@ from halo_engine.tables import (
     automation_enrollments,
     automation_recipients,
 )
-from halo_engine.tables.enrollments import IS_ACTIVE
+from halo_engine.tables.enrollments import IS_ACTIVE, IS_PROCESSING
 from halo_engine.work import Work
 from tests.pipeline.faults import (
     MINUTE,
@@ -155,6 +155,25 @@ def test_emails_whose_values_cannot_be_gathered_hold_up_no_other(
         stage.settle()
     assert len(stage.transport.sent) == 9
     assert parked_rows(stage) == [(contacts[4], 1, True, "ValueError: no values")]
+    stage.now += MINUTE
+    stage.settle()
+    assert len(stage.transport.sent) == 10
+
+
+def test_emails_that_all_lack_their_values_are_given_back(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing counts as tried, and none of them waits for its lease to run out."""
+    due(stage, 10, "one")
+
+    def failing(*_: Any) -> Any:
+        raise ValueError("no values")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("halo_engine.delivery.letters.gather_values", failing)
+        stage.settle()
+    assert [each.tries for each in parked_rows(stage)] == [0] * PROBES
+    assert stage.count(automation_recipients, IS_PROCESSING) == 0
     stage.now += MINUTE
     stage.settle()
     assert len(stage.transport.sent) == 10
