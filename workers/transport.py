@@ -7,7 +7,7 @@ back at the head, and a dead worker's come within two minutes (``deliveries``).
 """
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from itertools import count
 from queue import Empty
@@ -36,6 +36,9 @@ _log = structlog.get_logger(__name__)
 _US: Final = uuid4().hex[:12]
 _numbers = count()
 _hands: Final = Hands()
+#: The channel that takes messages now; and what was done while there was none.
+_newest: Final[list[Any]] = []
+_done_meanwhile: Final[list[Taken]] = []
 
 
 def use_this_transport(**_: object) -> None:
@@ -64,8 +67,12 @@ class QoS(kombu_redis.QoS):  # type: ignore[misc]
     def ack(self, delivery_tag: str) -> None:
         """Forget a message that was handled."""
         taken = self._let_go(delivery_tag)
-        with self._client() as client:
-            deliveries.acknowledge(client, taken)
+        try:
+            with self._client() as client:
+                deliveries.acknowledge(client, taken)
+        except (redis.RedisError, OSError):
+            _done_meanwhile.append(taken)
+            raise
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:
         """Hand a message back to the head of its queue, or set aside what no task will take."""
@@ -95,10 +102,12 @@ class QoS(kombu_redis.QoS):  # type: ignore[misc]
     def restore_unacked(self, client: Any = None) -> list[Any]:
         """Hand back all that is in hand, when the channel closes.
 
-        With the broker away that is left to ``restore_visible``, here or in another worker.
+        Where only the connection broke, what still runs stays in hand: it would run twice. With the
+        broker away that is left to ``restore_visible``, here or in another worker.
         """
         self._flush()
-        tags = list(self._delivered)
+        running = () if _is_stopping() else _running()
+        tags = [tag for tag in self._delivered if tag not in running]
         try:
             if tags:
                 with self._client(client) as connected:
@@ -107,7 +116,8 @@ class QoS(kombu_redis.QoS):  # type: ignore[misc]
             _log.warning("not handed back", messages=len(tags), problem=error)
         for tag in tags:
             self._let_go(tag)
-        self._flush()
+        self._delivered.clear()
+        self._dirty.clear()
         return []
 
     def restore_visible(self, *_: Any, **__: Any) -> None:
@@ -121,15 +131,16 @@ class QoS(kombu_redis.QoS):  # type: ignore[misc]
 
     @contextmanager
     def _client(self, client: Any = None) -> Iterator[Any]:
-        """Yield a client of the broker; a connection that is closed has none.
+        """Yield a client of the broker, of the newest connection where this one is closed.
 
         Kombu closes it under a message in hand, and looks for the server's name in None after.
         """
-        transport = self.channel.connection
-        if transport is None or transport.client is None:
-            raise redis.ConnectionError("the connection is closed")
-        with self.channel.conn_or_acquire(client) as connected:
-            yield connected
+        for channel in (self.channel, *_newest):
+            if channel.connection is not None and channel.connection.client is not None:
+                with channel.conn_or_acquire(client) as connected:
+                    yield connected
+                return
+        raise redis.ConnectionError("the connection is closed")
 
     def _let_go(self, tag: str) -> Taken:
         _hands.let_go(tag)
@@ -147,6 +158,10 @@ class Channel(kombu_redis.Channel):  # type: ignore[misc]
         """Consume from a queue; what an earlier channel had in hand is touched while it runs."""
         if not self.active_queues and queue not in self._fanout_queues:
             _hands.begin(self._create_client, _running())
+            _newest[:] = [self]
+            while _done_meanwhile:
+                deliveries.acknowledge(self._create_client(), _done_meanwhile[-1])
+                _done_meanwhile.pop()
         return super().basic_consume(queue, *args, **kwargs)
 
     def _brpop_start(self, timeout: float | None = None) -> None:
@@ -241,7 +256,12 @@ def _tell_sender(task_id: str, reason: str) -> None:
     current_app.backend.store_result(task_id, {"refused": refusal.as_dict()}, states.SUCCESS)
 
 
-def _running() -> Iterable[str]:
+def _is_stopping() -> bool:
+    asked = (state.should_stop, state.should_terminate)
+    return any(each is not None and each is not False for each in asked)
+
+
+def _running() -> Collection[str]:
     return [request.message.delivery_tag for request in tuple(state.active_requests)]
 
 
