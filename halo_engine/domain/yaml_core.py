@@ -78,10 +78,13 @@ def node_tree(text: str) -> yaml.Node | None:
 
 
 def _first_error(text: str) -> yaml.YAMLError | None:
+    """Return what ``load_yaml`` would refuse first, without its place where it has none."""
     try:
         yaml.load(text, Loader=_CoreLoader)
     except yaml.YAMLError as error:
         return error
+    except (RecursionError, ValueError):
+        return yaml.YAMLError()
     return None
 
 

@@ -45,8 +45,9 @@ _VALUE_BEGINS: Final = re.compile(r"(?:[\w.-]+|\"[^\"]*\"):\s+|(?:^|\s)-\s+")
 #: What may follow a value on its line: nothing, another key, or the end of braces and brackets.
 _AFTER_A_VALUE: Final = re.compile(r"\s*(?:$|,\s+[\w.-]+:\s|[}\]]+\s*(?:[,}\]]|$))")
 _NEEDS_QUOTES: Final = re.compile(r"^(?![\[{](?![{%])).*(?:\{\{|\{%|: )|^[*&!%@`]|^\[.*\]\s*\S")
-#: So many corrections are tried: each reads the file again.
+#: So many corrections are tried, of files that are not longer: each reads the file again.
 _MOST_TRIES: Final = 8
+LONGEST_FILE: Final = 50_000
 
 
 def malformed(
@@ -88,6 +89,8 @@ def _mended(
     text: str, at: tuple[int, int], check: Callable[[str], yaml.YAMLError | None]
 ) -> str | None:
     """Return the line of ``at`` with a value in quotes, if the file can then be read beyond it."""
+    if len(text) > LONGEST_FILE:
+        return None
     lines, (number, column) = text.split("\n"), at
     if number >= len(lines) or len(lines[number]) > _LONGEST_MENDED:
         return None

@@ -27,7 +27,7 @@ class SeriesFile:
         source = YamlSource.read(path)
         written = _series_in(source.data, str(path))
         definitions, faults = read_series(written)
-        unknown = [_unknown(key, "series") for key in source.data if key != "series"]
+        unknown = [_unknown(key, "is series") for key in source.data if key != "series"]
         source.refuse([*unknown, *faults])
         return cls(written, definitions)
 
@@ -45,7 +45,7 @@ def read_audience_file(path: Path, key: str | None = None) -> SeriesDefinition:
     source = YamlSource.read(path)
     if not isinstance(source.data, Mapping) or not source.data.keys() & _AUDIENCE_KEYS:
         return series_of_file(path, key)
-    allowed = ", ".join(_AUDIENCE_KEYS)
+    allowed = f"are {', '.join(_AUDIENCE_KEYS)}"
     source.refuse([_unknown(each, allowed) for each in source.data if each not in _AUDIENCE_KEYS])
     written = {"entry_trigger": "manual", "audience_type": "segment", **source.data}
     definition, faults = read_definition("audience", written)
@@ -103,4 +103,4 @@ def _series_in(data: object, where: str) -> Mapping[Any, object]:
 
 
 def _unknown(key: object, allowed: str) -> Fault:
-    return Fault((str(key),), f"unknown key; allowed are {allowed}", "unknown_key")
+    return Fault((str(key),), f"unknown key; allowed {allowed}", "unknown_key")

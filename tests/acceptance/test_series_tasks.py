@@ -53,6 +53,28 @@ def test_a_series_from_file_to_end_by_tasks(stack: Stack) -> None:
     assert [each["status"] for each in ask("list")] == ["completed"]
 
 
+def test_what_filters_can_name_and_find(stack: Stack) -> None:
+    """Fields, events and contacts are listed by tasks too, page by page."""
+    org = stack.organization()
+    _people(stack, org, "ann", "anna", "bob")
+    stack.ask("halo.track", widget_key=org, user_id="ann", event="login")
+    [email, *_] = stack.ask("halo.fields.list", org=org)["fields"]
+    assert (email["field"], email["contacts"]) == ("email", 3)
+    [login] = stack.ask("halo.events.list", org=org)
+    assert (login["event"], login["count"], login["contacts"]) == ("login", 1, 1)
+
+    def found(**asked: Any) -> list[str]:
+        page = stack.ask("halo.contacts.list", org=org, **asked)
+        return sorted(each["external_id"] for each in page["contacts"])
+
+    assert found(search="ann") == ["ann", "anna"]
+    assert found(definition={**LETTER, "contact_type": "lead"}) == []
+    page = stack.ask("halo.contacts.list", org=org, size=2)
+    assert found(after=page["next"]) == ["ann"]
+    wrong = stack.ask("halo.contacts.list", org=org, definition={"steps": 3})
+    assert wrong["refused"]["code"] == "missing_key"
+
+
 def test_what_is_wrong_with_a_call_comes_back(stack: Stack) -> None:
     """A definition, a page or a contact that cannot be is refused by name."""
     org = stack.organization()

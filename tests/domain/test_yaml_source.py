@@ -5,6 +5,7 @@ from textwrap import dedent
 
 import pytest
 
+from halo_engine.domain import yaml_wording
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.yaml_core import load_yaml
 from halo_engine.series.files import read_series_file
@@ -191,6 +192,13 @@ def test_a_value_that_needs_quotes_is_shown_with_them(text: str, said: str) -> N
     assert said in str(caught.value)
     mended = str(caught.value).partition("quote the value: ")[2]
     assert load_yaml(mended, "file") is not None
+
+
+def test_a_long_file_is_not_read_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is wrong is said all the same; no correction is looked for."""
+    monkeypatch.setattr(yaml_wording, "LONGEST_FILE", 20)
+    with pytest.raises(Refusal, match=r"line 1, column 19: a colon stands .*; allowed is YAML"):
+        load_yaml("subject: A welcome: hi\n", "file")
 
 
 @pytest.mark.parametrize(
