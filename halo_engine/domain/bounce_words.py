@@ -22,25 +22,22 @@ GROUPS: Final[Mapping[str, str]] = {
     "mail": "message|messages|mail|mails|email|emails|letter|data|body|attachment",
     "host": "host|ip|server|network|mta|hostname|client|connection",
     "domain": "host|hosts|domain|domains|hostname|site",
+    "sender": "sender|senders|originator|from",
     "refused": "rejected|refused|denied|blocked|prohibited|forbidden|bounced",
     "refuse": "reject|refuse|deny|block|rejecting|refusing|denying|blocking",
-    "sender": "sender|senders|originator|from",
     "not": "not|isnt|cannot|cant|couldnt|doesnt|wasnt|arent|never|no",
-    "absent": "unknown|nonexistent|nonexisting|invalid|undefined|nonexistant|bad|incorrect|"
+    "absent": "unknown|nonexistent|nonexistant|nonexisting|invalid|undefined|bad|incorrect|"
     "unrecognized|unrecognised|undeliverable",
     "known": "exist|exists|found|known|valid|recognized|recognised|registered|listed|located",
 }
 
 WORDS: Final[Mapping[BounceReason, str]] = {
     BounceReason.MAILBOX_FULL: """
-        quota
-        overquota
-        {mailbox} ... full
+        quota|overquota|mailboxfull
+        {mailbox} ... full|exceed*
         full {mailbox}
-        mailboxfull
         disk full
         exceed* ... storage|space|allocation
-        {mailbox} ... exceed*
         {mailbox} ... over ... limit|size
         insufficient ... storage|space|room
         not enough|sufficient ... storage|space|room
@@ -50,33 +47,19 @@ WORDS: Final[Mapping[BounceReason, str]] = {
         mailbox size limit
     """,
     BounceReason.AUTHENTICATION: """
-        spf
-        dkim
-        dmarc
+        spf|dkim|dmarc
         unauthenticated
         not authenticated
         authentication ... required|fail*|check*|information
         reverse ... dns|lookup|record|hostname|resolution
-        ptr
-        rdns
-        does not|notdesignate designate
+        ptr|rdns
+        does not designate
     """,
     BounceReason.BLOCKLIST: """
-        blocklist*
-        blacklist*
-        block list*
-        black list*
-        denylist*
-        rbl
-        rbls
-        dnsbl
-        urbl
-        surbl
-        uribl
-        spamhaus
-        spamcop
-        sorbs
-        senderbase
+        blocklist*|blacklist*|denylist*
+        block|black list*
+        rbl|rbls|dnsbl|urbl|surbl|uribl
+        spamhaus|spamcop|sorbs|senderbase
         reputation
         ip|host|server|sender|client|currently listed
         listed at|by
@@ -90,36 +73,29 @@ WORDS: Final[Mapping[BounceReason, str]] = {
     BounceReason.RATE: """
         too many ... {mail}
         too many connections|recipients|sessions|attempts|errors|invalid|concurrent|simultaneous
-        rate limit*
-        limit* ... rate
+        rate|sending|hourly|daily limit*
+        limit*|exceeded ... rate
         throttl*
-        sending|hourly|daily limit*
-        exceeded ... rate
         too fast|frequent|frequently|often
         unusual rate|volume|traffic
         try again later
-        greylist*
-        graylist*
+        greylist*|graylist*
     """,
     BounceReason.TOO_LARGE: """
-        {mail} ... too big|large|long
         too big|large
+        {mail} ... too long
         {mail} ... larger
-        size limit*
-        length limit*
+        size|length limit*
         exceed* ... size
         message|mail|maximum|file size
         exceeds ... maximum
     """,
     BounceReason.SENDER_REFUSED: """
-        {sender} ... {refused}
-        {sender} ... {absent}
+        {sender} ... {refused}|{absent}
         {sender} ... {not} {known}
         {sender} ... {not} allowed|accepted|permitted|authorized|verified|verify|resolve
         {sender} verif*
-        {refused} ... sender
-        {refuse} ... sender
-        {absent} ... sender
+        {refused}|{refuse}|{absent} ... sender
         bogus|forged|unresolvable|unverified sender
         domain|address of sender
         return path
@@ -127,95 +103,63 @@ WORDS: Final[Mapping[BounceReason, str]] = {
         envelope from
         callout
         {not} accept* {mail} from
-        helo
-        ehlo
+        helo|ehlo
     """,
     BounceReason.CONTENT: """
-        spam*
-        antispam
-        nospam
-        junk
-        virus*
-        infected
-        malware
-        malicious
-        phish*
-        unsolicited
-        ube
-        uce
-        suspicious
-        bulk
-        content
-        contents
+        spam*|antispam|nospam|junk|unsolicited|ube|uce|bulk
+        virus*|infected|malware|malicious|phish*
+        suspicious|dangerous|profan*
+        content|contents
         attachment|attachments ... {refused}|allowed
         filter*
         bad|invalid|missing|malformed ... header|headers
         score
-        dangerous
         line too long
-        profan*
     """,
     BounceReason.RELAYING: """
-        relay*
-        rcpthosts
+        relay*|rcpthosts
         not a gateway
         not ... local
         does not handle mail
     """,
     BounceReason.POLICY: """
-        policy
-        policies
-        prohibited
-        restrict*
-        administrative*
-        not|unauthorized authorized|authorised|permitted
-        unauthorized
-        security ... policy|reason|reasons|violation
-        violat*
-        permission
-        blocked
-        blocking
-        complian*
-        whitelist*
+        policy|policies|preferences
+        prohibited|restrict*|administrative*|unauthorized|violat*|permission|complian*
+        not authorized|authorised|permitted
+        security ... reason|reasons|violation
+        blocked|blocking
+        whitelist*|challenge
         white list
-        challenge
-        preferences
         not accept* ... your
     """,
     BounceReason.NETWORK: """
-        timed out
-        time out
-        timeout
+        timeout|unreachable|retries|expired|loop*
+        timed|time out
         no route
-        unreachable
         connection ... refused|reset|lost|dropped|closed|failed|died|broken|attempt*
         retry ... time|timeout|limit
-        retries
-        expired
-        loop*
         too many hops
         hop count
         cannot|unable|couldnt|could ... connect|contact
-        not respond*
+        not respond*|responding
         {not} answer*
         not found try again
         temporar* ... fail*|error|unable
-        host not|unreachable responding
         delivery time
         for ... hours|days
-        not|been able to deliver in
+        been able to deliver in
     """,
     BounceReason.NULL_MX: """
-        null mx
         nullmx
-        domain|host does not accept {mail}
-        domain|host does not accept any
+        null mx
+        domain|host does not accept {mail}|any
     """,
     BounceReason.DOMAIN_UNKNOWN: """
         unknown|bad|invalid|nonexistent .. {domain}
         no such {domain}
         {domain} .. unknown|invalid
         {domain} .. {not} .. {known}
+        domain .. {not} reachable
         host|domain name not found
         host or domain name not found
         nxdomain
@@ -225,25 +169,13 @@ WORDS: Final[Mapping[BounceReason, str]] = {
         nonexistent hosts
         name or service not known
         no mx
-        domain .. {not} reachable
-        record indicated no smtp service
         no mail exchanger
+        record indicated no smtp service
     """,
     BounceReason.MAILBOX_DISABLED: """
-        disabled
-        suspended
-        suspend
-        inactiv*
-        deactivated
-        locked
-        not active
-        not activated
-        discontinued
-        terminated
-        frozen
-        closed
-        dormant
-        cancel*
+        disabled|suspended|suspend|inactiv*|deactivated|discontinued|terminated|cancel*
+        locked|frozen|closed|dormant
+        not active|activated
         not accepting {mail}
         no longer accept*|active|available|work*
         temporarily unavailable
@@ -256,9 +188,7 @@ WORDS: Final[Mapping[BounceReason, str]] = {
         out of memory
         unrecognized command
         command ... unrecognized|unknown|unimplemented
-        tls
-        starttls
-        ssl
+        tls|starttls|ssl
     """,
     BounceReason.USER_UNKNOWN: """
         no such .. {recipient}
@@ -271,13 +201,10 @@ WORDS: Final[Mapping[BounceReason, str]] = {
         no mailbox
         not a|known|our|my .. {recipient}|customer
         nobody ... here
-        unrouteable address
-        unroutable address
+        unrouteable|unroutable address
         unknown to|in ... us|system|directory|table
         no longer with|on|at|here|valid|exist*|in
-        recipientnotfound
-        recipnotfound
-        nosuchuser
+        recipientnotfound|recipnotfound|nosuchuser
         {not} have ... {recipient}
         has|have|user moved|left
         not ... listed ... directory|book
@@ -285,19 +212,13 @@ WORDS: Final[Mapping[BounceReason, str]] = {
         {recipient} not available
         address error
         recipient|address|user rejected $
-        unbekannt*
+        unbekannt*|inconnu*|desconocid*|sconosciut*|inesistente|nieznan*
         existiert nicht
         nicht bekannt
-        inconnu*
         nexiste pas
         no existe
-        desconocid*
-        sconosciut*
-        inesistente
-        nieznan*
         nie istnieje
-        не существует
-        не найден
+        не существует|найден
     """,
 }
 

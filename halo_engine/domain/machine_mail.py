@@ -49,7 +49,7 @@ TOGETHER: Final = (
 #: How subjects of answering machines begin; people's begin with ``Re:``.
 SUBJECTS: Final = re.compile(
     r"\s*("
-    r"auto(matic|mated)?[ _-]?(reply|response|answer)"
+    r"auto|auto(matic|mated)?[ _-]?(reply|response|answer)"
     r"|out[ _-]of[ _-](the[ _-])?office( (reply|autoreply|auto-reply|notification))?"
     r"|vacation (reply|notice|message|response)"
     r"|automatische antwort|abwesenheits(notiz|benachrichtigung|meldung|info\w*)"
