@@ -1,9 +1,9 @@
-"""Mails that come back more than before: for which series, and why (``halo status``)."""
+"""Mails that come back, by reason; and where more do than before (``halo status``)."""
 
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import ColumnElement, and_, func, select
 
 from halo_engine.answers.shape import Answer, Instant
 from halo_engine.domain.bounce_reasons import BounceReason
@@ -32,6 +32,23 @@ class Returned(Answer):
     reports: int
     before: int
     latest: Instant
+
+
+def bounces_of(work: Work, whose: ColumnElement[bool]) -> dict[BounceReason, int]:
+    """Return how many reports there are of the mails that meet a condition, the most first."""
+    reports, mails = bounce_reports, messages
+    of_mail = and_(
+        reports.c.org_id == mails.c.org_id, reports.c.recipient_id == mails.c.recipient_id
+    )
+    number = func.count()
+    found = work.connection.execute(
+        select(reports.c.reason, number)
+        .select_from(mails.join(reports, of_mail))
+        .where(mails.c.org_id == work.org_id, whose)
+        .group_by(reports.c.reason)
+        .order_by(number.desc(), reports.c.reason)
+    )
+    return {BounceReason(reason): count for reason, count in found}
 
 
 def rising_bounces(work: Work, since: datetime) -> list[Returned]:

@@ -7,7 +7,9 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, FromClause, RowMapping, and_, case, func, or_, select
 
+from halo_engine.answers.bounce_counts import bounces_of
 from halo_engine.answers.shape import Answer
+from halo_engine.domain.bounce_reasons import BounceReason
 from halo_engine.domain.reasons import FailReason, Status
 from halo_engine.domain.series import Series
 from halo_engine.tables import (
@@ -45,8 +47,8 @@ class FunnelStep(Answer):
 class Funnel(Answer):
     """How many contacts were ever enrolled, in how many enrollments, how those ended, the steps.
 
-    ``active`` are enrollments, ``converted`` contacts. A removed step is shown while it has
-    recipients or emails.
+    ``active`` are enrollments, ``converted`` contacts; ``bounces`` are reports of mails that came
+    back, by reason, the most first. A removed step is shown while it has recipients or emails.
     """
 
     series: str
@@ -55,11 +57,12 @@ class Funnel(Answer):
     active: int
     converted: int
     ended: Mapping[str, int]
+    bounces: Mapping[BounceReason, int]
     steps: tuple[FunnelStep, ...]
 
 
 def funnel(work: Work, series: Series) -> Funnel:
-    """Return the funnel of ``series`` as it stands now, in five statements."""
+    """Return the funnel of ``series`` as it stands now, in six statements."""
     runs = automation_enrollments
     people = func.count(runs.c.end_user_id.distinct())
     enrolled, converted = work.connection.execute(
@@ -81,6 +84,7 @@ def funnel(work: Work, series: Series) -> Funnel:
         active=active,
         converted=converted,
         ended=ended,
+        bounces=bounces_of(work, messages.c.automation_id == series.id),
         steps=tuple(_steps(work, series)),
     )
 

@@ -12,6 +12,7 @@ from uuid import UUID
 from pydantic import JsonValue
 from sqlalchemy import ColumnElement, FromClause, and_, func, select
 
+from halo_engine.answers.bounce_counts import bounces_of
 from halo_engine.answers.failures import FailedMail, failures_of
 from halo_engine.answers.shape import Answer, Instant
 from halo_engine.contacts.doors import STRIPE_COLUMNS, TRAIT_COLUMNS, field_key
@@ -24,7 +25,6 @@ from halo_engine.tables import (
     automation_recipients,
     automation_steps,
     automations,
-    bounce_reports,
     companies,
     end_users,
     event_counts,
@@ -132,7 +132,7 @@ def profile(work: Work, contact_id: UUID) -> Profile:
         customer_for=in_words(since),
         lists=tuple(_lists(work, contact_id)),
         suppressed=next((cause for cause in _CAUSES if row[f"{cause}_at"] is not None), None),
-        bounces=_bounces(work, contact_id),
+        bounces=bounces_of(work, messages.c.end_user_id == contact_id),
         series=tuple(_memberships(work, contact_id)),
         events=tuple(_events(work, contact_id)),
         failed_mails=tuple(failures_of(work, [contact_id]).get(contact_id, ())),
@@ -158,19 +158,6 @@ def _json(value: object) -> JsonValue:
         case bool() | str():
             return value
     return str(value)
-
-
-def _bounces(work: Work, contact_id: UUID) -> dict[BounceReason, int]:
-    reports, mails = bounce_reports, messages
-    number = func.count()
-    found = work.connection.execute(
-        select(reports.c.reason, number)
-        .select_from(mails.join(reports, _same(reports, mails, recipient_id="recipient_id")))
-        .where(mails.c.org_id == work.org_id, mails.c.end_user_id == contact_id)
-        .group_by(reports.c.reason)
-        .order_by(number.desc(), reports.c.reason)
-    )
-    return {BounceReason(reason): count for reason, count in found}
 
 
 def _lists(work: Work, contact_id: UUID) -> list[str]:

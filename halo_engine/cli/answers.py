@@ -141,6 +141,7 @@ def _draw_funnel(found: Funnel) -> None:
             "in it now": found.active,
             "converted": found.converted,
             **{f"ended: {reason}": number for reason, number in found.ended.items()},
+            **{f"came back: {reason}": number for reason, number in found.bounces.items()},
         }
     )
     click.echo()

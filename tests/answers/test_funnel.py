@@ -3,11 +3,14 @@
 from sqlalchemy import insert, select, update
 
 from halo_engine.answers.funnel import funnel
+from halo_engine.contacts.bounce_reports import note_bounces
+from halo_engine.domain.bounce_reasons import BounceReason
+from halo_engine.domain.bounces import Bounce
 from halo_engine.domain.reasons import ExitReason
 from halo_engine.pipeline.advance import advance
 from halo_engine.tables import automation_enrollments, automation_recipients, messages
 from tests.answers.stage import BY_PLAN, BYE, HELLO, Stage
-from tests.contacts.stage import statements
+from tests.contacts.stage import rows, statements
 
 NO_MAIL = {"sent": 0, "opened": 0, "clicked": 0, "replied": 0, "failed": 0, "unknown": 0}
 
@@ -24,7 +27,7 @@ def test_contacts_enrollments_and_steps_are_counted(stage: Stage) -> None:
     stage.series(active=False, **BY_PLAN, steps=[BYE])
     with statements(stage.work.connection) as seen:
         found = funnel(stage.work, stage.saved())
-    assert len(seen) - 3 == 5
+    assert len(seen) - 3 == 6
     assert found.model_dump(mode="json") == {
         "series": "s",
         "enrolled": 3,
@@ -32,6 +35,7 @@ def test_contacts_enrollments_and_steps_are_counted(stage: Stage) -> None:
         "active": 2,
         "converted": 1,
         "ended": {"replied": 1},
+        "bounces": {},
         "steps": [
             {
                 "step": "bye",
@@ -51,6 +55,19 @@ def test_contacts_enrollments_and_steps_are_counted(stage: Stage) -> None:
             },
         ],
     }
+
+
+def test_mails_that_came_back_are_counted_by_reason(stage: Stage) -> None:
+    """Those of this series alone."""
+    stage.pro("ann", "bob")
+    stage.series(**BY_PLAN)
+    advance(stage.work, 100)
+    mailed(stage, "ann")
+    [(mail,)] = rows(stage.work, messages, "recipient_id")
+    for reason in (BounceReason.RATE, BounceReason.MAILBOX_FULL, BounceReason.RATE):
+        note_bounces(stage.work, {mail: Bounce(False, reason)})
+    found = funnel(stage.work, stage.saved())
+    assert list(found.bounces.items()) == [("rate", 2), ("mailbox_full", 1)]
 
 
 def test_a_removed_step_that_nobody_reached_is_left_out(stage: Stage) -> None:
