@@ -454,7 +454,7 @@ def test_a_worker_that_is_told_to_stop_leaves_no_lease(
     ("subject", "email", "reason"),
     [
         ("Hi {{ nickname }}", "ann@a.example", "field: ‘nickname’ is unknown"),
-        ("Hi {{ name", "ann@a.example", "merge field: ‘{{ name’ is not one"),
+        ("Hi {{ name", "ann@a.example", "merge field: ‘{{ name’ is not a merge field"),
         ("Hi", "ann@a.example\r\nBcc: eve@b.example", "The part after the @-sign"),
         ("Hi", "änn@a.example", "‘änn@a.example’: the part before the @-sign is not ASCII"),
     ],
