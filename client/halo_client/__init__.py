@@ -4,6 +4,7 @@ It needs Celery alone: `pip install ./client`, or copy this file.
 """
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 from celery import Celery
@@ -54,10 +55,13 @@ class Halo:
     def send(self, task: str, /, *, link: Any = None, **fields: Any) -> "AsyncResult[Any]":
         """Send a call of an application's, such as ``halo.identify``, and return at once.
 
-        It is on its way when this returns; a broker that is away raises kombu's OperationalError.
-        ``link`` is Celery's: a task of the application's own that gets the answer.
+        The call says when it was sent (``sent_at``). It is on its way when this returns; a broker
+        that is away raises kombu's OperationalError. ``link`` is Celery's: a task of the
+        application's own that gets the answer.
         """
-        call = {"widget_key": self._required("widget_key"), **fields}
+        # Of two calls that arrive in another order the one that was sent later counts.
+        sent_at = datetime.now(UTC).isoformat()
+        call = {"widget_key": self._required("widget_key"), "sent_at": sent_at, **fields}
         return self.app.send_task(task, kwargs=call, link=link)
 
     def ask(self, task: str, /, *, within: float = 30.0, **fields: Any) -> Any:

@@ -69,6 +69,30 @@ def test_what_the_readme_shows_reaches_the_workers(stack: Stack, python: Path) -
     assert stack.stage(org).count(events) == 1
 
 
+def test_the_client_says_when_a_call_was_sent(python: Path) -> None:
+    """Of two calls that arrive in another order, the later counts (§2); an order has an end."""
+    code = """
+from datetime import UTC, datetime, timedelta
+from halo_client import Halo
+halo = Halo("redis://nowhere.invalid", widget_key="ab_live", org="acme")
+class App:
+    def send_task(self, task, *, kwargs, link=None, expires=None):
+        sent_at = kwargs.pop("sent_at", None)
+        age = sent_at and datetime.now(UTC) - datetime.fromisoformat(sent_at)
+        print(task, kwargs, expires, age and age < timedelta(minutes=1))
+        return self
+    def get(self, timeout):
+        return None
+halo.app = App()
+halo.send("halo.identify", user_id="ann")
+halo.order("halo.series.pause", series="welcome")
+"""
+    assert _run(python, code).splitlines() == [
+        "halo.identify {'widget_key': 'ab_live', 'user_id': 'ann'} None True",
+        "halo.series.pause {'org': 'acme', 'series': 'welcome'} 600 None",
+    ]
+
+
 def test_the_client_raises_a_refusal_and_orders_what_expires(stack: Stack, python: Path) -> None:
     """A refusal is an exception with status, code and message; an operator's order says its end."""
     code = """
