@@ -1,15 +1,11 @@
 """Events that one can find: which there are, how often and when they fired (contract §2, §3)."""
 
-from typing import Final
-
 from sqlalchemy import func, select
 
 from halo_engine.answers.shape import Answer, Instant
+from halo_engine.audience.registered import MOST_EVENTS
 from halo_engine.tables import event_counts
 from halo_engine.work import Work
-
-#: Of an organisation whose event names never end (with an ID in each, say), those that fire most.
-MOST_EVENTS: Final = 1_000
 
 
 class KnownEvent(Answer):

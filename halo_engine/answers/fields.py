@@ -1,18 +1,16 @@
 """Fields that one can find: every field of an organisation, and what is stored in it (§3)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Final
-
-from sqlalchemy import and_, func, select
 
 from halo_engine.answers.shape import Answer
 from halo_engine.answers.stored import COLUMN_PREFIXES, SAMPLE, Stored, StoredValue, stored_values
 from halo_engine.audience.registered import registered_fields
+from halo_engine.contacts.subscriptions import ListAnswer, all_lists
 from halo_engine.domain.choices import CHOICES
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.fields import COLUMNS, Entity, Field, FieldType, resolve
 from halo_engine.domain.filters import OPERATORS, Operator
-from halo_engine.tables import subscription_members, subscriptions
 from halo_engine.work import Work
 
 #: The types of filters that a custom field of a registered type can stand in.
@@ -43,20 +41,13 @@ class KnownField(Answer):
     choices: tuple[str, ...]
 
 
-class KnownList(Answer):
-    """A subscription list, which an audience of type ``subscription`` can be."""
-
-    list: str
-    subscribers: int
-
-
 class Fields(Answer):
     """Every field and every list; of ``contacts``, so many were ``looked_at``."""
 
     contacts: int
     looked_at: int
     fields: tuple[KnownField, ...]
-    lists: tuple[KnownList, ...]
+    lists: tuple[ListAnswer, ...]
 
 
 def known_fields(work: Work) -> Fields:
@@ -77,7 +68,7 @@ def known_fields(work: Work) -> Fields:
             _known(each, registered.get(each.name), seen.get(each.name, Stored()))
             for each in ordered
         ),
-        lists=tuple(_lists(work)),
+        lists=tuple(all_lists(work)),
     )
 
 
@@ -112,17 +103,3 @@ def _resolved(name: str) -> Field | None:
         return resolve(name)
     except Refusal:
         return None
-
-
-def _lists(work: Work) -> Iterator[KnownList]:
-    lists, members = subscriptions, subscription_members
-    on_it = and_(members.c.org_id == lists.c.org_id, members.c.subscription_id == lists.c.id)
-    rows = work.connection.execute(
-        select(lists.c.key, func.count(members.c.end_user_id).label("subscribers"))
-        .select_from(lists.outerjoin(members, on_it))
-        .where(lists.c.org_id == work.org_id)
-        .group_by(lists.c.key)
-        .order_by(lists.c.key)
-    )
-    for row in rows:
-        yield KnownList(list=row.key, subscribers=row.subscribers)

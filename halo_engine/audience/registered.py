@@ -7,7 +7,7 @@ from sqlalchemy import Connection, func, select
 from halo_engine.tables import audience_fields, event_counts
 
 #: Of names that never end (with an ID in each, say), those that fire most.
-_MOST_EVENTS = 1_000
+MOST_EVENTS = 1_000
 _PREFIXES = {"contact": "custom:", "company": "company.custom:"}
 
 
@@ -29,6 +29,6 @@ def event_names(connection: Connection, org_id: UUID) -> list[str]:
             .where(counts.c.org_id == org_id)
             .group_by(counts.c.name)
             .order_by(func.sum(counts.c.count).desc(), counts.c.name)
-            .limit(_MOST_EVENTS)
+            .limit(MOST_EVENTS)
         )
     )
