@@ -33,7 +33,7 @@ from halo_engine.tables import end_users
 from halo_engine.work import Work
 
 #: So many contacts are looked at, and so many values of a field are named.
-SAMPLE: Final = 10_000
+SAMPLE: Final = 5_000
 MOST_VALUES: Final = 20
 #: A longer value is counted, and not named.
 LONGEST_VALUE: Final = 200
@@ -87,8 +87,9 @@ def _looking(org_id: UUID) -> Select[Any]:
     type_ = func.jsonb_typeof(stored.c.value)
     is_short = func.length(stored.c.value.cast(Text)) <= LONGEST_VALUE
     nameless = sorted({*_PERSONAL, *_dates()})
+    # The cheapest first: most values are asked no more than that.
     is_named = and_(
-        is_short, type_.in_(("string", "number", "boolean")), stored.c.name.not_in(nameless)
+        stored.c.name.not_in(nameless), type_.in_(("string", "number", "boolean")), is_short
     )
     counted = (
         select(

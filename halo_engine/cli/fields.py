@@ -23,7 +23,7 @@ def fields_command(desk: Desk, everything: bool) -> None:
     """List the fields that filters can use, with their values.
 
     Of each field its type, the operators that it takes, how many contacts have a value, and the
-    values seen most: of the newest 10,000 contacts. `--json` names twenty values of each.
+    values seen most: of the newest 5,000 contacts. `--json` names twenty values of each.
     """
     desk.show(desk.ask(known_fields), lambda found: _draw_fields(found, everything=everything))
 
