@@ -20,8 +20,8 @@ _BOOLEANS: Final = {**dict.fromkeys(_YES, True), **dict.fromkeys(_NO, False)}
 _LONGEST_NUMBER: Final = 400
 _NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _WHOLE: Final = re.compile(r"[+-]?[0-9]+")
-#: A number as JSON writes it.
-_JSON_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+#: A number as JSON writes it, without an exponent.
+_JSON_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(?P<fraction>\.[0-9]+)?")
 _STARTS_NUMBER: Final = "-0123456789"
 _LARGEST: Final = 2**63 - 1
 _JSON_BOOLEANS: Final = {"true": True, "false": False}
@@ -31,8 +31,8 @@ _UNIX: Final = {10: 1, 13: 1000}
 #: What stands between several addresses: Google's own sign, and what people write.
 _ADDRESS_SIGNS: Final = (":::", ";", ",")
 _BETWEEN_ADDRESSES: Final = re.compile(r"\s*(?::::|[;,])\s*")
-#: The types of the registry that make a canonical number text, or any JSON number a number.
-STRING, NUMBER = "string", "number"
+#: How the registry words that a field is text.
+STRING: Final = "string"
 
 SEVERAL_ADDRESSES: Final = "traits.email: of several addresses in a cell the first is taken"
 
@@ -45,7 +45,8 @@ def read_cell(column: Column, cell: str, zone: ZoneInfo, registered: str | None)
     """
     match column.type:
         case CellType.AUTO:
-            return _json_or_text(cell, registered)
+            value = None if registered == STRING else canonical(cell)
+            return cell if value is None else value
         case CellType.DATE:
             return _date(column, cell, zone)
         case CellType.NUMBER:
@@ -83,32 +84,19 @@ def first_address(cell: str) -> str:
 
 
 def canonical(cell: str) -> float | bool | None:
-    """Return the number or boolean that JSON would write just so, else None."""
+    """Return the number or boolean that JSON would write just so, if it can be stored; else None.
+
+    ``1.50`` and ``1e5`` are none: what is written back would not be the cell.
+    """
     if cell in _JSON_BOOLEANS:
         return _JSON_BOOLEANS[cell]
-    number = json_number(cell)
-    return number if number is not None and str(number) == cell else None
-
-
-def json_number(cell: str) -> float | None:
-    """Return the number that JSON reads in the cell, if it can be stored; else None."""
-    if not (cell[0] in _STARTS_NUMBER and len(cell) <= _LONGEST_NUMBER):
+    if cell[0] not in _STARTS_NUMBER or len(cell) > _LONGEST_NUMBER:
         return None
     match = _JSON_NUMBER.fullmatch(cell)
     if match is None:
         return None
-    if match[2] or match[3]:
-        number = float(cell)
-        return number if abs(number) != float("inf") else None
-    return int(cell) if abs(int(cell)) <= _LARGEST else None
-
-
-def _json_or_text(cell: str, registered: str | None) -> float | bool | str:
-    if registered == STRING:
-        return cell
-    value = json_number(cell) if registered == NUMBER else None
-    value = canonical(cell) if value is None else value
-    return cell if value is None else value
+    number = float(cell) if match["fraction"] else int(cell)
+    return number if str(number) == cell and abs(number) <= _LARGEST else None
 
 
 def _number(cell: str, where: str) -> float:

@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Final, TextIO
 
 from pydantic import Field
@@ -95,7 +95,7 @@ class Page:
 
     ``before`` says how many rows the file has before them, ``last_line`` where they end.
     ``list_changes`` are those of people by their index. ``refused`` are bad rows too, known once
-    the people are written.
+    the people are written. ``first_values`` are of custom fields that are seen here first.
     """
 
     before: int = 0
@@ -107,6 +107,7 @@ class Page:
     refused: list[BadRow] = field(default_factory=list)
     cell_errors: list[BadCell] = field(default_factory=list)
     warnings: dict[str, None] = field(default_factory=dict)
+    first_values: dict[str, object] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -203,11 +204,11 @@ class _RowReader:
         except Refusal as refusal:
             page.errors.append(BadRow(line=line, code=refusal.code, message=refusal.message))
             return
-        self._learn(reading.person.custom)
+        person = self._as_first_seen(page, reading.person)
         changes = said.list_changes()
         if changes is not None:
             page.list_changes[len(page.people)] = changes
-        page.people.append(reading.person)
+        page.people.append(person)
         page.lines.append(line)
         page.warnings.update(dict.fromkeys(reading.warnings + said.warnings))
         page.cell_errors += [each.model_copy(update={"line": line}) for each in said.faults]
@@ -298,11 +299,19 @@ class _RowReader:
             return Refusal(refusal.status, refusal.code, refusal.message + _DATE_HINT)
         return refusal
 
-    def _learn(self, custom: Mapping[str, object]) -> None:
-        """Note as what type a custom field is registered by the first row that has it."""
+    def _as_first_seen(self, page: Page, person: Person) -> Person:
+        """Note by which value a custom field is registered: that of the first row that has it.
+
+        The page is written at once, contact by contact, which is another order.
+        """
         for name in self._untyped:
-            if name in custom and name not in self._types:
-                self._types |= seen_types({name: custom[name]}, self._zone)
+            if name in person.custom and name not in self._types:
+                page.first_values[name] = person.custom[name]
+                self._types |= seen_types({name: person.custom[name]}, self._zone)
+        if not page.first_values:
+            return person
+        first = {name: each for name, each in page.first_values.items() if name in person.custom}
+        return replace(person, registered_by=first)
 
 
 def _cells(row: Row) -> Sequence[str]:

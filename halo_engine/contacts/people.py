@@ -14,7 +14,8 @@ class Person:
     """A contact as it comes to a door; no two of one set may be the same contact.
 
     ``columns`` holds the recognised traits, and ``stripe_*`` columns, that were given; None is a
-    null. ``contact_id`` is for doors that find contacts by it.
+    null. ``contact_id`` is for doors that find contacts by it. ``registered_by`` holds values
+    from which the registry takes the types of custom fields, rather than from those in ``custom``.
     """
 
     external_id: str | None = None
@@ -23,6 +24,7 @@ class Person:
     context: Mapping[str, object] = field(default_factory=dict)
     signed_up_at: datetime | None = None
     contact_id: UUID | None = None
+    registered_by: Mapping[str, object] = field(default_factory=dict)
 
     def then(self, later: Self) -> Self:
         """Return this person after ``later`` was said of it too.
@@ -32,6 +34,7 @@ class Person:
         return replace(
             self,
             external_id=self.external_id or later.external_id,
+            registered_by={**later.registered_by, **self.registered_by},
             columns={**self.columns, **later.columns},
             custom={**self.custom, **later.custom},
             context={**self.context, **later.context},

@@ -126,7 +126,7 @@ def writing(
     given = [_as_json(place, person, sent_at) for place, person in enumerate(people)]
     if registers:
         for row, person in zip(given, people, strict=True):
-            row["field_types"] = seen_types(person.custom, org.zone)
+            row["field_types"] = seen_types({**person.custom, **person.registered_by}, org.zone)
     values: dict[str, Any] = {
         "work_org_id": org.id,
         "work_now": now,

@@ -343,7 +343,7 @@ def test_a_field_of_text_stays_one(work: Work) -> None:
             ({"size": 5, "code": "A1"},),
             ({"size": 7.5, "code": "12"},),
             ({"size": "many", "code": "13"},),
-            ({"size": 1.5, "code": "14"},),
+            ({"size": "1.50", "code": "14"},),
         ]
     assert rows(work, audience_fields, "key", "type") == [("code", "string"), ("size", "number")]
     assert [kind for kind, _, _ in written_signals(work)] == ["created"] * 4
@@ -387,13 +387,16 @@ def test_a_long_file_needs_no_more_memory_than_a_short_one(work: Work, tmp_path:
 
 IDS = st.sampled_from(["", "", "ann", "ben", "cyd"])
 EMAILS = st.sampled_from(["", "", "a@x.example", "A@x.example", "b@x.example", "c@x.example"])
-ROWS = st.lists(st.tuples(IDS, EMAILS, st.sampled_from(["", "N", "M"]), st.just("")), max_size=10)
+PLANS = st.sampled_from(["", "", "pro", "5", "-2.5", "1.10", "true", "007", "2026-01-02", " 5 "])
+ROWS = st.lists(st.tuples(IDS, EMAILS, st.sampled_from(["", "N", "M"]), PLANS), max_size=10)
+WRITERS = st.tuples(st.sampled_from(",;\t|"), st.sampled_from(["\n", "\r\n", "\r"]))
 
 
-def text_of(given_rows: Sequence[Sequence[str]]) -> str:
+def text_of(given_rows: Sequence[Sequence[str]], separator: str, ending: str) -> str:
     """Return the rows as a file."""
-    file = io.StringIO()
-    csv.writer(file).writerows([("ID", "Email", "Name", "Plan"), *given_rows])
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, delimiter=separator, lineterminator=ending)
+    writer.writerows([("ID", "Email", "Name", "Plan"), *given_rows])
     return file.getvalue()
 
 
@@ -402,21 +405,30 @@ def text_of(given_rows: Sequence[Sequence[str]]) -> str:
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(first=ROWS, second=ROWS)
+@given(first=ROWS, second=ROWS, writer=WRITERS)
 def test_files_end_as_in_the_model(
-    work: Work, first: Sequence[Sequence[str]], second: Sequence[Sequence[str]]
+    work: Work,
+    first: Sequence[Sequence[str]],
+    second: Sequence[Sequence[str]],
+    writer: tuple[str, str],
 ) -> None:
     """Whoever rows name in whatever order, two files on end leave what the reference says."""
     model = World(start="2026-06-01T09:00:00Z")
     with work.connection.begin_nested() as savepoint:
         for file in (first, second):
-            text = text_of(file)
+            text = text_of(file, *writer)
             answer = import_csv(work, ImportCsvCall(text=text, mapping=MAPPING))
             said = model.import_csv(text, MAPPING)
             assert counts(answer) == (said["created"], said["updated"], said["errors"])
-            found = rows(work, end_users, "external_id", "email", "name", "source")
+            found = rows(work, end_users, "external_id", "email", "name", "custom_fields", "source")
             assert found == [
-                (each.external_id, each.columns["email"], each.columns["name"], each.source)
+                (
+                    each.external_id,
+                    each.columns["email"],
+                    each.columns["name"],
+                    each.custom,
+                    each.source,
+                )
                 for each in model.contacts
             ]
         savepoint.rollback()
