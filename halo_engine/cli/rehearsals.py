@@ -21,6 +21,7 @@ from halo_engine.cli.installation import Installation, log_to_standard_error
 from halo_engine.cli.output import first_line, plain, print_json
 from halo_engine.domain.errors import Refusal, not_found
 from halo_engine.domain.yaml_core import load_yaml
+from halo_engine.domain.yaml_source import YamlSource, read_text
 from halo_engine.rehearsal.player import Result, play_file, scenario_files
 from halo_engine.rehearsal.theatre import engine_in, open_theatre
 
@@ -104,11 +105,11 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
 
 def _is_series_file(path: Path) -> bool:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
         if _SCENARIO_KEY.search(text):
             return False
         return set(load_yaml(text, str(path)) or ()) == {"series"}
-    except (OSError, UnicodeDecodeError, Refusal, TypeError):
+    except (Refusal, TypeError):
         return False
 
 
@@ -118,8 +119,8 @@ def _has(path: Path, word: str) -> bool:
     if word in str(path).casefold():
         return True
     try:
-        title = load_yaml(path.read_text(encoding="utf-8"), str(path))["scenario"]
-    except (OSError, UnicodeDecodeError, Refusal, TypeError, KeyError):
+        title = YamlSource.read(path).data["scenario"]
+    except (Refusal, TypeError, KeyError):
         return False
     return word in str(title).casefold()
 

@@ -2,23 +2,81 @@
 
 import re
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
-from halo_engine.domain.errors import bad_input
+from halo_engine.domain.errors import bad_input, shown
 from halo_engine.domain.yaml_wording import malformed
+
+#: What a file may hold, for series and scenarios of any real size: characters, values when all
+#: aliases are written out, objects and lists within each other, and characters of a number.
+MOST_CHARACTERS: Final = 10_000_000
+MOST_VALUES: Final = 1_000_000
+DEEPEST: Final = 64
+LONGEST_NUMBER: Final = 100
 
 _WIDTH = 100
 #: Room for the indentation of whatever is written on one line.
 _INDENT = 20
 
 
+class _BeyondBoundsError(yaml.MarkedYAMLError):
+    """Something in the text is YAML, and more or other than is read."""
+
+    def __init__(self, problem: str, mark: Any) -> None:
+        super().__init__(problem=problem, problem_mark=mark)
+        self.problem = problem
+        self.line: int = mark.line + 1
+        self.column: int = mark.column + 1
+
+
 class _CoreLoader(yaml.SafeLoader):
-    """Scalars as YAML 1.2's core schema reads them; a key given twice is an error."""
+    """Scalars as YAML 1.2's core schema reads them; a key given twice is an error, and so is
+    whatever is beyond the bounds.
+    """
 
     # A class of its own must not add to the resolvers of the one it is made from.
     yaml_implicit_resolvers = {}  # noqa: RUF012 -- PyYAML declares it so
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._values = 0
+        self._depth = 0
+        #: How many values each anchored one holds when all is written out.
+        self._sizes: dict[yaml.Node, int] = {}
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Compose a value as it would be with all aliases written out, within the bounds."""
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise _BeyondBoundsError(f"nested deeper than {DEEPEST} levels", event.start_mark)
+        before = self._values
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        if isinstance(event, yaml.AliasEvent):
+            if node not in self._sizes:
+                raise _BeyondBoundsError(
+                    f"the alias *{event.anchor} stands within what it repeats", event.start_mark
+                )
+            self._values += self._sizes[node]
+        else:
+            self._values += 1
+            if node is not None and event.anchor is not None:
+                self._sizes[node] = self._values - before
+        if self._values > MOST_VALUES:
+            raise _BeyondBoundsError(
+                f"more than {MOST_VALUES} values, all aliases written out", event.start_mark
+            )
+        return node
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """Construct a value of the core schema; what its tag does not allow is refused."""
+        problem = _misfit(node)
+        if problem is not None:
+            raise _BeyondBoundsError(problem, node.start_mark)
+        return super().construct_object(node, deep)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[Any] = set()
@@ -46,11 +104,35 @@ _CORE = (
     ),
     ("tag:yaml.org,2002:null", r"~|null|Null|NULL|", "~nN\0"),
 )
+_NUMBERS: Final = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+#: The scalars that a tag allows; any text is a string.
+_WRITTEN: Final = {tag: re.compile(pattern) for tag, pattern, _ in _CORE}
+_KINDS: Final = {
+    "tag:yaml.org,2002:str": yaml.ScalarNode,
+    "tag:yaml.org,2002:seq": yaml.SequenceNode,
+    "tag:yaml.org,2002:map": yaml.MappingNode,
+    **dict.fromkeys(_WRITTEN, yaml.ScalarNode),
+}
 for _tag, _pattern, _first in _CORE:
     for _character in _first:
         _CoreLoader.yaml_implicit_resolvers.setdefault(
             "" if _character == "\0" else _character, []
         ).append((_tag, re.compile(f"^(?:{_pattern})$")))
+
+
+def _misfit(node: yaml.Node) -> str | None:
+    """Return what is wrong with a value of its tag; None when it can be read."""
+    kind = _KINDS.get(node.tag)
+    if kind is None:
+        return f"the tag {shown(node.tag)} is none of the core schema"
+    if not isinstance(node, kind):
+        return f"the tag {shown(node.tag)} is of another kind of value"
+    if node.tag in _NUMBERS and len(node.value) > LONGEST_NUMBER:
+        return f"a number of {len(node.value)} characters; at most {LONGEST_NUMBER} are read"
+    written = _WRITTEN.get(node.tag)
+    if written is not None and not written.fullmatch(node.value):
+        return f"{shown(node.value)} is not of the tag {shown(node.tag)}"
+    return None
 
 
 def _construct_int(loader: _CoreLoader, node: yaml.ScalarNode) -> int:
@@ -62,14 +144,31 @@ _CoreLoader.add_constructor("tag:yaml.org,2002:int", _construct_int)
 
 
 def load_yaml(text: str, where: str) -> Any:
-    """Return what ``text`` writes; a 400 names ``where``, line and column of what is no YAML."""
+    """Return what ``text`` writes; a 400 names ``where``, line and column of what is no YAML, or
+    beyond what is read.
+    """
+    if len(text) > MOST_CHARACTERS:
+        problem = f"is longer than {MOST_CHARACTERS} characters"
+        raise bad_input(where, f"{problem}; allowed are several files", "bad_yaml")
     try:
-        # A safe loader: nothing but scalars, lists and mappings comes out of it.
-        return yaml.load(text, Loader=_CoreLoader)
+        return _read(text)
+    except _BeyondBoundsError as error:
+        place = f"{where}, line {error.line}, column {error.column}"
+        raise bad_input(place, f"{error.problem}; allowed is YAML 1.2", "bad_yaml") from None
     except yaml.YAMLError as error:
         raise malformed(error, text, where, _first_error) from None
-    except RecursionError:
-        raise bad_input(where, "is nested too deeply", "bad_yaml") from None
+
+
+def _read(text: str) -> Any:
+    # A safe loader: nothing but scalars, lists and mappings comes out of it.
+    loader = _CoreLoader(text)
+    try:
+        return loader.get_single_data()
+    except ValueError:
+        # An escape of no character, say: the reader tells no place of its own.
+        raise _BeyondBoundsError("cannot be read", loader.get_mark()) from None
+    finally:
+        loader.dispose()
 
 
 def node_tree(text: str) -> yaml.Node | None:
@@ -80,7 +179,7 @@ def node_tree(text: str) -> yaml.Node | None:
 def _first_error(text: str) -> yaml.YAMLError | None:
     """Return what ``load_yaml`` would refuse first, without its place where it has none."""
     try:
-        yaml.load(text, Loader=_CoreLoader)
+        _read(text)
     except yaml.YAMLError as error:
         return error
     except (RecursionError, ValueError):

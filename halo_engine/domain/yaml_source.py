@@ -9,7 +9,7 @@ from typing import Any, Final, Self
 import yaml
 
 from halo_engine.domain.errors import Fault, Path, Refusal, bad_input, not_found
-from halo_engine.domain.yaml_core import load_yaml, node_tree
+from halo_engine.domain.yaml_core import MOST_CHARACTERS, load_yaml, node_tree
 
 #: More of them nobody reads at once.
 _MOST_FAULTS: Final = 50
@@ -26,14 +26,7 @@ class YamlSource:
     @classmethod
     def read(cls, path: FilePath) -> Self:
         """Read a file of UTF-8; a 404 when there is none, a 400 about what is no YAML in it."""
-        try:
-            text = path.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            raise not_found("file", str(path)) from None
-        except OSError as error:
-            raise bad_input(str(path), f"cannot be read: {error.strerror or error}") from None
-        except UnicodeDecodeError:
-            raise bad_input(str(path), "is no text; allowed is UTF-8") from None
+        text = read_text(path)
         return cls(str(path), text, load_yaml(text, str(path)))
 
     def refuse(self, faults: Sequence[Fault]) -> None:
@@ -56,6 +49,22 @@ class YamlSource:
         if len(said) > _MOST_FAULTS:
             lines.append(f"{self.where}: and {len(said) - _MOST_FAULTS} more")
         return Refusal(400, placed[0][1].code, "\n".join(lines), said[:_MOST_FAULTS])
+
+
+def read_text(path: FilePath) -> str:
+    """Return the text of a file as far as YAML is read, also of one that never ends.
+
+    Raises a 404 when there is none, a 400 when it is no UTF-8.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            return file.read(MOST_CHARACTERS + 1)
+    except FileNotFoundError:
+        raise not_found("file", str(path)) from None
+    except OSError as error:
+        raise bad_input(str(path), f"cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise bad_input(str(path), "is no text; allowed is UTF-8") from None
 
 
 def _mark(tree: yaml.Node | None, fault: Fault) -> tuple[int, int]:
