@@ -69,13 +69,19 @@ class _Cursor(psycopg.RawCursor[Any]):
         return super().execute(query, params, prepare=prepare, binary=binary)
 
 
+#: Selected by the first statement of a transaction that works given rows: what follows is planned
+#: without its values. Their statistics may be older than the rows (decision 27).
+PLANNED_WITHOUT_VALUES: Final = func.set_config("plan_cache_mode", "force_generic_plan", True)
+
+
 def plan_anew(connection: Connection) -> None:
-    """Have what is executed on this connection from now on planned for its values.
+    """Have what is executed in this transaction from now on planned for its values.
 
     For statements that take a range of rows: a kept plan takes every range for a third of the
     table.
     """
     connection.execution_options(planned_anew=True)
+    connection.execute(sqlalchemy.select(func.set_config("plan_cache_mode", "auto", True)))
 
 
 def share_statement_timeout(connection: Connection, among: int) -> None:

@@ -6,7 +6,7 @@ there and drops them. `HALO_TEST_BROKER_URL` names a Redis or Valkey database, w
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import count
 from typing import Any
 
@@ -29,7 +29,7 @@ for _name in [name for name in os.environ if name.startswith("HALO_")]:
 _numbers = count(1)
 
 #: Where the tests of a module share something costly, and so are run by one process.
-_TOGETHER = ("tests/acceptance/", "tests/fuzz/", "tests/pipeline/test_plans.py")
+_TOGETHER = ("tests/acceptance/", "tests/fuzz/", "tests/pipeline/test_plans.py", "tests/plans/")
 
 
 class _EachAlone(LoadScopeScheduling):  # type: ignore[misc]
@@ -109,6 +109,15 @@ def database(
     """An engine on a new, migrated database of the test's own."""
     with _engine(servers, administrate, template) as engine:
         yield engine
+
+
+@pytest.fixture(scope="module")
+def new_database(
+    servers: Servers, administrate: Callable[[str], None], template: str
+) -> Iterator[Callable[[], Engine]]:
+    """Make an engine on a new, migrated database, which lasts until the module's tests are over."""
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(_engine(servers, administrate, template))
 
 
 @pytest.fixture(scope="session")

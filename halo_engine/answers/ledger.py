@@ -9,6 +9,7 @@ from halo_engine.answers.shape import Answer
 from halo_engine.domain.series import Series
 from halo_engine.enrollment.guards import is_matched
 from halo_engine.tables import automation_enrollments
+from halo_engine.tables.statistics import analyze_unknown
 from halo_engine.work import Work
 
 
@@ -27,6 +28,7 @@ class Ledger(Answer):
 
 def ledger(work: Work, series: Series) -> Ledger:
     """Return the ledger of ``series`` as it stands now, in one statement (contract §10)."""
+    analyze_unknown(work.connection)
     found = coded(work, series)
     codes = (
         select(found.c.code, func.count().label("contacts"))

@@ -271,24 +271,33 @@ def _mail_server(work: Work) -> MailServer | None:
 
 def _due_rows(work: Work, *, mail_waits: bool) -> Select[int, Any, int, Any]:
     series, rows, steps = automations, automation_recipients, automation_steps
-    of_series = and_(rows.c.org_id == series.c.org_id, rows.c.automation_id == series.c.id)
-    of_step = and_(steps.c.org_id == rows.c.org_id, steps.c.id == rows.c.step_id)
+    # Counted before anything is joined: there may be very many.
+    due = (
+        select(
+            rows.c.automation_id,
+            rows.c.step_id,
+            func.count().label("number"),
+            func.min(rows.c.scheduled_for).label("oldest"),
+        )
+        .where(rows.c.org_id == work.org_id, IS_PENDING, rows.c.scheduled_for <= work.now)
+        .group_by(rows.c.automation_id, rows.c.step_id)
+        .subquery("due")
+    )
+    of_series = series.c.id == due.c.automation_id
     is_mail = and_(steps.c.email.is_not(None), steps.c.removed_at.is_(None))
     held = and_(is_mail, literal(mail_waits))
-    due = rows.c.scheduled_for
     return (
         select(
-            func.count().filter(~held).label("number"),
-            func.min(due).filter(~held).label("oldest"),
-            func.count().filter(held).label("held"),
-            func.min(due).filter(held).label("oldest_held"),
+            func.coalesce(func.sum(due.c.number).filter(~held), 0).label("number"),
+            func.min(due.c.oldest).filter(~held).label("oldest"),
+            func.coalesce(func.sum(due.c.number).filter(held), 0).label("held"),
+            func.min(due.c.oldest).filter(held).label("oldest_held"),
         )
-        .select_from(series.join(rows, of_series).join(steps, of_step))
+        .select_from(due.join(series, of_series).join(steps, steps.c.id == due.c.step_id))
         .where(
             series.c.org_id == work.org_id,
+            steps.c.org_id == work.org_id,
             series.c.status == SeriesStatus.ACTIVE,
-            IS_PENDING,
-            rows.c.scheduled_for <= work.now,
         )
     )
 

@@ -16,7 +16,6 @@ from sqlalchemy import (
     Subquery,
     Table,
     Text,
-    Uuid,
     and_,
     bindparam,
     func,
@@ -30,6 +29,7 @@ from halo_engine.audience.compiler import Subject, value_of
 from halo_engine.audience.matching import scan
 from halo_engine.domain.fields import Field
 from halo_engine.tables import companies, end_users, event_counts, suppressions
+from halo_engine.tables.metadata import OrganizationId
 
 #: The organisation's id, to be given with the statement.
 ORG: Final = "everybodys_org"
@@ -111,7 +111,7 @@ class Everybody:
         return func.coalesce(fired.c.count, literal_column("0", BigInteger()))
 
 
-_ORG_ID: Final = bindparam(ORG, type_=Uuid())
+_ORG_ID: Final = bindparam(ORG, type_=OrganizationId())
 _STORED: Final = Subject.of_contacts()
 
 

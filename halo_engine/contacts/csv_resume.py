@@ -24,6 +24,7 @@ from halo_engine.contacts.csv_import import (
 )
 from halo_engine.contacts.csv_rows import PAGE_SIZE, CsvOptions, Page, pages
 from halo_engine.tables import csv_imports
+from halo_engine.tables.statistics import analyze_unknown
 from halo_engine.work import Transact, Work
 
 
@@ -145,6 +146,7 @@ def _claim(work: Work, key: str, page: Page) -> bool:
 
 def _finish(work: Work, key: str, total: int) -> Mapping[str, int]:
     """Note that all is done, unless somebody has begun it anew; return what came of it."""
+    analyze_unknown(work.connection)
     table = csv_imports
     finished_at = case((table.c.rows_done == total, work.now), else_=table.c.finished_at)
     finished = update(table).where(_is_it(work, key)).values(finished_at=finished_at)

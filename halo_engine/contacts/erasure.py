@@ -21,6 +21,7 @@ from sqlalchemy import (
 from halo_engine.contacts.address_hashes import Suppression, keep_hashes
 from halo_engine.contacts.calls import Call, Identifier
 from halo_engine.contacts.finding import Noted, find_contacts
+from halo_engine.database import PLANNED_WITHOUT_VALUES
 from halo_engine.domain.mail_tokens import KEY_BYTES as MAIL_KEY_BYTES
 from halo_engine.domain.reasons import SeriesStatus
 from halo_engine.journey.claim import hold_runs
@@ -142,6 +143,8 @@ def _erase_page(work: Work, table: Table, most: int) -> int:
     row: ColumnElement[object] = literal_column("ctid")
     rows = select(row).select_from(table).where(table.c.org_id == work.org_id).limit(most)
     these = delete(table).where(row == any_(func.array(rows.scalar_subquery())))
+    # For the queries behind foreign keys: they look for what refers to each row.
+    work.connection.execute(select(PLANNED_WITHOUT_VALUES))
     return work.connection.execute(these).rowcount
 
 

@@ -15,7 +15,6 @@ from sqlalchemy import (
     ColumnElement,
     DateTime,
     Double,
-    Uuid,
     bindparam,
     column,
     func,
@@ -24,9 +23,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
+from halo_engine.tables.metadata import OrganizationId
 from halo_engine.work import Work
 
-ORG_ID: ColumnElement[UUID] = bindparam("work_org_id", type_=Uuid())
+ORG_ID: ColumnElement[UUID] = bindparam("work_org_id", type_=OrganizationId())
 #: Where nobody has read a clock, that of the statement.
 NOW: ColumnElement[datetime] = func.coalesce(
     bindparam("work_now", type_=DateTime(timezone=True)), func.statement_timestamp()

@@ -42,6 +42,7 @@ from halo_engine.tables import (
     subscription_members,
     suppressions,
 )
+from halo_engine.tables.metadata import OrganizationId
 from halo_engine.work import Work
 
 
@@ -209,7 +210,7 @@ def _if_still_wanted(*held: ColumnElement[bool]) -> Select[Any]:
         )
         .select_from(rows.join(runs, of_run).join(series, of_series).join(contacts, of_contact))
         .where(
-            rows.c.org_id == bindparam("of_org", type_=Uuid()),
+            rows.c.org_id == bindparam("of_org", type_=OrganizationId()),
             rows.c.id == bindparam("row", type_=BigInteger()),
             *held,
             contacts.c.email == bindparam("address", type_=Text()),

@@ -19,7 +19,6 @@ from sqlalchemy import (
     DateTime,
     FromClause,
     Integer,
-    Uuid,
     and_,
     any_,
     bindparam,
@@ -38,6 +37,7 @@ from halo_engine.journey.parking import DUE, IN_THE_QUEUE, LONGEST_PAUSE
 from halo_engine.prepared import Prepared
 from halo_engine.tables import automation_enrollments, automation_recipients
 from halo_engine.tables.enrollments import IS_PROCESSING
+from halo_engine.tables.metadata import OrganizationId
 from halo_engine.tables.rows import rows_of
 
 #: A row that was tried so often is not tried again; with the pauses below that takes 8.5 hours.
@@ -143,7 +143,7 @@ def _expired_where(*narrowed: ColumnElement[bool]) -> Prepared:
         )
         .select_from(_with_runs())
         .where(
-            rows.c.org_id == bindparam("asked_org", type_=Uuid()),
+            rows.c.org_id == bindparam("asked_org", type_=OrganizationId()),
             IS_PROCESSING,
             rows.c.lease_expires_at < func.clock_timestamp(),
             *narrowed,
@@ -181,7 +181,7 @@ def release(connection: Connection, org_id: UUID, releases: Sequence[Release]) -
     )
     connection.execute(
         update(rows)
-        .where(rows.c.org_id == org_id, rows.c.id == given.c.id, IS_PROCESSING)
+        .where(rows.c.org_id == org_id, rows.c.id == given.c.id, rows.c.status == Status.PROCESSING)
         .values(
             **IN_THE_QUEUE,
             status=Status.PENDING,

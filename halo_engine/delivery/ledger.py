@@ -30,6 +30,7 @@ from halo_engine.domain.bounces import Bounce
 from halo_engine.prepared import Call, Prepared
 from halo_engine.tables import automation_recipients, end_users, messages
 from halo_engine.tables.enrollments import IS_ACTIVE
+from halo_engine.tables.metadata import OrganizationId
 from halo_engine.work import Work
 
 
@@ -77,7 +78,7 @@ class Entry:
 
 
 _THIS: Final = (
-    messages.c.org_id == bindparam("asked_org", type_=Uuid()),
+    messages.c.org_id == bindparam("asked_org", type_=OrganizationId()),
     messages.c.recipient_id == bindparam("asked_row", type_=BigInteger()),
 )
 #: Also an intent that was given up as ``unknown``: who sent it knows better.
@@ -169,7 +170,7 @@ def give_up(work: Work, rows: Collection[int]) -> None:
 _ABANDONED: Final = (
     update(messages)
     .where(
-        messages.c.org_id == bindparam("asked_org", type_=Uuid()),
+        messages.c.org_id == bindparam("asked_org", type_=OrganizationId()),
         # Spelled out rather than bound: it is the predicate of a partial index.
         messages.c.state == literal_column("'intended'"),
         ~exists().where(

@@ -33,6 +33,7 @@ from halo_engine.domain.reasons import SeriesStatus
 from halo_engine.prepared import Prepared
 from halo_engine.tables import automation_enrollments, automation_recipients, automations
 from halo_engine.tables.enrollments import IS_PENDING
+from halo_engine.tables.metadata import OrganizationId
 from halo_engine.tables.rows import array_of, asked_values, rows_asked
 
 
@@ -76,7 +77,7 @@ def _held() -> Prepared:
             runs.c.ended_at.is_(None).label("is_active"),
         )
         .where(
-            runs.c.org_id == bindparam("asked_org", type_=Uuid()),
+            runs.c.org_id == bindparam("asked_org", type_=OrganizationId()),
             runs.c.end_user_id == any_(contacts),
         )
         .order_by(runs.c.end_user_id, runs.c.automation_id, runs.c.number)
@@ -153,7 +154,7 @@ def _claim_these() -> Prepared:
         select(rows.c.id, rows.c.automation_id, rows.c.step_id)
         .select_from(rows.join(runs, _is_run_of(rows)))
         .where(
-            rows.c.org_id == bindparam("asked_org", type_=Uuid()),
+            rows.c.org_id == bindparam("asked_org", type_=OrganizationId()),
             rows.c.id == any_(bindparam("asked_ids", type_=ARRAY(BigInteger()))),
             rows.c.automation_id == any_(bindparam("asked_series", type_=ARRAY(Uuid()))),
             IS_PENDING,
@@ -193,7 +194,7 @@ def _active() -> FromClause:
     return (
         select(series.c.id.label("automation_id"))
         .where(
-            series.c.org_id == bindparam("asked_org", type_=Uuid()),
+            series.c.org_id == bindparam("asked_org", type_=OrganizationId()),
             series.c.status == SeriesStatus.ACTIVE,
         )
         .subquery("asked")
@@ -208,7 +209,7 @@ def _claim(*, beside: bool) -> Prepared:
 
     def due_in(series_id: ColumnElement[UUID]) -> list[ColumnElement[bool]]:
         due = [
-            rows.c.org_id == bindparam("asked_org", type_=Uuid()),
+            rows.c.org_id == bindparam("asked_org", type_=OrganizationId()),
             rows.c.automation_id == series_id,
             IS_PENDING,
             rows.c.scheduled_for <= now,

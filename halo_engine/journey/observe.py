@@ -77,6 +77,14 @@ class Observed:
         asked = self.contacts if self.contacts is not None else self.recipients
         return {"asked": list(asked or ())}
 
+    def is_in(self, series: Sequence[Series]) -> ColumnElement[bool]:
+        """Return whether a run is in one of the series."""
+        ids = literal([each.id for each in series], ARRAY(Uuid()))
+        if self.page is not None:
+            return _RUNS.c.automation_id == any_(ids)
+        # No index can be asked for this: by the series, all of their runs would be read.
+        return func.array_position(ids, _RUNS.c.automation_id).is_not(None)
+
     def includes(self, org_id: UUID, contact: FromClause) -> Sequence[ColumnElement[bool]]:
         """Return the conditions under which a contact's runs are looked at."""
         if self.page is not None:
@@ -177,7 +185,7 @@ def _seen(org_id: UUID, series: Sequence[Series], whose: Observed, *, leaving: b
         .select_from(source)
         .where(
             contact.c.org_id == org_id,
-            _RUNS.c.automation_id == any_(literal([each.id for each in series], ARRAY(Uuid()))),
+            whose.is_in(series),
             *whose.includes(org_id, contact),
         )
     )

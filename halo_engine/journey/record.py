@@ -21,6 +21,7 @@ from sqlalchemy import (
     cast,
     func,
     insert,
+    literal,
     null,
     select,
     update,
@@ -33,7 +34,8 @@ from halo_engine.domain.seats import TakeSeat
 from halo_engine.journey.parking import CAME_THROUGH, DUE, IN_THE_QUEUE
 from halo_engine.prepared import Prepared
 from halo_engine.tables import automation_enrollments, automation_recipients
-from halo_engine.tables.enrollments import IS_ACTIVE, IS_PENDING, is_run
+from halo_engine.tables.enrollments import IS_ACTIVE, is_run
+from halo_engine.tables.metadata import OrganizationId
 from halo_engine.tables.rows import array_text, asked_values, rows_asked, rows_of
 
 _INSTANT = DateTime(timezone=True)
@@ -128,7 +130,10 @@ def record_finished(
 
 def _finished() -> Prepared:
     """Build what finishes rows, in the order in which they were due."""
-    org_id, now = bindparam("asked_org", type_=Uuid()), bindparam("asked_now", type_=_INSTANT)
+    org_id, now = (
+        bindparam("asked_org", type_=OrganizationId()),
+        bindparam("asked_now", type_=_INSTANT),
+    )
     done = _finish_rows(org_id, now)
     ended = _end_runs(org_id, done, done.c.ends, now)
     rows = automation_recipients
@@ -260,7 +265,7 @@ def record_postponed(connection: Connection, org_id: UUID, postponed: Sequence[P
     )
     connection.execute(
         update(rows)
-        .where(rows.c.org_id == org_id, rows.c.id == given.c.id, IS_PENDING)
+        .where(rows.c.org_id == org_id, rows.c.id == given.c.id, rows.c.status == Status.PENDING)
         .values(**CAME_THROUGH, scheduled_for=given.c.until)
     )
 
@@ -279,10 +284,10 @@ def record_leases(
     if not sends:
         return
     rows = automation_recipients
-    given = rows_of("given", {"id": (BigInteger(), [each.due.recipient_id for each in sends])})
+    ids = literal([each.due.recipient_id for each in sends], ARRAY(BigInteger()))
     connection.execute(
         update(rows)
-        .where(rows.c.org_id == org_id, rows.c.id == given.c.id, IS_PENDING)
+        .where(rows.c.org_id == org_id, rows.c.id == any_(ids), rows.c.status == Status.PENDING)
         .values(
             **IN_THE_QUEUE,
             status=Status.PROCESSING,

@@ -4,7 +4,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, and_, exists, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Exists,
+    FromClause,
+    Row,
+    and_,
+    exists,
+    func,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from halo_engine.domain.cron import next_instant
@@ -37,6 +49,16 @@ def last_tick(connection: Connection) -> tuple[datetime | None, datetime]:
     return ticked, connection.execute(select(func.now())).scalar_one()
 
 
+def _some_row(series: FromClause, *conditions: ColumnElement[bool]) -> Exists:
+    """Return whether a series has such a row: one is looked for in each, from the front of an
+    index.
+    """
+    rows = automation_recipients
+    of_series = and_(rows.c.org_id == series.c.org_id, rows.c.automation_id == series.c.id)
+    some = select(rows.c.id).where(of_series, *conditions).limit(1).lateral("some")
+    return exists().select_from(series.join(some, true()))
+
+
 def organizations_with_work(connection: Connection) -> list[UUID]:
     """Return the organisations with waiting signals, due rows, stale leases or a due re-evaluation.
 
@@ -45,13 +67,9 @@ def organizations_with_work(connection: Connection) -> list[UUID]:
     org, series, rows = organizations, automations, automation_recipients
     waits = exists().where(signals.c.org_id == org.c.id, signals.c.parked_at.is_(None))
     active = and_(series.c.org_id == org.c.id, series.c.status == SeriesStatus.ACTIVE)
-    of_series = and_(rows.c.org_id == series.c.org_id, rows.c.automation_id == series.c.id)
-    due = exists().where(
-        active, exists().where(of_series, IS_PENDING, rows.c.scheduled_for <= func.now())
-    )
-    stale = exists().where(
-        series.c.org_id == org.c.id,
-        exists().where(of_series, IS_PROCESSING, rows.c.lease_expires_at <= func.now()),
+    due = _some_row(series, IS_PENDING, rows.c.scheduled_for <= func.now()).where(active)
+    stale = _some_row(series, IS_PROCESSING, rows.c.lease_expires_at <= func.now()).where(
+        series.c.org_id == org.c.id
     )
     reevaluates = exists().where(active, series.c.entry_trigger == EntryTrigger.SEGMENT_MATCH)
     found = connection.execute(

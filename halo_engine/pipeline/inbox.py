@@ -11,7 +11,6 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Integer,
-    Uuid,
     any_,
     bindparam,
     case,
@@ -36,6 +35,7 @@ from halo_engine.journey.parking import (
 from halo_engine.prepared import Prepared
 from halo_engine.series.lifecycle import held_by_pause
 from halo_engine.tables import signals
+from halo_engine.tables.metadata import OrganizationId
 from halo_engine.work import Work
 
 #: After so many halvings a signal has been alone for ten, and a page is of one contact.
@@ -91,7 +91,7 @@ def _signal(row: Mapping[str, Any]) -> Signal:
 
 #: What waits, and what of it is asked for by id.
 _IS_WAITING: Final = (
-    signals.c.org_id == bindparam("asked_org", type_=Uuid()),
+    signals.c.org_id == bindparam("asked_org", type_=OrganizationId()),
     signals.c.parked_at.is_(None),
     ~held_by_pause(),
 )
@@ -109,7 +109,9 @@ _WAITING: Final = _waiting()
 _WAITING_BESIDE_WIDE: Final = _waiting(signals.c.cursor.is_(None))
 _THESE: Final = Prepared(select(signals).where(*_IS_WAITING, _IS_ASKED).order_by(signals.c.id))
 _REMOVED: Final = Prepared(
-    delete(signals).where(signals.c.org_id == bindparam("asked_org", type_=Uuid()), _IS_ASKED)
+    delete(signals).where(
+        signals.c.org_id == bindparam("asked_org", type_=OrganizationId()), _IS_ASKED
+    )
 )
 
 

@@ -27,6 +27,7 @@ from halo_engine.pipeline.inbox import Kept, keep_for_later, keep_place, remove
 from halo_engine.pipeline.reaction import Reaction, revisit_runs
 from halo_engine.pipeline.reevaluate import note_pass
 from halo_engine.series.completion import complete_finished
+from halo_engine.tables.statistics import analyze_unknown
 from halo_engine.work import Work
 
 #: How many contacts one transaction looks at and may enroll.
@@ -59,7 +60,8 @@ _WITHOUT: Final = "without"
 def work_page(work: Work, signal: Signal, running: RunningSeries) -> Reaction:
     """Work the next page of a wide signal; the last one removes it."""
     began = monotonic()
-    plan_anew(work.connection)
+    if signal.cursor is None:
+        analyze_unknown(work.connection)
     share_statement_timeout(work.connection, _LONG)
     carried = _carried(work, signal, running)
     worked = _work(work, signal, _concerned(signal, running, carried))
@@ -135,8 +137,6 @@ class _Worked:
 
 
 def _work(work: Work, signal: Signal, running: RunningSeries) -> _Worked:
-    if signal.kind is SignalKind.REEVALUATED:
-        return _reevaluate(work, signal, running)
     cursor = signal.cursor or {}
     if signal.kind is SignalKind.COMPANY_CHANGED and cursor.get("phase") != _ENTRIES["phase"]:
         most = min(PAGE, max(REVISITED // max(len(running.series), 1), 1))
@@ -146,6 +146,9 @@ def _work(work: Work, signal: Signal, running: RunningSeries) -> _Worked:
         last = page.last if page.last != rest.last else None
         next_page = last.as_cursor() if last else _ENTRIES
         return _Worked(next_page, [each.series for each in exits], exits)
+    plan_anew(work.connection)
+    if signal.kind is SignalKind.REEVALUATED:
+        return _reevaluate(work, signal, running)
     concerned = running.triggered_by(signal)
     if not concerned:
         # Paused between the reading of the signal and the lock: the page waits for the resume. A

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Text, bindparam, cast, func, select
 
+from halo_engine.database import PLANNED_WITHOUT_VALUES
 from halo_engine.prepared import Call, Prepared
 from halo_engine.work import Work
 
@@ -31,11 +32,11 @@ def _key(org_id: UUID) -> int:
 
 #: The clock is read when the lock is held: what a FROM waits for comes before what is selected.
 _shared = Prepared(
-    select(func.clock_timestamp().label("held_at")).select_from(
-        func.pg_advisory_xact_lock_shared(SERIES_LOCK, bindparam("key"))
-    )
+    select(
+        func.clock_timestamp().label("held_at"), PLANNED_WITHOUT_VALUES.label("planned")
+    ).select_from(func.pg_advisory_xact_lock_shared(SERIES_LOCK, bindparam("key")))
 )
-_exclusive = select(func.clock_timestamp()).select_from(
+_exclusive = select(func.clock_timestamp(), PLANNED_WITHOUT_VALUES).select_from(
     func.pg_advisory_xact_lock(SERIES_LOCK, bindparam("key"))
 )
 _drain = Prepared(
@@ -45,7 +46,7 @@ _drain = Prepared(
 
 def hold_series_still(work: Work) -> Work:
     """Keep the organisation's series from changing until this transaction ends, and return the work
-    as of now.
+    as of now. What follows is planned without its values (``database.PLANNED_WITHOUT_VALUES``).
 
     At the instant before the wait, for this or for a turn at signals, somebody would enter a series
     before its activation, and be sent mail in a window that has closed since.

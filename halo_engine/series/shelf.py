@@ -16,7 +16,6 @@ from uuid import UUID
 from sqlalchemy import (
     Engine,
     Text,
-    Uuid,
     any_,
     bindparam,
     func,
@@ -31,6 +30,7 @@ from halo_engine.domain.series import Series
 from halo_engine.prepared import Prepared
 from halo_engine.series.catalogue import RUNNING, Unreadable, read_series
 from halo_engine.tables import automations
+from halo_engine.tables.metadata import OrganizationId
 from halo_engine.tables.versions import row_version
 from halo_engine.work import Work
 
@@ -45,7 +45,7 @@ _VERSIONS: Final = Prepared(
             _VERSION, aggregate_order_by(literal(","), automations.c.created_at, automations.c.id)
         ).label("versions")
     ).where(
-        automations.c.org_id == bindparam("asked_org", type_=Uuid()),
+        automations.c.org_id == bindparam("asked_org", type_=OrganizationId()),
         automations.c.status == any_(bindparam("asked_statuses", type_=ARRAY(Text()))),
     )
 )

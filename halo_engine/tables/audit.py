@@ -1,16 +1,16 @@
 """What operators did, by what door, and what it changed."""
 
-from sqlalchemy import Column, ForeignKey, Index, Table, Text, Uuid
+from sqlalchemy import Column, ForeignKey, Index, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from halo_engine.tables.metadata import INSTANT, arrival_id, metadata
+from halo_engine.tables.metadata import INSTANT, OrganizationId, arrival_id, metadata
 
 #: Nothing changes a row. ``action`` is the task's name without ``halo.``; ``target`` names a
 #: contact by its id alone, so that nothing here is about a person once they are erased.
 audit_log = Table(
     "audit_log",
     metadata,
-    Column("org_id", Uuid, ForeignKey("organizations.id"), primary_key=True),
+    Column("org_id", OrganizationId, ForeignKey("organizations.id"), primary_key=True),
     arrival_id(),
     Column("at", INSTANT, nullable=False),
     Column("by", Text, nullable=False),

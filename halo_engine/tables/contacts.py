@@ -18,7 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from halo_engine.domain.traits import RENEWAL_STATUSES, TERMS
-from halo_engine.tables.metadata import INSTANT, entity_id, metadata, one_of
+from halo_engine.tables.metadata import INSTANT, OrganizationId, entity_id, metadata, one_of
 
 
 def _account_columns() -> list[Column[object]]:
@@ -52,7 +52,7 @@ def _account_checks() -> list[CheckConstraint]:
 companies = Table(
     "companies",
     metadata,
-    Column("org_id", Uuid, ForeignKey("organizations.id"), primary_key=True),
+    Column("org_id", OrganizationId, ForeignKey("organizations.id"), primary_key=True),
     entity_id(),
     Column("external_id", Text, nullable=False),
     *_account_columns(),
@@ -65,7 +65,7 @@ companies = Table(
 end_users = Table(
     "end_users",
     metadata,
-    Column("org_id", Uuid, ForeignKey("organizations.id"), primary_key=True),
+    Column("org_id", OrganizationId, ForeignKey("organizations.id"), primary_key=True),
     entity_id(),
     Column("external_id", Text),
     Column(
@@ -128,7 +128,7 @@ end_users = Table(
 audience_fields = Table(
     "audience_fields",
     metadata,
-    Column("org_id", Uuid, ForeignKey("organizations.id"), primary_key=True),
+    Column("org_id", OrganizationId, ForeignKey("organizations.id"), primary_key=True),
     Column("entity", Text, primary_key=True),
     Column("key", Text, primary_key=True),
     Column("type", Text, nullable=False),
@@ -141,7 +141,7 @@ audience_fields = Table(
 audience_field_counts = Table(
     "audience_field_counts",
     metadata,
-    Column("org_id", Uuid, ForeignKey("organizations.id"), primary_key=True),
+    Column("org_id", OrganizationId, ForeignKey("organizations.id"), primary_key=True),
     Column("registered", Integer, nullable=False),
     CheckConstraint("registered > 0", name="counted"),
 )

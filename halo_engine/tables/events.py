@@ -15,14 +15,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from halo_engine.tables.metadata import INSTANT, arrival_id, metadata
+from halo_engine.tables.metadata import INSTANT, OrganizationId, arrival_id, metadata
 
 #: ``live``: arrived within a day of happening, for a known contact; the rest is history (contract
 #: §2, Events).
 events = Table(
     "events",
     metadata,
-    Column("org_id", Uuid, ForeignKey("organizations.id"), primary_key=True),
+    Column("org_id", OrganizationId, ForeignKey("organizations.id"), primary_key=True),
     arrival_id(),
     Column("end_user_id", Uuid),
     Column("session_id", Text),
@@ -58,7 +58,7 @@ events = Table(
 contact_sessions = Table(
     "contact_sessions",
     metadata,
-    Column("org_id", Uuid, primary_key=True),
+    Column("org_id", OrganizationId, primary_key=True),
     Column("session_id", Text, primary_key=True),
     Column("end_user_id", Uuid, primary_key=True),
     Column("linked_at", INSTANT, nullable=False),
@@ -72,7 +72,7 @@ contact_sessions = Table(
 event_counts = Table(
     "event_counts",
     metadata,
-    Column("org_id", Uuid, primary_key=True),
+    Column("org_id", OrganizationId, primary_key=True),
     Column("end_user_id", Uuid, primary_key=True),
     Column("name", Text, primary_key=True),
     Column("count", BigInteger, nullable=False),

@@ -13,13 +13,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from halo_engine.tables.metadata import INSTANT, metadata
+from halo_engine.tables.metadata import INSTANT, OrganizationId, metadata
 
 #: ``fingerprint``: SHA-256 of the call, in hex; the call itself is not kept twice.
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,
-    Column("org_id", Uuid, ForeignKey("organizations.id"), primary_key=True),
+    Column("org_id", OrganizationId, ForeignKey("organizations.id"), primary_key=True),
     Column("key", Text, primary_key=True),
     Column("fingerprint", Text, nullable=False),
     Column("answer", JSONB, nullable=False),

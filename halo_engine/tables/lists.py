@@ -12,12 +12,12 @@ from sqlalchemy import (
     Uuid,
 )
 
-from halo_engine.tables.metadata import INSTANT, entity_id, metadata
+from halo_engine.tables.metadata import INSTANT, OrganizationId, entity_id, metadata
 
 subscriptions = Table(
     "subscriptions",
     metadata,
-    Column("org_id", Uuid, ForeignKey("organizations.id"), primary_key=True),
+    Column("org_id", OrganizationId, ForeignKey("organizations.id"), primary_key=True),
     entity_id(),
     Column("key", Text, nullable=False),
     Column("created_at", INSTANT, nullable=False),
@@ -27,7 +27,7 @@ subscriptions = Table(
 subscription_members = Table(
     "subscription_members",
     metadata,
-    Column("org_id", Uuid, primary_key=True),
+    Column("org_id", OrganizationId, primary_key=True),
     Column("end_user_id", Uuid, primary_key=True),
     Column("subscription_id", Uuid, primary_key=True),
     Column("subscribed_at", INSTANT, nullable=False),
@@ -43,7 +43,7 @@ subscription_members = Table(
 suppressions = Table(
     "suppressions",
     metadata,
-    Column("org_id", Uuid, ForeignKey("organizations.id"), primary_key=True),
+    Column("org_id", OrganizationId, ForeignKey("organizations.id"), primary_key=True),
     Column("address", Text, primary_key=True),
     Column("bounced_at", INSTANT),
     Column("unsubscribed_at", INSTANT),
@@ -59,7 +59,7 @@ suppressions = Table(
 erased_suppressions = Table(
     "erased_suppressions",
     metadata,
-    Column("org_id", Uuid, ForeignKey("organizations.id"), primary_key=True),
+    Column("org_id", OrganizationId, ForeignKey("organizations.id"), primary_key=True),
     Column("address_hash", LargeBinary, primary_key=True),
     Column("bounced_at", INSTANT),
     Column("unsubscribed_at", INSTANT),

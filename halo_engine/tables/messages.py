@@ -15,7 +15,7 @@ from sqlalchemy import (
 )
 
 from halo_engine.domain.bounce_reasons import BounceReason
-from halo_engine.tables.metadata import INSTANT, arrival_id, metadata, one_of
+from halo_engine.tables.metadata import INSTANT, OrganizationId, arrival_id, metadata, one_of
 
 #: ``intended``: committed, outcome not known yet; ``unknown``: it never will be.
 MESSAGE_STATES = ("intended", "sent", "failed", "unknown")
@@ -25,7 +25,7 @@ MESSAGE_STATES = ("intended", "sent", "failed", "unknown")
 messages = Table(
     "messages",
     metadata,
-    Column("org_id", Uuid, primary_key=True),
+    Column("org_id", OrganizationId, primary_key=True),
     Column("recipient_id", BigInteger, primary_key=True, autoincrement=False),
     Column("end_user_id", Uuid, nullable=False),
     Column("automation_id", Uuid, nullable=False),
@@ -80,7 +80,7 @@ messages = Table(
 bounce_reports = Table(
     "bounce_reports",
     metadata,
-    Column("org_id", Uuid, primary_key=True),
+    Column("org_id", OrganizationId, primary_key=True),
     arrival_id(),
     Column("recipient_id", BigInteger, nullable=False),
     Column("reason", Text, nullable=False),

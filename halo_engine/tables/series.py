@@ -24,12 +24,12 @@ from halo_engine.domain.reasons import (
     SeriesKind,
     SeriesStatus,
 )
-from halo_engine.tables.metadata import INSTANT, entity_id, metadata, one_of
+from halo_engine.tables.metadata import INSTANT, OrganizationId, entity_id, metadata, one_of
 
 automations = Table(
     "automations",
     metadata,
-    Column("org_id", Uuid, ForeignKey("organizations.id"), primary_key=True),
+    Column("org_id", OrganizationId, ForeignKey("organizations.id"), primary_key=True),
     entity_id(),
     Column("key", Text, nullable=False),
     Column("name", Text, nullable=False),
@@ -59,7 +59,7 @@ automations = Table(
 automation_steps = Table(
     "automation_steps",
     metadata,
-    Column("org_id", Uuid, primary_key=True),
+    Column("org_id", OrganizationId, primary_key=True),
     entity_id(),
     Column("automation_id", Uuid, nullable=False),
     Column("key", Text, nullable=False),
@@ -87,7 +87,7 @@ automation_steps = Table(
 automation_active_periods = Table(
     "automation_active_periods",
     metadata,
-    Column("org_id", Uuid, primary_key=True),
+    Column("org_id", OrganizationId, primary_key=True),
     Column("automation_id", Uuid, primary_key=True),
     Column("started_at", INSTANT, primary_key=True),
     Column("ended_at", INSTANT),

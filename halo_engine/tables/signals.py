@@ -23,6 +23,7 @@ from halo_engine.domain.signals import SignalKind
 from halo_engine.tables.metadata import (
     INSTANT,
     QUEUE_STORAGE,
+    OrganizationId,
     arrival_id,
     metadata,
     one_of,
@@ -31,7 +32,7 @@ from halo_engine.tables.metadata import (
 signals = Table(
     "signals",
     metadata,
-    Column("org_id", Uuid, ForeignKey("organizations.id"), primary_key=True),
+    Column("org_id", OrganizationId, ForeignKey("organizations.id"), primary_key=True),
     arrival_id(),
     Column("kind", Text, nullable=False),
     # No foreign key: a signal is written with every change of a contact, and one whose contact has

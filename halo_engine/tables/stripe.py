@@ -1,14 +1,14 @@
 """What Stripe sent and the engine could not use, counted (contract §2)."""
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Table, Text, Uuid
+from sqlalchemy import BigInteger, Column, ForeignKey, Table, Text
 
 from halo_engine.domain.reasons import PassedOver
-from halo_engine.tables.metadata import INSTANT, metadata, one_of
+from halo_engine.tables.metadata import INSTANT, OrganizationId, metadata, one_of
 
 stripe_passed_over = Table(
     "stripe_passed_over",
     metadata,
-    Column("org_id", Uuid, ForeignKey("organizations.id"), primary_key=True),
+    Column("org_id", OrganizationId, ForeignKey("organizations.id"), primary_key=True),
     Column("why", Text, primary_key=True),
     Column("count", BigInteger, nullable=False),
     Column("latest_at", INSTANT, nullable=False),

@@ -1,0 +1,1 @@
+"""Statements on an installation whose statistics are older than its rows."""
