@@ -1,20 +1,22 @@
 """Scenario files: what they may hold, read strictly; an unknown key is an error that names it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from halo_engine.contacts.calls import Identifier
-from halo_engine.domain.errors import Fault, bad_input, examined, shown
+from halo_engine.domain.errors import Fault, Refusal, examined, shown
 from halo_engine.domain.instants import parse_instant, parse_zone
-from halo_engine.domain.series import SeriesDefinition
+from halo_engine.domain.series import UTC, SeriesDefinition
 from halo_engine.domain.values import check_json, check_text
 from halo_engine.domain.yaml_source import YamlSource
 from halo_engine.series.files import SeriesFile, read_series
+
+_Value = TypeVar("_Value")
 
 DEFAULT_START = "2026-06-01T09:00:00Z"
 
@@ -149,24 +151,15 @@ class Scenario:
 def read_scenario(path: Path) -> Scenario:
     """Return the scenario in a file; a 400 names each fault with line and column, or a 404."""
     source = YamlSource.read(path)
+    written = source.data if isinstance(source.data, dict) else {}
     file, faults = examined(ScenarioFile, source.data)
-    if file is None:
-        unread = source.data.get("series") if isinstance(source.data, dict) else None
-        _, in_series = read_series(unread) if isinstance(unread, dict) else ({}, [])
-        raise source.refusal([*faults, *in_series])
-    series, wrong = _series_of(file.series, path)
-    timeline = []
-    for number, written in enumerate(file.timeline, 1):
-        entry, in_it = _entry(number, written)
-        timeline += [entry] if entry else []
-        wrong += [each.below("timeline", number - 1) for each in in_it]
-    source.refuse(wrong)
-    check_text(file.scenario, "scenario.scenario")
-    check_json(file.org.model_dump(), "scenario.org")
-    zone = parse_zone(file.org.timezone, "org.timezone")
-    start = parse_instant(file.start, zone, "start")
-    if start > _LATEST_START:
-        raise bad_input("start", f"{file.start} is too late; allowed is until the year 9000")
+    series, in_series = _series_of(written.get("series", {}), path)
+    timeline, in_timeline = _timeline_of(written.get("timeline"))
+    start, on_stage = _start_of(file) if file else (None, [])
+    source.refuse([*faults, *in_series, *in_timeline, *on_stage])
+    # Whatever is missing was refused just now.
+    assert file is not None
+    assert start is not None
     return Scenario(
         path=path,
         title=file.scenario,
@@ -177,6 +170,40 @@ def read_scenario(path: Path) -> Scenario:
         written=series.written,
         timeline=tuple(timeline),
     )
+
+
+def _start_of(file: ScenarioFile) -> tuple[datetime | None, list[Fault]]:
+    """Return when the scenario begins, or what of its stage cannot be set."""
+    faults = []
+
+    def noted(read: Callable[[], _Value]) -> _Value | None:
+        try:
+            return read()
+        except Refusal as refusal:
+            place, _, problem = refusal.message.partition(": ")
+            faults.append(Fault(tuple(place.split(".")), problem, refusal.code))
+            return None
+
+    noted(lambda: check_text(file.scenario, "scenario"))
+    noted(lambda: check_json(file.org.model_dump(), "org"))
+    zone = noted(lambda: parse_zone(file.org.timezone, "org.timezone"))
+    start = noted(lambda: parse_instant(file.start, zone or UTC, "start"))
+    if start is not None and start > _LATEST_START:
+        problem = f"{file.start} is too late; allowed is until the year 9000"
+        faults.append(Fault(("start",), problem))
+    return start, faults
+
+
+def _timeline_of(written: object) -> tuple[list[Entry], list[Fault]]:
+    """Read the entries of a timeline; what is none at all was refused before."""
+    entries, wrong = [], []
+    for place, data in enumerate(written if isinstance(written, list) else ()):
+        if not isinstance(data, dict):
+            continue
+        entry, faults = _entry(place + 1, data)
+        entries += [entry] if entry else []
+        wrong += [each.below("timeline", place) for each in faults]
+    return entries, wrong
 
 
 def _series_of(written: object, scenario: Path) -> tuple[SeriesFile, list[Fault]]:

@@ -235,17 +235,20 @@ def test_malformed_entries_say_what_and_where(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('scenario: "a\\0"', "scenario.scenario: ‘a\\x00’ cannot be stored; allowed is text "),
+        ('scenario: "a\\0"', "{file}, line 1, column 11: scenario: ‘a\\x00’ cannot be stored; "),
         (
             'scenario: S\norg: {company_footer: "\\0"}',
-            "scenario.org.company_footer: ‘\\x00’ cannot",
+            "{file}, line 2, column 23: org.company_footer: ‘\\x00’ cannot",
         ),
         (
             "scenario: S\nlists: [a, a]",
             "{file}, line 2, column 8: lists: a key is given twice; allowed is once",
         ),
         ('scenario: S\nlists: ["\\0"]', "{file}, line 1, column 1: lists: ‘\\x00’ "),
-        ("scenario: S\nstart: 9999-01-01", "start: 9999-01-01 is too late; allowed is until the y"),
+        (
+            "scenario: S\nstart: 9999-01-01",
+            "{file}, line 2, column 8: start: 9999-01-01 is too late; allo",
+        ),
     ],
 )
 def test_malformed_stages_say_what_and_where(
@@ -256,6 +259,40 @@ def test_malformed_stages_say_what_and_where(
     file.write_text(text, encoding="utf-8")
     [difference] = play_file(file, shared_database).differences
     assert difference.startswith(said.replace("{file}", str(file)))
+
+
+def test_all_faults_of_a_scenario_are_said_at_once(shared_database: Engine, tmp_path: Path) -> None:
+    """On its stage, in its series and in its timeline, each with its place in the file."""
+    file = tmp_path / "bad.yaml"
+    text = """\
+        scenario: S
+        strat: 2026-06-01
+        org: {timezone: Bonn}
+        series:
+          s: {entry_trigger: now}
+        timeline:
+          - activate: s
+            pause: s
+          - expect: {sent: 3}
+        """
+    file.write_text(dedent(text), encoding="utf-8")
+    said = [
+        line.removeprefix(f"{file}, line ") for line in play_file(file, shared_database).differences
+    ]
+    assert [line.partition(" is ")[0] for line in said] == [
+        (
+            "2, column 1: strat: unknown key (did you mean ‘start’?); allowed are scenario, start, "
+            "org, lists, series, timeline"
+        ),
+        "5, column 22: series.s.entry_trigger: ‘now’",
+        "7, column 5: timeline[0]:",
+        "9, column 20: timeline[1].expect.sent: 3",
+    ]
+    fixed = text.replace("strat", "start")
+    file.write_text(dedent(fixed), encoding="utf-8")
+    said = list(play_file(file, shared_database).differences)
+    assert said[0].startswith(f"{file}, line 3, column 17: org.timezone: ‘Bonn’ is not a time zone")
+    assert len(said) == 4
 
 
 def test_scenario_that_breaks_the_player(bare: Console) -> None:
