@@ -5,7 +5,8 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any, Final, Self
+from typing import Annotated, Any, Final, Self
+from uuid import UUID
 
 from pydantic import Field, model_validator
 from sqlalchemy import (
@@ -49,10 +50,22 @@ class Sort(StrEnum):
     ROWS = "rows"
 
 
+#: A number of ``arrivals``.
+_Id = Annotated[int, Field(ge=1, lt=2**63)]
+#: A call names so many at most.
+MOST_NAMED: Final = 10_000
+
+
+class ListParked(Call):
+    """Of which series, if not of all."""
+
+    series: Identifier | None = None
+
+
 class WhichParked(Call):
     """Those of these ``ids``, those of one ``series``, or ``all``: one of the three."""
 
-    ids: tuple[int, ...] = Field(default=(), strict=False)
+    ids: tuple[_Id, ...] = Field(default=(), strict=False, max_length=MOST_NAMED)
     series: Identifier | None = None
     all: bool = False
 
@@ -153,14 +166,7 @@ def are_parked(work: Work, table: Table, which: WhichParked) -> list[ColumnEleme
     if which.all:
         return [true()]
     if which.series is not None:
-        series_id = work.connection.scalar(
-            select(automations.c.id).where(
-                automations.c.org_id == work.org_id, automations.c.key == which.series
-            )
-        )
-        if series_id is None:
-            raise not_found("series", which.series)
-        return [table.c.automation_id == series_id]
+        return [table.c.automation_id == _series_id(work, which.series)]
     is_asked = table.c.id == any_(literal(list(which.ids), ARRAY(BigInteger())))
     found = set(
         work.connection.scalars(select(table.c.id).where(*is_parked(work, table), is_asked))
@@ -182,9 +188,22 @@ def is_parked(work: Work, table: Table) -> list[ColumnElement[bool]]:
     return [table.c.org_id == work.org_id, table.c.parked_at.is_not(None), *active]
 
 
-def list_parked(work: Work, sort: Sort, series: str | None) -> list[Answer]:
-    """Return the parked signals or rows, of one ``series`` if it is given."""
-    return [*(parked_signals if sort is Sort.SIGNALS else parked_rows)(work, series)]
+def list_parked(work: Work, sort: Sort, call: ListParked) -> list[Answer]:
+    """Return the parked signals or rows, those of one series if it names one (404: unknown)."""
+    if call.series is not None:
+        _series_id(work, call.series)
+    return [*(parked_signals if sort is Sort.SIGNALS else parked_rows)(work, call.series)]
+
+
+def _series_id(work: Work, key: str) -> UUID:
+    found: UUID | None = work.connection.scalar(
+        select(automations.c.id).where(
+            automations.c.org_id == work.org_id, automations.c.key == key
+        )
+    )
+    if found is None:
+        raise not_found("series", key)
+    return found
 
 
 def _parked(

@@ -7,6 +7,7 @@ from typing import Any, Final
 import click
 
 from halo_engine.answers.parked import (
+    ListParked,
     ParkedRow,
     ParkedSignal,
     Sort,
@@ -30,7 +31,8 @@ def _group(sort: Sort, about: str) -> click.Group:
     @_series_option
     @in_organization
     def list_command(desk: Desk, series: str | None) -> None:
-        listed = desk.ask(lambda work: list_parked(work, sort, series))
+        call = validated(ListParked, {"series": series}, f"halo {sort} list")
+        listed = desk.ask(lambda work: list_parked(work, sort, call))
         desk.show(listed, partial(_draw, desk))
 
     @group.command(name="retry", help=f"Give {sort} another try: by ID, of a series, or all.")
@@ -41,7 +43,7 @@ def _group(sort: Sort, about: str) -> click.Group:
     def retry_command(desk: Desk, ids: tuple[int, ...], series: str | None, all_: bool) -> None:
         which = _which(sort, "retry", ids=ids, series=series, all=all_)
         answer = desk.perform(lambda work: retry_parked(work, sort, which))
-        desk.show(answer, lambda found: click.echo(f"{found.retried} {sort} are tried again."))
+        desk.show(answer, lambda found: click.echo(f"{sort} tried again: {found.retried}"))
 
     @group.command(name="discard", help=f"Let {sort} go for good: by ID, or of a series.")
     @_ids
@@ -52,7 +54,7 @@ def _group(sort: Sort, about: str) -> click.Group:
         answer = desk.perform(lambda work: discard_parked(work, sort, which))
         desk.show(
             answer,
-            lambda found: click.echo(f"{found.discarded} {sort} are discarded. {found.meaning}"),
+            lambda found: click.echo(f"{sort} discarded: {found.discarded}. {found.meaning}"),
         )
 
     return group

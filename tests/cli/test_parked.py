@@ -114,7 +114,7 @@ def test_a_retry_after_the_cause_is_mended_loses_nothing(acme: Console, which: s
         "series": ["--series", "welcome"],
         "all": ["--all"],
     }[which]
-    assert acme("signals", "retry", *given) == "2 signals are tried again.\n"
+    assert acme("signals", "retry", *given) == "signals tried again: 2\n"
     acme.work()
     assert acme.json("signals", "list") == []
     assert acme.json("series", "funnel", "welcome")["enrolled"] == 2
@@ -124,7 +124,7 @@ def test_a_signal_that_is_discarded_is_gone(failed_signal: Console) -> None:
     """Whom it concerned does not enter by it; the answer says what that means."""
     halo = failed_signal
     said = halo("signals", "discard", "--series", "welcome")
-    assert said.startswith("1 signals are discarded. Nobody enters a series by them any more. ")
+    assert said.startswith("signals discarded: 1. Nobody enters a series by them any more. ")
     assert halo.json("signals", "list") == []
     assert "door that is silent" in halo.json("explain", "bob", "welcome")["why"]
 
@@ -168,7 +168,7 @@ def test_a_row_that_was_set_aside_needs_a_person(failed_row: Console) -> None:
     where = halo.json("explain", "bob", "welcome")["whereabouts"]
     assert where["next_at"] is None
     assert where["next"].endswith(f"mend the cause, then `halo rows retry {listed['id']}`.")
-    assert halo("rows", "retry", str(listed["id"])) == "1 rows are tried again.\n"
+    assert halo("rows", "retry", str(listed["id"])) == "rows tried again: 1\n"
     halo.work()
     [again] = halo.json("rows", "list")
     assert (again["tries"], again["due"]) == (0, listed["due"])
@@ -178,7 +178,7 @@ def test_a_row_that_is_discarded_ends_its_run(failed_row: Console) -> None:
     """Its contact leaves the series as if a teammate had removed it, and the answer says so."""
     halo = failed_row
     assert halo("rows", "discard", "--series", "welcome") == (
-        "1 rows are discarded. Their contacts have left the series, with exit reason ‘manual’.\n"
+        "rows discarded: 1. Their contacts have left the series, with exit reason ‘manual’.\n"
     )
     assert halo.json("rows", "list") == []
     assert "ended on" in halo.json("explain", "bob", "welcome")["why"]
@@ -195,5 +195,8 @@ def test_what_is_not_named_is_refused(acme: Console, sort: str) -> None:
     assert refused["status"] == 400
     refused = acme.json(sort, "discard", "5", status=1)["refused"]
     assert refused["message"] == f"There is no parked {sort[:-1]} ‘5’."
-    refused = acme.json(sort, "retry", "--series", "none", status=1)["refused"]
-    assert refused["message"] == "There is no series ‘none’."
+    for verb in ("list", "retry", "discard"):
+        refused = acme.json(sort, verb, "--series", "none", status=1)["refused"]
+        assert refused["message"] == "There is no series ‘none’."
+    refused = acme.json(sort, "retry", str(2**63), status=1)["refused"]
+    assert refused["status"] == 400

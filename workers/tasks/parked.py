@@ -2,8 +2,7 @@
 
 from typing import Any, Final
 
-from halo_engine.answers.parked import Sort, WhichParked, list_parked
-from halo_engine.contacts.calls import Identifier
+from halo_engine.answers.parked import ListParked, Sort, WhichParked, list_parked
 from halo_engine.domain.errors import validated
 from halo_engine.pipeline.parked import discard_parked, retry_parked
 from halo_engine.work import OrgRef
@@ -14,10 +13,8 @@ from workers.tasks.calls import OrganizationCall
 _CHANGES: Final = {"retry": retry_parked, "discard": discard_parked}
 
 
-class _ListCall(OrganizationCall):
+class _ListCall(ListParked, OrganizationCall):
     """Of which series, if not of all."""
-
-    series: Identifier | None = None
 
 
 class _ChangeCall(WhichParked, OrganizationCall):
@@ -31,9 +28,7 @@ def _listing(sort: Sort) -> None:
     @app.task(name=name)
     def run(**fields: Any) -> list[Any]:
         asked = validated(_ListCall, fields, name)
-        listed = engine().ask(
-            OrgRef(key=asked.org), lambda work: list_parked(work, sort, asked.series)
-        )
+        listed = engine().ask(OrgRef(key=asked.org), lambda work: list_parked(work, sort, asked))
         return [each.model_dump(mode="json") for each in listed]
 
 
