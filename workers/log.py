@@ -141,11 +141,16 @@ class _Calm:
         return True
 
 
-class _StandardError(logging.StreamHandler[Any]):
-    """Standard error; an entry that cannot be written is lost, and prints nothing instead."""
+class _StandardError(logging.Handler):
+    """Standard error as it stands; what cannot be written is lost, and prints nothing instead."""
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 -- the library's name
-        """Stay silent: Python would print the entry's arguments."""
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the entry's line."""
+        try:
+            sys.stderr.write(f"{self.format(record)}\n")
+            sys.stderr.flush()
+        except Exception:  # noqa: BLE001 -- Python would print the entry with all its arguments
+            pass
 
 
 class _Line(logging.Formatter):
@@ -169,10 +174,9 @@ class _Line(logging.Formatter):
         fields = dict(record.msg) if isinstance(record.msg, dict) else {}
         exc_info = fields.pop("exc_info", None) or record.exc_info
         event = fields.pop("event", None) if fields else library_told(record)
+        at = datetime.fromtimestamp(record.created, UTC).replace(tzinfo=None)
         entry: dict[str, object] = {
-            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(
-                timespec="milliseconds"
-            ),
+            "timestamp": f"{at.isoformat(timespec='milliseconds')}Z",
             "level": record.levelname.lower(),
             "event": event,
             "logger": record.name,
@@ -211,7 +215,7 @@ def _fits(line: str) -> bool:
 
 
 def _as_json(entry: EventDict) -> str:
-    return json.dumps(entry)
+    return json.dumps(entry, separators=(",", ":"))
 
 
 def _as_text() -> Render:

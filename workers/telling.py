@@ -41,8 +41,6 @@ _HARMLESS: Final = re.compile(
     r"|Trying again in \d+\.\d+ seconds\.\.\.( \(\d+/\d+\))?"
 )
 _SERVER: Final = re.compile(r"(rediss?|redis\+socket|postgresql)://\S+")
-#: A library's line without arguments is shown where it is nothing but words.
-_WORDS: Final = re.compile(r"[A-Za-z ,.;:()'-]{1,200}")
 #: Redis begins its errors with a word in capitals; what follows may repeat a command.
 _REDIS_CODE: Final = re.compile(r"\A[A-Z]{2,20}\b")
 _SMTP_CODE: Final = re.compile(r"\b[245]\d\d( [245]\.\d{1,3}\.\d{1,3})?\b")
@@ -103,9 +101,12 @@ def raised_at(traceback: TracebackType | None) -> str:
 def _places(traceback: TracebackType | None) -> Iterator[str]:
     while traceback is not None:
         code = traceback.tb_frame.f_code
-        path = code.co_filename.rpartition(_LIBRARIES)[2].removeprefix(_PROJECT)
-        yield f"{path}:{traceback.tb_lineno} {code.co_name}"
+        yield f"{_path(code.co_filename)}:{traceback.tb_lineno} {code.co_name}"
         traceback = traceback.tb_next
+
+
+def _path(name: str) -> str:
+    return name.rpartition(_LIBRARIES)[2].removeprefix(_PROJECT)
 
 
 def value_told(value: object) -> object:
@@ -134,7 +135,8 @@ def library_told(record: logging.LogRecord) -> str:
     if not isinstance(template, str):
         return WITHHELD
     if not record.args:
-        return template if _WORDS.fullmatch(template) else WITHHELD
+        # It may have been filled in before: say who says it.
+        return f"{WITHHELD} ({_path(record.pathname)}:{record.lineno})"
     # What follows the first line are hints, and dumps of messages.
     line = next((each for each in template.splitlines() if each.strip()), "")
     try:

@@ -28,7 +28,7 @@ WELCOME = {
     "entry_trigger": "user_created",
     "steps": [{"key": "hello", "email": {"subject": f"{MARK} {{{{ name }}}}", "body": BODY}}],
 }
-FORGED = "1\n2026-11-28T12:00:00.000+00:00 [critical] forged"
+FORGED = "1\n2026-11-28T12:00:00.000Z [critical] forged"
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def test_every_entry_is_one_short_line(logs: Logs) -> None:
         entries = [json.loads(line) for line in logs.lines]
         assert {"timestamp", "level", "event"} <= set.intersection(*map(set, entries))
     else:
-        begin = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+\+00:00 \[(debug|info|warning|error|critical)")
+        begin = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z \[(debug|info|warning|error|critical)")
         assert [line for line in logs.lines if not begin.match(line)] == []
     assert [line for line in logs.lines if "critical" in line.split(" forged")[0][:60]] == []
 
