@@ -2,10 +2,8 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field
 from sqlalchemy import Integer, Text, delete, func, select, true, update
 
 from halo_engine import audit
@@ -29,7 +27,7 @@ class UnsuppressCall(Call):
     """
 
     contact: Identifier
-    because: Annotated[str, Field(min_length=1, max_length=500, pattern=r"\S")]
+    because: Identifier
     by: Identifier = "operator"
 
 

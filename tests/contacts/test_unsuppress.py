@@ -11,7 +11,7 @@ from halo_engine.contacts.lists import SubscribeCall, UnsubscribeCall, subscribe
 from halo_engine.contacts.subscriptions import create_list
 from halo_engine.contacts.suppression import BounceCall, ComplaintCall, bounce
 from halo_engine.contacts.unsuppress import UnsuppressCall, Unsuppressed, unsuppress
-from halo_engine.domain.errors import Refusal
+from halo_engine.domain.errors import Refusal, validated
 from halo_engine.domain.instants import format_instant
 from halo_engine.tables import (
     audit_log,
@@ -125,3 +125,11 @@ def test_who_cannot_be_lifted(work: Work, call: dict[str, Any], message: str) ->
     with pytest.raises(Refusal) as refused:
         lifted(work, **call)
     assert refused.value.message == message
+
+
+@pytest.mark.parametrize("because", ["", "  ", "a\x00", "x" * 256, None])
+def test_a_reason_is_text(because: object) -> None:
+    """Blank, with NUL, too long and none are refused, by name."""
+    call = {"contact": "ann", "because": because}
+    with pytest.raises(Refusal, match="because: "):
+        validated(UnsuppressCall, call, "unsuppress")
