@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, Field, ValidationError, model_validator
@@ -18,6 +18,9 @@ from halo_engine.server_urls import (
     read_broker_url,
     read_database_url,
 )
+
+#: A task that runs longer than this hands the rest to a new one, so that organisations take turns.
+TURN_SECONDS: Final = 10.0
 
 
 class ConfigurationError(Exception):
@@ -42,6 +45,13 @@ def _mail_domain(domain: str) -> str:
 def _smtp_url(url: str) -> str:
     parse_smtp_url(url)
     return url
+
+
+def _longer_than_a_turn(seconds: float) -> float:
+    """Refuse a limit at which a task would be ended before it hands on what is left."""
+    if seconds <= TURN_SECONDS:
+        raise ValueError(f"is no longer than a turn; allowed is more than {TURN_SECONDS:g}")
+    return seconds
 
 
 class Settings(BaseSettings):
@@ -69,7 +79,7 @@ class Settings(BaseSettings):
     tracking_url: Annotated[str, AfterValidator(base_url)] | None = None
     tick_seconds: float = Field(default=60.0, ge=0.1, le=3600)
     statement_timeout_seconds: float = Field(default=60.0, gt=0)
-    soft_limit_seconds: float = Field(default=90.0, gt=0)
+    soft_limit_seconds: Annotated[float, AfterValidator(_longer_than_a_turn)] = 90.0
     hard_limit_seconds: float = Field(default=120.0, gt=0)
     lease_seconds: float = Field(default=180.0, gt=0)
     soft_shutdown_seconds: float = Field(default=8.0, ge=0)

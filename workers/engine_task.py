@@ -13,9 +13,6 @@ from halo_engine.domain.errors import Refusal, bad_input, conflict
 from workers.connections import database_answers
 from workers.outage import outage, trouble
 
-#: A task that runs longer than this hands the rest to a new one, so that organisations take turns.
-TURN_SECONDS: Final = 10.0
-
 #: What the next moment may cure although the servers are there, and how often it is tried again.
 _PASSING: Final = (OperationalError, OSError, SoftTimeLimitExceeded)
 _MOST_RETRIES: Final = 5

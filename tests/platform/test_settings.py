@@ -109,6 +109,19 @@ def test_the_limits_must_grow(monkeypatch: pytest.MonkeyPatch) -> None:
         load_settings()
 
 
+def test_a_task_may_take_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A limit at which a task would be ended within its turn is refused by name."""
+    monkeypatch.setenv("HALO_STATEMENT_TIMEOUT_SECONDS", "5")
+    monkeypatch.setenv("HALO_SOFT_LIMIT_SECONDS", "10.5")
+    assert load_settings().soft_limit_seconds == 10.5
+    monkeypatch.setenv("HALO_SOFT_LIMIT_SECONDS", "10")
+    with pytest.raises(ConfigurationError) as raised:
+        load_settings()
+    assert str(raised.value) == (
+        "HALO_SOFT_LIMIT_SECONDS: is no longer than a turn; allowed is more than 10"
+    )
+
+
 @pytest.mark.parametrize(
     ("url", "shown"),
     [

@@ -8,10 +8,10 @@ import structlog
 
 from halo_engine.pipeline.agenda import note_tick, organizations_with_work
 from halo_engine.pipeline.reaction import Reaction
+from halo_engine.settings import TURN_SECONDS
 from workers.app import app
 from workers.doorbell import answer, begin_to_look, end_looking, go_on_looking, ring
 from workers.engine import engine
-from workers.engine_task import TURN_SECONDS
 
 _log = structlog.get_logger(__name__)
 

@@ -27,10 +27,10 @@ from halo_engine.delivery.samples import (
 )
 from halo_engine.delivery.stops import Sending, show_sending, start_sending, stop_sending
 from halo_engine.domain.errors import validated
+from halo_engine.settings import TURN_SECONDS
 from halo_engine.work import OrgRef, Work
 from workers.app import app
 from workers.engine import engine
-from workers.engine_task import TURN_SECONDS
 from workers.tasks.beat import ring_for_all
 from workers.tasks.calls import OrganizationCall
 

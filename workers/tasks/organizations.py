@@ -6,10 +6,10 @@ from typing import Any
 
 from halo_engine.contacts.erasure import erase_organization
 from halo_engine.domain.errors import validated
+from halo_engine.settings import TURN_SECONDS
 from halo_engine.work import OrgRef
 from workers.app import app
 from workers.engine import engine
-from workers.engine_task import TURN_SECONDS
 from workers.tasks.calls import OrganizationCall
 
 
