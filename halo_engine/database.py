@@ -70,7 +70,7 @@ class _Cursor(psycopg.RawCursor[Any]):
 
 
 #: Selected by the first statement of a transaction that works given rows: what follows is planned
-#: without its values. Their statistics may be older than the rows (decision 27).
+#: without its values. Their statistics may be older than the rows (decision 28).
 PLANNED_WITHOUT_VALUES: Final = func.set_config("plan_cache_mode", "force_generic_plan", True)
 
 

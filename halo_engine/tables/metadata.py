@@ -47,7 +47,7 @@ class OrganizationId(TypeDecorator[UUID]):
     """An organisation's id, whose value the planner does not see: ``(SELECT $1)`` for ``$1``.
 
     Of an organisation that is younger than the statistics it would expect one row, and take any
-    index that begins with the organisation for as good as the right one (decision 27).
+    index that begins with the organisation for as good as the right one (decision 28).
     """
 
     impl = Uuid

@@ -1,7 +1,10 @@
 """The embedded servers: real, gone when they should be, back after a crash."""
 
+import errno
 import os
+import pwd
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,6 +16,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from workers.connections import broker
+from workers.stack.account import give, making_account
 from workers.stack.children import StackError, Stopping, start_child, wait_until
 from workers.stack.folders import claimed, throwaway_folder
 from workers.stack.postgres import start_postgres
@@ -33,6 +37,9 @@ with claimed(folder), running_servers(folder, durable=False) as servers:
     print(*(child.process.pid for child in servers.children), flush=True)
     time.sleep(600)
 """
+
+#: What only the account that runs a server may enter.
+_CLOSED = {"postgres", "server-sockets", "sockets", "valkey"}
 
 
 @pytest.fixture
@@ -58,6 +65,43 @@ def test_servers_keep_their_data_and_leave_nothing_running(folder: Path) -> None
     with claimed(folder), running_servers(folder) as servers:
         assert _execute(servers, "SELECT answer FROM kept") == 42
         assert broker(servers.broker_url).get("kept") == b"43"
+
+
+def test_no_other_user_reads_data_or_logs(folder: Path) -> None:
+    """Data and sockets are closed to others, and so are logs, also one that was open before."""
+    (folder / "postgres.log").touch(mode=0o644)
+    with claimed(folder), running_servers(folder, durable=False):
+        logs = [path.stat().st_mode & 0o777 for path in folder.glob("*.log")]
+        assert logs == [0o600] * 3
+        closed = [path for path in folder.iterdir() if path.name in _CLOSED]
+        assert [path.stat().st_mode & 0o077 for path in closed] == [0] * len(closed)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="other users' servers run as themselves")
+def test_as_root_the_server_has_an_account_of_its_own(folder: Path) -> None:
+    """It runs under a number without a name, and lets in no other account: `nobody` neither."""
+    with claimed(folder), running_servers(folder, durable=False) as servers:
+        [number] = {psutil.Process(servers.children[0].process.pid).uids().real}
+        with pytest.raises(KeyError):
+            pwd.getpwuid(number)
+        path = folder / "server-sockets" / ".s.PGSQL.5432"
+        assert _connected(path, number) == 0
+        assert _connected(path, pwd.getpwnam("nobody").pw_uid) == errno.EACCES
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="other users' servers run as themselves")
+def test_data_of_an_earlier_account_are_taken_over(folder: Path) -> None:
+    """Data that the shared account owned are the server's own from the next start on."""
+    with claimed(folder), running_servers(folder) as servers:
+        _execute(servers, "CREATE TABLE kept AS SELECT 42 AS answer")
+        owner = (folder / "postgres").stat().st_uid
+    earlier = making_account()
+    assert earlier is not None
+    for owned in ("postgres", "server-sockets"):
+        give(folder / owned, earlier)
+    with claimed(folder), running_servers(folder) as servers:
+        assert _execute(servers, "SELECT answer FROM kept") == 42
+        assert {path.stat().st_uid for path in (folder / "postgres").rglob("*")} == {owner}
 
 
 def test_a_killed_owners_servers_are_ended_and_the_data_kept(folder: Path) -> None:
@@ -191,6 +235,16 @@ def test_sockets_avoid_paths_that_cannot_carry_them(folder: Path, name: str) -> 
     assert sockets.parent != awkward
     assert socket_folder(folder).parent == folder
     sockets.rmdir()
+
+
+def _connected(path: Path, user: int) -> int:
+    """Connect to a socket as a user; return the system's number of what is wrong."""
+    os.seteuid(user)
+    try:
+        with socket.socket(socket.AF_UNIX) as client:
+            return client.connect_ex(str(path))
+    finally:
+        os.seteuid(0)
 
 
 def _runs(pid: int) -> bool:

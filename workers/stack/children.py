@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import psutil
 
@@ -106,7 +107,7 @@ def start_child(
     note = folder / _NOTES / f"{name}.json"
     note.parent.mkdir(exist_ok=True)
     with shielded():
-        output = log.open("wb") if log else None
+        output = _begun(log) if log else None
         try:
             process = subprocess.Popen(
                 [str(part) for part in command],
@@ -133,6 +134,13 @@ def start_child(
             )
         )
         return Child(name, process, note, log, stopping)
+
+
+def _begun(log: Path) -> IO[bytes]:
+    """Begin a log anew that its owner alone reads, whatever it was before."""
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.fchmod(output, 0o600)
+    return os.fdopen(output, "wb")
 
 
 def wait_until(

@@ -3,7 +3,6 @@
 import importlib.metadata
 import importlib.util
 import os
-import pwd
 import shutil
 import signal
 import subprocess
@@ -14,6 +13,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
+from workers.stack.account import give, making_account, server_account
 from workers.stack.children import Account, Child, StackError, Stopping, start_child, wait_until
 from workers.stack.folders import state_folder
 from workers.stack.sockets import socket_folder
@@ -54,12 +54,16 @@ def start_postgres(folder: Path, *, durable: bool = True) -> tuple[Child, str]:
     Returns the process and the URL of the database (SQLAlchemy's form). `durable=False` trades
     survival of a crash for speed: for tests. Raises StackError with the server's last words.
     """
-    account = _server_account()
+    account = server_account()
     binaries = _binaries(account)
     data = folder / "postgres"
     if not (data / "PG_VERSION").exists():
-        _make_cluster(folder, binaries, account, durable=durable)
+        _make_cluster(folder, binaries, durable=durable)
     sockets = socket_folder(folder, account)
+    if account:
+        give(sockets, account)
+        if data.stat().st_uid != account.uid:
+            give(data, account)
     settings = _SETTINGS | ({} if durable else _UNSAFE_SETTINGS)
     command: list[str | Path] = [binaries / "postgres", "-D", data, "-k", sockets, "-p", str(_PORT)]
     for name, value in settings.items():
@@ -84,20 +88,6 @@ def start_postgres(folder: Path, *, durable: bool = True) -> tuple[Child, str]:
 
 
 _ENVIRONMENT = {"LC_ALL": "C", "PATH": os.defpath, "TZ": "UTC"}
-
-
-def _server_account() -> Account | None:
-    """Whom the server runs as: ourselves, or `nobody` when we are root, which it refuses."""
-    if os.geteuid() != 0:
-        return None
-    try:
-        entry = pwd.getpwnam("nobody")
-    except KeyError:
-        raise StackError(
-            "as root the embedded PostgreSQL runs as the account 'nobody', which is missing here: "
-            "run as another user, or name a server in HALO_DATABASE_URL"
-        ) from None
-    return Account(entry.pw_uid, entry.pw_gid)
 
 
 def _binaries(account: Account | None) -> Path:
@@ -152,11 +142,12 @@ def _runs(binaries: Path, account: Account) -> bool:
     return True
 
 
-def _make_cluster(folder: Path, binaries: Path, account: Account | None, *, durable: bool) -> None:
+def _make_cluster(folder: Path, binaries: Path, *, durable: bool) -> None:
     # Made beside its place and moved there when whole: a torn attempt is never taken for data.
     draft = folder / "postgres.new"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(0o700)
+    account = making_account()
     if account:
         os.chown(draft, account.uid, account.gid)
     command = [
