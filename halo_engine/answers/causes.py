@@ -35,7 +35,8 @@ class Advice(Answer):
     """One cause, the field that it is about if it is about one, how many contacts, and a text.
 
     ``values`` are those seen most in the field, ``near`` those that may have been meant: with one
-    of them in its place the filter passes somebody.
+    of them in its place the filter passes somebody. Of an event they are the fields that count
+    events of a near name.
     """
 
     cause: Cause

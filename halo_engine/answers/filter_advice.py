@@ -28,8 +28,13 @@ _BACKFILL: Final = (
     "For contacts that exist already, backfill it with the Update / Backfill API or a CSV import; "
     "do not loop identify, which bumps everybody's last_seen."
 )
-#: What is compared whole, or in part: other values may be near it. Of the rest there is a range.
-_COMPARES_TEXT: Final = (Operator.IS, Operator.CONTAINS)
+#: What is wanted whole, or in part: other values may be near it.
+_WANTS_A_VALUE: Final = (Operator.IS, Operator.CONTAINS)
+#: What compares by size: here it helps to know between which bounds all values lie.
+_COMPARES_SIZE: Final = (
+    *(Operator.GT, Operator.LT, Operator.GTE, Operator.LTE),
+    *(Operator.BEFORE, Operator.AFTER),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,8 @@ def advise_on_filter(facts: FilterFacts) -> Iterator[Advice]:
     yield from _on_absence(facts)
     if counts.other_type:
         yield _on_other_type(facts)
-    if not counts.passes_alone and counts.missing < facts.eligible and not _is_said(facts):
+    says_values = target.entity is Entity.STRIPE
+    if not counts.passes_alone and counts.missing < facts.eligible and not says_values:
         yield _on_values(facts)
     for other in counts.look_alikes:
         if leads_further(counts, other, facts.eligible):
@@ -70,29 +76,17 @@ def leads_further(counts: FilterCounts, other: LookAlike, eligible: int) -> bool
     return bool(other.having) and (other.passes, other.having, other.field.key) > here
 
 
-def _is_said(facts: FilterFacts) -> bool:
-    """Return whether the advice about a Stripe field names its values already."""
-    return facts.counts.filter.target.entity is Entity.STRIPE
-
-
 def _on_absence(facts: FilterFacts) -> Iterator[Advice]:
     counts = facts.counts
     item, target = counts.filter, counts.filter.target
     field = item.field
     absent_of = f"{counts.absent} of {counted_contacts(facts.eligible)}"
 
-    def advice(cause: Cause, text: str, values: Sequence[StoredValue] = ()) -> Advice:
-        return Advice(
-            cause=cause, field=field, contacts=counts.absent, values=tuple(values), text=text
-        )
+    def advice(cause: Cause, text: str) -> Advice:
+        return Advice(cause=cause, field=field, contacts=counts.absent, text=text)
 
     if target.entity is Entity.STRIPE and not counts.passes_alone:
-        text = (
-            f"No contact passes {described(item)}: Stripe has told nothing of {absent_of}. "
-            "Check that Stripe is connected and synced, and the value that the filter wants."
-        )
-        values = _most(facts.seen)
-        yield advice(Cause.EMPTY_STRIPE_SET, f"{text}{_seen_are(values)}", values)
+        yield _on_stripe(facts, absent_of)
     elif not counts.absent:
         return
     elif target.entity is Entity.COMPANY and not counts.passes_alone:
@@ -112,6 +106,25 @@ def _on_absence(facts: FilterFacts) -> Iterator[Advice]:
     else:
         text = f"{field} has no value for {absent_of}.{_send(target)}"
         yield advice(Cause.FIELD_OFTEN_MISSING, text)
+
+
+def _on_stripe(facts: FilterFacts, absent_of: str) -> Advice:
+    """Say that Stripe's set is empty; its values are named in the same breath."""
+    item, values = facts.counts.filter, _all(facts.seen)
+    nearest = _near(item, [each.value for each in values])
+    text = (
+        f"No contact passes {described(item)}: Stripe has told nothing of {absent_of}. "
+        "Check that Stripe is connected and synced, and the value that the filter wants."
+        f"{_seen_are(values[:_MOST_NAMED])}"
+    )
+    return Advice(
+        cause=Cause.EMPTY_STRIPE_SET,
+        field=item.field,
+        contacts=facts.counts.absent,
+        values=tuple(values[:_MOST_NAMED]),
+        near=tuple(nearest),
+        text=f"{text} Did you mean {listed(nearest)}?" if nearest else text,
+    )
 
 
 def _on_other_type(facts: FilterFacts) -> Advice:
@@ -148,7 +161,7 @@ def _on_values(facts: FilterFacts) -> Advice:
     text = f"No contact passes {described(item)}.{_seen_are(values)}"
     if nearest:
         text += f" Did you mean {listed(nearest)}? Upper and lower case, spaces and signs count."
-    elif item.operator not in _COMPARES_TEXT and right:
+    elif item.operator in _COMPARES_SIZE and right:
         ordered = sorted((each.value for each in right), key=_in_order)
         text += f" They lie between {shown(ordered[0])} and {shown(ordered[-1])}."
     return Advice(
@@ -197,12 +210,8 @@ def _all(seen: SeenValues) -> list[StoredValue]:
     return [StoredValue(value=value, contacts=contacts) for value, contacts in seen.counted]
 
 
-def _most(seen: SeenValues) -> list[StoredValue]:
-    return _all(seen)[:_MOST_NAMED]
-
-
 def _near(item: Filter, values: Sequence[JsonValue]) -> Sequence[JsonValue]:
-    return near(item.value, values) if item.operator in _COMPARES_TEXT else ()
+    return near(item.value, values) if item.operator in _WANTS_A_VALUE else ()
 
 
 def _compared_as(item: Filter) -> FieldType:

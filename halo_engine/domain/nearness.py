@@ -22,7 +22,7 @@ def near(wanted: object, known: Iterable[_Value]) -> Sequence[_Value]:
     ranked = [
         (-likeness, place, value)
         for place, value in enumerate(known)
-        if not _same(value, wanted) and (likeness := _likeness(str(wanted), str(value)))
+        if not _same(value, wanted) and (likeness := _likeness(wanted, value))
     ]
     ranked.sort(key=lambda each: each[:2])
     return [value for _, _, value in ranked[:_MOST_NEAR]]
@@ -32,11 +32,12 @@ def _same(one: object, other: object) -> bool:
     return type(one) is type(other) and one == other
 
 
-def _likeness(one: str, other: str) -> float:
-    ours, theirs = _letters(one), _letters(other)
+def _likeness(one: object, other: object) -> float:
+    ours, theirs = _letters(str(one)), _letters(str(other))
     if ours == theirs:
         return 1
-    if not ours or not theirs:
+    # 12 is not nearly 120.
+    if not isinstance(one, str) or not isinstance(other, str):
         return 0
     similarity = SequenceMatcher(None, ours, theirs).ratio()
     return similarity if similarity >= SIMILAR else 0

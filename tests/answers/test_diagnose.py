@@ -373,6 +373,8 @@ def test_several_processes_can_share_the_work(stage: Stage) -> None:
         {"field": "custom:trial", "operator": "before", "value": "2026-05-27"},
     ]
     by_criteria(stage, wanted, active=False)
+    # So many that sharing them out is worth it, whatever the statistics say of the table.
+    stage.add(*(f"c{number}" for number in range(500)))
     series, connection = stage.saved(), stage.work.connection
     for name in ("parallel_setup_cost", "parallel_tuple_cost", "min_parallel_table_scan_size"):
         connection.exec_driver_sql(f"SET LOCAL {name} = 0")
@@ -454,6 +456,19 @@ def test_numbers_beside_the_filter_are_given_as_a_span(stage: Stage) -> None:
         stage.add(f"c{number}", custom_fields={"seats": number})
     by_criteria(stage, [{"field": "custom:seats", "operator": "gt", "value": 50}])
     assert said(stage, "nobody_passes").text.endswith(" They lie between 3 and 10.")
+
+
+def test_only_sizes_have_a_span_and_numbers_are_not_spelled(stage: Stage) -> None:
+    """Who all have the one value are between nothing; 120 is no misspelt 12."""
+    stage.add("ann", custom_fields={"x": "pro", "n": 120}, stripe_plan="pro")
+    by_criteria(stage, [{"field": "custom:x", "operator": "is_not", "value": "pro"}], active=False)
+    assert said(stage, "nobody_passes").text == (
+        "No contact passes custom:x is_not ‘pro’. Seen most: ‘pro’ (1)."
+    )
+    by_criteria(stage, [{"field": "custom:n", "operator": "is", "value": 12}], active=False)
+    assert (said(stage, "nobody_passes").near, len(said(stage, "nobody_passes").values)) == ((), 1)
+    by_criteria(stage, [{"field": "stripe:plan", "operator": "is", "value": "Pro"}], active=False)
+    assert said(stage, "empty_stripe_set").near == ("pro",)
 
 
 def test_a_field_of_another_spelling_that_has_the_value(stage: Stage) -> None:
