@@ -21,6 +21,8 @@ _ARRIVED: Final = frozenset({"delivered", "relayed", "expanded"})
 #: ``smtp;``, ``x-postfix;``: who is speaking.
 _DIAGNOSTIC_TYPE: Final = re.compile(r"^[\w-]{1,60};\s*")
 _MOST_RECIPIENTS: Final = 100
+#: In characters: what a server says of one recipient, and what a report says to people.
+_LONGEST_CODE: Final = 2_000
 _LONGEST_SAID: Final = 16 * 1024
 
 #: How mail servers call what they could not deliver, in a subject.
@@ -110,7 +112,7 @@ def _fates(blocks: Sequence[Message], said: str) -> Iterator[Bounce | None]:
         if action in _ARRIVED or (status.startswith("2") and action not in _TROUBLE):
             yield None
             continue
-        diagnostic = _DIAGNOSTIC_TYPE.sub("", header(block, "Diagnostic-Code"))
+        diagnostic = _DIAGNOSTIC_TYPE.sub("", header(block, "Diagnostic-Code"))[:_LONGEST_CODE]
         bounce = judge(diagnostic, status, said if len(blocks) == 1 else "")
         if action == "delayed":
             yield replace(bounce or _UNCLEAR, for_good=False)

@@ -72,7 +72,9 @@ _SERVER_MARKS: Final = _marks(
     ("X-Envelope-From", r"<\s*>"),
     ("X-Failed-Recipients", r"\S"),
 )
-#: Who sends on behalf of a mail server; written with ``-``, ``_``, ``.`` or in one.
+#: Addresses from which nobody writes; written with ``-``, ``_``, ``.`` or in one.
+ROBOTS: Final = frozenset({"noreply", "donotreply", "autoreply", "autoresponder"})
+#: Who sends on behalf of a mail server; written so too.
 DAEMONS: Final = frozenset({"mailerdaemon", "postmaster", "maildaemon", "mdaemon", "mailsystem"})
 _DAEMON_NAMES: Final = re.compile(r"mail(er)?[ -]?(delivery|daemon|administrator)|postmaster", re.I)
 #: Of a header that is decoded, in characters.
@@ -85,21 +87,26 @@ def is_by_a_machine(mail: Message) -> bool:
         any(_bears(mail, *mark) for mark in MARKS)
         or any(all(_bears(mail, *mark) for mark in marks) for marks in TOGETHER)
         or SUBJECTS.match(subject(mail)) is not None
+        or any(_local(address) in ROBOTS for _, address in _senders(mail))
         or is_by_a_mail_server(mail)
     )
 
 
 def is_by_a_mail_server(mail: Message) -> bool:
     """Whether a mail server sent it: from nobody, or from its daemon or postmaster."""
-    named = [header(mail, name)[:_LONGEST] for name in ("From", "Return-Path", "Sender")]
     return any(_bears(mail, *mark) for mark in _SERVER_MARKS) or any(
-        _is_a_daemon(name, address) for name, address in getaddresses(named)
+        _local(address) in DAEMONS or _DAEMON_NAMES.match(name) for name, address in _senders(mail)
     )
 
 
-def _is_a_daemon(name: str, address: str) -> bool:
-    local = re.sub(r"[-_.]", "", address.partition("@")[0]).lower()
-    return local in DAEMONS or _DAEMON_NAMES.match(name) is not None
+def _senders(mail: Message) -> list[tuple[str, str]]:
+    """Return the names and addresses of who sent it."""
+    named = [header(mail, name)[:_LONGEST] for name in ("From", "Return-Path", "Sender")]
+    return getaddresses(named)
+
+
+def _local(address: str) -> str:
+    return re.sub(r"[-_.]", "", address.partition("@")[0]).lower()
 
 
 def _bears(mail: Message, name: str, pattern: re.Pattern[str]) -> bool:

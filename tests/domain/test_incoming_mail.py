@@ -473,6 +473,7 @@ def test_a_notice_that_says_nothing_is_no_trouble(body: str) -> None:
         ["X-List-Administrivia: yes"],
         ["Sender: Mail_Daemon@b.example"],
         ["Return-Path: MAILER-DAEMON"],
+        ["Sender: No-Reply@b.example"],
     ],
 )
 def test_marks_of_machines(headers: list[str]) -> None:
@@ -580,6 +581,10 @@ def test_nothing_breaks_it(raw: bytes) -> None:
         b"References: " + b"<a@b> " * READ,
         b"Subject: " + b"=?utf-8?b?" * READ,
         b"<" * 10 * READ,
+        report(("failed", "5.0.0\nDiagnostic-Code: smtp; 550 " + "user " * (READ // 10))),
+        report(*[("failed", "5.0.0\nDiagnostic-Code: smtp; 550 " + "user " * 100)] * 500),
+        b"From: MAILER-DAEMON@b\n\n" + b"<a@b>: 550 not a user is\n" * (READ // 30),
+        b"From: MAILER-DAEMON@b\n\n" + b"X-A: b\n " * (READ // 10),
     ],
 )
 def test_a_huge_mail_takes_no_time(raw: bytes) -> None:
