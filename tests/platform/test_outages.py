@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -148,3 +149,34 @@ def test_an_answer_outlives_its_broker(folder: Path, monkeypatch: pytest.MonkeyP
         monkeypatch.setattr(app.backend, "_sleep", come_back)
         app.backend.store_result("after", {"created": True}, "SUCCESS")
         assert app.AsyncResult("after").get(timeout=30) == {"created": True}
+
+
+def test_calls_outlive_a_database_that_is_frozen(folder: Path, broker_url: str) -> None:
+    """It answers nothing and ends no statement: a call's time limit is no fault of the call."""
+    with ExitStack() as stack:
+        postgres, url = start_postgres(folder, durable=False)
+        stack.callback(postgres.stop)
+        migrate.upgrade(url)
+        database = halo_database.create_engine(url)
+        stack.callback(database.dispose)
+        create_organization(database)
+        app = create_app(Settings(database_url=url, broker_url=broker_url))
+        log = folder / "worker.log"
+        limits = {"statement_timeout": 1, "soft_limit": 2, "hard_limit": 20}
+        named = {f"{name}_seconds": seconds for name, seconds in limits.items()}
+        environment = stack_environment(Servers(url, broker_url), **named)
+        worker = start_worker(folder, environment, log=log)
+        stack.callback(worker.stop)
+        identify(app, 0).get(timeout=30)
+        server = psutil.Process(postgres.process.pid)
+        processes = [server, *server.children(recursive=True)]
+        for process in processes:
+            process.suspend()
+        try:
+            sent = [identify(app, number) for number in range(1, 5)]
+            wait_until(worker, lambda: "it is silent" in log.read_text(), "it met the outage")
+        finally:
+            for process in processes:
+                process.resume()
+        assert all("id" in each.get(timeout=60) for each in sent)
+        assert sorted(users(database)) == [f"user {number}" for number in range(5)]
