@@ -50,9 +50,9 @@ def refusing_leases(stage: Stage, condition: str = "true") -> AbstractContextMan
 
 def test_a_poisonous_row_stands_alone(stage: Stage) -> None:
     """All others that are due are handled and sent in the same turn; it stays active, waits for
-    another try, and is sent when its fault is mended.
+    another try, and is sent when its fault is mended. When it was due is known still.
     """
-    contacts = due(stage, 40, "one")
+    contacts, due_at = due(stage, 40, "one"), stage.now
     with refusing_leases(stage, f"NEW.end_user_id = '{contacts[11]}'"):
         stage.settle()
         assert len(stage.transport.sent) == 39
@@ -64,6 +64,7 @@ def test_a_poisonous_row_stands_alone(stage: Stage) -> None:
     stage.settle()
     assert len(stage.transport.sent) == 40
     assert enrolled(stage, automation_enrollments.c.ended_at.is_(None)) == 0
+    assert stage.count(automation_recipients, automation_recipients.c.scheduled_for == due_at) == 40
 
 
 def test_a_row_is_set_aside_after_five_tries_over_five_minutes(stage: Stage) -> None:

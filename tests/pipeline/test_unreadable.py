@@ -51,23 +51,32 @@ def unread(stage: Stage) -> Stage:
 
 
 def test_a_series_that_cannot_be_read_stands_aside(unread: Stage) -> None:
-    """Signals are handled and mail is sent for all others; what concerns it is kept, and goes
-    on when it can be read again: entries, and rows that fell due meanwhile.
+    """Signals are handled and mail is sent for all others, also of contacts that are in it; what
+    concerns it is kept, and goes on when it can be read again: entries, and rows that fell due.
     """
     new = id_of_unread(unread, "new")
-    unread.signal(unread.contacts(["ann"]))
+    unread.signal([*unread.contacts(["ann"]), *_members(unread)])
     for _ in range(3):
         unread.wake(timedelta(hours=1))
     of_new = automation_enrollments.c.automation_id == new
     assert (enrolled(unread), enrolled(unread, of_new)) == (32, 10)
     assert len(unread.transport.sent) == 30 + 20 + 4
-    assert kept_for(unread) == [new]
+    assert kept_for(unread) == [new] * 11
     assert {each.tries for each in parked(unread)} == {0}
     saved_by_another_version(unread, "new")
     unread.wake(MINUTE)
     assert (enrolled(unread), enrolled(unread, of_new)) == (33, 11)
     assert len(unread.transport.sent) == 30 + 20 + 4 + 10 + 1
     assert stage_is_empty(unread)
+
+
+def _members(stage: Stage) -> list[UUID]:
+    """Return the contacts that are in a series."""
+    runs = automation_enrollments
+    asked = select(runs.c.end_user_id).distinct()
+    return stage.perform(
+        lambda work: list(work.connection.scalars(asked.where(runs.c.org_id == work.org_id)))
+    )
 
 
 def stage_is_empty(stage: Stage) -> bool:
