@@ -60,7 +60,7 @@ class EngineTask(Task[..., Any]):
             if args:
                 problem = f"{len(args)} by position are refused; allowed are keyword arguments"
                 raise bad_input(f"{self.name}, arguments", problem, "bad_call")
-            return super().__call__(*args, **kwargs)
+            return super().__call__(**self._arguments(kwargs))
         except Refusal as refusal:
             # Its message may repeat what was sent.
             _log.info("refused", status=refusal.status, code=refusal.code)
@@ -73,6 +73,10 @@ class EngineTask(Task[..., Any]):
             if self.request.retries < self.max_retries:
                 self._try_again(error)
             return {"refused": conflict("schema_not_migrated", migrate.OF_ANOTHER_SCHEMA).as_dict()}
+
+    def _arguments(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Return what the body is called with; may refuse the call."""
+        return given
 
     def _hand_back(self, said: str) -> NoReturn:
         """Pause, and give the message back to the head of its queue."""

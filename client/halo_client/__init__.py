@@ -12,8 +12,6 @@ from celery.result import AsyncResult
 
 #: Where the engine's workers listen; Celery's own default is the queue ``celery``.
 QUEUE = "halo.calls"
-#: What an operator ordered is not to be done later than this.
-ORDERS_EXPIRE_SECONDS = 600
 
 
 class Refused(Exception):  # noqa: N818 -- an answer, not a fault
@@ -59,9 +57,7 @@ class Halo:
         that is away raises kombu's OperationalError. ``link`` is Celery's: a task of the
         application's own that gets the answer.
         """
-        # Of two calls that arrive in another order the one that was sent later counts.
-        sent_at = datetime.now(UTC).isoformat()
-        call = {"widget_key": self._required("widget_key"), "sent_at": sent_at, **fields}
+        call = {"widget_key": self._required("widget_key"), "sent_at": _now(), **fields}
         return self.app.send_task(task, kwargs=call, link=link)
 
     def ask(self, task: str, /, *, within: float = 30.0, **fields: Any) -> Any:
@@ -75,17 +71,21 @@ class Halo:
     def order(self, task: str, /, *, within: float = 30.0, **fields: Any) -> Any:
         """Send an operator's task, such as ``halo.series.pause``, and return its answer.
 
-        Where no worker takes it within ten minutes it is not done at all.
+        Where no worker takes it within ten minutes it is refused (``expired``).
         """
-        call = {"org": self._required("org"), **fields}
-        sent = self.app.send_task(task, kwargs=call, expires=ORDERS_EXPIRE_SECONDS)
-        return answer_of(sent, within=within)
+        call = {"org": self._required("org"), "sent_at": _now(), **fields}
+        return answer_of(self.app.send_task(task, kwargs=call), within=within)
 
     def _required(self, name: str) -> str:
         value: str | None = getattr(self, name)
         if value is None:
             raise ValueError(f"Halo(…, {name}=…) is needed for this call")
         return value
+
+
+def _now() -> str:
+    """Return the sending time of a call: of two, the one sent later holds, whichever comes last."""
+    return datetime.now(UTC).isoformat()
 
 
 def answer_of(sent: "AsyncResult[Any]", *, within: float = 30.0) -> Any:

@@ -4,10 +4,11 @@ from typing import Any
 from uuid import UUID
 
 from halo_engine.contacts.bounds import too_large
-from halo_engine.contacts.calls import Answer, Call, Identifier
+from halo_engine.contacts.calls import Answer, Call, Identifier, SentAt
 from halo_engine.contacts.company_rows import Account, write_companies
 from halo_engine.contacts.registry import not_registered
 from halo_engine.contacts.revenue import without_stripes
+from halo_engine.contacts.sending import sending_time
 from halo_engine.domain.errors import not_found
 from halo_engine.domain.instants import format_instant
 from halo_engine.domain.traits import split_company_traits
@@ -20,6 +21,7 @@ class IdentifyCompanyCall(Call):
     id: Identifier
     traits: dict[str, Any] | None = None
     user_id: Identifier | None = None
+    sent_at: SentAt = None
 
 
 class IdentifyCompanyAnswer(Answer):
@@ -41,7 +43,8 @@ def identify_company(work: Work, call: IdentifyCompanyCall) -> IdentifyCompanyAn
     nothing is written then.
     """
     traits, warnings = without_stripes(work.org, split_company_traits(call.traits, work.org.zone))
-    written = write_companies(work, [Account(call.id, traits, call.user_id)])
+    sent_at = sending_time(work.org, call.sent_at)
+    written = write_companies(work, [Account(call.id, traits, call.user_id)], sent_at=sent_at)
     if not written:
         raise not_found("contact", str(call.user_id))
     [company] = written

@@ -1,10 +1,12 @@
 """The reading half of the statement that writes companies: find, lock, lay over (contract §2)."""
 
+from itertools import chain
 from typing import Any, Final
 
 from sqlalchemy import (
     CTE,
     ColumnElement,
+    DateTime,
     Integer,
     Text,
     case,
@@ -18,7 +20,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, array
 
 from halo_engine.contacts.bounds import oversize
+from halo_engine.contacts.merge import constant
 from halo_engine.contacts.parameters import NOW, ORG_ID, given_rows
+from halo_engine.contacts.sending import Order
+from halo_engine.domain.fields import MEMBERSHIP_KEY
 from halo_engine.tables import companies, end_users
 
 #: The recognised traits of a company, each a column (contract §2).
@@ -34,14 +39,17 @@ COMPANY_TRAITS: Final = (
     "arr",
 )
 
+_OF_THE_CALL: Final = ("place", "external_id", "mover_id", "left_id", "stays", "sent_at")
+
 
 def merged_companies() -> CTE:
     """Return ``merged``: the companies of the given rows as they are to be, locked, one row each.
 
     ``created`` says what becomes of it, ``changed`` holds the keys of the fields that differ from
     what is stored, and ``writes`` is false when none does. ``mover_id`` is the user named, and
-    ``left_id`` the company that the user is in. A row whose user is unknown is left out.
-    ``oversize`` is the size of custom fields that are too large: it is not to be written.
+    ``left_id`` the company that the user is in; it ``stays`` there where it was moved since the
+    call was sent. A row whose user is unknown is left out. ``oversize`` is the size of custom
+    fields that are too large: it is not to be written.
     """
     laid = _laid_over(*_found())
     is_new = laid.c.stored_id.is_(None)
@@ -49,8 +57,8 @@ def merged_companies() -> CTE:
     is_other = or_(is_new, func.cardinality(changed) > 0)
     return (
         select(
-            *[laid.c[name] for name in ("place", "external_id", "mover_id", "left_id")],
-            *[laid.c[name] for name in (*COMPANY_TRAITS, "custom_fields", "field_types")],
+            *[laid.c[name] for name in (*_OF_THE_CALL, *COMPANY_TRAITS)],
+            *[laid.c[name] for name in ("custom_fields", "field_types", "field_times")],
             func.coalesce(laid.c.stored_id, func.uuid7()).label("id"),
             is_new.label("created"),
             changed.label("changed"),
@@ -77,18 +85,29 @@ def _found() -> tuple[CTE, CTE]:
             "columns": JSONB(),
             "custom_fields": JSONB(),
             "field_types": JSONB(),
+            "fields": Text(),
+            "sent_at": DateTime(timezone=True),
         }
     )
+    read = ("id", "external_id", "company_id", "field_times", "updated_at")
     mover = (
-        select(end_users.c.id, end_users.c.external_id, end_users.c.company_id)
+        select(*[end_users.c[name] for name in read])
         .where(end_users.c.org_id == ORG_ID)
         .where(end_users.c.external_id.in_(select(given.c.user_id)))
         .order_by(end_users.c.id)
         .with_for_update(key_share=True)
         .cte("mover")
     )
+    order = Order(given.c.sent_at, mover.c.field_times, mover.c.updated_at)
+    is_member = mover.c.company_id.is_not(None)
+    stays = order.gives_way("columns", MEMBERSHIP_KEY, has_value=is_member)
     sound = (
-        select(given, mover.c.id.label("mover_id"), mover.c.company_id.label("left_id"))
+        select(
+            given,
+            mover.c.id.label("mover_id"),
+            mover.c.company_id.label("left_id"),
+            stays.label("stays"),
+        )
         .select_from(given.outerjoin(mover, mover.c.external_id == given.c.user_id))
         .where(or_(given.c.user_id.is_(None), mover.c.id.is_not(None)))
         .cte("sound")
@@ -104,8 +123,28 @@ def _found() -> tuple[CTE, CTE]:
     return sound, before
 
 
+def _taken(sound: CTE, before: CTE) -> CTE:
+    """Return ``sound`` with what is taken of each call: what was said since a late one stays."""
+    order = Order(sound.c.sent_at, before.c.field_times, before.c.updated_at)
+    named = [(constant(name), before.c[name]) for name in COMPANY_TRAITS]
+    known = func.jsonb_strip_nulls(func.jsonb_build_object(*chain.from_iterable(named)))
+    custom = order.taken("custom_fields", sound.c.custom_fields, stored=before.c.custom_fields)
+    kept = ("place", "external_id", "mover_id", "left_id", "stays", "sent_at", "field_types")
+    return (
+        select(
+            *[sound.c[name] for name in kept],
+            order.taken("columns", sound.c.columns, stored=known).label("columns"),
+            custom.label("custom_fields"),
+            order.noting(sound.c.fields).label("field_times"),
+        )
+        .select_from(sound.outerjoin(before, before.c.place == sound.c.place))
+        .cte("taken")
+    )
+
+
 def _laid_over(sound: CTE, before: CTE) -> CTE:
     """Lay what is given over what is stored: a given key overwrites, a missing one stays (§2)."""
+    sound = _taken(sound, before)
     columns = [
         case(
             (sound.c.columns.has_key(name), _given_value(sound, name)), else_=before.c[name]
@@ -115,8 +154,7 @@ def _laid_over(sound: CTE, before: CTE) -> CTE:
     merged_fields = before.c.custom_fields.concat(sound.c.custom_fields)
     return (
         select(
-            *[sound.c[name] for name in ("place", "external_id", "mover_id", "left_id")],
-            sound.c.field_types,
+            *[sound.c[name] for name in (*_OF_THE_CALL, "field_types", "field_times")],
             sound.c.custom_fields.label("given_custom_fields"),
             *columns,
             func.coalesce(merged_fields, sound.c.custom_fields).label("custom_fields"),

@@ -25,6 +25,7 @@ from sqlalchemy.dialects.postgresql import array, insert
 from halo_engine.contacts.company_merge import COMPANY_TRAITS, merged_companies
 from halo_engine.contacts.parameters import NOW, ORG_ID, values_of
 from halo_engine.contacts.registry import register_fields, seen_types
+from halo_engine.contacts.sending import Order, fields_said
 from halo_engine.domain.fields import MEMBERSHIP_KEY, Entity
 from halo_engine.domain.instants import format_instant
 from halo_engine.domain.signals import SignalKind
@@ -59,13 +60,18 @@ class Written:
     left_out: Sequence[str] | None
 
 
-def write_companies(work: Work, accounts: Sequence[Account]) -> list[Written]:
+def write_companies(
+    work: Work, accounts: Sequence[Account], *, sent_at: datetime | None = None
+) -> list[Written]:
     """Write ``accounts`` in one statement; the answer, in their order, lacks whose user is unknown.
 
     No two of them may be the same company, nor name the same user. Two transactions that create the
     same company meet in a unique index: one fails, and is run again.
     """
-    given = [_as_json(work, place, account) for place, account in enumerate(accounts)]
+    given = [
+        {**_as_json(work, place, account), "sent_at": format_instant(sent_at) if sent_at else None}
+        for place, account in enumerate(accounts)
+    ]
     rows = work.connection.execute(_statement(), values_of(work, given)).mappings()
     return [Written(**row) for row in rows]
 
@@ -82,6 +88,7 @@ def _as_json(work: Work, place: int, account: Account) -> Mapping[str, object]:
         "columns": columns,
         "custom_fields": account.traits.custom,
         "field_types": seen_types(account.traits.custom, work.org.zone),
+        "fields": fields_said(account.traits.columns, account.traits.custom),
     }
 
 
@@ -101,7 +108,7 @@ def _statement() -> Select[Any]:
 
 def _upsert(merged: CTE) -> CTE:
     kept = ("id", "external_id", "created_at")
-    overwritten = (*COMPANY_TRAITS, "custom_fields", "updated_at")
+    overwritten = (*COMPANY_TRAITS, "custom_fields", "field_times", "updated_at")
     rows = (
         select(ORG_ID, *[merged.c[name] for name in (*kept, *overwritten)])
         .where(merged.c.writes)
@@ -117,15 +124,18 @@ def _upsert(merged: CTE) -> CTE:
 
 
 def _move(merged: CTE) -> CTE:
-    """Move the users named into their companies, out of any other."""
+    """Move the users named into their companies, out of any other; note when that was said."""
+    order = Order(merged.c.sent_at, end_users.c.field_times, end_users.c.updated_at)
+    moved = literal(fields_said((MEMBERSHIP_KEY,)), Text())
     return (
         update(end_users)
         .where(
             end_users.c.org_id == ORG_ID,
             end_users.c.id == merged.c.mover_id,
             merged.c.left_id.is_distinct_from(merged.c.id),
+            ~merged.c.stays,
         )
-        .values(company_id=merged.c.id, updated_at=NOW)
+        .values(company_id=merged.c.id, field_times=order.noting(moved), updated_at=NOW)
         .returning(merged.c.place, end_users.c.id)
         .cte("moved")
     )

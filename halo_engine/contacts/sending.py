@@ -116,10 +116,26 @@ class Order:
             else_=self.noted.concat(mine),
         )
 
+    def gives_way(self, where: str, field: str, *, has_value: ColumnElement[bool]) -> Any:
+        """Return whether a late call leaves one field alone: it was said since, or, where nobody
+        knows any more, it has a value.
+        """
+        note, fields = self._notes(where)
+        said = (
+            select(note.c.key)
+            .where(fields.has_key(field), cast(note.c.value, BigInteger) > self._at)
+            .exists()
+        )
+        return and_(self.is_late, or_(said, and_(self._is_forgotten, has_value)))
+
+    def _notes(self, where: str) -> tuple[Any, ColumnElement[Any]]:
+        """Return the notes, each a ``key`` and a ``value``, and the fields of each kept there."""
+        note = func.jsonb_each_text(self.noted).table_valued("key", "value", name="note")
+        return note, cast(func.nullif(note.c.key, _ANYTHING), JSONB)[where]
+
     def _said_since(self, where: str) -> ColumnElement[Any]:
         """Return the names of the fields kept there that were said after the call was sent."""
-        note = func.jsonb_each_text(self.noted).table_valued("key", "value", name="note")
-        fields = cast(func.nullif(note.c.key, _ANYTHING), JSONB)[where]
+        note, fields = self._notes(where)
         names = func.jsonb_array_elements_text(fields).table_valued("value", name="name")
         return (
             select(func.array_agg(names.c.value))

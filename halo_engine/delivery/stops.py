@@ -8,12 +8,13 @@ from datetime import datetime
 from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, func, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 
 from halo_engine.domain.errors import bad_input, not_found
 from halo_engine.domain.instants import format_instant
 from halo_engine.domain.values import check_text, is_storable_text
+from halo_engine.series.orders import overtaken
 from halo_engine.tables import installation, organizations
 
 _Instant = Annotated[datetime, PlainSerializer(format_instant, return_type=str, when_used="json")]
@@ -49,16 +50,19 @@ class Sending(BaseModel):
     outage: Outage | None
 
 
-def stop_sending(connection: Connection, org: str | None, by: str) -> Sending:
+def stop_sending(
+    connection: Connection, org: str | None, by: str, sent_at: datetime | None = None
+) -> Sending:
     """Hold all mail of the organisation ``org``, or of all (None), from the commit on.
 
     Also mail that is leased already: only a message whose intent is committed still goes out, one
     a worker process at most. A stop that stands keeps its instant and its name. A 404 when there is
-    no such organisation.
+    no such organisation, a 409 where ``sent_at``, when that was ordered, is before the last order.
     """
     check_text(by, "by")
     if not by.strip():
         raise bad_input("by", "is blank; allowed is who stops it")
+    _note_order(connection, org, sent_at)
     stopped = {"sending_stopped_at": func.now(), "sending_stopped_by": by}
     if org is None:
         made = insert(installation).values(**_ROW, **stopped)
@@ -79,11 +83,14 @@ def stop_sending(connection: Connection, org: str | None, by: str) -> Sending:
     return show_sending(connection, org)
 
 
-def start_sending(connection: Connection, org: str | None) -> Sending:
+def start_sending(
+    connection: Connection, org: str | None, sent_at: datetime | None = None
+) -> Sending:
     """End the stop of the organisation ``org``, or that of all mail (None); no other stop.
 
-    What is due goes out from the next tick on, at the rate that is set.
+    What is due goes out from the next tick on, at the rate that is set. A 409 as for a stop.
     """
+    _note_order(connection, org, sent_at)
     going = {"sending_stopped_at": None, "sending_stopped_by": None}
     if org is None:
         connection.execute(update(installation).values(going))
@@ -144,6 +151,26 @@ def note_outage(connection: Connection, reason: str | None, now: datetime) -> No
             set_={"mail_down_since": since, "mail_down_reason": found.excluded.mail_down_reason},
         )
     )
+
+
+def _note_order(connection: Connection, org: str | None, sent_at: datetime | None) -> None:
+    """Note when it was ordered to hold mail or to let it go; refuse what was ordered before that.
+
+    Two orders at once wait for each other.
+    """
+    table = installation if org is None else organizations
+    if org is None:
+        connection.execute(insert(table).values(_ROW).on_conflict_do_nothing())
+    else:
+        _find(connection, org)
+    which = true() if org is None else table.c.key == org
+    last = select(table.c.sending_ordered_at).where(which).with_for_update(key_share=True)
+    ordered_at = connection.execute(last).scalar_one()
+    if sent_at is not None and ordered_at is not None and ordered_at > sent_at:
+        whose = "all mail" if org is None else f"organisation ‘{org}’"
+        raise overtaken(f"What holds the mail of {whose}", sent_at, ordered_at)
+    noted = func.least(sent_at, func.now())
+    connection.execute(update(table).where(which).values(sending_ordered_at=noted))
 
 
 def _find(connection: Connection, org: str) -> None:

@@ -1,6 +1,7 @@
 """The manual exit: a teammate removes a contact, or stops a whole series (contract §6)."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
@@ -14,6 +15,7 @@ from halo_engine.journey.record import record_exits
 from halo_engine.series.completion import complete_finished
 from halo_engine.series.lifecycle import stop
 from halo_engine.series.locks import hold_series_still
+from halo_engine.series.orders import Ordered, in_order, overtaken
 from halo_engine.tables import automation_enrollments
 from halo_engine.work import Transact, Work
 
@@ -21,19 +23,30 @@ from halo_engine.work import Transact, Work
 PAGE = 20_000
 
 
-def remove(work: Work, contact_id: UUID, series: Series) -> None:
-    """End the contact's active run; a 404 when it has none."""
+def remove(work: Work, contact_id: UUID, series: Series, sent_at: datetime | None = None) -> None:
+    """End the contact's active run; a 404 when it has none.
+
+    A 409 where the run began after that was ordered, if it is known when that was.
+    """
+    if sent_at is not None:
+        _refuse_if_newer(work, contact_id, series, sent_at)
     if not _end(work, [contact_id], series):
         raise Refusal(404, "not_enrolled", f"The contact is not in series ‘{series.key}’ now.")
 
 
-def stop_series(transact: Transact, key: str, by: str) -> int:
+def stop_series(transact: Transact, key: str, by: str, sent_at: datetime | None = None) -> int:
     """Complete the series ``key``, end every active run in it, and return how many there were (§6).
 
     The first transaction completes it, so nobody enters and nothing is sent from then on; the runs
-    are ended page by page. Where that is interrupted, stopping it again ends the rest.
+    are ended page by page. Where that is interrupted, stopping it again ends the rest. ``sent_at``
+    is when that was ordered, where it is known.
     """
-    series = transact(lambda work: stop(work, key, by))
+
+    def stopped(work: Work) -> Series:
+        with in_order(work, [key], Ordered.STATUS, sent_at):
+            return stop(work, key, by)
+
+    series = transact(stopped)
     removed = 0
     while ended := transact(lambda work: remove_everybody(work, series, PAGE)):
         removed += ended
@@ -54,6 +67,21 @@ def remove_everybody(work: Work, series: Series, limit: int) -> int:
         .limit(limit)
     ).all()
     return _end(work, contacts, series)
+
+
+def _refuse_if_newer(work: Work, contact_id: UUID, series: Series, sent_at: datetime) -> None:
+    runs = automation_enrollments
+    began_at = work.connection.scalar(
+        select(runs.c.created_at).where(
+            runs.c.org_id == work.org_id,
+            runs.c.automation_id == series.id,
+            runs.c.end_user_id == contact_id,
+            runs.c.ended_at.is_(None),
+            runs.c.created_at > sent_at,
+        )
+    )
+    if began_at is not None:
+        raise overtaken(f"The contact's place in series ‘{series.key}’", sent_at, began_at)
 
 
 def _end(work: Work, contacts: Sequence[UUID], series: Series) -> int:

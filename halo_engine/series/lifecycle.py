@@ -61,7 +61,7 @@ def pause(work: Work, key: str, by: str) -> Series:
     work.connection.execute(
         update(automations)
         .where(automations.c.org_id == work.org_id, automations.c.id == series.id)
-        .values(status=SeriesStatus.PAUSED, updated_at=work.now)
+        .values(status=SeriesStatus.PAUSED, status_ordered_at=work.now, updated_at=work.now)
     )
     _close_period(work, series, by)
     return series
@@ -92,7 +92,7 @@ def stop(work: Work, key: str, by: str) -> Series:
     work.connection.execute(
         update(automations)
         .where(automations.c.org_id == work.org_id, automations.c.id == series.id)
-        .values(status=SeriesStatus.COMPLETED, updated_at=work.now)
+        .values(status=SeriesStatus.COMPLETED, status_ordered_at=work.now, updated_at=work.now)
     )
     _close_period(work, series, by)
     return series
@@ -149,6 +149,7 @@ def _open_period(work: Work, series: Series, by: str) -> None:
         .where(automations.c.org_id == work.org_id, automations.c.id == series.id)
         .values(
             status=SeriesStatus.ACTIVE,
+            status_ordered_at=work.now,
             activated_at=func.coalesce(automations.c.activated_at, work.now),
         )
     )

@@ -110,6 +110,7 @@ def _save_row(work: Work, key: str, definition: SeriesDefinition) -> UUID:
         "subscription_id": list_id(work, key, definition.subscription),
         "audience_filters": dump_groups(definition.audience_filters),
         "settings": definition.settings.model_dump(mode="json"),
+        "definition_ordered_at": work.now,
         "updated_at": work.now,
     }
     statement = insert(automations).values(

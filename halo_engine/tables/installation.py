@@ -13,6 +13,8 @@ installation = Table(
     Column("ticked_at", INSTANT),
     Column("sending_stopped_at", INSTANT),
     Column("sending_stopped_by", Text),
+    # When it was last ordered that mail is held, or goes.
+    Column("sending_ordered_at", INSTANT),
     Column("mail_down_since", INSTANT),
     Column("mail_down_reason", Text),
     CheckConstraint("singleton", name="one_row"),

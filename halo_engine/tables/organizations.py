@@ -34,6 +34,8 @@ organizations = Table(
     # Since when no mail of the organisation goes out, and who stopped it.
     Column("sending_stopped_at", INSTANT),
     Column("sending_stopped_by", Text),
+    # When it was last ordered that mail is held, or goes.
+    Column("sending_ordered_at", INSTANT),
     Column("created_at", INSTANT, nullable=False),
     one_of("mrr_mode", ("manual", "stripe")),
     CheckConstraint("key <> ''", name="key_not_blank"),

@@ -44,6 +44,9 @@ automations = Table(
     Column("created_at", INSTANT, nullable=False),
     Column("updated_at", INSTANT, nullable=False),
     Column("activated_at", INSTANT),
+    # When the last change of its status, and of its definition, was ordered (``series.orders``).
+    Column("status_ordered_at", INSTANT),
+    Column("definition_ordered_at", INSTANT),
     one_of("kind", SeriesKind),
     one_of("status", SeriesStatus),
     one_of("entry_trigger", EntryTrigger),

@@ -1,5 +1,6 @@
 """A stack for the whole module: database, broker, a real worker and a real beat as processes."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from kombu import Queue
 from sqlalchemy import Engine, func, insert, make_url
 
 from halo_engine.database import create_engine
@@ -17,7 +19,9 @@ from halo_engine.settings import Settings
 from halo_engine.tables import organizations
 from halo_engine.work import OrgRef
 from tests.pipeline.stage import Stage
-from workers.configuration import EngineApp, create_app
+from workers.broker_scripts import REDELIVERED
+from workers.configuration import CALLS_QUEUE, EngineApp, create_app
+from workers.connections import broker
 from workers.stack.folders import throwaway_folder
 from workers.stack.processes import running_processes, stack_environment
 from workers.stack.servers import Servers
@@ -37,6 +41,19 @@ class Stack:
     def ask(self, task: str, **call: Any) -> Any:
         """Call a task and wait for its answer."""
         return self.app.send_task(task, kwargs=call).get(timeout=_PATIENCE_SECONDS)
+
+    def redeliver(self, task: str, first_delivered: datetime, **call: Any) -> Any:
+        """Call a task by a message that came before, and that a worker died with."""
+        spare = f"spare-{uuid4()}"
+        queue: Any = Queue(spare, routing_key=spare)
+        sent = self.app.send_task(task, kwargs=call, queue=queue)
+        client = broker(str(self.app.conf.broker_url))
+        raw = client.lpop(spare)
+        assert isinstance(raw, bytes)
+        digest = hashlib.sha1(raw, usedforsecurity=False).hexdigest()
+        client.hset(REDELIVERED, digest, f"1 {first_delivered.timestamp()}")
+        client.rpush(CALLS_QUEUE, raw)
+        return sent.get(timeout=_PATIENCE_SECONDS)
 
     def organization(self) -> str:
         """Create an organisation; its key is its widget key."""

@@ -1,18 +1,11 @@
 """What applications and operators do with contacts, through a real worker and a real broker."""
 
-import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
-
-from kombu import Queue
 
 from halo_engine.tables import audit_log, end_users, suppressions
 from tests.acceptance.conftest import Stack
 from tests.contacts.stage import rows
-from workers.broker_scripts import REDELIVERED
-from workers.configuration import CALLS_QUEUE
-from workers.connections import broker
 
 
 def test_stripe_and_integrations_by_tasks(stack: Stack) -> None:
@@ -70,20 +63,6 @@ def test_erasing_by_tasks(stack: Stack) -> None:
     assert stack.stage(other).count(end_users) == 2
 
 
-def redeliver(stack: Stack, first_delivered: datetime, **call: Any) -> Any:
-    """Identify by a message that a worker died with; return its answer."""
-    spare = f"spare-{uuid4()}"
-    queue: Any = Queue(spare, routing_key=spare)
-    sent = stack.app.send_task("halo.identify", kwargs=call, queue=queue)
-    client = broker(str(stack.app.conf.broker_url))
-    raw = client.lpop(spare)
-    assert isinstance(raw, bytes)
-    digest = hashlib.sha1(raw, usedforsecurity=False).hexdigest()
-    client.hset(REDELIVERED, digest, f"1 {first_delivered.timestamp()}")
-    client.rpush(CALLS_QUEUE, raw)
-    return sent.get(timeout=30)
-
-
 def test_late_calls_undo_nothing(stack: Stack) -> None:
     """Order of sending decides: as the call says, else by when its message was first delivered."""
     org = stack.organization()
@@ -97,7 +76,8 @@ def test_late_calls_undo_nothing(stack: Stack) -> None:
 
     stack.ask("halo.identify", **call("new", sent_at=now))
     stack.ask("halo.identify", **call("old", sent_at=(now - timedelta(minutes=2)).isoformat()))
-    answer = redeliver(stack, now - timedelta(minutes=1), **call("redelivered"))
+    first = now - timedelta(minutes=1)
+    answer = stack.redeliver("halo.identify", first, **call("redelivered"))
     assert answer["created"] is False
     assert custom_fields() == [({"plan": "new"},)]
     # A door at which it makes no difference takes the sending time all the same.

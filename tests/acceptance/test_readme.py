@@ -97,7 +97,7 @@ def test_the_client_raises_a_refusal_and_orders_what_expires(stack: Stack, pytho
     """A refusal is an exception with status, code and message; an operator's order says its end."""
     code = """
 import os
-from halo_client import ORDERS_EXPIRE_SECONDS, Halo, Refused
+from halo_client import Halo, Refused
 halo = Halo(os.environ["URL"], widget_key=os.environ["ORG"], org=os.environ["ORG"])
 try:
     halo.ask("halo.identify", user_id="ann", traits={"created_at": "now"})

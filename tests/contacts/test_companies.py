@@ -282,7 +282,7 @@ IDS = "allowed are 1 to 255 characters, not blank"
         (
             {"id": "acme", "name": "Acme"},
             "unknown_key",
-            "company.name: unknown key; allowed are id, traits, user_id",
+            "company.name: unknown key; allowed are id, traits, user_id, sent_at",
         ),
     ],
 )

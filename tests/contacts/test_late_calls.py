@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
+from halo_engine.contacts.companies import IdentifyCompanyCall, identify_company
 from halo_engine.contacts.csv_import import ImportCsvCall, import_csv
 from halo_engine.contacts.identify import IdentifyAnswer, IdentifyCall, identify, identifying
 from halo_engine.contacts.sending import LARGEST_NOTES
@@ -23,7 +24,7 @@ from halo_engine.domain.errors import Refusal, validated
 from halo_engine.engine import Engine as HaloEngine
 from halo_engine.pipeline.due import PostOffice
 from halo_engine.rehearsal.tokens import signed
-from halo_engine.tables import end_users
+from halo_engine.tables import companies, end_users
 from halo_engine.work import Work, open_work
 from tests.contacts.stage import (
     NOW,
@@ -147,6 +148,32 @@ def test_batches_and_files_have_an_order_too(work: Work) -> None:
     updates(8, plan="updated")
     imports(8.5, "older")
     assert known(work)[2]["plan"] == "updated"
+
+
+def company(work: Work) -> tuple[Any, ...]:
+    """Return the company that ``ann`` is in, and what is known of it."""
+    of_ann = select(companies.c.external_id, companies.c.name, companies.c.custom_fields)
+    joined = of_ann.join(end_users, end_users.c.company_id == companies.c.id)
+    return tuple(work.connection.execute(joined.where(end_users.c.org_id == work.org_id)).one())
+
+
+def test_a_late_company_fills_in_beneath_and_moves_nobody_back(work: Work) -> None:
+    """Its traits field by field; its user stays where it was moved since."""
+    add_contact(work, "ann")
+
+    def says(id_: str, sent: float, **traits: Any) -> None:
+        call = IdentifyCompanyCall(id=id_, traits=traits, user_id="ann", sent_at=ago(sent))
+        identify_company(work, call)
+
+    says("old", 5, name="Old", tier="silver")
+    says("new", 3, name="New", tier="gold")
+    says("new", 4, name="Older", tier="bronze", seats=3)
+    assert company(work) == ("new", "New", {"tier": "gold", "seats": 3})
+    says("old", 3.5, name="Renamed")
+    assert company(work)[0] == "new"
+    assert rows(work, companies, "name") == [("Renamed",), ("New",)]
+    says("old", 2)
+    assert company(work)[0] == "old"
 
 
 def test_after_a_week_a_call_only_fills_in(work: Work) -> None:

@@ -8,6 +8,7 @@ from halo_engine.domain.errors import validated
 from halo_engine.work import OrgRef
 from workers.app import app
 from workers.engine import engine
+from workers.orders import OperatorTask
 from workers.tasks.calls import OrganizationCall
 
 
@@ -15,7 +16,7 @@ class _UnsuppressCall(OrganizationCall, UnsuppressCall):
     """Such a call of an organisation's."""
 
 
-@app.task(name="halo.contacts.unsuppress")
+@app.task(base=OperatorTask, name="halo.contacts.unsuppress")
 def unsuppress_contact(**fields: Any) -> Any:
     """Lift what suppresses a contact's address, for a reason that is kept (contract §2)."""
     asked = validated(_UnsuppressCall, fields, "halo.contacts.unsuppress")

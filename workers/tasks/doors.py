@@ -43,7 +43,7 @@ from halo_engine.work import Organization, OrgRef, Trip, Work
 from workers.app import app
 from workers.engine import engine
 from workers.engine_task import EngineTask
-from workers.tasks.calls import sending_time
+from workers.orders import sending_time
 
 #: How often a task that met an unknown contact tries again: about a minute in all (contract §2).
 _OVERTAKEN_RETRIES = 12

@@ -15,17 +15,18 @@ from halo_engine.series.save import parse_definition
 from halo_engine.work import OrgRef, Work
 from workers.app import app
 from workers.engine import engine
+from workers.orders import OperatorTask
 from workers.tasks.calls import OrganizationCall
 
 
-@app.task(name="halo.fields.list")
+@app.task(base=OperatorTask, name="halo.fields.list")
 def list_fields(**fields: Any) -> Any:
     """Return every field that filters can name, with the values seen most, and every list."""
     asked = validated(OrganizationCall, fields, "halo.fields.list")
     return engine().ask(OrgRef(key=asked.org), known_fields).model_dump(mode="json")
 
 
-@app.task(name="halo.events.list")
+@app.task(base=OperatorTask, name="halo.events.list")
 def list_events(**fields: Any) -> list[Any]:
     """Return the events that fired: how often, for how many contacts, first and last."""
     asked = validated(OrganizationCall, fields, "halo.events.list")
@@ -46,7 +47,7 @@ class _ListCall(OrganizationCall):
     size: int = Field(default=PAGE, ge=1, le=1000)
 
 
-@app.task(name="halo.contacts.list")
+@app.task(base=OperatorTask, name="halo.contacts.list")
 def list_contacts(**fields: Any) -> Any:
     """Return a page of contacts, newest first (contract §10)."""
     asked = validated(_ListCall, fields, "halo.contacts.list")

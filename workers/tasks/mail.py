@@ -31,6 +31,7 @@ from halo_engine.settings import TURN_SECONDS
 from halo_engine.work import OrgRef, Work
 from workers.app import app
 from workers.engine import engine
+from workers.orders import OperatorTask
 from workers.tasks.beat import ring_for_all
 from workers.tasks.calls import OrganizationCall
 
@@ -67,7 +68,7 @@ class _SampleCall(OrganizationCall, SampleCall):
     """Such an email of an organisation's."""
 
 
-@app.task(name="halo.series.render")
+@app.task(base=OperatorTask, name="halo.series.render")
 def render_mail(**fields: Any) -> Any:
     """Return the email that a contact would get at a step (contract §9)."""
     asked = validated(_SampleCall, fields, "halo.series.render")
@@ -80,7 +81,7 @@ class _SendTestCall(OrganizationCall, SendTestCall):
     """Such a test of an organisation's."""
 
 
-@app.task(name="halo.series.send_test")
+@app.task(base=OperatorTask, name="halo.series.send_test")
 def send_test_mail(**fields: Any) -> Any:
     """Send that email to an address; neither the contact nor the series knows of it."""
     asked = validated(_SendTestCall, fields, "halo.series.send_test")
@@ -93,7 +94,7 @@ class _RetryCall(OrganizationCall, RetryCall):
     """Such emails of an organisation's."""
 
 
-@app.task(name="halo.series.retry_failed")
+@app.task(base=OperatorTask, name="halo.series.retry_failed")
 def retry_failed_mail(**fields: Any) -> Any:
     """Send failed emails again (contract §9); what one turn leaves, a new task goes on with.
 
@@ -124,23 +125,23 @@ def _held(change: Callable[[Connection], Sending]) -> dict[str, Any]:
     return run_in_transaction(engine().database, change).model_dump(mode="json")
 
 
-@app.task(name="halo.sending.stop")
-def stop_mail(**fields: Any) -> dict[str, Any]:
+@app.task(base=OperatorTask, name="halo.sending.stop", bind=True)
+def stop_mail(task: OperatorTask, /, **fields: Any) -> dict[str, Any]:
     """Hold all mail of an organisation, or of all, from now on (contract §9)."""
-    asked = validated(_Stopping, fields, "halo.sending.stop")
-    return _held(lambda connection: stop_sending(connection, asked.org, asked.by))
+    asked, sent_at = validated(_Stopping, fields, "halo.sending.stop"), task.sent_at
+    return _held(lambda connection: stop_sending(connection, asked.org, asked.by, sent_at))
 
 
-@app.task(name="halo.sending.start")
-def start_mail(**fields: Any) -> dict[str, Any]:
+@app.task(base=OperatorTask, name="halo.sending.start", bind=True)
+def start_mail(task: OperatorTask, /, **fields: Any) -> dict[str, Any]:
     """End that stop, and ring for those whose mail is due (contract §9)."""
-    asked = validated(_Holding, fields, "halo.sending.start")
-    answered = _held(lambda connection: start_sending(connection, asked.org))
+    asked, sent_at = validated(_Holding, fields, "halo.sending.start"), task.sent_at
+    answered = _held(lambda connection: start_sending(connection, asked.org, sent_at))
     ring_for_all()
     return answered
 
 
-@app.task(name="halo.sending.show")
+@app.task(base=OperatorTask, name="halo.sending.show")
 def show_what_holds_mail(**fields: Any) -> dict[str, Any]:
     """Say what holds an organisation's mail, or anybody's (contract §9)."""
     asked = validated(_Holding, fields, "halo.sending.show")

@@ -10,10 +10,11 @@ from halo_engine.settings import TURN_SECONDS
 from halo_engine.work import OrgRef
 from workers.app import app
 from workers.engine import engine
+from workers.orders import OperatorTask
 from workers.tasks.calls import OrganizationCall
 
 
-@app.task(name="halo.organizations.erase")
+@app.task(base=OperatorTask, name="halo.organizations.erase")
 def erase(**fields: Any) -> dict[str, Any]:
     """Erase an organisation for good (contract §2); what one turn leaves, a new task goes on with.
 

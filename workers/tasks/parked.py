@@ -8,6 +8,7 @@ from halo_engine.pipeline.parked import discard_parked, retry_parked
 from halo_engine.work import OrgRef
 from workers.app import app
 from workers.engine import engine
+from workers.orders import OperatorTask
 from workers.tasks.calls import OrganizationCall
 
 _CHANGES: Final = {"retry": retry_parked, "discard": discard_parked}
@@ -25,7 +26,7 @@ def _listing(sort: Sort) -> None:
     """Make the task that lists what of this sort is parked."""
     name = f"halo.{sort}.list"
 
-    @app.task(name=name)
+    @app.task(base=OperatorTask, name=name)
     def run(**fields: Any) -> list[Any]:
         asked = validated(_ListCall, fields, name)
         listed = engine().ask(OrgRef(key=asked.org), lambda work: list_parked(work, sort, asked))
@@ -36,7 +37,7 @@ def _changing(sort: Sort, verb: str) -> None:
     """Make the task form of what a person does about it."""
     name, change = f"halo.{sort}.{verb}", _CHANGES[verb]
 
-    @app.task(name=name)
+    @app.task(base=OperatorTask, name=name)
     def run(**fields: Any) -> Any:
         asked = validated(_ChangeCall, fields, name)
         answer = engine().perform(OrgRef(key=asked.org), lambda work: change(work, sort, asked))

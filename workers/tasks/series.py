@@ -20,25 +20,28 @@ from halo_engine.domain.errors import validated
 from halo_engine.domain.series import Series
 from halo_engine.journey.removal import remove, stop_series
 from halo_engine.series import lifecycle
-from halo_engine.series.apply import apply_definitions
+from halo_engine.series.apply import Applied, apply_definitions
 from halo_engine.series.check import check
 from halo_engine.series.files import parse_series
+from halo_engine.series.orders import Ordered, in_order
 from halo_engine.series.showing import show_series
 from halo_engine.work import OrgRef, Work
 from workers.app import app
 from workers.engine import engine
+from workers.orders import OperatorTask
 from workers.tasks.calls import ContactCall, OperatorCall, OrganizationCall, SeriesCall
 
 
 def _operation(name: str, change: Callable[[Work, str, str], Series]) -> None:
     """Make the task form of what an operator does to a series (contract §8)."""
 
-    @app.task(name=name)
-    def run(**fields: Any) -> dict[str, str]:
-        asked = validated(OperatorCall, fields, name)
+    @app.task(base=OperatorTask, name=name, bind=True)
+    def run(task: OperatorTask, /, **fields: Any) -> dict[str, str]:
+        asked, sent_at = validated(OperatorCall, fields, name), task.sent_at
 
         def changed(work: Work) -> dict[str, str]:
-            change(work, asked.series, asked.by)
+            with in_order(work, [asked.series], Ordered.STATUS, sent_at):
+                change(work, asked.series, asked.by)
             status = lifecycle.find_series(work, asked.series).status
             return {"series": asked.series, "status": status}
 
@@ -48,7 +51,7 @@ def _operation(name: str, change: Callable[[Work, str, str], Series]) -> None:
 def _question(name: str, ask: Callable[[Work, Series], BaseModel]) -> None:
     """Make the task form of a question about a series, which changes nothing (contract §10)."""
 
-    @app.task(name=name)
+    @app.task(base=OperatorTask, name=name)
     def run(**fields: Any) -> Any:
         asked = validated(SeriesCall, fields, name)
         answer = engine().ask(
@@ -85,19 +88,22 @@ class _ApplyCall(OrganizationCall):
     dry_run: bool = False
 
 
-@app.task(name="halo.series.apply")
-def apply_series(**fields: Any) -> list[Any]:
+@app.task(base=OperatorTask, name="halo.series.apply", bind=True)
+def apply_series(task: OperatorTask, /, **fields: Any) -> list[Any]:
     """Save the definitions that ``series`` holds by key, those that differ; all or nothing (§8)."""
     asked = validated(_ApplyCall, fields, "halo.series.apply")
     definitions = parse_series({"series": asked.series}, "halo.series.apply")
-    applied = engine().perform(
-        OrgRef(key=asked.org),
-        lambda work: apply_definitions(work, definitions, dry_run=asked.dry_run),
-    )
+    sent_at = task.sent_at
+
+    def applying(work: Work) -> list[Applied]:
+        with in_order(work, definitions, Ordered.DEFINITION, sent_at):
+            return apply_definitions(work, definitions, dry_run=asked.dry_run)
+
+    applied = engine().perform(OrgRef(key=asked.org), applying)
     return [each.model_dump(mode="json") for each in applied]
 
 
-@app.task(name="halo.series.list")
+@app.task(base=OperatorTask, name="halo.series.list")
 def list_series(**fields: Any) -> list[Any]:
     """Return a line for each series of the organisation, in order of creation."""
     asked = validated(OrganizationCall, fields, "halo.series.list")
@@ -105,23 +111,23 @@ def list_series(**fields: Any) -> list[Any]:
     return [each.model_dump(mode="json") for each in listed]
 
 
-@app.task(name="halo.series.stop")
-def stop(**fields: Any) -> dict[str, Any]:
+@app.task(base=OperatorTask, name="halo.series.stop", bind=True)
+def stop(task: OperatorTask, /, **fields: Any) -> dict[str, Any]:
     """Complete a series for good, and end every enrollment in it (contract §6)."""
     asked = validated(OperatorCall, fields, "halo.series.stop")
     transact = partial(engine().perform, OrgRef(key=asked.org))
-    removed = stop_series(transact, asked.series, asked.by)
+    removed = stop_series(transact, asked.series, asked.by, task.sent_at)
     return {"series": asked.series, "status": "completed", "removed": removed}
 
 
-@app.task(name="halo.series.remove")
-def remove_contact(**fields: Any) -> dict[str, str]:
+@app.task(base=OperatorTask, name="halo.series.remove", bind=True)
+def remove_contact(task: OperatorTask, /, **fields: Any) -> dict[str, str]:
     """End a contact's enrollment in a series (contract §6)."""
-    asked = validated(ContactCall, fields, "halo.series.remove")
+    asked, sent_at = validated(ContactCall, fields, "halo.series.remove"), task.sent_at
 
     def removed(work: Work) -> None:
         [contact_id] = find_contacts(work, [asked.contact])
-        remove(work, contact_id, lifecycle.find_series(work, asked.series))
+        remove(work, contact_id, lifecycle.find_series(work, asked.series), sent_at)
 
     engine().perform(OrgRef(key=asked.org), removed)
     return {"series": asked.series, "contact": asked.contact, "exit_reason": "manual"}
@@ -135,7 +141,7 @@ class _PreviewCall(SeriesCall):
     size: int = Field(default=PAGE, ge=1, le=1000)
 
 
-@app.task(name="halo.series.preview")
+@app.task(base=OperatorTask, name="halo.series.preview")
 def preview_series(**fields: Any) -> Any:
     """Return how many contacts a series matches now, and a page of them (contract §10)."""
     asked = validated(_PreviewCall, fields, "halo.series.preview")
@@ -154,7 +160,7 @@ class _FailuresCall(SeriesCall):
     size: int = Field(default=FAILURES_PAGE, ge=1, le=1000)
 
 
-@app.task(name="halo.series.failures")
+@app.task(base=OperatorTask, name="halo.series.failures")
 def list_failures(**fields: Any) -> Any:
     """Return who did not get which mail of a series, and why (contract §10)."""
     asked = validated(_FailuresCall, fields, "halo.series.failures")
@@ -166,7 +172,7 @@ def list_failures(**fields: Any) -> Any:
     return engine().ask(OrgRef(key=asked.org), listed).model_dump(mode="json")
 
 
-@app.task(name="halo.series.explain")
+@app.task(base=OperatorTask, name="halo.series.explain")
 def explain_contact(**fields: Any) -> Any:
     """Say why a contact is, or is not, in a series (contract §4, §10)."""
     asked = validated(ContactCall, fields, "halo.series.explain")

@@ -1,0 +1,60 @@
+"""The order of operators' orders: one that comes after a later one is refused (contract §2).
+
+A series keeps when the last change of its status, and of its definition, was ordered. An order is
+as old as it says; without a sending time it is given when it comes.
+"""
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import and_, func, select, update
+
+from halo_engine.domain.errors import Refusal, conflict
+from halo_engine.domain.instants import format_instant
+from halo_engine.domain.reasons import SeriesStatus
+from halo_engine.series.locks import lock_series_for_change
+from halo_engine.tables import automations
+from halo_engine.work import Work
+
+
+class Ordered(StrEnum):
+    """What of a series an operator orders: the column that says when that was last done."""
+
+    STATUS = "status_ordered_at"
+    DEFINITION = "definition_ordered_at"
+
+
+def overtaken(what: str, sent_at: datetime, changed_at: datetime) -> Refusal:
+    """Make the 409 for an order that was sent before the last change of what it orders."""
+    problem = f"{what} was changed at {format_instant(changed_at)}; this order was sent before"
+    allowed = "allowed is one that is sent later, if it is still wanted"
+    return conflict("overtaken", f"{problem}, at {format_instant(sent_at)}; {allowed}")
+
+
+@contextmanager
+def in_order(
+    work: Work, keys: Collection[str], what: Ordered, sent_at: datetime | None
+) -> Iterator[None]:
+    """Carry out an order about series, unless it was sent before the last change of ``what`` (409).
+
+    Inside, the series are changed as if the order were given now; then it is noted when it was. A
+    series that is completed stays so: no order overtakes another there.
+    """
+    if sent_at is None:
+        yield
+        return
+    work = lock_series_for_change(work)
+    changed_at = automations.c[what]
+    these = and_(automations.c.org_id == work.org_id, automations.c.key.in_(keys))
+    later = select(automations.c.key, changed_at.label("changed_at")).where(
+        these, automations.c.status != SeriesStatus.COMPLETED, changed_at > sent_at
+    )
+    found = work.connection.execute(later.order_by(automations.c.key)).first()
+    if found is not None:
+        raise overtaken(f"Series ‘{found.key}’", sent_at, found.changed_at)
+    yield
+    # What was not changed keeps an earlier instant.
+    noted = {what: func.least(sent_at, changed_at)}
+    work.connection.execute(update(automations).where(these).values(noted))
