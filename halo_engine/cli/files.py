@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from halo_engine.cli.desk import Desk, in_organization
 from halo_engine.cli.output import plain
-from halo_engine.series.apply import Applied, Result, apply_definitions
+from halo_engine.series.apply import Applied, Result, apply_in_parts
 from halo_engine.series.check import Checked, check_definitions
 from halo_engine.series.differences import Change
 from halo_engine.series.files import read_series_file
@@ -30,15 +30,20 @@ file_argument = click.argument("file", type=click.Path(path_type=Path))
 def apply(desk: Desk, file: Path, dry_run: bool) -> None:
     """Save the series in FILE, and show what is different.
 
-    New ones become drafts. All of the file is saved, or nothing; what is the same is left alone.
+    New ones become drafts. If one is refused, nothing is saved; what is the same is left alone.
     """
     definitions = read_series_file(file)
     tracks_opens = load_settings().tracking_url is not None
-    applied = desk.perform(
-        lambda work: apply_definitions(
-            work, definitions, dry_run=dry_run, tracks_opens=tracks_opens
-        )
-    )
+    applied: list[Applied] = []
+    parts = apply_in_parts(desk.perform, definitions, dry_run=dry_run, tracks_opens=tracks_opens)
+    try:
+        for part in parts:
+            applied += part
+    except BaseException:
+        if applied and not dry_run:
+            saved = f"{len(applied)} of {len(definitions)} series are saved"
+            click.echo(f"{saved}, up to {applied[-1].series}; apply the file again", err=True)
+        raise
     desk.show(applied, lambda answer: _draw_applied(answer, dry_run=dry_run))
 
 

@@ -1,7 +1,13 @@
-"""Applying the definitions of a file: only what differs is saved, and all of it or nothing (§8)."""
+"""Applying the definitions of a file: what differs is saved, and nothing if one is refused (§8).
 
-from collections.abc import Mapping
+A file of many series is saved in parts: while a part is saved, nobody is moved in any series.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from enum import StrEnum
+from itertools import islice
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
@@ -9,11 +15,15 @@ from halo_engine.domain.reasons import SeriesStatus
 from halo_engine.domain.series import SeriesDefinition
 from halo_engine.series.differences import Change, differences
 from halo_engine.series.locks import lock_series_for_change
+from halo_engine.series.orders import Ordered, in_order
 from halo_engine.series.save import save_series
 from halo_engine.series.surroundings import surroundings
 from halo_engine.series.warnings import SeriesWarning, warnings_about
 from halo_engine.series.written import load_written
-from halo_engine.work import Work
+from halo_engine.work import Transact, Work
+
+#: How many series are saved in one transaction.
+PART: Final = 50
 
 
 class Result(StrEnum):
@@ -36,6 +46,46 @@ class Applied(BaseModel):
     status: SeriesStatus
     changes: tuple[Change, ...]
     warnings: tuple[SeriesWarning, ...] = ()
+
+
+def apply_in_parts(
+    transact: Transact,
+    definitions: Mapping[str, SeriesDefinition],
+    *,
+    dry_run: bool = False,
+    tracks_opens: bool | None = None,
+    sent_at: datetime | None = None,
+) -> Iterator[list[Applied]]:
+    """Apply the definitions of a file, ``PART`` of them in a transaction; yield what each came to.
+
+    Of more than a part, all are tried before any is saved: a refusal saves nothing. Whatever else
+    ends it, the parts that were yielded are saved, and applying the file again saves the rest. An
+    order that was ``sent_at`` an instant may be overtaken (409).
+    """
+    parts = [dict(part) for part in _parts(definitions.items())]
+
+    def apply(part: Mapping[str, SeriesDefinition], *, only_try: bool) -> list[Applied]:
+        def applying(work: Work) -> list[Applied]:
+            with in_order(work, part, Ordered.DEFINITION, sent_at):
+                return apply_definitions(work, part, dry_run=only_try, tracks_opens=tracks_opens)
+
+        return transact(applying)
+
+    if dry_run or len(parts) > 1:
+        for part in parts:
+            tried = apply(part, only_try=True)
+            if dry_run:
+                yield tried
+    if not dry_run:
+        yield from (apply(part, only_try=False) for part in parts)
+
+
+def _parts(
+    items: Iterable[tuple[str, SeriesDefinition]],
+) -> Iterator[list[tuple[str, SeriesDefinition]]]:
+    rest = iter(items)
+    while part := list(islice(rest, PART)):
+        yield part
 
 
 def apply_definitions(

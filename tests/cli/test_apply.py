@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from halo_engine.domain.yaml_core import dump_yaml, load_yaml
+from halo_engine.series import apply as series_apply
 from halo_engine.series.files import read_series_file
 from halo_engine.series.written import as_written
 from tests.cli.console import Console
@@ -143,8 +145,40 @@ def test_dry_run_refuses_what_saving_would_refuse(halo: Console) -> None:
     assert len(halo.json("series", "show", "welcome")["definition"]["steps"]) == 2
 
 
-def test_apply_saves_all_of_a_file_or_nothing(halo: Console) -> None:
-    """One series that is refused keeps the others of its file from being saved."""
+def test_apply_that_ends_half_way_says_what_is_saved(
+    halo: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part is a transaction: what was saved before stays, and the same file saves the rest."""
+    monkeypatch.setattr(series_apply, "PART", 2)
+    three = {key: {"entry_trigger": "manual"} for key in "abc"}
+    file = halo.file("three.yaml", dump_yaml({"series": three}))
+    with halo.database.begin() as connection:
+        connection.execute(
+            text(
+                "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+                "IF EXISTS (SELECT FROM automations WHERE key = 'a') THEN RAISE 'no room'; END IF; "
+                "RETURN NEW; END $$"
+            )
+        )
+        connection.execute(
+            text(
+                "CREATE TRIGGER fail BEFORE INSERT ON automations FOR EACH ROW "
+                "WHEN (NEW.key = 'c') EXECUTE FUNCTION fail()"
+            )
+        )
+    said = halo("series", "apply", file, status=1)
+    assert said.startswith("2 of 3 series are saved, up to b; apply the file again\nError: no room")
+    with halo.database.begin() as connection:
+        connection.execute(text("DROP TRIGGER fail ON automations"))
+    assert halo("series", "apply", file).endswith("1 created, 2 unchanged\n")
+
+
+@pytest.mark.parametrize("part", [1, 50])
+def test_apply_saves_nothing_of_a_file_if_one_is_refused(
+    halo: Console, monkeypatch: pytest.MonkeyPatch, part: int
+) -> None:
+    """One series that is refused keeps the others from being saved, also in other parts."""
+    monkeypatch.setattr(series_apply, "PART", part)
     file = halo.file(
         "two.yaml",
         """\

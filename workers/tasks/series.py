@@ -20,7 +20,7 @@ from halo_engine.domain.errors import validated
 from halo_engine.domain.series import Series
 from halo_engine.journey.removal import remove, stop_series
 from halo_engine.series import lifecycle
-from halo_engine.series.apply import Applied, apply_definitions
+from halo_engine.series.apply import apply_in_parts
 from halo_engine.series.check import check
 from halo_engine.series.files import parse_series
 from halo_engine.series.orders import Ordered, in_order
@@ -90,17 +90,15 @@ class _ApplyCall(OrganizationCall):
 
 @app.task(base=OperatorTask, name="halo.series.apply", bind=True)
 def apply_series(task: OperatorTask, /, **fields: Any) -> list[Any]:
-    """Save the definitions that ``series`` holds by key, those that differ; all or nothing (§8)."""
+    """Save the definitions that ``series`` holds by key, those that differ (§8).
+
+    If one is refused, nothing is saved.
+    """
     asked = validated(_ApplyCall, fields, "halo.series.apply")
     definitions = parse_series({"series": asked.series}, "halo.series.apply")
-    sent_at = task.sent_at
-
-    def applying(work: Work) -> list[Applied]:
-        with in_order(work, definitions, Ordered.DEFINITION, sent_at):
-            return apply_definitions(work, definitions, dry_run=asked.dry_run)
-
-    applied = engine().perform(OrgRef(key=asked.org), applying)
-    return [each.model_dump(mode="json") for each in applied]
+    transact = partial(engine().perform, OrgRef(key=asked.org))
+    parts = apply_in_parts(transact, definitions, dry_run=asked.dry_run, sent_at=task.sent_at)
+    return [each.model_dump(mode="json") for part in parts for each in part]
 
 
 @app.task(base=OperatorTask, name="halo.series.list")
