@@ -11,15 +11,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from halo_engine.contacts.calls import Answer, SentAt
 from halo_engine.contacts.csv_lists import change_lists, check_lists
 from halo_engine.contacts.csv_mapping import CellType, Target, field_of
-from halo_engine.contacts.csv_rows import (
-    NOTHING_KNOWN,
-    BadCell,
-    BadRow,
-    CsvOptions,
-    Known,
-    Page,
-    pages,
-)
+from halo_engine.contacts.csv_page import BadCell, BadRow, Page
+from halo_engine.contacts.csv_rows import NOTHING_KNOWN, CsvOptions, Known, pages
 from halo_engine.contacts.doors import CSV
 from halo_engine.contacts.matching import Outcomes, write_one_by_one
 from halo_engine.contacts.registry import not_registered

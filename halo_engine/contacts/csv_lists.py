@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 
-from halo_engine.contacts.csv_rows import ListChanges
+from halo_engine.contacts.csv_page import ListChanges
 from halo_engine.contacts.lists import leaving
 from halo_engine.contacts.parameters import NOW, ORG_ID, given_rows, values_of
 from halo_engine.contacts.silent import LIST_KEY, tell

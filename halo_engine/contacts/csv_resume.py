@@ -15,14 +15,15 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from halo_engine.contacts.csv_file import open_csv
 from halo_engine.contacts.csv_import import (
     Faults,
     ImportCsvAnswer,
     import_page,
     known_before,
 )
-from halo_engine.contacts.csv_rows import PAGE_SIZE, CsvOptions, Page, pages
+from halo_engine.contacts.csv_page import Page
+from halo_engine.contacts.csv_rows import PAGE_SIZE, CsvOptions, pages
+from halo_engine.contacts.csv_text import open_csv
 from halo_engine.tables import csv_imports
 from halo_engine.tables.statistics import analyze_unknown
 from halo_engine.work import Transact, Work

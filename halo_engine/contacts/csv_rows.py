@@ -7,7 +7,7 @@ from typing import Annotated, Final, TextIO
 
 from pydantic import Field
 
-from halo_engine.contacts.calls import Answer, Call
+from halo_engine.contacts.calls import Call
 from halo_engine.contacts.csv_cells import (
     SEVERAL_ADDRESSES,
     first_address,
@@ -15,13 +15,15 @@ from halo_engine.contacts.csv_cells import (
     read_cell,
     wants_no_mail,
 )
-from halo_engine.contacts.csv_file import CsvReader, Row, not_decoded, undecoded
+from halo_engine.contacts.csv_file import CsvReader, Row
 from halo_engine.contacts.csv_mapping import (
     CellType,
     Column,
     Target,
     columns_of,
 )
+from halo_engine.contacts.csv_page import BadCell, BadRow, ListChanges, Page
+from halo_engine.contacts.csv_text import not_decoded, undecoded
 from halo_engine.contacts.people import Person
 from halo_engine.contacts.reading import Reading, read_person
 from halo_engine.contacts.registry import seen_types
@@ -30,6 +32,9 @@ from halo_engine.domain.traits import check_external_id
 from halo_engine.work import Organization
 
 PAGE_SIZE: Final = 1000
+
+#: Whose row it is, and who wants no mail: without these cells the row would do harm.
+_NEVER_LEFT_OUT: Final = (Target.EXTERNAL_ID, Target.OPT_OUT)
 
 _DATE_HINT: Final = (
     "; how a column writes dates, such as DD.MM.YYYY, is said by --date-format (in calls:"
@@ -56,29 +61,6 @@ class CsvOptions(Call):
     most: Annotated[int, Field(ge=1)] | None = None
 
 
-class BadRow(Answer):
-    """A row that was left out: its first line, the first of the file being 1, and why."""
-
-    line: int
-    code: str
-    message: str
-
-
-class BadCell(BadRow):
-    """A cell that was left out of a row that went in, and its column."""
-
-    column: str
-
-
-@dataclass(frozen=True, slots=True)
-class ListChanges:
-    """Keys of lists that a row's contact joins and leaves; or it wants no mail at all."""
-
-    joins: Sequence[str] = ()
-    leaves: Sequence[str] = ()
-    opts_out: bool = False
-
-
 @dataclass(frozen=True, slots=True)
 class Known:
     """What is known before a file is read: the types that custom fields are registered with."""
@@ -87,37 +69,6 @@ class Known:
 
 
 NOTHING_KNOWN: Final = Known()
-
-
-@dataclass(slots=True)
-class Page:
-    """Some rows on end: people in the order of their ``lines``, and the rows that are bad.
-
-    ``before`` says how many rows the file has before them, ``last_line`` where they end.
-    ``list_changes`` are those of people by their index. ``refused`` are bad rows too, known once
-    the people are written. ``first_values`` are of custom fields that are seen here first.
-    """
-
-    before: int = 0
-    last_line: int = 0
-    people: list[Person] = field(default_factory=list)
-    lines: list[int] = field(default_factory=list)
-    list_changes: dict[int, ListChanges] = field(default_factory=dict)
-    errors: list[BadRow] = field(default_factory=list)
-    refused: list[BadRow] = field(default_factory=list)
-    cell_errors: list[BadCell] = field(default_factory=list)
-    warnings: dict[str, None] = field(default_factory=dict)
-    first_values: dict[str, object] = field(default_factory=dict)
-
-    @property
-    def size(self) -> int:
-        """How many rows there are."""
-        return len(self.people) + len(self.errors)
-
-    @property
-    def after(self) -> int:
-        """How many rows the file has up to the end of these."""
-        return self.before + self.size
 
 
 def pages(
@@ -229,7 +180,7 @@ class _RowReader:
                 else:
                     self._take(said, column, cell)
             except Refusal as refusal:
-                if not self._lenient or column.target is Target.EXTERNAL_ID:
+                if not self._lenient or column.target in _NEVER_LEFT_OUT:
                     raise self._reason(column, cell, refusal) from None
                 said.leave_out(column, self._reason(column, cell, refusal))
         if said.first_name or said.last_name:

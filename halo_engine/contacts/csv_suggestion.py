@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from halo_engine.contacts.csv_file import CsvReader, open_csv
+from halo_engine.contacts.csv_file import CsvReader
 from halo_engine.contacts.csv_mapping import EXTERNAL_ID, NAME_PARTS, OPT_OUT
+from halo_engine.contacts.csv_text import open_csv
 from halo_engine.domain.errors import bad_input, shown
 
 #: For each field the names that it has in exports, the surest first. Case, blanks and signs do not

@@ -14,7 +14,6 @@ from uuid import UUID
 
 from sqlalchemy import ARRAY, BigInteger, Uuid, any_, func, literal, select
 
-from halo_engine.contacts.csv_file import open_csv
 from halo_engine.contacts.csv_import import (
     Faults,
     ImportCsvAnswer,
@@ -23,8 +22,10 @@ from halo_engine.contacts.csv_import import (
     import_page,
     known_before,
 )
+from halo_engine.contacts.csv_page import Page
 from halo_engine.contacts.csv_resume import FileOptions
-from halo_engine.contacts.csv_rows import Known, Page, pages
+from halo_engine.contacts.csv_rows import Known, pages
+from halo_engine.contacts.csv_text import open_csv
 from halo_engine.domain.reasons import EntryTrigger
 from halo_engine.enrollment.candidates import Found
 from halo_engine.enrollment.enroll import Admission, enroll

@@ -12,7 +12,7 @@ from halo_engine.audit import Via
 from halo_engine.contacts.calls import Call, Identifier
 from halo_engine.contacts.companies import IdentifyCompanyCall, identify_company
 from halo_engine.contacts.complaints import complain
-from halo_engine.contacts.csv_file import open_csv, undecoded
+from halo_engine.contacts.csv_text import open_csv, undecoded
 from halo_engine.contacts.finding import find_contacts
 from halo_engine.contacts.identify import IdentifyAnswer, IdentifyCall, identify
 from halo_engine.contacts.leads import (

@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from halo_engine.contacts.csv_export import write_csv
-from halo_engine.contacts.csv_file import LONGEST_ROW, open_csv
 from halo_engine.contacts.csv_import import (
     ImportCsvAnswer,
     ImportCsvCall,
@@ -21,6 +20,7 @@ from halo_engine.contacts.csv_import import (
     import_page,
 )
 from halo_engine.contacts.csv_rows import CsvOptions, pages
+from halo_engine.contacts.csv_text import LONGEST_ROW, open_csv
 from halo_engine.domain.errors import Refusal, validated
 from halo_engine.tables import audience_fields, end_users
 from halo_engine.work import Work

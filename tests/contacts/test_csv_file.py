@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from halo_engine.contacts import csv_file
-from halo_engine.contacts.csv_file import CsvReader, open_csv, undecoded
+from halo_engine.contacts import csv_text
+from halo_engine.contacts.csv_file import SEPARATORS, CsvReader
+from halo_engine.contacts.csv_text import open_csv, undecoded
 from halo_engine.domain.errors import Refusal
 
 HEADER: Final = ["ID", "E-mail", "Full name"]
@@ -59,7 +60,7 @@ def written(row: Sequence[str], separator: str, *, quoted: bool) -> str:
 def test_no_file_loses_or_doubles_a_row(tmp_path: Path, data: st.DataObject) -> None:
     """Whatever separates, ends and encodes its cells, the rows come back one by one, in order."""
     encoding, told = data.draw(st.sampled_from(list(ENCODINGS.items())))
-    separator = data.draw(st.sampled_from(list(csv_file.SEPARATORS)))
+    separator = data.draw(st.sampled_from(list(SEPARATORS)))
     ending = data.draw(st.sampled_from(["\n", "\r\n", "\r"]))
     quoted, gap = data.draw(st.booleans()), data.draw(st.integers(1, 2))
     cells = CELLS if encoding.startswith("utf") else PLAIN_CELLS
@@ -75,7 +76,7 @@ def test_no_file_loses_or_doubles_a_row(tmp_path: Path, data: st.DataObject) -> 
     assert numbers == sorted(set(numbers))
 
 
-@pytest.mark.parametrize("separator", csv_file.SEPARATORS)
+@pytest.mark.parametrize("separator", SEPARATORS)
 def test_the_separator_is_read_from_the_header(tmp_path: Path, separator: str) -> None:
     """What separates most cells there does, also where names and cells hold other ones."""
     header = separator.join(["ID", '"E-mail"', "Full name"])
@@ -171,7 +172,7 @@ def test_a_row_that_is_too_long_is_left_out_alone(
     monkeypatch: pytest.MonkeyPatch, ending: str
 ) -> None:
     """Whether it is one line or many, the next row is read."""
-    monkeypatch.setattr(csv_file, "LONGEST_ROW", 40)
+    monkeypatch.setattr(csv_text, "LONGEST_ROW", 40)
     long, many = "x" * 200, f'"{"y" * 30}{ending}{"y" * 30}"'
     text = ending.join(["ID,Name", "1,Ann", f"2,{long}", f"3,{many}", "4,Dee", ""])
     rows = list(CsvReader(io.StringIO(text, newline="")).rows())
@@ -185,8 +186,8 @@ def test_a_row_that_is_too_long_is_left_out_alone(
 
 def test_a_line_that_does_not_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """So a device that never ends is not read for ever."""
-    monkeypatch.setattr(csv_file, "LONGEST_ROW", 40)
-    monkeypatch.setattr(csv_file, "LONGEST_LINE", 400)
+    monkeypatch.setattr(csv_text, "LONGEST_ROW", 40)
+    monkeypatch.setattr(csv_text, "LONGEST_LINE", 400)
 
     class Endless(io.TextIOWrapper):
         def readline(self, size: int = -1, /) -> str:  # type: ignore[override]

@@ -147,3 +147,13 @@ def test_lists_take_two_statements_a_page(work: Work) -> None:
         with statements(work.connection) as seen:
             imported(work, *lines)
         assert len(seen) == 1 + 2 + 2
+
+
+def test_a_wish_for_no_mail_is_never_left_out(work: Work) -> None:
+    """Leniently a list's bad cell is, but nobody gets mail whose opt-out cannot be read."""
+    text = "id,news,out\nann,perhaps,\nben,,perhaps\n"
+    mapping = {"id": "external_id", "news": "list:news", "out": "unsubscribed"}
+    answer = import_csv(work, ImportCsvCall(text=text, mapping=mapping, lenient=True))
+    assert [each.line for each in answer.cell_errors] == [2]
+    assert [each.line for each in answer.errors] == [3]
+    assert rows(work, end_users, "external_id") == [("ann",)]

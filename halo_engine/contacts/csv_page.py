@@ -1,0 +1,61 @@
+"""A page of a CSV file: some rows on end, as they are read and as they are reported (§2)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from halo_engine.contacts.calls import Answer
+from halo_engine.contacts.people import Person
+
+
+class BadRow(Answer):
+    """A row that was left out: its first line, the first of the file being 1, and why."""
+
+    line: int
+    code: str
+    message: str
+
+
+class BadCell(BadRow):
+    """A cell that was left out of a row that went in, and its column."""
+
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListChanges:
+    """Keys of lists that a row's contact joins and leaves; or it wants no mail at all."""
+
+    joins: Sequence[str] = ()
+    leaves: Sequence[str] = ()
+    opts_out: bool = False
+
+
+@dataclass(slots=True)
+class Page:
+    """Some rows on end: people in the order of their ``lines``, and the rows that are bad.
+
+    ``before`` says how many rows the file has before them, ``last_line`` where they end.
+    ``list_changes`` are those of people by their index. ``refused`` are bad rows too, known once
+    the people are written. ``first_values`` are of custom fields that are seen here first.
+    """
+
+    before: int = 0
+    last_line: int = 0
+    people: list[Person] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    list_changes: dict[int, ListChanges] = field(default_factory=dict)
+    errors: list[BadRow] = field(default_factory=list)
+    refused: list[BadRow] = field(default_factory=list)
+    cell_errors: list[BadCell] = field(default_factory=list)
+    warnings: dict[str, None] = field(default_factory=dict)
+    first_values: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """How many rows there are."""
+        return len(self.people) + len(self.errors)
+
+    @property
+    def after(self) -> int:
+        """How many rows the file has up to the end of these."""
+        return self.before + self.size
