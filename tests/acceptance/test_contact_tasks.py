@@ -19,6 +19,7 @@ def test_stripe_and_integrations_by_tasks(stack: Stack) -> None:
     assert ask("stripe.sync", subscriptions=[{**subscription, "status": "trialing"}]) == {
         "created": 1,
         "updated": 0,
+        "passed_over": 0,
         "errors": [],
     }
     event = {

@@ -1,8 +1,10 @@
 """The ways in for contacts and companies (contract §2)."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
+from tests.model.clock import parse_instant
 from tests.model.people import Company, Contact
 from tests.model.pipeline import Pipeline
 from tests.model.refusals import RefusedError, refuse_unless
@@ -32,6 +34,20 @@ class Traits:
         self.columns: dict[str, Any] = {}
         self.custom: dict[str, Any] = {}
         self.warnings: list[str] = []
+
+    def keys(self) -> list[str]:
+        """The keys of the fields that are given; a null that keeps the stored value is none."""
+        kept = self.columns.get("signed_up_at", 0) is None
+        columns = [name for name in self.columns if not (kept and name == "signed_up_at")]
+        return [*columns, *(f"custom:{name}" for name in self.custom)]
+
+    def give_way(self, said: Mapping[str, datetime], sent: datetime) -> None:
+        """Leave out what was said after a call that was sent at `sent` (§2)."""
+        later = {key for key, at in said.items() if at > sent}
+        self.columns = {name: value for name, value in self.columns.items() if name not in later}
+        self.custom = {
+            name: value for name, value in self.custom.items() if f"custom:{name}" not in later
+        }
 
     def merge_into(self, target: Contact | Company) -> frozenset[str]:
         """Lay the traits over those of a contact or company; return the keys of what changed.
@@ -100,6 +116,7 @@ class ContactDoors(Pipeline):
         session_id: str | None = None,
         user_token_claims: Any = None,
         company: Mapping[str, Any] | None = None,
+        sent_at: str | None = None,
     ) -> Answer:
         """Identify a user, and with `company` its company before any signal is handled (§2)."""
         check_user_id(user_id)
@@ -108,9 +125,15 @@ class ContactDoors(Pipeline):
         if company is not None:
             check_user_id(company.get("id"))
             self.read_traits(company.get("traits"), company=True)
-        contact, signal = self._upsert_user(user_id, read)
-        contact.context.update(context or {})
-        contact.last_seen = self.now
+        sent = self._sending_time(sent_at)
+        given = [*read.keys(), *(f"context:{name}" for name in context or {})]
+        contact, signal = self._upsert_user(user_id, read, sent)
+        for name, value in (context or {}).items():
+            if contact.said.get(f"context:{name}", sent) <= sent:
+                contact.context[name] = value
+        contact.said.update({key: max(sent, contact.said.get(key, sent)) for key in given})
+        contact.last_seen = max(contact.last_seen, sent)
+        contact.first_seen = min(contact.first_seen, sent)
         self._link_session(contact, session_id)
         self.register(read)
         self.signals.extend([signal] if signal else [])
@@ -127,18 +150,30 @@ class ContactDoors(Pipeline):
             "last_seen": contact.last_seen.isoformat(timespec="microseconds"),
         }
 
-    def _upsert_user(self, user_id: str, read: Traits) -> tuple[Contact, Signal | None]:
+    def _sending_time(self, sent_at: str | None) -> datetime:
+        try:
+            sent = self.now if sent_at is None else parse_instant(sent_at, self.zone)
+        except ValueError:
+            raise RefusedError(400, "sent_at must be an ISO 8601 date") from None
+        return min(sent, self.now)
+
+    def _upsert_user(
+        self, user_id: str, read: Traits, sent: datetime
+    ) -> tuple[Contact, Signal | None]:
         contact = self.user(user_id)
         if contact is not None:
+            read.give_way(contact.said, sent)
             changed = read.merge_into(contact)
             return contact, Signal((contact,), changed=changed) if changed else None
         namesakes = self.with_email(read.columns.get("email"))
         leads = [each for each in namesakes if each.contact_type == "lead"]
         if leads:
+            read.give_way(leads[0].said, sent)
             changed = read.merge_into(leads[0]) | PROMOTION
             leads[0].external_id = user_id
             return leads[0], Signal((leads[0],), changed=changed, promoted=True)
         contact = self.create("sdk", user_id, read)
+        contact.first_seen = contact.last_seen = sent
         return contact, Signal((contact,), created=True, changed=EVERYTHING)
 
     def _link_session(self, contact: Contact, session_id: str | None) -> None:

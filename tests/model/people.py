@@ -21,7 +21,8 @@ class Company:
 class Contact:
     """A person; `number` counts contacts in order of creation (contract §1).
 
-    `columns` holds recognised traits, `custom` everything else, `stripe` the subscription.
+    `columns` holds recognised traits, `custom` everything else, `stripe` the subscription. `said`
+    is when a call that gave a field was last sent, by the field's key.
     """
 
     number: int
@@ -36,6 +37,7 @@ class Contact:
     context: dict[str, Any] = field(default_factory=dict)
     stripe: dict[str, Any] = field(default_factory=dict)
     company: Company | None = None
+    said: dict[str, datetime] = field(default_factory=dict)
 
     @property
     def contact_type(self) -> str:
