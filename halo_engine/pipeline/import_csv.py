@@ -8,6 +8,7 @@ the rest is read for bad rows.
 import io
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal
 from uuid import UUID
@@ -26,6 +27,7 @@ from halo_engine.contacts.csv_page import Page
 from halo_engine.contacts.csv_resume import FileOptions
 from halo_engine.contacts.csv_rows import Known, pages
 from halo_engine.contacts.csv_text import open_csv
+from halo_engine.contacts.sending import sending_time
 from halo_engine.domain.reasons import EntryTrigger
 from halo_engine.enrollment.candidates import Found
 from halo_engine.enrollment.enroll import Admission, enroll
@@ -72,7 +74,8 @@ def import_or_try(work: Work, call: ImportOrTryCall) -> ImportCsvAnswer:
     def read() -> Iterator[Page]:
         return pages(work.org, io.StringIO(call.text, newline=""), call, known, done=MOST_TRIED)
 
-    return _answer(_try(work, read()), read())
+    sent_at = sending_time(work.org, call.sent_at)
+    return _answer(_try(work, read(), sent_at), read())
 
 
 def try_file(transact: Transact, path: Path, how: FileOptions) -> DryRunAnswer:
@@ -103,9 +106,9 @@ class _Trial:
         self.starts: Counter[str] = Counter()
         self.starts_later: Counter[str] = Counter()
 
-    def add(self, work: Work, page: Page) -> None:
+    def add(self, work: Work, page: Page, sent_at: datetime | None) -> None:
         """Import a page."""
-        outcomes = import_page(work, page)
+        outcomes = import_page(work, page, sent_at)
         self.created += outcomes.created
         self.updated += outcomes.updated
         self.contacts.update(dict.fromkeys(outcomes.ids))
@@ -113,13 +116,13 @@ class _Trial:
         self.rows = page.after
 
 
-def _try(work: Work, read: Iterable[Page]) -> _Trial:
+def _try(work: Work, read: Iterable[Page], sent_at: datetime | None = None) -> _Trial:
     trial = _Trial()
     savepoint = work.connection.begin_nested()
     try:
         last = work.connection.scalar(select(func.coalesce(func.max(signals.c.id), 0)))
         for page in read:
-            trial.add(work, page)
+            trial.add(work, page, sent_at)
             if page.after >= MOST_TRIED:
                 break
         contacts = list(trial.contacts)
