@@ -70,7 +70,7 @@ def test_what_the_readme_shows_reaches_the_workers(stack: Stack, python: Path) -
 
 
 def test_the_client_says_when_a_call_was_sent(python: Path) -> None:
-    """Of two calls that arrive in another order, the later counts (§2); an order has an end."""
+    """Of two calls that arrive in another order, the later counts; an old order is refused (§2)."""
     code = """
 from datetime import UTC, datetime, timedelta
 from halo_client import Halo
@@ -89,7 +89,7 @@ halo.order("halo.series.pause", series="welcome")
 """
     assert _run(python, code).splitlines() == [
         "halo.identify {'widget_key': 'ab_live', 'user_id': 'ann'} None True",
-        "halo.series.pause {'org': 'acme', 'series': 'welcome'} 600 None",
+        "halo.series.pause {'org': 'acme', 'series': 'welcome'} None True",
     ]
 
 
