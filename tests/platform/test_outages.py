@@ -162,7 +162,7 @@ def test_calls_outlive_a_database_that_is_frozen(folder: Path, broker_url: str) 
         create_organization(database)
         app = create_app(Settings(database_url=url, broker_url=broker_url))
         log = folder / "worker.log"
-        limits = {"statement_timeout": 1, "soft_limit": 2, "hard_limit": 20}
+        limits = {"statement_timeout": 5, "soft_limit": 11, "hard_limit": 30}
         named = {f"{name}_seconds": seconds for name, seconds in limits.items()}
         environment = stack_environment(Servers(url, broker_url), **named)
         worker = start_worker(folder, environment, log=log)
