@@ -85,7 +85,8 @@ def _play_entries(
     answer = target.ask(model, door, call)
     assert not isinstance(answer, Refusal), answer
     assert not {each.index for each in answer.errors} & set(good)
-    counted = answer.created + answer.updated + getattr(answer, "skipped", 0)
+    neither = getattr(answer, "skipped", 0) + getattr(answer, "passed_over", 0)
+    counted = answer.created + answer.updated + neither
     assert counted + len(answer.errors) == len(entries)
     _assert_all_in(target, list(good.values()))
 

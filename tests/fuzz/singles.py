@@ -143,9 +143,15 @@ def play_webhook(target: Target) -> None:
     """Take an event of Stripe's; it is the event, its data or the object that is spoiled."""
     number, random = target.number(), target.random
     user_id = _who(target, number)
+    customer: str | dict[str, str] = f"cus_{number}"
+    if random.random() < 0.5:
+        # A lead who turns out to be the user.
+        lead = f"w{number}@x.example"
+        target.ask(CaptureLeadCall, capture_lead, {"email": lead})
+        customer = {"id": f"cus_{number}", "email": lead}
     object_ = {
         "id": f"sub_{number}",
-        "customer": random.choice((f"cus_{number}", {"id": f"cus_{number}", "email": LEADS[0]})),
+        "customer": customer,
         "status": "trialing",
         "items": {"data": [{"price": {"id": "p", "nickname": target.canary}}]},
         "trial_end": int(target.stage.now.timestamp()) + number,
