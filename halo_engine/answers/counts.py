@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import array
 
-from halo_engine.answers.marks import Marks, tally
+from halo_engine.answers.packed_results import PackedResults, tally
 from halo_engine.audience.compiler import Subject, lacks, predicate, value_of
 from halo_engine.audience.everybody import ORG, Everybody
 from halo_engine.audience.matching import audience, fits_contact_type
@@ -154,18 +154,18 @@ def _question(
     """Build the one statement: everybody is looked at, and counted by what was seen."""
     filters = [item for group in groups for item in group]
     everybody = Everybody([*(item.target for item in filters), *(other for other, _ in others)])
-    subject, moment, marks = everybody.subject, work.moment, Marks()
-    fits = marks.of(fits_contact_type(series.contact_type, subject))
-    suppressed = marks.of(everybody.suppressed)
-    in_audience = marks.of(audience(series, subject, moment)) if not filters else None
-    seen = [marks.of(*_fates(item, subject, moment)) for item in filters]
+    subject, moment, results = everybody.subject, work.moment, PackedResults()
+    fits = results.add(fits_contact_type(series.contact_type, subject))
+    suppressed = results.add(everybody.suppressed)
+    in_audience = results.add(audience(series, subject, moment)) if not filters else None
+    seen = [results.add(*_fates(item, subject, moment)) for item in filters]
     having = [
-        marks.of(_would_pass(item, other, subject, moment), has_value(other, subject))
+        results.add(_would_pass(item, other, subject, moment), has_value(other, subject))
         for other, item in others
     ]
 
-    alike = marks.counted(everybody)
-    held = [mark.says(alike, _HOLDS) for mark in seen]
+    alike = results.counted(everybody)
+    held = [result.says(alike, _HOLDS) for result in seen]
     holds = in_audience.says(alike) if in_audience else _any_group(groups, held)
     right_type, kept_out = fits.says(alike), suppressed.says(alike)
     right = and_(right_type, ~kept_out)
@@ -186,10 +186,10 @@ def _question(
         list_key.scalar_subquery().label("list_key"),
         eligible(held).label("passing"),
         eligible(_any_group(groups, held, but=n) for n in range(len(held))).label("without"),
-        eligible(mark.says(alike, _ABSENT) for mark in seen).label("absent"),
-        eligible(mark.says(alike, _OTHER_TYPE) for mark in seen).label("other_type_of"),
-        eligible(mark.says(alike, _HOLDS) for mark in having).label("would_pass"),
-        eligible(mark.says(alike, _HAS) for mark in having).label("having"),
+        eligible(result.says(alike, _ABSENT) for result in seen).label("absent"),
+        eligible(result.says(alike, _OTHER_TYPE) for result in seen).label("other_type_of"),
+        eligible(result.says(alike, _HOLDS) for result in having).label("would_pass"),
+        eligible(result.says(alike, _HAS) for result in having).label("having"),
     )
 
 

@@ -9,16 +9,16 @@ from uuid import UUID
 
 from pydantic import JsonValue
 
-from halo_engine.answers.circumstances import Circumstances, gather
 from halo_engine.answers.codes import ACTIVE
+from halo_engine.answers.contact_facts import ContactFacts, gather_contact_facts
+from halo_engine.answers.explain_facts import ExplainFacts, Reason
 from halo_engine.answers.failures import FailedMail, failures_of
+from halo_engine.answers.filter_results import FilterResult, filter_results, holds_all
 from halo_engine.answers.outlook import Outlook, outlook
+from halo_engine.answers.position import Position, locate
 from halo_engine.answers.reasons import reason_now, reason_then
 from halo_engine.answers.shape import Answer, Instant
-from halo_engine.answers.sight import Seen, holds_all, see
-from halo_engine.answers.situation import Reason, Situation
 from halo_engine.answers.unhandled import Unhandled, unhandled
-from halo_engine.answers.whereabouts import Whereabouts, locate
 from halo_engine.domain.errors import not_found
 from halo_engine.domain.filters import FilterGroups
 from halo_engine.domain.instants import format_instant
@@ -61,7 +61,7 @@ class Explanation(Answer):
     refused_at: Instant | None = None
     until: Instant | None = None
     filters: tuple[SeenFilter, ...] = ()
-    whereabouts: Whereabouts | None = None
+    whereabouts: Position | None = None
     failed_mails: tuple[FailedMail, ...] = ()
     once_active: Outlook | None = None
 
@@ -86,19 +86,19 @@ def explain(work: Work, series: Series, contacts: Sequence[UUID]) -> list[Explan
 
 
 def _explain(work: Work, series: Series, contacts: Sequence[UUID]) -> list[Explanation]:
-    known = gather(work, series, contacts)
+    known = gather_contact_facts(work, series, contacts)
     for contact_id in contacts:
         if contact_id not in known:
             raise not_found("contact", str(contact_id))
     active = [id_ for id_, each in known.items() if each.code == ACTIVE]
     standing = locate(work, series, active) if active else {}
-    situations = {each.known.contact_id: each for each in _situations(work, series, known.values())}
+    facts_of = {each.known.contact_id: each for each in _facts(work, series, known.values())}
     waiting = unhandled(work, series, contacts)
     failed = failures_of(work, contacts, series)
     explained = (
         _enrolled(series, known[id_], standing.get(id_), waiting.get(id_))
         if known[id_].code == ACTIVE
-        else _not_enrolled(situations[id_], waiting.get(id_))
+        else _not_enrolled(facts_of[id_], waiting.get(id_))
         for id_ in contacts
     )
     return [
@@ -107,16 +107,16 @@ def _explain(work: Work, series: Series, contacts: Sequence[UUID]) -> list[Expla
     ]
 
 
-def _situations(work: Work, series: Series, known: Iterable[Circumstances]) -> Iterator[Situation]:
-    """Let the filters look at those contacts whom they keep out."""
+def _facts(work: Work, series: Series, known: Iterable[ContactFacts]) -> Iterator[ExplainFacts]:
+    """Evaluate the filters for those contacts whom they keep out."""
     by_filters = (ReasonCode.AUDIENCE_MISMATCH, ReasonCode.EXIT_FILTER)
     audience = series.audience_filters if series.audience_type is AudienceType.SEGMENT else ()
     groups = (*audience, *series.exit_filters)
     kept_out = [each.contact_id for each in known if each.guard in by_filters]
-    seen = see(work, [item for group in groups for item in group], kept_out)
+    seen = filter_results(work, [item for group in groups for item in group], kept_out)
     for each in known:
         looked = iter(seen.get(each.contact_id, ()))
-        yield Situation(
+        yield ExplainFacts(
             work=work,
             series=series,
             known=each,
@@ -125,14 +125,14 @@ def _situations(work: Work, series: Series, known: Iterable[Circumstances]) -> I
         )
 
 
-def _grouped(groups: FilterGroups, seen: Iterator[Seen]) -> list[list[Seen]]:
+def _grouped(groups: FilterGroups, seen: Iterator[FilterResult]) -> list[list[FilterResult]]:
     return [list(islice(seen, len(group))) for group in groups]
 
 
 def _enrolled(
     series: Series,
-    known: Circumstances,
-    whereabouts: Whereabouts | None,
+    known: ContactFacts,
+    whereabouts: Position | None,
     waiting: Unhandled | None,
 ) -> Explanation:
     # Its last row may be finished between the two statements that look.
@@ -153,10 +153,10 @@ def _enrolled(
 _UNREFUSED: Final = (ReasonCode.TRIGGER_NOT_FIRED, ReasonCode.AWAITING_EVALUATION)
 
 
-def _not_enrolled(situation: Situation, waiting: Unhandled | None) -> Explanation:
-    known, code = situation.known, ReasonCode(situation.known.code)
+def _not_enrolled(facts: ExplainFacts, waiting: Unhandled | None) -> Explanation:
+    known, code = facts.known, ReasonCode(facts.known.code)
     word = reason_now if known.refused_at is None else reason_then
-    reason = word(situation, code)
+    reason = word(facts, code)
     if waiting is not None:
         before = () if code in _UNREFUSED else (reason,)
         reason = Reason(
@@ -167,36 +167,38 @@ def _not_enrolled(situation: Situation, waiting: Unhandled | None) -> Explanatio
     return Explanation(
         contact_id=known.contact_id,
         contact=known.contact,
-        series=situation.series.key,
+        series=facts.series.key,
         code=code,
         why=reason.why,
         change=reason.change,
         refused_at=known.refused_at,
         until=reason.until,
-        filters=tuple(_filters(situation)),
+        filters=tuple(_filters(facts)),
     )
 
 
-def _filters(situation: Situation) -> Iterator[SeenFilter]:
+def _filters(facts: ExplainFacts) -> Iterator[SeenFilter]:
     """Yield the filters behind the guard that refuses now, if it is one of filters."""
-    match situation.known.guard:
+    match facts.known.guard:
         case ReasonCode.AUDIENCE_MISMATCH:
-            for place, seen in _places("audience_filters", situation.audience):
+            for place, seen in _places("audience_filters", facts.audience):
                 if not seen.holds:
                     yield _answered(place, seen)
         case ReasonCode.EXIT_FILTER:
-            holding = [group if holds_all(group) else [] for group in situation.exits]
+            holding = [group if holds_all(group) else [] for group in facts.exits]
             for place, seen in _places("exit_filters", holding):
                 yield _answered(place, seen)
 
 
-def _places(name: str, groups: Sequence[Sequence[Seen]]) -> Iterator[tuple[str, Seen]]:
+def _places(
+    name: str, groups: Sequence[Sequence[FilterResult]]
+) -> Iterator[tuple[str, FilterResult]]:
     for g, group in enumerate(groups):
         for n, seen in enumerate(group):
             yield f"{name}[{g}][{n}]", seen
 
 
-def _answered(place: str, seen: Seen) -> SeenFilter:
+def _answered(place: str, seen: FilterResult) -> SeenFilter:
     value = seen.value
     return SeenFilter(
         place=place,

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from halo_engine.answers.circumstances import named
+from halo_engine.answers.contact_facts import named
 from halo_engine.answers.shape import Answer, Instant
 from halo_engine.contacts.calls import Call, Identifier
 from halo_engine.domain.errors import not_found

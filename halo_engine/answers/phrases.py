@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from halo_engine.answers.sight import Seen
+from halo_engine.answers.filter_results import FilterResult
 from halo_engine.domain.errors import shown
 from halo_engine.domain.fields import FieldType
 from halo_engine.domain.filters import Filter, Operator, date_bound
@@ -74,7 +74,7 @@ def kind_of(value: object) -> FieldType | None:
     return None
 
 
-def found(seen: Seen, zone: ZoneInfo) -> str:
+def found(seen: FilterResult, zone: ZoneInfo) -> str:
     """Return the field and the value that the filter saw."""
     if seen.value is None:
         return f"{seen.filter.field} is missing"

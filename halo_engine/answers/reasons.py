@@ -3,33 +3,33 @@
 from collections.abc import Mapping
 from typing import Final
 
+from halo_engine.answers.explain_facts import ExplainFacts, Reason
 from halo_engine.answers.refusals import REFUSALS
-from halo_engine.answers.situation import Reason, Situation
 from halo_engine.answers.waiting import awaiting_evaluation, trigger_not_fired
 from halo_engine.domain.errors import shown
 from halo_engine.domain.reasons import EntryTrigger, ReasonCode
 from halo_engine.domain.series import Series
 
 
-def reason_now(situation: Situation, code: ReasonCode) -> Reason:
+def reason_now(facts: ExplainFacts, code: ReasonCode) -> Reason:
     """Return the reason behind ``code`` as things stand now."""
     match code:
         case ReasonCode.AWAITING_EVALUATION:
-            return awaiting_evaluation(situation)
+            return awaiting_evaluation(facts)
         case ReasonCode.TRIGGER_NOT_FIRED:
-            return trigger_not_fired(situation)
-    return REFUSALS[code](situation)
+            return trigger_not_fired(facts)
+    return REFUSALS[code](facts)
 
 
-def reason_then(situation: Situation, code: ReasonCode) -> Reason:
+def reason_then(facts: ExplainFacts, code: ReasonCode) -> Reason:
     """Return the reason behind a refusal that was kept when the trigger fired (contract §4)."""
-    known, series = situation.known, situation.series
+    known, series = facts.known, facts.series
     fired = "The trigger fired" if series.entry_trigger is EntryTrigger.EVENT else "It was created"
-    why = f"{fired} on {situation.said(known.refused_at)} and was refused: {_THEN[code]}."
+    why = f"{fired} on {facts.said(known.refused_at)} and was refused: {_THEN[code]}."
     if known.guard is None:
         why += " Nothing would refuse it now."
         return Reason(why, _once_more(series))
-    now = reason_now(situation, ReasonCode(known.guard))
+    now = reason_now(facts, ReasonCode(known.guard))
     return Reason(
         f"{why} As it stands now: {now.why}", f"{now.change} {_once_more(series)}", now.until
     )

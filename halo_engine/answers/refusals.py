@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Final
 
-from halo_engine.answers.sight import holds_all
-from halo_engine.answers.situation import Reason, Situation
+from halo_engine.answers.explain_facts import ExplainFacts, Reason
+from halo_engine.answers.filter_results import holds_all
 from halo_engine.domain.durations import format_duration
 from halo_engine.domain.errors import shown
 from halo_engine.domain.reasons import (
@@ -19,7 +19,7 @@ from halo_engine.domain.reasons import (
 )
 
 
-def _series_not_active(situation: Situation) -> Reason:
+def _series_not_active(facts: ExplainFacts) -> Reason:
     return {
         SeriesStatus.DRAFT: Reason(
             "The series is still a draft, and a draft enrolls nobody.", "Activate the series."
@@ -31,11 +31,11 @@ def _series_not_active(situation: Situation) -> Reason:
             "The series is completed: it was stopped, or a manual series has run its course.",
             "Nothing: a completed series takes nobody. Send another series.",
         ),
-    }[situation.series.status]
+    }[facts.series.status]
 
 
-def _contact_type(situation: Situation) -> Reason:
-    is_for, has = situation.series.contact_type, situation.known.contact_type
+def _contact_type(facts: ExplainFacts) -> Reason:
+    is_for, has = facts.series.contact_type, facts.known.contact_type
     if is_for is ContactTypeChoice.USER:
         change = "Identify it with a user ID, which turns the lead into a user"
     else:
@@ -46,8 +46,8 @@ def _contact_type(situation: Situation) -> Reason:
     )
 
 
-def _audience_mismatch(situation: Situation) -> Reason:
-    series, known = situation.series, situation.known
+def _audience_mismatch(facts: ExplainFacts) -> Reason:
+    series, known = facts.series, facts.known
     match series.audience_type:
         case AudienceType.ALL:
             return Reason("It has no email address.", "Give it an email address.")
@@ -56,11 +56,11 @@ def _audience_mismatch(situation: Situation) -> Reason:
         case AudienceType.SUBSCRIPTION:
             why = f"It is not an active subscriber of the list {shown(known.list_key)}."
             return Reason(why, f"It has to subscribe to {shown(known.list_key)}.")
-        case AudienceType.SEGMENT if not situation.audience:
+        case AudienceType.SEGMENT if not facts.audience:
             return Reason("The audience has no filter.", "Add a filter under Audience.")
-    failing = [[seen for seen in group if not seen.holds] for group in situation.audience]
-    saw = "; or ".join(situation.saw(group) for group in failing)
-    needed = "; or ".join(situation.needs(group) for group in failing)
+    failing = [[seen for seen in group if not seen.holds] for group in facts.audience]
+    saw = "; or ".join(facts.saw(group) for group in failing)
+    needed = "; or ".join(facts.needs(group) for group in failing)
     missing = any(seen.missing for group in failing for seen in group)
     return Reason(
         f"The audience filter does not hold: {saw}.",
@@ -68,60 +68,58 @@ def _audience_mismatch(situation: Situation) -> Reason:
     )
 
 
-def _suppressed(situation: Situation) -> Reason:
-    known = situation.known
+def _suppressed(facts: ExplainFacts) -> Reason:
+    known = facts.known
     if known.bounced_at is not None:
-        why = f"Mail to its address bounced on {situation.said(known.bounced_at)}."
+        why = f"Mail to its address bounced on {facts.said(known.bounced_at)}."
         return Reason(why, "Give it another email address; a bounce is not lifted.")
-    why = (
-        f"Its address was unsubscribed from everything on {situation.said(known.unsubscribed_at)}."
-    )
+    why = f"Its address was unsubscribed from everything on {facts.said(known.unsubscribed_at)}."
     return Reason(why, "It has to subscribe again.")
 
 
-def _already_enrolled(situation: Situation) -> Reason:
-    why = f"{situation.earlier_run}Re-enrollment is off."
+def _already_enrolled(facts: ExplainFacts) -> Reason:
+    why = f"{facts.earlier_run}Re-enrollment is off."
     return Reason(why, "Switch re-enrollment on.")
 
 
-def _reenroll_delay(situation: Situation) -> Reason:
-    days, latest_at = situation.series.settings.reenroll_delay_days, situation.known.latest_at
+def _reenroll_delay(facts: ExplainFacts) -> Reason:
+    days, latest_at = facts.series.settings.reenroll_delay_days, facts.known.latest_at
     assert days is not None
     assert latest_at is not None
     delay = timedelta(days=days)
     until = latest_at + delay
     return Reason(
-        f"{situation.earlier_run}From the beginning of one enrollment to the next there have to be "
+        f"{facts.earlier_run}From the beginning of one enrollment to the next there have to be "
         f"{format_duration(delay)}.",
-        f"Wait until {situation.said(until)}, or shorten the delay.",
+        f"Wait until {facts.said(until)}, or shorten the delay.",
         until,
     )
 
 
-def _not_newly_matching(situation: Situation) -> Reason:
+def _not_newly_matching(facts: ExplainFacts) -> Reason:
     return Reason(
-        f"{situation.earlier_run}It has not been seen outside the audience since.",
+        f"{facts.earlier_run}It has not been seen outside the audience since.",
         "It has to leave the audience, be seen outside, and match again.",
     )
 
 
-def _exit_filter(situation: Situation) -> Reason:
-    holding = [group for group in situation.exits if holds_all(group)]
-    saw = "; and ".join(situation.saw(group) for group in holding)
-    rules = "; and ".join(situation.needs(group) for group in holding)
+def _exit_filter(facts: ExplainFacts) -> Reason:
+    holding = [group for group in facts.exits if holds_all(group)]
+    saw = "; and ".join(facts.saw(group) for group in holding)
+    rules = "; and ".join(facts.needs(group) for group in holding)
     return Reason(f"The exit filter holds already: {saw}.", f"It must no longer hold: {rules}.")
 
 
-def _company_already_enrolled(situation: Situation) -> Reason:
-    known = situation.known
+def _company_already_enrolled(facts: ExplainFacts) -> Reason:
+    known = facts.known
     return Reason(
         f"The series takes one contact of each company, and {shown(known.holder)} has been in it "
-        f"since {situation.said(known.holder_at)}.",
+        f"since {facts.said(known.holder_at)}.",
         f"The enrollment of {shown(known.holder)} has to end.",
     )
 
 
-REFUSALS: Final[Mapping[ReasonCode, Callable[[Situation], Reason]]] = {
+REFUSALS: Final[Mapping[ReasonCode, Callable[[ExplainFacts], Reason]]] = {
     ReasonCode.SERIES_NOT_ACTIVE: _series_not_active,
     ReasonCode.CONTACT_TYPE: _contact_type,
     ReasonCode.AUDIENCE_MISMATCH: _audience_mismatch,

@@ -2,37 +2,37 @@
 
 from datetime import datetime
 
-from halo_engine.answers.situation import Reason, Situation
+from halo_engine.answers.explain_facts import ExplainFacts, Reason
 from halo_engine.domain.cron import next_instant
 from halo_engine.domain.errors import shown
 from halo_engine.domain.reasons import EntryTrigger
 from halo_engine.domain.series import Series
 
 
-def awaiting_evaluation(situation: Situation) -> Reason:
+def awaiting_evaluation(facts: ExplainFacts) -> Reason:
     """Return when the next re-evaluation is, which will enroll the contact (contract §4)."""
-    org, now = situation.work.org, situation.work.now
+    org, now = facts.work.org, facts.work.now
     until = max(next_instant(org.reevaluate_cron, org.zone, org.reevaluated_at), now)
     seat = ""
-    if situation.series.settings.one_per_company:
+    if facts.series.settings.one_per_company:
         seat = " Of several contacts of its company, the one that was created first enters."
     return Reason(
         f"Nothing refuses it: the next re-evaluation enrolls it.{seat}",
-        f"Wait until {situation.said(until)}.",
+        f"Wait until {facts.said(until)}.",
         until,
     )
 
 
-def trigger_not_fired(situation: Situation) -> Reason:
+def trigger_not_fired(facts: ExplainFacts) -> Reason:
     """Return which trigger has not reached the contact, and what it did instead (contract §4)."""
-    match situation.series.entry_trigger:
+    match facts.series.entry_trigger:
         case EntryTrigger.USER_CREATED:
-            return _not_created_while_active(situation)
+            return _not_created_while_active(facts)
         case EntryTrigger.EVENT:
-            return _event_not_fired(situation)
+            return _event_not_fired(facts)
     return Reason(
-        f"{situation.earlier_run}A manual series enrolls who matches when it is activated, which "
-        f"was on {situation.said(_activated_at(situation.series))}.",
+        f"{facts.earlier_run}A manual series enrolls who matches when it is activated, which "
+        f"was on {facts.said(_activated_at(facts.series))}.",
         "Nothing: later matches are not added. Send another series.",
     )
 
@@ -41,27 +41,27 @@ def _activated_at(series: Series) -> datetime | None:
     return min((start for start, _ in series.active_periods), default=None)
 
 
-def _not_created_while_active(situation: Situation) -> Reason:
-    created_at = situation.known.created_at
-    if situation.known.latest_number:
+def _not_created_while_active(facts: ExplainFacts) -> Reason:
+    created_at = facts.known.created_at
+    if facts.known.latest_number:
         how = ""
-    elif situation.series.was_active_at(created_at):
+    elif facts.series.was_active_at(created_at):
         how = ", through a door that is silent"
     else:
         how = ", when the series was not active"
     return Reason(
-        f"{situation.earlier_run}It was created on {situation.said(created_at)}{how}.",
+        f"{facts.earlier_run}It was created on {facts.said(created_at)}{how}.",
         "Nothing: the series takes a contact when it is created. Send another series.",
     )
 
 
-def _event_not_fired(situation: Situation) -> Reason:
-    known, name = situation.known, shown(situation.series.settings.entry_event_name)
+def _event_not_fired(facts: ExplainFacts) -> Reason:
+    known, name = facts.known, shown(facts.series.settings.entry_event_name)
     if known.latest_number:
-        why = f"{situation.earlier_run}The event {name} has not brought it again since."
+        why = f"{facts.earlier_run}The event {name} has not brought it again since."
     elif known.event_count:
         why = (
-            f"The event {name} fired for it, the last time on {situation.said(known.event_at)}, "
+            f"The event {name} fired for it, the last time on {facts.said(known.event_at)}, "
             "but never live while the series was active."
         )
     else:

@@ -8,34 +8,34 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 
 from halo_engine.answers.progress import Progress, activation_progress
-from halo_engine.cli.desk import Desk
+from halo_engine.cli.context import CommandContext
 from halo_engine.cli.output import first_line, progress_bar
 from halo_engine.series.lifecycle import find_series
 
 _POLL_SECONDS: Final = 0.25
 
 
-def watch_activation(desk: Desk, key: str, wait: bool | None) -> None:
+def watch_activation(context: CommandContext, key: str, wait: bool | None) -> None:
     """Say what came of activating ``key``; with ``wait``, once everybody was looked at.
 
     Without a wish, people at a terminal wait. Where no worker answers nobody does: there is a hint.
     """
-    on_terminal = sys.stdout.isatty() and not desk.as_json
-    now = _look(desk, key)
+    on_terminal = sys.stdout.isatty() and not context.as_json
+    now = _look(context, key)
     if not now.done and (on_terminal if wait is None else wait):
-        now = _watch(desk, key, now) if desk.installation.worker_answers() else now
-    status = desk.ask(lambda work: find_series(work, key).status)
-    desk.show(
+        now = _watch(context, key, now) if context.installation.worker_answers() else now
+    status = context.ask(lambda work: find_series(work, key).status)
+    context.show(
         {"series": key, "status": status, "activation": now},
         lambda _: _draw(key, status, now),
     )
 
 
-def _look(desk: Desk, key: str) -> Progress:
-    return desk.ask(lambda work: activation_progress(work, find_series(work, key)))
+def _look(context: CommandContext, key: str) -> Progress:
+    return context.ask(lambda work: activation_progress(work, find_series(work, key)))
 
 
-def _watch(desk: Desk, key: str, now: Progress) -> Progress:
+def _watch(context: CommandContext, key: str, now: Progress) -> Progress:
     """Show a bar on standard error until it is done; Ctrl-C stops the watching and nothing else."""
     columns = (
         TextColumn("{task.description}"),
@@ -49,7 +49,7 @@ def _watch(desk: Desk, key: str, now: Progress) -> Progress:
             while not now.done and now.parked is None:
                 bar.update(task, completed=now.looked_at, total=now.contacts)
                 time.sleep(_POLL_SECONDS)
-                now = _look(desk, key)
+                now = _look(context, key)
         except KeyboardInterrupt:
             pass
     return now

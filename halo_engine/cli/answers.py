@@ -12,9 +12,9 @@ from halo_engine.answers.diagnose import Diagnosis, diagnose
 from halo_engine.answers.explain import Explanation, explain
 from halo_engine.answers.funnel import Funnel, funnel
 from halo_engine.answers.ledger import Ledger, ledger
+from halo_engine.answers.position import Position
 from halo_engine.answers.preview import PAGE, Preview, PreviewedContact, preview
-from halo_engine.answers.whereabouts import Whereabouts
-from halo_engine.cli.desk import Desk, in_organization
+from halo_engine.cli.context import CommandContext, in_organization
 from halo_engine.cli.failures import draw_failures
 from halo_engine.cli.output import plain, print_facts, print_table, shown_at
 from halo_engine.contacts.finding import find_contacts
@@ -37,10 +37,14 @@ file_option = click.option(
 @click.option("--after", type=click.UUID, help="Show the page after this contact's id.")
 @click.option("--size", type=click.IntRange(1, 1000), default=PAGE, show_default=True)
 @in_organization
-def preview_command(desk: Desk, key: str, file: Path | None, after: UUID | None, size: int) -> None:
+def preview_command(
+    context: CommandContext, key: str, file: Path | None, after: UUID | None, size: int
+) -> None:
     """Show how many match the audience of KEY now, and who."""
-    answer = desk.ask(lambda work: preview(work, _series(work, key, file), after=after, size=size))
-    desk.show(answer, lambda found: _draw_preview(found, desk.zone))
+    answer = context.ask(
+        lambda work: preview(work, _series(work, key, file), after=after, size=size)
+    )
+    context.show(answer, lambda found: _draw_preview(found, context.zone))
 
 
 def _draw_preview(found: Preview, zone: ZoneInfo) -> None:
@@ -77,13 +81,13 @@ def draw_contacts(
 @click.argument("key")
 @file_option
 @in_organization
-def diagnose_command(desk: Desk, key: str, file: Path | None) -> None:
+def diagnose_command(context: CommandContext, key: str, file: Path | None) -> None:
     """Say why the audience of KEY matches so few.
 
     Counts what each filter lets through, names the values that there are, and says what to do.
     """
-    answer = desk.ask(lambda work: diagnose(work, _series(work, key, file)))
-    desk.show(answer, _draw_diagnosis)
+    answer = context.ask(lambda work: diagnose(work, _series(work, key, file)))
+    context.show(answer, _draw_diagnosis)
 
 
 def _draw_diagnosis(found: Diagnosis) -> None:
@@ -113,9 +117,9 @@ def _draw_diagnosis(found: Diagnosis) -> None:
 @click.command(name="ledger")
 @click.argument("key")
 @in_organization
-def ledger_command(desk: Desk, key: str) -> None:
+def ledger_command(context: CommandContext, key: str) -> None:
     """Show where everybody who matches KEY is, or why not."""
-    desk.show(desk.ask(lambda work: ledger(work, find_series(work, key))), _draw_ledger)
+    context.show(context.ask(lambda work: ledger(work, find_series(work, key))), _draw_ledger)
 
 
 def _draw_ledger(found: Ledger) -> None:
@@ -128,9 +132,9 @@ def _draw_ledger(found: Ledger) -> None:
 @click.command(name="funnel")
 @click.argument("key")
 @in_organization
-def funnel_command(desk: Desk, key: str) -> None:
+def funnel_command(context: CommandContext, key: str) -> None:
     """Show how far contacts came in KEY, step by step."""
-    desk.show(desk.ask(lambda work: funnel(work, find_series(work, key))), _draw_funnel)
+    context.show(context.ask(lambda work: funnel(work, find_series(work, key))), _draw_funnel)
 
 
 def _draw_funnel(found: Funnel) -> None:
@@ -170,7 +174,7 @@ def _draw_funnel(found: Funnel) -> None:
 @click.argument("contact")
 @click.argument("key", metavar="SERIES")
 @in_organization
-def explain_command(desk: Desk, contact: str, key: str) -> None:
+def explain_command(context: CommandContext, contact: str, key: str) -> None:
     """Say why CONTACT is in SERIES, or why it is not.
 
     CONTACT is named by its user ID, or by its email where it has none.
@@ -180,7 +184,7 @@ def explain_command(desk: Desk, contact: str, key: str) -> None:
         [answer] = explain(work, find_series(work, key), find_contacts(work, [contact]))
         return answer
 
-    desk.show(desk.ask(explained), lambda answer: _draw_explanation(answer, desk.zone))
+    context.show(context.ask(explained), lambda answer: _draw_explanation(answer, context.zone))
 
 
 def _draw_explanation(found: Explanation, zone: ZoneInfo) -> None:
@@ -196,7 +200,7 @@ def _draw_explanation(found: Explanation, zone: ZoneInfo) -> None:
         change = f" {plain(outlook.change)}" if outlook.change else ""
         click.echo(f"Once it is active: {code}. {plain(outlook.why)}{change}")
     if found.whereabouts is not None:
-        _draw_whereabouts(found.whereabouts, zone)
+        _draw_position(found.whereabouts, zone)
     if found.filters:
         click.echo()
         print_table(
@@ -211,7 +215,7 @@ def _draw_explanation(found: Explanation, zone: ZoneInfo) -> None:
         draw_failures(found.failed_mails, zone, whose=False)
 
 
-def _draw_whereabouts(found: Whereabouts, zone: ZoneInfo) -> None:
+def _draw_position(found: Position, zone: ZoneInfo) -> None:
     click.echo()
     print_facts(
         {

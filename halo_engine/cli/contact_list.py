@@ -7,7 +7,7 @@ import click
 
 from halo_engine.answers.contact_list import PAGE, contact_list
 from halo_engine.cli.answers import draw_contacts
-from halo_engine.cli.desk import Desk, in_organization
+from halo_engine.cli.context import CommandContext, in_organization
 from halo_engine.series.files import read_audience_file
 
 
@@ -24,7 +24,7 @@ from halo_engine.series.files import read_audience_file
 @click.option("--size", type=click.IntRange(1, 1000), default=PAGE, show_default=True)
 @in_organization
 def list_command(
-    desk: Desk,
+    context: CommandContext,
     search: str | None,
     file: Path | None,
     key: str | None,
@@ -36,7 +36,7 @@ def list_command(
     SEARCH is a user ID or an email, whole or its beginning; without it all contacts are listed.
     """
     within = read_audience_file(file, key) if file else None
-    found = desk.ask(
+    found = context.ask(
         lambda work: contact_list(work, search=search, within=within, after=after, size=size)
     )
-    desk.show(found, lambda page: draw_contacts(page.contacts, page.next, desk.zone))
+    context.show(found, lambda page: draw_contacts(page.contacts, page.next, context.zone))

@@ -10,7 +10,7 @@ import click
 
 from halo_engine.answers.profile import Membership, Profile, profile
 from halo_engine.audit import Via
-from halo_engine.cli.desk import Desk, in_organization
+from halo_engine.cli.context import CommandContext, in_organization
 from halo_engine.cli.failures import draw_failures
 from halo_engine.cli.output import plain, print_facts, print_table, shown_at
 from halo_engine.contacts.finding import find_contacts
@@ -32,7 +32,7 @@ def contacts() -> None:
 @contacts.command(name="show")
 @click.argument("contact")
 @in_organization
-def show(desk: Desk, contact: str) -> None:
+def show(context: CommandContext, contact: str) -> None:
     """Show what is known of CONTACT, and the series it is in.
 
     CONTACT is named by its user ID, or by its email where it has none.
@@ -42,7 +42,7 @@ def show(desk: Desk, contact: str) -> None:
         [contact_id] = find_contacts(work, [contact])
         return profile(work, contact_id)
 
-    desk.show(desk.ask(read), lambda answer: _draw(answer, desk.zone))
+    context.show(context.ask(read), lambda answer: _draw(answer, context.zone))
 
 
 def _draw(found: Profile, zone: ZoneInfo) -> None:
@@ -99,7 +99,7 @@ def _membership(found: Membership, zone: ZoneInfo) -> tuple[object, ...]:
 @click.option("--because", required=True, metavar="TEXT", help="Why; kept in the audit log.")
 @click.option("--by", default="operator", show_default=True, help="Who lifts it; kept there too.")
 @in_organization
-def unsuppress_command(desk: Desk, contact: str, because: str, by: str) -> None:
+def unsuppress_command(context: CommandContext, contact: str, because: str, by: str) -> None:
     """Let CONTACT get mail again, whatever suppressed its address.
 
     Its bounce, complaint and unsubscription are lifted. CONTACT is named by its user ID, or by an
@@ -108,8 +108,8 @@ def unsuppress_command(desk: Desk, contact: str, because: str, by: str) -> None:
     call = validated(
         UnsuppressCall, {"contact": contact, "because": because, "by": by}, "unsuppress"
     )
-    lifted = desk.perform(lambda work: unsuppress(work, call, Via.COMMAND))
-    desk.show(lifted, lambda answer: click.echo(f"{plain(contact)}: {_lifted(answer)}."))
+    lifted = context.perform(lambda work: unsuppress(work, call, Via.COMMAND))
+    context.show(lifted, lambda answer: click.echo(f"{plain(contact)}: {_lifted(answer)}."))
 
 
 def _lifted(answer: Unsuppressed) -> str:
@@ -132,7 +132,7 @@ def _lifted(answer: Unsuppressed) -> str:
 @click.option("--session", "session_id", help="Whose anonymous events are this user's.")
 @in_organization
 def identify_command(
-    desk: Desk, user_id: str, traits: Sequence[str], session_id: str | None
+    context: CommandContext, user_id: str, traits: Sequence[str], session_id: str | None
 ) -> None:
     """Identify a user, as an application does: series react.
 
@@ -149,7 +149,7 @@ def identify_command(
         token = signed({"user_id": user_id}, secret, work.now, _TOKEN_LASTS) if secret else None
         return identify(work, validated(IdentifyCall, {**given, "user_token": token}, "identify"))
 
-    desk.show(desk.perform(identified), _draw_identified)
+    context.show(context.perform(identified), _draw_identified)
 
 
 def _draw_identified(answer: IdentifyAnswer) -> None:
@@ -172,7 +172,11 @@ def _draw_identified(answer: IdentifyAnswer) -> None:
 @click.option("--timestamp", help="When it happened, in ISO 8601; now unless given.")
 @in_organization
 def track_command(
-    desk: Desk, user_id: str, event: str, properties: Sequence[str], timestamp: str | None
+    context: CommandContext,
+    user_id: str,
+    event: str,
+    properties: Sequence[str],
+    timestamp: str | None,
 ) -> None:
     """Track EVENT of a user, as an application does: series react."""
     given = {
@@ -182,7 +186,7 @@ def track_command(
         "timestamp": timestamp,
     }
     call = validated(TrackCall, given, "track")
-    desk.show(desk.perform(lambda work: track(work, call)), _draw_tracked)
+    context.show(context.perform(lambda work: track(work, call)), _draw_tracked)
 
 
 def _draw_tracked(answer: TrackAnswer) -> None:

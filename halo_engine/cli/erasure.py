@@ -4,7 +4,7 @@ from functools import partial
 
 import click
 
-from halo_engine.cli.desk import Desk, in_organization, json_option, refusing
+from halo_engine.cli.context import CommandContext, in_organization, json_option, refusing
 from halo_engine.cli.installation import Installation
 from halo_engine.cli.output import print_json
 from halo_engine.contacts.erasure import EraseContactCall, erase_contact, erase_organization
@@ -18,14 +18,14 @@ _sure = click.confirmation_option(prompt="This cannot be undone. Go on?")
 @click.argument("contact")
 @_sure
 @in_organization
-def erase_contact_command(desk: Desk, contact: str) -> None:
+def erase_contact_command(context: CommandContext, contact: str) -> None:
     """Erase CONTACT and everything about it, for good.
 
     Where its address was suppressed a keyed hash stays, and nothing else.
     """
     call = validated(EraseContactCall, {"contact": contact}, "erase")
-    erased = desk.perform(lambda work: erase_contact(work, call))
-    desk.show(erased, lambda answer: click.echo(f"{answer.id} is erased."))
+    erased = context.perform(lambda work: erase_contact(work, call))
+    context.show(erased, lambda answer: click.echo(f"{answer.id} is erased."))
 
 
 @click.command(name="erase")

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from halo_engine.answers.failures import PAGE, FailedMail, FailurePage, failures
-from halo_engine.cli.desk import Desk, in_organization
+from halo_engine.cli.context import CommandContext, in_organization
 from halo_engine.cli.output import first_line, print_table, shown_at
 from halo_engine.series.lifecycle import find_series
 
@@ -16,13 +16,13 @@ from halo_engine.series.lifecycle import find_series
 @click.option("--after", type=click.IntRange(1, 2**63 - 1), help="Show the page after this number.")
 @click.option("--size", type=click.IntRange(1, 1000), default=PAGE, show_default=True)
 @in_organization
-def failures_command(desk: Desk, key: str, after: int | None, size: int) -> None:
+def failures_command(context: CommandContext, key: str, after: int | None, size: int) -> None:
     """List who did not get which mail of the series KEY, and why.
 
     The latest come first. `halo series retry-failed KEY` sends again what failed.
     """
-    found = desk.ask(lambda work: failures(work, find_series(work, key), after=after, size=size))
-    desk.show(found, lambda page: _draw(page, desk.zone))
+    found = context.ask(lambda work: failures(work, find_series(work, key), after=after, size=size))
+    context.show(found, lambda page: _draw(page, context.zone))
 
 
 def _draw(page: FailurePage, zone: ZoneInfo) -> None:

@@ -8,7 +8,7 @@ import click
 
 from halo_engine.answers.events import KnownEvent, known_events
 from halo_engine.answers.fields import Fields, KnownField, known_fields
-from halo_engine.cli.desk import Desk, in_organization
+from halo_engine.cli.context import CommandContext, in_organization
 from halo_engine.cli.output import plain, print_table, shown_at
 
 #: So many values are printed of each field; ``--json`` has them all.
@@ -19,13 +19,15 @@ _LONGEST_DRAWN: Final = 24
 @click.command(name="fields")
 @click.option("--all", "everything", is_flag=True, help="Also fields that no contact has.")
 @in_organization
-def fields_command(desk: Desk, everything: bool) -> None:
+def fields_command(context: CommandContext, everything: bool) -> None:
     """List the fields that filters can use, with their values.
 
     Of each field its type, the operators that it takes, how many contacts have a value, and the
     values seen most: of the newest 5,000 contacts. `--json` names twenty values of each.
     """
-    desk.show(desk.ask(known_fields), lambda found: _draw_fields(found, everything=everything))
+    context.show(
+        context.ask(known_fields), lambda found: _draw_fields(found, everything=everything)
+    )
 
 
 def _draw_fields(found: Fields, *, everything: bool) -> None:
@@ -69,12 +71,12 @@ def _cut(text: str) -> str:
 
 @click.command(name="events")
 @in_organization
-def events_command(desk: Desk) -> None:
+def events_command(context: CommandContext) -> None:
     """List the events that fired, how often, first and last.
 
     These are the names that an `event` trigger, an exit event, a gate and `event:NAME` can use.
     """
-    desk.show(desk.ask(known_events), lambda found: _draw_events(found, desk.zone))
+    context.show(context.ask(known_events), lambda found: _draw_events(found, context.zone))
 
 
 def _draw_events(found: Sequence[KnownEvent], zone: ZoneInfo) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from pydantic import JsonValue
 
-from halo_engine.cli.desk import Desk, in_organization
+from halo_engine.cli.context import CommandContext, in_organization
 from halo_engine.cli.output import plain
 from halo_engine.series.apply import Applied, Result, apply_in_parts
 from halo_engine.series.check import Checked, check_definitions
@@ -27,7 +27,7 @@ file_argument = click.argument("file", type=click.Path(path_type=Path))
 @file_argument
 @click.option("--dry-run", is_flag=True, help="Show the difference, and save nothing.")
 @in_organization
-def apply(desk: Desk, file: Path, dry_run: bool) -> None:
+def apply(context: CommandContext, file: Path, dry_run: bool) -> None:
     """Save the series in FILE, and show what is different.
 
     New ones become drafts. If one is refused, nothing is saved; what is the same is left alone.
@@ -35,7 +35,7 @@ def apply(desk: Desk, file: Path, dry_run: bool) -> None:
     definitions = read_series_file(file)
     tracks_opens = load_settings().tracking_url is not None
     applied: list[Applied] = []
-    parts = apply_in_parts(desk.perform, definitions, dry_run=dry_run, tracks_opens=tracks_opens)
+    parts = apply_in_parts(context.perform, definitions, dry_run=dry_run, tracks_opens=tracks_opens)
     try:
         for part in parts:
             applied += part
@@ -44,7 +44,7 @@ def apply(desk: Desk, file: Path, dry_run: bool) -> None:
             saved = f"{len(applied)} of {len(definitions)} series are saved"
             click.echo(f"{saved}, up to {applied[-1].series}; apply the file again", err=True)
         raise
-    desk.show(applied, lambda answer: _draw_applied(answer, dry_run=dry_run))
+    context.show(applied, lambda answer: _draw_applied(answer, dry_run=dry_run))
 
 
 def _draw_applied(applied: Sequence[Applied], *, dry_run: bool) -> None:
@@ -81,7 +81,7 @@ def _lines(before: JsonValue, after: JsonValue) -> Iterator[str]:
 @click.command()
 @file_argument
 @in_organization
-def check(desk: Desk, file: Path) -> None:
+def check(context: CommandContext, file: Path) -> None:
     """Say what an activation of the series in FILE would refuse.
 
     And what is worth a warning: it may be activated, but will not do what you mean. Saves nothing.
@@ -89,8 +89,10 @@ def check(desk: Desk, file: Path) -> None:
     """
     definitions = read_series_file(file)
     tracks_opens = load_settings().tracking_url is not None
-    checked = desk.ask(lambda work: check_definitions(work, definitions, tracks_opens=tracks_opens))
-    desk.show(checked, _draw_checked)
+    checked = context.ask(
+        lambda work: check_definitions(work, definitions, tracks_opens=tracks_opens)
+    )
+    context.show(checked, _draw_checked)
     if any(each.refusals for each in checked):
         raise SystemExit(1)
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
 
-from halo_engine.cli.desk import Desk, in_organization
+from halo_engine.cli.context import CommandContext, in_organization
 from halo_engine.cli.output import plain, print_json, progress_bar
 from halo_engine.contacts.csv_import import ImportCsvAnswer
 from halo_engine.contacts.csv_resume import (
@@ -51,7 +51,7 @@ _INTERRUPTED: Final = 130
 @click.option("--most", type=click.IntRange(min=1), help="Read so many rows at most.")
 @in_organization
 def import_command(
-    desk: Desk,
+    context: CommandContext,
     file: Path,
     mapping: Sequence[str],
     date_formats: Sequence[str],
@@ -68,7 +68,7 @@ def import_command(
     """
     with _reading(file):
         if not mapping:
-            return _suggest(desk, file, read["separator"], read["encoding"])
+            return _suggest(context, file, read["separator"], read["encoding"])
         options = {
             "mapping": _pairs("map", "FIELD", mapping),
             "date_formats": _pairs("date-format", "FORMAT", date_formats),
@@ -76,7 +76,7 @@ def import_command(
             **read,
         }
         how = validated(FileOptions, options, "import")
-        answer = _try(desk, file, how) if dry_run else _import(desk, file, how)
+        answer = _try(context, file, how) if dry_run else _import(context, file, how)
     if answer.bad:
         raise SystemExit(1)
     return None
@@ -93,14 +93,16 @@ def _reading(file: Path) -> Iterator[None]:
         raise bad_input(str(file), f"cannot be read ({error.strerror})") from None
 
 
-def _suggest(desk: Desk, file: Path, separator: str | None, encoding: str | None) -> None:
+def _suggest(
+    context: CommandContext, file: Path, separator: str | None, encoding: str | None
+) -> None:
     """Print the command that imports the file, as far as the names of its columns tell."""
     found = suggest_for_file(file, separator, encoding)
     words = ["halo", "contacts", "import", str(file)]
     given = {"--separator": separator, "--encoding": encoding}
     words += [word for option, value in given.items() if value for word in (option, value)]
     maps = [f"--map {shlex.quote(f'{name}={field}')}" for name, field in found.mapping.items()]
-    if desk.as_json:
+    if context.as_json:
         command = " ".join([shlex.join(words), *maps])
         data = {"mapping": found.mapping, "not_mapped": found.others, "command": command}
         print_json(data)
@@ -111,25 +113,25 @@ def _suggest(desk: Desk, file: Path, separator: str | None, encoding: str | None
         click.echo("# a column becomes a custom field by --map COLUMN=custom:NAME")
 
 
-def _import(desk: Desk, file: Path, how: FileOptions) -> ImportFileAnswer:
+def _import(context: CommandContext, file: Path, how: FileOptions) -> ImportFileAnswer:
     try:
-        with _bar(file.stat().st_size, hidden=desk.as_json) as show:
-            answer = import_file(desk.perform, file, how, show)
+        with _bar(file.stat().st_size, hidden=context.as_json) as show:
+            answer = import_file(context.perform, file, how, show)
     except ImportInterruptedError as interrupted:
         click.echo(f"Interrupted: the rows up to line {interrupted.line} are in.", err=True)
         if interrupted.goes_on:
             click.echo("The same command again goes on from there.", err=True)
         raise SystemExit(_INTERRUPTED) from None
-    desk.show(answer, _draw)
+    context.show(answer, _draw)
     return answer
 
 
-def _try(desk: Desk, file: Path, how: FileOptions) -> DryRunAnswer:
+def _try(context: CommandContext, file: Path, how: FileOptions) -> DryRunAnswer:
     if not file.is_file():
         problem = "cannot be read twice; allowed with --dry-run is a file"
         raise bad_input(str(file), problem)
-    answer = try_file(desk.ask, file, how)
-    desk.show(answer, _draw_trial)
+    answer = try_file(context.ask, file, how)
+    context.show(answer, _draw_trial)
     return answer
 
 

@@ -2,7 +2,7 @@
 
 import click
 
-from halo_engine.cli.desk import Desk, in_organization
+from halo_engine.cli.context import CommandContext, in_organization
 from halo_engine.cli.output import print_table
 from halo_engine.contacts.lists import SubscribeCall, UnsubscribeCall, subscribe, unsubscribe
 from halo_engine.contacts.subscriptions import all_lists, create_list
@@ -17,18 +17,18 @@ def lists() -> None:
 @lists.command()
 @click.argument("key")
 @in_organization
-def create(desk: Desk, key: str) -> None:
+def create(context: CommandContext, key: str) -> None:
     """Make the empty list KEY."""
-    made = desk.perform(lambda work: create_list(work, key))
-    desk.show(made, lambda answer: click.echo(f"{answer.list} is an empty list now."))
+    made = context.perform(lambda work: create_list(work, key))
+    context.show(made, lambda answer: click.echo(f"{answer.list} is an empty list now."))
 
 
 @lists.command(name="list")
 @in_organization
-def list_command(desk: Desk) -> None:
+def list_command(context: CommandContext) -> None:
     """List the lists, and how many contacts are on each."""
-    desk.show(
-        desk.ask(all_lists),
+    context.show(
+        context.ask(all_lists),
         lambda found: print_table(
             ("list", "subscribers"),
             [(each.list, each.subscribers) for each in found],
@@ -41,23 +41,23 @@ def list_command(desk: Desk) -> None:
 @click.argument("contact")
 @click.argument("key")
 @in_organization
-def subscribe_command(desk: Desk, contact: str, key: str) -> None:
+def subscribe_command(context: CommandContext, contact: str, key: str) -> None:
     """Put CONTACT on the list KEY.
 
     CONTACT is named by its user ID, or by its email where it has none.
     """
     call = validated(SubscribeCall, {"contact": contact, "list": key}, "subscribe")
-    noted = desk.perform(lambda work: subscribe(work, call))
-    desk.show(noted, lambda _: click.echo(f"{contact} is on {key} now."))
+    noted = context.perform(lambda work: subscribe(work, call))
+    context.show(noted, lambda _: click.echo(f"{contact} is on {key} now."))
 
 
 @lists.command(name="unsubscribe")
 @click.argument("contact")
 @click.argument("key", required=False)
 @in_organization
-def unsubscribe_command(desk: Desk, contact: str, key: str | None) -> None:
+def unsubscribe_command(context: CommandContext, contact: str, key: str | None) -> None:
     """Take CONTACT off the list KEY; without one, off everything."""
     call = validated(UnsubscribeCall, {"contact": contact, "list": key}, "unsubscribe")
-    noted = desk.perform(lambda work: unsubscribe(work, call))
+    noted = context.perform(lambda work: unsubscribe(work, call))
     gone = "unsubscribed from everything" if key is None else f"off {key}"
-    desk.show(noted, lambda _: click.echo(f"{contact} is {gone} now."))
+    context.show(noted, lambda _: click.echo(f"{contact} is {gone} now."))

@@ -4,7 +4,7 @@ from typing import Final
 
 import click
 
-from halo_engine.cli.desk import Desk, in_organization, json_option, refusing
+from halo_engine.cli.context import CommandContext, in_organization, json_option, refusing
 from halo_engine.cli.installation import Installation
 from halo_engine.cli.output import plain, print_facts, print_json
 from halo_engine.contacts.receive import Received
@@ -103,15 +103,15 @@ def _said(received: Received) -> str:
 @click.argument("contact")
 @click.option("--html", is_flag=True, help="Print the page alone.")
 @in_organization
-def render_command(desk: Desk, key: str, step: str, contact: str, html: bool) -> None:
+def render_command(context: CommandContext, key: str, step: str, contact: str, html: bool) -> None:
     """Show the email that CONTACT would get at STEP of SERIES now.
 
     CONTACT is named by its user ID, or by its email where it has none. Nothing is sent.
     """
     given = {"series": key, "step": step, "contact": contact}
     sample = validated(SampleCall, given, "render")
-    shown = desk.ask(lambda work: show_mail(work, desk.engine.post.sender, sample))
-    desk.show(shown, lambda found: _draw(found, html=html))
+    shown = context.ask(lambda work: show_mail(work, context.engine.post.sender, sample))
+    context.show(shown, lambda found: _draw(found, html=html))
 
 
 def _draw(found: ShownMail, *, html: bool) -> None:
@@ -131,16 +131,16 @@ def _draw(found: ShownMail, *, html: bool) -> None:
 @click.argument("contact")
 @click.option("--to", required=True, metavar="ADDRESS", help="Who gets it instead of the contact.")
 @in_organization
-def send_test_command(desk: Desk, key: str, step: str, contact: str, to: str) -> None:
+def send_test_command(context: CommandContext, key: str, step: str, contact: str, to: str) -> None:
     """Send the email that CONTACT would get at STEP to an address.
 
     Its subject begins with `[Test]`. The contact and the series know nothing of it.
     """
     given = {"series": key, "step": step, "contact": contact, "to": to}
     test = validated(SendTestCall, given, "send-test")
-    post = desk.engine.post
-    message = desk.ask(lambda work: write_test(work, post.sender, test))
-    desk.show(
+    post = context.engine.post
+    message = context.ask(lambda work: write_test(work, post.sender, test))
+    context.show(
         send_test(post.transport, message, test),
         lambda sent: click.echo(f"{key} {step} of {plain(contact)} was sent to {plain(sent.to)}."),
     )
@@ -156,15 +156,17 @@ def send_test_command(desk: Desk, key: str, step: str, contact: str, to: str) ->
     "whether they were sent: they may come twice.",
 )
 @in_organization
-def retry_failed_command(desk: Desk, key: str, step: str | None, reason: str | None) -> None:
+def retry_failed_command(
+    context: CommandContext, key: str, step: str | None, reason: str | None
+) -> None:
     """Send emails of SERIES again that failed.
 
     Each goes to the contact if it would be sent to it today; its run is not moved. Exits 1 when the
     server takes no mail.
     """
     call = validated(RetryCall, {"series": key, "step": step, "reason": reason}, "retry-failed")
-    found = tally(call, desk.engine.retry_failed(OrgRef(id=desk.org.id), call))
-    desk.show(found, _draw_tally)
+    found = tally(call, context.engine.retry_failed(OrgRef(id=context.org.id), call))
+    context.show(found, _draw_tally)
     if found.stopped is not None:
         raise SystemExit(1)
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import click
 
-from halo_engine.cli.desk import json_option, refusing
+from halo_engine.cli.context import json_option, refusing
 from halo_engine.cli.installation import Installation
 from halo_engine.cli.output import print_facts, print_json, print_table
 from halo_engine.database import run_in_transaction

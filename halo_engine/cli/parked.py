@@ -14,7 +14,7 @@ from halo_engine.answers.parked import (
     WhichParked,
     list_parked,
 )
-from halo_engine.cli.desk import Desk, in_organization
+from halo_engine.cli.context import CommandContext, in_organization
 from halo_engine.cli.output import first_line, print_table, shown_at
 from halo_engine.domain.errors import validated
 from halo_engine.pipeline.parked import discard_parked, retry_parked
@@ -30,29 +30,31 @@ def _group(sort: Sort, about: str) -> click.Group:
     @group.command(name="list", help=f"List the {sort} that failed, and what each raised.")
     @_series_option
     @in_organization
-    def list_command(desk: Desk, series: str | None) -> None:
+    def list_command(context: CommandContext, series: str | None) -> None:
         call = validated(ListParked, {"series": series}, f"halo {sort} list")
-        listed = desk.ask(lambda work: list_parked(work, sort, call))
-        desk.show(listed, partial(_draw, desk))
+        listed = context.ask(lambda work: list_parked(work, sort, call))
+        context.show(listed, partial(_draw, context))
 
     @group.command(name="retry", help=f"Give {sort} another try: by ID, of a series, or all.")
     @_ids
     @_series_option
     @click.option("--all", "all_", is_flag=True, help=f"All the {sort} that failed.")
     @in_organization
-    def retry_command(desk: Desk, ids: tuple[int, ...], series: str | None, all_: bool) -> None:
+    def retry_command(
+        context: CommandContext, ids: tuple[int, ...], series: str | None, all_: bool
+    ) -> None:
         which = _which(sort, "retry", ids=ids, series=series, all=all_)
-        answer = desk.perform(lambda work: retry_parked(work, sort, which))
-        desk.show(answer, lambda found: click.echo(f"{sort} tried again: {found.retried}"))
+        answer = context.perform(lambda work: retry_parked(work, sort, which))
+        context.show(answer, lambda found: click.echo(f"{sort} tried again: {found.retried}"))
 
     @group.command(name="discard", help=f"Let {sort} go for good: by ID, or of a series.")
     @_ids
     @_series_option
     @in_organization
-    def discard_command(desk: Desk, ids: tuple[int, ...], series: str | None) -> None:
+    def discard_command(context: CommandContext, ids: tuple[int, ...], series: str | None) -> None:
         which = _which(sort, "discard", ids=ids, series=series)
-        answer = desk.perform(lambda work: discard_parked(work, sort, which))
-        desk.show(
+        answer = context.perform(lambda work: discard_parked(work, sort, which))
+        context.show(
             answer,
             lambda found: click.echo(f"{sort} discarded: {found.discarded}. {found.meaning}"),
         )
@@ -64,7 +66,7 @@ def _which(sort: Sort, verb: str, **asked: Any) -> WhichParked:
     return validated(WhichParked, asked, f"halo {sort} {verb}")
 
 
-def _draw(desk: Desk, listed: Sequence[ParkedSignal | ParkedRow]) -> None:
+def _draw(context: CommandContext, listed: Sequence[ParkedSignal | ParkedRow]) -> None:
     columns = ("id", "what", "contact", "series", "since", "tries", "next try", "problem")
     print_table(
         columns,
@@ -74,9 +76,9 @@ def _draw(desk: Desk, listed: Sequence[ParkedSignal | ParkedRow]) -> None:
                 each.kind if isinstance(each, ParkedSignal) else each.step,
                 each.contact,
                 each.series,
-                shown_at(each.failed_at, desk.zone),
+                shown_at(each.failed_at, context.zone),
                 each.tries,
-                shown_at(each.retry_at, desk.zone) or "set aside",
+                shown_at(each.retry_at, context.zone) or "set aside",
                 first_line(each.error),
             )
             for each in listed

@@ -16,14 +16,14 @@ import click
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from halo_engine.cli.desk import json_option, refusing
+from halo_engine.cli.context import json_option, refusing
 from halo_engine.cli.installation import Installation, log_to_standard_error
 from halo_engine.cli.output import first_line, plain, print_json
 from halo_engine.domain.errors import Refusal, not_found
 from halo_engine.domain.yaml_core import load_yaml
 from halo_engine.domain.yaml_source import YamlSource, read_text
 from halo_engine.rehearsal.player import Result, play_file, scenario_files
-from halo_engine.rehearsal.theatre import engine_in, open_theatre
+from halo_engine.rehearsal.temporary_schema import engine_in, temporary_schema
 
 #: So many scenarios are worth the start of another process.
 _WORTH_A_PROCESS: Final = 4
@@ -130,7 +130,7 @@ def _play_all(
 ) -> Iterator[Played]:
     """Play the files, several at once, and yield what came of them in their order."""
     wanted = jobs or min(os.cpu_count() or 1, -(-len(files) // _WORTH_A_PROCESS))
-    with installation.rehearsal_server() as url, open_theatre(url) as schema:
+    with installation.rehearsal_server() as url, temporary_schema(url) as schema:
         if wanted == 1:
             database = engine_in(url, schema)
             yield from map(partial(play_timed, database), files)
@@ -150,7 +150,7 @@ def _size(file: Path) -> int:
 
 
 def play_timed(database: Engine, path: Path) -> Played:
-    """Play one scenario in the theatre; whatever else goes wrong in it is a difference too."""
+    """Play one scenario; any exception that it raises is a difference too."""
     began = time.perf_counter()
     try:
         result = play_file(path, database)
@@ -175,7 +175,7 @@ def _play_here(url: str, schema: str, path: Path) -> Played:
 
 @cache
 def _engine_here(url: str, schema: str) -> Engine:
-    """Return this process's engine in the theatre."""
+    """Return this process's engine on the temporary schema."""
     return engine_in(url, schema)
 
 

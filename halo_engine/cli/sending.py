@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import click
 from sqlalchemy import Connection
 
-from halo_engine.cli.desk import json_option, refusing
+from halo_engine.cli.context import json_option, refusing
 from halo_engine.cli.installation import Installation
 from halo_engine.cli.output import plain, print_json
 from halo_engine.database import run_in_transaction

@@ -9,7 +9,7 @@ import click
 
 from halo_engine.answers.overview import SeriesLine, overview
 from halo_engine.cli.activation import watch_activation
-from halo_engine.cli.desk import Desk, in_organization
+from halo_engine.cli.context import CommandContext, in_organization
 from halo_engine.cli.output import plain, print_table, shown_at
 from halo_engine.cli.sections import SectionedGroup
 from halo_engine.contacts.finding import find_contacts
@@ -51,9 +51,9 @@ by_option = click.option("--by", help="Who does this; the user logged in unless 
 
 @series.command(name="list")
 @in_organization
-def list_command(desk: Desk) -> None:
+def list_command(context: CommandContext) -> None:
     """List the series, in order of creation."""
-    desk.show(desk.ask(overview), _draw_list)
+    context.show(context.ask(overview), _draw_list)
 
 
 def _draw_list(lines: Sequence[SeriesLine]) -> None:
@@ -79,10 +79,12 @@ def _draw_list(lines: Sequence[SeriesLine]) -> None:
 @series.command()
 @click.argument("key")
 @in_organization
-def show(desk: Desk, key: str) -> None:
+def show(context: CommandContext, key: str) -> None:
     """Show series KEY as a file that `halo series apply` takes."""
 
-    desk.show(desk.ask(lambda work: show_series(work, key)), lambda found: _draw(found, desk.zone))
+    context.show(
+        context.ask(lambda work: show_series(work, key)), lambda found: _draw(found, context.zone)
+    )
 
 
 def _draw(found: ShownSeries, zone: ZoneInfo) -> None:
@@ -106,55 +108,57 @@ def _draw(found: ShownSeries, zone: ZoneInfo) -> None:
     help="Show how far the enrollment is until it is done; on a terminal unless said otherwise.",
 )
 @in_organization
-def activate(desk: Desk, key: str, by: str | None, wait: bool | None) -> None:
+def activate(context: CommandContext, key: str, by: str | None, wait: bool | None) -> None:
     """Make the draft KEY active; the workers enroll who matches."""
-    desk.perform(lambda work: lifecycle.activate(work, key, _who(by)))
-    watch_activation(desk, key, wait)
+    context.perform(lambda work: lifecycle.activate(work, key, _who(by)))
+    watch_activation(context, key, wait)
 
 
 @series.command()
 @click.argument("key")
 @by_option
 @in_organization
-def pause(desk: Desk, key: str, by: str | None) -> None:
+def pause(context: CommandContext, key: str, by: str | None) -> None:
     """Pause KEY: nobody enters, nothing is sent.
 
     Exits and goals go on.
     """
-    _change(desk, key, lifecycle.pause, by)
+    _change(context, key, lifecycle.pause, by)
 
 
 @series.command()
 @click.argument("key")
 @by_option
 @in_organization
-def resume(desk: Desk, key: str, by: str | None) -> None:
+def resume(context: CommandContext, key: str, by: str | None) -> None:
     """Make the paused KEY active again, after the same checks."""
-    _change(desk, key, lifecycle.resume, by)
+    _change(context, key, lifecycle.resume, by)
 
 
 def _change(
-    desk: Desk, key: str, change: Callable[[Work, str, str], Series], by: str | None
+    context: CommandContext, key: str, change: Callable[[Work, str, str], Series], by: str | None
 ) -> None:
     def changed(work: Work) -> dict[str, str]:
         change(work, key, _who(by))
         return {"series": key, "status": find_series(work, key).status}
 
-    desk.show(desk.perform(changed), lambda answer: click.echo(f"{key} is {answer['status']}."))
+    context.show(
+        context.perform(changed), lambda answer: click.echo(f"{key} is {answer['status']}.")
+    )
 
 
 @series.command()
 @click.argument("key")
 @by_option
 @in_organization
-def stop(desk: Desk, key: str, by: str | None) -> None:
+def stop(context: CommandContext, key: str, by: str | None) -> None:
     """Complete KEY for good; everybody in it leaves.
 
     Their exit reason is `manual`.
     """
-    removed = stop_series(desk.perform, key, _who(by))
-    status = desk.ask(lambda work: find_series(work, key).status)
-    desk.show(
+    removed = stop_series(context.perform, key, _who(by))
+    status = context.ask(lambda work: find_series(work, key).status)
+    context.show(
         {"series": key, "status": status, "removed": removed},
         lambda answer: click.echo(f"{key} is {answer['status']}; {removed} left it."),
     )
@@ -164,7 +168,7 @@ def stop(desk: Desk, key: str, by: str | None) -> None:
 @click.argument("key")
 @click.argument("contact")
 @in_organization
-def remove_command(desk: Desk, key: str, contact: str) -> None:
+def remove_command(context: CommandContext, key: str, contact: str) -> None:
     """Take CONTACT out of KEY.
 
     CONTACT is named by its user ID, or by its email where it has none.
@@ -175,4 +179,4 @@ def remove_command(desk: Desk, key: str, contact: str) -> None:
         remove(work, contact_id, find_series(work, key))
         return {"series": key, "contact": contact, "exit_reason": "manual"}
 
-    desk.show(desk.perform(removed), lambda _: click.echo(f"{contact} has left {key}."))
+    context.show(context.perform(removed), lambda _: click.echo(f"{contact} has left {key}."))

@@ -8,7 +8,7 @@ import click
 
 from halo_engine.answers.status import PATIENCE, SINCE, Status, status
 from halo_engine.cli.calls_waiting import draw_calls
-from halo_engine.cli.desk import json_option, org_option, refusing
+from halo_engine.cli.context import json_option, org_option, refusing
 from halo_engine.cli.installation import Installation
 from halo_engine.cli.output import (
     first_line,

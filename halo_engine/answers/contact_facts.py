@@ -1,4 +1,4 @@
-"""Gathering for explain: a contact's code and all that its explanation refers to (contract §10)."""
+"""What explain reads of a contact: its code, and what the explanation refers to (contract §10)."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from halo_engine.work import Work
 
 
 @dataclass(frozen=True, slots=True)
-class Circumstances:
+class ContactFacts:
     """What is known of one contact and one series.
 
     ``guard`` is the first guard that refuses now, ``refused_at`` the instant of a kept refusal.
@@ -49,8 +49,10 @@ class Circumstances:
     list_key: str | None
 
 
-def gather(work: Work, series: Series, contacts: Collection[UUID]) -> Mapping[UUID, Circumstances]:
-    """Return the circumstances of those of ``contacts`` that exist, in one statement."""
+def gather_contact_facts(
+    work: Work, series: Series, contacts: Collection[UUID]
+) -> Mapping[UUID, ContactFacts]:
+    """Return the facts of those ``contacts`` that exist, in one statement."""
     found, org_id = coded(work, series, contacts), work.org_id
     contact, holder = end_users, end_users.alias("holder")
     run, holding = (automation_enrollments.alias(name) for name in ("run", "holding"))
@@ -111,7 +113,7 @@ def gather(work: Work, series: Series, contacts: Collection[UUID]) -> Mapping[UU
         list_.c.key.label("list_key"),
     ).select_from(source)
     rows = work.connection.execute(statement).mappings()
-    return {row["contact_id"]: Circumstances(**row) for row in rows}
+    return {row["contact_id"]: ContactFacts(**row) for row in rows}
 
 
 def _same(org_id: UUID, table: FromClause, **values: Any) -> ColumnElement[bool]:

@@ -1,6 +1,6 @@
-"""What filters see of contacts: which hold, which lack their value, and the values (contract §10).
+"""Filters evaluated one by one for given contacts, with the values that they compared (§10).
 
-The same compiler evaluates them here as at entry.
+The compiler is the one that entry uses, so both agree.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -21,8 +21,8 @@ from halo_engine.work import Work
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What one filter sees of one contact.
+class FilterResult:
+    """One filter's result for one contact.
 
     ``value`` is an instant for a column that holds one, else JSON; None when nothing is stored.
     ``missing`` is also a value of another type than the filter's (contract §3).
@@ -34,15 +34,15 @@ class Seen:
     value: Any
 
 
-def holds_all(group: Sequence[Seen]) -> bool:
+def holds_all(group: Sequence[FilterResult]) -> bool:
     """Return whether every filter of an AND group holds."""
     return all(seen.holds for seen in group)
 
 
-def see(
+def filter_results(
     work: Work, filters: Sequence[Filter], contacts: Collection[UUID]
-) -> Mapping[UUID, list[Seen]]:
-    """Return what ``filters`` see, in their order, of each of the contacts; in one statement."""
+) -> Mapping[UUID, list[FilterResult]]:
+    """Return each contact's results, in the order of ``filters``; one statement."""
     if not filters or not contacts:
         return {}
     subject = Subject.of_contacts()
@@ -63,7 +63,7 @@ def see(
     )
     return {
         id_: [
-            Seen(item, holds, missing, _read(item, value))
+            FilterResult(item, holds, missing, _read(item, value))
             for item, holds, missing, value in zip(filters, *seen, strict=True)
         ]
         for id_, *seen in rows

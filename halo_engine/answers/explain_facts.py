@@ -1,36 +1,36 @@
-"""One contact that is not in a series, and the reason in plain words: explain's matter (§10)."""
+"""What explain knows of a contact that is not in a series; the reason that it gives (§10)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from halo_engine.answers.circumstances import Circumstances
+from halo_engine.answers.contact_facts import ContactFacts
+from halo_engine.answers.filter_results import FilterResult
 from halo_engine.answers.phrases import found, needed, on_the_clock
-from halo_engine.answers.sight import Seen
 from halo_engine.domain.series import Series
 from halo_engine.work import Work
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
-    """One contact that is not in the series, with what the filters see of it, group by group."""
+class ExplainFacts:
+    """One contact that is not in the series, with the filters' results, group by group."""
 
     work: Work
     series: Series
-    known: Circumstances
-    audience: Sequence[Sequence[Seen]]
-    exits: Sequence[Sequence[Seen]]
+    known: ContactFacts
+    audience: Sequence[Sequence[FilterResult]]
+    exits: Sequence[Sequence[FilterResult]]
 
     def said(self, instant: datetime | None) -> str:
         """Return the instant in the organisation's time zone."""
         return on_the_clock(instant, self.work.org.zone) if instant else "an unknown instant"
 
-    def saw(self, group: Sequence[Seen]) -> str:
+    def saw(self, group: Sequence[FilterResult]) -> str:
         """Return the values that these filters saw."""
         return ", ".join(found(seen, self.work.org.zone) for seen in group)
 
-    def needs(self, group: Sequence[Seen]) -> str:
-        """Return what has to be for these filters to hold."""
+    def needs(self, group: Sequence[FilterResult]) -> str:
+        """Return what must be true for these filters to hold."""
         return " and ".join(needed(seen.filter, self.work) for seen in group)
 
     @property

@@ -33,7 +33,7 @@ from halo_engine.tables.enrollments import IS_ACTIVE
 from halo_engine.work import Work
 
 
-class Whereabouts(Answer):
+class Position(Answer):
     """Where an active enrollment stands; ``next`` says what happens ``next_at``.
 
     ``next_at`` is None while the series is not active, while mail is held that is due, and where
@@ -72,7 +72,7 @@ class _Standing:
     fault: _Fault | None
 
 
-def locate(work: Work, series: Series, contacts: Collection[UUID]) -> Mapping[UUID, Whereabouts]:
+def locate(work: Work, series: Series, contacts: Collection[UUID]) -> Mapping[UUID, Position]:
     """Return where each of ``contacts`` that is active in ``series`` stands; three statements."""
     standing = _standing(work, series, contacts)
     if not series.is_active:
@@ -143,47 +143,47 @@ def _standing(work: Work, series: Series, contacts: Collection[UUID]) -> Sequenc
     ]
 
 
-def _held(work: Work, series: Series, standing: _Standing) -> Whereabouts:
+def _held(work: Work, series: Series, standing: _Standing) -> Position:
     if series.status is SeriesStatus.COMPLETED:
         text = "Nothing but leaving: the series was stopped. Stop it again to end who is still in."
-        return _whereabouts(standing, text, None)
+        return _position(standing, text, None)
     due = on_the_clock(standing.scheduled_for, work.org.zone)
-    return _whereabouts(
+    return _position(
         standing, f"Nothing, until the series is resumed. Its step was scheduled for {due}.", None
     )
 
 
-def _next(work: Work, standing: _Standing, facts: DueFacts, held: str | None) -> Whereabouts:
+def _next(work: Work, standing: _Standing, facts: DueFacts, held: str | None) -> Position:
     """Say what happens next; ``held`` is what holds mail now."""
     if standing.status is Status.PROCESSING:
-        return _whereabouts(standing, "Its email is being sent.", work.now)
+        return _position(standing, "Its email is being sent.", work.now)
     at = max(standing.scheduled_for, work.now)
     exits = exit_reason(facts.run)
     if exits is not None:
         text = f"As things stand, it leaves the series ({exits}) when its step is due."
-        return _whereabouts(standing, text, at)
+        return _position(standing, text, at)
     decision = decide_step(facts, at)
     if isinstance(decision, Postpone):
         at = decision.until
         decision = decide_step(facts, at)
     text = _worded(decision, facts)
     if held is None or isinstance(decision, Finish):
-        return _whereabouts(standing, text, at)
+        return _position(standing, text, at)
     if at > work.now:
-        return _whereabouts(standing, f"{text} Now {held}: if it still is then, it waits.", at)
+        return _position(standing, f"{text} Now {held}: if it still is then, it waits.", at)
     following = _then(facts.run.series.step_after(facts.step, facts.visited))
     text = f"Its email is held: {held}. When that is over it is sent, {following}."
-    return _whereabouts(standing, text, None)
+    return _position(standing, text, None)
 
 
-def _failed(work: Work, standing: _Standing, fault: _Fault) -> Whereabouts:
+def _failed(work: Work, standing: _Standing, fault: _Fault) -> Position:
     since = on_the_clock(fault.failed_at, work.org.zone)
     text = f"Its step could not be handled since {since}: {fault.problem}."
     if fault.retry_at is None:
         text += f" It was set aside: mend the cause, then `halo rows retry {standing.row.id}`."
     else:
         text += " It is tried again."
-    found = _whereabouts(standing, text, fault.retry_at)
+    found = _position(standing, text, fault.retry_at)
     return found.model_copy(update={"problem": fault.problem})
 
 
@@ -208,8 +208,8 @@ def _then(following: Step | None) -> str:
     return f"then comes step ‘{following.key}’" if following else "then the series is over for it"
 
 
-def _whereabouts(standing: _Standing, text: str, at: datetime | None) -> Whereabouts:
-    return Whereabouts(
+def _position(standing: _Standing, text: str, at: datetime | None) -> Position:
+    return Position(
         number=standing.row.run.number,
         enrolled_at=standing.enrolled_at,
         step=standing.step.key,

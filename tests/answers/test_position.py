@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, select, update
 
 from halo_engine.answers.phrases import on_the_clock
-from halo_engine.answers.whereabouts import Whereabouts
+from halo_engine.answers.position import Position
 from halo_engine.delivery.stops import note_outage, stop_sending
 from halo_engine.domain.reasons import Status
 from halo_engine.pipeline.advance import advance
@@ -22,7 +22,7 @@ LATER: dict[str, Any] = {**HELLO, "delay": "2h"}
 NIGHT = {"days": ["mon"], "from": "20:00", "to": "22:00"}
 
 
-def where(stage: Stage, name: str = "ann") -> Whereabouts:
+def where(stage: Stage, name: str = "ann") -> Position:
     """Return where an active contact stands."""
     found = stage.explain(name).whereabouts
     assert found is not None
@@ -35,7 +35,7 @@ def test_an_email_that_waits(stage: Stage) -> None:
     stage.series(**BY_PLAN, steps=[LATER, BYE])
     stage.wait(hours=1)
     assert stage.explain("ann").why == "It is in the series, at step ‘hello’."
-    assert where(stage) == Whereabouts(
+    assert where(stage) == Position(
         number=1,
         enrolled_at=NOW,
         step="hello",

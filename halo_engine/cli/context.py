@@ -1,4 +1,4 @@
-"""Where a command works: one organisation, chosen by ``--org``, and the way its answer is shown."""
+"""What a command works with: one organisation, chosen by ``--org``, and how to show an answer."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,8 +34,8 @@ org_option = click.option(
 
 
 @dataclass(frozen=True)
-class Desk:
-    """One organisation at one command's disposal."""
+class CommandContext:
+    """One command's organisation and engine, and whether it prints JSON."""
 
     installation: Installation
     engine: Engine
@@ -48,11 +48,11 @@ class Desk:
         return self.org.zone
 
     def perform(self, action: Callable[[Work], _Result]) -> _Result:
-        """Run what changes something in a transaction of its own, and ring for a worker."""
+        """Run a change in a transaction of its own, and ring for a worker."""
         return self.engine.perform(OrgRef(id=self.org.id), action)
 
     def ask(self, action: Callable[[Work], _Result]) -> _Result:
-        """Run what leaves nothing behind; nobody is rung for."""
+        """Run a query; no worker is rung for."""
         return self.engine.ask(OrgRef(id=self.org.id), action)
 
     def show(self, answer: _Result, draw: Callable[[_Result], object]) -> None:
@@ -64,13 +64,13 @@ class Desk:
 
 
 def in_organization(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command ``--org`` and ``--json``, and its Desk as the first argument."""
+    """Give a command ``--org`` and ``--json``, and its context as the first argument."""
 
     def run(installation: Installation, /, **given: Any) -> None:
         org_key, as_json = given.pop("org_key"), given.pop("as_json")
         with refusing(as_json), installation.engine() as engine:
             org = choose_organization(engine, org_key)
-            command(Desk(installation, engine, org, as_json), **given)
+            command(CommandContext(installation, engine, org, as_json), **given)
 
     return org_option(json_option(update_wrapper(click.pass_obj(run), command)))
 

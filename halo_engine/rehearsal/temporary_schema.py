@@ -1,7 +1,7 @@
-"""A theatre: tables of a run's own on somebody's database, where nobody else ticks.
+"""A temporary schema for rehearsals: a run's own tables, which no worker touches.
 
-Rehearsals on an installation's own tables would be worked by its workers too, on the real clock and
-with real mail. So a run has a schema of its own on the same server, which goes with it.
+On an installation's own tables its workers would handle the rehearsal too, on the real clock and
+with real mail. So each run makes a schema on the same server, and drops it at the end.
 """
 
 from collections.abc import Iterator
@@ -22,11 +22,10 @@ _NOT_ALLOWED: Final = "42501"
 
 
 @contextmanager
-def open_theatre(url: str) -> Iterator[str]:
-    """Make a schema with all tables on the database at ``url``, for the body's time; give its name.
+def temporary_schema(url: str) -> Iterator[str]:
+    """Create a schema with all tables on the database at ``url``; yield its name, drop it after.
 
-    Schemas that killed runs left are removed first. Raises ConfigurationError where the user may
-    make none.
+    Drops first what killed runs left. Raises ConfigurationError where the user may not create one.
     """
     engine = create_plain_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     # Held open: the lock says that this run is alive.
@@ -68,7 +67,7 @@ def _create(connection: Connection, schema: str) -> None:
 
 
 def _clear_leftovers(connection: Connection) -> None:
-    """Remove the schemas of runs that are gone: whose lock nobody holds."""
+    """Drop the schemas of dead runs: those whose lock nobody holds."""
     names = connection.scalars(
         text("SELECT nspname FROM pg_namespace WHERE starts_with(nspname, :prefix)"),
         {"prefix": _PREFIX},
