@@ -41,6 +41,7 @@ class ContactFacts:
     ended_at: datetime | None
     ended_by: str | None
     bounced_at: datetime | None
+    complained_at: datetime | None
     unsubscribed_at: datetime | None
     holder: str | None
     holder_at: datetime | None
@@ -105,6 +106,7 @@ def gather_contact_facts(
         run.c.ended_at,
         run.c.exit_reason.label("ended_by"),
         suppression.c.bounced_at,
+        suppression.c.complained_at,
         suppression.c.unsubscribed_at,
         named(holder).label("holder"),
         holding.c.created_at.label("holder_at"),

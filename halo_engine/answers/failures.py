@@ -8,6 +8,7 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     Select,
+    Subquery,
     Uuid,
     and_,
     any_,
@@ -35,12 +36,11 @@ from halo_engine.tables import (
 from halo_engine.work import Work
 
 PAGE: Final = 50
-#: A contact's answers name this many.
+#: An answer about a contact names its latest ones, so many at most.
 MOST_SHOWN: Final = 10
 
-#: A row of an email that was skipped for one of these was meant for somebody.
+#: A row that was skipped for one of these should have sent an email.
 _NOT_SENT: Final = (SkipReason.NO_EMAIL, SkipReason.UNSUBSCRIBED)
-
 
 #: Says of a table with the columns of a row's contact and series whether a row is asked for.
 _Which = Callable[[FromClause], ColumnElement[bool]]
@@ -78,7 +78,11 @@ def failures(
     work: Work, series: Series, *, after: int | None = None, size: int = PAGE
 ) -> FailurePage:
     """Return ``size`` mails of ``series`` that were not sent, the latest rows first."""
-    found = _failed(work, lambda table: table.c.automation_id == series.id, after, size + 1)
+    rows = _failed_rows(work, lambda table: table.c.automation_id == series.id)
+    asked = _named(work, rows).limit(size + 1)
+    if after is not None:
+        asked = asked.where(rows.c.id < after)
+    found = _read(work, asked, rows)
     return FailurePage(
         failures=tuple(found[:size]), next=found[size - 1].id if len(found) > size else None
     )
@@ -94,17 +98,24 @@ def failures_of(
         of_series = [] if series is None else [table.c.automation_id == series.id]
         return and_(table.c.end_user_id == ids, *of_series)
 
+    rows = _failed_rows(work, theirs)
+    turn = func.row_number().over(partition_by=rows.c.contact_id, order_by=rows.c.id.desc())
+    ranked = select(rows, turn.label("turn")).subquery("ranked")
     found: dict[UUID, list[FailedMail]] = {}
-    for each in _failed(work, theirs, None, None):
+    for each in _read(work, _named(work, ranked).where(ranked.c.turn <= MOST_SHOWN), ranked):
         found.setdefault(each.contact_id, []).append(each)
-    return {contact: mails[:MOST_SHOWN] for contact, mails in found.items()}
+    return found
 
 
-def _failed(work: Work, which: _Which, after: int | None, most: int | None) -> list[FailedMail]:
-    """Return the failed rows, and of those that re-enrollment cleared what the ledger has."""
-    each = union_all(_rows(work, which), _cleared(work, which)).subquery("failed")
+def _failed_rows(work: Work, which: _Which) -> Subquery:
+    """Return the rows that failed; of rows that re-enrollment cleared, what their mails say."""
+    return union_all(_rows(work, which), _cleared(work, which)).subquery("failed")
+
+
+def _named(work: Work, each: FromClause) -> Select[Any]:
+    """Add to the rows ``each`` the keys and addresses that an answer shows."""
     contact, series, steps = end_users, automations, automation_steps
-    named = select(
+    return select(
         each,
         series.c.key.label("series"),
         steps.c.key.label("step"),
@@ -115,9 +126,11 @@ def _failed(work: Work, which: _Which, after: int | None, most: int | None) -> l
         .join(steps, _same(steps, work, id=each.c.step_id))
         .join(contact, _same(contact, work, id=each.c.contact_id))
     )
-    if after is not None:
-        named = named.where(each.c.id < after)
-    rows = work.connection.execute(named.order_by(each.c.id.desc()).limit(most)).mappings()
+
+
+def _read(work: Work, asked: Select[Any], each: FromClause) -> list[FailedMail]:
+    """Run the statement, the latest rows first."""
+    rows = work.connection.execute(asked.order_by(each.c.id.desc())).mappings()
     fields = FailedMail.model_fields
     return [
         FailedMail.model_validate(

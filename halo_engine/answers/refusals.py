@@ -73,6 +73,11 @@ def _suppressed(facts: ExplainFacts) -> Reason:
     if known.bounced_at is not None:
         why = f"Mail to its address bounced on {facts.said(known.bounced_at)}."
         return Reason(why, "Give it another email address; a bounce is not lifted.")
+    if known.complained_at is not None:
+        return Reason(
+            f"A mail to its address was called spam on {facts.said(known.complained_at)}.",
+            "Give it another email address, or lift it: `halo contacts unsuppress`.",
+        )
     why = f"Its address was unsubscribed from everything on {facts.said(known.unsubscribed_at)}."
     return Reason(why, "It has to subscribe again.")
 

@@ -1,4 +1,4 @@
-"""What happened to a contact and has not been handled: explain tells of it first (contract §10)."""
+"""Signals of a contact that wait or failed: explain names the oldest (contract §10)."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Row, Text, Uuid, and_, any_, cast, literal, or_, select
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 
 from halo_engine.answers.phrases import on_the_clock
 from halo_engine.domain.series import Series
@@ -15,8 +15,9 @@ from halo_engine.domain.signals import PART_OF, SignalKind
 from halo_engine.tables import end_users, signals
 from halo_engine.work import Work
 
-#: Wide signals that are told of only when they failed: they are worked page by page.
+#: Wide signals are handled page by page, so explain names them only if they failed.
 _WIDE: Final = [kind for kind in SignalKind if kind.is_wide]
+_PARKED: Final = ("parked_at", "error", "retry_at")
 _NAMES: Final[Mapping[SignalKind, str]] = {
     SignalKind.CREATED: "its creation",
     SignalKind.PROMOTED: "its becoming a user",
@@ -39,8 +40,9 @@ class Unhandled:
 
 
 def unhandled(work: Work, series: Series, contacts: Collection[UUID]) -> Mapping[UUID, Unhandled]:
-    """Return for each of ``contacts`` the first signal that waits or failed, if there is one; one
-    statement.
+    """Return for each of ``contacts`` the oldest signal that waits or failed, if there is one.
+
+    One statement, which reads one row a contact.
     """
     contact, named = end_users, signals.c.cursor[PART_OF].astext
     concerns = or_(
@@ -53,16 +55,19 @@ def unhandled(work: Work, series: Series, contacts: Collection[UUID]) -> Mapping
         ),
     )
     rows = work.connection.execute(
-        select(contact.c.id.label("contact_id"), *signals.c)
+        select(
+            contact.c.id.label("contact_id"),
+            *[signals.c[name] for name in ("id", "kind", "happened_at", *_PARKED)],
+        )
+        .ext(distinct_on(contact.c.id))
         .select_from(signals.join(contact, and_(contact.c.org_id == signals.c.org_id, concerns)))
         .where(
             signals.c.org_id == work.org_id,
             or_(signals.c.automation_id.is_(None), signals.c.automation_id == series.id),
             contact.c.id == any_(literal(list(contacts), ARRAY(Uuid()))),
         )
-        .order_by(signals.c.id.desc())
+        .order_by(contact.c.id, signals.c.id)
     )
-    # The first one is the last to be put there.
     return {row.contact_id: _told(work, row) for row in rows}
 
 

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any, Final
 
 import click
@@ -84,7 +85,7 @@ def import_command(
 
 @contextmanager
 def _reading(file: Path) -> Iterator[None]:
-    """Say of which file it is that it cannot be read."""
+    """Refuse a file that cannot be read by its name."""
     try:
         yield
     except FileNotFoundError:
@@ -127,7 +128,7 @@ def _import(context: CommandContext, file: Path, how: FileOptions) -> ImportFile
 
 
 def _try(context: CommandContext, file: Path, how: FileOptions) -> DryRunAnswer:
-    if not file.is_file():
+    if not S_ISREG(file.stat().st_mode):
         problem = "cannot be read twice; allowed with --dry-run is a file"
         raise bad_input(str(file), problem)
     answer = try_file(context.ask, file, how)

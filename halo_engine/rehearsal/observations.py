@@ -23,7 +23,6 @@ from halo_engine.tables import (
     automation_steps,
     end_users,
     messages,
-    signals,
 )
 from halo_engine.work import Work
 
@@ -201,18 +200,6 @@ def contact_values(work: Work, name: str) -> dict[str, Any] | None:
     custom = {f"custom:{key}": value for key, value in row["custom_fields"].items()}
     context = {f"context:{key}": value for key, value in row["context"].items()}
     return {**row, **custom, **context}
-
-
-def signals_set_aside(work: Work) -> list[str]:
-    """Return what the signals raised that made their batch fail, each alone."""
-    failed = signals.c.error.is_not(None)
-    return list(
-        work.connection.scalars(
-            select(signals.c.error)
-            .where(signals.c.org_id == work.org_id, failed)
-            .order_by(signals.c.id)
-        )
-    )
 
 
 def registered_fields(work: Work) -> set[str]:

@@ -9,11 +9,11 @@ from pathlib import Path
 import sqlalchemy
 from sqlalchemy.exc import DBAPIError
 
+from halo_engine.answers.parked import parked_rows, parked_signals
 from halo_engine.database import problem_of, server_is_gone
 from halo_engine.domain.errors import Refusal
 from halo_engine.rehearsal.actions import play
 from halo_engine.rehearsal.expectations import differences
-from halo_engine.rehearsal.observations import signals_set_aside
 from halo_engine.rehearsal.scenario import Entry, Expectation, read_scenario
 from halo_engine.rehearsal.stage import Stage, set_stage
 
@@ -70,9 +70,11 @@ def _play(stage: Stage) -> Iterator[str]:
         yield from (f"{entry.where}: {line}" for line in lines)
         if not goes_on:
             break
-    for problem in stage.perform(signals_set_aside):
-        said, _, _ = problem.partition("\n")
-        yield f"a signal failed and was set aside: {said}"
+    signals, rows = stage.perform(parked_signals), stage.perform(parked_rows)
+    parked = [("signal", each.error) for each in signals] + [("row", each.error) for each in rows]
+    for sort, raised in parked:
+        said, _, _ = raised.partition("\n")
+        yield f"a {sort} failed and was set aside: {said}"
 
 
 def _take(stage: Stage, entry: Entry) -> tuple[Sequence[str], bool]:

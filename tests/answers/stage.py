@@ -130,8 +130,12 @@ class Stage:
 
     def changed(self, name: str, *keys: str) -> None:
         """Tell series that these fields of the contact changed, and let them react."""
-        self._signal(SignalKind.CHANGED, end_user_id=self.ids[name], changed=list(keys))
+        self.left(name, *keys)
         self.handle()
+
+    def left(self, name: str, *keys: str) -> None:
+        """Leave a signal that these fields of the contact changed, and handle nothing."""
+        self._signal(SignalKind.CHANGED, end_user_id=self.ids[name], changed=list(keys))
 
     def fires(self, name: str, event: str, *, live: bool = True) -> None:
         """Let an event fire for the contact; history tells nobody."""

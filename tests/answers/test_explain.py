@@ -5,9 +5,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import event
 
 from halo_engine.answers.explain import explain
 from halo_engine.answers.phrases import on_the_clock
+from halo_engine.answers.unhandled import unhandled
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.reasons import ExitReason
 from tests.answers.stage import BY_PLAN, PRO, Stage
@@ -222,6 +224,11 @@ def test_audience_mismatch_of_a_list_names_the_list(stage: Stage) -> None:
             "Give it another email address; a bounce is not lifted.",
         ),
         (
+            "complained_at",
+            "A mail to its address was called spam on 2026-06-01 09:00 UTC.",
+            "Give it another email address, or lift it: `halo contacts unsuppress`.",
+        ),
+        (
             "unsubscribed_at",
             "Its address was unsubscribed from everything on 2026-06-01 09:00 UTC.",
             "It has to subscribe again.",
@@ -229,12 +236,36 @@ def test_audience_mismatch_of_a_list_names_the_list(stage: Stage) -> None:
     ],
 )
 def test_suppressed(stage: Stage, cause: str, why: str, change: str) -> None:
-    """A bounce stays, an unsubscription can be lifted."""
+    """Only an unsubscription ends by subscribing again."""
     stage.series(**BY_PLAN)
     stage.pro("ann")
     stage.suppress("ann", cause)
     answer = stage.explain("ann")
     assert (answer.code, answer.why, answer.change) == ("suppressed", why, change)
+
+
+def test_waiting_signals_are_told_by_the_oldest(stage: Stage) -> None:
+    """However many wait, one row is read for each contact."""
+    stage.series(**BY_PLAN)
+    stage.add("ann", "bob")
+    for name in ("ann", "bob"):
+        for _ in range(3):
+            stage.wait(minutes=1)
+            stage.left(name, "plan")
+    read: list[int] = []
+
+    def note(_connection: Any, cursor: Any, *_: Any) -> None:
+        read.append(cursor.rowcount)
+
+    series, connection = stage.saved(), stage.work.connection
+    event.listen(connection, "after_cursor_execute", note)
+    found = unhandled(stage.work, series, list(stage.ids.values()))
+    event.remove(connection, "after_cursor_execute", note)
+    assert [found[stage.ids[name]].why for name in ("ann", "bob")] == [
+        f"A signal of a change of it, of 2026-06-01 {at} UTC, has not been handled yet."
+        for at in ("09:01", "09:04")
+    ]
+    assert read == [2]
 
 
 def test_already_enrolled(stage: Stage) -> None:

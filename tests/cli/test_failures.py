@@ -5,6 +5,7 @@ import re
 import pytest
 from sqlalchemy import text
 
+from halo_engine.answers import failures
 from tests.cli.console import Console
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC")
@@ -101,3 +102,23 @@ def test_explain_and_show_name_the_mail_that_failed(welcome: Console) -> None:
         assert [each["step"] for each in welcome.json(*command)["failed_mails"]] == ["hello"]
     assert welcome.json("explain", "dan", "welcome")["failed_mails"] == []
     assert welcome.json("contacts", "show", "dan")["failed_mails"] == []
+
+
+def test_a_contact_is_shown_its_latest_failures(
+    welcome: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So many at most, however many there are."""
+    monkeypatch.setattr(failures, "MOST_SHOWN", 1)
+    with welcome.database.begin() as connection:
+        connection.execute(
+            text(
+                "UPDATE automation_recipients SET status = 'failed', reason = 'late',"
+                " finished_at = now() WHERE status = 'pending' AND end_user_id ="
+                " (SELECT id FROM end_users WHERE external_id = 'ann' AND org_id ="
+                " (SELECT id FROM organizations WHERE key = :org))"
+            ),
+            {"org": welcome.org},
+        )
+    shown = welcome.json("contacts", "show", "ann")["failed_mails"]
+    assert [(each["step"], each["reason"]) for each in shown] == [("later", "late")]
+    assert len(welcome.json("failures", "welcome")["failures"]) == 4

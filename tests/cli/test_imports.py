@@ -94,3 +94,13 @@ def test_a_column_that_is_not_there_names_those_that_are(halo: Console) -> None:
     options = ("--map", "E-mail=email", "--date-format", "Since=DD.MM.YYYY")
     printed = halo("contacts", "import", file, *options, status=1)
     assert printed.startswith("Error: date_format: the file has no column ‘Since’; it has ")
+
+
+def test_a_dry_run_of_a_file_that_is_not_there_says_so(halo: Console) -> None:
+    """As an import does; only what is there and is no file cannot be read twice."""
+    missing = str(halo.folder / "none.csv")
+    for options in ((), ("--dry-run",)):
+        printed = halo("contacts", "import", missing, *MAPPED, *options, status=1)
+        assert printed.startswith("Error: There is no file ‘")
+    printed = halo("contacts", "import", str(halo.folder), *MAPPED, "--dry-run", status=1)
+    assert printed.endswith("cannot be read twice; allowed with --dry-run is a file\n")

@@ -14,6 +14,7 @@ from halo_engine.database import create_engine
 from halo_engine.rehearsal.player import play_file
 from halo_engine.tables import organizations
 from tests.cli.console import Console
+from tests.pipeline.faults import ROWS, refusing
 from tests.platform.commands import run_halo
 
 GREETS = """\
@@ -305,7 +306,7 @@ def test_scenario_that_breaks_the_player(bare: Console) -> None:
 
 
 def test_signal_that_fails_fails_its_scenario(database: Engine, tmp_path: Path) -> None:
-    """What a live engine would set aside for a person is a difference, though nobody asked."""
+    """A signal that cannot be handled is a difference, though no entry asks about it."""
     with database.begin() as connection:
         for statement in (
             (
@@ -318,10 +319,16 @@ def test_signal_that_fails_fails_its_scenario(database: Engine, tmp_path: Path) 
     file = tmp_path / "greets.yaml"
     file.write_text(dedent(GREETS).split("  - expect")[0], encoding="utf-8")
     [difference] = play_file(file, database).differences
-    assert difference == (
-        "a signal failed and was set aside: ProgrammingError: (psycopg.errors.RaiseException) "
-        "no room"
-    )
+    assert difference == "a signal failed and was set aside: RaiseException: no room"
+
+
+def test_row_that_fails_fails_its_scenario(database: Engine, tmp_path: Path) -> None:
+    """A due step that cannot be handled is a difference too."""
+    file = tmp_path / "greets.yaml"
+    file.write_text(dedent(GREETS).split("  - expect")[0], encoding="utf-8")
+    with refusing(database, ROWS, "NEW.lease_token IS NOT NULL", "UPDATE"):
+        [difference] = play_file(file, database).differences
+    assert difference == f"a row failed and was set aside: RaiseException: no {ROWS}"
 
 
 def test_error_of_the_database_fails_its_scenario(database: Engine, tmp_path: Path) -> None:
