@@ -109,7 +109,7 @@ class Drain:
 
     def _find_fault(self, failed: BatchError) -> Iterator[Reaction]:
         first: Signal = failed.batch[0]
-        if first.kind.is_wide and first.attempts < MOST_HALVINGS - 1:
+        if _is_page(first) and first.attempts < MOST_HALVINGS - 1:
             # One contact of its page may be at fault: half of it is tried next.
             self.transact(lambda work: note_too_much(work, [first], 1, failed.problem))
             yield Reaction([first], [], [], unfinished=True)
@@ -163,7 +163,7 @@ class Drain:
 
     def _pass_over(self, work: Work, signal: Signal, fault: Fault) -> bool:
         """Leave a wide signal's next contact behind, if it is known which that is."""
-        if not signal.kind.is_wide or is_part(signal):
+        if not _is_page(signal):
             return False
         try:
             pass_over_next(work, signal, fault)
@@ -228,6 +228,11 @@ class Drain:
 
 def _series_of(signal: Signal) -> UUID | None:
     return signal.series_id
+
+
+def _is_page(signal: Signal) -> bool:
+    """Return whether the signal is worked in pages, whose next contacts can be told apart."""
+    return signal.kind.is_wide and not is_part(signal)
 
 
 class _Undone(Exception):  # noqa: N818 -- nothing went wrong

@@ -1,7 +1,7 @@
 """The order of operators' orders: one that comes after a later one is refused (contract §2).
 
-A series keeps when the last change of its status, and of its definition, was ordered. An order is
-as old as it says; without a sending time it is given when it comes.
+A series stores when the last change of its status, and of its definition, was ordered. That is the
+order's sending time; without one, the instant at which it arrived.
 """
 
 from collections.abc import Collection, Iterator
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import and_, func, select, update
+from sqlalchemy import and_, select, update
 
 from halo_engine.domain.errors import Refusal, conflict
 from halo_engine.domain.instants import format_instant
@@ -39,8 +39,8 @@ def in_order(
 ) -> Iterator[None]:
     """Carry out an order about series, unless it was sent before the last change of ``what`` (409).
 
-    Inside, the series are changed as if the order were given now; then it is noted when it was. A
-    series that is completed stays so: no order overtakes another there.
+    The body changes the series as of now; afterwards the sending time is noted of those that it
+    changed. Completed series are not checked: they stay completed.
     """
     if sent_at is None:
         yield
@@ -55,6 +55,6 @@ def in_order(
     if found is not None:
         raise overtaken(f"Series ‘{found.key}’", sent_at, found.changed_at)
     yield
-    # What was not changed keeps an earlier instant.
-    noted = {what: func.least(sent_at, changed_at)}
-    work.connection.execute(update(automations).where(these).values(noted))
+    # Only what the body changed has a later instant: a trial run leaves no note.
+    changed = update(automations).where(these, changed_at > sent_at)
+    work.connection.execute(changed.values({what: sent_at}))

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine, insert, text, update
 from sqlalchemy.exc import ProgrammingError
 
+from halo_engine.answers.status import status
 from halo_engine.contacts.companies import IdentifyCompanyCall, identify_company
 from halo_engine.engine import Engine as HaloEngine
 from halo_engine.journey.parking import LEAST_TIME, TRIES
@@ -139,6 +140,21 @@ def test_one_that_fails_again_and_again_holds_up_nobody(stage: Stage) -> None:
         assert enrolled(stage) == 1
 
 
+def test_what_is_tried_for_ever_needs_a_person(stage: Stage) -> None:
+    """The only signal there is fails: it is never set aside, so after five minutes ``halo status``
+    says that it fails again and again.
+    """
+    stage.series("welcome")
+    stage.signal(stage.contacts(["bad"]))
+    needs = []
+    with refusing(stage.database, RUNS, "true"):
+        for _ in range(10):
+            stage.wake(MINUTE)
+            needs.append(stage.perform(lambda work: status(work).needs))
+    assert needs[:5] == [()] * 5
+    assert needs[6:] == [("signals or rows fail again and again, longer than 5m: 1",)] * 4
+
+
 def settle_again(stage: Stage, engine: HaloEngine) -> None:
     """Let a minute pass, and settle with an engine that remembers the last one."""
     stage.now += MINUTE
@@ -195,7 +211,7 @@ def test_a_poisonous_contact_is_passed_over(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     """An activation or a pass goes on behind it; the contact waits by itself, and enters when its
-    fault is mended.
+    fault is mended. Alone it is tried once each time: there is nothing to halve.
     """
     monkeypatch.setattr(wide, "PAGE", 64)
     contacts = stage.contacts((f"u{n:02}" for n in range(100)), custom_fields={"plan": "pro"})
@@ -225,6 +241,7 @@ def test_a_poisonous_contact_is_passed_over(
         assert (tries, waits, error) == (1, True, NO_RUN)
         stage.wake(MINUTE)
         assert [each.tries for each in parked(stage)] == [1]
+        assert stage.count(signals, signals.c.attempts > 0) == 0
     stage.wake(MINUTE)
     assert enrolled(stage) == 100
     assert stage.count(signals) == 0

@@ -1,0 +1,45 @@
+"""Orders that say when they were sent, and what is noted of them (contract §2)."""
+
+from datetime import datetime
+
+from sqlalchemy import select, update
+
+from halo_engine.domain.series import SeriesDefinition
+from halo_engine.series.apply import Applied, Result, apply_in_parts
+from halo_engine.series.save import parse_definition
+from halo_engine.tables import automations
+from tests.pipeline.faults import LATER, MINUTE
+from tests.pipeline.stage import Stage
+
+
+def definition(name: str) -> SeriesDefinition:
+    """Return a series' definition, told apart by its name."""
+    return parse_definition("letter", {"name": name, "entry_trigger": "user_created", **LATER})
+
+
+def applied(
+    stage: Stage, name: str, sent_at: datetime, *, dry_run: bool = False
+) -> list[list[Applied]]:
+    """Apply the definition that was sent then."""
+    letter = {"letter": definition(name)}
+    return list(apply_in_parts(stage.perform, letter, dry_run=dry_run, sent_at=sent_at))
+
+
+def test_a_trial_run_overtakes_no_order(stage: Stage) -> None:
+    """Of a series that was saved before orders were noted, a trial run and one that changes nothing
+    leave no note: a real order that was sent before them is carried out when it comes.
+    """
+    sent_at = stage.now
+    stage.now += MINUTE
+    applied(stage, "first", stage.now)
+    whose = automations.c.org_id == stage.org_id
+    forgotten = update(automations).where(whose).values(definition_ordered_at=None)
+    stage.perform(lambda work: work.connection.execute(forgotten))
+    [[tried]] = applied(stage, "second", stage.now, dry_run=True)
+    [[same]] = applied(stage, "first", stage.now)
+    assert (tried.result, same.result) == (Result.CHANGED, Result.UNCHANGED)
+    [[late]] = applied(stage, "third", sent_at)
+    assert late.result is Result.CHANGED
+    noted = select(automations.c.name, automations.c.definition_ordered_at).where(whose)
+    found = stage.perform(lambda work: work.connection.execute(noted).one())
+    assert tuple(found) == ("third", sent_at)
