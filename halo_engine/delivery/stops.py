@@ -5,19 +5,17 @@ installation's rather than one organisation's, so they run on a connection.
 """
 
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Final
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer
+from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection, func, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 
+from halo_engine.contacts.answers import Instant
 from halo_engine.domain.errors import bad_input, not_found
-from halo_engine.domain.instants import format_instant
 from halo_engine.domain.values import check_text, is_storable_text
 from halo_engine.series.orders import overtaken
 from halo_engine.tables import installation, organizations
-
-_Instant = Annotated[datetime, PlainSerializer(format_instant, return_type=str, when_used="json")]
 
 _ROW: Final = {"singleton": True}
 
@@ -28,7 +26,7 @@ class Stop(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     org: str | None
-    since: _Instant
+    since: Instant
     by: str
 
 
@@ -37,7 +35,7 @@ class Outage(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    since: _Instant
+    since: Instant
     reason: str
 
 

@@ -6,7 +6,7 @@ servers put 5.1.1 on all sorts of refusals.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from halo_engine.domain.bounce_reasons import FOR_GOOD, BounceReason
@@ -92,7 +92,10 @@ def judge(diagnostic: str, status: str = "", more: str = "") -> Bounce | None:
     reply = _REPLY.search(diagnostic)
     said = _said(diagnostic, reply)
     if said is None and telling is None and more:
-        return judge(more, status)
+        judged = judge(more, status)
+        # The server's own class still counts: what it put off is not for good.
+        is_put_off = (said_codes[0][0] if said_codes else reply and reply[1]) == "4"
+        return replace(judged, for_good=False) if judged and is_put_off else judged
     if said is None and not codes and reply is None:
         return None
     reason = _reason(telling, said) if telling else said or _by_code(next(iter(codes), None))

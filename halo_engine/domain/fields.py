@@ -36,7 +36,8 @@ class Entity(StrEnum):
     EVENT = "event"
 
 
-_PREFIXES: Final = {
+#: What users write before the name of an entity's field.
+PREFIXES: Final = {
     Entity.CONTACT: "",
     Entity.COMPANY: "company.",
     Entity.STRIPE: "stripe:",
@@ -64,7 +65,7 @@ class Field:
     def key(self) -> str:
         """The spelling that changes of this value are announced under."""
         custom = f"custom:{self.attribute}" if self.custom else self.attribute
-        return f"{_PREFIXES[self.entity]}{custom}"
+        return f"{PREFIXES[self.entity]}{custom}"
 
 
 #: What a change of a contact's type, and a contact's move to a company, are announced under.
@@ -137,7 +138,7 @@ def resolve(name: str) -> Field:
         attribute = check_name(f"field {shown(name)}", rest)
         return Field(name, entity, attribute, type=None, custom=True)
     for entity, columns in COLUMNS.items():
-        if prefix == _PREFIXES[entity] and rest in columns:
+        if prefix == PREFIXES[entity] and rest in columns:
             return Field(name, entity, rest, columns[rest])
     raise _unknown(name)
 
@@ -204,7 +205,7 @@ def _unknown(name: str) -> Refusal:
 def _suggestion(prefix: str, rest: str) -> str | None:
     known = [*BARE_CUSTOM] if prefix == "" else []
     for entity, columns in COLUMNS.items():
-        known += columns if _PREFIXES[entity] == prefix else []
+        known += columns if PREFIXES[entity] == prefix else []
     if close := get_close_matches(rest, known, n=1):
         return prefix + close[0]
     could_be_custom = prefix in ("", "company.") and rest.strip() and _is_clean(rest)

@@ -9,10 +9,9 @@ from collections.abc import Iterable
 from difflib import SequenceMatcher
 from typing import Final
 
-from halo_engine.domain.fields import COLUMNS, Entity, Field, resolve
+from halo_engine.domain.fields import COLUMNS, PREFIXES, Field, resolve
 from halo_engine.domain.nearness import SIMILAR
 
-_COLUMNS_OF: Final = {Entity.CONTACT: "", Entity.COMPANY: "company.", Entity.STRIPE: "stripe:"}
 _CAMEL_HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _NOT_A_WORD: Final = re.compile(r"[\W_]+")
 #: Below this, words look alike by chance.
@@ -28,9 +27,7 @@ def meant_for(wanted: Field, registered: Iterable[Field]) -> list[Field]:
     meant.
     """
     columns = [
-        resolve(f"{prefix}{name}")
-        for entity, prefix in _COLUMNS_OF.items()
-        for name in COLUMNS[entity]
+        resolve(f"{PREFIXES[entity]}{name}") for entity, names in COLUMNS.items() for name in names
     ]
     return [*registered, *(columns if wanted.custom else ())]
 

@@ -15,6 +15,8 @@ from typing import Any, Final
 READ: Final = 256 * 1024
 #: More parts within parts than any honest mail has; each costs a look at every line.
 _MOST_BOUNDARIES: Final = 20
+#: More blank lines than any honest mail of this size has; each begins a part of a delivery report.
+_MOST_BLANK_LINES: Final = 10_000
 #: In a Content-Type; each costs a look at all that stand before it.
 _MOST_PARAMETERS: Final = 100
 #: Parts within parts are looked into so deep, and so many of them.
@@ -28,21 +30,30 @@ _MESSAGE_ID: Final = re.compile(r"<[^<>\s]{1,253}>")
 _BARE_ID: Final = re.compile(r"[^<>\s@]{1,126}@[^<>\s@]{1,126}")
 _UNFOLD: Final = re.compile(r"\n[>]?[ \t]+(?=<)")
 _CONTENT_TYPE: Final = b"content-type:"
+#: The library ends a line at each of the three.
+_BLANK_LINE: Final = re.compile(rb"(?>\r\n|\r|\n)(?=[\r\n])")
 _FOLD: Final = re.compile(rb"(?:\r\n|\r|\n)[ \t]")
 _TAG: Final = re.compile(r"<[^<>]{0,2000}>")
 
 
 def parsed(raw: bytes) -> Message:
-    """Return a mail as far as ``READ``; its parts too, if no more are named than honest mail has.
+    """Return a mail, read up to ``READ``; its headers alone if it may have too many parts.
 
-    Raises ValueError, or what else the library's parser raises, where it cannot be read.
+    Raises ValueError, or whatever else the library's parser raises, if it cannot be read.
     """
     raw = raw[:READ]
     if any(line.count(b";") > _MOST_PARAMETERS for line in _content_types(raw)):
         raise ValueError("nobody has so many parameters")
-    if raw.lower().count(b"boundary") > _MOST_BOUNDARIES:
-        return message_from_bytes(raw.partition(b"\n\n")[0].partition(b"\r\n\r\n")[0])
+    if _may_have_too_many_parts(raw):
+        end_of_headers = _BLANK_LINE.search(raw)
+        return message_from_bytes(raw[: end_of_headers.end()] if end_of_headers else raw)
     return message_from_bytes(raw)
+
+
+def _may_have_too_many_parts(raw: bytes) -> bool:
+    if raw.lower().count(b"boundary") > _MOST_BOUNDARIES:
+        return True
+    return len(_BLANK_LINE.findall(raw)) > _MOST_BLANK_LINES
 
 
 def _content_types(raw: bytes) -> Iterator[bytes]:

@@ -185,11 +185,11 @@ class SeriesDefinition(_Definition):
 
     @model_validator(mode="after")
     def _names_each_step_once(self) -> Self:
-        keys = [step.key for step in self.steps]
+        first: dict[str, int] = {}
         twice = [
-            Fault(("steps", place, "key"), f"the key {key} is used twice; allowed is once")
-            for place, key in enumerate(keys)
-            if key in keys[:place]
+            Fault(("steps", place, "key"), f"the key {step.key} is used twice; allowed is once")
+            for place, step in enumerate(self.steps)
+            if first.setdefault(step.key, place) != place
         ]
         if twice:
             raise several("steps", twice)

@@ -13,6 +13,7 @@ from halo_engine.domain.yaml_core import MOST_CHARACTERS, load_yaml, node_tree
 
 #: More of them nobody reads at once.
 _MOST_FAULTS: Final = 50
+_Pair = tuple[yaml.Node, yaml.Node]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,8 @@ class YamlSource:
 
     def refusal(self, faults: Sequence[Fault]) -> Refusal:
         """Return the 400 that says all ``faults``, a line for each."""
-        tree = node_tree(self.text)
-        placed = sorted(((_mark(tree, each), each) for each in faults), key=lambda each: each[0])
+        tree = _Tree(node_tree(self.text))
+        placed = sorted(((tree.mark(each), each) for each in faults), key=lambda each: each[0])
         said = [
             {"code": each.code, "message": each.refusal("").message, "line": line, "column": column}
             for (line, column), each in placed
@@ -67,30 +68,44 @@ def read_text(path: FilePath) -> str:
         raise bad_input(str(path), "is no text; allowed is UTF-8") from None
 
 
-def _mark(tree: yaml.Node | None, fault: Fault) -> tuple[int, int]:
-    """Return line and column of what the fault is about: a key that is wrong, else its value."""
-    if tree is None:
-        return 1, 1
-    key, value = _nodes_at(tree, fault.path)
-    mark = (key if fault.code == "unknown_key" else value).start_mark
-    return mark.line + 1, mark.column + 1
+class _Tree:
+    """The nodes of a YAML file, found by the path that leads to them."""
 
+    def __init__(self, root: yaml.Node | None) -> None:
+        self._root = root
+        #: By key. Each mapping is indexed once: a file may have a fault at every key.
+        self._indexes: dict[yaml.Node, dict[str, _Pair]] = {}
 
-def _nodes_at(tree: yaml.Node, path: Path) -> tuple[yaml.Node, yaml.Node]:
-    """Return the nodes of the key and of the value at ``path``, as far as the file goes along."""
-    key = value = tree
-    for part, following in pairwise((*path, None)):
-        match value:
-            # A flat list of filters is one group: its number stands in the path alone.
-            case yaml.SequenceNode(value=[yaml.MappingNode(), *_]) if isinstance(following, int):
-                continue
-            case yaml.MappingNode():
-                found = [pair for pair in value.value if pair[0].value == str(part)]
-            case yaml.SequenceNode():
-                found = [(each, each) for n, each in enumerate(value.value) if n == part]
-            case _:
-                found = []
-        if not found:
-            break
-        key, value = found[0]
-    return key, value
+    def mark(self, fault: Fault) -> tuple[int, int]:
+        """Return line and column of a fault: of the key if it is unknown, else of the value."""
+        if self._root is None:
+            return 1, 1
+        key, value = self._nodes_at(self._root, fault.path)
+        mark = (key if fault.code == "unknown_key" else value).start_mark
+        return mark.line + 1, mark.column + 1
+
+    def _nodes_at(self, root: yaml.Node, path: Path) -> _Pair:
+        """Return the nodes of the key and the value at ``path``, or as near to it as there are."""
+        key = value = root
+        for part, following in pairwise((*path, None)):
+            match value:
+                # A flat list of filters is one group: only the path has a number for the group.
+                case yaml.SequenceNode(value=[yaml.MappingNode(), *_]) if isinstance(
+                    following, int
+                ):
+                    continue
+                case yaml.MappingNode():
+                    found = self._index(value).get(str(part))
+                case yaml.SequenceNode(value=items) if isinstance(part, int) and part < len(items):
+                    found = items[part], items[part]
+                case _:
+                    found = None
+            if found is None:
+                break
+            key, value = found
+        return key, value
+
+    def _index(self, mapping: yaml.MappingNode) -> dict[str, _Pair]:
+        if mapping not in self._indexes:
+            self._indexes[mapping] = {key.value: (key, value) for key, value in mapping.value}
+        return self._indexes[mapping]

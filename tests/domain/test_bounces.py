@@ -110,6 +110,9 @@ def test_what_is_put_off_is_never_for_good() -> None:
     assert judge("450 4.0.0 no such user") == Bounce(False, BounceReason.USER_UNKNOWN)
     assert judge("421 user unknown") == Bounce(False, BounceReason.USER_UNKNOWN)
     assert judge("421 4.3.0 later", "5.1.1") == Bounce(False, BounceReason.USER_UNKNOWN)
+    for later in ("450 later", "450 4.0.0 later", "4.0.0"):
+        judged = judge(later, "5.0.0", "no such user")
+        assert judged == Bounce(False, BounceReason.USER_UNKNOWN)
 
 
 def test_words_after_the_text_are_not_about_the_recipient() -> None:

@@ -4,10 +4,12 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+import yaml
 
-from halo_engine.domain import yaml_wording
-from halo_engine.domain.errors import Refusal
-from halo_engine.domain.yaml_core import load_yaml
+from halo_engine.domain import yaml_source, yaml_wording
+from halo_engine.domain.errors import Fault, Refusal
+from halo_engine.domain.yaml_core import load_yaml, node_tree
+from halo_engine.domain.yaml_source import YamlSource
 from halo_engine.series.files import read_series_file
 
 
@@ -218,3 +220,31 @@ def test_what_quotes_do_not_mend_is_said_alone(text: str, said: str) -> None:
     with pytest.raises(Refusal) as caught:
         load_yaml(text, "file")
     assert str(caught.value).startswith(f"file, {said}")
+
+
+def test_each_object_of_a_file_is_indexed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file whose every key is wrong costs no look at all keys for each of them."""
+    looks = 0
+
+    class Text(str):
+        """A key that counts how often it is compared."""
+
+        __slots__ = ()
+
+        def __eq__(self, other: object) -> bool:
+            nonlocal looks
+            looks += 1
+            return str.__eq__(self, other)
+
+        __hash__ = str.__hash__
+
+    text = "".join(f"key{n}: 1\n" for n in range(300))
+    tree = node_tree(text)
+    assert isinstance(tree, yaml.MappingNode)
+    for key, _ in tree.value:
+        key.value = Text(key.value)
+    monkeypatch.setattr(yaml_source, "node_tree", lambda _: tree)
+    faults = [Fault((f"key{n}",), "is unknown", "unknown_key") for n in reversed(range(300))]
+    refusal = YamlSource("file", text, None).refusal(faults)
+    assert [each["line"] for each in refusal.faults] == list(range(1, 51))
+    assert looks < 1_000
