@@ -2,14 +2,15 @@
 status``).
 """
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Select, and_, exists, func, literal, select, true, union_all
+from sqlalchemy import Select, and_, exists, func, literal, select, union_all
 
-from halo_engine.answers.bounce_counts import MANY, OF_THE_SENDER, Returned, rising_bounces
+from halo_engine.answers.bounce_counts import Returned, rising_bounces
+from halo_engine.answers.held_mail import MailServer, Stopped, mail_holds
+from halo_engine.answers.mail_troubles import MailTrouble, mail_needs, mail_troubles
 from halo_engine.answers.parked import (
     ParkedRow,
     ParkedSignal,
@@ -19,8 +20,6 @@ from halo_engine.answers.parked import (
 )
 from halo_engine.answers.shape import Answer, Instant
 from halo_engine.contacts.stripe_passed_over import passed_over
-from halo_engine.domain.bounce_reasons import FOR_GOOD, BounceReason
-from halo_engine.domain.bounces import kind_of
 from halo_engine.domain.cron import next_instant
 from halo_engine.domain.durations import format_duration
 from halo_engine.domain.reasons import EntryTrigger, PassedOver, SeriesStatus
@@ -30,9 +29,6 @@ from halo_engine.tables import (
     automation_recipients,
     automation_steps,
     automations,
-    installation,
-    messages,
-    organizations,
     signals,
 )
 from halo_engine.tables.enrollments import IS_PENDING, IS_PROCESSING
@@ -49,35 +45,6 @@ class UnreadableSeries(Answer):
 
     series: str
     problem: str
-
-
-class MailTrouble(Answer):
-    """Mails of one series that failed for one reason, or of which nobody knows (``unknown``).
-
-    ``kind`` is what the mail server's words of a refusal speak of; None where there are none.
-    """
-
-    series: str
-    state: str
-    reason: str | None
-    kind: BounceReason | None
-    mails: int
-    latest: Instant
-
-
-class Stopped(Answer):
-    """Who stopped the organisation's mail, or (``everywhere``) all mail, and when."""
-
-    everywhere: bool
-    since: Instant
-    by: str
-
-
-class MailServer(Answer):
-    """Since when workers find the mail server down, and what it says."""
-
-    down_since: Instant
-    reason: str
 
 
 class Status(Answer):
@@ -123,11 +90,6 @@ class Status(Answer):
     stripe_passed_over: Mapping[PassedOver, int]
 
 
-#: So many refusals that are not about their addresses are no chance: something of ours is refused.
-_MANY_REFUSALS: Final = 3
-#: Nobody but the recipient can mend these.
-_THE_RECIPIENTS: Final = FOR_GOOD | {BounceReason.MAILBOX_FULL, BounceReason.MAILBOX_DISABLED}
-
 #: An answer names this many parked signals and troubles, and counts them all.
 _MOST_SHOWN: Final = 20
 
@@ -135,12 +97,10 @@ _MOST_SHOWN: Final = 20
 def status(work: Work, patience: timedelta = PATIENCE, since: timedelta = SINCE) -> Status:
     """Return how the organisation stands; only what the database knows, so no worker is asked."""
     waiting = work.connection.execute(_waiting_signals(work)).one()
-    stopped = tuple(_stopped(work))
-    mail_server = _mail_server(work)
-    mail_waits = bool(stopped) or mail_server is not None
-    due = work.connection.execute(_due_rows(work, mail_waits=mail_waits)).one()
+    holds = mail_holds(work)
+    due = work.connection.execute(_due_rows(work, mail_waits=holds.any)).one()
     aside = work.connection.execute(_parked(work)).one()
-    troubles = _mail_troubles(work, work.now - since)
+    troubles = mail_troubles(work, work.now - since)
     found = Status(
         org=work.org.key,
         needs=(),
@@ -150,8 +110,8 @@ def status(work: Work, patience: timedelta = PATIENCE, since: timedelta = SINCE)
         oldest_due=due.oldest,
         held=due.held,
         oldest_held=due.oldest_held,
-        stopped=stopped,
-        mail_server=mail_server,
+        stopped=holds.stopped,
+        mail_server=holds.mail_server,
         abandoned=_abandoned(work, patience),
         last_reevaluation=work.org.reevaluated_at,
         reevaluation_due=_reevaluation_due(work),
@@ -173,24 +133,8 @@ def status(work: Work, patience: timedelta = PATIENCE, since: timedelta = SINCE)
         rising_bounces=tuple(rising_bounces(work, work.now - since)[:_MOST_SHOWN]),
         stripe_passed_over=passed_over(work),
     )
-    needs = [*_needs(found, work.now, patience), *_mail_needs(found, troubles)]
+    needs = [*_needs(found, work.now, patience), *mail_needs(troubles, found.rising_bounces)]
     return found.model_copy(update={"needs": tuple(needs)})
-
-
-def _mail_needs(found: Status, troubles: Sequence[MailTrouble]) -> Iterator[str]:
-    """Say what of mail a person can mend: no address that is wrong, and no single refusal."""
-    kinds: Counter[str] = Counter()
-    for each in troubles:
-        if each.state == "failed" and each.kind not in _THE_RECIPIENTS:
-            kinds[each.kind or BounceReason.UNCLEAR] += each.mails
-    if kinds.total() >= _MANY_REFUSALS:
-        named = ", ".join(f"{kind} {number}" for kind, number in kinds.most_common())
-        yield f"mails that failed for good, not for their addresses: {kinds.total()} ({named})"
-    if found.unknown_mails:
-        yield f"mails that may or may not have been sent: {found.unknown_mails}"
-    for rising in found.rising_bounces:
-        if rising.reason in OF_THE_SENDER and rising.reports >= MANY:
-            yield f"mails of {rising.series} that come back: {rising.reports} ({rising.reason})"
 
 
 def _needs(found: Status, now: datetime, patience: timedelta) -> Iterator[str]:
@@ -251,24 +195,6 @@ def _unreadable(work: Work) -> Iterator[UnreadableSeries]:
             yield UnreadableSeries(series=each.key, problem=each.problem)
 
 
-def _stopped(work: Work) -> Iterator[Stopped]:
-    org, all_ = organizations, installation
-    for everywhere, table, its in ((True, all_, true()), (False, org, org.c.id == work.org_id)):
-        stop = select(table.c.sending_stopped_at, table.c.sending_stopped_by)
-        found = work.connection.execute(stop.where(its)).one_or_none()
-        if found is not None and found.sending_stopped_at is not None:
-            since, by = found
-            yield Stopped(everywhere=everywhere, since=since, by=by)
-
-
-def _mail_server(work: Work) -> MailServer | None:
-    said = select(installation.c.mail_down_since, installation.c.mail_down_reason)
-    found = work.connection.execute(said).one_or_none()
-    if found is None or found.mail_down_since is None:
-        return None
-    return MailServer(down_since=found.mail_down_since, reason=found.mail_down_reason)
-
-
 def _due_rows(work: Work, *, mail_waits: bool) -> Select[int, Any, int, Any]:
     series, rows, steps = automations, automation_recipients, automation_steps
     # Counted before anything is joined: there may be very many.
@@ -313,32 +239,6 @@ def _abandoned(work: Work, patience: timedelta) -> int:
         )
     ).scalar_one()
     return number
-
-
-def _mail_troubles(work: Work, since: datetime) -> list[MailTrouble]:
-    mails, series = messages, automations
-    of_series = and_(series.c.org_id == mails.c.org_id, series.c.id == mails.c.automation_id)
-    number = func.count().label("mails")
-    rows = work.connection.execute(
-        select(
-            series.c.key.label("series"),
-            mails.c.state,
-            mails.c.error.label("reason"),
-            number,
-            func.max(mails.c.intended_at).label("latest"),
-        )
-        .select_from(mails.join(series, of_series))
-        .where(
-            mails.c.org_id == work.org_id,
-            mails.c.state.in_(["failed", "unknown"]),
-            mails.c.intended_at >= since,
-        )
-        .group_by(series.c.key, mails.c.state, mails.c.error)
-        .order_by(number.desc(), series.c.key, mails.c.state, mails.c.error)
-    ).mappings()
-    return [
-        MailTrouble.model_validate({**row, "kind": kind_of(row["reason"] or "")}) for row in rows
-    ]
 
 
 def _reevaluation_due(work: Work) -> datetime | None:
