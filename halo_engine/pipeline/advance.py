@@ -40,9 +40,9 @@ LEASE_SECONDS = 180.0
 class DueChoice:
     """Which due rows a transaction handles.
 
-    Without ``mail``, and while sending is stopped, rows at an email wait, and are not claimed.
-    ``only`` are those to take, as far as they are due still. ``without`` says which series stand
-    aside at an instant, and why.
+    Without ``mail``, and while sending is stopped, rows at an email are not claimed. ``only`` takes
+    these rows, if they are still due. ``without`` returns the series that stand aside at an
+    instant, and why.
     """
 
     mail: bool = True
@@ -55,10 +55,10 @@ EVERY_ROW: Final = DueChoice()
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """What one batch of due rows came to; ``sends`` are leased under ``token``.
+    """The result of one batch of due rows; ``sends`` are leased under ``token``.
 
-    ``finished`` has those that left by an exit rule too; ``outcomes`` has one for each of ``sends``
-    once they were tried.
+    ``finished`` includes those that left by an exit rule. ``outcomes`` has one for each of
+    ``sends`` once it was tried.
     """
 
     finished: Sequence[Finish]
@@ -69,7 +69,7 @@ class Advance:
 
     @property
     def counts(self) -> Counter[str]:
-        """How many rows ended in which way: what a log says of the batch."""
+        """Counts of the rows by result, for the log."""
         mails = Counter(f"mails_{outcome.result.value}" for outcome in self.outcomes)
         return Counter(finished=len(self.finished), postponed=len(self.postponed)) + mails
 
@@ -83,7 +83,7 @@ def advance(
 ) -> Advance | None:
     """Handle a batch of about ``limit`` due rows, series in turns; None when nothing is due.
 
-    What is ``taken`` is put there before it is handled.
+    Claimed rows are added to ``taken`` before they are handled.
     """
     work = hold_series_still(work)
     running = running_series(work).without(choice.without(work.now))
@@ -103,9 +103,7 @@ def advance(
 
 
 def _end_runs(work: Work, facts: Sequence[DueFacts]) -> tuple[list[Finish], list[DueFacts]]:
-    """Record exits, and what becomes of the seats; return the rows that left, and the facts of
-    those that stay.
-    """
+    """Record exits and the moves of seats; return the rows that left, and the facts of others."""
     decided = [(each, exit_reason(each.run)) for each in facts]
     exits = [leave(each, reason) for each, reason in decided if reason is not None]
     record_finished(work.connection, work.org_id, exits, work.now)
@@ -136,8 +134,8 @@ def _claim(work: Work, running: RunningSeries, limit: int, choice: DueChoice) ->
     connection, org_id, now = work.connection, work.org_id, work.now
     if choice.only is not None:
         return claim_these(connection, org_id, now, running.active_ids, choice.only)
-    # A series of nothing but emails is not even looked at while mail waits: its rows may be very
-    # many.
+    # While mail waits, a series that has only email steps is not even looked at: it may have very
+    # many rows.
     if not choice.mail or work.org.sending_stopped:
         return claim_due(connection, org_id, now, limit, beside=running.beside_mail)
     if running.aside:

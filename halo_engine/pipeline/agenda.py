@@ -1,4 +1,4 @@
-"""The tick of the whole installation: that it came, and which organisations it rings for (§1)."""
+"""The installation's tick: note that it came, and find the organisations to ring for (§1)."""
 
 from datetime import datetime
 from typing import Any
@@ -34,7 +34,7 @@ from halo_engine.tables.enrollments import IS_PENDING, IS_PROCESSING
 
 
 def note_tick(connection: Connection) -> None:
-    """Note that a tick came now, by the database's clock: people ask when the last one did."""
+    """Store that a tick came now, by the database's clock; ``halo status`` shows it."""
     ticked = insert(installation).values(singleton=True, ticked_at=func.now())
     connection.execute(
         ticked.on_conflict_do_update(
@@ -44,15 +44,13 @@ def note_tick(connection: Connection) -> None:
 
 
 def last_tick(connection: Connection) -> tuple[datetime | None, datetime]:
-    """Return when the last tick came, None before the first, and what time it is now."""
+    """Return when the last tick came, None before the first, and the current time."""
     ticked: datetime | None = connection.scalar(select(installation.c.ticked_at))
     return ticked, connection.execute(select(func.now())).scalar_one()
 
 
 def _some_row(series: FromClause, *conditions: ColumnElement[bool]) -> Exists:
-    """Return whether a series has such a row: one is looked for in each, from the front of an
-    index.
-    """
+    """Return whether a series has such a row; for each, an index is read up to the first one."""
     rows = automation_recipients
     of_series = and_(rows.c.org_id == series.c.org_id, rows.c.automation_id == series.c.id)
     some = select(rows.c.id).where(of_series, *conditions).limit(1).lateral("some")
@@ -86,8 +84,8 @@ def organizations_with_work(connection: Connection) -> list[UUID]:
 
 
 def _reevaluates(row: Row[Any]) -> bool:
-    """Return whether a re-evaluation is due; where its cron or zone cannot be read, that is for the
-    organisation's own worker to say.
+    """Return whether a re-evaluation is due; true if the cron or the zone cannot be read, so that
+    the organisation's own task reports it.
     """
     try:
         zone = parse_zone(row.timezone)

@@ -1,8 +1,9 @@
-"""Handling an organisation's signals until none waits; what fails is isolated and parked (§1).
+"""Handle an organisation's signals until none waits; isolate and park what fails (§1).
 
-A batch that fails is handled again in parts. A signal that fails alone is tried for each series by
-itself: where one series fails and others do not, it waits for that one, and is handled for the
-others. Else the signal waits. Where nothing at all comes through, everything does.
+A batch that fails is handled again in parts. A signal that still fails alone is tried for each
+series separately. If only some series fail, the signal is handled for the others and a copy waits
+for each that fails; otherwise the signal itself is parked. If nothing at all succeeds, handling
+pauses for everything.
 """
 
 from collections import Counter
@@ -40,7 +41,7 @@ from halo_engine.work import Transact, Work
 
 #: Signals that one transaction handles at most, chosen by measurement.
 SIGNALS: Final = 1_000
-#: How long signals are handled, though more keep coming, before due rows and mail have their turn.
+#: After so long due rows and mail have their turn, even if more signals keep coming.
 TURN_SECONDS = 5.0
 
 _log = structlog.get_logger(__name__)
@@ -60,12 +61,12 @@ class Drain:
         return self.health.records[Kind.SIGNALS]
 
     def run(self) -> Generator[Reaction, None, bool]:
-        """React to signals until none waits, or the turn is over; return whether some may wait
-        still.
+        """React to signals until none waits or the turn is over; return whether some may still
+        wait.
 
-        A batch or a page that takes too long is halved from one try to the next, whoever tries it.
+        A batch or a page that takes too long is halved at each try, whichever worker tries next.
         """
-        # The others first: whoever worked the last page may have had no time left for them.
+        # Ordinary signals first: whoever worked the last page may have had no time for them.
         beside_wide = True
         began = monotonic()
         while True:
@@ -73,7 +74,7 @@ class Drain:
                 last = yield from self._batch(Choice(beside_wide=beside_wide))
             except TooMuchError as error:
                 self._note(error)
-                # The others' turn, and the caller's: it may have no time left for another try.
+                # Others have their turn now; the caller may have no time left for another try.
                 last = Reaction(error.batch, [], [], unfinished=True)
                 yield last
             if last is None:
@@ -83,7 +84,7 @@ class Drain:
                 return True
 
     def _batch(self, choice: Choice) -> Generator[Reaction, None, Reaction | None]:
-        """Handle a batch, or find out what fails in it; return what it came to last, None when none
+        """Handle a batch, or find what fails in it; return the last reaction, None when no signal
         waited.
         """
         try:
@@ -110,11 +111,11 @@ class Drain:
     def _find_fault(self, failed: BatchError) -> Iterator[Reaction]:
         first: Signal = failed.batch[0]
         if _is_page(first) and first.attempts < MOST_HALVINGS - 1:
-            # One contact of its page may be at fault: half of it is tried next.
+            # One contact of the page may be at fault: the next try takes half of the page.
             self.transact(lambda work: note_too_much(work, [first], 1, failed.problem))
             yield Reaction([first], [], [], unfinished=True)
             return
-        # What is kept for one series apart from the rest.
+        # Copies kept for one series are told apart from ordinary signals.
         for found in isolate_in_groups(failed, _series_of, self._react_to):
             if isinstance(found, Alone):
                 yield from self._blame(found)
@@ -134,7 +135,7 @@ class Drain:
         return reaction if reaction is not None and reaction.signals else None
 
     def _blame(self, alone: Alone[Signal]) -> Iterator[Reaction]:
-        """Find out whether a series is at fault for a signal that fails alone; else park it."""
+        """Handle a signal that fails alone for the series that can take it, else park it."""
         signal = alone.item
         faulty = self._faulty_series(signal)
         if faulty is not None:
@@ -149,9 +150,9 @@ class Drain:
         counts = alone.others_succeed or self._record.went_well
         fault = Fault(signal.id, alone.problem, counts)
         now = self.transact(partial(self._park, signal=signal, fault=fault))
-        # What is kept for one series says nothing of the others.
+        # A copy kept for one series proves nothing about other signals.
         if not alone.others_succeed and signal.series_id is None:
-            # Of a wide one it is another contact each time.
+            # A wide signal fails at another contact each time: its cursor tells them apart.
             self._record.failed((signal.id, str(signal.cursor)), now)
         _log.error("signal parked", signal=signal.id, problem=kind_of(alone.problem), counts=counts)
 
@@ -162,7 +163,7 @@ class Drain:
         return work.now
 
     def _pass_over(self, work: Work, signal: Signal, fault: Fault) -> bool:
-        """Leave a wide signal's next contact behind, if it is known which that is."""
+        """Move a wide signal past its next contact; return whether that was possible."""
         if not _is_page(signal):
             return False
         try:
@@ -173,10 +174,10 @@ class Drain:
         return True
 
     def _faulty_series(self, signal: Signal) -> Mapping[UUID, str] | None:
-        """Return the series for which alone the signal fails, each with its problem; none where it
-        fails for none any more, and None where it fails for all.
+        """Return the series that cannot take the signal, each with its problem; empty if all can by
+        now, None if no series can.
 
-        A series that is found so again and again stands aside for a while.
+        A series that is found at fault ``PROBES`` times stands aside for a while.
         """
         if signal.series_id is not None:
             return None
@@ -203,7 +204,7 @@ class Drain:
         self.health.withhold(series_id, problem, now)
 
     def _rehearse(self, signal: Signal, series: Sequence[UUID]) -> bool:
-        """Handle a signal for these series alone, and undo that."""
+        """Handle a signal for these series only, then roll back; True unless that fails."""
         choice = Choice(only=[signal.id], among=series)
 
         def rehearsed(work: Work, taken: list[Signal]) -> None:
@@ -214,10 +215,10 @@ class Drain:
             attempt(self.transact, rehearsed, (_Undone, *self.interruptions))
         except _Undone:
             return True
-        raise AssertionError("what is rehearsed never ends well")
+        raise AssertionError("a rehearsal always rolls back")
 
     def _note(self, error: TooMuchError) -> None:
-        """Note that a batch or a page was too much for one go."""
+        """Note that a batch or a page was too large for one transaction."""
         first, problem = error.batch[0].id, str(error)
         batch, limit = error.batch, error.limit
         if self.transact(lambda work: note_too_much(work, batch, limit, problem)):
@@ -236,4 +237,4 @@ def _is_page(signal: Signal) -> bool:
 
 
 class _Undone(Exception):  # noqa: N818 -- nothing went wrong
-    """Take back what was only tried."""
+    """Roll a rehearsal back."""

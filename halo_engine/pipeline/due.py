@@ -1,8 +1,7 @@
-"""Handling an organisation's due rows and sending its emails; what fails is isolated and parked
-(§5, §9).
+"""Handle an organisation's due rows and send its emails; isolate and park what fails (§5, §9).
 
-A batch that fails is handled again series by series, and a series that fails row by row. A series
-none of whose rows comes through stands aside for a while.
+A batch that fails is handled again series by series; a series that fails, row by row. A series of
+which no row succeeds stands aside for a while.
 """
 
 from collections.abc import Iterator, Sequence
@@ -46,9 +45,9 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class PostOffice:
-    """How emails leave: by which transport, from whom, how fast, and under leases of what length.
+    """How emails are sent: the transport, the sender, the rate, and the length of leases.
 
-    By the database's clock a lease lasts ``lease_seconds``, longer than any task.
+    ``lease_seconds`` are counted by the database's clock; a lease outlasts every task.
     """
 
     transport: Transport
@@ -71,8 +70,8 @@ class Due:
         return self.health.records[Kind.ROWS]
 
     def run(self) -> Iterator[Advance]:
-        """Handle a batch of due rows, and send its emails; what need not wait for mail goes
-        first.
+        """Handle a batch of due rows and send its emails; when mail is limited, rows at other steps
+        go first.
         """
         at_once = self.health.rows_at_once or DUE_ROWS
         room = self.post.gate.room(at_once)
@@ -107,7 +106,7 @@ class Due:
         return attempt(self.transact, advancing, self.interruptions)
 
     def _find_fault(self, failed: BatchError) -> Iterator[Advance]:
-        """Find the series that fail, then their rows that do."""
+        """Find the series that fail, then the rows that fail in them."""
         rows = [_DueRow(each.series_id, row) for each in failed.batch for row in each.recipient_ids]
         by_row = BatchError(rows, failed.problem)
         for found in isolate_in_groups(by_row, _DueRow.series_of, self._advance_only):
@@ -144,7 +143,7 @@ class Due:
         _log.error("row parked", row=fault.id, problem=kind_of(fault.problem), counts=fault.counts)
 
     def _send(self, advanced: Advance) -> Advance:
-        """Send what was leased; an email whose values cannot be gathered is given back, parked."""
+        """Send what was leased; give back and park an email whose values cannot be gathered."""
         token, sends = advanced.token, advanced.sends
         if not sends:
             return advanced
@@ -154,7 +153,7 @@ class Due:
             return replace(advanced, outcomes=self._find_email(token, sends, failed))
 
     def _find_email(self, token: UUID, sends: Sequence[Send], failed: BatchError) -> list[Outcome]:
-        """Send what can be sent of a batch whose values cannot be gathered; give back the rest."""
+        """Send the emails of a batch whose values can be gathered; give back the others."""
         outcomes: list[Outcome] = []
         faults: list[Fault] = []
         for found in isolate_in_groups(failed, _series_of, partial(self._send_some, token)):
@@ -180,7 +179,7 @@ class Due:
         return send_leased(self.transact, self.post.transport, desk, sends, self.post.gate)
 
     def reap(self) -> None:
-        """Take up what dead workers left (contract §9)."""
+        """Take back the leases of dead workers (contract §9)."""
         goes_on = True
         while goes_on:
             try:
@@ -208,7 +207,7 @@ class _DueRow(NamedTuple):
     id: int
 
     def series_of(self) -> UUID:
-        """Return the series: rows that fail are looked for series by series."""
+        """Return the series: failing rows are searched series by series."""
         return self.series_id
 
 

@@ -1,8 +1,8 @@
-"""What one process has seen of an organisation's work lately: does anything come through, and which
-series stand aside for a while?
+"""What one process remembers of an organisation: does its work succeed, and which series stand
+aside?
 
-It is a memory, not a record: a process that starts anew finds out again. What failed is kept with
-the signals and rows themselves (``journey.parking``).
+Nothing of it is stored: a new process finds out again. Failures are stored with the signals and
+rows themselves (``journey.parking``).
 """
 
 from collections.abc import Hashable, Mapping
@@ -16,7 +16,7 @@ from halo_engine.pipeline.isolate import PROBES
 
 
 class Kind(StrEnum):
-    """The kinds of work that fail or come through for reasons of their own."""
+    """The kinds of work, which fail independently of each other."""
 
     SIGNALS = "signals"
     ROWS = "rows"
@@ -24,7 +24,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """A series that stands aside ``until`` an instant, for what handling it raised."""
+    """A series that stands aside ``until`` an instant, because of ``problem``."""
 
     problem: str
     since: datetime
@@ -33,10 +33,10 @@ class Withheld:
 
 @dataclass(slots=True)
 class Record:
-    """How one kind of work went last.
+    """How one kind of work went lately.
 
-    ``went_well`` when the last thing tried came through. ``failing`` is what has failed since
-    anything did: one thing that fails again and again says nothing of others.
+    ``went_well``: the last try succeeded. ``failing`` are the items that failed since the last
+    success: the same item failing again proves nothing about others.
     """
 
     went_well: bool = False
@@ -45,13 +45,13 @@ class Record:
     paused_until: datetime | None = None
 
     def succeeded(self) -> None:
-        """Note that something came through: nothing is wrong with the moment."""
+        """Note a success: there is no general failure."""
         self.went_well = True
         self.failing.clear()
         self.failing_since = self.paused_until = None
 
     def failed(self, what: Hashable, now: datetime) -> None:
-        """Note what failed alone; after so many of them everything waits (``holds``)."""
+        """Note an item that failed alone; after ``PROBES`` of them work pauses (``holds``)."""
         self.went_well = False
         self.failing.add(what)
         self.failing_since = self.failing_since or now
@@ -59,14 +59,14 @@ class Record:
             self.paused_until = now + pause_after(now - self.failing_since)
 
     def holds(self, now: datetime) -> bool:
-        """Whether nothing is tried now, since whatever was tried last failed."""
+        """Return whether work pauses now, because everything tried lately failed."""
         return self.paused_until is not None and now < self.paused_until
 
 
 @dataclass
 class Health:
-    """One organisation's records, its series that stand aside, and how many due rows are taken at
-    once: fewer after a batch that took too long.
+    """One organisation's records, the series that stand aside, and the size of a batch of due rows:
+    smaller after one that took too long, None for the usual size.
     """
 
     records: Mapping[Kind, Record] = field(
@@ -76,7 +76,7 @@ class Health:
     _withheld: dict[UUID, Withheld] = field(default_factory=dict)
 
     def withhold(self, series_id: UUID, problem: str, now: datetime) -> None:
-        """Let a series stand aside for as long again as it has failed."""
+        """Let a series stand aside, for as long as it has been failing."""
         before = self._withheld.get(series_id)
         is_again = before is not None and now - before.until <= LONGEST_PAUSE
         since = before.since if before is not None and is_again else now

@@ -1,5 +1,5 @@
-"""The signals that wait: reading them in order of arrival, removing what was handled, and parking
-what failed (§1).
+"""The queue of signals: read them in order of arrival, remove what was handled, park what failed
+(§1).
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,20 +38,20 @@ from halo_engine.tables import signals
 from halo_engine.tables.metadata import OrganizationId
 from halo_engine.work import Work
 
-#: After so many halvings a signal has been alone for ten, and a page is of one contact.
+#: After so many halvings a signal has been tried alone ten times, and a page has one contact.
 MOST_HALVINGS: Final = 20
 
 
 def next_signals(
     work: Work, limit: int, *, beside_wide: bool, only: Sequence[int] | None = None
 ) -> list[Signal]:
-    """Return the oldest waiting signals, at most ``limit``, cut where order of arrival would
-    matter.
+    """Return the oldest waiting signals, at most ``limit``; their order does not matter within the
+    batch.
 
     The batch ends before a contact's second signal and before a wide one; a wide one comes alone.
-    What was too much for one go is halved (``note_too_much``). ``beside_wide`` passes over wide
-    ones that are under way, unless nothing else waits. ``only`` are those to take, as far as they
-    wait still. The caller has the turn at signals (``series.locks``).
+    After a batch that was too large it is halved (``note_too_much``). ``beside_wide`` skips wide
+    ones that are under way, unless nothing else waits. ``only`` takes these signals, if they still
+    wait. The caller has the turn at signals (``series.locks``).
     """
     if only is not None:
         rows = _THESE.rows(work.connection, {"asked_org": work.org_id, "asked_ids": list(only)})
@@ -89,7 +89,7 @@ def _signal(row: Mapping[str, Any]) -> Signal:
     )
 
 
-#: What waits, and what of it is asked for by id.
+#: Conditions: the signals that wait, and those asked for by id.
 _IS_WAITING: Final = (
     signals.c.org_id == bindparam("asked_org", type_=OrganizationId()),
     signals.c.parked_at.is_(None),
@@ -124,8 +124,8 @@ def remove(work: Work, handled: Sequence[Signal]) -> None:
 
 
 def keep_place(work: Work, signal: Signal, cursor: Mapping[str, object], *, quick: bool) -> None:
-    """Note how far a wide signal has been worked, in the transaction that worked it; after a
-    ``quick`` page the next one may be twice as large, up to its usual size.
+    """Store a wide signal's cursor, in the transaction that worked the page; after a ``quick`` page
+    the next one may be twice as large, up to the usual size.
     """
     attempts = max(signal.attempts - 1, 0) if quick else signal.attempts
     work.connection.execute(
@@ -134,20 +134,20 @@ def keep_place(work: Work, signal: Signal, cursor: Mapping[str, object], *, quic
 
 
 def note_too_much(work: Work, batch: Sequence[Signal], limit: int, problem: str) -> bool:
-    """Note that ``batch``, of at most ``limit`` signals, or a page of the wide one that it is, was
-    too much for one go: half of it is tried next. Return whether it was parked.
+    """Note that ``batch`` (at most ``limit`` signals, or a page of a wide one) was too large: the
+    next try takes half. Return whether it was parked.
 
-    Alone, and after ``MOST_HALVINGS``, a signal is parked. A wide one is under way from now on, so
-    that others do not wait for its next try.
+    A signal that is alone is parked after ``MOST_HALVINGS``. A wide one counts as under way from
+    now on, so that others do not wait for its next try.
     """
     first = batch[0]
     halved = signals.c.attempts + 1
     values: dict[str, Any] = {"attempts": halved}
     if first.kind.is_wide:
-        # As it stands: somebody else may have come further meanwhile.
+        # Keep the stored cursor: another worker may have moved it on meanwhile.
         values["cursor"] = func.coalesce(signals.c.cursor, literal({}, signals.c.cursor.type))
     else:
-        # A batch may have been smaller than it was allowed to be.
+        # The batch may have been smaller than its limit: halve what it really had.
         values["attempts"] = func.greatest(halved, (limit // len(batch)).bit_length())
     if len(batch) == 1:
         parks = halved >= MOST_HALVINGS
@@ -163,7 +163,7 @@ def note_too_much(work: Work, batch: Sequence[Signal], limit: int, problem: str)
 
 
 def park_signal(work: Work, fault: Fault) -> None:
-    """Take a signal that failed alone out of the queue, so that the rest goes on."""
+    """Park a signal that failed alone, so that the rest of the queue goes on."""
     work.connection.execute(
         update(signals)
         .where(signals.c.org_id == work.org_id, signals.c.id == fault.id)
@@ -174,7 +174,7 @@ def park_signal(work: Work, fault: Fault) -> None:
 def unpark_signals(
     work: Work, *which: ColumnElement[bool], values: Mapping[str, Any] = UNPARKED
 ) -> list[int]:
-    """Put parked signals back into the queue, at their place; return their ids."""
+    """Put parked signals back at their place in the queue; return their ids."""
     back = work.connection.scalars(
         update(signals)
         .where(signals.c.org_id == work.org_id, signals.c.parked_at.is_not(None), *which)
@@ -186,8 +186,8 @@ def unpark_signals(
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A signal that waits for one series alone, while it was handled for the others: from where it
-    stands (``cursor``), why, and how often that counts as tried.
+    """A copy of a signal that waits for one series, while the others handled it: from which
+    ``cursor``, why (``problem``), and how many ``tries`` that counts as.
     """
 
     signal: Signal
@@ -198,7 +198,7 @@ class Kept:
 
 
 def keep_for_later(work: Work, kept: Sequence[Kept]) -> None:
-    """Leave a signal for what could not be done of another one; it is tried again with a tick."""
+    """Insert the copies of signals, parked; a tick retries them."""
     if not kept:
         return
     rows = [
@@ -225,7 +225,7 @@ def keep_for_later(work: Work, kept: Sequence[Kept]) -> None:
 
 
 def put_off(work: Work, waiting: Sequence[Signal], problem: str) -> None:
-    """Let signals wait that nothing can be done with now; it counts against none of them."""
+    """Park signals of series that stand aside; it does not count as a try."""
     if not waiting:
         return
     work.connection.execute(

@@ -1,6 +1,6 @@
-"""A batch that raised is handled again in parts, until each fault stands alone.
+"""Handle a batch that raised again in smaller parts, until each fault is found.
 
-Signals, due rows, leases that ran out, mails and series are all isolated by this one rule.
+Signals, due rows, expired leases, emails and series are all isolated by this rule.
 """
 
 from collections import defaultdict
@@ -16,22 +16,22 @@ from halo_engine.outages import database_trouble
 from halo_engine.pipeline.reaction import TooMuchError
 from halo_engine.work import Transact, Work
 
-#: So many of a batch are tried one by one before the rest. Where all of them fail, the rest would
-#: fail too: what is wrong is not in the batch.
+#: The first items of a batch are tried one by one. If all of them fail, the rest would fail too:
+#: the cause is not in the batch.
 PROBES: Final = 3
 
 _Item = TypeVar("_Item")
 _Key = TypeVar("_Key", bound=Hashable)
 _Result = TypeVar("_Result")
 
-#: Exceptions by which the caller is told to stop.
+#: Exceptions that tell the caller to stop.
 Interruptions = tuple[type[Exception], ...]
 
 
 class BatchError(Exception):
-    """Handling ``batch`` raised: one of it is at fault, or what they all need is.
+    """Handling ``batch`` raised: an item is at fault, or something that all of them need.
 
-    ``too_long``: a statement took longer than one may.
+    ``too_long``: a statement ran into its time limit.
     """
 
     def __init__(self, batch: Sequence[Any], problem: str, *, too_long: bool = False) -> None:
@@ -43,8 +43,8 @@ class BatchError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Alone(Generic[_Item]):
-    """What failed when it was handled by itself, what that raised, and whether others of its batch
-    came through.
+    """An item that failed when handled by itself, its error, and whether others of its batch
+    succeeded.
     """
 
     item: _Item
@@ -54,7 +54,7 @@ class Alone(Generic[_Item]):
 
 @dataclass(frozen=True, slots=True)
 class Hopeless(Generic[_Key]):
-    """A group of which nothing came through, and not all was tried."""
+    """A group in which every item that was tried failed; the rest was not tried."""
 
     group: _Key
     problem: str
@@ -65,10 +65,10 @@ def attempt(
     handle: Callable[[Work, list[Any]], _Result],
     interruptions: Interruptions = (),
 ) -> _Result:
-    """Run ``handle`` in a transaction; it puts what it takes into the list that it is given.
+    """Run ``handle`` in a transaction; it lists the items that it takes in its second argument.
 
-    Raises BatchError about what it had taken. Errors that are no batch's fault are raised as they
-    are: a server that is away, a schema of another version, and the ``interruptions``.
+    If it raises, BatchError names those items. Errors that no batch causes pass through unchanged:
+    a server that is away, a schema of another version, and the ``interruptions``.
     """
     taken: list[Any] = []
 
@@ -86,8 +86,8 @@ def attempt(
 
 
 def is_everybodys(error: Exception) -> bool:
-    """Whether an error is no batch's fault: the server is away or out of something, or its tables
-    are not those of this code.
+    """Return whether no batch can be at fault: the server is away or out of resources, or its
+    schema is of another version.
     """
     if database_trouble(error) is not None:
         return True
@@ -97,26 +97,26 @@ def is_everybodys(error: Exception) -> bool:
 
 
 def _named(error: Exception) -> str:
-    """Say in one line what was raised: of the server's errors neither statement nor parameters."""
+    """Describe an error in one line; of the database's errors without statement and parameters."""
     if isinstance(error, DBAPIError):
         return f"{type(error.orig).__name__}: {problem_of(error)}"
     return f"{type(error).__name__}: {error}".partition("\n")[0]
 
 
 def kind_of(problem: str) -> str:
-    """Return what a log may say of a problem: its type. The words may repeat what is in a row."""
+    """Return what a log may say of a problem: its type. Its words may repeat a row's values."""
     return problem.partition(":")[0]
 
 
 def isolate(
     failed: BatchError, handle: Callable[[Sequence[_Item]], _Result | None]
 ) -> Iterator[_Result | Alone[_Item]]:
-    """Handle a batch again that failed, in parts and in order: yield what each part came to, and
-    what failed alone as soon as it is known whether others come through.
+    """Handle a failed batch again, in parts and in order; yield the result of each part, and each
+    item that fails alone as soon as it is known whether others succeed.
 
-    ``handle`` raises BatchError for a part that fails, and returns None where nothing of it was
-    left to do. A single item that failed is not tried again. Where the first ``PROBES`` fail, the
-    rest is not tried.
+    ``handle`` raises BatchError for a part that fails, and returns None if nothing of it is left to
+    do. A batch of one is not tried again. If the first ``PROBES`` items fail, the rest is not
+    tried.
     """
     batch: Sequence[_Item] = failed.batch
     if len(batch) == 1:
@@ -153,9 +153,9 @@ def isolate_in_groups(
     group_of: Callable[[_Item], _Key],
     handle: Callable[[Sequence[_Item]], _Result | None],
 ) -> Iterator[_Result | Alone[_Item] | Hopeless[_Key]]:
-    """Isolate the groups of a batch that fail, and then what fails in each.
+    """Isolate the failing groups of a batch, then the failing items of each.
 
-    So a group none of which comes through keeps no other from being handled.
+    So a group in which everything fails does not stop the others.
     """
     groups: dict[_Key, list[_Item]] = defaultdict(list)
     for item in failed.batch:

@@ -1,6 +1,4 @@
-"""What a person does about what is parked: another try, or none ever (``halo signals``, ``halo
-rows``).
-"""
+"""Retry or discard what is parked (``halo signals``, ``halo rows``)."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -43,7 +41,7 @@ class Retried(Answer):
 
 
 class Discarded(Answer):
-    """How many are gone, and what that means."""
+    """How many were discarded, and what that means."""
 
     discarded: int
     meaning: str
@@ -59,7 +57,7 @@ def retry_parked(work: Work, sort: Sort, which: WhichParked) -> Retried:
 
 
 def discard_parked(work: Work, sort: Sort, which: WhichParked) -> Discarded:
-    """Let parked signals or rows go for good (``MEANING``); they are named, by id or by series."""
+    """Discard parked signals or rows for good (``MEANING``), named by id or by series."""
     if which.all:
         raise bad_input("all", "what is discarded is named; allowed are ids and series")
     work = hold_series_still(work)
@@ -72,7 +70,7 @@ def _discard_signals(work: Work, *chosen: ColumnElement[bool]) -> int:
     gone = work.connection.scalars(
         delete(signals).where(*is_parked(work, signals), *chosen).returning(signals.c.automation_id)
     ).all()
-    # An activation that is over leaves a series in which perhaps nobody is.
+    # Without its activation, a series in which nobody is may be complete.
     activated = {series_id for series_id in gone if series_id is not None}
     complete_finished(work, load_series(work.connection, work.org_id, work.org.zone, ids=activated))
     return len(gone)

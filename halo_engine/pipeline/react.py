@@ -1,7 +1,7 @@
-"""Reacting to signals: what happened to contacts, and what series make of it (contract §1, §2).
+"""React to signals: contacts leave series, reach goals, and enter (contract §1, §2).
 
-One batch is one transaction: exits, then goals, then entries, then the signals are deleted. How
-many statements that takes depends neither on the number of signals nor on the number of series.
+One batch is one transaction: exits, then goals, then entries, then the signals are deleted. The
+number of statements depends neither on the number of signals nor on that of series.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -30,8 +30,8 @@ from halo_engine.work import Work
 class Choice:
     """Which signals a transaction handles, and for which series.
 
-    ``only`` these signals, those that wait still; ``among`` these series, as if there were no
-    others. ``without`` says which series stand aside at an instant, and why.
+    ``only`` takes these signals, if they still wait; ``among`` ignores all series but these.
+    ``without`` returns the series that stand aside at an instant, and why.
     """
 
     beside_wide: bool = False
@@ -48,10 +48,10 @@ def react(
 ) -> Reaction | None:
     """Handle the oldest waiting signals, at most ``limit``; None when none waits.
 
-    With ``beside_wide`` wide signals that are under way are passed over, unless nothing else waits:
-    a page of theirs and a batch of the others take turns. What is ``taken`` is put there before it
-    is handled. Raises TooMuchError when a statement took too long; time that is lost waiting for a
-    turn, or for the series, is nobody's fault.
+    ``beside_wide`` skips wide signals that are under way, unless nothing else waits: pages and
+    ordinary batches take turns. The batch is added to ``taken`` before it is handled. Raises
+    TooMuchError when a statement about the signals took too long; waiting for a lock does not
+    count.
     """
     take_turn_at_signals(work.connection, work.org_id)
     batch = next_signals(work, limit, beside_wide=choice.beside_wide, only=choice.only)
@@ -85,7 +85,7 @@ def _handle(work: Work, batch: Sequence[Signal], running: RunningSeries) -> Reac
 
 
 def _put_off(work: Work, batch: Sequence[Signal], running: RunningSeries) -> Sequence[Signal]:
-    """Keep what series concerns that stand aside; return the signals that others are there for."""
+    """Keep signals for the series that stand aside; return those to be handled for other series."""
     waiting = [each for each in batch if each.series_id in running.aside]
     for series_id, aside in running.aside.items():
         held = [each for each in waiting if each.series_id == series_id]

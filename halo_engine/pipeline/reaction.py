@@ -1,4 +1,4 @@
-"""What a batch of signals came to, and the exits that every kind of signal begins with (§1)."""
+"""The result of a batch of signals, and the exits that come first for every kind of signal (§1)."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -19,9 +19,9 @@ from halo_engine.work import Work
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """What one batch of signals came to; ``unfinished`` when it was one page of a wide one.
+    """The result of one batch of signals; ``unfinished`` when more of a wide one is left.
 
-    Without any ``signals`` all of the batch was put off.
+    No ``signals``: the whole batch was put off.
     """
 
     signals: Sequence[Signal]
@@ -36,7 +36,7 @@ class Reaction:
 
     @property
     def counts(self) -> Counter[str]:
-        """How many signals were handled, and who left and entered: what a log says of the batch."""
+        """Counts of signals handled, exits and entries, for the log."""
         counted = Counter(signals=len(self.signals), left=len(self.exits))
         for each in self.admissions:
             counted["entered" if each.code is None else "not_admitted"] += each.count
@@ -44,9 +44,7 @@ class Reaction:
 
 
 class TooMuchError(Exception):
-    """A statement took too long that was about ``batch``: signals of which there could have been
-    ``limit``, or a wide one.
-    """
+    """A statement about ``batch`` took too long: at most ``limit`` signals, or a wide one."""
 
     def __init__(self, batch: Sequence[Signal], limit: int, problem: str) -> None:
         super().__init__(f"took too long: {problem}")
@@ -55,9 +53,7 @@ class TooMuchError(Exception):
 
 
 def revisit_runs(work: Work, running: RunningSeries, contacts: Collection[UUID]) -> list[Exit]:
-    """Look again at the runs of ``contacts``, whatever series they are in: exits first, then seats,
-    then goals (contract §1, §6).
-    """
+    """Judge all runs of ``contacts`` again: exits, then seats, then goals (contract §1, §6)."""
     runs = hold_runs(work.connection, work.org_id, contacts)
     if not runs:
         return []
@@ -79,8 +75,8 @@ def _end_runs(work: Work, running: RunningSeries, runs: Sequence[Run]) -> list[E
 
 
 def settle_seats(work: Work, staying: Sequence[RunFacts], ending: Sequence[RunFacts]) -> list[Exit]:
-    """Record what becomes of the seats when the runs of ``ending`` have ended; return the runs that
-    end for want of one.
+    """Record who takes the seats that the runs of ``ending`` leave; return the runs that end
+    because they have no seat.
     """
     without_seat, moves = decide_seats(staying, ending)
     if without_seat:

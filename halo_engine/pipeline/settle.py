@@ -1,7 +1,7 @@
-"""Settling an organisation: signals in order of arrival, then due rows, again until nothing is left
+"""Settle an organisation: handle signals in order of arrival, then due rows, until nothing is left
 (contract §1).
 
-What a doorbell asks for, and what a tick does after it began a re-evaluation that is due.
+A doorbell asks for it; a tick does it and then begins a re-evaluation that is due.
 """
 
 from collections.abc import Iterator
@@ -23,14 +23,14 @@ def tick(
     interruptions: Interruptions = (),
     health: Health | None = None,
 ) -> Iterator[Reaction | Advance]:
-    """Take up what dead workers left, settle, and re-evaluate if that is due (contract §1, §9)."""
+    """Take back dead workers' leases, settle, and re-evaluate if that is due (contract §1, §9)."""
     health = health or Health()
     Due(transact, post, health, interruptions).reap()
     began, is_long = monotonic(), False
     for moved in settle(transact, post, interruptions, health):
         yield moved
         if not is_long and monotonic() - began > drain.TURN_SECONDS:
-            # There may be no end to it: then a pass that is due takes turns with the rest.
+            # Signals may keep coming: a pass that is due begins now, and takes turns with them.
             is_long = True
             transact(begin_due_reevaluation)
     if transact(begin_due_reevaluation):
@@ -43,13 +43,12 @@ def settle(
     interruptions: Interruptions = (),
     health: Health | None = None,
 ) -> Iterator[Reaction | Advance]:
-    """Handle signals and due rows until nothing is left, yielding what each transaction came to.
+    """Handle signals and due rows until nothing is left; yield the result of each transaction.
 
-    Signals that keep coming hold up no due row for longer than a turn. One of the ``interruptions``
-    ends it, and what is everybody's fault (``isolate.is_everybodys``); whatever else is raised is
-    the signal's or the row's that it is about. Between two transactions the caller may stop:
-    everything so far is committed, and the rest stays due. ``health`` is what the process knows of
-    the organisation from before.
+    If signals keep coming, due rows wait for one turn of them at most. Raises the ``interruptions``
+    and errors that no batch causes (``isolate.is_everybodys``); any other error parks the signal or
+    row at fault. The caller may stop after any result: everything so far is committed, the rest
+    stays due. ``health`` is what this process remembers of the organisation.
     """
     health = health or Health()
     moved = True

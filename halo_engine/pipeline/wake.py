@@ -1,7 +1,7 @@
-"""Putting parked signals back into the queue when it is time for another try (contract §1).
+"""Put parked signals back into the queue when their pause is over (contract §1).
 
-The tick of the installation does it, once a minute. Rows need nothing: they are due again at their
-``scheduled_for``.
+The installation's tick does this once a minute. Parked rows need no such step: they are due again
+at their ``scheduled_for``.
 """
 
 from uuid import UUID
@@ -17,7 +17,7 @@ from halo_engine.work import Work
 
 
 def organizations_to_wake(connection: Connection) -> list[UUID]:
-    """Return the organisations with signals that are to be tried again, by the database's clock."""
+    """Return the organisations with signals whose pause is over, by the database's clock."""
     due = select(signals.c.org_id).where(
         signals.c.parked_at.is_not(None), signals.c.retry_at <= func.now()
     )
@@ -25,9 +25,9 @@ def organizations_to_wake(connection: Connection) -> list[UUID]:
 
 
 def wake(work: Work) -> int:
-    """Put back the organisation's signals whose pause is over, and return how many.
+    """Put the organisation's signals whose pause is over back into the queue; return how many.
 
-    Those kept for a series that this code cannot read stay where they are.
+    Signals kept for a series that this code cannot read stay parked.
     """
     work = hold_series_still(work)
     unreadable = literal(list(running_series(work).aside), ARRAY(Uuid()))

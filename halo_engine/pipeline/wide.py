@@ -1,8 +1,8 @@
-"""Wide signals: what concerns a series' audience, a company's contacts or everybody, worked in
-pages.
+"""Wide signals, which concern a series' audience, a company's contacts or everybody: they are
+worked in pages.
 
-A page is a transaction of its own, and the signal's ``cursor`` says where the next one begins; so a
-worker that dies costs a page, and other signals take turns with the pages.
+Each page is one transaction, and the signal's ``cursor`` says where the next begins. So a worker
+that dies loses one page, and other signals take turns with the pages.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,27 +32,26 @@ from halo_engine.work import Work
 
 #: How many contacts one transaction looks at and may enroll.
 PAGE = 100_000
-#: How many a pass looks at, most of whom neither enter nor leave: so many, and so many predicates.
+#: How many contacts, and how many predicates, a page of a pass evaluates: few enter or leave.
 SCANNED = 1_000_000
 EVALUATED = 20_000_000
-#: How many runs a company's change revisits at once, if everybody is in every series: they are held
-#: in memory, and decided one by one.
+#: How many runs a company's change revisits at once, if everybody is in every series: they are kept
+#: in memory and decided one by one.
 REVISITED = 200_000
-#: A page that took less lets the next one have more: that of a pass four times as many, and one
-#: that was halved twice as many.
+#: After a page that took less, the next one is larger: four times in a pass, twice where it was
+#: halved.
 QUICK_SECONDS = 1.0
 
-#: A page's statements that may take long: who matches newly, who left, who enters. Together they
-#: get the time of one statement, since the task that works the page has little more.
+#: A page has so many statements that may take long: who matches newly, who left, who enters. They
+#: share the time limit of one statement, since the task has little more.
 _LONG: Final = 3
 
-#: The second half of a company's change: it ends whatever it ends before anyone enters (contract
-#: §1).
+#: The second half of a company's change: all exits come before any entry (contract §1).
 _ENTRIES = {"phase": "entries"}
 
-#: In a cursor: the part of the contacts that the signal is about, after one place and up to another
-#: (a single one is named besides, ``PART_OF``); and the series that have had a signal of their own
-#: since they stood aside.
+#: Keys of a cursor: the part of the contacts that the signal is about, after one place and up to
+#: another (``PART_OF`` also names a single contact); and the series that stand aside, for which a
+#: copy of the signal waits.
 _PART: Final = "part"
 _WITHOUT: Final = "without"
 
@@ -78,14 +77,12 @@ def work_page(work: Work, signal: Signal, running: RunningSeries) -> Reaction:
 
 
 def is_part(signal: Signal) -> bool:
-    """Return whether a wide signal is about one contact alone, which failed before."""
+    """Return whether a wide signal is a copy for one contact, which failed before."""
     return PART_OF in (signal.cursor or {})
 
 
 def pass_over_next(work: Work, signal: Signal, fault: Fault) -> None:
-    """Let the next contact of a wide signal wait by itself, for what handling it raised; the signal
-    goes on behind it.
-    """
+    """Keep a copy of a wide signal for its next contact, which failed; move the signal past it."""
     rest = _rest(signal)
     page = page_after(work, rest, 1)
     cursor = dict(signal.cursor or {})
@@ -102,8 +99,8 @@ def pass_over_next(work: Work, signal: Signal, fault: Fault) -> None:
 
 
 def _carried(work: Work, signal: Signal, running: RunningSeries) -> dict[str, object]:
-    """Return what of the cursor every page hands on; series that stand aside from this page on get
-    a signal of their own, which begins where this one stands.
+    """Return the part of the cursor that all pages share; for a series that now stands aside, keep
+    a copy of the signal that begins at this page.
     """
     cursor = signal.cursor or {}
     before: list[str] = cursor.get(_WITHOUT, [])
@@ -118,7 +115,7 @@ def _carried(work: Work, signal: Signal, running: RunningSeries) -> dict[str, ob
 
 
 def _concerned(signal: Signal, running: RunningSeries, carried: Mapping[str, Any]) -> RunningSeries:
-    """Return the series that the signal is worked for."""
+    """Return the series for which the signal is worked."""
     if signal.series_id is not None and signal.kind is not SignalKind.ACTIVATED:
         return running.only([signal.series_id])
     return running.without(dict.fromkeys(map(UUID, carried.get(_WITHOUT, ())), ""))
@@ -126,8 +123,8 @@ def _concerned(signal: Signal, running: RunningSeries, carried: Mapping[str, Any
 
 @dataclass(frozen=True, slots=True)
 class _Worked:
-    """What a page came to: where the next one begins, None after the last; which series may be over
-    by it.
+    """The result of a page: the next page's cursor, None after the last; the series that may be
+    complete by now.
     """
 
     cursor: Mapping[str, object] | None
@@ -151,8 +148,8 @@ def _work(work: Work, signal: Signal, running: RunningSeries) -> _Worked:
         return _reevaluate(work, signal, running)
     concerned = running.triggered_by(signal)
     if not concerned:
-        # Paused between the reading of the signal and the lock: the page waits for the resume. A
-        # series that was stopped, or has another trigger by now, waits for nothing.
+        # Paused after the signal was read, before the lock: the page waits for the resume. If the
+        # series was stopped or has another trigger by now, the signal is over.
         return _Worked(cursor if _is_paused(running, signal) else None)
     page = page_after(work, _rest(signal), _share(signal, PAGE))
     admissions = _admit(work, concerned, Paged(page, work.now))
@@ -167,7 +164,7 @@ def _is_paused(running: RunningSeries, signal: Signal) -> bool:
 
 
 def _reevaluate(work: Work, signal: Signal, running: RunningSeries) -> _Worked:
-    """See who left and who matches newly; few do, so a page has more contacts (contract §4)."""
+    """Find who left and who matches newly; few do, so a page has more contacts (contract §4)."""
     concerned = running.triggered_by(signal)
     page = page_after(work, _rest(signal), _share(signal, _scanned(work, signal, running)))
     most = _share(signal, PAGE)
@@ -177,22 +174,22 @@ def _reevaluate(work: Work, signal: Signal, running: RunningSeries) -> _Worked:
     observe(work, running.series, Observed(page=page))
     entrants = Found([each.contact_id for each in found], work.now)
     admissions = _admit(work, concerned, entrants) if found else []
-    # A pass also finds what is over and was left open, whatever it was that ended it.
+    # A pass also completes series that are over but were left open.
     return _entered(signal, page, running.series, admissions)
 
 
 def _share(signal: Signal, contacts: int) -> int:
-    """Return how many of so many contacts a page has: half for each time that it was too much."""
+    """Return the size of a page: ``contacts``, halved for each time that it was too large."""
     return max(contacts >> signal.attempts, 1)
 
 
 def _scanned(work: Work, signal: Signal, running: RunningSeries) -> int:
     """Return how many contacts a page of a pass has: a quarter of the most, unless the page before
-    was quick. Before the first page it is the organisation's last pass that counts.
+    was quick; for the first page the organisation's last pass counts.
 
     Where everybody is in every series, a contact takes thirty times as long as where nobody is.
     """
-    # All series: who left, and which goals hold, is asked of paused ones too.
+    # Paused series count too: who left, and which goals hold, is asked of all.
     most = min(SCANNED, EVALUATED // max(len(running.series), 1))
     was_quick = _was_quick(signal)
     is_quick = work.org.passes_are_quick if was_quick is None else was_quick
@@ -213,8 +210,8 @@ def _entered(
 
 
 def _rest(signal: Signal) -> Page:
-    """Return the contacts that the signal still has before it: those that existed when it arrived,
-    and of a part of one only that part.
+    """Return the contacts that are left for the signal: those that existed when it arrived, within
+    its part if it has one.
     """
     cursor = signal.cursor or {}
     after, last = map(Place.of_cursor, cursor.get(_PART, (None, None)))
