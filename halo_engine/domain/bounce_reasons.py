@@ -1,4 +1,4 @@
-"""Why a mail came back, and which reasons are the recipient's address (contract §2)."""
+"""The reasons why mail comes back, and which of them mean a wrong address (contract §2)."""
 
 from enum import StrEnum
 from typing import Final
@@ -11,7 +11,7 @@ class BounceReason(StrEnum):
     DOMAIN_UNKNOWN = "domain_unknown"
     BAD_ADDRESS = "bad_address"
     MOVED = "moved"
-    #: The domain takes no mail at all (RFC 7505).
+    #: The domain accepts no mail at all (RFC 7505).
     NULL_MX = "null_mx"
 
     MAILBOX_FULL = "mailbox_full"
@@ -24,14 +24,14 @@ class BounceReason(StrEnum):
     RATE = "rate"
     RELAYING = "relaying"
     TOO_LARGE = "too_large"
-    #: It never got there, or not in time.
+    #: The mail did not arrive, or not in time.
     NETWORK = "network"
-    #: The other server, or its settings, are at fault.
+    #: The recipient's server is at fault.
     SERVER = "server"
     UNCLEAR = "unclear"
 
 
-#: The recipient's address is the trouble: such a bounce is for good.
+#: The recipient's address is wrong, so the bounce is for good.
 FOR_GOOD: Final = frozenset(
     {
         BounceReason.USER_UNKNOWN,

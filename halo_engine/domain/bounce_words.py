@@ -1,11 +1,11 @@
-"""What refusals say in words: phrases, and the reason that each stands for (contract §2).
+"""Phrases in the words of refusals, and the reason that each stands for (contract §2).
 
-A phrase is a line of words in small letters. ``a|b`` is either, ``word*`` any word that begins so,
-``..`` up to two words between, ``...`` up to five, ``$`` the end, ``{name}`` one of a group below.
-Text is read without punctuation, apostrophes, addresses, URLs and names of hosts.
+A phrase is a line of lower-case words. ``a|b`` matches either word, ``word*`` any word with this
+beginning, ``..`` up to two words, ``...`` up to five, ``$`` the end, and ``{name}`` a word of a
+group below. Punctuation, addresses, URLs and host names are removed from a text before the match.
 
-The first reason counts of which a phrase is found. What is no fault of the recipient's stands
-first, so a refusal that speaks of both is not for good.
+The first reason with a matching phrase counts. Reasons that are not the recipient's fault come
+first, so a refusal that names both is not for good.
 """
 
 import re
@@ -14,7 +14,7 @@ from typing import Final
 
 from halo_engine.domain.bounce_reasons import BounceReason
 
-#: Words for one thing.
+#: Words that mean the same.
 GROUPS: Final[Mapping[str, str]] = {
     "mailbox": "mailbox|mailboxes|inbox|maildrop|mailfolder|account|accounts",
     "recipient": "user|users|userid|username|recipient|recipients|mailbox|mailboxes|address|"
@@ -223,11 +223,11 @@ WORDS: Final[Mapping[BounceReason, str]] = {
 }
 
 _SIGNS: Final = {"..": r"(?: \S+){0,2}?", "...": r"(?: \S+){0,5}?", "$": "(?= $)"}
-#: Names and addresses of hosts by which one sees a blocklist.
+#: Host names that show that a blocklist is meant.
 _LISTS: Final = re.compile(
     r"spamhaus|spamcop|sorbs|dnsbl|barracudacentral|senderbase|\b[ds]?u?r?bl\b"
 )
-#: Names of hosts and people say nothing of what is wrong.
+#: URLs, addresses and host names: they do not say what is wrong.
 _NAMES: Final = re.compile(
     r"(?:https?://|www\.)\S+|<?[^\s<>@:]{1,64}@[^\s<>@:]{1,253}>?|\b[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}\b"
 )
@@ -236,7 +236,7 @@ _JOINED: Final = ((" e mail", " email"), (" mail box", " mailbox"), (" non exist
 
 
 def _phrase(line: str) -> str:
-    """Return a phrase as a regular expression over plain text; each word begins with a blank."""
+    """Return a phrase as a regular expression; each word begins with a space."""
     return "".join(_SIGNS.get(word, f" (?:{_word(word)})") for word in line.split())
 
 
@@ -261,7 +261,7 @@ def _named(name: re.Match[str]) -> str:
 
 
 def reason_in(words: str) -> BounceReason | None:
-    """Return the reason that a refusal gives in words, None where it gives none that is known."""
+    """Return the reason in the words of a refusal; None if no phrase matches."""
     plain = f" {_NAMES.sub(_named, words.lower())} "
     for pattern, replacement in _SPELLINGS:
         plain = pattern.sub(replacement, plain)

@@ -1,8 +1,8 @@
-"""Why a mail came back, and whether its address is the trouble (contract §2).
+"""Judge why a mail came back, and whether its address is the trouble (contract §2).
 
-A code says it (RFC 3463 and the registry of enhanced status codes), or else the words do
-(``bounce_words``). A code of the recipient is no proof where the words speak of anything else:
-servers put 5.1.1 on all sorts of refusals.
+The code decides (RFC 3463 and the registry of enhanced status codes); if it says nothing, the words
+do (``bounce_words``). Words about anything else overrule a code about the recipient: servers use
+5.1.1 for all sorts of refusals.
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import Final
 from halo_engine.domain.bounce_reasons import FOR_GOOD, BounceReason
 from halo_engine.domain.bounce_words import reason_in
 
-#: What a code says, without its class; where it is not here, what its subject alone says.
+#: What each code means, without its class. For codes that are not here their subject counts.
 CODES: Final = {
     "1.1": BounceReason.USER_UNKNOWN,
     "1.2": BounceReason.DOMAIN_UNKNOWN,
@@ -29,7 +29,7 @@ CODES: Final = {
     "2": BounceReason.UNCLEAR,
     "3.4": BounceReason.TOO_LARGE,
     "3": BounceReason.SERVER,
-    "4.1": BounceReason.USER_UNKNOWN,  # Microsoft; elsewhere nobody answered, as the words say
+    "4.1": BounceReason.USER_UNKNOWN,  # Microsoft; others mean the network, and say so in words
     "4.4": BounceReason.DOMAIN_UNKNOWN,
     "4": BounceReason.NETWORK,
     "6": BounceReason.CONTENT,
@@ -53,38 +53,38 @@ CODES: Final = {
     "7.708": BounceReason.BLOCKLIST,
     "7": BounceReason.POLICY,
 }
-#: Codes that leave it to the words: no subject, the conversation, what is "other or undefined", and
-#: a mailbox that takes no mail, which many say of one that is not there.
+#: Codes that say nothing, so the words decide: no subject, the protocol, "other or undefined", and
+#: 2.1 (a mailbox that takes no mail), which many servers use for a mailbox that does not exist.
 _SILENT_SUBJECTS: Final = frozenset({"0", "5"})
 _SILENT: Final = frozenset({"1.0", "1.5", "2.0", "2.1", "3.0"})
 
 _CODE: Final = re.compile(r"(?<![\d.])([45])\.(\d{1,3}\.\d{1,3})(?!\.?\d)")
-#: A reply of SMTP: three digits at the beginning of what a server said.
+#: An SMTP reply code: three digits at the beginning of a server's answer.
 _REPLY: Final = re.compile(r"(?<![\w.,:=/-])([45])\d\d(?=[ \-#:<]|$)", re.MULTILINE)
 #: RFC 7504: the domain accepts no mail.
 _NO_MAIL: Final = re.compile(r"(?<![\w.,:=/-])556(?=[ \-#:<]|$)", re.MULTILINE)
-#: What was refused is the text: a server that took the recipient knows the address.
+#: The text was refused, not the recipient: a server that accepted the recipient knows the address.
 _TO_THE_TEXT: Final = re.compile(
     r"in reply to (end of )?DATA|after (end of )?data\b|SMTP command:?\s+DATA\b|^>>> DATA$",
     re.IGNORECASE | re.MULTILINE,
 )
-#: Several commands went out at once, and the recipient among them was refused.
+#: Several commands were sent at once, and the recipient was refused.
 _NO_RECIPIENT: Final = re.compile(r"need rcpt|no valid recipients", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Bounce:
-    """What a refusal is: for good, or for now; and why."""
+    """What a refusal means: whether it is for good, and why."""
 
     for_good: bool
     reason: BounceReason
 
 
 def judge(diagnostic: str, status: str = "", more: str = "") -> Bounce | None:
-    """Return what a refusal is, None where nothing in it speaks of one.
+    """Return what a refusal means; None if nothing in it is a refusal.
 
-    ``diagnostic`` is what the server said, whose code goes before the report's own ``status``;
-    ``more`` is read where neither says anything, as what a report says to people.
+    ``diagnostic`` is what the server said; its code counts before the report's ``status``. ``more``
+    is the text that a report has for people; it is read if the other two say nothing.
     """
     said_codes = _CODE.findall(diagnostic)
     codes = [*said_codes, *_CODE.findall(status)]
@@ -93,7 +93,7 @@ def judge(diagnostic: str, status: str = "", more: str = "") -> Bounce | None:
     said = _said(diagnostic, reply)
     if said is None and telling is None and more:
         judged = judge(more, status)
-        # The server's own class still counts: what it put off is not for good.
+        # The class of the server's answer still counts: what is put off is not for good.
         is_put_off = (said_codes[0][0] if said_codes else reply and reply[1]) == "4"
         return replace(judged, for_good=False) if judged and is_put_off else judged
     if said is None and not codes and reply is None:
@@ -101,24 +101,24 @@ def judge(diagnostic: str, status: str = "", more: str = "") -> Bounce | None:
     reason = _reason(telling, said) if telling else said or _by_code(next(iter(codes), None))
     if telling is None and reason in FOR_GOOD and _is_of_the_text(f"{diagnostic}\n{more}"):
         reason = BounceReason.POLICY
-    # The server's class goes before the report's, too.
+    # The class of the server's answer counts before the report's, too.
     classes = [*(code[0] for code in said_codes), *(reply[1] if reply else ""), *status[:1]]
     return Bounce(for_good=reason in FOR_GOOD and classes[:1] != ["4"], reason=reason)
 
 
 def kind_of(words: str) -> BounceReason | None:
-    """Return what a server's words of a refusal speak of; None where they are no refusal."""
+    """Return the reason in a server's words; None if they are no refusal."""
     judged = judge(words)
     return None if judged is None else judged.reason
 
 
 def _is_of_the_text(words: str) -> bool:
-    """Whether the text was refused; a server that lacks a recipient by then had refused that."""
+    """Whether the text was refused, and not the recipient before it."""
     return bool(_TO_THE_TEXT.search(words)) and not _NO_RECIPIENT.search(words)
 
 
 def _said(diagnostic: str, reply: re.Match[str] | None) -> BounceReason | None:
-    """Return what the words say: those of the server's reply before all others."""
+    """Return the reason in the words; those after the server's reply code come first."""
     answer = diagnostic[reply.start() :].partition("\n\n")[0] if reply else ""
     said = reason_in(answer) or reason_in(diagnostic)
     return said or (BounceReason.NULL_MX if _NO_MAIL.search(diagnostic) else None)
@@ -127,7 +127,7 @@ def _said(diagnostic: str, reply: re.Match[str] | None) -> BounceReason | None:
 def _reason(code: tuple[str, str], said: BounceReason | None) -> BounceReason:
     by_code = _by_code(code)
     if said is None or said in FOR_GOOD or said is BounceReason.MAILBOX_DISABLED:
-        # Words of the recipient make no more of a code that speaks of something else.
+        # Words about the recipient do not overrule a code about something else.
         return by_code
     return said
 

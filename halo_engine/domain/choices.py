@@ -1,6 +1,7 @@
-"""Filters on enumerated columns: a value outside the list is refused when it is saved (§2, §3).
+"""Refuse filters that compare an enumerated column with a value it cannot have (§2, §3).
 
-Stored definitions are read without this check: a list that grows shorter parks no series.
+Checked when a series is saved, and not when it is loaded: so no series is set aside when a list of
+values loses one.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,7 +17,7 @@ from halo_engine.domain.reasons import ConditionType, ContactType
 from halo_engine.domain.series import SeriesDefinition, StepDefinition
 from halo_engine.domain.traits import RENEWAL_STATUSES, TERMS
 
-#: The values that a column of a contact or a company can have.
+#: The values of the enumerated columns of contacts and companies.
 CHOICES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "renewal_status": tuple(RENEWAL_STATUSES),
@@ -29,14 +30,14 @@ _WHOLE_VALUES: Final = (Operator.IS, Operator.IS_NOT)
 
 
 def choices_of(item: Filter) -> tuple[str, ...]:
-    """Return the values that the field of ``item`` can have; none where it is not enumerated."""
+    """Return the values that the field of ``item`` can have; empty if it is not enumerated."""
     target = item.target
     is_column = target.entity in (Entity.CONTACT, Entity.COMPANY) and not target.custom
     return CHOICES.get(target.attribute, ()) if is_column else ()
 
 
 def unknown_choices(definition: SeriesDefinition) -> Iterator[Fault]:
-    """Yield a fault for each filter and gate that wants a value which its field cannot have."""
+    """Yield a fault for each filter and condition whose field cannot have the value."""
     settings = definition.settings
     yield from _in_groups(definition.audience_filters, ("audience_filters",))
     yield from _in_groups(settings.exit_filters, ("settings", "exit_filters"))
@@ -59,7 +60,7 @@ def _in_gate(step: StepDefinition, path: Path) -> Iterator[Fault]:
     try:
         readings = parse_expression(gate.value).readings
     except Refusal:
-        # Activation check 9 says so; a draft may be saved with it.
+        # A draft may be saved with it; activation check 9 reports it.
         return
     for item in readings:
         if problem := _problem(item):

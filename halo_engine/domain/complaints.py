@@ -1,6 +1,7 @@
-"""Complaints: what a mailbox provider tells of somebody who called a mail spam (contract §2).
+"""Recognise complaints: a mailbox provider reports that somebody called a mail spam (contract §2).
 
-They come as RFC 5965 has it (ARF), or as Microsoft's: the mail alone, its recipient in a header.
+They come in the form of RFC 5965 (ARF). Microsoft instead returns only the mail, with the recipient
+in a header.
 """
 
 from collections.abc import Iterable
@@ -11,13 +12,13 @@ from halo_engine.domain.machine_mail import is_by_a_mail_server
 from halo_engine.domain.mail_parts import children, enclosed_mails, header, leaves
 
 _REPORT: Final = "message/feedback-report"
-#: What a person did (RFC 5965, 7.3); the others are found by machines, or are good news.
+#: Feedback types that a person causes (RFC 5965, 7.3); others come from machines, or are good news.
 _BY_A_PERSON: Final = frozenset({"abuse", "fraud", "opt-out", "opt-out-list", "other"})
 _MICROSOFT: Final = "X-HmXmrOriginalRecipient"
 
 
 def is_complaint(mail: Message) -> bool:
-    """Whether somebody complains; a report counts in a mail that is one, or of a mail server."""
+    """Whether somebody complains; a report counts in a ``multipart/report``, or from a server."""
     parts = leaves(mail)
     if any(_MICROSOFT in returned for returned in enclosed_mails(parts)):
         return True
@@ -27,7 +28,7 @@ def is_complaint(mail: Message) -> bool:
 
 
 def _feedback(parts: Iterable[Message]) -> list[str]:
-    """Return the types of feedback that the parts report."""
+    """Return the feedback types of the reports among the parts."""
     reports = [part for part in parts if part.get_content_type() == _REPORT]
     blocks = [block for report in reports for block in children(report)]
     return [header(block, "Feedback-Type").lower() for block in blocks]

@@ -1,7 +1,7 @@
-"""Formats of dates as spreadsheets write them: `DD.MM.YYYY`, `MM/DD/YYYY hh:mm A` (contract §2).
+"""Formats of dates in spreadsheets: `DD.MM.YYYY`, `MM/DD/YYYY hh:mm A` (contract §2).
 
-A format is written in letters, in any case, as in Excel; or as in strftime (`%d.%m.%Y`); or as the
-last day of 2026 looks (`31.12.2026`). What it writes is a time on the clock of whoever reads it.
+A format is written in letters of any case, as in Excel, or as in strftime (`%d.%m.%Y`), or as the
+last day of 2026 (`31.12.2026`). Dates are wall clock times; the caller knows the zone.
 """
 
 import re
@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from halo_engine.domain.errors import bad_input, shown
 
-#: In English, as exports write them.
+#: English names, as exports use them.
 _MONTHS: Final = (
     "jan",
     "feb",
@@ -33,7 +33,7 @@ _YEAR, _MONTH, _DAY, _HOUR, _MINUTE = "year", "month", "day", "hour", "minute"
 
 
 class _Part(NamedTuple):
-    """What a format can name: how a format spells it, and what a date has there."""
+    """A part of a date: how formats spell it, and the pattern of its values."""
 
     name: str
     spellings: tuple[str, ...]
@@ -51,7 +51,7 @@ _PARTS: Final = (
     _Part("second", ("ss", "%S"), r"\d{2}"),
     _Part("half", ("am/pm", "tt", "a", "%p"), r"[AaPp]\.?[Mm]\.?"),
 )
-#: The month; after an hour, the minute.
+#: After an hour these mean the minute, else the month.
 _MONTH_OR_MINUTE: Final = ("mm", "m")
 _LETTERS: Final = {
     spelling: part for part in _PARTS for spelling in part.spellings if spelling[0] != "%"
@@ -60,23 +60,23 @@ _PERCENT: Final = {
     spelling: part for part in _PARTS for spelling in part.spellings if spelling[0] == "%"
 }
 _BY_NAME: Final = {part.name: part for part in _PARTS}
-#: A run of one letter; what is no part is refused.
+#: A run of the same letter is one token; a token that is no part is refused.
 _TOKEN: Final = re.compile(r"%[A-Za-z]|am/pm|([A-Za-z])\1*|2026|31|12", re.IGNORECASE)
-#: Years of two digits are those of 1970 to 2069.
+#: Years of two digits mean 1970 to 2069.
 _FIRST_SHORT_YEAR: Final = 70
 
 
 @dataclass(frozen=True, slots=True)
 class DateFormat:
-    """How a column writes dates; ``text`` is what the user called it."""
+    """The format of a column of dates; ``text`` is what the user wrote."""
 
     text: str
     pattern: re.Pattern[str]
 
     def read(self, text: str, field: str) -> str:
-        """Return the date in ISO 8601, without an offset; a date alone stays one.
+        """Return the date in ISO 8601, without an offset, and without a time if it has none.
 
-        Raises a 400 naming ``field`` for what is not written so.
+        Raises a 400 naming ``field`` if ``text`` does not fit the format.
         """
         match = self.pattern.fullmatch(text)
         try:
@@ -89,7 +89,7 @@ class DateFormat:
 
 @lru_cache(maxsize=100)
 def parse_date_format(text: str, field: str = "date_format") -> DateFormat:
-    """Return the format that ``text`` writes; raises a 400 naming ``field`` for what is none."""
+    """Return the format that ``text`` describes; raises a 400 naming ``field`` if it is none."""
     names: list[str] = []
     pattern, end = "", 0
     for token in _TOKEN.finditer(text):
@@ -115,7 +115,7 @@ def _name_of(token: str, before: list[str]) -> str | None:
 
 
 def _is_whole(names: list[str]) -> bool:
-    """Return whether there is one year, one month and a day, and no minute without its hour."""
+    """Return whether there is one year, one month and a day, and minutes only with hours."""
     years = sum(name in names for name in (_YEAR, "short_year"))
     months = sum(name in names for name in (_MONTH, "month_name"))
     times = [name for name in ("second", _MINUTE, "half") if name in names]
@@ -124,7 +124,7 @@ def _is_whole(names: list[str]) -> bool:
 
 
 def _literally(text: str) -> str:
-    """Return a pattern for what stands between the parts; blanks match any blanks."""
+    """Return a pattern for the text between parts; whitespace matches any whitespace."""
     return r"\s+".join(re.escape(each) for each in re.split(r"\s+", text))
 
 

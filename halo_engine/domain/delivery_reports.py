@@ -1,4 +1,4 @@
-"""What a delivery report says became of a mail: as RFC 3464 has it, or in an older form's words."""
+"""Read delivery reports: those of RFC 3464, and older ones in plain text (contract §2)."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,37 +14,37 @@ from halo_engine.domain.machine_mail import is_by_a_mail_server, subject
 from halo_engine.domain.mail_parts import children, header, leaves, text
 
 _REPORTS: Final = frozenset({"message/delivery-status", "message/global-delivery-status"})
-#: What a block of a report about one recipient has (RFC 3464, 2.3).
+#: Fields of a block about one recipient (RFC 3464, 2.3).
 _ABOUT_ONE: Final = ("Final-Recipient", "Original-Recipient", "Action", "Status", "Diagnostic-Code")
 _TROUBLE: Final = frozenset({"failed", "delayed"})
 _ARRIVED: Final = frozenset({"delivered", "relayed", "expanded"})
-#: ``smtp;``, ``x-postfix;``: who is speaking.
+#: ``smtp;``, ``x-postfix;``: the type of a diagnostic code.
 _DIAGNOSTIC_TYPE: Final = re.compile(r"^[\w-]{1,60};\s*")
 _MOST_RECIPIENTS: Final = 100
-#: In characters: what a server says of one recipient, and what a report says to people.
+#: In characters: a server's words about one recipient, and a report's text for people.
 _LONGEST_CODE: Final = 2_000
 _LONGEST_SAID: Final = 16 * 1024
 
-#: How mail servers call what they could not deliver, in a subject.
+#: Subjects of mails about failed deliveries.
 _FAILURE: Final = re.compile(
     r"undeliver|not delivered|non.?deliver|delivery|returned (mail|to sender)|failure notice"
     r"|mail (system )?error|failed|bounce|user unknown|warning|delayed|postmaster notify",
     re.IGNORECASE,
 )
-#: What a mail says that is not given up yet.
+#: Words of a warning: the server has not given up yet.
 _DELAYED: Final = re.compile(
     r"warning message only|do not need to resend|will (be retried|continue|keep trying|try again)"
     r"|not yet been delivered|(has|have) been delayed|delivery (is )?delayed|still trying",
     re.IGNORECASE,
 )
-#: Headers of the mail that is returned below what the server says: three lines, one of these first.
+#: Where the headers of a returned mail begin: one of these, then two other header lines.
 _RETURNED: Final = re.compile(
     r"^[> ]{0,4}(?:received|return-path|message-id|from|date|mime-version|x-[\w-]{1,60}):[^\n]*"
     r"(?:\n[>]?[ \t]+[^\n]*){0,9}"
     r"(?:\n[> ]{0,4}[\w-]{1,60}:[^\n]*(?:\n[>]?[ \t]+[^\n]*){0,9}){2}",
     re.IGNORECASE | re.MULTILINE,
 )
-#: Where the returned mail begins, as servers draw the line.
+#: Lines that servers put above the returned mail.
 _LINE: Final = re.compile(
     r"^[-=_*> ]{0,80}(?:below this line"
     r"|(?:(?:below|this|here|included|enclosed|attached) is )?(?:a |the )?copy of"
@@ -53,7 +53,7 @@ _LINE: Final = re.compile(
     r"|your (?:message|mail) (?:reads|follows))",
     re.IGNORECASE | re.MULTILINE,
 )
-#: A line that names a recipient and says nothing else, or goes on to say what is wrong.
+#: A line that begins with a recipient, perhaps followed by what is wrong.
 _RECIPIENT: Final = re.compile(
     r"^[ \t]*(?:to: |rcpt to:)?<?[\w.+=/'&-]{1,64}@[\w.-]{1,253}>?(?=[\s:;,.(]|$)",
     re.IGNORECASE | re.MULTILINE,
@@ -62,7 +62,7 @@ _RECIPIENT: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How a delivery report ends; ``bounce`` is None where it tells of no trouble."""
+    """What a delivery report says; ``bounce`` is None if it reports no failure."""
 
     bounce: Bounce | None
 
@@ -71,10 +71,10 @@ _UNCLEAR: Final = Bounce(for_good=False, reason=BounceReason.UNCLEAR)
 
 
 def read_report(mail: Message) -> Report | None:
-    """Return how a delivery report ends, None for a mail that is none (contract §2).
+    """Return what a delivery report says; None for a mail that is no report (contract §2).
 
-    It is for good only if it is for everybody whom it names. A report counts where a mail server
-    sent it, and in a mail that is itself a report: people forward reports too.
+    It is for good only if it is so for every recipient. A report counts in a mail of type
+    ``multipart/report``, or from a mail server: people forward reports too.
     """
     parts = leaves(mail)
     from_server = is_by_a_mail_server(mail)
@@ -93,20 +93,20 @@ def read_report(mail: Message) -> Report | None:
 
 
 def _blocks(report: Message) -> list[Message]:
-    """Return the blocks of a report; of message/delivery-status the library has read them."""
+    """Return the blocks of a report; the library has parsed those of message/delivery-status."""
     found = children(report)
     rest = found[0].get_payload() if len(found) == 1 else None
     return [*found, *_blocks_in(rest)] if isinstance(rest, str) else found
 
 
 def _blocks_in(written: str) -> list[Message]:
-    """Return what may be blocks of a report in a text: some servers write them so."""
+    """Return what may be blocks of a report in a plain text: some servers write them there."""
     paragraphs = re.split(r"\n[ \t]*\n", written, maxsplit=_MOST_RECIPIENTS)
     return [HeaderParser().parsestr(paragraph.lstrip("\n")) for paragraph in paragraphs]
 
 
 def _fates(blocks: Sequence[Message], said: str) -> Iterator[Bounce | None]:
-    """Yield how the mail of each recipient bounced, None where it arrived."""
+    """Yield the bounce of each recipient, None where the mail arrived."""
     for block in blocks:
         action, status = header(block, "Action").lower().split(" ")[0], header(block, "Status")
         if action in _ARRIVED or (status.startswith("2") and action not in _TROUBLE):
@@ -121,7 +121,7 @@ def _fates(blocks: Sequence[Message], said: str) -> Iterator[Bounce | None]:
 
 
 def together(fates: Iterable[Bounce | None]) -> Report:
-    """Return how a mail to several ended: for good only if it is for everybody."""
+    """Combine the fates of several recipients: for good only if it is so for all of them."""
     ends = list(fates)
     bounces = [end for end in ends if end is not None]
     worst = next((bounce for bounce in bounces if not bounce.for_good), next(iter(bounces), None))
@@ -133,20 +133,20 @@ def together(fates: Iterable[Bounce | None]) -> Report:
 def _said(parts: Iterable[Message]) -> str:
     """Return the first text of a mail.
 
-    A multipart without parts is one whose boundaries were not found: it is read as it stands.
+    If the boundaries of a multipart were not found, it has no parts; its raw text is read instead.
     """
     texts = (text(part) for part in parts if part.get_content_maintype() in ("text", "multipart"))
     return next(filter(str.strip, texts), "")[:_LONGEST_SAID]
 
 
 def _above(written: str) -> str:
-    """Return what stands above a returned mail."""
+    """Return the text above a returned mail."""
     ends = [found.start() for pattern in (_LINE, _RETURNED) for found in pattern.finditer(written)]
     return written[: min((end for end in ends if end > 0), default=None)]
 
 
 def _in_words(mail: Message, said: str) -> Report | None:
-    """Return how a mail server's mail without a report ends, None if it tells of no bounce."""
+    """Return what a plain-text mail of a mail server says; None if it reports no bounce."""
     whole = judge(said) or judge(subject(mail))
     if not (whole or "X-Failed-Recipients" in mail or _FAILURE.search(subject(mail))):
         return None

@@ -1,6 +1,6 @@
-"""What a mail that came in is: a reply, a bounce, a complaint, a machine's (contract §2, §3, §6).
+"""Tell what an incoming mail is: a reply, a bounce, a complaint, automatic (contract §2, §3, §6).
 
-Anybody can write anything into a mail: whatever cannot be read is no reason to fail.
+Anybody can write anything into a mail, so reading one never fails.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ from halo_engine.domain.mail_parts import (
 from halo_engine.domain.ses_notices import Notice, read_notice
 
 _MOST_IDS: Final = 50
-#: Where mail servers write to whom a mail came.
+#: Headers in which mail servers write the recipient of a mail.
 _TO: Final = (
     "To",
     "Delivered-To",
@@ -43,16 +43,16 @@ _TO: Final = (
 
 
 class Kind(StrEnum):
-    """What a mail is."""
+    """What an incoming mail is."""
 
     REPLY = "reply"
-    #: For good: there is no such address.
+    #: The address is wrong, for good.
     HARD_BOUNCE = "hard_bounce"
-    #: For now, or no fault of the address.
+    #: A failure for now, or one that is no fault of the address.
     SOFT_BOUNCE = "soft_bounce"
     #: Somebody called a mail of ours spam.
     COMPLAINT = "complaint"
-    #: Out of office, read receipts, successful deliveries: nobody wrote it.
+    #: A machine wrote it: out of office, read receipts, reports of successful deliveries.
     AUTOMATIC = "automatic"
     #: Neither an answer to anything nor a report.
     OTHER = "other"
@@ -62,8 +62,8 @@ class Kind(StrEnum):
 class IncomingMail:
     """A mail, and the Message-IDs that it answers or reports about, the likeliest first.
 
-    A bounce has a ``reason``. ``mails`` are those of ours to whose bounce addresses it came.
-    ``name`` is the same whenever the mail comes again.
+    ``reason`` is set for a bounce. ``mails`` are those of our mails whose bounce addresses it was
+    sent to. ``name`` identifies the mail: it is the same whenever the mail comes again.
     """
 
     kind: Kind
@@ -73,13 +73,13 @@ class IncomingMail:
     name: str
 
     def under(self, domain: str) -> "IncomingMail":
-        """Return the same with the Message-IDs that ``mails`` have under our domain, last."""
+        """Return a copy with the Message-IDs of ``mails`` in our domain added at the end."""
         ours = [f"<{mail}@{domain}>" for mail in self.mails]
         return replace(self, message_ids=tuple(dict.fromkeys([*self.message_ids, *ours])))
 
 
 def read_mail(raw: bytes) -> IncomingMail:
-    """Return what a raw mail (RFC 5322) is, as far as ``READ``; nothing here raises."""
+    """Return what a raw mail (RFC 5322) is; only its first ``READ`` bytes count. Never raises."""
     raw = raw[:READ]
     try:
         mail = parsed(raw)
@@ -87,14 +87,14 @@ def read_mail(raw: bytes) -> IncomingMail:
         mails = tuple(mails_in_addresses(_addresses(mail)))[:_MOST_IDS]
         own = next(iter(ids(mail, "Message-ID")), None)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        # The library's parser is lenient, and still raises for some of what there is.
+        # The library's parser is lenient, but still raises for some mails.
         kind, reason, about, mails, own = Kind.OTHER, None, (), (), None
     named = own.encode() if own else raw
     return IncomingMail(kind, reason, about, mails, hashlib.sha256(named).hexdigest())
 
 
 def _addresses(mail: Message) -> Iterator[str]:
-    """Yield where our bounce addresses may stand: to whom it came, and who sent what it returns."""
+    """Yield what may hold our bounce addresses: recipients, and senders of returned mails."""
     for name in _TO:
         yield from map(str, mail.get_all(name, []))
     parts = leaves(mail)
@@ -133,9 +133,9 @@ def _bounced(bounce: Bounce) -> tuple[Kind, BounceReason]:
 
 
 def _returned(mail: Message) -> Iterator[str]:
-    """Yield the Message-IDs of what a report returns, and what that refers to.
+    """Yield the Message-IDs of the mails that a report returns, and their references.
 
-    Some relays put a Message-ID of their own; ours is then among the references.
+    Some relays replace our Message-ID; then ours is among the references.
     """
     parts = leaves(mail)
     for returned in enclosed_mails(parts):
@@ -146,6 +146,6 @@ def _returned(mail: Message) -> Iterator[str]:
 
 
 def _first(found: Iterable[str]) -> tuple[str, ...]:
-    """Return the ids, each once, less those that no ledger can hold."""
+    """Return the first ids, each once, without those that cannot be ours."""
     sound = (id_ for id_ in found if id_.isascii() and id_.isprintable())
     return tuple(dict.fromkeys(sound))[:_MOST_IDS]

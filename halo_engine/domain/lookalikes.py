@@ -1,4 +1,4 @@
-"""Fields that look like another: where a value may be that a filter does not find (contract §10).
+"""Fields with a similar name: where the value may be that a filter misses (contract §10).
 
 ``custom:role`` is the app's own role, ``custom:intercom_role`` is Intercom's; ``plan`` is a custom
 field, ``stripe:plan`` is Stripe's.
@@ -14,17 +14,16 @@ from halo_engine.domain.nearness import SIMILAR
 
 _CAMEL_HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _NOT_A_WORD: Final = re.compile(r"[\W_]+")
-#: Below this, words look alike by chance.
+#: Shorter words look alike by chance.
 _SHORTEST_SHARED: Final = 3
-#: So that one filter's advice stays readable.
+#: More would make the advice about one filter hard to read.
 _MOST: Final = 5
 
 
 def meant_for(wanted: Field, registered: Iterable[Field]) -> list[Field]:
-    """Return the fields among which to look for what may have been meant instead of ``wanted``.
+    """Return the fields that may have been meant instead of ``wanted``.
 
-    These are the registered custom fields; instead of a custom field, any other may have been
-    meant.
+    These are the registered custom fields; for a custom field also all columns.
     """
     columns = [
         resolve(f"{PREFIXES[entity]}{name}") for entity, names in COLUMNS.items() for name in names
@@ -33,10 +32,10 @@ def meant_for(wanted: Field, registered: Iterable[Field]) -> list[Field]:
 
 
 def look_alikes(wanted: Field, known: Iterable[Field]) -> list[Field]:
-    """Return the ``known`` fields that someone may have meant or sent instead of ``wanted``.
+    """Return the ``known`` fields whose names are like that of ``wanted``, at most five.
 
-    The likeliest come first, at most five: the same words, then one name within the other, then a
-    spelling that is nearly the same.
+    The likeliest come first: the same words, then one name within the other, then a similar
+    spelling.
     """
     ranked = [
         (likeness, other.key, other)
@@ -48,9 +47,7 @@ def look_alikes(wanted: Field, known: Iterable[Field]) -> list[Field]:
 
 
 def _likeness(one: str, other: str) -> float:
-    """Return how alike two names are: 3 the same words, 2 contained, below 1 spelled alike; else
-    0.
-    """
+    """Return how alike two names are: 3 same words, 2 one within the other, up to 1 by spelling."""
     ours, theirs = _words(one), _words(other)
     if "".join(ours) == "".join(theirs):
         return 3

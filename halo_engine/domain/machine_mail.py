@@ -1,6 +1,6 @@
-"""Whether a machine wrote a mail: by the marks that machines put (RFC 3834 and what was before).
+"""Tell whether a machine wrote a mail, by the headers that machines set (RFC 3834 and older).
 
-The tables are read as they stand; a mark is a header and a pattern that its value begins with.
+A mark is a header and a pattern that its value begins with.
 """
 
 import re
@@ -17,7 +17,7 @@ def _marks(*rows: tuple[str, str]) -> tuple[tuple[str, re.Pattern[str]], ...]:
     return tuple((name, re.compile(pattern, re.IGNORECASE)) for name, pattern in rows)
 
 
-#: Each is enough by itself.
+#: One of these is enough.
 MARKS: Final = _marks(
     ("Auto-Submitted", r"(?!no\b)\S"),  # RFC 3834
     ("Precedence", r"(bulk|junk|auto[_-]?reply)\b"),
@@ -42,7 +42,7 @@ MARKS: Final = _marks(
     ("Delivered-To", r"autoresponder\b"),
     ("Content-Type", r"multipart/report\b"),
 )
-#: Exchange puts the first also on what people write, where their company says so.
+#: Needed together: in some companies Exchange sets the first on people's mail too.
 TOGETHER: Final = (
     _marks(("X-Auto-Response-Suppress", r".*\ball\b"), ("X-MS-Exchange-Inbox-Rules-Loop", r"\S")),
 )
@@ -66,23 +66,23 @@ SUBJECTS: Final = re.compile(
     r")\s*[:\uff1a]",
     re.IGNORECASE,
 )
-#: What mail servers alone put: no sender (RFC 5321, 4.5.5), and Exim's list of whom it is about.
+#: Only mail servers set these: an empty sender (RFC 5321, 4.5.5), and Exim's list of recipients.
 _SERVER_MARKS: Final = _marks(
     ("Return-Path", r"<\s*>"),
     ("X-Envelope-From", r"<\s*>"),
     ("X-Failed-Recipients", r"\S"),
 )
-#: Addresses from which nobody writes; written with ``-``, ``_``, ``.`` or in one.
+#: Local parts of addresses from which nobody writes, without ``-``, ``_`` and ``.``.
 ROBOTS: Final = frozenset({"noreply", "donotreply", "autoreply", "autoresponder"})
-#: Who sends on behalf of a mail server; written so too.
+#: Local parts of a mail server's own addresses, likewise.
 DAEMONS: Final = frozenset({"mailerdaemon", "postmaster", "maildaemon", "mdaemon", "mailsystem"})
 _DAEMON_NAMES: Final = re.compile(r"mail(er)?[ -]?(delivery|daemon|administrator)|postmaster", re.I)
-#: Of a header that is decoded, in characters.
+#: How many characters of a header are decoded.
 _LONGEST: Final = 500
 
 
 def is_by_a_machine(mail: Message) -> bool:
-    """Whether nobody wrote this mail: no reply, whatever it answers (contract §2)."""
+    """Whether a machine wrote this mail, so that it is no reply (contract §2)."""
     return (
         any(_bears(mail, *mark) for mark in MARKS)
         or any(all(_bears(mail, *mark) for mark in marks) for marks in TOGETHER)
@@ -93,14 +93,14 @@ def is_by_a_machine(mail: Message) -> bool:
 
 
 def is_by_a_mail_server(mail: Message) -> bool:
-    """Whether a mail server sent it: from nobody, or from its daemon or postmaster."""
+    """Whether a mail server sent it: without a sender, or from its daemon or postmaster."""
     return any(_bears(mail, *mark) for mark in _SERVER_MARKS) or any(
         _local(address) in DAEMONS or _DAEMON_NAMES.match(name) for name, address in _senders(mail)
     )
 
 
 def _senders(mail: Message) -> list[tuple[str, str]]:
-    """Return the names and addresses of who sent it."""
+    """Return the names and addresses of its senders."""
     named = [header(mail, name)[:_LONGEST] for name in ("From", "Return-Path", "Sender")]
     return getaddresses(named)
 
@@ -114,7 +114,7 @@ def _bears(mail: Message, name: str, pattern: re.Pattern[str]) -> bool:
 
 
 def subject(mail: Message) -> str:
-    """Return the subject, decoded; as it stands where it cannot be."""
+    """Return the subject, decoded if possible."""
     written = header(mail, "Subject")[:_LONGEST]
     try:
         return str(make_header(decode_header(written)))

@@ -1,7 +1,7 @@
-"""The parts of a raw mail, read within bounds: anybody can write anything into one.
+"""The parts of a raw mail, read within bounds: anybody can write anything into a mail.
 
-Python's parser is lenient but neither quick nor safe with everything there is; what it costs much
-to read is left out here, before it is parsed.
+Python's parser is lenient, but slow for some hostile mails. What would cost too much is cut off
+before it is parsed.
 """
 
 import re
@@ -11,26 +11,26 @@ from email.message import Message
 from email.parser import HeaderParser
 from typing import Any, Final
 
-#: A mail is read so far, in bytes: headers, and what a report says, stand before anything large.
+#: How many bytes of a mail are read: headers and reports come before anything large.
 READ: Final = 256 * 1024
-#: More parts within parts than any honest mail has; each costs a look at every line.
+#: More than any honest mail names; the parser compares every line with each boundary.
 _MOST_BOUNDARIES: Final = 20
 #: More blank lines than any honest mail of this size has; each begins a part of a delivery report.
 _MOST_BLANK_LINES: Final = 10_000
-#: In a Content-Type; each costs a look at all that stand before it.
+#: Of one Content-Type; the parser compares each with all before it.
 _MOST_PARAMETERS: Final = 100
-#: Parts within parts are looked into so deep, and so many of them.
+#: How deep nested parts are read, and how many parts in all.
 _DEEPEST: Final = 5
 _MOST_PARTS: Final = 50
-#: Of a text part, in characters.
+#: How many bytes of a text part are read.
 _LONGEST_TEXT: Final = 64 * 1024
 
 _MESSAGE_ID: Final = re.compile(r"<[^<>\s]{1,253}>")
-#: Some leave out the brackets.
+#: Some mail programs leave out the brackets.
 _BARE_ID: Final = re.compile(r"[^<>\s@]{1,126}@[^<>\s@]{1,126}")
 _UNFOLD: Final = re.compile(r"\n[>]?[ \t]+(?=<)")
 _CONTENT_TYPE: Final = b"content-type:"
-#: The library ends a line at each of the three.
+#: The library takes all three for line ends.
 _BLANK_LINE: Final = re.compile(rb"(?>\r\n|\r|\n)(?=[\r\n])")
 _FOLD: Final = re.compile(rb"(?:\r\n|\r|\n)[ \t]")
 _TAG: Final = re.compile(r"<[^<>]{0,2000}>")
@@ -57,19 +57,19 @@ def _may_have_too_many_parts(raw: bytes) -> bool:
 
 
 def _content_types(raw: bytes) -> Iterator[bytes]:
-    """Yield what a parser may take for a Content-Type header, unfolded."""
+    """Yield the lines that a parser may take for a Content-Type header, unfolded."""
     lines = _FOLD.sub(b" ", raw).splitlines()
     return (line for line in lines if line[: len(_CONTENT_TYPE)].lower() == _CONTENT_TYPE)
 
 
 def children(mail: Message) -> list[Message]:
-    """Return the parts right below, of a multipart or an enclosed mail."""
+    """Return the direct parts of a multipart or an enclosed mail."""
     found = mail.get_payload()
     return [part for part in found if isinstance(part, Message)] if isinstance(found, list) else []
 
 
 def leaves(mail: Message) -> list[Message]:
-    """Return the parts of a mail in order, also those in multiparts; enclosed mail stays whole."""
+    """Return all parts of a mail in order, nested ones too; enclosed mails stay whole."""
     return list(_leaves(mail, _DEEPEST))[:_MOST_PARTS]
 
 
@@ -82,7 +82,7 @@ def _leaves(mail: Message, deepest: int) -> Iterator[Message]:
 
 
 def text(part: Message) -> str:
-    """Return the text of a part, tags taken out of HTML; its ASCII is right in any charset."""
+    """Return the text of a part, without HTML tags. Only ASCII is right whatever the charset."""
     decoded: Any = part.get_payload(decode=True)
     if not isinstance(decoded, bytes):
         return ""
@@ -91,7 +91,7 @@ def text(part: Message) -> str:
 
 
 def header(mail: Message, name: str) -> str:
-    """Return a header on one line, blank where there is none."""
+    """Return a header on one line, empty if there is none."""
     return " ".join(str(mail.get(name, "")).split())
 
 
@@ -101,13 +101,13 @@ def ids(mail: Message, name: str) -> list[str]:
 
 
 def ids_in(value: str) -> list[str]:
-    """Return the Message-IDs in what a header says."""
+    """Return the Message-IDs in the value of a header."""
     bare = _BARE_ID.fullmatch(value.strip())
     return [f"<{bare[0]}>"] if bare else _MESSAGE_ID.findall(value)
 
 
 def named_in(part: Message) -> list[str]:
-    """Return the Message-IDs of the mails whose headers stand in a text."""
+    """Return the Message-IDs in headers that are quoted in a text."""
     if part.get_content_maintype() not in ("text", "multipart"):
         return []
     lines = _UNFOLD.sub(" ", text(part))
@@ -120,7 +120,7 @@ def _named(lines: str, name: str) -> list[str]:
 
 
 def enclosed(part: Message) -> Message | None:
-    """Return the mail that a part holds, whole or its headers alone; None if it holds none."""
+    """Return the mail that a part holds, in full or only its headers; None if it holds none."""
     match part.get_content_type():
         case "message/rfc822" | "message/global" | "message/global-headers":
             return next(iter(children(part)), None)

@@ -1,7 +1,7 @@
 """Merge fields: ``{{ name }}`` and ``{{ signed_up_at|recently }}`` in the texts of an email (§9).
 
-Neither Jinja2 nor Liquid: a field of §3, perhaps how a date is shown, perhaps a fallback, and
-nothing else between the braces.
+Neither Jinja2 nor Liquid: the braces hold a field of §3, optionally a format for a date, and
+optionally a fallback.
 """
 
 import re
@@ -35,7 +35,7 @@ def _day_and_time(shown_at: datetime) -> str:
     return f"{_day(shown_at)} {_time(shown_at)}"
 
 
-#: How a date may be shown: ``{{ custom:starts_at:time }}``.
+#: The formats of a date: ``{{ custom:starts_at:time }}``.
 FORMATS: Final[Mapping[str, Callable[[datetime], str]]] = {
     "date": _day,
     "time": _time,
@@ -45,7 +45,7 @@ FORMATS: Final[Mapping[str, Callable[[datetime], str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class MergeField:
-    """A field that a template names, as it is ``named`` there; ``format`` is for dates alone."""
+    """A field in a template; ``named`` is how it stands there, ``format`` is only for dates."""
 
     named: str
     field: Field
@@ -55,7 +55,7 @@ class MergeField:
     def of(cls, named: str) -> Self:
         """Return the merge field of that name.
 
-        An unknown field, and a format for a field that is never a date, are a 400.
+        Raises a 400 for an unknown field, and for a format on a field that is never a date.
         """
         name, _, format_ = named.rpartition(":")
         if format_ not in FORMATS or not name:
@@ -68,11 +68,11 @@ class MergeField:
         return cls(named, field, format_)
 
     def text_of(self, value: object, zone: ZoneInfo) -> str:
-        """Return a stored value as a reader in ``zone`` sees it; what is missing is blank.
+        """Return a stored value as text for a reader in ``zone``; a missing value is blank.
 
-        Numbers lose zeros behind the point, booleans are ``true`` or ``false``, objects and lists
-        are blank. A date, also one that a custom field holds as text, is its day (``2026-05-27``),
-        or as ``format`` says. With a format, what is no date is blank.
+        Numbers have no trailing zeros after the point, booleans are ``true`` or ``false``, objects
+        and lists are blank. A date is its day (``2026-05-27``) or as ``format`` says, and so is a
+        date that a custom field holds as text. With a format, anything but a date is blank.
         """
         instant = self._instant_of(value, zone)
         if instant is not None:
@@ -91,7 +91,7 @@ class MergeField:
 
 @dataclass(frozen=True, slots=True)
 class _Blank:
-    """A place in a template that a value fills, or the fallback when it is missing."""
+    """A place in a template, filled by a value or, if that is missing, by the fallback."""
 
     field: MergeField
     fallback: str
@@ -100,16 +100,16 @@ class _Blank:
 def fields_of(template: str) -> frozenset[MergeField]:
     """Return the merge fields of ``template`` (contract §9).
 
-    An unknown field, or double braces that are no merge field, are a 400 that shows what is wrong.
+    Raises a 400 for an unknown field, and for double braces that are no merge field.
     """
     return frozenset(part.field for part in _parts(template) if isinstance(part, _Blank))
 
 
 def render(template: str, values: Mapping[str, str]) -> str:
-    """Return ``template`` with its merge fields filled from ``values``, by how they are named.
+    """Return ``template`` with its merge fields filled from ``values``, keyed by ``named``.
 
-    A value that is absent or blank is missing: its field gives the fallback, else nothing. The
-    result is text; whoever puts it into HTML escapes all of it. Raises what ``fields_of`` raises.
+    For an absent or blank value the fallback is filled in, or nothing. The result is text: escape
+    it before it goes into HTML. Raises what ``fields_of`` raises.
     """
     return "".join(
         part if isinstance(part, str) else _filled(part, values) for part in _parts(template)
@@ -136,7 +136,7 @@ def _filled(blank: _Blank, values: Mapping[str, str]) -> str:
 
 @lru_cache(maxsize=1024)
 def _parts(template: str) -> tuple[str | _Blank, ...]:
-    """Cut a template into the texts and the blanks that it is made of."""
+    """Cut a template into its texts and blanks."""
     parts: list[str | _Blank] = []
     end = 0
     for found in _MERGE_FIELD.finditer(template):

@@ -1,4 +1,4 @@
-"""Values and names that are near another: what someone may have meant (contract §10)."""
+"""Values that are nearly the same: what someone may have meant (contract §10)."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -14,10 +14,10 @@ _BETWEEN_WORDS: Final = re.compile(r"[\W_]+")
 
 
 def near(wanted: object, known: Iterable[_Value]) -> Sequence[_Value]:
-    """Return those of ``known`` that ``wanted`` may stand for, likeliest first, at most three.
+    """Return the ``known`` values that may be meant by ``wanted``, likeliest first, at most three.
 
-    First comes the same text in other letters, spaces or signs (``Pro``, ``pro``; ``up for
-    renewal``, ``up_for_renewal``; ``"12"``, ``12``), then nearly the same spelling.
+    First come values that differ only in case, spaces, signs or type (``Pro``, ``pro``; ``up for
+    renewal``, ``up_for_renewal``; ``"12"``, ``12``), then those with a similar spelling.
     """
     ranked = [
         (-likeness, place, value)

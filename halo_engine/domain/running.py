@@ -1,6 +1,4 @@
-"""The running series of an organisation, indexed: a batch looks at those that it concerns, however
-many others there are.
-"""
+"""The running series of an organisation, indexed so that a batch finds those that it concerns."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,9 +12,9 @@ from halo_engine.domain.triggers import Topic, is_in_time, listens_to, told_by
 
 @dataclass(frozen=True, slots=True)
 class Aside:
-    """A series that stands aside, and why; ``series`` where it could be read.
+    """A series that is set aside, and why; ``series`` is None if it could not be read.
 
-    One that nobody enters by a signal of a contact has ``waits_for_signals`` off.
+    ``waits_for_signals`` is false if no signal of a contact can enroll anybody in it.
     """
 
     key: str
@@ -27,11 +25,11 @@ class Aside:
 
 @dataclass(frozen=True, eq=False)
 class RunningSeries:
-    """Series that still have something to do, in order of creation; a *place* is where one is.
+    """Series that still have something to do, in order of creation; a *place* is an index there.
 
-    They are as they were saved last, so each index is made once for many batches. ``aside`` are
-    those that nothing can be done for now, since this code cannot read them, or since handling them
-    fails: what concerns them waits, and is done for the others.
+    They do not change until a series is saved, so many batches share the indexes. ``aside`` are the
+    series that are set aside for now, because this code cannot read them or because handling them
+    fails: their work waits, while the others go on.
     """
 
     series: tuple[Series, ...]
@@ -39,7 +37,7 @@ class RunningSeries:
 
     @cached_property
     def by_id(self) -> Mapping[UUID, Series]:
-        """All of them by id."""
+        """All series by id."""
         return {each.id: each for each in self.series}
 
     @cached_property
@@ -55,11 +53,11 @@ class RunningSeries:
         return listening
 
     def among(self, ids: Collection[UUID]) -> list[Series]:
-        """Return those of them that have one of the ``ids``, in order of creation."""
+        """Return the series with one of the ``ids``, in order of creation."""
         return [self.series[n] for n in sorted(self._places[i] for i in ids if i in self._places)]
 
     def without(self, problems: Mapping[UUID, str]) -> "RunningSeries":
-        """Return them with those of ``problems`` aside, each for its own."""
+        """Return a copy in which the series of ``problems`` are set aside, each for its problem."""
         found = {id_: self.by_id[id_] for id_ in problems if id_ in self.by_id}
         if not found:
             return self
@@ -69,11 +67,11 @@ class RunningSeries:
         )
 
     def only(self, ids: Collection[UUID]) -> "RunningSeries":
-        """Return those of them that have one of the ``ids``, as if there were no others."""
+        """Return a copy with only the series that have one of the ``ids``."""
         return RunningSeries(tuple(self.among(ids)))
 
     def kept_for(self, signal: Signal) -> Iterator[tuple[UUID, Aside]]:
-        """Yield the series aside that ``signal`` may concern: it is kept for them."""
+        """Yield the series set aside that ``signal`` may concern, so that it is kept for them."""
         for id_, each in self.aside.items():
             if each.series is None:
                 if each.waits_for_signals:
@@ -89,8 +87,8 @@ class RunningSeries:
     def places_triggered(self, signals: Iterable[Signal]) -> Iterator[tuple[int, ...]]:
         """Yield for each signal the places of the series that it triggers (contract §4).
 
-        Most signals of a batch say that the same trait changed, or that the same event fired: who
-        listens is looked up once for these.
+        Most signals of a batch are alike (the same trait changed, the same event fired), so their
+        listeners are looked up once.
         """
         alike: dict[tuple[object, ...], list[int]] = {}
         for signal in signals:
@@ -105,14 +103,12 @@ class RunningSeries:
 
     @cached_property
     def active_ids(self) -> list[UUID]:
-        """The active ones."""
+        """The ids of the active series."""
         return [each.id for each in self.series if each.is_active]
 
     @cached_property
     def beside_mail(self) -> tuple[list[UUID], list[UUID]]:
-        """The active series in which a row can move on without mail, and their steps at which none
-        can.
-        """
+        """Ids of the active series where rows can move on without mail, and of the email steps."""
         moving = [
             each
             for each in self.series

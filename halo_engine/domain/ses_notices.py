@@ -1,7 +1,7 @@
-"""What Amazon SES tells of a mail through SNS, which sends it as a mail with JSON in it.
+"""Read notices of Amazon SES, which SNS sends as mails with JSON in them (contract §2).
 
-It is written in no RFC's form, and the mail that it is about is not returned: its headers are in
-the JSON, where the topic asks for them.
+They follow no RFC and do not return the mail in question. If the topic is set up so, the JSON has
+its headers.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,17 +14,17 @@ from halo_engine.domain.bounce_reasons import BounceReason
 from halo_engine.domain.bounces import Bounce, judge
 from halo_engine.domain.mail_parts import ids_in, leaves, text
 
-#: SNS puts it on every mail.
+#: SNS sets it on every mail.
 _MARK: Final = "X-Amz-Sns-Message-Id"
-#: Some servers that passed it on broke its lines.
+#: Lenient, because some servers wrap lines of a mail that they forward.
 _JSON: Final = JSONDecoder(strict=False)
-#: A Message-ID that SES made, without the region that it depends on.
+#: A Message-ID that SES made; the region that may be part of it is left out.
 _OF_SES: Final = "<{}@amazonses.com>"
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A complaint, or how each recipient's mail bounced; and the Message-IDs of the mail."""
+    """A complaint, or the bounce of each recipient; and the Message-IDs of the mail."""
 
     bounces: Sequence[Bounce]
     is_complaint: bool
@@ -32,7 +32,7 @@ class Notice:
 
 
 def read_notice(mail: Message) -> Notice | None:
-    """Return what SES tells in a mail, None for any other mail."""
+    """Return the notice in a mail of SES; None for any other mail."""
     if _MARK not in mail:
         return None
     try:

@@ -1,6 +1,6 @@
-"""What is allowed where data does not fit a model: Pydantic's findings in our words, one table.
+"""Say what is allowed where data does not fit a model: Pydantic's errors in our words.
 
-Users never read the library's own words (``Input should be …``).
+Users never see the library's own words (``Input should be …``).
 """
 
 import re
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-#: By the type of what was found; what is in braces comes with the finding.
+#: By Pydantic's type of error; the error's context fills the braces.
 ALLOWED: Final[Mapping[str, str]] = MappingProxyType(
     {
         "bool_parsing": "are true and false",
@@ -62,9 +62,9 @@ _QUOTED: Final = re.compile(r"'([^']*)'")
 
 
 def what_is_allowed(kind: str, context: Mapping[str, Any]) -> str:
-    """Return ``; allowed …`` for what Pydantic calls ``kind``.
+    """Return ``; allowed …`` for Pydantic's error type ``kind``.
 
-    ``context`` is what came with the finding: limits, or the choices there are.
+    ``context`` is the error's own: limits, or the possible choices.
     """
     if kind not in ALLOWED:
         return "; allowed is what `halo schema` shows"

@@ -9,8 +9,8 @@ import yaml
 from halo_engine.domain.errors import bad_input, shown
 from halo_engine.domain.yaml_wording import malformed
 
-#: What a file may hold, for series and scenarios of any real size: characters, values when all
-#: aliases are written out, objects and lists within each other, and characters of a number.
+#: Limits of a file, far above any real one: its characters, its values with all aliases written
+#: out, how deep objects and lists nest, and the characters of a number.
 MOST_CHARACTERS: Final = 10_000_000
 MOST_VALUES: Final = 1_000_000
 DEEPEST: Final = 64
@@ -22,7 +22,7 @@ _INDENT = 20
 
 
 class _BeyondBoundsError(yaml.MarkedYAMLError):
-    """Something in the text is YAML, and more or other than is read."""
+    """The text is YAML, but beyond the limits or the core schema."""
 
     def __init__(self, problem: str, mark: Any) -> None:
         super().__init__(problem=problem, problem_mark=mark)
@@ -32,22 +32,20 @@ class _BeyondBoundsError(yaml.MarkedYAMLError):
 
 
 class _CoreLoader(yaml.SafeLoader):
-    """Scalars as YAML 1.2's core schema reads them; a key given twice is an error, and so is
-    whatever is beyond the bounds.
-    """
+    """Reads YAML 1.2's core schema; refuses a key given twice, and whatever exceeds the limits."""
 
-    # A class of its own must not add to the resolvers of the one it is made from.
+    # Its own dict: resolvers added here must not reach the base class.
     yaml_implicit_resolvers = {}  # noqa: RUF012 -- PyYAML declares it so
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self._values = 0
         self._depth = 0
-        #: How many values each anchored one holds when all is written out.
+        #: How many values each anchored node holds with all aliases written out.
         self._sizes: dict[yaml.Node, int] = {}
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """Compose a value as it would be with all aliases written out, within the bounds."""
+        """Compose a value; count it as if all aliases were written out, and enforce the limits."""
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]
         self._depth += 1
         if self._depth > DEEPEST:
@@ -72,7 +70,7 @@ class _CoreLoader(yaml.SafeLoader):
         return node
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        """Construct a value of the core schema; what its tag does not allow is refused."""
+        """Construct a value of the core schema; refuse one that does not fit its tag."""
         problem = _misfit(node)
         if problem is not None:
             raise _BeyondBoundsError(problem, node.start_mark)
@@ -105,7 +103,7 @@ _CORE = (
     ("tag:yaml.org,2002:null", r"~|null|Null|NULL|", "~nN\0"),
 )
 _NUMBERS: Final = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
-#: The scalars that a tag allows; any text is a string.
+#: What a scalar of each tag looks like; any text is a string.
 _WRITTEN: Final = {tag: re.compile(pattern) for tag, pattern, _ in _CORE}
 _KINDS: Final = {
     "tag:yaml.org,2002:str": yaml.ScalarNode,
@@ -121,7 +119,7 @@ for _tag, _pattern, _first in _CORE:
 
 
 def _misfit(node: yaml.Node) -> str | None:
-    """Return what is wrong with a value of its tag; None when it can be read."""
+    """Return why a value does not fit its tag; None if it does."""
     kind = _KINDS.get(node.tag)
     if kind is None:
         return f"the tag {shown(node.tag)} is none of the core schema"
@@ -144,8 +142,10 @@ _CoreLoader.add_constructor("tag:yaml.org,2002:int", _construct_int)
 
 
 def load_yaml(text: str, where: str) -> Any:
-    """Return what ``text`` writes; a 400 names ``where``, line and column of what is no YAML, or
-    beyond what is read.
+    """Return the data of a YAML text.
+
+    Raises a 400 that names ``where``, line and column of the first thing that is no YAML or exceeds
+    the limits.
     """
     if len(text) > MOST_CHARACTERS:
         problem = f"is longer than {MOST_CHARACTERS} characters"
@@ -160,24 +160,24 @@ def load_yaml(text: str, where: str) -> Any:
 
 
 def _read(text: str) -> Any:
-    # A safe loader: nothing but scalars, lists and mappings comes out of it.
+    # A safe loader: it makes only scalars, lists and mappings.
     loader = _CoreLoader(text)
     try:
         return loader.get_single_data()
     except ValueError:
-        # An escape of no character, say: the reader tells no place of its own.
+        # For example an escape that is no character; the reader's error has no place.
         raise _BeyondBoundsError("cannot be read", loader.get_mark()) from None
     finally:
         loader.dispose()
 
 
 def node_tree(text: str) -> yaml.Node | None:
-    """Return the nodes of what ``load_yaml`` read: they know their lines and columns."""
+    """Return the nodes of a text that ``load_yaml`` took, with their lines and columns."""
     return yaml.compose(text, Loader=_CoreLoader)
 
 
 def _first_error(text: str) -> yaml.YAMLError | None:
-    """Return what ``load_yaml`` would refuse first, without its place where it has none."""
+    """Return the first error in ``text``, None if it can be read; not every error has a place."""
     try:
         _read(text)
     except yaml.YAMLError as error:
@@ -188,7 +188,7 @@ def _first_error(text: str) -> yaml.YAMLError | None:
 
 
 def dump_yaml(data: object) -> str:
-    """Return ``data`` as YAML that ``load_yaml`` reads back; what is short stands on one line."""
+    """Return ``data`` as YAML that ``load_yaml`` reads back; short values are on one line."""
     written: str = yaml.dump(
         data, Dumper=_CoreDumper, sort_keys=False, allow_unicode=True, width=_WIDTH
     )
@@ -196,20 +196,20 @@ def dump_yaml(data: object) -> str:
 
 
 class _CoreDumper(yaml.SafeDumper):
-    """Quotes text that either version of YAML would take for something else."""
+    """Quotes text that YAML 1.1 or 1.2 would read as another type."""
 
     yaml_implicit_resolvers = {}  # noqa: RUF012 -- as above
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
-        """Set the items of a list apart from the key that they belong to."""
+        """Indent the items of a list below their key."""
         super().increase_indent(flow, False)
 
     def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 -- PyYAML's signature
-        """Write everything out: a file is for people."""
+        """Write every value out: people read these files."""
         return True
 
 
-# PyYAML's own are 1.1's; some words are text there and none in 1.2 (``0o17``, ``1e3``).
+# PyYAML follows 1.1, where some words are text that are numbers in 1.2 (``0o17``, ``1e3``).
 for _resolvers in (yaml.SafeDumper.yaml_implicit_resolvers, _CoreLoader.yaml_implicit_resolvers):
     for _character, _found in _resolvers.items():
         _CoreDumper.yaml_implicit_resolvers.setdefault(_character, []).extend(_found)

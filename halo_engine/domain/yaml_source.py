@@ -1,4 +1,4 @@
-"""A YAML file as its author sees it: what is wrong in it is named with line and column."""
+"""A YAML file whose faults are reported with line and column."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ import yaml
 from halo_engine.domain.errors import Fault, Path, Refusal, bad_input, not_found
 from halo_engine.domain.yaml_core import MOST_CHARACTERS, load_yaml, node_tree
 
-#: More of them nobody reads at once.
+#: Nobody reads more at once.
 _MOST_FAULTS: Final = 50
 _Pair = tuple[yaml.Node, yaml.Node]
 
 
 @dataclass(frozen=True, slots=True)
 class YamlSource:
-    """The text of a YAML file, ``where`` it is from, and the ``data`` that it writes."""
+    """The text of a YAML file, ``where`` it is from, and its ``data``."""
 
     where: str
     text: str
@@ -26,17 +26,17 @@ class YamlSource:
 
     @classmethod
     def read(cls, path: FilePath) -> Self:
-        """Read a file of UTF-8; a 404 when there is none, a 400 about what is no YAML in it."""
+        """Read a UTF-8 file; raises a 404 if there is none, a 400 if it is no YAML."""
         text = read_text(path)
         return cls(str(path), text, load_yaml(text, str(path)))
 
     def refuse(self, faults: Sequence[Fault]) -> None:
-        """Raise a 400 that says all ``faults``, in the order of the file; nothing without any."""
+        """Raise a 400 with all ``faults``, in the order of the file; nothing if there are none."""
         if faults:
             raise self.refusal(faults)
 
     def refusal(self, faults: Sequence[Fault]) -> Refusal:
-        """Return the 400 that says all ``faults``, a line for each."""
+        """Return a 400 with a line for each of the ``faults``."""
         tree = _Tree(node_tree(self.text))
         placed = sorted(((tree.mark(each), each) for each in faults), key=lambda each: each[0])
         said = [
@@ -53,9 +53,9 @@ class YamlSource:
 
 
 def read_text(path: FilePath) -> str:
-    """Return the text of a file as far as YAML is read, also of one that never ends.
+    """Return the text of a file up to the limit of a YAML file: some files never end.
 
-    Raises a 404 when there is none, a 400 when it is no UTF-8.
+    Raises a 404 if there is none, a 400 if it is not UTF-8.
     """
     try:
         with path.open(encoding="utf-8") as file:

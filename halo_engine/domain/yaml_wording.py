@@ -1,4 +1,4 @@
-"""What is no YAML, in words of ours, and the line as it was meant (a value that needs quotes)."""
+"""Say in our words why a text is no YAML, and how quotes would mend the line."""
 
 import json
 import re
@@ -10,7 +10,7 @@ import yaml
 
 from halo_engine.domain.errors import Refusal, bad_input
 
-#: How PyYAML's findings begin, and what is said instead; the first that fits.
+#: How PyYAML's messages begin, and what we say instead; the first that fits counts.
 _WORDS: Final = (
     ("mapping values are not allowed", "a colon stands where no key can begin"),
     ("could not find expected ':'", "a key has no colon after it"),
@@ -33,7 +33,7 @@ _WORDS: Final = (
     ("special characters are not allowed", "the text holds a control character"),
     ("could not determine a constructor", "a tag is unknown"),
     ("found duplicate", "something is given twice"),
-    # Our own loader's words.
+    # From our own loader.
     ("the key ", ""),
     ("a key is text", "a key is not text"),
 )
@@ -45,7 +45,7 @@ _VALUE_BEGINS: Final = re.compile(r"(?:[\w.-]+|\"[^\"]*\"):\s+|(?:^|\s)-\s+")
 #: What may follow a value on its line: nothing, another key, or the end of braces and brackets.
 _AFTER_A_VALUE: Final = re.compile(r"\s*(?:$|,\s+[\w.-]+:\s|[}\]]+\s*(?:[,}\]]|$))")
 _NEEDS_QUOTES: Final = re.compile(r"^(?![\[{](?![{%])).*(?:\{\{|\{%|: )|^[*&!%@`]|^\[.*\]\s*\S")
-#: So many corrections are tried, of files that are not longer: each reads the file again.
+#: Each try reads the whole file again: so few tries, and none for longer files.
 _MOST_TRIES: Final = 8
 LONGEST_FILE: Final = 50_000
 
@@ -53,9 +53,9 @@ LONGEST_FILE: Final = 50_000
 def malformed(
     error: yaml.YAMLError, text: str, where: str, check: Callable[[str], yaml.YAMLError | None]
 ) -> Refusal:
-    """Return the 400 about what is no YAML, with line, column and, if quotes mend it, the line.
+    """Return the 400 for a YAML error, with line and column; if quotes mend it, with that line too.
 
-    ``check`` reads a text, and returns what is no YAML in it.
+    ``check`` returns the first error in a text, None if there is none.
     """
     at = _place(error, text)
     if at is None:
@@ -69,7 +69,7 @@ def malformed(
 
 
 def _place(error: yaml.YAMLError, text: str) -> tuple[int, int] | None:
-    """Return line and column of what is wrong, both counted from 0."""
+    """Return line and column of an error, both counted from 0."""
     if isinstance(error, yaml.reader.ReaderError):
         before = text[: error.position]
         return before.count("\n"), len(before) - (before.rfind("\n") + 1)
@@ -88,7 +88,7 @@ def _said(error: yaml.YAMLError) -> str:
 def _mended(
     text: str, at: tuple[int, int], check: Callable[[str], yaml.YAMLError | None]
 ) -> str | None:
-    """Return the line of ``at`` with a value in quotes, if the file can then be read beyond it."""
+    """Return the line at ``at`` with a value in quotes, if the file can be read past it then."""
     if len(text) > LONGEST_FILE:
         return None
     lines, (number, column) = text.split("\n"), at
@@ -104,7 +104,7 @@ def _mended(
 
 
 def _with_quotes(line: str, column: int) -> Iterator[str]:
-    """Yield the line with one value in quotes: those nearest to ``column`` and short ones first."""
+    """Yield the line with one value in quotes; values near ``column`` and short ones first."""
     starts = [begins.end() for begins in _VALUE_BEGINS.finditer(line) if begins.end() <= column]
     for start in reversed(starts):
         for end in range(start + 1, len(line) + 1):

@@ -1,8 +1,8 @@
-"""Which time zone database this process reads: the newest at hand (contract §1, §5).
+"""Choose the newest time zone database for this process (contract §1, §5).
 
-Python reads the system's files before the ``tzdata`` wheel, however old they are; then a window is
-an hour off where a government changed its mind since. So the system's files are read only where
-they are newer. ``halo_engine`` asks for this when it is imported, before any zone is read.
+Python prefers the system's files to the ``tzdata`` wheel, even if they are older. Then send windows
+are an hour off wherever a government has since changed the rules. So the system's files are used
+only if they are newer. ``halo_engine`` calls this when it is imported, before any zone is read.
 """
 
 import re
@@ -14,23 +14,23 @@ from typing import Final
 
 import tzdata  # type: ignore[import-untyped]
 
-#: The file in which the system's package says its version, in the first line.
+#: The system's file whose first line has the version.
 _VERSION_FILE: Final = "tzdata.zi"
 _VERSION: Final = re.compile(r"# version (\d{4}[a-z]{1,2})")
 
 
 @dataclass(frozen=True, slots=True)
 class ZoneData:
-    """The database in use: its IANA version, such as 2026f, and whose files they are."""
+    """The database in use: its IANA version, such as 2026f, and where its files are from."""
 
     version: str
     whose: str
 
 
 def read_newest() -> ZoneData:
-    """Have ``zoneinfo`` read the newest database from now on, and return which that is.
+    """Make ``zoneinfo`` read the newest database from now on; return which one that is.
 
-    Zones that were read before stay as they were.
+    Zones that were read before do not change.
     """
     system = _system_path()
     found = _version_of(system)
@@ -42,13 +42,13 @@ def read_newest() -> ZoneData:
 
 
 def _system_path() -> list[Path]:
-    """Return where Python was built to look; PYTHONTZPATH does not count."""
+    """Return the folders that Python was built with; PYTHONTZPATH does not count."""
     named = sysconfig.get_config_var("TZPATH") or ""
     return [Path(each) for each in named.split(":") if each]
 
 
 def _version_of(path: list[Path]) -> str:
-    """Return the version of the first folder that has one; empty where none says it."""
+    """Return the version in the first folder that has one; empty if none has."""
     for folder in path:
         try:
             with (folder / _VERSION_FILE).open() as file:
@@ -61,5 +61,5 @@ def _version_of(path: list[Path]) -> str:
 
 
 def _age(version: str) -> tuple[int, str]:
-    """Return what sorts versions: 2026f before 2026aa."""
+    """Return a sort key for versions: 2026f before 2026aa."""
     return len(version), version
