@@ -30,6 +30,7 @@ from sqlalchemy.dialects.postgresql import array, insert
 
 from halo_engine.contacts.counts import adding_up
 from halo_engine.contacts.doors import DOCUMENTS, STRIPE_COLUMNS, TRAIT_COLUMNS
+from halo_engine.contacts.sending import notes_of_both
 from halo_engine.domain.signals import EVERYTHING, SignalKind
 from halo_engine.journey.claim import hold_runs
 from halo_engine.series.locks import hold_series_still
@@ -211,7 +212,8 @@ def _fill_in(work: Work, pair: FromClause) -> Update:
             first_seen=func.least(user.c.first_seen, lead.c.first_seen),
             last_seen=func.greatest(user.c.last_seen, lead.c.last_seen),
             last_contacted_at=func.greatest(user.c.last_contacted_at, lead.c.last_contacted_at),
-            updated_at=work.now,
+            field_times=notes_of_both(user.c.field_times, lead.c.field_times),
+            updated_at=func.greatest(user.c.updated_at, lead.c.updated_at, work.now),
         )
     )
 

@@ -22,7 +22,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, array
 from halo_engine.contacts.bounds import oversize
 from halo_engine.contacts.merge import constant
 from halo_engine.contacts.parameters import NOW, ORG_ID, given_rows
-from halo_engine.contacts.sending import Order
+from halo_engine.contacts.sending import Order, written_now
 from halo_engine.domain.fields import MEMBERSHIP_KEY
 from halo_engine.tables import companies, end_users
 
@@ -64,7 +64,9 @@ def merged_companies() -> CTE:
             changed.label("changed"),
             is_other.label("writes"),
             func.coalesce(laid.c.created_at, NOW).label("created_at"),
-            case((is_other, NOW), else_=laid.c.updated_at).label("updated_at"),
+            case((is_other, written_now(laid.c.updated_at)), else_=laid.c.updated_at).label(
+                "updated_at"
+            ),
             oversize([laid.c.custom_fields], [laid.c.stored_custom_fields]).label("oversize"),
         )
         .order_by(laid.c.place)

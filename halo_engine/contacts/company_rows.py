@@ -25,7 +25,7 @@ from sqlalchemy.dialects.postgresql import array, insert
 from halo_engine.contacts.company_merge import COMPANY_TRAITS, merged_companies
 from halo_engine.contacts.parameters import NOW, ORG_ID, values_of
 from halo_engine.contacts.registry import register_fields, seen_types
-from halo_engine.contacts.sending import Order, fields_said
+from halo_engine.contacts.sending import Order, fields_said, written_now
 from halo_engine.domain.fields import MEMBERSHIP_KEY, Entity
 from halo_engine.domain.instants import format_instant
 from halo_engine.domain.signals import SignalKind
@@ -135,7 +135,11 @@ def _move(merged: CTE) -> CTE:
             merged.c.left_id.is_distinct_from(merged.c.id),
             ~merged.c.stays,
         )
-        .values(company_id=merged.c.id, field_times=order.noting(moved), updated_at=NOW)
+        .values(
+            company_id=merged.c.id,
+            field_times=order.noting(moved),
+            updated_at=written_now(end_users.c.updated_at),
+        )
         .returning(merged.c.place, end_users.c.id)
         .cte("moved")
     )

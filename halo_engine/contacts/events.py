@@ -26,6 +26,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from halo_engine.contacts.counts import count_events
 from halo_engine.contacts.parameters import NOW, ORG_ID, given_rows, values_of
+from halo_engine.contacts.sending import written_now
 from halo_engine.domain.instants import format_instant
 from halo_engine.domain.signals import SignalKind
 from halo_engine.prepared import Prepared
@@ -201,7 +202,10 @@ def _see(written: FromClause) -> CTE:
     return (
         update(end_users)
         .where(end_users.c.org_id == ORG_ID, end_users.c.id.in_(select(written.c.end_user_id)))
-        .values(last_seen=func.greatest(end_users.c.last_seen, NOW), updated_at=NOW)
+        .values(
+            last_seen=func.greatest(end_users.c.last_seen, NOW),
+            updated_at=written_now(end_users.c.updated_at),
+        )
         .returning(end_users.c.id)
         .cte("seen")
     )

@@ -25,6 +25,7 @@ from sqlalchemy.sql.selectable import LateralFromClause
 from halo_engine.contacts.calls import Call, Identifier
 from halo_engine.contacts.finding import Noted, named_contacts, only
 from halo_engine.contacts.parameters import NOW, ORG_ID, given_rows, values_of
+from halo_engine.contacts.sending import written_now
 from halo_engine.contacts.silent import MAIL_KEY, tell
 from halo_engine.domain.errors import Refusal, bad_input, not_found, shown
 from halo_engine.tables import automation_steps, automations, end_users, messages
@@ -199,6 +200,9 @@ def _see(mails: FromClause) -> CTE:
     return (
         update(end_users)
         .where(end_users.c.org_id == ORG_ID, end_users.c.id.in_(select(mails.c.end_user_id)))
-        .values(last_seen=func.greatest(end_users.c.last_seen, NOW), updated_at=NOW)
+        .values(
+            last_seen=func.greatest(end_users.c.last_seen, NOW),
+            updated_at=written_now(end_users.c.updated_at),
+        )
         .cte("seen")
     )

@@ -24,6 +24,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    union_all,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -72,6 +73,32 @@ def said_at(sent_at: ColumnElement[datetime]) -> ColumnElement[datetime]:
     return func.least(sent_at, NOW)
 
 
+def written_now(before: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return the ``updated_at`` of a row that is written now and had ``before``.
+
+    It never goes back: a transaction that waited for the row may have begun before the last write.
+    """
+    return func.greatest(before, NOW)
+
+
+def notes_of_both(one: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return the ``field_times`` of one row that was two: of equal names the later instant."""
+    notes = [
+        func.jsonb_each_text(each).table_valued("key", "value", name=name)
+        for each, name in ((one, "one"), (other, "other"))
+    ]
+    both = union_all(
+        *[select(each.c.key, cast(each.c.value, BigInteger).label("at")) for each in notes]
+    ).subquery("both_notes")
+    latest = (
+        select(both.c.key, func.max(both.c["at"]).label("at"))
+        .group_by(both.c.key)
+        .subquery("latest_notes")
+    )
+    joined = func.jsonb_object_agg(latest.c.key, latest.c["at"])
+    return func.coalesce(select(joined).scalar_subquery(), literal_column("'{}'::jsonb"))
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """When a call was sent (NULL where nobody knows), and what was said of a row before.
@@ -108,11 +135,14 @@ class Order:
         anything = func.jsonb_build_object(
             literal_column(f"'{_ANYTHING}'"), _micros(self.written_at)
         )
+        are_too_large = func.octet_length(cast(self.noted, Text)) > LARGEST_NOTES
         return case(
             (fields.is_(None), func.coalesce(self.noted, literal_column("'{}'::jsonb"))),
             # All that is noted is older than what can still be told apart, or there is none.
             (or_(self.noted.is_(None), self.written_at < NOW - literal(HORIZON)), mine),
-            (func.octet_length(cast(self.noted, Text)) > LARGEST_NOTES, anything.concat(mine)),
+            # ``fields`` may be _ANYTHING too: then the later of the two instants stays.
+            (and_(are_too_large, self.is_late), mine.concat(anything)),
+            (are_too_large, anything.concat(mine)),
             else_=self.noted.concat(mine),
         )
 

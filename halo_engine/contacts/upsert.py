@@ -36,7 +36,7 @@ from halo_engine.contacts.merge import constant, merged_contacts, part
 from halo_engine.contacts.parameters import NOW, ORG_ID
 from halo_engine.contacts.people import Person
 from halo_engine.contacts.registry import Registration, are_unsure, register_fields, seen_types
-from halo_engine.contacts.sending import fields_said
+from halo_engine.contacts.sending import fields_said, written_now
 from halo_engine.database import LostRace
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.fields import Entity
@@ -193,7 +193,8 @@ def _statement(
     """
     merged = merged_contacts(door, as_known=as_known, dated=dated)
     fresh = merged.c.fresh
-    updated_at = case((_writes(door, merged), NOW), else_=part(fresh, "updated_at"))
+    before = part(fresh, "updated_at")
+    updated_at = case((_writes(door, merged), written_now(before)), else_=before)
     rest = ("external_id", "last_contacted_at", *(_STORED if with_stored else ()))
     upserted = _upserted(door, merged)
     beside = [upserted, _signaled(door, merged)]
@@ -234,7 +235,7 @@ def _upserted(door: Door, merged: CTE) -> CTE:
         select(
             ORG_ID,
             literal(door.source),
-            NOW,
+            written_now(part(merged.c.fresh, "updated_at")),
             merged.c.id,
             *[merged.c[name] for name in _MANAGED],
             *[part(merged.c.fresh, name) for name in laid_over],

@@ -195,6 +195,42 @@ def test_notes_are_bounded(work: Work) -> None:
     assert (custom["field000"], custom["field001"], custom["more"]) == ("new", "new", "late")
 
 
+def test_notes_that_begin_anew_stay_late_for_a_late_call_of_many_fields(work: Work) -> None:
+    """A late call whose names are too long to note does not make the contact look unwritten."""
+    says(work, traits={"plan": "new"})
+    for prefix in ("a", "b", "c"):
+        says(work, traits=dict.fromkeys(long_names(prefix, 18), "new"))
+    says(work, sent=3, traits=dict.fromkeys(long_names("d", 22), "late"))
+    [(notes,)] = rows(work, end_users, "field_times")
+    assert list(notes) == [""]
+    says(work, sent=2, traits={"plan": "late"})
+    assert known(work)[2]["plan"] == "new"
+
+
+def long_names(prefix: str, count: int) -> list[str]:
+    """Return so many names of a hundred characters."""
+    return [f"{prefix}{number:02}".ljust(100, "x") for number in range(count)]
+
+
+def test_a_transaction_that_waited_does_not_set_the_clock_back(work: Work) -> None:
+    """It began before what was written last; what is late is late after it too."""
+    before, after = (replace(work, now=NOW + minutes * MINUTE) for minutes in (-2, 1))
+    says(work, traits={"plan": "pro"})
+    says(before, traits={"seats": 1})
+    says(after, sent=1, traits={"plan": "free"})
+    assert known(work)[2] == {"plan": "pro", "seats": 1}
+
+    def company_says(at: Work, sent: float | None = None, **traits: Any) -> None:
+        sent_at = None if sent is None else ago(sent)
+        call = IdentifyCompanyCall(id="acme", traits=traits, user_id="ann", sent_at=sent_at)
+        identify_company(at, call)
+
+    company_says(work, tier="gold")
+    company_says(before, seats=2)
+    company_says(after, sent=1, tier="silver")
+    assert company(work)[2] == {"tier": "gold", "seats": 2}
+
+
 def test_a_sending_time_that_is_none_is_refused(work: Work) -> None:
     """The 400 names the field, and nothing is written."""
     with pytest.raises(Refusal, match="sent_at: ‘yesterday’ is not a date"):

@@ -1,5 +1,6 @@
 """A Stripe customer turns out to be a user: one contact, in whatever order that is said (§2)."""
 
+from datetime import timedelta
 from itertools import permutations
 from typing import Any
 from uuid import UUID
@@ -15,6 +16,7 @@ from halo_engine.contacts.sessions import link_session
 from halo_engine.contacts.stripe import StripeSubscriptionCall, stripe_subscription
 from halo_engine.contacts.stripe_sync import StripeWebhookCall, stripe_webhook
 from halo_engine.contacts.subscriptions import create_list
+from halo_engine.contacts.sync import SyncCall, sync
 from halo_engine.contacts.track import TrackCall, track
 from halo_engine.domain.errors import validated
 from halo_engine.domain.signals import EVERYTHING
@@ -159,6 +161,26 @@ def test_a_known_user_has_all_that_was_the_leads(work: Work) -> None:
     assert {whose for (whose,) in rows(work, events, "end_user_id")} == {ann}
     assert ("changed", ann, [EVERYTHING]) in written_signals(work)
     assert {whose for _, whose, _ in written_signals(work)} == {ann}
+
+
+def test_what_was_said_of_the_lead_is_no_older_for_the_user(work: Work) -> None:
+    """An identify that was sent before it, and comes after the merge, leaves it alone."""
+    created_lead(work)
+    for minute, traits in ((3, {"plan": "pro"}), (5, {"seats": 9})):
+        crm = {"email": "ann@a.example", "traits": traits}
+        sync(work, SyncCall(source="crm", contacts=[crm], sent_at=minutes_ago(minute)))
+    ann = identify(work, IdentifyCall(user_id="ann", traits={"seats": 1}, sent_at=minutes_ago(3)))
+    assert named_as_ann(work) == ann.id
+    late = {"plan": "late", "seats": 0, "tier": "late"}
+    identify(work, IdentifyCall(user_id="ann", traits=late, sent_at=minutes_ago(4)))
+    assert rows(work, end_users, "custom_fields") == [
+        ({"plan": "pro", "seats": 1, "tier": "late"},)
+    ]
+
+
+def minutes_ago(minutes: int) -> str:
+    """Return the instant so many minutes before ``NOW``."""
+    return (NOW - timedelta(minutes=minutes)).isoformat()
 
 
 def track_login(work: Work, contact: UUID) -> None:
