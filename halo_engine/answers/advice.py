@@ -1,7 +1,7 @@
 """Advice for the causes of "0 matched": plain rules over counts (contract §10).
 
-The causes are those of the troubleshooting page; each is named, so that a program can tell them
-apart, and says in a sentence or two what is so and what to do.
+The causes are those of the troubleshooting page. Each has a code for programs, and a text that says
+what is wrong and what to do.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,9 @@ from halo_engine.domain.series import Series
 
 
 def advise(series: Series, counts: Counts, filters: Sequence[FilterFacts]) -> Iterator[Advice]:
-    """Yield advice for every cause that is present: who is asked first, then filter by filter."""
+    """Yield advice for each cause that is present: contacts first, then the source, then each
+    filter.
+    """
     yield from _on_people(series, counts)
     yield from _on_source(series, counts)
     for each in filters:
@@ -77,7 +79,7 @@ def _on_source(series: Series, counts: Counts) -> Iterator[Advice]:
 
 
 def _never_together(counts: Counts) -> bool:
-    """Return whether nobody matches though each filter of some group passes somebody."""
+    """Return whether nobody matches although each filter of some group passes somebody."""
     groups = groupby(counts.filters, key=lambda each: each.group)
     return counts.matched == 0 and any(
         all(each.passes_alone for each in group) for _, group in groups

@@ -1,4 +1,4 @@
-"""Mails that come back, by reason; and where more do than before (``halo status``)."""
+"""Bounces counted by reason, and which of them rise (``halo status``)."""
 
 from datetime import datetime
 from typing import Final
@@ -10,7 +10,7 @@ from halo_engine.domain.bounce_reasons import BounceReason
 from halo_engine.tables import automations, bounce_reports, messages
 from halo_engine.work import Work
 
-#: The sender can mend these, and ought to, where so many come back of a series.
+#: Reasons that the sender can mend.
 OF_THE_SENDER: Final = frozenset(
     {
         BounceReason.AUTHENTICATION,
@@ -21,11 +21,12 @@ OF_THE_SENDER: Final = frozenset(
         BounceReason.SENDER_REFUSED,
     }
 )
+#: So many bounces of one series and reason need a person.
 MANY: Final = 10
 
 
 class Returned(Answer):
-    """Reports of one series and reason since an instant, and in as long a time ``before`` that."""
+    """Bounces of one series and reason since an instant; ``before``: in the same span before it."""
 
     series: str
     reason: BounceReason
@@ -35,7 +36,7 @@ class Returned(Answer):
 
 
 def bounces_of(work: Work, whose: ColumnElement[bool]) -> dict[BounceReason, int]:
-    """Return how many reports there are of the mails that meet a condition, the most first."""
+    """Return the bounces of mails that meet a condition, by reason; most frequent first."""
     reports, mails = bounce_reports, messages
     of_mail = and_(
         reports.c.org_id == mails.c.org_id, reports.c.recipient_id == mails.c.recipient_id
@@ -52,7 +53,9 @@ def bounces_of(work: Work, whose: ColumnElement[bool]) -> dict[BounceReason, int
 
 
 def rising_bounces(work: Work, since: datetime) -> list[Returned]:
-    """Return those of which there are more since then than before, the most first."""
+    """Return the reasons with more bounces since ``since`` than in the same span before; most
+    first.
+    """
     reports, mails, series = bounce_reports, messages, automations
     of_mail = and_(
         mails.c.org_id == reports.c.org_id, mails.c.recipient_id == reports.c.recipient_id

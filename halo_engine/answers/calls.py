@@ -1,4 +1,4 @@
-"""The calls that wait for a worker, outside the database (``halo status``)."""
+"""Calls that wait for a worker, in the broker rather than the database (``halo status``)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from halo_engine.domain.durations import format_duration
 
 
 class Queue(Answer):
-    """How many messages wait in a queue; ``oldest`` is when the oldest was sent, where it says."""
+    """How many messages wait in a queue, and when the oldest was sent; None if it does not say."""
 
     queue: str
     waiting: int
@@ -18,12 +18,13 @@ class Queue(Answer):
 
 
 class Calls(Answer):
-    """What waits in the broker, what workers have in hand, and what nobody will take.
+    """Calls that wait in the broker, that workers hold, and that no worker takes.
 
-    ``oldest_in_hand`` is when a worker took the oldest of those that are not acknowledged.
-    ``redelivered`` came again because a worker died. ``set_aside`` can be listed and tried again;
-    ``set_aside_ever`` counts them all. ``astray`` counts our tasks in queues where no worker of
-    ours listens. Where the broker is ``away`` it says why, and the rest is nothing.
+    ``oldest_in_hand`` is when a worker took the oldest unacknowledged call. ``redelivered`` counts
+    calls that came again because a worker died. ``set_aside`` can be listed and retried;
+    ``set_aside_ever`` counts all there ever were. ``astray`` counts our tasks in queues that our
+    workers do not read. If the broker is unreachable, ``away`` says why and all else is zero or
+    empty.
     """
 
     queues: Sequence[Queue] = ()
@@ -36,7 +37,7 @@ class Calls(Answer):
     away: str | None = None
 
     def needs(self, now: datetime, patience: timedelta) -> list[str]:
-        """Return what a person has to look at, a sentence each."""
+        """Return what needs a person, a sentence each."""
         return list(self._needs(now, patience))
 
     def _needs(self, now: datetime, patience: timedelta) -> Iterator[str]:

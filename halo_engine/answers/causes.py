@@ -1,4 +1,4 @@
-"""What keeps an audience from matching, and what is advised about it (contract §10)."""
+"""The causes that keep an audience from matching, and the advice about them (contract §10)."""
 
 from enum import StrEnum
 
@@ -32,11 +32,11 @@ class Cause(StrEnum):
 
 
 class Advice(Answer):
-    """One cause, the field that it is about if it is about one, how many contacts, and a text.
+    """One cause, with its field if it has one, the number of contacts, and a text.
 
-    ``values`` are those seen most in the field, ``near`` those that may have been meant: with one
-    of them in its place the filter passes somebody. Of an event they are the fields that count
-    events of a near name.
+    ``values`` are the field's most frequent values. ``near`` are values that may have been meant:
+    with one of them the filter passes somebody. For an event, ``near`` are fields that count events
+    of similar names.
     """
 
     cause: Cause

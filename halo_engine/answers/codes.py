@@ -1,6 +1,6 @@
-"""The code that explain and the ledger give a contact: where it stands, or the first reason (§4).
+"""The code of a contact in explain and the ledger: ``active``, or the first reason (§4).
 
-Both read the guards from ``enrollment.guards``, as enrollment does, so the three cannot disagree.
+Both read the guards from ``enrollment.guards``, as enrollment does, so all three agree.
 """
 
 from collections.abc import Collection
@@ -16,7 +16,7 @@ from halo_engine.enrollment.guards import as_they_stand
 from halo_engine.tables import enrollment_refusals
 from halo_engine.work import Work
 
-#: The code of a contact with an active enrollment, whatever the guards would say of another.
+#: The code of a contact with an active enrollment; it comes before all guards.
 ACTIVE: Final = "active"
 
 #: Every code that can be answered, in the order of the contract.
@@ -24,10 +24,9 @@ CODES: Final = (ACTIVE, *(code.value for code in ReasonCode))
 
 
 def coded(work: Work, series: Series, contacts: Collection[UUID] | None = None) -> CTE:
-    """Return the CTE ``coded``: the judged ``contacts``, everybody without any, each with its
-    ``code``.
+    """Return the CTE ``coded``: ``contacts`` (None: all) as the guards judge them, with a ``code``.
 
-    ``refused_at`` is the instant of a kept refusal that the latest enrollment did not overtake.
+    ``refused_at`` is the instant of a kept refusal, unless the contact was enrolled later.
     """
     judged = as_they_stand(work.org_id, [series], work.moment, Asked(work.now, contacts))
     kept = enrollment_refusals
@@ -51,7 +50,7 @@ def coded(work: Work, series: Series, contacts: Collection[UUID] | None = None) 
 
 
 def _unrefused(series: Series) -> ReasonCode:
-    """Return why a contact that nothing refuses is not enrolled all the same."""
+    """Return the code of a contact that no guard refuses and that is not enrolled."""
     if series.entry_trigger is EntryTrigger.SEGMENT_MATCH:
         return ReasonCode.AWAITING_EVALUATION
     return ReasonCode.TRIGGER_NOT_FIRED

@@ -25,8 +25,8 @@ class ContactFacts:
     """What is known of one contact and one series.
 
     ``guard`` is the first guard that refuses now, ``refused_at`` the instant of a kept refusal.
-    ``latest_*`` and ``ended_*`` tell of the latest enrollment, ``holder*`` of the run that has the
-    company's seat, ``event_*`` of the event that the series waits for.
+    ``latest_*`` and ``ended_*`` are about the latest enrollment, ``holder*`` about the run that
+    holds the company's seat, ``event_*`` about the event that the series waits for.
     """
 
     contact_id: UUID
@@ -119,11 +119,11 @@ def gather_contact_facts(
 
 
 def _same(org_id: UUID, table: FromClause, **values: Any) -> ColumnElement[bool]:
-    """Return the condition of a join: the organisation's row of ``table`` with these values."""
+    """Return a join condition: the organisation's row of ``table`` that has these values."""
     equal = [table.c[name] == value for name, value in values.items()]
     return and_(table.c.org_id == org_id, *equal)
 
 
 def named(contact: FromClause) -> ColumnElement[str]:
-    """Return how people name a contact: by its external ID, else by its email, else by its id."""
+    """Return the name that people use: external ID, else email, else id."""
     return func.coalesce(contact.c.external_id, contact.c.email, cast(contact.c.id, Text()))

@@ -1,4 +1,4 @@
-"""Contacts, newest first, page by page: all, those of a name, those of an audience (§3)."""
+"""Contacts page by page, newest first: all, by name, or by audience (§3)."""
 
 from typing import Final
 from uuid import UUID
@@ -30,10 +30,10 @@ def contact_list(
     after: UUID | None = None,
     size: int = PAGE,
 ) -> ContactPage:
-    """Return the ``size`` newest contacts that come after the contact ``after``.
+    """Return up to ``size`` contacts, newest first, that follow the contact ``after``.
 
-    ``search`` keeps those whose external ID or email (in any case) begins with it, ``within`` those
-    that a series matches now, saved or not.
+    ``search`` keeps contacts whose external ID or email starts with it (emails in any case).
+    ``within`` keeps those that a series, saved or not, matches now.
     """
     contact = end_users.alias("contact")
     conditions: list[ColumnElement[bool]] = [contact.c.org_id == work.org_id]

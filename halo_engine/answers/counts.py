@@ -1,4 +1,4 @@
-"""Counting for diagnose: how an audience and its filters divide the contacts, in one pass (§10)."""
+"""Counting for diagnose: how an audience and its filters divide the contacts, in one scan (§10)."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -35,19 +35,20 @@ from halo_engine.domain.series import Series
 from halo_engine.tables import subscriptions
 from halo_engine.work import Work
 
-#: What a filter makes of a contact (see ``_fates``).
+#: A filter's result for a contact (see ``_fates``).
 _ABSENT: Final = 0
 _HOLDS: Final = 1
 _OTHER_TYPE: Final = 3
-#: What a look-alike field has of a contact whom the filter would not pass with it.
+#: A look-alike field has a value, but the filter would not pass with it.
 _HAS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
 class LookAlike:
-    """A field that someone may have meant instead of a filter's.
+    """A field that may have been meant instead of the filter's.
 
-    How many of the eligible have a value of it, and how many the filter would pass with it.
+    ``having`` counts the eligible contacts with a value in it, ``passes`` those that the filter
+    would pass if it used this field.
     """
 
     field: Field
@@ -59,9 +60,9 @@ class LookAlike:
 class FilterCounts:
     """How one filter divides the eligible contacts; ``place`` is its path, ``group`` its AND group.
 
-    ``matches_without`` is how many the audience would match if this filter were taken out of its
-    group and all else stayed; a group that is left empty keeps nobody out. ``absent`` is how many
-    have no value at all, ``other_type`` how many have one that the filter cannot compare.
+    ``matches_without`` is how many the audience would match without this filter. If its group is
+    then empty, everybody passes the group. ``absent`` counts contacts without a value,
+    ``other_type`` those whose value the filter cannot compare.
     """
 
     group: int
@@ -83,9 +84,9 @@ class FilterCounts:
 class Counts:
     """How an audience divides the organisation's ``contacts``.
 
-    The *eligible* are of the right type and not suppressed; the ``matched`` are those of them whom
-    the audience holds. ``in_audience`` is how many it holds in all, ``other_type`` and
-    ``suppressed`` how many are kept out for that reason alone.
+    *Eligible* contacts are of the right type and not suppressed; ``matched`` are the eligible in
+    the audience. ``in_audience`` counts all in the audience. ``other_type`` and ``suppressed``
+    count those in it that only their type, or only their suppression, keeps out.
     """
 
     contacts: int
@@ -151,7 +152,7 @@ def _registered(work: Work) -> list[Field]:
 def _question(
     work: Work, series: Series, groups: FilterGroups, others: Sequence[tuple[Field, Filter]]
 ) -> Select[Any]:
-    """Build the one statement: everybody is looked at, and counted by what was seen."""
+    """Build the statement: one scan over all contacts, then counts per combination of results."""
     filters = [item for group in groups for item in group]
     everybody = Everybody([*(item.target for item in filters), *(other for other, _ in others)])
     subject, moment, results = everybody.subject, work.moment, PackedResults()
@@ -194,9 +195,11 @@ def _question(
 
 
 def _fates(item: Filter, subject: Subject, moment: Moment) -> Iterator[ColumnElement[bool]]:
-    """Yield the cases of a filter: it holds, it fails, its value is of another type; else absent.
+    """Yield the cases of a filter: it holds; it fails; its value is of another type. Else it is
+    absent.
 
-    What is compared has a value, so most contacts are not asked for it once more.
+    The order is cheap: most contacts have a value that can be compared, so the last case is rarely
+    evaluated.
     """
     yield predicate(((item,),), subject, moment)
     yield ~lacks(item, subject, moment)
@@ -213,7 +216,7 @@ def has_value(field: Field, subject: Subject) -> ColumnElement[bool]:
 
 
 def instead(item: Filter, other: Field) -> Filter | None:
-    """Return the filter on another field; None where that field cannot be compared so."""
+    """Return the filter on another field; None if that field cannot be compared so."""
     try:
         return Filter(field=other.name, operator=item.operator, value=item.value)
     except Refusal:
@@ -230,7 +233,7 @@ def _would_pass(
 def _any_group(
     groups: FilterGroups, held: Sequence[ColumnElement[bool]], but: int | None = None
 ) -> ColumnElement[bool]:
-    """Return whether any group holds, filter number ``but`` taken out of its own."""
+    """Return whether any group holds; filter number ``but`` is left out of its group."""
     numbers = iter(range(len(held)))
     numbered = [[next(numbers) for _ in group] for group in groups]
     return or_(*(and_(true(), *(held[n] for n in group if n != but)) for group in numbered))

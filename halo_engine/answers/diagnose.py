@@ -15,11 +15,11 @@ from halo_engine.work import Work
 
 
 class DiagnosedFilter(Answer):
-    """One filter, over the contacts of the right type that are not suppressed.
+    """One filter, counted over eligible contacts: of the right type and not suppressed.
 
-    How many pass it alone; how many the audience would match if it were taken out of its group and
-    all else stayed (a group that is left empty keeps nobody out); how many lack the value, one of
-    another type included.
+    ``passes_alone`` counts those that pass it, ``matches_without`` those that the audience would
+    match without it (if its group is then empty, everybody passes the group), ``missing`` those
+    without a value of the filter's type.
     """
 
     place: str
@@ -32,7 +32,7 @@ class DiagnosedFilter(Answer):
 
 
 class Diagnosis(Answer):
-    """How many match now, how many of the right type are not suppressed, and what to look at."""
+    """How many contacts match, how many are eligible, each filter's counts, and advice."""
 
     series: str
     matched: int
@@ -44,7 +44,7 @@ class Diagnosis(Answer):
 def diagnose(work: Work, series: Series) -> Diagnosis:
     """Return how the audience of ``series`` divides the contacts now, with advice (contract §10).
 
-    Filters are looked at where the audience is by criteria; of other audiences there are none.
+    Only an audience by criteria has filters.
     """
     counts = count(work, series)
     facts = _facts(work, series, counts)
@@ -58,7 +58,7 @@ def diagnose(work: Work, series: Series) -> Diagnosis:
 
 
 def _facts(work: Work, series: Series, counts: Counts) -> list[FilterFacts]:
-    """Look at stored values, and at events, only where a filter passes nobody."""
+    """Add stored values and known events to the counts, for filters that pass nobody."""
     nobody = [each for each in counts.filters if not each.passes_alone]
     of_events = [each for each in nobody if each.filter.target.entity is Entity.EVENT]
     asked = [each for each in nobody if each not in of_events and each.absent < counts.eligible]

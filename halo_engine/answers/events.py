@@ -1,4 +1,4 @@
-"""Events that one can find: which there are, how often and when they fired (contract §2, §3)."""
+"""The events of an organisation: how often and when they fired (contract §2, §3)."""
 
 from sqlalchemy import func, select
 
@@ -19,7 +19,7 @@ class KnownEvent(Answer):
 
 
 def known_events(work: Work) -> list[KnownEvent]:
-    """Return the events that ever fired for a contact, most frequent first, at most a thousand."""
+    """Return the events that ever fired, the most frequent first; at most a thousand."""
     counts = event_counts
     fired = func.sum(counts.c.count).label("count")
     rows = work.connection.execute(

@@ -28,10 +28,10 @@ from halo_engine.work import Work
 
 
 class SeenFilter(Answer):
-    """A filter that decided, and the value that it saw.
+    """A filter that decided, and the value that it read.
 
-    ``place`` is its path in the definition, such as ``audience_filters[0][1]``. ``seen`` is None
-    when nothing is stored; ``missing`` is also a value of another type than the filter's.
+    ``place`` is its path in the definition, such as ``audience_filters[0][1]``. ``seen`` is None if
+    nothing is stored. ``missing`` is true for no value and for one of another type.
     """
 
     place: str
@@ -45,11 +45,11 @@ class SeenFilter(Answer):
 class Explanation(Answer):
     """One contact and one series.
 
-    ``code`` is ``active`` or a reason code of §4. ``refused_at`` is when a kept refusal was given,
-    ``until`` when time alone will change the answer. ``filters`` are those that keep it out now:
-    of the audience those that failed, of the exit filter those that hold. ``failed_mails`` are the
-    latest of the series that it did not get. Of a draft, ``filters`` and ``once_active`` say what
-    would be if it were active.
+    ``code`` is ``active`` or a reason code of §4. ``refused_at`` is the instant of a kept refusal;
+    ``until`` is when time alone changes the answer. ``filters`` are those that keep the contact out
+    now: audience filters that fail, or exit filters that hold. ``failed_mails`` are the latest
+    mails of the series that it did not get. For a draft, ``filters`` and ``once_active`` say what
+    would apply if it were active.
     """
 
     contact_id: UUID
@@ -69,7 +69,8 @@ class Explanation(Answer):
 def explain(work: Work, series: Series, contacts: Sequence[UUID]) -> list[Explanation]:
     """Return an explanation for each of ``contacts``, in their order (contract §4, §10).
 
-    The number of statements does not depend on how many they are. An unknown one is a 404.
+    The number of statements does not depend on the number of contacts. Raises 404 for an unknown
+    one.
     """
     if series.status is not SeriesStatus.DRAFT:
         return _explain(work, series, contacts)
@@ -135,7 +136,7 @@ def _enrolled(
     whereabouts: Position | None,
     waiting: Unhandled | None,
 ) -> Explanation:
-    # Its last row may be finished between the two statements that look.
+    # The run may end between the two statements; then there is no position.
     where = f"at step ‘{whereabouts.step}’" if whereabouts else "and leaves it at this moment"
     also = f" {waiting.why}" if waiting else ""
     return Explanation(
@@ -149,7 +150,7 @@ def _enrolled(
     )
 
 
-#: Where nothing refuses a contact, whatever has not been handled is the reason.
+#: With these codes nothing refuses the contact, so a signal that waits is the whole reason.
 _UNREFUSED: Final = (ReasonCode.TRIGGER_NOT_FIRED, ReasonCode.AWAITING_EVALUATION)
 
 
@@ -178,7 +179,7 @@ def _not_enrolled(facts: ExplainFacts, waiting: Unhandled | None) -> Explanation
 
 
 def _filters(facts: ExplainFacts) -> Iterator[SeenFilter]:
-    """Yield the filters behind the guard that refuses now, if it is one of filters."""
+    """Yield the filters behind the current guard; none if the guard is not about filters."""
     match facts.known.guard:
         case ReasonCode.AUDIENCE_MISMATCH:
             for place, seen in _places("audience_filters", facts.audience):

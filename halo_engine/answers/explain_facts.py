@@ -35,7 +35,7 @@ class ExplainFacts:
 
     @property
     def earlier_run(self) -> str:
-        """When the latest enrollment began, when and why it ended; blank when there is none."""
+        """The latest enrollment: when it began, when and why it ended; empty if there is none."""
         known = self.known
         if known.latest_number is None:
             return ""
@@ -47,7 +47,7 @@ class ExplainFacts:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why it is so, what would have to change, and when time alone will change it."""
+    """Why, what would have to change, and when time alone changes it."""
 
     why: str
     change: str

@@ -1,4 +1,4 @@
-"""Who did not get which mail of a series, and why (contract §5, §10)."""
+"""Mails of a series that contacts did not get, and why (contract §5, §10)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
@@ -42,16 +42,15 @@ MOST_SHOWN: Final = 10
 #: A row that was skipped for one of these should have sent an email.
 _NOT_SENT: Final = (SkipReason.NO_EMAIL, SkipReason.UNSUBSCRIBED)
 
-#: Says of a table with the columns of a row's contact and series whether a row is asked for.
+#: Builds the condition that selects rows, from a table with ``end_user_id`` and ``automation_id``.
 _Which = Callable[[FromClause], ColumnElement[bool]]
 
 
 class FailedMail(Answer):
-    """A mail that somebody did not get: the ``number``-th enrollment's at ``step``.
+    """A mail that a contact did not get: at ``step`` of its ``number``-th enrollment.
 
-    ``reason`` is what the mail server said, ``outcome_unknown`` (it may have come), ``no_email`` or
-    ``unsubscribed``; ``kind`` is what a server's words speak of. ``email`` is where it was meant to
-    go.
+    ``reason`` is the mail server's text, or ``outcome_unknown`` (it may have arrived), ``no_email``
+    or ``unsubscribed``. ``kind`` classifies a server's text. ``email`` is where the mail was to go.
     """
 
     id: int
@@ -77,7 +76,7 @@ class FailurePage(Answer):
 def failures(
     work: Work, series: Series, *, after: int | None = None, size: int = PAGE
 ) -> FailurePage:
-    """Return ``size`` mails of ``series`` that were not sent, the latest rows first."""
+    """Return a page of mails of ``series`` that were not sent, the latest rows first."""
     rows = _failed_rows(work, lambda table: table.c.automation_id == series.id)
     asked = _named(work, rows).limit(size + 1)
     if after is not None:
@@ -91,7 +90,9 @@ def failures(
 def failures_of(
     work: Work, contacts: Sequence[UUID], series: Series | None = None
 ) -> Mapping[UUID, Sequence[FailedMail]]:
-    """Return for each of ``contacts`` the latest mails that it did not get; one statement."""
+    """Return each contact's latest mails that it did not get, ``MOST_SHOWN`` at most; one
+    statement.
+    """
     ids = any_(literal(list(contacts), ARRAY(Uuid())))
 
     def theirs(table: FromClause) -> ColumnElement[bool]:

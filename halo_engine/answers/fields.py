@@ -1,4 +1,4 @@
-"""Fields that one can find: every field of an organisation, and what is stored in it (§3)."""
+"""Every field that filters can name, and the values stored in it (§3)."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -13,7 +13,7 @@ from halo_engine.domain.fields import COLUMNS, Entity, Field, FieldType, resolve
 from halo_engine.domain.filters import OPERATORS, Operator
 from halo_engine.work import Work
 
-#: The types of filters that a custom field of a registered type can stand in.
+#: The filter types that a custom field of each registered type can be compared as.
 _FILTERED_AS: Final[Mapping[str, tuple[FieldType, ...]]] = {
     "string": (FieldType.STRING,),
     "number": (FieldType.NUMBER,),
@@ -23,12 +23,11 @@ _FILTERED_AS: Final[Mapping[str, tuple[FieldType, ...]]] = {
 
 
 class KnownField(Answer):
-    """One field: how a filter names it, its type, the operators that it takes.
+    """One field: its name in filters, its type, the operators that it takes.
 
-    ``type`` of a custom field is the first that was seen; ``types`` says how many of the contacts
-    looked at have a value of which JSON type. ``contacts`` is how many have one, ``values`` those
-    seen most. Dates, and what names a person, have no ``values``. ``choices`` are all values that
-    an enumerated field can have.
+    A custom field's ``type`` is the first that was seen; ``types`` counts the sampled contacts by
+    JSON type. ``contacts`` counts those with a value, ``values`` are the most frequent. Dates and
+    personal fields have no ``values``. ``choices`` are all values of an enumerated field.
     """
 
     field: str
@@ -42,7 +41,7 @@ class KnownField(Answer):
 
 
 class Fields(Answer):
-    """Every field and every list; of ``contacts``, so many were ``looked_at``."""
+    """Every field and list; ``looked_at`` of the ``contacts`` were sampled."""
 
     contacts: int
     looked_at: int
@@ -90,7 +89,7 @@ def _known(target: Field, registered: str | None, seen: Stored) -> KnownField:
 
 
 def _place(target: Field) -> tuple[int, bool, int, str]:
-    """Return where the field stands: columns as in the contract, then custom fields by name."""
+    """Return a field's sort key: columns in the contract's order, then custom fields by name."""
     order = list(COLUMN_PREFIXES)
     names = list(COLUMNS[target.entity])
     place = 0 if target.custom else names.index(target.attribute)
@@ -98,7 +97,7 @@ def _place(target: Field) -> tuple[int, bool, int, str]:
 
 
 def _resolved(name: str) -> Field | None:
-    """Return the field of that name; None for a key that no filter can name."""
+    """Return the field of that name; None if no filter can name it."""
     try:
         return resolve(name)
     except Refusal:

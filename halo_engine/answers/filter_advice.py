@@ -1,8 +1,8 @@
 """Advice about one filter of an audience: plain rules over counts and stored values (§10).
 
-Following an advice never leads back to where one was: a near value is named only where nobody
-passes, and makes the filter pass somebody; another field is named only if more contacts would pass
-with it, or if as many would and more have it.
+Advice never leads in a circle. A near value is named only if nobody passes now and somebody would
+with it. Another field is named only if more contacts would pass with it, or as many pass and more
+have it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,15 +22,15 @@ from halo_engine.domain.fields import Entity, Field, FieldType
 from halo_engine.domain.filters import Filter, Operator
 from halo_engine.domain.nearness import near
 
-#: So many of the values seen most are named.
+#: How many of the most frequent values are named.
 _MOST_NAMED: Final = 5
 _BACKFILL: Final = (
     "For contacts that exist already, backfill it with the Update / Backfill API or a CSV import; "
     "do not loop identify, which bumps everybody's last_seen."
 )
-#: What is wanted whole, or in part: other values may be near it.
+#: Operators whose value may be misspelt: near values are looked for.
 _WANTS_A_VALUE: Final = (Operator.IS, Operator.CONTAINS)
-#: What compares by size: here it helps to know between which bounds all values lie.
+#: Operators that compare by size: the span of the stored values helps.
 _COMPARES_SIZE: Final = (
     *(Operator.GT, Operator.LT, Operator.GTE, Operator.LTE),
     *(Operator.BEFORE, Operator.AFTER),
@@ -39,8 +39,10 @@ _COMPARES_SIZE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class FilterFacts:
-    """What is known of one filter: its counts among the ``eligible`` contacts, and the values that
-    there are where it passes nobody. ``events`` are the names of those that ever fired.
+    """One filter's counts among ``eligible`` contacts.
+
+    ``seen`` are stored values, read only if the filter passes nobody; ``events`` are the names of
+    events that ever fired.
     """
 
     counts: FilterCounts
@@ -50,7 +52,7 @@ class FilterFacts:
 
 
 def advise_on_filter(facts: FilterFacts) -> Iterator[Advice]:
-    """Yield advice for every cause that is present in one filter."""
+    """Yield advice for each cause that is present in one filter."""
     counts = facts.counts
     target = counts.filter.target
     if target.entity is Entity.EVENT:
@@ -68,9 +70,9 @@ def advise_on_filter(facts: FilterFacts) -> Iterator[Advice]:
 
 
 def leads_further(counts: FilterCounts, other: LookAlike, eligible: int) -> bool:
-    """Return whether a filter is better off with the field ``other``.
+    """Return whether the filter does better on the field ``other``.
 
-    The order is strict, so no two fields are each the other's better.
+    The order is strict, so two fields cannot each be better than the other.
     """
     here = (counts.passes_alone, eligible - counts.absent, counts.filter.target.key)
     return bool(other.having) and (other.passes, other.having, other.field.key) > here
@@ -109,7 +111,7 @@ def _on_absence(facts: FilterFacts) -> Iterator[Advice]:
 
 
 def _on_stripe(facts: FilterFacts, absent_of: str) -> Advice:
-    """Say that Stripe's set is empty; its values are named in the same breath."""
+    """Advise on an empty Stripe set; the stored values are named in the same text."""
     item, values = facts.counts.filter, _all(facts.seen)
     nearest = _near(item, [each.value for each in values])
     text = (
@@ -128,7 +130,7 @@ def _on_stripe(facts: FilterFacts, absent_of: str) -> Advice:
 
 
 def _on_other_type(facts: FilterFacts) -> Advice:
-    """Say that a value is stored, but as another type: a number as text, most often."""
+    """Advise on values of another type, most often numbers stored as text."""
     counts, item = facts.counts, facts.counts.filter
     wrong = [each for each in _all(facts.seen) if kind_of(each.value) is not _compared_as(item)]
     values = wrong[:_MOST_NAMED]
@@ -154,7 +156,7 @@ def _on_other_type(facts: FilterFacts) -> Advice:
 
 
 def _on_values(facts: FilterFacts) -> Advice:
-    """Say which values there are where none is the filter's."""
+    """Name the stored values, none of which passes the filter."""
     item = facts.counts.filter
     right = [each for each in _all(facts.seen) if kind_of(each.value) is _compared_as(item)]
     values, nearest = right[:_MOST_NAMED], _near(item, [each.value for each in right])
@@ -175,7 +177,7 @@ def _on_values(facts: FilterFacts) -> Advice:
 
 
 def _on_event(facts: FilterFacts) -> Iterator[Advice]:
-    """Say that an event never fired, and which of a similar name did."""
+    """Advise on an event that never fired; name events with similar names."""
     item, name = facts.counts.filter, facts.counts.filter.target.attribute
     if facts.counts.passes_alone or name in facts.events:
         return
@@ -215,7 +217,7 @@ def _near(item: Filter, values: Sequence[JsonValue]) -> Sequence[JsonValue]:
 
 
 def _compared_as(item: Filter) -> FieldType:
-    """Return the JSON type that the filter compares: dates are text."""
+    """Return the JSON type that the filter compares; a date is text."""
     return FieldType.STRING if item.type is FieldType.DATE else item.type
 
 
@@ -232,7 +234,7 @@ def _seen_are(values: Sequence[StoredValue]) -> str:
 
 
 def _send(target: Field) -> str:
-    """Return how to have a value sent and backfilled, for a field whose value an app sends."""
+    """Return how to send and backfill the field; empty if applications do not send it."""
     if target.leads_only:
         return " Only leads have a value for it."
     if not target.custom and target.attribute not in TRAIT_COLUMNS:

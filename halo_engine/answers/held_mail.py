@@ -1,4 +1,4 @@
-"""What holds an organisation's mail now: somebody who stopped it, or a server that is down (§9)."""
+"""What holds an organisation's mail now: a stop by a person, or a mail server that is down (§9)."""
 
 from dataclasses import dataclass
 
@@ -27,7 +27,7 @@ class MailServer(Answer):
 
 @dataclass(frozen=True, slots=True)
 class MailHolds:
-    """Everything that holds an organisation's mail: a stop of all mail first, then its own."""
+    """All that holds an organisation's mail; a stop of all mail comes before its own."""
 
     stopped: tuple[Stopped, ...]
     mail_server: MailServer | None

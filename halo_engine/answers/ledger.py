@@ -14,10 +14,10 @@ from halo_engine.work import Work
 
 
 class Ledger(Answer):
-    """How many of the matched are ``active`` or out of the series for each reason.
+    """The matched contacts by code: ``active``, or the reason that keeps them out.
 
-    ``buckets`` holds those that are not empty, in the order of §4; their sum is ``matched``.
-    ``active_outside`` are active contacts that no longer match.
+    ``buckets`` has the non-empty ones in the order of §4; they sum up to ``matched``.
+    ``active_outside`` counts active contacts that no longer match.
     """
 
     series: str

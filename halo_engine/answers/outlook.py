@@ -1,4 +1,4 @@
-"""What would become of a contact if a draft were active: explain's answer for a draft (§10)."""
+"""What would happen to a contact if a draft were active: explain's answer for a draft (§10)."""
 
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from halo_engine.domain.series import Series
 
 
 class Outlook(Answer):
-    """What the code would be once the series is active: ``active``, or what would refuse."""
+    """The code once the series is active: ``active``, or the reason that would refuse."""
 
     code: str
     why: str
@@ -21,7 +21,7 @@ class Outlook(Answer):
 def outlook(
     series: Series, code: str, why: str, change: str | None, until: datetime | None
 ) -> Outlook:
-    """Return the outlook of a contact to whom the active series would answer so."""
+    """Turn explain's answer for the series as if it were active into an outlook."""
     if code not in (ReasonCode.TRIGGER_NOT_FIRED, ReasonCode.AWAITING_EVALUATION):
         return Outlook(code=code, why=why, change=change, until=until)
     match series.entry_trigger:

@@ -1,4 +1,4 @@
-"""Every series at a glance: what it is, and how many are in it (``halo series list``)."""
+"""All series at a glance: settings and counts (``halo series list``)."""
 
 from sqlalchemy import and_, func, select
 
@@ -9,7 +9,7 @@ from halo_engine.work import Work
 
 
 class SeriesLine(Answer):
-    """One series; ``enrollments`` counts every run that ever began, ``active`` those not ended."""
+    """One series; ``enrollments`` counts all runs, ``active`` those that have not ended."""
 
     series: str
     name: str

@@ -1,6 +1,6 @@
-"""What failed and is parked, signals and rows: until it is tried again, or until a person says so.
+"""Signals and rows that failed and are parked: retried later, or set aside for a person.
 
-``halo signals list``, ``halo rows list``, and what ``halo status`` shows of them.
+Read by ``halo signals list``, ``halo rows list`` and ``halo status``.
 """
 
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ from halo_engine.tables import (
 from halo_engine.tables.enrollments import IS_ACTIVE
 from halo_engine.work import Work
 
-#: An answer names this many.
+#: The most that one answer lists.
 MOST_SHOWN: Final = 1_000
 
 
@@ -50,20 +50,20 @@ class Sort(StrEnum):
     ROWS = "rows"
 
 
-#: A number of ``arrivals``.
+#: An id: a number from the sequence ``arrivals``.
 _Id = Annotated[int, Field(ge=1, lt=2**63)]
-#: A call names so many at most.
+#: The most ids in one call.
 MOST_NAMED: Final = 10_000
 
 
 class ListParked(Call):
-    """Of which series, if not of all."""
+    """Lists what is parked: all, or of one ``series``."""
 
     series: Identifier | None = None
 
 
 class WhichParked(Call):
-    """Those of these ``ids``, those of one ``series``, or ``all``: one of the three."""
+    """Selects by ``ids``, by ``series``, or ``all``: exactly one of the three."""
 
     ids: tuple[_Id, ...] = Field(default=(), strict=False, max_length=MOST_NAMED)
     series: Identifier | None = None
@@ -77,11 +77,11 @@ class WhichParked(Call):
 
 
 class ParkedSignal(Answer):
-    """A signal that failed. ``retry_at`` is None where it is set aside; ``tries`` counts the
-    failures where others came through.
+    """A signal that failed.
 
-    ``series`` is the one that it is kept for, None where it concerns all. A wide signal has a
-    ``contact`` only where it is about one alone.
+    ``retry_at`` is None if it is set aside. ``tries`` counts the failures in batches where others
+    succeeded. ``series`` is the one that the signal is kept for, None if it concerns all. A wide
+    signal has a ``contact`` only if it is about that one alone.
     """
 
     id: int
@@ -96,7 +96,7 @@ class ParkedSignal(Answer):
 
 
 class ParkedRow(Answer):
-    """A row that failed; the contact stays active at its ``step``. ``due`` is when it fell due."""
+    """A row that failed; its contact stays active at ``step``. ``due`` is when it fell due."""
 
     id: int
     series: str
@@ -115,9 +115,7 @@ def parked_signals(
     *narrowed: ColumnElement[bool],
     most: int = MOST_SHOWN,
 ) -> Sequence[ParkedSignal]:
-    """Return the parked signals, in order of arrival; those kept for one ``series`` if it is
-    given.
-    """
+    """Return parked signals in order of arrival: all, or those kept for one ``series``."""
     about = select(
         signals.c.kind,
         named(end_users).label("contact"),
@@ -138,7 +136,7 @@ def parked_rows(
     *narrowed: ColumnElement[bool],
     most: int = MOST_SHOWN,
 ) -> Sequence[ParkedRow]:
-    """Return the parked rows, in order of arrival; those of one ``series`` if it is given."""
+    """Return parked rows in order of arrival: all, or those of one ``series``."""
     rows, steps = automation_recipients, automation_steps
     about = (
         select(
@@ -159,9 +157,9 @@ def parked_rows(
 
 
 def are_parked(work: Work, table: Table, which: WhichParked) -> list[ColumnElement[bool]]:
-    """Return the condition under which a parked row of ``table`` is one of those asked for.
+    """Return the conditions that select what ``which`` asks for.
 
-    Raises 404 for an id that names none, and for an unknown series.
+    Raises 404 for an id that is not parked, and for an unknown series.
     """
     if which.all:
         return [true()]
@@ -181,15 +179,13 @@ _SINGULAR: Final = {signals.name: "signal", automation_recipients.name: "row"}
 
 
 def is_parked(work: Work, table: Table) -> list[ColumnElement[bool]]:
-    """Return the conditions under which a row of ``table`` is parked; a row that has ended is
-    not.
-    """
+    """Return the conditions for a parked row of ``table``; a row that has ended is not parked."""
     active = [IS_ACTIVE] if table is automation_recipients else []
     return [table.c.org_id == work.org_id, table.c.parked_at.is_not(None), *active]
 
 
 def list_parked(work: Work, sort: Sort, call: ListParked) -> list[Answer]:
-    """Return the parked signals or rows, those of one series if it names one (404: unknown)."""
+    """Return the parked signals or rows, of one series if it is named; 404 if that is unknown."""
     if call.series is not None:
         _series_id(work, call.series)
     return [*(parked_signals if sort is Sort.SIGNALS else parked_rows)(work, call.series)]

@@ -38,7 +38,7 @@ def on_the_clock(instant: datetime, zone: ZoneInfo) -> str:
 
 
 def needed(item: Filter, work: Work) -> str:
-    """Return what has to be for the filter to hold; a date relative to now is counted out."""
+    """Return what must be true for the filter to hold; relative dates are computed."""
     value = shown(item.value)
     if item.type is FieldType.DATE:
         bound = date_bound(str(item.value), work.org.zone, work.now)
@@ -63,7 +63,7 @@ def listed(values: Sequence[object]) -> str:
 
 
 def kind_of(value: object) -> FieldType | None:
-    """Return the type of a JSON value that is compared; a date is text."""
+    """Return the filter type of a JSON value; text for a date, None if it cannot be compared."""
     match value:
         case bool():
             return FieldType.BOOLEAN

@@ -1,7 +1,7 @@
-"""Where an enrolled contact stands, since when, and what happens next and when (contract §10).
+"""Where an active contact stands in a series, and what happens next and when (contract §10).
 
-What happens next is decided by the rules that will decide it, ``domain.decisions``, over the facts
-of now: explain is gather and decide without record.
+The rules that will decide it, ``domain.decisions``, are applied to the facts of now: gather and
+decide, without record.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -34,11 +34,11 @@ from halo_engine.work import Work
 
 
 class Position(Answer):
-    """Where an active enrollment stands; ``next`` says what happens ``next_at``.
+    """The position of an active enrollment; ``next`` says what happens at ``next_at``.
 
-    ``next_at`` is None while the series is not active, while mail is held that is due, and where
-    the step was set aside because handling it failed; ``problem`` says what that raised.
-    ``enrolled_at`` and ``number`` are the enrollment's; the contact is at ``step`` ``since``.
+    ``next_at`` is None while the series is not active, while mail that is due is held, and if the
+    step was set aside; then ``problem`` is the error. ``number`` and ``enrolled_at`` are the
+    enrollment's; ``since`` is when the contact reached ``step``.
     """
 
     number: int
@@ -53,7 +53,7 @@ class Position(Answer):
 
 @dataclass(frozen=True, slots=True)
 class _Fault:
-    """What handling the row raised, since when, and when it is tried again by itself."""
+    """The error that handling the row raised, since when, and when it is retried."""
 
     problem: str
     failed_at: datetime
@@ -73,11 +73,11 @@ class _Standing:
 
 
 def locate(work: Work, series: Series, contacts: Collection[UUID]) -> Mapping[UUID, Position]:
-    """Return where each of ``contacts`` that is active in ``series`` stands; three statements."""
+    """Return the position of those ``contacts`` that are active in ``series``; three statements."""
     standing = _standing(work, series, contacts)
     if not series.is_active:
         return {each.row.run.contact_id: _held(work, series, each) for each in standing}
-    # What cannot be handled may be what cannot be gathered.
+    # Gathering may be what fails, so rows that failed are left out.
     sound = [each for each in standing if each.fault is None]
     by_id, rows = {series.id: series}, [each.row for each in sound]
     facts = gather_due(work.connection, work.org_id, work.moment, by_id, rows) if rows else []
@@ -154,7 +154,7 @@ def _held(work: Work, series: Series, standing: _Standing) -> Position:
 
 
 def _next(work: Work, standing: _Standing, facts: DueFacts, held: str | None) -> Position:
-    """Say what happens next; ``held`` is what holds mail now."""
+    """Return what happens next; ``held`` says what holds mail now."""
     if standing.status is Status.PROCESSING:
         return _position(standing, "Its email is being sent.", work.now)
     at = max(standing.scheduled_for, work.now)

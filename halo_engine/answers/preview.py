@@ -15,9 +15,9 @@ from halo_engine.domain.series import Series, SeriesDefinition
 from halo_engine.tables import end_users, subscriptions
 from halo_engine.work import Work
 
-#: How many contacts a page has unless another number is asked for.
+#: The default size of a page.
 PAGE = 50
-#: Who match are frequent when there are so many pages of them.
+#: Matches are frequent if they fill more pages than this.
 _FREQUENT = 20
 
 
@@ -33,10 +33,10 @@ class PreviewedContact(Answer):
 
 
 class Preview(Answer):
-    """How many contacts are matched, and a page of them in order of creation.
+    """How many contacts match, and a page of them in order of creation.
 
-    ``next`` is what to give as ``after`` for the page that follows; None when there is none.
-    ``note`` says so where the contacts fit the series, but will not get it as they are.
+    ``next`` is the ``after`` of the next page, None on the last. ``note`` is set where matching
+    contacts will not enter as they are.
     """
 
     matched: int
@@ -60,10 +60,9 @@ Definition = Series | SeriesDefinition
 
 
 def preview(work: Work, of: Definition, *, after: UUID | None = None, size: int = PAGE) -> Preview:
-    """Return whom ``of`` matches now: the count, and the ``size`` contacts after the contact
-    ``after``.
+    """Return how many contacts ``of`` matches now, and up to ``size`` that follow ``after``.
 
-    A definition that names an unknown list is refused with a 400.
+    Raises 400 for a definition that names an unknown list.
     """
     audience = audience_of(work, of)
     count = count_matched(work.connection, work.org_id, audience, work.moment)
@@ -77,7 +76,7 @@ def preview(work: Work, of: Definition, *, after: UUID | None = None, size: int 
 
 
 def _note(of: Definition) -> str | None:
-    """Return what a count of contacts says of a series that waits for each one's trigger."""
+    """Return a note for a series that waits for a trigger: who matches does not enter yet."""
     match of.entry_trigger:
         case EntryTrigger.USER_CREATED:
             takes = "contacts that are created while it is active"
@@ -93,9 +92,10 @@ def _note(of: Definition) -> str | None:
 def _page(
     work: Work, of: Audience, after: UUID | None, limit: int, *, frequent: bool
 ) -> list[PreviewedContact]:
-    """Return the first who match, in order of creation.
+    """Return a page of matching contacts, in order of creation.
 
-    Frequent ones are found by going through the contacts in that order; a scan finds the others.
+    If matches are frequent, contacts are read in that order until the page is full; else one scan
+    finds all matches.
     """
     contact = end_users.alias("contact")
     place = tuple_(contact.c.created_at, contact.c.id)
@@ -111,7 +111,7 @@ def _page(
         ).where(place > tuple_(last.c.created_at, last.c.id))
     found = matched(work.org_id, of, work.moment)
     if frequent:
-        # OFFSET keeps the planner from looking for all that match first.
+        # OFFSET 0 keeps the planner from collecting all matches first.
         walked = page.offset(literal_column("0")).subquery("walked")
         is_matched = found.where(end_users.c.id == walked.c.id).offset(literal_column("0"))
         page = (
@@ -126,7 +126,7 @@ def _page(
 
 
 def audience_of(work: Work, of: Definition) -> Audience:
-    """Return the audience of a series; one that is being written has its list looked up."""
+    """Return the audience of a series; for an unsaved one, look up its list."""
     if isinstance(of, Series):
         return of
     return _Unsaved(

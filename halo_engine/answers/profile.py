@@ -1,4 +1,4 @@
-"""A contact as a person looks at it: what is known of it, and the series it is and was in (§1, §2).
+"""Everything about one contact, for a person: values, lists, events, series (§1, §2).
 
 ``days_since_signup`` and ``customer_for`` prefer ``signed_up_at``, else ``created_at`` (§2).
 """
@@ -36,12 +36,12 @@ from halo_engine.tables import (
 from halo_engine.tables.enrollments import IS_ACTIVE
 from halo_engine.work import Work
 
-#: Why an address gets no mail, the gravest first: each has a column that says since when.
+#: Why an address gets no mail, the gravest first; each has a column ``…_at``.
 _CAUSES: Final = ("bounced", "complained", "unsubscribed")
 
 
 class Membership(Answer):
-    """The latest of a contact's enrollments in one series; ``step`` is where an active one is."""
+    """A contact's latest enrollment in one series; ``step`` is set if it is active."""
 
     series: str
     number: int
@@ -61,11 +61,11 @@ class Fired(Answer):
 
 
 class Profile(Answer):
-    """One contact; ``traits`` holds recognised and custom ones alike, those that have a value.
+    """One contact; ``traits`` are the recognised and custom ones that have a value.
 
-    ``suppressed`` says why its address gets no mail: ``bounced``, ``complained``, ``unsubscribed``
-    or None. ``bounces`` are its mails that came back, by reason;
-    ``failed_mails`` the latest that it did not get.
+    ``suppressed`` says why the address gets no mail: ``bounced``, ``complained``, ``unsubscribed``
+    or None. ``bounces`` counts returned mails by reason; ``failed_mails`` are the latest that it
+    did not get.
     """
 
     id: UUID
@@ -91,7 +91,7 @@ class Profile(Answer):
 
 
 def profile(work: Work, contact_id: UUID) -> Profile:
-    """Return what is known of a contact; a 404 when there is none of that id."""
+    """Return everything about a contact; raises 404 if there is none of that id."""
     contact, company = end_users, companies
     row = (
         work.connection.execute(
@@ -229,6 +229,6 @@ def _events(work: Work, contact_id: UUID) -> list[Fired]:
 
 
 def _same(table: FromClause, other: FromClause, **columns: str) -> ColumnElement[bool]:
-    """Return the condition of a join: the organisation's row of ``table`` that ``other`` names."""
+    """Return a join condition: the organisation's row of ``table`` that ``other`` refers to."""
     equal = [table.c[name] == other.c[theirs] for name, theirs in columns.items()]
     return and_(table.c.org_id == other.c.org_id, *equal)

@@ -1,4 +1,4 @@
-"""How far an activation is: it takes several transactions when the audience is large (§8)."""
+"""The progress of an activation, which takes several transactions (§8)."""
 
 from sqlalchemy import func, select
 
@@ -11,10 +11,10 @@ from halo_engine.work import Work
 
 
 class Progress(Answer):
-    """Whether the activation is ``done``; how many of the ``contacts`` were ``looked_at`` so far.
+    """Whether the activation is ``done``, and how many ``contacts`` it has ``looked_at``.
 
-    ``enrolled`` counts the enrollments of the series. ``parked`` says why it will not go on by
-    itself.
+    ``enrolled`` counts the series' enrollments. ``parked`` is the error if the activation was set
+    aside.
     """
 
     done: bool
@@ -25,13 +25,13 @@ class Progress(Answer):
 
 
 def activation_progress(work: Work, series: Series) -> Progress:
-    """Return how far the activation of ``series`` is, by the cursor of its signal (§8)."""
+    """Return the progress of the activation of ``series``, from its signal's cursor (§8)."""
     signal = work.connection.execute(
         select(signals.c.cursor, signals.c.created_at, signals.c.error, signals.c.retry_at).where(
             signals.c.org_id == work.org_id,
             signals.c.automation_id == series.id,
             signals.c.kind == SignalKind.ACTIVATED,
-            # One contact that failed in its page has a signal of its own.
+            # A contact that failed alone has a signal of its own: not the activation's.
             signals.c.cursor[PART_OF].is_(None),
         )
     ).one_or_none()

@@ -1,4 +1,4 @@
-"""Why a contact is not in a series, and what would have to change, in plain words (§10)."""
+"""Why a contact is not in a series, and what would have to change, in words (§10)."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -12,7 +12,7 @@ from halo_engine.domain.series import Series
 
 
 def reason_now(facts: ExplainFacts, code: ReasonCode) -> Reason:
-    """Return the reason behind ``code`` as things stand now."""
+    """Return the reason for ``code`` as things stand now."""
     match code:
         case ReasonCode.AWAITING_EVALUATION:
             return awaiting_evaluation(facts)
@@ -22,7 +22,7 @@ def reason_now(facts: ExplainFacts, code: ReasonCode) -> Reason:
 
 
 def reason_then(facts: ExplainFacts, code: ReasonCode) -> Reason:
-    """Return the reason behind a refusal that was kept when the trigger fired (contract §4)."""
+    """Return the reason of a kept refusal, as it was when the trigger fired (contract §4)."""
     known, series = facts.known, facts.series
     fired = "The trigger fired" if series.entry_trigger is EntryTrigger.EVENT else "It was created"
     why = f"{fired} on {facts.said(known.refused_at)} and was refused: {_THEN[code]}."

@@ -1,6 +1,6 @@
-"""Why a guard refuses a contact, and what would have to change: a rule for each guard (§4, §10).
+"""Why a guard refuses a contact, and what would have to change: one function a guard (§4, §10).
 
-``already_active`` has none: explain answers ``active`` before it.
+``already_active`` has none: explain answers ``active`` first.
 """
 
 from collections.abc import Callable, Mapping

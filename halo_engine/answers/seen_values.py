@@ -1,4 +1,4 @@
-"""The values that there are where a filter passes nobody: a bounded look for diagnose (§10)."""
+"""The stored values of fields whose filters pass nobody: a bounded sample for diagnose (§10)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,19 +24,16 @@ from halo_engine.domain.filters import Filter, Value
 from halo_engine.domain.series import Series
 from halo_engine.work import Work
 
-#: So many contacts that have a value are looked at for each filter, and so many filters.
+#: How many contacts with a value are sampled for each filter, and for how many filters.
 _SAMPLE: Final = 10_000
 _MOST_FILTERS: Final = 10
-#: So many different values are kept, the most frequent ones, to find near ones among.
+#: How many distinct values are kept, the most frequent, to find near ones.
 _MOST_VALUES: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
 class SeenValues:
-    """What is stored where a filter passes nobody: values by how frequent they are.
-
-    Each with the number of eligible contacts that have it, among those that were looked at.
-    """
+    """Stored values, the most frequent first, each with how many sampled contacts have it."""
 
     counted: Sequence[tuple[Value, int]]
 
@@ -47,9 +44,9 @@ class SeenValues:
 
 
 def seen_values(work: Work, series: Series, filters: Sequence[Filter]) -> Mapping[int, SeenValues]:
-    """Return the values that eligible contacts have, by the filter's place in ``filters``.
+    """Return the values of eligible contacts, by the filter's index in ``filters``.
 
-    One statement; of many filters the first ten are looked at.
+    One statement, for the first ten filters.
     """
     asked = filters[:_MOST_FILTERS]
     if not asked:

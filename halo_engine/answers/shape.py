@@ -1,4 +1,4 @@
-"""What all answers share: frozen, and ready to be written as JSON (contract §2, §10)."""
+"""The base of all answers: frozen, and written as JSON (contract §2, §10)."""
 
 from datetime import datetime
 from typing import Annotated
@@ -14,6 +14,6 @@ Instant = Annotated[
 
 
 class Answer(BaseModel):
-    """Something answered; ``model_dump(mode="json")`` is what a task or ``--json`` shows."""
+    """The base of answers; ``model_dump(mode="json")`` is what a task or ``--json`` shows."""
 
     model_config = ConfigDict(frozen=True)

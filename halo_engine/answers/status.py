@@ -1,6 +1,4 @@
-"""Whether an organisation is being looked after: what waits, and what needs a person (``halo
-status``).
-"""
+"""The state of an organisation: what waits, and what needs a person (``halo status``)."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
@@ -34,32 +32,32 @@ from halo_engine.tables import (
 from halo_engine.tables.enrollments import IS_PENDING, IS_PROCESSING
 from halo_engine.work import Work
 
-#: What waits longer than this is not being looked after: a tick runs once a minute (contract §1).
+#: What waits longer than this needs a person: a tick runs once a minute (contract §1).
 PATIENCE: Final = timedelta(minutes=5)
 #: How far back failed and unknown mails are counted.
 SINCE: Final = timedelta(days=1)
 
 
 class UnreadableSeries(Answer):
-    """A series whose stored definition this code cannot read, and what it does not know in it."""
+    """A series whose stored definition this version cannot read, and what it does not know."""
 
     series: str
     problem: str
 
 
 class Status(Answer):
-    """What waits in an organisation, and since when; ``needs`` says what a person has to look at.
+    """What waits in an organisation, and since when; ``needs`` lists what needs a person.
 
-    ``oldest_signal`` is the arrival of the oldest unhandled signal, ``oldest_due`` the instant at
-    which the longest waiting row fell due; an activation that a pause holds and rows of a paused
-    series do not wait. ``last_reevaluation`` is when the last full pass began, which only a tick
-    does; ``reevaluation_due`` is None where no series is re-evaluated. ``abandoned`` are rows that
-    a worker took and never finished. Mails are counted ``since``, and so are bounces, where they
-    rise. While mail is ``stopped`` or the ``mail_server`` is down, rows due at an email are
-    ``held`` instead of ``due``. ``parked`` counts the signals that were set aside, ``parked_rows``
-    the rows; ``retried`` what failed and will be tried again by itself, of which the oldest failed
-    first at ``oldest_retried``.
-    ``stripe_passed_over`` counts what Stripe ever sent about nobody.
+    ``oldest_signal`` is when the oldest unhandled signal arrived, ``oldest_due`` when the oldest
+    due row fell due. An activation that a pause holds, and rows of a paused series, are not
+    counted. While mail is ``stopped`` or the ``mail_server`` is down, rows due at an email count as
+    ``held``, not ``due``. ``abandoned`` rows were leased by a worker that never finished.
+
+    ``last_reevaluation`` is when a tick last began a full pass; ``reevaluation_due`` is None if no
+    series needs one. Mails and rising bounces are counted from ``since``. ``parked`` and
+    ``parked_rows`` count signals and rows that were set aside; ``retried`` what failed and is
+    retried, the oldest since ``oldest_retried``. ``stripe_passed_over`` counts what Stripe sent
+    about no contact of ours.
     """
 
     org: str
@@ -90,12 +88,12 @@ class Status(Answer):
     stripe_passed_over: Mapping[PassedOver, int]
 
 
-#: An answer names this many parked signals and troubles, and counts them all.
+#: The most parked signals, rows and troubles that are listed; all are counted.
 _MOST_SHOWN: Final = 20
 
 
 def status(work: Work, patience: timedelta = PATIENCE, since: timedelta = SINCE) -> Status:
-    """Return how the organisation stands; only what the database knows, so no worker is asked."""
+    """Return the state of the organisation, from the database alone: no worker is asked."""
     waiting = work.connection.execute(_waiting_signals(work)).one()
     holds = mail_holds(work)
     due = work.connection.execute(_due_rows(work, mail_waits=holds.any)).one()
@@ -171,7 +169,7 @@ def _waiting_signals(work: Work) -> Select[int, Any]:
 
 
 def _parked(work: Work) -> Select[int, int, int, Any]:
-    """Count what is set aside, and what is tried again."""
+    """Count what is set aside and what is retried."""
     each = union_all(
         *[
             select(literal(table.name).label("name"), table.c.retry_at, table.c.failed_at).where(
@@ -197,7 +195,7 @@ def _unreadable(work: Work) -> Iterator[UnreadableSeries]:
 
 def _due_rows(work: Work, *, mail_waits: bool) -> Select[int, Any, int, Any]:
     series, rows, steps = automations, automation_recipients, automation_steps
-    # Counted before anything is joined: there may be very many.
+    # Counted before the joins: there may be very many rows.
     due = (
         select(
             rows.c.automation_id,
@@ -229,7 +227,7 @@ def _due_rows(work: Work, *, mail_waits: bool) -> Select[int, Any, int, Any]:
 
 
 def _abandoned(work: Work, patience: timedelta) -> int:
-    """Count the rows whose lease ran out long ago, by the clock that leases run on."""
+    """Count rows whose lease ran out long ago, by the database's clock, which leases use."""
     rows = automation_recipients
     number: int = work.connection.execute(
         select(func.count()).where(
@@ -242,7 +240,7 @@ def _abandoned(work: Work, patience: timedelta) -> int:
 
 
 def _reevaluation_due(work: Work) -> datetime | None:
-    """Return when the next re-evaluation is, or was, due; None where no series asks for one."""
+    """Return when the next re-evaluation is or was due; None if no series needs one."""
     reevaluates = exists().where(
         automations.c.org_id == work.org_id,
         automations.c.status == SeriesStatus.ACTIVE,

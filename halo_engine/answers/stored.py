@@ -1,4 +1,4 @@
-"""What is stored in the fields of the newest contacts: types and values, counted (contract §3)."""
+"""The values stored in the fields of the newest contacts, counted by type and value (§3)."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,22 +32,22 @@ from halo_engine.domain.fields import COLUMNS, Entity, FieldType, resolve
 from halo_engine.tables import end_users
 from halo_engine.work import Work
 
-#: So many contacts are looked at, and so many values of a field are named.
+#: How many contacts are sampled, and how many values of a field are listed.
 SAMPLE: Final = 5_000
 MOST_VALUES: Final = 20
-#: A longer value is counted, and not named.
+#: A longer value is counted, not listed.
 LONGEST_VALUE: Final = 200
 
-#: How the names of the columns begin that are fields.
+#: The prefix of each entity's columns in field names.
 COLUMN_PREFIXES: Final[Mapping[Entity, str]] = MappingProxyType(
     {Entity.CONTACT: "", Entity.COMPANY: "company.", Entity.STRIPE: "stripe:"}
 )
-#: What names a person: each value is one contact's.
+#: Personal fields: their values are not listed.
 _PERSONAL: Final = ("email", "name", "external_id", "company.name", "company.external_id")
 
 
 class StoredValue(Answer):
-    """A value, and how many of the contacts looked at have it."""
+    """A value, and how many sampled contacts have it."""
 
     value: JsonValue
     contacts: int
@@ -55,17 +55,16 @@ class StoredValue(Answer):
 
 @dataclass(slots=True)
 class Stored:
-    """What was seen of one field: how many values of each JSON type, and the most frequent."""
+    """One field: the number of values by JSON type, and the most frequent values."""
 
     types: dict[str, int] = field(default_factory=dict)
     values: list[StoredValue] = field(default_factory=list)
 
 
 def stored_values(work: Work) -> tuple[int, dict[str, Stored]]:
-    """Return how many contacts there are, and what is stored in each field of the newest.
+    """Return the number of contacts, and what is stored in each field of the newest ones.
 
-    Looked at are the contacts that were created last, ``SAMPLE`` of them, so that the answer costs
-    the same whatever the organisation's size.
+    The ``SAMPLE`` newest contacts are read, so the cost does not grow with the organisation.
     """
     seen: dict[str, Stored] = defaultdict(Stored)
     contacts = 0
@@ -82,12 +81,12 @@ def stored_values(work: Work) -> tuple[int, dict[str, Stored]]:
 
 
 def _looking(org_id: UUID) -> Select[Any]:
-    """Build the statement: rows of ``kind``, ``name``, ``value`` and how many ``contacts``."""
+    """Build the statement: rows of ``kind``, ``name``, ``value`` and the number of ``contacts``."""
     stored = _stored_pairs(_newest(org_id))
     type_ = func.jsonb_typeof(stored.c.value)
     is_short = func.length(stored.c.value.cast(Text)) <= LONGEST_VALUE
     nameless = sorted({*_PERSONAL, *_dates()})
-    # The cheapest first: most values are asked no more than that.
+    # The cheapest test comes first; it settles most values.
     is_named = and_(
         stored.c.name.not_in(nameless), type_.in_(("string", "number", "boolean")), is_short
     )
@@ -142,7 +141,7 @@ def _looking(org_id: UUID) -> Select[Any]:
 
 
 def _newest(org_id: UUID) -> CTE:
-    """Return the contacts looked at: their documents, and their companies'."""
+    """Return the sampled contacts: their columns and custom fields, and their companies'."""
     subject = Subject.of_contacts()
 
     def document(entities: Iterable[Entity]) -> ColumnElement[Any]:
@@ -181,7 +180,7 @@ def _newest(org_id: UUID) -> CTE:
 
 
 def _stored_pairs(looked_at: CTE) -> CTE:
-    """Return a row for each value of each contact: the field's ``name``, and the ``value``."""
+    """Return a row for each stored value: the field's ``name`` and the ``value``."""
     documents = {
         "columns": "",
         "custom": "custom:",

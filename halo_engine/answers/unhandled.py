@@ -32,7 +32,7 @@ _NAMES: Final[Mapping[SignalKind, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Unhandled:
-    """A signal that concerns a contact and a series: why it is not handled, and what to do."""
+    """Why a signal of a contact and a series is not handled, and what to do."""
 
     why: str
     change: str

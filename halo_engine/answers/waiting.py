@@ -1,4 +1,4 @@
-"""Why a contact that no guard refuses is not in the series: it waits for a trigger (§4, §10)."""
+"""Why a contact that no guard refuses is not in the series: its trigger has not come (§4, §10)."""
 
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from halo_engine.domain.series import Series
 
 
 def awaiting_evaluation(facts: ExplainFacts) -> Reason:
-    """Return when the next re-evaluation is, which will enroll the contact (contract §4)."""
+    """Return the next re-evaluation, which will enroll the contact (contract §4)."""
     org, now = facts.work.org, facts.work.now
     until = max(next_instant(org.reevaluate_cron, org.zone, org.reevaluated_at), now)
     seat = ""
@@ -24,7 +24,7 @@ def awaiting_evaluation(facts: ExplainFacts) -> Reason:
 
 
 def trigger_not_fired(facts: ExplainFacts) -> Reason:
-    """Return which trigger has not reached the contact, and what it did instead (contract §4)."""
+    """Return which trigger the contact waits for, and what happened instead (contract §4)."""
     match facts.series.entry_trigger:
         case EntryTrigger.USER_CREATED:
             return _not_created_while_active(facts)

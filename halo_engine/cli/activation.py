@@ -1,4 +1,4 @@
-"""How far an activation is: watching the workers enroll a large audience (contract §8)."""
+"""Watching the workers enroll a large audience (contract §8)."""
 
 import sys
 import time
@@ -16,9 +16,10 @@ _POLL_SECONDS: Final = 0.25
 
 
 def watch_activation(context: CommandContext, key: str, wait: bool | None) -> None:
-    """Say what came of activating ``key``; with ``wait``, once everybody was looked at.
+    """Show the result of activating ``key``; with ``wait``, after everybody was looked at.
 
-    Without a wish, people at a terminal wait. Where no worker answers nobody does: there is a hint.
+    By default, only a person at a terminal waits. If no worker answers, nobody waits, and a hint is
+    shown.
     """
     on_terminal = sys.stdout.isatty() and not context.as_json
     now = _look(context, key)
@@ -36,7 +37,7 @@ def _look(context: CommandContext, key: str) -> Progress:
 
 
 def _watch(context: CommandContext, key: str, now: Progress) -> Progress:
-    """Show a bar on standard error until it is done; Ctrl-C stops the watching and nothing else."""
+    """Show a progress bar on standard error until it is done; Ctrl-C stops only the watching."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

@@ -59,7 +59,7 @@ def _draw_preview(found: Preview, zone: ZoneInfo) -> None:
 def draw_contacts(
     contacts: Sequence[PreviewedContact], following: UUID | None, zone: ZoneInfo
 ) -> None:
-    """Print a page of contacts, and how to have the one that follows."""
+    """Print a page of contacts, and the option for the next page."""
     print_table(
         ("contact", "email", "name", "type", "created"),
         [
@@ -228,7 +228,7 @@ def _draw_position(found: Position, zone: ZoneInfo) -> None:
 
 
 def _series(work: Work, key: str, file: Path | None) -> Series:
-    """Return the saved series, or the one that the file defines."""
+    """Return the saved series, or the one in the file."""
     if file is None:
         return find_series(work, key)
     return unsaved(work, key, series_of_file(file, key))

@@ -21,7 +21,7 @@ from halo_engine.work import Organization, OrgRef, Work
 
 _Result = TypeVar("_Result")
 
-#: Enough keys to recognise one's own by.
+#: How many keys a refusal lists.
 _MOST_KEYS_NAMED = 10
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
@@ -77,7 +77,7 @@ def in_organization(command: Callable[..., None]) -> Callable[..., None]:
 
 @contextmanager
 def refusing(as_json: bool) -> Iterator[None]:
-    """Answer a refusal as JSON where that was asked for, as tasks do; exit 1 either way (§11)."""
+    """Print a refusal as JSON if asked for, as tasks do; exit 1 either way (§11)."""
     try:
         yield
     except Refusal as refusal:
@@ -88,9 +88,9 @@ def refusing(as_json: bool) -> Iterator[None]:
 
 
 def choose_organization(engine: Engine, key: str | None) -> Organization:
-    """Return the organisation of that key, else HALO_ORG's, else the only one.
+    """Return the organisation of that key; without one, HALO_ORG's, else the only one.
 
-    Raises 404 when there is none, 400 when there are several to choose from.
+    Raises 404 if there is none, 400 if there are several to choose from.
     """
     key = key or load_settings().org or _only_key(engine.database)
     return engine.ask(OrgRef(key=key), lambda work: work.org)

@@ -1,4 +1,4 @@
-"""`halo contacts erase` and `halo org erase`: what somebody asked to be forgotten (contract §2)."""
+"""`halo contacts erase` and `halo org erase` (contract §2)."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""`halo failures`: who did not get which mail, and why."""
+"""`halo failures`: mails that contacts did not get, and why."""
 
 from collections.abc import Sequence
 from zoneinfo import ZoneInfo
@@ -35,7 +35,7 @@ def _draw(page: FailurePage, zone: ZoneInfo) -> None:
 
 
 def draw_failures(failed: Sequence[FailedMail], zone: ZoneInfo, *, whose: bool) -> None:
-    """Print mails that were not sent: of several contacts in one series, or of one in several."""
+    """Print mails that were not sent; ``whose``: show the contact, else the series."""
     rows = [
         (
             each.contact if whose else each.series,

@@ -11,7 +11,7 @@ from halo_engine.answers.fields import Fields, KnownField, known_fields
 from halo_engine.cli.context import CommandContext, in_organization
 from halo_engine.cli.output import plain, print_table, shown_at
 
-#: So many values are printed of each field; ``--json`` has them all.
+#: How many values of a field are printed; ``--json`` lists more.
 _VALUES_DRAWN: Final = 5
 _LONGEST_DRAWN: Final = 24
 
@@ -52,7 +52,7 @@ def _draw_fields(found: Fields, *, everything: bool) -> None:
 
 
 def _type(known: KnownField) -> str:
-    """Return the field's type; where several are stored, all of them."""
+    """Return the field's type; all of them if several are stored."""
     if len(known.types) < 2:
         return known.type
     return ", ".join(f"{name} ({number})" for name, number in known.types.items())

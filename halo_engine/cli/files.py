@@ -1,4 +1,4 @@
-"""`halo series apply` and `check`: series as files, beside the code that they belong to."""
+"""`halo series apply` and `check`: series in files, kept beside the code."""
 
 import json
 from collections import Counter
@@ -66,7 +66,9 @@ def _draw_change(change: Change) -> None:
 
 
 def _lines(before: JsonValue, after: JsonValue) -> Iterator[str]:
-    """Yield a line for what goes and a line for what comes; of longer texts, those lines alone."""
+    """Yield the line that goes and the line that comes; for longer texts, only the lines that
+    differ.
+    """
     if isinstance(before, str) and isinstance(after, str) and "\n" in before + after:
         for line in ndiff(before.splitlines(), after.splitlines()):
             if line.startswith(("- ", "+ ")):

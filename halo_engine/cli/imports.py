@@ -24,7 +24,7 @@ from halo_engine.domain.errors import bad_input, not_found, shown, validated
 from halo_engine.pipeline.import_csv import DryRunAnswer, try_file
 
 _MOST_ROWS_PRINTED: Final = 20
-#: As shells say that a command was ended by Ctrl-C.
+#: The exit status that shells use for Ctrl-C.
 _INTERRUPTED: Final = 130
 
 
@@ -85,7 +85,7 @@ def import_command(
 
 @contextmanager
 def _reading(file: Path) -> Iterator[None]:
-    """Refuse a file that cannot be read by its name."""
+    """Turn a file that cannot be read into a refusal that names it."""
     try:
         yield
     except FileNotFoundError:
@@ -97,7 +97,7 @@ def _reading(file: Path) -> Iterator[None]:
 def _suggest(
     context: CommandContext, file: Path, separator: str | None, encoding: str | None
 ) -> None:
-    """Print the command that imports the file, as far as the names of its columns tell."""
+    """Print an import command with the mapping that the column names suggest."""
     found = suggest_for_file(file, separator, encoding)
     words = ["halo", "contacts", "import", str(file)]
     given = {"--separator": separator, "--encoding": encoding}
@@ -138,7 +138,7 @@ def _try(context: CommandContext, file: Path, how: FileOptions) -> DryRunAnswer:
 
 @contextmanager
 def _bar(size: int, *, hidden: bool) -> Iterator[Callable[[int], None]]:
-    """Show on standard error, if that is a terminal, how many bytes of the file are read."""
+    """Show a progress bar in bytes on standard error, if that is a terminal."""
     columns = (TextColumn("importing"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with progress_bar(*columns, hidden=hidden) as bar:
         task = bar.add_task("importing", total=size)
@@ -146,7 +146,7 @@ def _bar(size: int, *, hidden: bool) -> Iterator[Callable[[int], None]]:
 
 
 def _pairs(option: str, what: str, given: Sequence[str]) -> dict[str, str]:
-    """Return what an option says of each column."""
+    """Return an option's ``COLUMN=…`` pairs as a dict."""
     said: dict[str, str] = {}
     for text in given:
         column, found, word = text.rpartition("=")

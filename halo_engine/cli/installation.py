@@ -1,4 +1,4 @@
-"""What the commands need of the installation that they run in; nothing here knows a broker."""
+"""What commands need of their installation; nothing here knows a broker."""
 
 import sys
 from collections.abc import Callable
@@ -13,12 +13,12 @@ from halo_engine.engine import Engine
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """The way to the engine, to a server for rehearsals, and to whether anybody works.
+    """How commands reach the engine, a server for rehearsals, the workers and the broker.
 
-    ``engine`` opens the engine on the installation's database for a command's time; it rings for
-    a worker after each commit. ``rehearsal_server`` gives the URL of a PostgreSQL on which the
-    command may make a schema of its own. ``worker_answers`` takes a second to say no. ``calls``
-    counts what waits outside the database; None where nothing is known of it.
+    ``engine`` opens the engine on the installation's database; it rings for a worker after each
+    commit. ``rehearsal_server`` yields the URL of a PostgreSQL where the command may create a
+    schema. ``worker_answers`` says whether a worker runs; a no takes a second. ``calls`` counts
+    what waits in the broker; None if that is unknown.
     """
 
     engine: Callable[[], AbstractContextManager[Engine]]
@@ -28,6 +28,6 @@ class Installation:
 
 
 def log_to_standard_error() -> None:
-    """Keep what the engine logs out of what a command prints."""
-    # Made anew for each entry: whoever runs a command may have exchanged standard error since.
+    """Log to standard error, so that standard output has only the command's answer."""
+    # A new logger for each entry: tests replace standard error between commands.
     structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))

@@ -1,4 +1,4 @@
-"""JSON Schemas made from the models that check the same data, of series files first of all."""
+"""JSON Schemas generated from the models that validate the same data."""
 
 import re
 from typing import Any, Final
@@ -36,7 +36,7 @@ SERIES_BY_KEY: Final = {
 
 
 class _Written(GenerateJsonSchema):
-    """Describes durations and times of day as they are written."""
+    """Describes durations and times of day in their written form."""
 
     def timedelta_schema(self, schema: core_schema.TimedeltaSchema) -> JsonSchemaValue:  # noqa: ARG002
         return dict(_DURATION)
@@ -60,13 +60,13 @@ def series_schema() -> dict[str, Any]:
 
 
 def series_definitions() -> dict[str, Any]:
-    """Return the parts of a series by name, as files may write them."""
+    """Return the parts of a series by name, in the forms that files allow."""
     definitions = definitions_of(SeriesDefinition)
     settings, step = definitions["Settings"]["properties"], definitions["StepDefinition"]
     definitions["SeriesDefinition"]["properties"]["audience_filters"] = _GROUPS
     settings["exit_filters"] = settings["goal_filters"] = _GROUPS
     definitions["SeriesDefinition"]["properties"]["settings"].pop("default")
-    # Those that are always on cannot be listed.
+    # Rules that are always on cannot be listed.
     del definitions["ExitReason"]
     settings["exit_rules"] = {
         "type": "array",
@@ -77,7 +77,7 @@ def series_definitions() -> dict[str, Any]:
 
 
 def definitions_of(*models: type[BaseModel]) -> dict[str, Any]:
-    """Return the schemas of models, and of what they are made of, by name."""
+    """Return the schemas of the models and of the models within them, by name."""
     _, described = models_json_schema(
         [(model, "validation") for model in models], schema_generator=_Written
     )
@@ -85,7 +85,7 @@ def definitions_of(*models: type[BaseModel]) -> dict[str, Any]:
     for definition in definitions.values():
         definition["description"] = _said(definition["description"])
         for field in definition.get("properties", {}).values():
-            # Pydantic's, which only says the name again.
+            # Pydantic's title only repeats the name.
             field.pop("title", None)
     return definitions
 

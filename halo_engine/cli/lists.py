@@ -1,4 +1,4 @@
-"""`halo list`: subscription lists, and who is on them."""
+"""`halo list`: subscription lists and their subscribers."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""`halo org`: organisations, which every other command works in."""
+"""`halo org`: organisations; every other command works in one."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -29,7 +29,7 @@ def org() -> None:
 
 
 def _settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command an option for each setting; those not given are not among its arguments."""
+    """Give a command an option for each setting; options not given are no arguments."""
     for option in reversed(
         (
             click.option("--name", help="What it is called; the key unless given."),
@@ -148,7 +148,7 @@ def _show(found: OrganizationAnswer, *, as_json: bool, secret: bool) -> None:
 
 
 def _data(found: OrganizationAnswer, *, secret: bool) -> dict[str, Any]:
-    """Return the answer for programs; the secret only where it was asked for."""
+    """Return the answer as JSON data; the secret only if asked for."""
     data = found.model_dump(mode="json")
     if not secret:
         data["identity_secret"] = None if found.identity_secret is None else "***"

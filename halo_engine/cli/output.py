@@ -1,4 +1,4 @@
-"""How commands print: tables and sentences for people, JSON for programs, colours on terminals."""
+"""Printing: tables and sentences for people, JSON for programs, colours on terminals."""
 
 import json
 import sys
@@ -18,19 +18,19 @@ from halo_engine.answers.phrases import on_the_clock
 
 NOTHING: Final = "-"
 
-#: Wide enough that nothing is folded where no terminal has a width.
+#: The width without a terminal: nothing is folded.
 _WIDE: Final = 10_000
 
 
 def print_json(answer: object) -> None:
-    """Print an answer, or anything made of answers, as JSON."""
+    """Print an answer, or a structure of answers, as JSON."""
     click.echo(json.dumps(_data(answer), indent=2, ensure_ascii=False))
 
 
 def print_table(
     columns: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Sequence[str] = ()
 ) -> None:
-    """Print rows below the names of their columns; those in ``numbers`` are set to the right."""
+    """Print a table; columns in ``numbers`` are aligned right."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for name in columns:
         table.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
@@ -50,13 +50,13 @@ def print_facts(facts: Mapping[str, object], indent: int = 0) -> None:
 
 
 def progress_bar(*columns: ProgressColumn, hidden: bool = False) -> Progress:
-    """Return a bar on standard error; where that is no terminal, nothing is shown."""
+    """Return a progress bar on standard error; hidden if that is no terminal."""
     hidden = hidden or not sys.stderr.isatty()
     return Progress(*columns, console=Console(stderr=True), transient=True, disable=hidden)
 
 
 def plain(value: object) -> str:
-    """Return a value as it may be shown: what a contact calls itself must not drive a terminal."""
+    """Return a value as text that is safe to print: no name can drive a terminal."""
     match value:
         case None | "" | () | []:
             return NOTHING
@@ -70,12 +70,12 @@ def plain(value: object) -> str:
 
 
 def first_line(text: str) -> str:
-    """Return the first line of what an error says, which is the one for people."""
+    """Return the first line of an error text."""
     return plain(text.partition("\n")[0])
 
 
 def shown_at(instant: datetime | None, zone: ZoneInfo) -> str | None:
-    """Return an instant on the organisation's clock."""
+    """Return an instant in the organisation's time zone."""
     return None if instant is None else on_the_clock(instant, zone)
 
 

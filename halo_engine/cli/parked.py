@@ -1,4 +1,4 @@
-"""`halo signals` and `halo rows`: what failed and waits for another try, or for a person."""
+"""`halo signals` and `halo rows`: what failed and is parked."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -24,7 +24,7 @@ _series_option = click.option("--series", metavar="KEY", help="Those of one seri
 
 
 def _group(sort: Sort, about: str) -> click.Group:
-    """Make the commands about one sort of what is parked."""
+    """Make the command group of one sort."""
     group = click.Group(name=sort.value, help=about)
 
     @group.command(name="list", help=f"List the {sort} that failed, and what each raised.")

@@ -1,4 +1,4 @@
-"""`halo test`: scenario files played against the real engine, a line for each (scenario files)."""
+"""`halo test`: plays scenario files against the real engine, one line each."""
 
 import os
 import re
@@ -25,22 +25,22 @@ from halo_engine.domain.yaml_source import YamlSource, read_text
 from halo_engine.rehearsal.player import Result, play_file, scenario_files
 from halo_engine.rehearsal.temporary_schema import engine_in, temporary_schema
 
-#: So many scenarios are worth the start of another process.
+#: How many scenarios justify another process.
 _WORTH_A_PROCESS: Final = 4
 
-#: What tells a scenario at a glance; without it a file is read as a whole.
+#: Recognises a scenario without parsing the file.
 _SCENARIO_KEY: Final = re.compile(r"^[\"']?scenario[\"']?\s*:", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What came of one scenario, and how long it took."""
+    """One scenario's result and duration."""
 
     result: Result
     seconds: float
 
     def as_data(self) -> dict[str, Any]:
-        """Return it as JSON shows it."""
+        """Return it as JSON data."""
         return {
             "path": str(self.result.path),
             "scenario": self.result.title,
@@ -95,7 +95,7 @@ def test_command(
 
 
 def _files(paths: Sequence[Path]) -> Iterator[Path]:
-    """Yield the scenario files; in a folder, files of series alone are no scenarios."""
+    """Yield the scenario files; in folders, files with nothing but series are skipped."""
     for path in paths:
         if not path.exists():
             raise not_found("file", str(path))
@@ -114,7 +114,7 @@ def _is_series_file(path: Path) -> bool:
 
 
 def _has(path: Path, word: str) -> bool:
-    """Return whether the word is in the path or in the scenario's title, in any case."""
+    """Return whether the word is in the path or the title, in any case."""
     word = word.casefold()
     if word in str(path).casefold():
         return True
@@ -128,7 +128,7 @@ def _has(path: Path, word: str) -> bool:
 def _play_all(
     installation: Installation, files: Sequence[Path], jobs: int | None
 ) -> Iterator[Played]:
-    """Play the files, several at once, and yield what came of them in their order."""
+    """Play the files, several at once; yield the results in the files' order."""
     wanted = jobs or min(os.cpu_count() or 1, -(-len(files) // _WORTH_A_PROCESS))
     with installation.rehearsal_server() as url, temporary_schema(url) as schema:
         if wanted == 1:
@@ -136,10 +136,10 @@ def _play_all(
             yield from map(partial(play_timed, database), files)
             database.dispose()
             return
-        # Made from nothing: connections do not survive being copied into another process.
+        # Spawned, not forked: connections do not survive a fork.
         context = get_context("spawn")
         with ProcessPoolExecutor(wanted, context, _begin) as pool:
-            # The longest first: nobody is to wait for one that was begun last.
+            # The largest first, so that no long one starts last.
             by_size = sorted(files, key=_size, reverse=True)
             played = {file: pool.submit(_play_here, url, schema, file) for file in by_size}
             yield from (played[file].result() for file in files)
@@ -155,7 +155,7 @@ def play_timed(database: Engine, path: Path) -> Played:
     try:
         result = play_file(path, database)
     except DBAPIError:
-        # The server is gone: no scenario's fault, and none can be played.
+        # The server is gone: no scenario can be played.
         raise
     except Exception as error:  # noqa: BLE001 -- one broken scenario must not end the others
         said = f"cannot be played: {type(error).__name__}: {first_line(str(error))}"
@@ -164,7 +164,7 @@ def play_timed(database: Engine, path: Path) -> Played:
 
 
 def _begin() -> None:
-    """Begin a player's process: Ctrl-C is the business of whoever started it."""
+    """Set up a player's process: Ctrl-C is handled by its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     log_to_standard_error()
 

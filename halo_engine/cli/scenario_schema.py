@@ -20,7 +20,7 @@ from halo_engine.contacts.stripe import StripeSubscriptionCall
 from halo_engine.contacts.track import TrackCall
 from halo_engine.rehearsal.scenario import Expectation, ExpectedError, ScenarioFile
 
-#: The actions whose value is a door's call, as it is.
+#: Actions whose value is exactly a door's call.
 _DOORS: Final[Mapping[str, type[BaseModel]]] = {
     "identify": IdentifyCall,
     "identify_company": IdentifyCompanyCall,
@@ -42,7 +42,7 @@ _FILES: Final = {
     "anyOf": [_TEXT, {"type": "array", "items": _TEXT}],
 }
 
-#: Every other action, by what it takes.
+#: The schema of every other action.
 _ACTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
     "at": {**_TEXT, "description": "An instant, or + a duration from now: +2d."},
     "update": _OBJECT,
@@ -109,7 +109,7 @@ def _entry() -> dict[str, Any]:
 
 
 def _widen_identify(described: dict[str, Any]) -> None:
-    """A scenario signs the token itself, and may identify the company in the same breath."""
+    """A scenario signs the token itself, and may identify a company in the same action."""
     described["properties"].pop("user_token")
     described["properties"]["user_token_claims"] = _OBJECT
     described["properties"]["company"] = {

@@ -1,6 +1,6 @@
-"""`halo schema`: JSON Schemas of series files, scenarios and calls, for editors and for clients.
+"""`halo schema`: JSON Schemas of series files, scenarios and calls, for editors and clients.
 
-They are generated from the models that check the same data, and kept in ``docs/schemas``.
+They are generated from the models that validate the same data, and kept in ``docs/schemas``.
 """
 
 import json
@@ -32,7 +32,7 @@ from halo_engine.pipeline.import_csv import ImportOrTryCall
 SERIES: Final = "series"
 SCENARIO: Final = "scenario"
 
-#: The doors by the names of their tasks, less ``halo.``: what a task takes beside ``widget_key``.
+#: The calls of the doors by task name without ``halo.``; tasks also take ``widget_key``.
 DOORS: Final[Mapping[str, type[BaseModel]]] = {
     "identify": IdentifyCall,
     "companies.identify": IdentifyCompanyCall,
@@ -55,7 +55,7 @@ DOORS: Final[Mapping[str, type[BaseModel]]] = {
     "mail.replied": MailCall,
 }
 
-#: What calls carry that is checked when it is read: batches by their field, one by one.
+#: Batches whose entries are validated one by one: the field, and the entry's model.
 _ENTRIES: Final[Mapping[type[BaseModel], tuple[str, type[BaseModel]]]] = {
     UpdateCall: ("users", UpdatedUser),
     SyncCall: ("contacts", SyncedContact),
@@ -64,7 +64,7 @@ _ENTRIES: Final[Mapping[type[BaseModel], tuple[str, type[BaseModel]]]] = {
 
 
 def schemas() -> dict[str, dict[str, Any]]:
-    """Return every schema by name: ``series``, ``scenario``, and the doors'."""
+    """Return every schema by name: ``series``, ``scenario``, and the doors."""
     return {
         SERIES: series_schema(),
         SCENARIO: scenario_schema(),
@@ -96,7 +96,7 @@ def write_schemas(folder: Path) -> None:
 
 
 def as_text(schema: Mapping[str, Any]) -> str:
-    """Return a schema as its file holds it."""
+    """Return a schema as the text of its file."""
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""Groups of commands whose help lists them by what one wants to do, in the order of a first day."""
+"""Command groups whose help lists the commands in sections."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ class SectionedGroup(click.Group):
         self.sections = sections
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write each section; what no section names comes last."""
+        """Write each section; commands in no section come last."""
         named = {name for names in self.sections.values() for name in names}
         others = [name for name in self.list_commands(ctx) if name not in named]
         longest = max(len(name) for name in self.commands)
@@ -23,7 +23,7 @@ class SectionedGroup(click.Group):
             if not listed:
                 continue
             room = formatter.width - 6 - longest
-            # All sections have their second column at one place.
+            # Aligns the second column across sections.
             rows = [(name.ljust(longest), each.get_short_help_str(room)) for name, each in listed]
             with formatter.section(heading):
                 formatter.write_dl(rows)

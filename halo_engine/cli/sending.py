@@ -32,7 +32,7 @@ def sending() -> None:
 
 
 def _of_somebody(command: Callable[..., Sending]) -> Callable[..., None]:
-    """Give a command ``--org`` and ``--json``, the engine first, and show what it returns."""
+    """Give a command ``--org`` and ``--json``, pass the engine first, and show its result."""
 
     def run(
         installation: Installation, /, *, org_key: str | None, as_json: bool, **given: Any

@@ -1,4 +1,4 @@
-"""`halo series`: what series there are, what each says, and what operators do to one."""
+"""`halo series`: showing series, and an operator's actions on one."""
 
 import getpass
 from collections.abc import Callable, Sequence
@@ -39,7 +39,7 @@ def series() -> None:
 
 
 def _who(given: str | None) -> str:
-    """Return who is acting, as the active periods keep it."""
+    """Return the operator's name, which the active periods keep."""
     try:
         return given or getpass.getuser()
     except (KeyError, OSError):

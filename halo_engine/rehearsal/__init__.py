@@ -1,3 +1,1 @@
-"""Rehearsal: series tested like code, on a virtual clock, against the real engine (scenario
-files).
-"""
+"""Rehearsals: scenario files played on a virtual clock against the real engine."""

@@ -1,6 +1,4 @@
-"""The actions of a timeline: each goes through the door that an application or an operator would
-use.
-"""
+"""The actions of a timeline; each calls the door that applications or operators use."""
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -49,9 +47,9 @@ Action = Callable[[Stage, Any], str | None]
 
 
 def play(stage: Stage, name: str, value: Any) -> str | None:
-    """Play an action and settle what it brought; return how its answer differs, if it says.
+    """Play an action and settle; return how its answer differs from the ``expect`` beside it.
 
-    Raises the Refusal of the door, and a 400 for an action that there is not.
+    Raises the door's Refusal, and a 400 for an unknown action.
     """
     if name == "at":
         move_clock(stage, target_of(stage, value))
@@ -92,7 +90,7 @@ class _Key(Call):
 
 
 def _repeat(stage: Stage, value: Any) -> str | None:
-    """The same delivery several times, as a duplicated task makes it."""
+    """Play an action several times, like a duplicated task."""
     repeated = validated(_Repeat, value, "repeat")
     [(name, action)] = repeated.action.items()
     problems = [play(stage, name, action) for _ in range(repeated.times)]
@@ -114,7 +112,7 @@ def _token(stage: Stage, claims: Any, lasts: timedelta) -> str | None:
 
 
 def _identify(stage: Stage, value: Any) -> None:
-    """Identify a user, and with it the company: refused is refused as a whole."""
+    """Identify a user and its company in one transaction: both or neither."""
     given = _mapping(value, "identify")
     company = given.pop("company", None)
     token = _token(stage, given.pop("user_token_claims", None), timedelta(hours=1))
@@ -134,7 +132,7 @@ def _identify(stage: Stage, value: Any) -> None:
 
 
 def _save(stage: Stage, value: Any) -> None:
-    """Save definitions again, each merged over the last; several at once are saved together."""
+    """Save series, each merged over its last definition; all in one transaction."""
     merged = {}
     for key, changes in _mapping(value, "save").items():
         last = stage.definitions.get(key)
@@ -147,7 +145,7 @@ def _save(stage: Stage, value: Any) -> None:
 
 
 def _merge(last: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay changes over a definition, key by key; settings too are merged key by key."""
+    """Merge changes over a definition key by key; ``settings`` too."""
     merged = {**last, **changes}
     if "settings" in changes:
         settings = _mapping(changes["settings"], "save: settings")
@@ -156,7 +154,7 @@ def _merge(last: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
 
 
 def _restart(_stage: Stage, value: Any) -> None:
-    """Nothing is kept in memory between actions: every action makes its engine anew."""
+    """Do nothing: each action makes a new engine, so no memory is kept anyway."""
     if value not in ({}, None):
         raise bad_input("restart", "takes nothing: {}")
 
@@ -184,14 +182,14 @@ def _bounce(stage: Stage, value: Any) -> None:
 
 
 def _unsuppress(stage: Stage, value: Any) -> None:
-    """Lift what suppresses a contact's address, as an operator does."""
+    """Lift an address's suppression, as an operator does."""
     call = validated(UnsuppressCall, value, "unsuppress")
     answer = stage.perform(lambda work: unsuppress(work, call, Via.COMMAND))
     stage.answer = answer.model_dump(mode="json")
 
 
 def _update(stage: Stage, value: Any) -> str | None:
-    """A batch, signed as a backend signs it; its answer may be expected beside it."""
+    """Update a batch of users, signed like a backend; an ``expect`` may stand beside it."""
     given = _mapping(value, "update")
     expected = given.pop("expect", None)
     claims = given.pop("user_token_claims", {"scope": "users.update"})
@@ -216,9 +214,7 @@ def _import_csv(stage: Stage, value: Any) -> str | None:
 
 
 def _as_asked(stage: Stage, expected: Any) -> Mapping[str, Any]:
-    """Return the last answer; of a dry run with the series that are asked about, also those that
-    nobody would enter.
-    """
+    """Return the last answer; for a dry run, add 0 for expected series that nobody enters."""
     answer: Mapping[str, Any] = stage.answer
     asked = expected.get("starts") if isinstance(expected, Mapping) else None
     if "starts" not in answer or not isinstance(asked, Mapping):
@@ -230,7 +226,7 @@ def _as_asked(stage: Stage, expected: Any) -> Mapping[str, Any]:
 
 
 def _text_of(stage: Stage, file: str) -> str:
-    """Return a file's text, read as a CSV file is."""
+    """Return a file's text, decoded as a CSV import decodes it."""
     try:
         with open_csv(stage.scenario.path.parent / file) as opened:
             text = opened.read()

@@ -1,4 +1,4 @@
-"""Moving the virtual clock: a tick at each instant at which something can have changed."""
+"""Moving the virtual clock: a tick at each instant at which something may change."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -18,12 +18,12 @@ from halo_engine.tables import automation_recipients, automations, organizations
 from halo_engine.tables.enrollments import IS_PENDING
 from halo_engine.work import Work
 
-#: Ten years take some seconds; what lies further ahead is a slip, and would seem to hang.
+#: Ten years take some seconds to play; more is a typing error that would seem to hang.
 _FURTHEST: Final = timedelta(days=3_653)
 
 
 def target_of(stage: Stage, value: object) -> datetime:
-    """Return the instant that an ``at`` names: one of its own, or ``+`` a duration from now."""
+    """Return the instant of an ``at``: absolute, or ``+`` a duration from now."""
     if isinstance(value, str) and value.startswith("+"):
         ahead = parse_duration(value[1:], "at")
     else:
@@ -37,10 +37,10 @@ def target_of(stage: Stage, value: object) -> datetime:
 
 
 def move_clock(stage: Stage, target: datetime) -> None:
-    """Play the ticks up to ``target`` at the instants when a row or a re-evaluation is due.
+    """Play the ticks up to ``target``, at instants when a row or a re-evaluation is due.
 
-    Where a re-evaluation moved nobody, those that follow see the same until a row falls due or the
-    time turns a rule: they are passed over.
+    After a re-evaluation that moved nobody, further ones are skipped until a row falls due or time
+    changes a rule.
     """
     quiet = False
     while stage.now < target:
@@ -54,7 +54,7 @@ def move_clock(stage: Stage, target: datetime) -> None:
 
 
 def _following(reevaluation: Callable[[Work], datetime | None], work: Work) -> list[datetime]:
-    """Return when a row falls due next, and when the next re-evaluation is, as far as they are."""
+    """Return the instants of the next due row and the next re-evaluation, if there are any."""
     return [instant for instant in (_next_due(work), reevaluation(work)) if instant is not None]
 
 
@@ -80,9 +80,7 @@ def _next_reevaluation(work: Work) -> datetime:
 
 
 def _pass_over_reevaluations(work: Work) -> None:
-    """Let the passes before this instant count as made; one that is due right now is still to
-    come.
-    """
+    """Record the re-evaluations before this instant as done; one due right now is kept."""
     org = work.org
     passed = [
         instant
@@ -98,7 +96,7 @@ def _pass_over_reevaluations(work: Work) -> None:
 
 
 def _next_turn(work: Work) -> datetime | None:
-    """Return the first re-evaluation after the time has turned a rule; None while it never does."""
+    """Return the first re-evaluation after time changes a rule; None if it never does."""
     turns = [turn for turn in turning_points(work) if turn > work.now]
     if not turns:
         return None

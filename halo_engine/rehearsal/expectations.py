@@ -1,4 +1,4 @@
-"""Comparing what a scenario expects with what the database says; a line for each difference."""
+"""Compares what a scenario expects with the database; one line a difference."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -18,7 +18,7 @@ Check = Callable[[Stage, Any], Iterator[str]]
 
 
 def differences(stage: Stage, expected: Expectation) -> list[str]:
-    """Return a line for everything that is not as expected; only what is named is compared."""
+    """Return a line for each difference; only what the scenario names is compared."""
     return stage.look(lambda: _differences(stage, expected))
 
 
@@ -35,7 +35,7 @@ def _differences(stage: Stage, expected: Expectation) -> list[str]:
 
 
 def same(actual: Any, expected: Any) -> bool:
-    """Return whether a value is the one written; an instant may be written in any zone."""
+    """Return whether the values are equal; an instant may be written in any zone."""
     if isinstance(actual, datetime):
         return isinstance(expected, str) and actual == parse_instant(expected, observations.UTC)
     if isinstance(actual, Decimal):

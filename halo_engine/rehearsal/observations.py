@@ -1,4 +1,4 @@
-"""What a scenario can look at: queries of the database and of the engine's own answers."""
+"""What a scenario can observe: queries of the database, and the engine's answers."""
 
 from collections.abc import Iterable, Sequence
 from email.message import EmailMessage
@@ -38,7 +38,7 @@ RECIPIENT_KEYS: Final = (
 )
 
 _RUNS = automation_enrollments
-#: How scenarios name a contact: by its external ID, or by email where it has none.
+#: A contact's name in scenarios: its external ID, else its email.
 _NAME = func.coalesce(end_users.c.external_id, end_users.c.email)
 
 
@@ -97,7 +97,7 @@ def converted(work: Work, key: str) -> list[str]:
 
 
 def exited(work: Work, key: str) -> dict[str, str]:
-    """Return why the latest run of each contact ended, of those whose latest run did."""
+    """Return the exit reason of each contact whose latest run has ended."""
     latest = (
         select(_RUNS.c.end_user_id, _RUNS.c.exit_reason, _NAME.label("name"))
         .ext(distinct_on(_RUNS.c.end_user_id))
@@ -109,7 +109,7 @@ def exited(work: Work, key: str) -> dict[str, str]:
 
 
 def sent(work: Work, key: str) -> dict[str, list[str]]:
-    """Return the keys of the steps whose email was sent to each contact, in order of sending."""
+    """Return the steps whose email each contact was sent, in order of sending."""
     rows = work.connection.execute(
         select(_NAME.label("name"), automation_steps.c.key)
         .select_from(
@@ -203,7 +203,7 @@ def contact_values(work: Work, name: str) -> dict[str, Any] | None:
 
 
 def registered_fields(work: Work) -> set[str]:
-    """Return the registered custom fields as filters name them."""
+    """Return the registered custom fields by their names in filters."""
     table = audience_fields
     prefix = {"contact": "custom:", "company": "company.custom:"}
     rows = work.connection.execute(
@@ -213,7 +213,7 @@ def registered_fields(work: Work) -> set[str]:
 
 
 def mails(sent_messages: Iterable[EmailMessage]) -> list[dict[str, Any]]:
-    """Return what each message says: to, subject, headers, and the text of its parts."""
+    """Return each message as data: to, subject, headers, and the text of its parts."""
     return [
         {
             "to": str(message["To"]),

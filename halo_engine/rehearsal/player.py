@@ -1,6 +1,4 @@
-"""Playing a scenario: each entry of the timeline in turn, until one differs from what was
-expected.
-"""
+"""Plays a scenario: each entry of the timeline in turn."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +18,7 @@ from halo_engine.rehearsal.stage import Stage, set_stage
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of one file: its title when it could be read, and a line for each difference."""
+    """One file's result: its title, None if unreadable, and a line for each difference."""
 
     path: Path
     title: str | None
@@ -33,10 +31,10 @@ class Result:
 
 
 def play_file(path: Path, database: sqlalchemy.Engine) -> Result:
-    """Play the scenario in a file and return what differed; a malformed file is a difference, and
-    so is an error of the database.
+    """Play the scenario in a file and return what differed.
 
-    Raises DBAPIError only when the server is gone.
+    A malformed file is a difference, and so is a database error. Raises DBAPIError only if the
+    server is gone.
     """
     try:
         scenario = read_scenario(path)
@@ -54,7 +52,7 @@ def play_file(path: Path, database: sqlalchemy.Engine) -> Result:
 
 
 def scenario_files(paths: list[Path]) -> list[Path]:
-    """Return the files named, and the YAML files below the folders named, in order."""
+    """Return the files, and the YAML files below the folders, in order."""
     found: list[Path] = []
     for path in paths:
         found += sorted(path.rglob("*.y*ml")) if path.is_dir() else [path]
@@ -78,9 +76,7 @@ def _play(stage: Stage) -> Iterator[str]:
 
 
 def _take(stage: Stage, entry: Entry) -> tuple[Sequence[str], bool]:
-    """Take an entry of the timeline; return how it differs, and whether what follows still means
-    anything.
-    """
+    """Play one entry; return its differences, and whether to go on."""
     if isinstance(entry.value, Expectation):
         return list(differences(stage, entry.value)), True
     problem, goes_on = _perform(stage, entry)
@@ -88,14 +84,14 @@ def _take(stage: Stage, entry: Entry) -> tuple[Sequence[str], bool]:
 
 
 def _said(error: DBAPIError) -> str:
-    """Return what the database says is wrong; raise the error when there is no server any more."""
+    """Return the database's error in words; raise it if the server is gone."""
     if server_is_gone(error):
         raise error
     return f"the database says: {problem_of(error)}"
 
 
 def _perform(stage: Stage, entry: Entry) -> tuple[str | None, bool]:
-    """Play an action; return how it differs, and whether what follows still means anything."""
+    """Play an action; return how it differs, and whether to go on."""
     try:
         problem = play(stage, entry.action, entry.value)
     except Refusal as refusal:

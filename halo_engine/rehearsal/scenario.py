@@ -1,4 +1,4 @@
-"""Scenario files: what they may hold, read strictly; an unknown key is an error that names it."""
+"""Scenario files, read strictly: an unknown key is an error that names it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _Value = TypeVar("_Value")
 
 DEFAULT_START = "2026-06-01T09:00:00Z"
 
-#: The timeline and all delays after it must end before the calendar does.
+#: Leaves room in the calendar for the timeline and all delays.
 _LATEST_START: Final = datetime(9000, 1, 1, tzinfo=UTC)
 
 
@@ -105,7 +105,7 @@ class ScenarioFile(_Part):
     start: str = DEFAULT_START
     org: OrgStage = OrgStage()
     lists: tuple[Identifier, ...] = ()
-    # Definitions by key, or the series files that hold them: read apart (``_series_of``).
+    # Definitions by key, or paths of series files (``_series_of``).
     series: Any = Field(default_factory=dict)
     timeline: list[dict[str, Any]] = Field(default_factory=list)
 
@@ -128,15 +128,13 @@ class Entry:
 
     @property
     def where(self) -> str:
-        """How messages name the entry."""
+        """The entry's name in messages."""
         return f"timeline entry {self.number} ({self.action})"
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A scenario, read: the stage and the timeline; ``written`` holds the series as they stand
-    there.
-    """
+    """A scenario, read and checked; ``written`` has the series as the file writes them."""
 
     path: Path
     title: str
@@ -149,7 +147,7 @@ class Scenario:
 
 
 def read_scenario(path: Path) -> Scenario:
-    """Return the scenario in a file; a 400 names each fault with line and column, or a 404."""
+    """Return the scenario in a file; raises 404, or a 400 with the place of each fault."""
     source = YamlSource.read(path)
     written = source.data if isinstance(source.data, dict) else {}
     file, faults = examined(ScenarioFile, source.data)
@@ -157,7 +155,7 @@ def read_scenario(path: Path) -> Scenario:
     timeline, in_timeline = _timeline_of(written.get("timeline"))
     start, on_stage = _start_of(file) if file else (None, [])
     source.refuse([*faults, *in_series, *in_timeline, *on_stage])
-    # Whatever is missing was refused just now.
+    # If either is missing, it was refused above.
     assert file is not None
     assert start is not None
     return Scenario(
@@ -173,7 +171,7 @@ def read_scenario(path: Path) -> Scenario:
 
 
 def _start_of(file: ScenarioFile) -> tuple[datetime | None, list[Fault]]:
-    """Return when the scenario begins, or what of its stage cannot be set."""
+    """Return when the scenario begins, or the faults of its stage."""
     faults = []
 
     def noted(read: Callable[[], _Value]) -> _Value | None:
@@ -195,7 +193,7 @@ def _start_of(file: ScenarioFile) -> tuple[datetime | None, list[Fault]]:
 
 
 def _timeline_of(written: object) -> tuple[list[Entry], list[Fault]]:
-    """Read the entries of a timeline; what is none at all was refused before."""
+    """Read the entries of a timeline; what is no list was refused before."""
     entries, wrong = [], []
     for place, data in enumerate(written if isinstance(written, list) else ()):
         if not isinstance(data, dict):
@@ -207,9 +205,10 @@ def _timeline_of(written: object) -> tuple[list[Entry], list[Fault]]:
 
 
 def _series_of(written: object, scenario: Path) -> tuple[SeriesFile, list[Fault]]:
-    """Read the series of a scenario: definitions by key, or series files named by their paths.
+    """Read a scenario's series: definitions by key, or paths of series files.
 
-    A path is relative to the scenario's file: what is tested is the file that is applied.
+    Paths are relative to the scenario's folder, so the file that is tested is the file that is
+    applied.
     """
     if isinstance(written, dict):
         definitions, wrong = read_series(written)
@@ -238,7 +237,7 @@ def _series_of(written: object, scenario: Path) -> tuple[SeriesFile, list[Fault]
 
 
 def _entry(number: int, data: dict[str, Any]) -> tuple[Entry | None, Sequence[Fault]]:
-    """Read an entry of the timeline; return it, or None with everything that is wrong in it."""
+    """Read one entry of the timeline; return None and its faults if it has any."""
     named = [key for key in data if key != "error"]
     if len(named) != 1:
         return None, [Fault((), "is one action, or one expect, with an error beside it at most")]

@@ -1,6 +1,4 @@
-"""The stage of a scenario: an organisation of its own on a real database, and a clock that is
-moved by hand.
-"""
+"""The stage of a scenario: an organisation of its own on a real database, and a virtual clock."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +21,7 @@ from halo_engine.series.save import save_series
 from halo_engine.tables import metadata, organizations, subscriptions
 from halo_engine.work import OrgRef, Work
 
-#: Whom a rehearsal's mail comes from.
+#: The sender of a rehearsal's mail.
 SENDER = Sender("Rehearsal", "rehearsal@halo.example")
 
 _Result = TypeVar("_Result")
@@ -38,14 +36,14 @@ class Stage:
     now: datetime
     database: sqlalchemy.Engine
     transport: MemoryTransport = field(default_factory=MemoryTransport)
-    #: The series' definitions as last saved: a ``save`` is merged over them.
+    #: The definitions as last saved; a ``save`` is merged over them.
     definitions: dict[str, Any] = field(default_factory=dict)
     answer: Any = None
     _looking: Work | None = None
 
     @property
     def engine(self) -> Engine:
-        """The engine, without any memory: as if all workers had just started."""
+        """A new engine without memory, as if all workers had just started."""
         return Engine(self.database, PostOffice(self.transport, SENDER), clock=lambda: self.now)
 
     def perform(self, action: Callable[[Work], _Result]) -> _Result:
@@ -59,7 +57,7 @@ class Stage:
         return self.perform(lambda work: query(work, *arguments))
 
     def look(self, compare: Callable[[], _Result]) -> _Result:
-        """Run what observes much: all in one transaction, since nothing moves meanwhile."""
+        """Run many observations in one transaction; nothing moves meanwhile."""
 
         def looked(work: Work) -> _Result:
             self._looking = work
@@ -76,14 +74,14 @@ class Stage:
             pass
 
     def tick(self) -> bool:
-        """Play the tick of the clock's instant; return whether it moved anybody."""
+        """Play a tick at the clock's instant; return whether it moved anybody."""
         moved = [isinstance(each, Advance) or each.moved for each in self.engine.tick(self.org_id)]
         return any(moved)
 
 
 @contextmanager
 def set_stage(scenario: Scenario, database: sqlalchemy.Engine) -> Iterator[Stage]:
-    """Set up the scenario's organisation, lists and series; afterwards nothing of it is left."""
+    """Create the scenario's organisation, lists and series; remove them afterwards."""
     org_id = _create_organization(scenario, database)
     try:
         stage = Stage(

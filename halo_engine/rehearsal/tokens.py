@@ -1,4 +1,4 @@
-"""User tokens, signed as a customer's backend signs them, on the virtual clock (contract §2)."""
+"""User tokens signed like a customer's backend does, on the virtual clock (contract §2)."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -7,5 +7,5 @@ import jwt
 
 
 def signed(claims: dict[str, Any], secret: str, now: datetime, lasts: timedelta) -> str:
-    """Return the claims signed with HS256; ``exp`` is ``lasts`` from now unless it is given."""
+    """Return the claims signed with HS256; ``exp`` defaults to ``lasts`` from now."""
     return jwt.encode({"exp": int((now + lasts).timestamp()), **claims}, secret, algorithm="HS256")

@@ -1,6 +1,7 @@
-"""When the mere passing of time turns a rule: relative dates, and re-enrollment delays.
+"""When time alone changes a rule: relative dates, and re-enrollment delays.
 
-A live engine re-evaluates at every instant of the cron; a rehearsal of months need not.
+A live engine re-evaluates at every instant of the cron; a rehearsal skips those that change
+nothing.
 """
 
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from halo_engine.work import Work
 
 
 def turning_points(work: Work) -> Iterator[datetime]:
-    """Yield the instants at which a re-evaluation may see something else than just before."""
+    """Yield the instants at which a re-evaluation may find something new."""
     for series in load_series(work.connection, work.org_id, work.org.zone):
         yield from _ends_of_delays(work, series)
         for group in (*series.audience_filters, *series.exit_filters, *series.goal_filters):
@@ -44,14 +45,14 @@ def _ends_of_delays(work: Work, series: Series) -> Iterator[datetime]:
 
 
 def _turns(work: Work, item: Filter) -> Iterator[datetime]:
-    """Yield for each stored value when a bound that moves with the time has just passed it."""
+    """Yield, for each stored date, when the moving bound of the filter passes it."""
     if item.type is not FieldType.DATE:
         return
     bound = parse_date_value(str(item.value), work.org.zone)
     if not isinstance(bound, RelativeInstant):
         return
     for value in _stored(work, item):
-        # A date that stands for never may be passed after the calendar ends.
+        # A date near the end of the calendar may never be passed.
         with suppress(OverflowError):
             yield value - bound.offset + timedelta(microseconds=1)
 
