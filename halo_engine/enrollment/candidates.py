@@ -1,9 +1,9 @@
-"""Who is at the door, and of which series: candidates for the guards (contract §4).
+"""Candidates for the guards: which contacts, for which series (contract §4).
 
-Four kinds. *Named* candidates were brought by something that happened to them; a series whose
-refusals are kept judges them whether they match or not. A *page* of contacts is looked through for
-those that match; those *found* by a pass are known to. Contacts that are *asked* about are judged
-in any case, for an answer.
+There are four kinds. *Named* candidates come with a signal of their own; a series that keeps
+refusals judges them even if they do not match. A *page* is scanned for contacts that match; those
+*found* by a pass are known to match. Contacts that are *asked* about are always judged, for an
+answer.
 """
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
@@ -41,27 +41,25 @@ _ENTERED_AT = bindparam("entered_at", type_=_INSTANT).label("entered_at")
 
 
 class Candidates(Protocol):
-    """Contacts at the door, and how they pair with the series that are judged, given by ordinal.
+    """Candidates, and how they are paired with series, which are given by ordinal.
 
-    ``matching_only``: those who match no audience are at no door.
+    ``matching_only``: a contact is a candidate only for series whose audience it matches.
     """
 
     @property
     def matching_only(self) -> bool:
-        """Whether a candidate is judged by the series alone whose audience it matches."""
+        """Whether candidates are judged only for series whose audience they match."""
 
     def among(self, contacts: FromClause, contact: FromClause) -> Select[Any]:
-        """Return a scan of ``contacts`` narrowed to the candidates; the columns are the
-        caller's.
-        """
+        """Return a scan of ``contacts`` narrowed to the candidates; the caller adds columns."""
 
     def paired(self, scanned: CTE, series: Sequence[Series]) -> Select[Any]:
-        """Pair each scanned candidate with the rules of the series at whose door it is."""
+        """Pair each scanned candidate with the rules of the series that judge it."""
 
 
 class Entrants(Candidates, Protocol):
-    """Candidates who may enter. The statement that enrolls is kept, by their ``shape`` and the
-    series; who they are comes with each execution, as ``values``.
+    """Candidates who may enter. The statement that enrolls is cached by ``shape`` and series; the
+    contacts themselves are parameters (``values``).
     """
 
     @property
@@ -74,12 +72,12 @@ class Entrants(Candidates, Protocol):
 
     @property
     def instants(self) -> Collection[datetime]:
-        """When they came: their runs begin then."""
+        """The instants at which they came, when their runs begin."""
 
 
 @dataclass(frozen=True)
 class Named:
-    """Contacts brought by signals; ``concerns`` lists the series of each class."""
+    """Contacts of signals; ``concerns`` lists the series of each class."""
 
     values: Mapping[str, Any]
     instants: Collection[datetime]
@@ -98,9 +96,7 @@ class Named:
         return select(self.rows.c.entered_at, self.rows.c["class"]).select_from(named)
 
     def paired(self, scanned: CTE, series: Sequence[Series]) -> Select[Any]:
-        """Pair by class; outside its audience a candidate counts only where refusals are kept
-        (§4).
-        """
+        """Pair by class; who does not match is judged only by series that keep refusals (§4)."""
         rules = rules_of(series)
         holds = rules.c.ordinal == any_(scanned.c.audiences)
         source = scanned.join(self.concerns, self.concerns.c["class"] == scanned.c["class"]).join(
@@ -110,7 +106,7 @@ class Named:
 
 
 class _Matching:
-    """Contacts at the door of every series whose audience they match, all at one instant."""
+    """Candidates for every series whose audience they match, all at one instant."""
 
     matching_only: ClassVar[bool] = True
     now: datetime
@@ -121,13 +117,13 @@ class _Matching:
         return [self.now]
 
     def paired(self, scanned: CTE, series: Sequence[Series]) -> Select[Any]:
-        """Pair with what matched; the others are not at the door."""
+        """Pair with the series that matched."""
         return matched_pairs(scanned, series)
 
 
 @dataclass(frozen=True)
 class Paged(_Matching):
-    """The contacts of a page, at the door of every series whose audience they match."""
+    """The contacts of a page, for every series whose audience they match."""
 
     page: Page
     now: datetime
@@ -149,7 +145,7 @@ class Paged(_Matching):
 
 @dataclass(frozen=True)
 class Found(_Matching):
-    """Contacts that were found to match (``newcomers``), at the doors of the series they match."""
+    """Contacts that were found to match (``newcomers``), for the series they match."""
 
     contacts: Collection[UUID]
     now: datetime
@@ -168,9 +164,7 @@ class Found(_Matching):
 
 @dataclass(frozen=True)
 class Asked:
-    """Contacts about whom somebody asks, everybody without ``contacts``, at the door of every
-    series.
-    """
+    """Contacts that a question is about (None: everybody), for every series."""
 
     now: datetime
     contacts: Collection[UUID] | None = None
@@ -206,11 +200,10 @@ def matched_pairs(scanned: FromClause, series: Sequence[Series]) -> Select[Any]:
 def candidates_of_signals(
     signals: Sequence[Signal], running: RunningSeries
 ) -> tuple[list[Series], Named] | None:
-    """Return the series that some signal triggers, with the signals' contacts; None when there are
-    none.
+    """Return the series that the signals trigger, and the signals' contacts; None if none is.
 
-    Signals that trigger the same series form a class, so the rows passed grow with the signals, not
-    with signals times series.
+    Signals that trigger the same series form a class, so the number of parameters grows with the
+    signals, not with signals times series.
     """
     triggered = zip(signals, running.places_triggered(signals), strict=True)
     brought = [(signal, places) for signal, places in triggered if places]
@@ -234,9 +227,7 @@ def candidates_of_signals(
 def _named(
     contacts: Sequence[tuple[UUID, datetime, int]], pairs: Sequence[tuple[int, int]]
 ) -> Named:
-    """Return contacts, each with its instant and class, as candidates of the (class, ordinal)
-    pairs.
-    """
+    """Return contacts, each with its instant and class, for the (class, ordinal) pairs."""
     rows: dict[str, Sequence[Any]] = {
         "end_user_id": [contact for contact, _, _ in contacts],
         "entered_at": [instant for _, instant, _ in contacts],

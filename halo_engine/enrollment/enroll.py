@@ -36,7 +36,7 @@ from halo_engine.prepared import KeptStatements
 from halo_engine.tables import automation_enrollments
 from halo_engine.tables.metadata import arrivals
 
-#: By the organisation, the kind of the candidates, and the series at whose doors they are.
+#: Keyed by organisation, shape of the candidates, and series.
 _KEPT: Final = KeptStatements()
 
 
@@ -58,8 +58,8 @@ def enroll(
 ) -> list[Admission]:
     """Enroll every candidate that no guard refuses, in one statement (contract §4).
 
-    A racer that took the contact's next number or the company's seat first wins without an error:
-    the unique indexes decide. The caller holds the series still (``series.locks``).
+    If another transaction took the contact's next number or the company's seat first, the unique
+    indexes let it win without an error. The caller holds the series lock (``series.locks``).
     """
     statement = _KEPT.get(
         (org_id, candidates.shape, tuple(series)),
@@ -81,7 +81,7 @@ def enroll(
 def _statement(
     org_id: UUID, series: Sequence[Series], candidates: Candidates
 ) -> CompoundSelect[Any]:
-    """Build it; what none of the series asks for is no part of it."""
+    """Build the statement, without the parts that none of the series needs."""
     verdicts = judge(org_id, series, ANY_MOMENT, candidates)
     enrolled = _insert_enrollments(org_id, verdicts, seats=have_seats(series))
     beside: list[CTE] = []
@@ -104,8 +104,9 @@ def _statement(
 
 
 def _insert_enrollments(org_id: UUID, verdicts: CTE, *, seats: bool) -> CTE:
-    """Insert the runs: numbered in order of their contacts' creation, which says whose is earlier
-    (guard 10), and sorted by ``seats``, since racers that lock in one order do not deadlock.
+    """Insert the runs, numbered in order of their contacts' creation, which decides whose is
+    earlier (guard 10), and sorted by ``seats``: transactions that lock in one order do not
+    deadlock.
     """
     admitted = (
         select(

@@ -1,4 +1,4 @@
-"""Where a run begins: its first recipient row, in place of what an earlier run left (§4, §5)."""
+"""A run's first recipient row, which replaces the rows of an earlier run (§4, §5)."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -40,11 +40,9 @@ _OPENINGS: Final[Mapping[str, TypeEngine[Any]]] = {
 
 
 def clear_earlier_recipients(org_id: UUID, enrolled: CTE) -> CTE:
-    """Delete what an earlier run left: (step, contact) is unique. Active rows are spared
-    (facts).
-    """
+    """Delete an earlier run's rows, since (step, contact) is unique; active rows stay (facts)."""
     rows, left = automation_recipients, automation_recipients.alias("left_behind")
-    # Looked for contact by contact: a join would read all rows, though nobody enters again.
+    # Looked up for each contact: a join would read all rows, even when nobody enters again.
     found = (
         select(left.c.id)
         .where(
@@ -71,7 +69,7 @@ def clear_earlier_recipients(org_id: UUID, enrolled: CTE) -> CTE:
 
 
 def count_cleared(org_id: UUID, cleared: CTE) -> CTE:
-    """Keep what the cleared rows came to; what became of emails the send ledger keeps."""
+    """Count the deleted rows by result; the send ledger keeps what became of emails."""
     is_skipped = cleared.c.status == Status.SKIPPED
     reason = case((is_skipped, cleared.c.reason)).label("reason")
     has_failed = and_(
@@ -102,8 +100,8 @@ def count_cleared(org_id: UUID, cleared: CTE) -> CTE:
 
 
 def openings(series: Sequence[Series], instants: Collection[datetime]) -> dict[str, Sequence[Any]]:
-    """Return, as parameters, when a first step with a send window is due that is reached at each of
-    the instants (contract §5).
+    """Return, as parameters, when first steps that have a send window are due, for each instant at
+    which they are reached (contract §5).
     """
     rows = [
         (each.id, instant, each.opening(each.first_step, instant))
@@ -118,9 +116,9 @@ def openings(series: Sequence[Series], instants: Collection[datetime]) -> dict[s
 def insert_first_recipients(
     org_id: UUID, series: Sequence[Series], enrolled: CTE, cleared: CTE | None
 ) -> CTE:
-    """Place each run at the first of its series' steps, in the order in which runs are numbered.
+    """Place each run at the first step of its series, in the order in which runs are numbered.
 
-    Counting ``cleared`` makes the deletion come first. The ``openings`` come with each execution.
+    Counting ``cleared`` makes the deletion run first. The ``openings`` are parameters.
     """
     steps = [(each.id, step) for each in series if (step := each.first_step) is not None]
     places = rows_of(

@@ -43,7 +43,7 @@ def judge(org_id: UUID, series: Sequence[Series], moment: When, candidates: Cand
     refuses.
     """
     judged = as_they_stand(org_id, series, moment, candidates)
-    # What it says is asked for several times.
+    # It is read several times.
     judged = judged.prefix_with("MATERIALIZED")
     if not have_seats(series):
         return select(judged, judged.c.guard.label("code")).cte("verdicts")
@@ -56,7 +56,7 @@ def as_they_stand(
     """Return the CTE ``judged``: each candidate judged by itself, ``guard`` NULL when nothing
     refuses.
 
-    That candidates who come together compete for a company's seat is not looked at.
+    Candidates of the same call do not yet compete for a company's seat.
     """
     scanned = _scan(org_id, series, moment, candidates)
     pairs = candidates.paired(scanned, series).cte("pairs")
@@ -86,7 +86,7 @@ def _scan(org_id: UUID, series: Sequence[Series], moment: When, candidates: Cand
         for n, each in enumerate(series)
         if each.exit_filters
     ]
-    # A goal that is off may be switched on later: what held at entry is known then too.
+    # Also for goals that are off: one may be switched on later, and what held at entry counts.
     goals = [
         (n, predicate(each.settings.goal_filters, entering, moment))
         for n, each in enumerate(series)
@@ -110,7 +110,7 @@ def _scan(org_id: UUID, series: Sequence[Series], moment: When, candidates: Cand
     )
     if candidates.matching_only:
         scanned = scanned.where(or_(*(held for _, held in audiences)))
-    # Many series: or whatever is asked of a contact would be evaluated anew for each of them.
+    # For several series: inlined, the filters would be evaluated for each contact and series.
     cte = scanned.cte("scanned")
     return cte.prefix_with("MATERIALIZED") if len(series) > 1 else cte
 
@@ -118,7 +118,7 @@ def _scan(org_id: UUID, series: Sequence[Series], moment: When, candidates: Cand
 def _judge_pairs(org_id: UUID, pairs: CTE, *, seats: bool) -> CTE:
     """Apply guards 1 to 10 in their documented order; the first that refuses gives ``code``.
 
-    The last is asked where there are ``seats`` alone.
+    Guard 10 is asked only if there are ``seats``.
     """
     latest = latest_run(org_id, pairs)
     holds = pairs.c.ordinal == any_(pairs.c.audiences)
@@ -206,7 +206,7 @@ def _misfits(pairs: FromClause) -> ColumnElement[bool]:
 
 
 def _seated(org_id: UUID, pairs: CTE, seat: ColumnElement[UUID | None]) -> LateralFromClause:
-    """Return the run that has the seat: looked up by index, all active runs are never read."""
+    """Return the run that has the seat, looked up by index."""
     runs = automation_enrollments.alias("seated")
     return (
         select(runs.c.number)
@@ -217,7 +217,7 @@ def _seated(org_id: UUID, pairs: CTE, seat: ColumnElement[UUID | None]) -> Later
 
 
 def _seat_in_order_of_creation(judged: CTE) -> CTE:
-    """Of those enrolled together, give a company's seat to the contact created first (guard 10)."""
+    """Give a company's seat to the first created of the contacts enrolled together (guard 10)."""
     turn = func.row_number().over(
         partition_by=(judged.c.ordinal, judged.c.seat, judged.c.guard.is_(None)),
         order_by=(judged.c.contact_created_at, judged.c.end_user_id),

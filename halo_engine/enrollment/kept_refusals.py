@@ -1,4 +1,4 @@
-"""Refusals that are kept: what triggers that fire at an instant came to, for answers (§4, §10)."""
+"""Kept refusals: why a trigger that fires at an instant enrolled nobody, for answers (§4, §10)."""
 
 from uuid import UUID
 
@@ -11,9 +11,7 @@ from halo_engine.tables.metadata import arrivals
 
 
 def keep_refusals(org_id: UUID, verdicts: CTE) -> CTE:
-    """Keep the latest refusal where a trigger fires at an instant; written when it says something
-    new.
-    """
+    """Keep the latest refusal of triggers that fire at an instant; write only what is new."""
     kept = enrollment_refusals.alias("kept")
     news = (
         select(

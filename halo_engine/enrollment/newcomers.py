@@ -1,8 +1,8 @@
-"""Who matches a series newly: found by a statement that only reads, so that PostgreSQL can share it
-out (contract §4).
+"""Find who newly matches a series, by a statement that only reads: PostgreSQL can run it in
+parallel (contract §4).
 
-Of a pass over everybody few enter. What writes is never shared out, so it gets those few alone, and
-judges them again.
+Few enter by a pass over everybody. A statement that writes never runs in parallel, so it gets those
+few only, and judges them again.
 """
 
 from collections.abc import Sequence
@@ -31,15 +31,15 @@ from halo_engine.tables import end_users
 from halo_engine.work import Work
 
 _IN_PAGE: Final = is_in_page(end_users)
-#: By the organisation and the series.
+#: Keyed by organisation and series.
 _KEPT: Final = KeptStatements()
 
 
 def newcomers(work: Work, series: Sequence[Series], page: Page, limit: int) -> list[Place]:
-    """Return the contacts of ``page`` (everybody's) who match a series that their history lets them
-    enter, at most ``limit``, in order of creation.
+    """Return the contacts of ``page`` who match a series and whom their history lets enter it, at
+    most ``limit``, in order of creation.
 
-    Guards that remain are not asked: some of these are refused.
+    The other guards are not checked: some of these contacts are refused later.
     """
     statement = _KEPT.get(
         (work.org_id, tuple(series)), lambda: _statement(work.org_id, series), size=len(series)

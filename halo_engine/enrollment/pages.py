@@ -42,7 +42,8 @@ _LAST: Final = Place(datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1))
 class Page:
     """The contacts after one place and up to another; without a last place, up to the end.
 
-    ``until`` leaves out who was created later; a ``company_id``, everybody else's contacts.
+    Only contacts created up to ``until`` count, and with a ``company_id`` only those of the
+    company.
     """
 
     after: Place | None
@@ -83,7 +84,7 @@ def is_in_page(contact: FromClause) -> tuple[ColumnElement[bool], ...]:
         created_at <= bindparam("page_until", type_=_INSTANT),
         place > _bound("page_after"),
         place <= _bound("page_last"),
-        # Follows from the two: of a pair PostgreSQL does not estimate how many are within.
+        # Implied by the pairs, but PostgreSQL cannot estimate a comparison of pairs.
         created_at.between(
             bindparam("page_after_at", type_=_INSTANT), bindparam("page_last_at", type_=_INSTANT)
         ),
@@ -98,7 +99,7 @@ def page_after(work: Work, rest: Page, size: int) -> Page:
         .where(contact.c.org_id == work.org_id, *rest.holds(contact))
         .order_by(contact.c.created_at, contact.c.id)
         .offset(size - 1)
-        # The last of them, and whether anybody is left.
+        # The last contact of the page, and the one after it, if there is one.
         .limit(2),
         rest.values(),
     ).all()

@@ -24,7 +24,7 @@ from halo_engine.tables.rows import rows_of
 
 
 def keeps_refusals(series: Series) -> bool:
-    """Return whether the latest refusal of a contact is kept: its trigger fires at an instant
+    """Return whether the latest refusal of a contact is kept: if the trigger fires at an instant
     (§4).
     """
     return series.entry_trigger in (EntryTrigger.USER_CREATED, EntryTrigger.EVENT)
@@ -43,8 +43,8 @@ def rules_of(series: Sequence[Series]) -> FromClause:
 def rules_at(series: Sequence[Series], ordinal: ColumnElement[int]) -> list[ColumnElement[Any]]:
     """Return the rules of the series at ``ordinal``, as columns of the same names.
 
-    For where PostgreSQL expects few rows and many come: joined, all series would be looked through
-    for each of them.
+    For statements in which PostgreSQL underestimates the rows: a join would scan all series for
+    each of them.
     """
     return [
         Grouping(literal(list(values), ARRAY(type_)))[ordinal + 1].label(name)

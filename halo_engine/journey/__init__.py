@@ -1,1 +1,1 @@
-"""Walking a series: due rows, the facts that decide them, and writing the decisions down."""
+"""Moving through a series: claim due rows, gather facts, record decisions."""

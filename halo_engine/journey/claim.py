@@ -1,7 +1,7 @@
-"""Taking hold of runs and due rows, so that nobody else moves them meanwhile (contract §5).
+"""Lock runs and due rows, so that no other transaction moves them meanwhile (contract §5).
 
-A *run* is moved only by whoever holds the row lock on its enrollment. Signals wait for that lock;
-the tick passes over what somebody else holds (``SKIP LOCKED``) and comes back for it.
+A *run* is moved only under the row lock on its enrollment. Signals wait for that lock; the tick
+skips locked rows (``SKIP LOCKED``) and comes back for them.
 """
 
 from collections.abc import Collection, Sequence
@@ -91,7 +91,7 @@ _HELD: Final = _held()
 def hold_runs(connection: Connection, org_id: UUID, contacts: Collection[UUID]) -> list[Run]:
     """Lock and return the runs of ``contacts``, ended ones included.
 
-    Waits for whoever is moving one of them; what is read afterwards is as they left it.
+    Waits until other transactions are done with them; what is read afterwards is up to date.
     """
     asked = {"asked_org": org_id, "asked_contacts": list(contacts)}
     return [
@@ -111,9 +111,9 @@ def claim_due(
     """Lock and return due rows of active series, at most about ``limit``, the first by
     ``scheduled_for`` and creation.
 
-    ``beside`` narrows them to some of these series, and passes over rows at some of their steps.
-    Series take turns: each that has due rows gets an equal share of the batch, so a large one does
-    not hold up a small one (contract §5).
+    ``beside`` is a pair: only rows of these series are claimed, and none at these steps. Each
+    series with due rows gets an equal share of the batch, so a large one does not hold up a small
+    one (contract §5).
     """
     asked: dict[str, Any] = {"asked_org": org_id, "asked_now": now, "asked_limit": limit}
     if beside is not None:
@@ -133,8 +133,8 @@ def claim_these(
     series: Collection[UUID],
     rows: Sequence[int],
 ) -> list[Claimed]:
-    """Lock and return those of ``rows`` that are due still, and whose series is one of ``series``;
-    the caller knows these to be active.
+    """Lock and return those of ``rows`` that are still due and belong to ``series``, which the
+    caller knows to be active.
     """
     asked = {
         "asked_org": org_id,
@@ -219,7 +219,7 @@ def _claim(*, beside: bool) -> Prepared:
             due.append(rows.c.step_id != all_(waiting))
         return due
 
-    # By the index, from its front: an EXISTS may read every row to find that none is due.
+    # Read from the front of the index: an EXISTS may read every row to find that none is due.
     earliest = (
         select(rows.c.id)
         .where(*due_in(asked.c.automation_id))
@@ -247,7 +247,7 @@ def _claim(*, beside: bool) -> Prepared:
     return Prepared(_grouped(claimed, turns.join(claimed, true())))
 
 
-#: Built once: every doorbell asks it. The second is for times when mail or a series waits.
+#: Built once, for every doorbell. The second is used while mail or a series has to wait.
 _CLAIM: Final = _claim(beside=False)
 _CLAIM_BESIDE: Final = _claim(beside=True)
 _CLAIM_THESE: Final = _claim_these()

@@ -1,6 +1,6 @@
-"""Gathering: everything that exit rules and steps look at, for a set of runs, in one statement.
+"""Gather everything that exit rules and steps look at, for a set of runs, in one statement.
 
-An answer that no rule or step of the set asks for is not computed. Rows alike come as one.
+What no rule or step of the set asks for is not computed. Rows with equal facts are returned as one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from halo_engine.journey.questions import about_rows, about_rows_alike, about_ru
 from halo_engine.prepared import KeptStatements
 from halo_engine.tables.rows import array_text, asked_values
 
-#: By the organisation, the kind of statement, the series, and the steps that they are asked about.
+#: Keyed by organisation, kind of statement, series and steps.
 _KEPT: Final = KeptStatements()
 
 
@@ -58,7 +58,7 @@ def gather_due(
     series: Mapping[UUID, Series],
     rows: Sequence[DueRow],
 ) -> list[DueFacts]:
-    """Return the facts of ``rows``, of each by itself, in their order."""
+    """Return the facts of each of ``rows``, in their order."""
     asked = _Asked.of(series, {row.step_id: row.run.series_id for row in rows})
     at_step: dict[UUID, list[int]] = {}
     for row in rows:
@@ -82,9 +82,10 @@ def gather_alike(
     series: Mapping[UUID, Series],
     claimed: Sequence[Claimed],
 ) -> list[DueFacts]:
-    """Return the facts of claimed rows, those alike together, by the first of them that is due.
+    """Return the facts of claimed rows, those with equal facts together, ordered by the earliest
+    due.
 
-    Rows at an email come one by one, and so do those of series that are one per company.
+    Rows at an email come one by one, and so do rows of series that are one per company.
     """
     asked = _Asked.of(series, {each.step_id: each.series_id for each in claimed})
     values = asked.values({each.step_id: each.recipient_ids for each in claimed})
@@ -101,9 +102,9 @@ def gather_alike(
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What a statement about rows is built of: the series, and the steps at which rows stand.
+    """What a statement about rows is built from: the series, and the steps at which the rows are.
 
-    ``in_series`` says of each step which of the series it belongs to.
+    ``in_series`` has for each step the number of its series.
     """
 
     series: tuple[Series, ...]
@@ -112,7 +113,7 @@ class _Asked:
 
     @classmethod
     def of(cls, series: Mapping[UUID, Series], steps: Mapping[UUID, UUID]) -> "_Asked":
-        """Return what rows at ``steps``, given with the series that they belong to, ask."""
+        """Return the parts of the statement for ``steps``, a mapping of steps to their series."""
         ids = sorted(set(steps.values()))
         ordered = sorted(steps, key=lambda step: (steps[step], step))
         return cls(
@@ -123,7 +124,7 @@ class _Asked:
 
     @property
     def step_ids(self) -> tuple[UUID, ...]:
-        """The steps as a part of a key: their series say what they hold."""
+        """The steps' ids, as part of a cache key; the series hold their content."""
         return tuple(step.id for step in self.steps)
 
     def alone(self) -> list[int]:
@@ -135,7 +136,7 @@ class _Asked:
         ]
 
     def values(self, rows: Mapping[UUID, Sequence[int]]) -> dict[str, Sequence[Any]]:
-        """Return the rows at each step as the statement takes them."""
+        """Return the statement's parameters for the rows at each step."""
         return asked_values(
             "given",
             {

@@ -1,6 +1,6 @@
-"""What a run has behind it, as SQL: events since it began, what became of its emails, steps it had.
+"""A run's history, as SQL: events since it began, what became of its emails, the steps it had.
 
-Each answer is NULL where no series or step of the set asks for it.
+Each value is NULL if no series or step of the set asks for it.
 """
 
 from collections.abc import Sequence

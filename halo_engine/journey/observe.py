@@ -1,8 +1,8 @@
 """Observing runs: who was seen outside the audience, and which goals began to hold (contract §4,
 §7).
 
-Both are memory for later answers and change nobody's enrollment, so they are written by one
-statement that touches only the rows whose memory changes.
+Both are notes for later decisions and change no enrollment, so one statement writes them, and only
+to the rows whose notes change.
 """
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
@@ -48,15 +48,13 @@ from halo_engine.work import Work
 _RUNS = automation_enrollments
 _INSTANT: Final = DateTime(timezone=True)
 _NOW: Final = ANY_MOMENT.parameter(lambda at: at.now, _INSTANT)
-#: By the organisation, whose runs are looked at, and the series that are asked.
+#: Keyed by organisation, kind of ``Observed``, and series.
 _KEPT: Final = KeptStatements()
 
 
 @dataclass(frozen=True)
 class Observed:
-    """Whose runs are looked at: those of ``contacts``, those that have the rows ``recipients``, or
-    those of everybody in ``page``.
-    """
+    """The runs to look at: those of ``contacts``, of the rows ``recipients``, or of a ``page``."""
 
     contacts: Collection[UUID] | None = None
     recipients: Collection[int] | None = None
@@ -82,7 +80,7 @@ class Observed:
         ids = literal([each.id for each in series], ARRAY(Uuid()))
         if self.page is not None:
             return _RUNS.c.automation_id == any_(ids)
-        # No index can be asked for this: by the series, all of their runs would be read.
+        # Written so that no index on the series can be used: it would read all of their runs.
         return func.array_position(ids, _RUNS.c.automation_id).is_not(None)
 
     def includes(self, org_id: UUID, contact: FromClause) -> Sequence[ColumnElement[bool]]:
@@ -100,11 +98,11 @@ class Observed:
 
 
 def observe(work: Work, series: Sequence[Series], whose: Observed, *, leaving: bool = True) -> None:
-    """Remember for each run of ``series`` what it shows now.
+    """Note for each run of ``series`` whether its contact left the audience and its goal holds.
 
-    A run's contact was *seen outside* when the audience does not hold, unless a change of the
-    definition put it outside (guard 8); it is asked with ``leaving`` only. A goal converts when it
-    begins to hold within its window (§7).
+    A contact is *seen outside* when the audience does not match, unless a change of the definition
+    put it outside (guard 8); that is checked with ``leaving`` only. A goal converts when it begins
+    to hold within its window (§7).
     """
     asked = tuple(
         each for each in series if each.goal_filters or (leaving and _remembers_leaving(each))
@@ -144,9 +142,7 @@ def _remembers_leaving(series: Series) -> bool:
 
 
 def _seen(org_id: UUID, series: Sequence[Series], whose: Observed, *, leaving: bool) -> Any:
-    """Look at runs together with their contacts: has it left, does its goal hold (NULL: not
-    asked).
-    """
+    """Select, for each run, whether its contact has left and its goal holds (NULL: not asked)."""
     # Of each run only its own series' filters are evaluated.
     reads = [custom_reads(each.audience_filters, each.goal_filters) for each in series]
     subject = Subject.of_contacts(max(reads))
@@ -192,8 +188,8 @@ def _seen(org_id: UUID, series: Sequence[Series], whose: Observed, *, leaving: b
 
 
 def _may_leave() -> ColumnElement[bool]:
-    """Only the latest run remembers, once, and a change of the definition is no leaving (guard
-    8).
+    """Return whether the run may be marked: the latest one, once, and not if a change of the
+    definition put the contact outside (guard 8).
     """
     later = _RUNS.alias("later")
     return and_(
@@ -217,9 +213,7 @@ def _within_window(series: Series) -> ColumnElement[bool]:
 
 
 def _count_since_enrollment(name: str) -> ColumnElement[int]:
-    """Count what fired after the enrollment; within its instant, order of arrival
-    decides.
-    """
+    """Count what fired after the enrollment; at the same instant, order of arrival decides."""
     return (
         select(func.count())
         .where(

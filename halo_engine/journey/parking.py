@@ -1,8 +1,9 @@
-"""Parking what failed: out of the queue, for a while or until a person says so (contract §1, §5).
+"""Park what failed: take it out of the queue, for a while or until a person retries it (contract
+§1, §5).
 
-Signals and due rows are parked by one rule. A failure counts as a *try* where others came through;
-where nothing does, only the moment is at fault. What has had ``TRIES`` over ``LEAST_TIME`` is *set
-aside*: a person has to bring it back. Until then it is tried again by itself, after a pause as long
+One rule holds for signals and due rows. A failure counts as a *try* only if others succeeded; if
+nothing succeeds, the cause is general. After ``TRIES`` over at least ``LEAST_TIME`` it is *set
+aside*, and only a person brings it back. Until then it is retried, each time after a pause as long
 as it has been failing.
 """
 
@@ -28,13 +29,13 @@ from halo_engine.tables import automation_recipients
 from halo_engine.tables.enrollments import IS_ACTIVE, IS_PENDING, IS_PROCESSING, NEVER
 from halo_engine.work import Work
 
-#: So often a thing has to fail where others come through, and over so long, to be set aside.
+#: It is set aside after so many failures while others succeed, spread over at least so long.
 TRIES: Final = 5
 LEAST_TIME: Final = timedelta(minutes=5)
 #: The shortest and the longest pause before another try; a tick comes once a minute.
 SHORTEST_PAUSE: Final = timedelta(seconds=5)
 LONGEST_PAUSE: Final = timedelta(minutes=1)
-#: What is kept of an error.
+#: The most characters stored of an error.
 MOST_TEXT: Final = 2_000
 
 _INSTANT: Final = DateTime(timezone=True)
@@ -42,7 +43,7 @@ _INSTANT: Final = DateTime(timezone=True)
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that failed alone, and what it raised; ``counts`` where others came through."""
+    """A signal or row that failed alone, and its error; ``counts`` as a try if others succeeded."""
 
     id: int
     problem: str
@@ -50,12 +51,12 @@ class Fault:
 
 
 def pause_after(failing_for: timedelta) -> timedelta:
-    """Return how long something waits that has been failing for so long."""
+    """Return the pause before the next try, after failing for so long."""
     return min(max(failing_for, SHORTEST_PAUSE), LONGEST_PAUSE)
 
 
 def parked(table: Table, now: datetime, fault: Fault) -> dict[str, Any]:
-    """Return what a row of ``table`` becomes that failed now (signals and recipients alike)."""
+    """Return the values of a row of ``table`` (signals or recipients) that failed now."""
     columns = table.c
     first = func.coalesce(columns.failed_at, literal(now, _INSTANT))
     tries = columns.tries + literal(int(fault.counts), Integer())
@@ -74,11 +75,11 @@ def parked(table: Table, now: datetime, fault: Fault) -> dict[str, Any]:
     }
 
 
-#: What puts a row into the queue again; how often it failed is still known.
+#: Puts a row back into the queue; its tries still count.
 UNPARKED: Final[dict[str, Any]] = dict.fromkeys(("parked_at", "error", "retry_at"))
-#: What a signal or a row becomes that a person gives another chance.
+#: The same for what a person retries: its tries are forgotten.
 FORGIVEN: Final[dict[str, Any]] = {**UNPARKED, "failed_at": None, "tries": 0}
-#: The same of rows, with when they were due before they failed.
+#: The same two for recipient rows, which also remember when they were due.
 IN_THE_QUEUE: Final[dict[str, Any]] = {**UNPARKED, "was_due": None}
 CAME_THROUGH: Final[dict[str, Any]] = {**FORGIVEN, "was_due": None}
 DUE: Final = func.coalesce(automation_recipients.c.was_due, automation_recipients.c.scheduled_for)
@@ -87,13 +88,13 @@ DUE: Final = func.coalesce(automation_recipients.c.was_due, automation_recipient
 def park_rows(work: Work, faults: Sequence[Fault]) -> None:
     """Park active rows that failed; they stay active for every guard.
 
-    A pending one is due again at its ``retry_at``, one under way is taken up again then.
+    At ``retry_at`` a pending row is due again, and the lease of a leased one expires.
     """
     rows = automation_recipients
     for fault in faults:
         values = parked(rows, work.now, fault)
         again = func.coalesce(values["retry_at"], NEVER)
-        # Leases run on the database's clock, whatever clock the business is on.
+        # Leases always run on the database's clock.
         leased = func.clock_timestamp() + (again - literal(work.now, _INSTANT))
         work.connection.execute(
             update(rows)
@@ -108,7 +109,7 @@ def park_rows(work: Work, faults: Sequence[Fault]) -> None:
 
 
 def forgive_rows(work: Work, *which: ColumnElement[bool]) -> list[int]:
-    """Put parked rows back into the queue, as due as they were; return their ids."""
+    """Put parked rows back into the queue, due as before; return their ids."""
     rows = automation_recipients
     back = work.connection.scalars(
         update(rows)

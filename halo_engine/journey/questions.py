@@ -1,7 +1,7 @@
-"""The statement that gathers: runs joined to what their series and steps ask about them (§5, §6).
+"""The statement that gathers facts: runs joined to what their series and steps ask (§5, §6).
 
-Of each run only what its own series and step ask is evaluated; what nobody asks is no column. It is
-built of series and steps alone, so that it can be kept; runs and rows come with each execution.
+For each run only the questions of its own series and step are evaluated; what nobody asks is NULL.
+The statement depends on series and steps alone, so it is cached; runs and rows are parameters.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -50,7 +50,7 @@ from halo_engine.tables import automation_enrollments, automation_recipients
 from halo_engine.tables.enrollments import holds_seat, is_run
 from halo_engine.tables.rows import rows_asked
 
-#: What is a row's own: of rows alike, one of them gives it.
+#: Columns that differ from row to row: a group takes those of one row.
 _OF_ONE: Mapping[str, Any] = {
     "end_user_id": Uuid(),
     "number": Integer(),
@@ -64,12 +64,12 @@ _OF_ONE: Mapping[str, Any] = {
     "holder_enrollment_id": BigInteger(),
 }
 _FEW_CASES = 4
-#: What orders rows.
+#: The order of rows.
 _ORDER = ("scheduled_for", "recipient_id")
 
 
 def about_runs(org_id: UUID, series: Sequence[Series]) -> Select[Any]:
-    """Return the statement for the runs in ``given``; ``series`` numbers theirs."""
+    """Return the statement for runs, passed as ``given`` with the numbers of their ``series``."""
     given = rows_asked(
         "given",
         {
@@ -85,8 +85,8 @@ def about_runs(org_id: UUID, series: Sequence[Series]) -> Select[Any]:
 
 
 def about_rows(org_id: UUID, series: Sequence[Series], steps: Sequence[Step]) -> Select[Any]:
-    """Return the statement for the recipient rows in ``given``, arrays of those at one step, each
-    row by itself; ``series`` and ``step`` number theirs.
+    """Return the statement for recipient rows, one result each. They are passed as ``given``: an
+    array of ids for each step, with the numbers of ``series`` and ``step``.
     """
     return _about(org_id, series, steps, _given_rows(org_id))
 
@@ -97,8 +97,8 @@ def about_rows_alike(
     steps: Sequence[Step],
     alone: Sequence[int],
 ) -> Select[Any]:
-    """Return the same, a row of the answer for all rows about which the same is true, by the first
-    that is due; those at steps whose numbers are in ``alone`` come one by one.
+    """Return the same with one result for all rows whose facts are equal, ordered by the earliest
+    due; rows at steps whose numbers are in ``alone`` come one by one.
     """
     facts = about_rows(org_id, series, steps).subquery("facts")
     is_alone = facts.c.step == any_(literal(list(alone), ARRAY(Integer())))
@@ -122,7 +122,7 @@ def _first(value: ColumnElement[Any], type_: Any) -> ColumnElement[Any]:
 def _given_rows(org_id: UUID) -> Subquery:
     named = rows_asked("given", {"ids": Text(), "series": Integer(), "step": Integer()})
     rows = automation_recipients
-    # Looked up by index: a join would read all rows of a table that is not very large.
+    # A lateral look-up by index: a plain join would read the whole table unless it is very large.
     found = (
         select(
             rows.c.id.label("recipient_id"),
@@ -183,9 +183,7 @@ _Numbered = Sequence[tuple[int, ColumnElement[bool]]]
 
 @dataclass(frozen=True, slots=True)
 class _Filters:
-    """What is evaluated of a contact, by the number of the series or step that asks: of each run
-    only what its own asks.
-    """
+    """The predicates evaluated on a contact, with the number of the series or step that asks."""
 
     audiences: _Numbered
     exits: _Numbered
@@ -193,7 +191,7 @@ class _Filters:
 
     @classmethod
     def of(cls, series: Sequence[Series], steps: Sequence[Step], subject: Subject) -> Self:
-        """Compile those that these series and steps have."""
+        """Compile the predicates of these series and steps."""
         properties = [
             (n, _asked(step, ConditionType.USER_PROPERTY)) for n, step in enumerate(steps)
         ]
@@ -217,7 +215,7 @@ class _Filters:
 
     @property
     def all(self) -> Sequence[ColumnElement[bool]]:
-        """All that a scan is to evaluate."""
+        """All predicates, for the scan."""
         return [each for _, each in (*self.audiences, *self.exits, *self.properties)]
 
 
@@ -279,9 +277,9 @@ def _seats(contact: FromClause, holder: FromClause) -> Mapping[str, ColumnElemen
 def _of(
     number: ColumnElement[int], predicates: Sequence[tuple[int, ColumnElement[bool]]]
 ) -> ColumnElement[bool]:
-    """Return what the predicate of that number says; false when it has none.
+    """Return the predicate of that number; false if there is none.
 
-    Halved until few are left: PostgreSQL goes through the cases of a CASE one by one.
+    A binary search down to a few cases: PostgreSQL checks the cases of a CASE one by one.
     """
     if not predicates:
         return false()
@@ -293,7 +291,7 @@ def _of(
 
 
 def _asks_audience(series: Series) -> bool:
-    """Whether anything depends on the audience: leaving it, or the list that it is (§5, §6)."""
+    """Return whether the series asks if a contact is still in its audience or list (§5, §6)."""
     is_list = series.audience_type is AudienceType.SUBSCRIPTION
     return is_list or series.has_rule(ExitReason.SEGMENT_LEAVE)
 

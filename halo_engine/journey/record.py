@@ -1,4 +1,4 @@
-"""Recording: decisions about runs written down in a few set-based statements (contract §5, §6)."""
+"""Record decisions about runs, in a few statements over sets (contract §5, §6)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,9 +44,7 @@ _INSTANT = DateTime(timezone=True)
 def record_exits(
     connection: Connection, org_id: UUID, exits: Sequence[Exit], now: datetime
 ) -> None:
-    """End runs by an exit rule; the active row becomes ``exited``, the company's seat is free
-    (§6).
-    """
+    """End runs by an exit rule: the active row becomes ``exited``, the seat becomes free (§6)."""
     if not exits:
         return
     given = rows_of(
@@ -79,9 +77,7 @@ def record_exits(
 
 
 def record_seats(connection: Connection, org_id: UUID, moves: Sequence[TakeSeat]) -> None:
-    """Move runs to the seats that they take: first out of the old, since two may change places
-    (§4).
-    """
+    """Move runs to new seats; first they leave the old ones, since two may swap (§4)."""
     if not moves:
         return
     runs = automation_enrollments
@@ -105,10 +101,10 @@ def record_seats(connection: Connection, org_id: UUID, moves: Sequence[TakeSeat]
 def record_finished(
     connection: Connection, org_id: UUID, finished: Sequence[Finish], now: datetime
 ) -> None:
-    """Finish rows, create the rows of the steps that follow, and end the runs that are at their
-    end.
+    """Finish rows, create the rows of the next steps, and end the runs that have none.
 
-    A row that is no longer active (an exit came first) is left as it is, and its run goes nowhere.
+    A row that is no longer active, because an exit came first, is left unchanged, and so is its
+    run.
     """
     if not finished:
         return
@@ -129,7 +125,7 @@ def record_finished(
 
 
 def _finished() -> Prepared:
-    """Build what finishes rows, in the order in which they were due."""
+    """Build the statement that finishes rows, in the order in which they were due."""
     org_id, now = (
         bindparam("asked_org", type_=OrganizationId()),
         bindparam("asked_now", type_=_INSTANT),
@@ -171,7 +167,7 @@ def _finished() -> Prepared:
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What becomes of a row: the same for most of a batch, so it is sent once."""
+    """The result of a row. Most rows of a batch share one, so it is sent once for all of them."""
 
     status: Status
     reason: str | None
@@ -279,7 +275,7 @@ def record_leases(
 ) -> None:
     """Lease rows whose email is to be sent to the worker that holds ``token`` (contract §9).
 
-    The lease runs on the database's clock, whatever clock the business is on.
+    The lease always runs on the database's clock.
     """
     if not sends:
         return

@@ -26,7 +26,7 @@ PAGE = 20_000
 def remove(work: Work, contact_id: UUID, series: Series, sent_at: datetime | None = None) -> None:
     """End the contact's active run; a 404 when it has none.
 
-    A 409 where the run began after that was ordered, if it is known when that was.
+    With ``sent_at``, a 409 if the run began after the order was sent.
     """
     if sent_at is not None:
         _refuse_if_newer(work, contact_id, series, sent_at)
@@ -37,9 +37,9 @@ def remove(work: Work, contact_id: UUID, series: Series, sent_at: datetime | Non
 def stop_series(transact: Transact, key: str, by: str, sent_at: datetime | None = None) -> int:
     """Complete the series ``key``, end every active run in it, and return how many there were (§6).
 
-    The first transaction completes it, so nobody enters and nothing is sent from then on; the runs
-    are ended page by page. Where that is interrupted, stopping it again ends the rest. ``sent_at``
-    is when that was ordered, where it is known.
+    The first transaction completes it: from then on nobody enters and nothing is sent. The runs are
+    ended page by page; after an interruption, stopping it again ends the rest. ``sent_at`` is the
+    order's sending time, if known.
     """
 
     def stopped(work: Work) -> Series:
