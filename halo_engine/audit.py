@@ -29,8 +29,8 @@ def note(
 ) -> None:
     """Write a row, in the transaction of what it is about.
 
-    ``action`` is the task's name without ``halo.``. A contact is the ``target`` by its id, and
-    neither ``before`` nor ``after`` holds what is about a person.
+    ``action`` is the task's name without ``halo.``. A contact is named by its id in ``target``;
+    ``before`` and ``after`` hold no personal data.
     """
     row: dict[str, Any] = {
         "org_id": work.org_id,

@@ -22,21 +22,21 @@ Line = Callable[[Sequence[Call]], Sequence[Rows]]
 
 
 class LostRace(Exception):  # noqa: N818 -- nobody did anything wrong
-    """Another transaction was first, and no constraint says so: this one is to be run again."""
+    """Another transaction was first, and no constraint noticed: this one has to run again."""
 
 
-#: What two honest transactions can do to each other: a deadlock, a serialization failure, the same
-#: new row at the same moment (a unique violation), and a row for somebody who is erased meanwhile
-#: (a foreign key violation). A second try sees what the winner did.
+#: Races between transactions: a deadlock, a serialization failure, the same new row twice (a unique
+#: violation), and a row for somebody who is erased meanwhile (a foreign key violation). A second
+#: try sees what the winner wrote.
 _LOST_RACES = frozenset({"40P01", "40001", "23505", "23503"})
-#: A statement ran into its time limit, or somebody cancelled it.
+#: A statement ran into its time limit, or was cancelled by hand.
 _CANCELED: Final = "57014"
-#: How codes begin whose words repeat the data that is wrong.
+#: The class of errors whose messages repeat the bad data.
 _DATA: Final = "22"
 _AWAY: Final = (psycopg.OperationalError, psycopg.InterfaceError)
 _ATTEMPTS = 5
 _FIRST_PAUSE_SECONDS = 0.02
-#: A pooled connection that lay idle for longer is tried before it is used.
+#: A pooled connection that was idle for longer is tested before use.
 _TRUSTED_SECONDS: Final = 5.0
 _IDLE_SINCE: Final = "idle since"
 _TIMEOUT: Final = "statement_timeout_seconds"
@@ -46,11 +46,11 @@ _SHORT: Final = 1_500
 
 
 class _Cursor(psycopg.RawCursor[Any]):
-    """A cursor that lets the server keep one plan only for sets of one size: small ones.
+    """A cursor that lets the server keep plans only for small sets.
 
-    A kept plan takes every array for ten rows; one made so compared each of 2,000 due rows with
-    each of 2,000 contacts. ``plan_cache_mode`` is no way out: foreign keys would be planned row by
-    row.
+    A cached plan assumes that every array has ten elements: one compared each of 2,000 due rows
+    with each of 2,000 contacts. ``plan_cache_mode = force_custom_plan`` does not help: foreign keys
+    would be planned row by row.
     """
 
     planned_anew = False
@@ -69,24 +69,23 @@ class _Cursor(psycopg.RawCursor[Any]):
         return super().execute(query, params, prepare=prepare, binary=binary)
 
 
-#: Selected by the first statement of a transaction that works given rows: what follows is planned
-#: without its values. Their statistics may be older than the rows (decision 28).
+#: Selected by the first statement of a transaction that handles given rows: the statements after it
+#: use generic plans, since statistics may be older than the rows (decision 28).
 PLANNED_WITHOUT_VALUES: Final = func.set_config("plan_cache_mode", "force_generic_plan", True)
 
 
 def plan_anew(connection: Connection) -> None:
-    """Have what is executed in this transaction from now on planned for its values.
+    """Plan every later statement of this transaction for its own values.
 
-    For statements that take a range of rows: a kept plan takes every range for a third of the
-    table.
+    For statements over a range of rows: a cached plan assumes a third of the table.
     """
     connection.execution_options(planned_anew=True)
     connection.execute(sqlalchemy.select(func.set_config("plan_cache_mode", "auto", True)))
 
 
 def share_statement_timeout(connection: Connection, among: int) -> None:
-    """Limit each statement of this transaction to a share of the usual time, so that ``among`` long
-    ones together take no longer than one may.
+    """Divide the statement timeout by ``among`` for this transaction, so that so many long
+    statements together take no longer than one may.
     """
     seconds = connection.get_execution_options()[_TIMEOUT]
     share = f"{max(round(seconds * 1000) // among, 1)}ms"
@@ -114,9 +113,8 @@ def create_engine(
     """Make an engine whose sessions are READ COMMITTED, in UTC, and limited per statement.
 
     The pool holds `pool_size` connections and as many again under load; a caller waits 10 s for
-    one. With ``pre_ping`` a connection about which there is doubt is tried before it is used, so a
-    server that was restarted costs nobody a transaction. Not safe to carry over a fork: each
-    worker process makes its own.
+    one. With ``pre_ping`` a doubtful connection is tested before use, so a restart of the server
+    fails no transaction. Not safe to use after a fork: each worker process makes its own.
     """
     timeout = round(statement_timeout_seconds * 1000)
     engine = sqlalchemy.create_engine(
@@ -126,7 +124,7 @@ def create_engine(
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=10,
-        # What a statement was about is nobody's business but the database's.
+        # Errors and logs must not show parameters.
         hide_parameters=True,
         # As the server numbers parameters: psycopg would rewrite a long statement on each call.
         paramstyle="numeric_dollar",
@@ -134,7 +132,7 @@ def create_engine(
             "application_name": application_name,
             "connect_timeout": 10,
             "cursor_factory": _Cursor,
-            # Compiling a statement of 200 filters costs more than running it.
+            # JIT compiling a statement of 200 filters takes longer than running it.
             "options": f"-c timezone=UTC -c jit=off -c statement_timeout={timeout}"
             # Of transactions that are not begun by name (``prepared.at_once``).
             r" -c default_transaction_isolation=read\ committed",
@@ -152,11 +150,11 @@ def _note_idle(_connection: object, record: ConnectionPoolEntry) -> None:
 
 
 def _try_doubtful(connection: Any, record: ConnectionPoolEntry, _: object) -> None:
-    """Give up the pooled connections if this one is dead.
+    """Drop the pooled connections if this one is dead.
 
-    A server that ends a session says so, or closes the socket: then there is something to read,
-    and while a connection lies idle nothing else comes. What vanished without a word shows only
-    when it is asked, which is a round trip: connections that lay idle for long are.
+    When a server ends a session, it says so or closes the socket: then an idle connection has
+    something to read. A server that vanished silently is noticed only by asking it, a round trip:
+    that is done for connections that were idle for long.
     """
     since = record.info.get(_IDLE_SINCE)
     if since is None:
@@ -199,8 +197,8 @@ def run_in_transaction(
 def line(engine: Engine) -> Iterator[Line]:
     """Keep a connection for short transactions that come one right after the other.
 
-    What is yielded runs calls as a transaction in one round trip (``prepared.at_once``) and returns
-    each one's rows; lost races are run again as by `run_in_transaction`.
+    Yields a function that runs calls as one transaction in one round trip (``prepared.at_once``)
+    and returns each call's rows. Lost races are run again, as by `run_in_transaction`.
     """
     with engine.connect() as connection:
 
@@ -226,8 +224,8 @@ def _until_no_race_is_lost(once: Callable[[], _Result], attempts: int) -> _Resul
 
 
 def took_too_long(error: DBAPIError) -> bool:
-    """Return whether a statement was cancelled: by its time limit, or by somebody who had enough of
-    it, which PostgreSQL tells apart in words only.
+    """Return whether a statement was cancelled, by its time limit or by hand; PostgreSQL gives both
+    one code.
     """
     return sqlstate(error) == _CANCELED
 
@@ -240,12 +238,12 @@ def server_is_gone(error: DBAPIError) -> bool:
 def problem_of(error: DBAPIError | psycopg.Error) -> str:
     """Return what PostgreSQL says is wrong, in one line that holds no row's values.
 
-    Of data that it cannot read it repeats the data, so there the code has to do.
+    Messages about bad data repeat the data, so for those only the code is returned.
     """
     problem = error.orig if isinstance(error, DBAPIError) else error
     state = sqlstate(error)
     if state is None:
-        # It never got as far as the server; unless that is away, words may repeat a setting.
+        # It never reached the server; unless the server is away, the text may repeat a setting.
         return str(problem).partition("\n")[0] if isinstance(problem, _AWAY) else ""
     if state.startswith(_DATA):
         return f"data that is refused ({state})"

@@ -1,6 +1,6 @@
-"""The engine as its callers see it: tasks, the command line, rehearsals and tests all stand here.
+"""The engine's interface: tasks, the command line, rehearsals and tests all use it.
 
-It owns what the edge owns: the clock, the transaction, the doorbell and the post office.
+It owns the clock, the transactions, the doorbell and the post office.
 """
 
 from collections.abc import Callable, Iterator
@@ -39,21 +39,21 @@ _Result = TypeVar("_Result")
 
 ByTrip = Callable[[Organization, datetime | None], Trip[_Result] | None]
 
-#: Organisations of which a process remembers how they were last seen.
+#: How many organisations a process remembers.
 _MOST_KNOWN: Final = 10_000
 
 
 def _nobody_rings(_org_id: UUID) -> None:
-    """Leave it to the next tick."""
+    """Ring nobody: the next tick handles the signals."""
 
 
 @dataclass(frozen=True)
 class Engine:
     """Doors and flows on one database.
 
-    ``clock`` gives the business's instant; None is the database's own clock. ``ring`` is told,
-    after the commit, whose signals wait. ``interruptions`` are the exceptions by which the caller
-    is told to stop: they are no signal's fault.
+    ``clock`` gives the current instant; None is the database's own clock. ``ring`` is called after
+    the commit for an organisation whose signals wait. ``interruptions`` are exceptions that tell
+    the caller to stop: no signal is at fault.
     """
 
     database: sqlalchemy.Engine
@@ -93,8 +93,8 @@ class Engine:
         return result
 
     def _travel(self, known: Organization, by_trip: ByTrip[_Result]) -> _Result | None:
-        """Return None for a call that has to go the usual way: it takes more than a trip, or it is
-        refused, which may be wrong by now, since the organisation may have changed.
+        """Return None for a call that has to go the usual way: one trip is not enough, or it is
+        refused by what is remembered of the organisation, which may have changed.
         """
         try:
             trip = by_trip(known, self._now)
@@ -115,7 +115,7 @@ class Engine:
         return self.clock() if self.clock else None
 
     def ask(self, org: OrgRef, question: Callable[[Work], _Result]) -> _Result:
-        """Run what only reads in a transaction of its own; nobody is rung for."""
+        """Run a read-only action in a transaction of its own; no doorbell rings."""
         return replace(self, ring=_nobody_rings).perform(org, question)
 
     def redeem(
@@ -123,8 +123,8 @@ class Engine:
     ) -> _Result:
         """Run a door for the holder of a link in a mail, in the organisation that it names (§9).
 
-        The door verifies ``token``; an organisation that is gone is a bad token too. Nobody is rung
-        for when the door only ``reads``.
+        The door verifies ``token``; an organisation that is gone is a bad token too. If the door
+        only ``reads``, no doorbell rings.
         """
         run = self.ask if reads else self.perform
         try:
@@ -137,7 +137,7 @@ class Engine:
     def receive(self, raw: bytes) -> Received:
         """Take in a raw mail (RFC 5322), in the organisation whose mail it names (contract §2).
 
-        About none of ours, whatever it is, it changes nothing.
+        A mail that is not about one of ours changes nothing.
         """
         mail = read_mail(raw).under(self.post.sender.domain)
         with self.database.connect() as connection:
@@ -163,9 +163,7 @@ class Engine:
         return tick(self._transact(org_id), self.post, self.interruptions, self._health_of(org_id))
 
     def wake(self) -> int:
-        """Put back into the queue whatever signals have waited long enough for another try; return
-        how many.
-        """
+        """Put parked signals whose pause is over back into the queue; return how many."""
         with self.database.connect() as connection:
             waiting = organizations_to_wake(connection)
         return sum(map(self._wake, waiting))
@@ -174,7 +172,7 @@ class Engine:
         try:
             return self._transact(org_id)(wake)
         except Refusal:
-            # It was erased just now; the others are woken all the same.
+            # It was erased just now; the others are still woken.
             return 0
 
     def _health_of(self, org_id: UUID) -> Health:

@@ -1,4 +1,4 @@
-"""Bringing a database's schema to the version that this code expects, and telling whether it is."""
+"""Migrate a database's schema to the version that this code expects, and tell whether it has it."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from halo_engine.settings import ConfigurationError
 #: What to say, and to do, when a table or a column is not there.
 OF_ANOTHER_SCHEMA = "The database's schema is not this version's: run `halo migrate`."
 
-#: What is wrong with a database in which two spellings of an address are two addresses.
+#: Said of a database whose ``lower`` would make two addresses of two spellings of one.
 LOWERS_OTHERWISE = (
     "the database's locale has other small letters than Unicode: a bounced INFO@… or …@MÜNCHEN.…"
     " would stay another address than info@… or …@münchen.…"

@@ -1,6 +1,6 @@
-"""Organisations themselves: making one, changing its settings, reading them back (contract §1, §2).
+"""Create organisations, change their settings, and read them back (contract §1, §2).
 
-The only statements that are not one organisation's work: they run on a connection.
+These statements do not belong to one organisation's work: they run on a plain connection.
 """
 
 import secrets
@@ -77,7 +77,7 @@ class OrganizationAnswer(OrganizationSettings):
 
 
 def new_secret() -> str:
-    """Return a secret for signing user tokens that nobody can guess."""
+    """Return a new random secret for signing user tokens."""
     return secrets.token_urlsafe(SHORTEST_SECRET)
 
 
@@ -125,5 +125,5 @@ def all_organizations(connection: Connection) -> list[OrganizationAnswer]:
 def _read(connection: Connection, *conditions: Any) -> list[OrganizationAnswer]:
     columns = [organizations.c[name] for name in OrganizationAnswer.model_fields]
     rows = connection.execute(select(*columns).where(*conditions).order_by(organizations.c.key))
-    # Built without validation: what is stored was sound when it was written.
+    # Not validated again: that was done when it was written.
     return [OrganizationAnswer.model_construct(**row) for row in rows.mappings()]

@@ -1,6 +1,6 @@
-"""Which errors are the database's trouble, and no fault of the call that met them (contract §2).
+"""Tell the database's outages from errors of the call that met them (contract §2).
 
-A call that met one is tried again until the database is back; any other error is the call's own.
+A call that meets an outage is retried until the database is back; any other error is its own.
 """
 
 from typing import Final
@@ -11,8 +11,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from halo_engine.database import sqlstate
 
-#: What PostgreSQL reports when the session or the server is the trouble, by SQLSTATE: a class of
-#: two characters, or one code. Whatever statement comes next would meet the same.
+#: SQLSTATEs of a broken session or server, by class (two characters) or code. The next statement
+#: would fail in the same way.
 _TROUBLES: Final = {
     "08": "the connection broke",
     "28": "the server refuses our account",
@@ -31,10 +31,10 @@ _TROUBLES: Final = {
 
 
 def database_trouble(error: BaseException) -> str | None:
-    """Return what is wrong with the database, in a few words; None where it is not the trouble.
+    """Return in a few words what is wrong with the database; None if the error is not an outage.
 
-    Without a SQLSTATE an error of the driver came from the connection itself: no server answers,
-    its name is unknown, the connection was closed under a statement.
+    A driver's error without a SQLSTATE comes from the connection itself: no server answers, its
+    name is unknown, or the connection was closed during a statement.
     """
     if isinstance(error, PoolTimeout):
         return "no connection of the pool is free"

@@ -1,8 +1,8 @@
 """Statements that every call of a door executes: compiled once, run by the driver's own cursor.
 
-SQLAlchemy looks a statement up in its cache, sets up a context and a result, and describes each
-column, whenever it executes one: 50 microseconds, three times what sending it takes. A handful of
-statements are executed so often that this shows; they are the ones to be ``Prepared``.
+For each execution SQLAlchemy looks the statement up in its cache, sets up a context and a result,
+and describes each column: 50 microseconds, three times what sending it takes. A few statements run
+so often that this matters; those are ``Prepared``.
 """
 
 from collections import OrderedDict
@@ -24,7 +24,7 @@ _Writer = Callable[[Any], Any] | None
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """A statement's own value that is worked out for each execution, of what ``rows`` is told."""
+    """A value of the statement that is computed for each execution, from ``told``."""
 
     value: Callable[[Any], Any]
 
@@ -119,10 +119,10 @@ class Prepared:
 
 
 class KeptStatements:
-    """Statements kept under what they were built of, the most recently used.
+    """A cache of statements, least recently used first out.
 
-    What a statement is built of is its key, the organisation first: an id of its series may be in
-    another one too. All else comes with an execution.
+    The key is everything that a statement is built from. The organisation comes first: another one
+    may have series of the same ids. All else is a parameter.
     """
 
     def __init__(self, room: int = 5_000) -> None:
@@ -152,7 +152,7 @@ class KeptStatements:
 
 
 class Call(NamedTuple):
-    """A statement and the values that it is to be executed with."""
+    """A statement and the values of its parameters."""
 
     statement: Prepared
     values: Mapping[str, Any]
@@ -165,8 +165,8 @@ class Call(NamedTuple):
 def at_once(connection: Connection, calls: Iterable[Call]) -> list[Rows]:
     """Execute the calls, one after the other, as one transaction in one round trip; commit it.
 
-    What an earlier one locks, a later one finds locked, and reads as it is from then on. The
-    connection is in no transaction. Returns each call's rows.
+    A later call sees the locks and writes of an earlier one. The connection must not be in a
+    transaction. Returns each call's rows.
     """
     told = [
         (each.statement, *each.statement.bound(connection.dialect, each.values)) for each in calls
@@ -180,8 +180,8 @@ def at_once(connection: Connection, calls: Iterable[Call]) -> list[Rows]:
             sent = "; ".join(text for _, text, _ in told)
             raise _as_usual(connection, sent, (), error) from error
     except BaseException:
-        # Nobody knows how far it came. The driver takes what it prepared behind a statement that
-        # failed for prepared, and a pipeline that fails at its end stays open.
+        # Its state is unknown: the driver believes that statements behind a failed one were
+        # prepared, and a pipeline that fails at its end stays open.
         connection.invalidate()
         raise
 
@@ -243,7 +243,7 @@ def _writer(type_: TypeEngine[Any], dialect: Dialect) -> _Writer:
 
 
 def _as_usual(connection: Connection, text: str, bound: Any, error: psycopg.Error) -> Exception:
-    """Return the error as SQLAlchemy raises it; a connection that is lost is given up."""
+    """Return the error as SQLAlchemy raises it; drop a lost connection."""
     dialect: Any = connection.dialect
     lost = dialect.is_disconnect(error, connection.connection.dbapi_connection, None)
     if lost:

@@ -1,7 +1,7 @@
-"""URLs of servers: what the database's and the broker's may be, and what of any may be shown.
+"""URLs of the database and the broker: which are allowed, and what of a URL may be shown.
 
-No message repeats a part of a password. A URL that could be read in two ways, because its password
-is not percent-encoded, is refused: else a library takes a piece of it for the host, and names it.
+No message repeats a part of a password. A URL that is ambiguous, because its password is not
+percent-encoded, is refused: a library might take a piece of the password for the host, and show it.
 """
 
 import re
@@ -34,8 +34,8 @@ _PASSWORD_OPTION: Final = re.compile(r"[?&](?:ssl)?password=([^&#]*)", re.IGNORE
 
 
 def read_database_url(url: str) -> str:
-    """Give the URL the driver's scheme; ValueError, in words that repeat nothing of it, for what is
-    no PostgreSQL URL.
+    """Return the URL with the driver's scheme; ValueError if it is no PostgreSQL URL, in words that
+    repeat nothing of it.
     """
     scheme, found, rest = url.partition("://")
     if not found or scheme not in {"postgres", "postgresql", "postgresql+psycopg"}:
@@ -53,8 +53,8 @@ def read_database_url(url: str) -> str:
 
 
 def read_broker_url(url: str) -> str:
-    """Give the URL the scheme that Celery reads; ValueError, in words that repeat nothing of it,
-    for what is no Redis or Valkey URL.
+    """Return the URL with the scheme that Celery reads; ValueError if it is no Redis or Valkey URL,
+    in words that repeat nothing of it.
     """
     scheme, found, rest = url.partition("://")
     if not found or scheme not in _BROKER_SCHEMES:

@@ -48,7 +48,7 @@ def _smtp_url(url: str) -> str:
 
 
 def _longer_than_a_turn(seconds: float) -> float:
-    """Refuse a limit at which a task would be ended before it hands on what is left."""
+    """Refuse a time limit that would end a task before it hands on the rest."""
     if seconds <= TURN_SECONDS:
         raise ValueError(f"is no longer than a turn; allowed is more than {TURN_SECONDS:g}")
     return seconds

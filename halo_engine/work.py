@@ -1,5 +1,5 @@
-"""One organisation's transaction: what every flow and every door works with (architecture: only the
-edge commits).
+"""One organisation's transaction, which every flow and every door works with; only the edge
+commits.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,10 +26,10 @@ from halo_engine.tables.versions import row_version
 class Organization:
     """An organisation's own settings (contract §1, §2).
 
-    ``version`` is that of its row (``tables.versions``): while the row has it, all of this is so
-    but ``sending_stopped``. ``address_key`` is set when suppressions of erased addresses are kept
-    (``address_hashes``); ``mail_key`` signs the tokens in mails (``domain.mail_tokens``);
-    ``sending_stopped`` when no mail may go out, of this organisation or of any.
+    ``version`` is the version of its row (``tables.versions``): while the row has it, all of this
+    but ``sending_stopped`` is current. ``address_key`` is set if suppressions of erased addresses
+    are kept (``address_hashes``); ``mail_key`` signs the tokens in mails (``domain.mail_tokens``).
+    ``sending_stopped``: no mail may go out, of this organisation or of any.
     """
 
     id: UUID
@@ -48,7 +48,7 @@ class Organization:
     address_key: bytes | None = field(repr=False)
     mail_key: bytes = field(repr=False)
     sending_stopped: bool
-    #: Custom fields of contacts that are registered for sure (``contacts.registry``).
+    #: Custom fields of contacts that are known to be registered (``contacts.registry``).
     known_fields: set[str] = field(default_factory=set, compare=False, repr=False)
 
     @property
@@ -100,8 +100,8 @@ _Answer_co = TypeVar("_Answer_co", covariant=True)
 class Trip(Generic[_Answer_co]):
     """A door in one round trip: calls that are a transaction of their own.
 
-    They are made for an organisation as it was known, and come to nothing where that is another by
-    now: then ``read`` returns None.
+    They are made for an organisation as it was known, and write nothing if it has changed since:
+    then ``read`` returns None.
     """
 
     calls: Sequence[Call]
@@ -118,7 +118,7 @@ class Transact(Protocol):
 
 
 class Transactions(Transact, Protocol):
-    """Those of a flow that also has short ones, whose statements are known beforehand."""
+    """The transactions of a flow that also needs short ones, of statements known beforehand."""
 
     @property
     def now(self) -> datetime | None:
@@ -130,9 +130,8 @@ class Transactions(Transact, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OrganizationTransactions:
-    """Transactions on an organisation's database; ``clock`` gives the business's instant.
-
-    Without one it is the database's.
+    """Transactions on an organisation's database; ``clock`` gives the current instant, else the
+    database does.
     """
 
     database: Engine

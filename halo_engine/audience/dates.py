@@ -1,7 +1,7 @@
 """Dates that custom fields hold as text, compared with an instant without ever raising (§3).
 
-PostgreSQL's cast takes ``now`` and ``infinity`` and raises for February 30, so nothing is cast but
-text that is an ISO 8601 date from end to end.
+PostgreSQL's cast accepts ``now`` and ``infinity`` and raises for February 30. So only text that is
+an ISO 8601 date from end to end is cast.
 """
 
 from bisect import bisect_left
@@ -69,9 +69,9 @@ def _is_date(text: ColumnElement[str]) -> ColumnElement[bool]:
 def first_shown(bound: datetime, zone: ZoneInfo) -> datetime:
     """Return the earliest wall clock time in ``zone`` that is read as ``bound`` or later (§1).
 
-    Reading never runs backwards (``from_wall_clock``), so this one time divides all others. It is
-    the start of a gap when ``bound`` ends one, and the end of an hour that comes twice when
-    ``bound`` is in its second pass.
+    Later wall clock times never mean earlier instants (``from_wall_clock``), so this one time
+    divides all others. It is the start of a gap if ``bound`` ends the gap, and the end of a
+    repeated hour if ``bound`` is in its second pass.
     """
     try:
         shown = to_wall_clock(bound - _MICROSECOND, zone) + _MICROSECOND

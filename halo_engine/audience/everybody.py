@@ -1,7 +1,7 @@
-"""Looking at everybody at once, in a way that PostgreSQL can share out among processes.
+"""Scan all contacts, in a way that PostgreSQL can run in parallel.
 
-It does not where a subquery refers to the contact that is looked at (an EXISTS, say): what belongs
-to a contact is joined instead.
+It cannot where a subquery refers to the contact of the scan (an EXISTS, say): so what belongs to a
+contact is joined instead.
 """
 
 from collections.abc import Collection, Iterable
@@ -34,16 +34,16 @@ from halo_engine.tables.metadata import OrganizationId
 #: The organisation's id, to be given with the statement.
 ORG: Final = "everybodys_org"
 
-#: The OFFSET that keeps a subquery apart: its columns are computed once, however often they are
-#: read. As a number it would still have to be widened when PostgreSQL looks whether rows are
-#: skipped, and it shares no work out that may skip rows.
+#: The OFFSET that keeps a subquery separate, so that its columns are computed once, however often
+#: they are read. It is a bigint literal: an integer would still have to be cast when PostgreSQL
+#: checks whether rows are skipped, and it runs nothing in parallel that may skip rows.
 APART: Final = literal_column("'0'", BigInteger())
 
-#: The path to a JSON value itself, which gives it in memory: a long one is stored compressed, and
-#: would be expanded for every look.
+#: The path to a JSON value itself, which unpacks it into memory: a long value is stored compressed,
+#: and would be unpacked at every read.
 _ITSELF: Final[ColumnElement[Any]] = literal_column("'{}'::text[]")
 
-#: Read of every contact, or by audiences without filters.
+#: Columns read of every contact, or by audiences without filters.
 _OF_ALL: Final = frozenset({"org_id", "id", "company_id", "address", "email", "contact_type"})
 
 

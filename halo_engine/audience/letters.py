@@ -1,7 +1,7 @@
-"""Text that contains other text whatever the case of its letters, alike on every database (§3).
+"""Whether text contains other text in any case, with the same result on every database (§3).
 
 Databases fold case differently: by version, by locale, by the libraries they were built with. So
-the engine says which letters are the same, and PostgreSQL only replaces letter by letter.
+the engine decides which letters are equal, and PostgreSQL only replaces letters.
 """
 
 from collections import defaultdict

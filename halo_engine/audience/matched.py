@@ -27,7 +27,7 @@ def matched(org_id: UUID, of: Audience, moment: Moment) -> Select[tuple[UUID]]:
             contact.c.org_id == org_id,
             fits_contact_type(of.contact_type, subject),
             holds,
-            # Asked of each contact: as a join, old statistics would compare all with all.
+            # Looked up for each contact: with old statistics, a join would compare all with all.
             suppressed(subject).is_(False),
         )
     )

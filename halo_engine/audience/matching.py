@@ -87,7 +87,7 @@ def _subscribes(list_id: UUID | None, subject: Subject) -> ColumnElement[bool]:
     return exists().where(
         subscription_members.c.org_id == contact.c.org_id,
         subscription_members.c.end_user_id == contact.c.id,
-        # No index can be asked for this: by the list, all of its members would be read.
+        # Written so that no index on the list can be used: it would read all of its members.
         subscription_members.c.subscription_id.is_not_distinct_from(literal(list_id, Uuid())),
     )
 

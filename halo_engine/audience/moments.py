@@ -1,4 +1,4 @@
-"""When a filter is evaluated: what of a statement depends on the clock (contract §1, §3)."""
+"""The instant at which a filter is evaluated, and parameters that depend on it (§1, §3)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,5 +41,5 @@ class _AnyMoment:
         return bindparam(None, Later(value), type_, unique=True)
 
 
-#: For statements that are kept: each execution names its moment (``prepared``).
+#: For cached statements: each execution gives its moment (``prepared``).
 ANY_MOMENT: Final[When] = _AnyMoment()

@@ -1,6 +1,6 @@
-"""Applying the definitions of a file: what differs is saved, and nothing if one is refused (§8).
+"""Apply the definitions of a file: save those that differ, or none if one is refused (§8).
 
-A file of many series is saved in parts: while a part is saved, nobody is moved in any series.
+A file of many series is saved in parts: while a part is saved, no contact moves in any series.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -35,9 +35,7 @@ class Result(StrEnum):
 
 
 class Applied(BaseModel):
-    """One series of a file: what became of it, its status, the fields that are different, and what
-    is worth a warning.
-    """
+    """One series of a file: the result, its status, the fields that differ, and warnings."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -56,11 +54,12 @@ def apply_in_parts(
     tracks_opens: bool | None = None,
     sent_at: datetime | None = None,
 ) -> Iterator[list[Applied]]:
-    """Apply the definitions of a file, ``PART`` of them in a transaction; yield what each came to.
+    """Apply the definitions of a file, ``PART`` of them in a transaction; yield the results of
+    each.
 
-    Of more than a part, all are tried before any is saved: a refusal saves nothing. Whatever else
-    ends it, the parts that were yielded are saved, and applying the file again saves the rest. An
-    order that was ``sent_at`` an instant may be overtaken (409).
+    If there are several parts, all are tried before any is saved, so a refusal saves nothing. After
+    any other error the parts that were yielded are saved, and applying the file again saves the
+    rest. With ``sent_at``, an order that a later one overtook is a 409.
     """
     parts = [dict(part) for part in _parts(definitions.items())]
 
@@ -101,7 +100,7 @@ def apply_definitions(
     leaves nothing behind. ``tracks_opens``: whether opens are tracked, if the caller knows. Raises
     what ``save_series`` raises.
     """
-    # Before the series are locked: it may take a look at everything that was counted.
+    # Before the series are locked: it may read all event counts, which takes a while.
     around = surroundings(work, definitions.values(), tracks_opens=tracks_opens)
     work = lock_series_for_change(work)
     stored = load_written(work, definitions)
@@ -110,7 +109,7 @@ def apply_definitions(
         before = stored.get(key)
         changes = differences(before.definition if before else None, definition)
         status = before.status if before else SeriesStatus.DRAFT
-        # One that this code cannot read is saved anew, whatever it was.
+        # A stored series that this code cannot read is always saved again.
         is_read = before is None or before.definition is not None
         result = Result.CHANGED if changes or not is_read else Result.UNCHANGED
         result = result if before else Result.CREATED

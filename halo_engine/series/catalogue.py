@@ -1,7 +1,7 @@
-"""Reading the series of an organisation, ready to run.
+"""Read an organisation's series, ready to run.
 
-Definitions change only under the exclusive lock of ``series.locks``, so whoever holds the shared
-one may trust what it read here until it commits.
+Definitions change only under the exclusive lock of ``series.locks``. So what is read here under the
+shared lock holds until the commit.
 """
 
 from collections import defaultdict
@@ -76,8 +76,8 @@ def read_series(
     ids: Collection[UUID] | None = None,
     keys: Collection[str] | None = None,
 ) -> tuple[Series | Unreadable, ...]:
-    """Return the organisation's series in order of creation, in three statements however many there
-    are; one that cannot be read does not keep the others from it.
+    """Return the organisation's series in order of creation, in three statements; one that cannot
+    be read does not stop the others.
 
     ``statuses``, ``ids`` and ``keys`` narrow which; ``zone`` is the organisation's, for windows
     without their own.
@@ -146,7 +146,7 @@ def _series(
         settings=settings,
         steps=tuple(_step(step, settings) for step in steps if step["removed_at"] is None),
         removed_steps=tuple(_step(step, settings) for step in steps if step["removed_at"]),
-        # Saved and activated within one instant, nobody knows which came first.
+        # At the same instant it is unknown which came first: it counts as edited.
         edited=row["activated_at"] is not None and row["updated_at"] >= row["activated_at"],
         active_periods=tuple((period["started_at"], period["ended_at"]) for period in periods),
         zone=zone,

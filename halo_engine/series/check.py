@@ -1,4 +1,4 @@
-"""Checking definitions before they are saved: what an activation would say of them (§6, §8)."""
+"""Check definitions before they are saved: what would an activation refuse (§6, §8)?"""
 
 from collections.abc import Iterator, Mapping
 from uuid import uuid4
@@ -66,7 +66,7 @@ def check(work: Work, series: Series, around: Surroundings | None = None) -> Che
 def unsaved(
     work: Work, key: str, definition: SeriesDefinition, status: SeriesStatus = SeriesStatus.DRAFT
 ) -> Series:
-    """Return the series that ``definition`` would be; its ids are nobody's."""
+    """Return the series that ``definition`` would make, with new random ids."""
     return Series(
         id=uuid4(),
         key=key,

@@ -39,7 +39,7 @@ def complete_finished(work: Work, touched: Iterable[Series]) -> None:
     if not manual:
         return
     series, rows = automations, automation_recipients
-    # Two that end the last runs do not see each other's end; the second waits here for the first.
+    # Two transactions that end the last two runs do not see each other: the second waits here.
     work.connection.execute(
         select(series.c.id)
         .where(series.c.org_id == work.org_id, series.c.id == _any_of(manual))

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 from halo_engine.domain.series import SeriesDefinition, StepDefinition
 from halo_engine.series.written import as_written, tidied
 
-#: How a step's window reads when the step says nothing of one: it has the series'.
+#: Shown for a step without a window of its own: it has the series'.
 INHERITED: Final = "inherited"
 
 #: Objects whose keys are fields of their own; a filter and a window are one field each.
@@ -17,9 +17,9 @@ _OPENED: Final = ("settings", "email", "condition")
 
 
 class Change(BaseModel):
-    """One field before and after; None where there was, or will be, nothing.
+    """One field before and after; None where it was, or will be, absent.
 
-    ``field`` is its path: ``settings.exit_rules``, ``steps.hello.email.subject``; ``steps`` itself
+    ``field`` is its path: ``settings.exit_rules``, ``steps.hello.email.subject``; ``steps`` alone
     is the order of the steps.
     """
 

@@ -34,8 +34,8 @@ def find_series(work: Work, key: str) -> Series:
 def activate(work: Work, key: str, by: str) -> Series:
     """Make a draft active, or refuse with the first failing check (contract §8).
 
-    Who matches now is enrolled by the signal that this leaves behind: a large audience takes
-    several transactions.
+    It inserts a signal, which then enrolls whoever matches now: a large audience takes several
+    transactions.
     """
     work = lock_series_for_change(work)
     series = _find_in(work, key, SeriesStatus.DRAFT, "activated")
@@ -79,8 +79,8 @@ def resume(work: Work, key: str, by: str) -> Series:
 def stop(work: Work, key: str, by: str) -> Series:
     """Complete a series for good: nobody enters it any more, and nothing is sent (contract §6, §8).
 
-    Who is in it leaves by ``journey.removal.remove_everybody``, page by page; so stopping a series
-    that is completed already is no error while somebody is still in it.
+    ``journey.removal.remove_everybody`` then ends its runs page by page. So stopping a series that
+    is already completed is no error while somebody is still in it.
     """
     work = lock_series_for_change(work)
     series = find_series(work, key)
@@ -99,8 +99,8 @@ def stop(work: Work, key: str, by: str) -> Series:
 
 
 def held_by_pause() -> ColumnElement[bool]:
-    """Return whether a signal is an activation's that a pause interrupted: it waits for the resume
-    (contract §8).
+    """Return whether a signal belongs to an activation that a pause interrupted: it waits for the
+    resume (contract §8).
     """
     return exists().where(
         signals.c.kind == SignalKind.ACTIVATED,
@@ -157,7 +157,7 @@ def _open_period(work: Work, series: Series, by: str) -> None:
     opened = insert(periods).values(
         org_id=work.org_id, automation_id=series.id, started_at=work.now, started_by=by
     )
-    # Paused and resumed within one instant, it was active without a break.
+    # Paused and resumed at the same instant: the period simply continues.
     work.connection.execute(
         opened.on_conflict_do_update(
             index_elements=[periods.c.org_id, periods.c.automation_id, periods.c.started_at],

@@ -1,10 +1,10 @@
-"""One lock between those who move contacts and those who change what moves them (contract §4, guard
-1).
+"""The series lock, between transactions that move contacts and those that change series (contract
+§4, guard 1).
 
-Whoever enrolls, ends or advances holds the organisation's lock *shared*; activating, pausing,
-resuming, stopping and saving take it *exclusively*. PostgreSQL queues the two fairly: a pause waits
-for the batches under way, no newer batch overtakes it, and once it has committed nobody is
-admitted. See ``docs/decisions/0004-locks.md``.
+Enrolling, ending and advancing runs takes the organisation's lock *shared*; activating, pausing,
+resuming, stopping and saving take it *exclusively*. PostgreSQL queues both fairly: a pause waits
+for the batches under way, no newer batch overtakes it, and after its commit nobody is admitted. See
+``docs/decisions/0004-locks.md``.
 """
 
 from dataclasses import replace
@@ -30,7 +30,7 @@ def _key(org_id: UUID) -> int:
     return org_id.int & 0x7FFFFFFF
 
 
-#: The clock is read when the lock is held: what a FROM waits for comes before what is selected.
+#: The clock is read after the wait: PostgreSQL evaluates the FROM before the selected columns.
 _shared = Prepared(
     select(
         func.clock_timestamp().label("held_at"), PLANNED_WITHOUT_VALUES.label("planned")
@@ -45,28 +45,28 @@ _drain = Prepared(
 
 
 def hold_series_still(work: Work) -> Work:
-    """Keep the organisation's series from changing until this transaction ends, and return the work
-    as of now. What follows is planned without its values (``database.PLANNED_WITHOUT_VALUES``).
+    """Keep the organisation's series from changing until this transaction ends; return the work as
+    of the instant at which the lock is held. Later statements use generic plans
+    (``database.PLANNED_WITHOUT_VALUES``).
 
-    At the instant before the wait, for this or for a turn at signals, somebody would enter a series
-    before its activation, and be sent mail in a window that has closed since.
+    With the instant before the wait, a contact could enter a series before its activation, or be
+    sent mail in a window that has closed since.
     """
     [held] = holding_series_still(work.org_id).rows(work.connection)
     return _as_of(work, held["held_at"])
 
 
 def holding_series_still(org_id: UUID) -> Call:
-    """Return the same as a call, the first of those that are made at once."""
+    """Return the same as a call: the first of those that are sent in one round trip."""
     return Call(_shared, {"key": _key(org_id)})
 
 
 def lock_series_for_change(work: Work) -> Work:
-    """Wait for all movement in the organisation's series to commit, hold off more until this ends,
-    and return the work as of now.
+    """Wait until all movement in the organisation's series has committed, block more until this
+    transaction ends, and return the work as of now.
 
-    A change takes place when everybody before it is done. At the instant before the wait, an
-    activation would pass over those who came during it, and periods of a series could end before
-    they began.
+    A change happens when the lock is held. With the instant before the wait, an activation would
+    miss contacts who came during the wait, and a period of a series could end before it began.
     """
     locked_at = work.connection.execute(_exclusive, {"key": _key(work.org_id)}).scalar_one()
     return _as_of(work, locked_at)
@@ -78,7 +78,7 @@ def _as_of(work: Work, instant: datetime) -> Work:
 
 
 def take_turn_at_signals(connection: Connection, org_id: UUID) -> None:
-    """Become the only one who handles the organisation's signals: their order of arrival counts
-    (§1).
+    """Take the lock on the organisation's signals: one transaction handles them at a time, since
+    their order of arrival counts (§1).
     """
     _drain.rows(connection, {"key": _key(org_id)})

@@ -1,4 +1,5 @@
-"""The order of operators' orders: one that comes after a later one is refused (contract §2).
+"""Operators' orders, by their sending time: an older one that arrives late is refused (contract
+§2).
 
 A series stores when the last change of its status, and of its definition, was ordered. That is the
 order's sending time; without one, the instant at which it arrived.
@@ -20,7 +21,7 @@ from halo_engine.work import Work
 
 
 class Ordered(StrEnum):
-    """What of a series an operator orders: the column that says when that was last done."""
+    """The part of a series that an order changes, as the column that stores when it was ordered."""
 
     STATUS = "status_ordered_at"
     DEFINITION = "definition_ordered_at"

@@ -1,4 +1,4 @@
-"""What saving a series means for those who are or were in it (contract §4, guards 8 and 10)."""
+"""The effects of saving a series on contacts who are or were in it (§4, guards 8 and 10)."""
 
 from uuid import UUID
 
@@ -15,7 +15,7 @@ _RUNS = automation_enrollments
 
 
 def rebase_audience(work: Work, series: Series) -> None:
-    """Note whom the definition as it is now puts outside: that is no leaving (guard 8)."""
+    """Note whom the new definition puts outside the audience: they did not leave it (guard 8)."""
     subject = Subject.of_contacts()
     holds = audience(series, subject, work.moment)
     contact, later = subject.contact, _RUNS.alias("later")
@@ -60,7 +60,7 @@ def rebase_audience(work: Work, series: Series) -> None:
 def rebase_seats(work: Work, series: Series) -> None:
     """Give each company's seat to its earliest active run, or take all seats back (guard 10).
 
-    A company that has several runs is told of as changed: its later runs end by the signal.
+    A company with several runs gets a signal that it changed, by which its later runs end.
     """
     work.connection.execute(
         update(_RUNS)

@@ -1,4 +1,4 @@
-"""Saving what a user wrote: validation first, then the series' row and its steps (§3, §5, §11)."""
+"""Save what a user wrote: validate it, then write the series' row and its steps (§3, §5, §11)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -43,8 +43,8 @@ def save_series(work: Work, key: str, definition: SeriesDefinition) -> UUID:
     """Save the series ``key``, new ones as drafts, and return its id; nothing is half written.
 
     Recipients keep their rows and their ``scheduled_for``; a step that is gone is kept as removed
-    for those who stand at it. Saving an active series must leave it activatable (contract §5), so
-    it refuses with the first failing check of §8. One that becomes ``manual`` with nobody in it is
+    for contacts who are at it. An active series must stay activatable (contract §5): else it is
+    refused with the first failing check of §8. One that becomes ``manual`` with nobody in it is
     completed.
     """
     work = lock_series_for_change(work)
@@ -86,7 +86,7 @@ def _read_saved(work: Work, key: str) -> Series | Unreadable | None:
 def _differs(
     before: Series | Unreadable | None, saved: Series, part: Callable[[Series], object]
 ) -> bool:
-    """Return whether a part of the definition was another one; of what cannot be read it may be."""
+    """Return whether a part of the definition changed; if the old one cannot be read, assume so."""
     if isinstance(before, Series):
         return part(before) != part(saved)
     return before is not None
@@ -142,7 +142,7 @@ def list_id(work: Work, key: str, list_key: str | None) -> UUID | None:
 def _save_steps(work: Work, series_id: UUID, steps: Sequence[StepDefinition]) -> None:
     """Mark the steps that are gone, then write those that are there, in two statements.
 
-    The key names the step: one that comes back is the step that it was.
+    Steps are identified by key: one that comes back is the same step again.
     """
     table = automation_steps
     work.connection.execute(

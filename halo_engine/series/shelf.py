@@ -1,9 +1,7 @@
-"""Running series kept ready between batches: reading, checking and indexing them costs more than
-using them.
+"""A cache of running series: reading, checking and indexing them costs more than using them.
 
-Whatever changes a series writes its row, and so gives it another version (``tables.versions``). An
-organisation's versions are asked for as one text: as long as it is the same, nothing is done for
-any of the series.
+Every change of a series writes its row, which gives it a new version (``tables.versions``). The
+versions of an organisation's series are read as one text: while it is the same, the cache is used.
 """
 
 from collections import OrderedDict
@@ -61,7 +59,7 @@ class _Kept:
     by_version: Mapping[str, Series | Unreadable]
 
 
-#: By the database too: an organisation may be in several, as a copy.
+#: Keyed by database too: several may hold copies of an organisation.
 _Whose = tuple[Engine, UUID]
 _shelf: OrderedDict[_Whose, _Kept] = OrderedDict()
 _access = Lock()
@@ -93,7 +91,7 @@ def running_series(work: Work) -> RunningSeries:
 def _read(
     work: Work, versions: Sequence[str], known: Mapping[str, Series | Unreadable]
 ) -> dict[str, Series | Unreadable]:
-    """Return the series of these versions; those that are not known are read."""
+    """Return the series of these versions; read those that are not ``known``."""
     missing = {UUID(each[:36]): each for each in versions if each not in known}
     read: dict[str, Series | Unreadable] = {}
     if missing:
@@ -103,8 +101,8 @@ def _read(
 
 
 def _aside(series: Unreadable) -> Aside:
-    """Let a series stand aside that cannot be read; into a manual one and a completed one no signal
-    of a contact leads.
+    """Let a series that cannot be read stand aside. No signal of a contact has to wait for a manual
+    or a completed one.
     """
     waits = series.status != SeriesStatus.COMPLETED and series.entry_trigger != EntryTrigger.MANUAL
     return Aside(series.key, series.why, waits_for_signals=waits)

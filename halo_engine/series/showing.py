@@ -41,7 +41,7 @@ def show_series(work: Work, key: str) -> ShownSeries:
     if key not in found:
         raise not_found("series", key)
     written, checked = found[key], check(work, find_series(work, key))
-    # Whatever could not be read was refused just now.
+    # One that cannot be read was refused above.
     assert written.definition is not None
     return ShownSeries(
         series=key,

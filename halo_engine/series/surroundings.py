@@ -1,4 +1,4 @@
-"""What a series is written for: the fields, events and links there are where it will run (§8)."""
+"""A series' surroundings: the fields, events and tracking of the organisation it runs in (§8)."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -69,7 +69,7 @@ class Written(Protocol):
 class Surroundings:
     """The custom ``fields`` and the ``events`` that were ever seen, most frequent events first.
 
-    ``tracks_opens`` is None where nobody knows whether links and opens are tracked.
+    ``tracks_opens`` is None if it is unknown whether links and opens are tracked.
     """
 
     fields: Sequence[Field]
@@ -80,9 +80,9 @@ class Surroundings:
 def surroundings(
     work: Work, series: Iterable[Written], *, tracks_opens: bool | None = None
 ) -> Surroundings:
-    """Return what is around the series: at most two statements, for any number of them.
+    """Return the surroundings of the series, by at most two statements for any number of them.
 
-    Events are looked for only where a series names one: that takes a pass over what was counted.
+    Events are read only if a series names one: that scans all event counts.
     """
     named = {each for one in series for each in (*named_events(one), *named_fields(one))}
     names_events = any(each.field.entity is Entity.EVENT for each in named)
@@ -152,7 +152,7 @@ def _of_gate(place: str, text: str | None) -> Iterator[Named]:
     try:
         yield Named(place, parse_expression(text).field)
     except Refusal:
-        # Activation check 9 says so.
+        # Activation check 9 reports it.
         return
 
 

@@ -1,7 +1,7 @@
-"""What may be activated but will not do what its author wants: a table of checks (§6, §7, §8).
+"""Warnings about series that can be activated but will not do what their author wants (§6, §7, §8).
 
-Each check is one function: it takes a series and what is around it, and yields warnings. A new one
-is written below, and named in ``CHECKS``.
+Each check is a function that takes a series and its surroundings, and yields warnings. To add one,
+write it below and list it in ``CHECKS``.
 """
 
 import re
@@ -217,7 +217,7 @@ def _listed(names: Sequence[str]) -> str:
     return f"{', '.join(others)} or {last}" if others else last
 
 
-#: What only marketing mail says; transactional mail cannot be unsubscribed from.
+#: Words of marketing mail; transactional mail has no unsubscribe link.
 _MARKETING: Final = re.compile(
     r"\bunsubscrib\w*|\bopt[ -]?out\b|\bmanage (?:your )?preferences\b|\bemail preferences\b"
     r"|\bview (?:this email )?in (?:your )?browser\b|\babmelden\b|\babbestellen\b"
@@ -225,7 +225,7 @@ _MARKETING: Final = re.compile(
     re.IGNORECASE,
 )
 
-#: Tags of other systems' templates, and whose they are; the first of each text is named.
+#: Template tags of other systems; the first one in each text is named.
 _FOREIGN: Final = (
     (re.compile(r"\{%.*?%\}", re.DOTALL), "a tag of Liquid or Jinja"),
     (re.compile(r"\*\|[A-Z0-9_:]+\|\*", re.IGNORECASE), "a merge tag of Mailchimp"),

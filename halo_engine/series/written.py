@@ -1,7 +1,6 @@
-"""Series read back as they were written: what a file would say of them (scenario files,
-``series``).
+"""Read series back as a file would write them (scenario files, ``halo series``).
 
-The engine's own reading (``catalogue``) resolves send windows and lists; this one keeps them as the
+The engine's reading (``catalogue``) resolves send windows and lists. This one keeps them as the
 user wrote them, so that what is shown can be saved again.
 """
 
@@ -25,7 +24,7 @@ from halo_engine.work import Work
 class WrittenSeries:
     """A saved series, its definition as a file writes it, and when it changed.
 
-    There is no ``definition`` where this code cannot read what another version of it saved.
+    ``definition`` is None if another version of the code saved it and this one cannot read it.
     """
 
     key: str
@@ -54,7 +53,7 @@ def as_written(definition: SeriesDefinition) -> dict[str, Any]:
     """Return the definition as a file writes it: what is left at its default is left out."""
     written = tidied(definition.model_dump(mode="json", by_alias=True, exclude_defaults=True))
     for step, data in zip(definition.steps, written.get("steps", ()), strict=False):
-        # Said or not said is a difference here: ``null`` is no window, silence is the series'.
+        # ``null`` means no window; an absent key means the series' window.
         if step.has_own_window:
             data.setdefault("send_window", None)
     return {**written, "entry_trigger": definition.entry_trigger.value}
