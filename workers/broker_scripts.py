@@ -1,7 +1,7 @@
-"""Steps that the broker takes as one, in its own language, and the keys that they write.
+"""The broker's Lua scripts, each one atomic step, and the keys that they write.
 
-A message in hand is kept under its tag as "queue LF unix seconds LF message". Celery's own keys
-belong to whichever applications share the broker; these are ours.
+A message in hand is kept under its tag as "queue LF unix seconds LF message". The keys are our own:
+Celery's are shared by all applications on the broker.
 """
 
 from string import Template
@@ -14,7 +14,7 @@ SET_ASIDE: Final = "halo.set_aside"
 SET_ASIDE_COUNT: Final = "halo.set_aside.count"
 KEYS: Final = (IN_HAND, TOUCHED, REDELIVERED, SET_ASIDE, SET_ASIDE_COUNT)
 
-#: So many of those that were set aside are kept, the newest; of a longer one only the beginning.
+#: The newest so many that were set aside are kept, and of each the first so many bytes.
 MOST_SET_ASIDE: Final = 1000
 LONGEST_KEPT: Final = 100_000
 #: The counts of redelivery are forgotten a day after the last one.
@@ -42,11 +42,12 @@ local function put_aside(queue, raw, reason)
   redis.call('LPUSH', set_aside, record .. '\n' .. raw:sub(1, $longest))
   redis.call('LTRIM', set_aside, 0, $most - 1)
   redis.call('INCR', set_aside_count)
+  redis.call('HDEL', redelivered, redis.sha1hex(raw))
 end
 """).substitute(longest=LONGEST_KEPT, most=MOST_SET_ASIDE)
 
-#: Take the first message of the first queue that has one. Arguments: a tag for it.
-#: Further keys: the queues. Answer: its queue, its bytes, whether any redelivery is known.
+#: Take the oldest message of the first queue that is not empty. Arguments: a tag for it.
+#: Further keys: the queues. Answer: its queue, its bytes, whether any redelivery is counted.
 TAKE: Final = (
     _PRELUDE
     + """
@@ -61,7 +62,7 @@ return false
 """.replace("$first", str(len(KEYS) + 1))
 )
 
-#: Hold a message that was taken otherwise. Arguments: its tag, queue, bytes.
+#: Hold a message that another command popped. Arguments: its tag, queue, bytes.
 NOTE: Final = (
     _PRELUDE
     + """
@@ -87,10 +88,10 @@ if queue then put_aside(queue, raw, ARGV[2]) end
 """
 )
 
-#: Put messages back at the heads of their queues. Arguments: whether that counts as a redelivery;
-#: seconds of patience (0: the tags that follow, else whatever nobody touched for so long); the most
-#: redeliveries; tags. Tags sort by when they were taken: what was taken first goes back last, and
-#: so is at the head. Answer: how many.
+#: Put messages back at the heads of their queues. Arguments: whether that counts as a redelivery
+#: ("1"); seconds of patience; the most redeliveries; tags. With patience 0 the tags are put back,
+#: else every message that nobody touched for so long. Tags sort by when they were taken: the oldest
+#: goes back last, so it is at the head. Answer: how many.
 GIVE_BACK: Final = (
     _PRELUDE
     + """
@@ -113,7 +114,6 @@ for _, tag in ipairs(tags) do
       redis.call('EXPIRE', redelivered, $remembered)
     end
     if count > most then
-      redis.call('HDEL', redelivered, digest)
       put_aside(queue, raw, 'workers died ' .. count .. ' times while they had it in hand')
     else
       redis.call('RPUSH', queue, raw)

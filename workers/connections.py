@@ -10,6 +10,7 @@ from redis.retry import Retry
 from sqlalchemy import Engine, NullPool
 from sqlalchemy.exc import DBAPIError
 
+from halo_engine import migrate
 from halo_engine.database import create_engine
 from halo_engine.settings import load_settings
 
@@ -40,6 +41,15 @@ def database_answers() -> bool:
     except DBAPIError:
         return False
     return True
+
+
+def schema_is_current() -> bool:
+    """Return whether the database is there and at the schema that this code expects."""
+    try:
+        current, head = migrate.current_and_head(load_settings().required_database_url())
+    except DBAPIError:
+        return False
+    return current == head
 
 
 @cache

@@ -1,19 +1,20 @@
 """How every task of the engine answers, fails and tries again."""
 
+from contextlib import suppress
 from typing import Any, Final, NoReturn
 
 import structlog
 from celery import Task
 from celery.exceptions import Reject, SoftTimeLimitExceeded
 from celery.utils.time import get_exponential_backoff_interval
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from halo_engine import migrate
-from halo_engine.domain.errors import Refusal, bad_input, conflict
-from workers.connections import database_answers
+from halo_engine.domain.errors import Refusal, bad_input
+from workers.connections import database_answers, schema_is_current
 from workers.outage import outage, trouble
 
-#: What the next moment may cure although the servers are there, and how often it is tried again.
+#: Errors that may pass although the servers are there, and how often such a call is tried again.
 _PASSING: Final = (OperationalError, OSError, SoftTimeLimitExceeded)
 _MOST_RETRIES: Final = 5
 _LONGEST_PAUSE_SECONDS: Final = 30
@@ -25,17 +26,17 @@ class EngineTask(Task[..., Any]):
     """A task that answers a refusal as data and waits for its servers.
 
     A Refusal becomes the result `{"refused": {status, code, message}}` and is never tried again
-    (contract §11). While the database or the broker is away the message goes back to the head of
-    its queue after a pause, as often as it takes (contract §2). Another error that the next moment
-    may cure, such as a statement's time limit or a schema that is being migrated, is tried again
-    five times within about a minute. The message is acknowledged after the work, so bodies must
-    bear being run twice.
+    (contract §11). While the database or the broker is away, or the schema is not migrated yet, the
+    message goes back to the head of its queue after a pause, as often as it takes (contract §2).
+    After another error that may pass, such as a statement's time limit, the call is tried again
+    five times within about a minute. The message is acknowledged after the work, so a body must
+    bear running twice.
     """
 
     Request = "workers.requests:EngineRequest"
     max_retries = _MOST_RETRIES
     acks_late = True
-    # Killed at its hard limit it comes again, a few times.
+    # A call that is killed at its hard limit comes again, a few times.
     acks_on_timeout = False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -46,10 +47,10 @@ class EngineTask(Task[..., Any]):
         try:
             answer = self._answer(*args, **kwargs)
         except Exception as error:
-            said = _trouble(error)
-            if said is not None and not self.request.is_eager:
+            said = None if self.request.is_eager else _trouble(error)
+            if said is not None:
                 self._hand_back(said)
-            if isinstance(error, _PASSING):
+            if isinstance(error, _PASSING) or _lacks_schema(error):
                 self._try_again(error)
             raise
         outage.over()
@@ -65,14 +66,6 @@ class EngineTask(Task[..., Any]):
             # Its message may repeat what was sent.
             _log.info("refused", status=refusal.status, code=refusal.code)
             return {"refused": refusal.as_dict()}
-        except ProgrammingError as error:
-            if not migrate.is_of_another_schema(error):
-                raise
-            _log.error(migrate.OF_ANOTHER_SCHEMA)
-            # Workers that were a little before `halo migrate`: no call is lost for that.
-            if self.request.retries < self.max_retries:
-                self._try_again(error)
-            return {"refused": conflict("schema_not_migrated", migrate.OF_ANOTHER_SCHEMA).as_dict()}
 
     def _arguments(self, given: dict[str, Any]) -> dict[str, Any]:
         """Return what the body is called with; may refuse the call."""
@@ -81,8 +74,10 @@ class EngineTask(Task[..., Any]):
     def _hand_back(self, said: str) -> NoReturn:
         """Pause, and give the message back to the head of its queue."""
         soft, hard = self.app.conf.task_soft_time_limit, self.app.conf.task_time_limit
-        _log.warning("waits", trouble=said, met=outage.met + 1)
-        outage.sit_out(longest=min(soft, hard - soft) / 3)
+        # The soft limit may come during the pause: it ends the pause, and the call is not lost.
+        with suppress(SoftTimeLimitExceeded):
+            _log.warning("waits", trouble=said, met=outage.met + 1)
+            outage.sit_out(longest=min(soft, hard - soft) / 3)
         raise Reject(said, requeue=True) from None
 
     def _try_again(self, error: Exception) -> NoReturn:
@@ -94,6 +89,13 @@ class EngineTask(Task[..., Any]):
 
 def _trouble(error: Exception) -> str | None:
     if isinstance(error, SoftTimeLimitExceeded):
-        # A server that is frozen answers nothing, and ends no statement either.
+        # A frozen server answers nothing, and ends no statement either.
         return None if database_answers() else "database: it is silent"
+    if _lacks_schema(error):
+        # In a database of this version it is a fault of ours, or was migrated a moment ago.
+        return None if schema_is_current() else f"database: {migrate.OF_ANOTHER_SCHEMA}"
     return trouble(error)
+
+
+def _lacks_schema(error: Exception) -> bool:
+    return isinstance(error, DBAPIError) and migrate.is_of_another_schema(error)

@@ -1,7 +1,7 @@
-"""How a worker process sits an outage out: pauses that grow while its servers are away.
+"""How a worker process waits while its servers are away: it pauses, longer each time.
 
-The pauses are the process's, not a call's: while it pauses it takes no other call, and so the queue
-waits in order. The first call that finds the servers back ends them.
+The process pauses, not the call: meanwhile it takes no other call, so the queue waits in order. The
+first call that succeeds ends the pauses.
 """
 
 import random
@@ -14,7 +14,7 @@ import redis
 from halo_engine.outages import database_trouble
 
 _FIRST_PAUSE_SECONDS: Final = 0.25
-#: The longest, if time limits allow it: so soon after the servers' return all works again.
+#: No pause is longer, so work goes on this soon after the servers are back.
 _LONGEST_PAUSE_SECONDS: Final = 10.0
 
 _BROKER_ERRORS: Final = (
@@ -24,15 +24,12 @@ _BROKER_ERRORS: Final = (
     redis.BusyLoadingError,
     redis.ReadOnlyError,
 )
-#: The system's: no route, no such host, nobody listens, the other side hung up.
+#: The operating system's: no route, no such host, nobody listens, the other side hung up.
 _NETWORK_ERRORS: Final = (ConnectionError, TimeoutError)
 
 
 def trouble(error: BaseException) -> str | None:
-    """Return what is wrong with a server that this error speaks of, in a few words.
-
-    None where the error is the call's own.
-    """
+    """Return which server is the trouble and how, in a few words; None for any other error."""
     said = database_trouble(error)
     if said is not None:
         return f"database: {said}"
@@ -44,23 +41,23 @@ def trouble(error: BaseException) -> str | None:
 
 
 class Outage:
-    """What this process knows of an outage: how many calls in a row met it."""
+    """How many calls in a row met an outage in this process."""
 
     def __init__(self) -> None:
         self.met = 0
 
     def over(self) -> None:
-        """A call came through."""
+        """Begin anew: a call succeeded."""
         self.met = 0
 
     def pause_seconds(self, longest: float) -> float:
-        """Return how long to pause now: twice as long each time, by chance between half and all."""
+        """Return how long to pause. The bound doubles each time; chance picks its upper half."""
         self.met += 1
         grown: float = _FIRST_PAUSE_SECONDS * 2 ** min(self.met - 1, 16)
         return random.uniform(0.5, 1.0) * min(grown, longest, _LONGEST_PAUSE_SECONDS)
 
     def sit_out(self, longest: float) -> None:
-        """Pause, no longer than that."""
+        """Pause for at most ``longest`` seconds."""
         time.sleep(self.pause_seconds(longest))
 
 

@@ -1,9 +1,12 @@
 """How a worker takes messages from Redis or Valkey: kombu's transport, with deliveries of ours.
 
-Kombu pops a message and notes it as unacknowledged in two steps, reads it in the worker's parent
-without a bound, puts what is handed back at the end of its queue, and waits for a dead worker's
-messages as long as any task may take. Here they are taken in one step, read by ``envelopes``, put
-back at the head, and a dead worker's come within two minutes (``deliveries``).
+Kombu pops a message and notes it as unacknowledged in two steps. It reads the message in the
+worker's parent process without a bound, puts a message that is handed back at the end of its queue,
+and gives up on a dead worker only after the longest time that any task may take.
+
+Here one step takes a message (``broker_scripts``), ``envelopes`` reads it within bounds, a message
+that is handed back goes to the head of its queue, and a dead worker's messages come again within
+two minutes (``deliveries``).
 """
 
 import time
@@ -23,7 +26,7 @@ from kombu.transport import redis as kombu_redis_transport
 
 from halo_engine.domain.errors import Refusal
 from workers import deliveries
-from workers.deliveries import FIRST_DELIVERED, Hands, Taken
+from workers.deliveries import FIRST_DELIVERED, Delivery, HeldTags
 from workers.envelopes import Unreadable, read_envelope
 
 # Their types are known in part only.
@@ -32,36 +35,39 @@ kombu_virtual: Any = virtual
 
 _log = structlog.get_logger(__name__)
 
-#: Set apart from other workers' tags; the time before it makes tags sort by when they were taken.
-_US: Final = uuid4().hex[:12]
+#: Ends this worker's tags. Each begins with the time, so tags sort by when they were taken.
+_WORKER_ID: Final = uuid4().hex[:12]
 _numbers = count()
-_hands: Final = Hands()
-#: The channel that takes messages now; and what was done while there was none.
+_held: Final = HeldTags()
+#: The channel that takes messages now.
 _newest: Final[list[Any]] = []
-_done_meanwhile: Final[list[Taken]] = []
+#: What the broker could not be told, because the connection broke: which messages were handled, and
+#: which were popped. The next connection tells it.
+_to_acknowledge: Final[list[Delivery]] = []
+_to_put_back: Final[list[Delivery]] = []
 
 
 def use_this_transport(**_: object) -> None:
-    """Have a worker's connections to Redis or Valkey be of these (signal `celeryd_init`)."""
+    """Make a worker use this transport for Redis and Valkey (signal `celeryd_init`)."""
     for scheme in ("redis", "rediss"):
         TRANSPORT_ALIASES[scheme] = f"{__name__}:Transport"
 
 
 def _new_tag() -> str:
-    return f"{time.time_ns():020d}.{next(_numbers)}.{_US}"
+    return f"{time.time_ns():020d}.{next(_numbers)}.{_WORKER_ID}"
 
 
 class QoS(kombu_redis.QoS):  # type: ignore[misc]
-    """What a channel has in hand: acknowledged, handed back or set aside in the broker."""
+    """Acknowledges, hands back and sets aside what a channel has in hand."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.taken: dict[str, Taken] = {}
+        self.taken: dict[str, Delivery] = {}
         self._reclaims_from = time.monotonic() + deliveries.GRACE_SECONDS
         self._died: set[str] = set()
 
     def append(self, message: Any, delivery_tag: str) -> None:
-        """Hold a message; the broker knows of it already."""
+        """Hold a message that the broker has noted as in hand already."""
         kombu_virtual.QoS.append(self, message, delivery_tag)
 
     def ack(self, delivery_tag: str) -> None:
@@ -71,11 +77,11 @@ class QoS(kombu_redis.QoS):  # type: ignore[misc]
             with self._client() as client:
                 deliveries.acknowledge(client, taken)
         except (redis.RedisError, OSError):
-            _done_meanwhile.append(taken)
+            _to_acknowledge.append(taken)
             raise
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:
-        """Hand a message back to the head of its queue, or set aside what no task will take."""
+        """Hand a message back to the head of its queue; without ``requeue`` set it aside."""
         taken = self._let_go(delivery_tag)
         with self._client() as client:
             if requeue:
@@ -86,12 +92,12 @@ class QoS(kombu_redis.QoS):  # type: ignore[misc]
         self._died.discard(delivery_tag)
 
     def note_death(self, delivery_tag: str) -> None:
-        """Say that a process died with the message: handed back, it counts as a redelivery."""
+        """Note that a process died with the message, so handing it back counts as a redelivery."""
         self._died.add(delivery_tag)
 
-    def set_aside(self, taken: Taken, reason: str) -> None:
+    def set_aside(self, taken: Delivery, reason: str) -> None:
         """Set aside a message that cannot be read, or not be passed on."""
-        _hands.let_go(taken.tag)
+        _held.let_go(taken.tag)
         self.taken.pop(taken.tag, None)
         if taken.tag in self._delivered:
             kombu_virtual.QoS.ack(self, taken.tag)
@@ -100,10 +106,10 @@ class QoS(kombu_redis.QoS):  # type: ignore[misc]
             deliveries.put_aside(client, taken.tag, reason)
 
     def restore_unacked(self, client: Any = None) -> list[Any]:
-        """Hand back all that is in hand, when the channel closes.
+        """Hand back what is in hand, when the channel closes.
 
-        Where only the connection broke, what still runs stays in hand: it would run twice. With the
-        broker away that is left to ``restore_visible``, here or in another worker.
+        When only the connection broke, messages of running tasks stay: they would run twice.
+        When the broker is away, ``restore_visible`` puts the rest back, here or in another worker.
         """
         self._flush()
         running = () if _is_stopping() else _running()
@@ -131,9 +137,9 @@ class QoS(kombu_redis.QoS):  # type: ignore[misc]
 
     @contextmanager
     def _client(self, client: Any = None) -> Iterator[Any]:
-        """Yield a client of the broker, of the newest connection where this one is closed.
+        """Yield a client of the broker, through the newest connection when this one is closed.
 
-        Kombu closes it under a message in hand, and looks for the server's name in None after.
+        Kombu closes a connection while its messages are in hand, and then has no client to give.
         """
         for channel in (self.channel, *_newest):
             if channel.connection is not None and channel.connection.client is not None:
@@ -142,33 +148,32 @@ class QoS(kombu_redis.QoS):  # type: ignore[misc]
                 return
         raise redis.ConnectionError("the connection is closed")
 
-    def _let_go(self, tag: str) -> Taken:
-        _hands.let_go(tag)
+    def _let_go(self, tag: str) -> Delivery:
+        _held.let_go(tag)
         kombu_virtual.QoS.ack(self, tag)
-        return self.taken.pop(tag, Taken("", b"", tag, None))
+        return self.taken.pop(tag, Delivery("", b"", tag, None))
 
 
 class Channel(kombu_redis.Channel):  # type: ignore[misc]
-    """Takes messages one by one: at once while there are some, waiting when there were none."""
+    """Takes messages one by one. It waits in the broker only after it found the queues empty."""
 
     QoS = QoS
     _found_one = True
 
     def basic_consume(self, queue: str, *args: Any, **kwargs: Any) -> Any:
-        """Consume from a queue; what an earlier channel had in hand is touched while it runs."""
+        """Consume from a queue, after telling the broker what the last connection could not."""
         if not self.active_queues and queue not in self._fanout_queues:
-            _hands.begin(self._create_client, _running())
+            _held.begin(self._create_client, _running())
             _newest[:] = [self]
-            while _done_meanwhile:
-                deliveries.acknowledge(self._create_client(), _done_meanwhile[-1])
-                _done_meanwhile.pop()
+            _tell_broker(self._create_client())
         return super().basic_consume(queue, *args, **kwargs)
 
     def _brpop_start(self, timeout: float | None = None) -> None:
-        """Ask for a message, kombu's way where there was none at the last look.
+        """Ask for a message; when the last look found none, wait for one in kombu's way.
 
-        Only then a death at the very moment of delivery loses a message: no command of the broker
-        waits and takes in one step from several queues.
+        Kombu's BRPOP pops and does not note. So a worker that is killed at the very moment of
+        delivery loses that message, if it was idle: no command of the broker waits on several
+        queues and takes in one step.
         """
         if not self._found_one:
             super()._brpop_start(timeout)
@@ -177,8 +182,8 @@ class Channel(kombu_redis.Channel):  # type: ignore[misc]
         if not queues:
             return
         self._asked_with = _new_tag()
-        # Its answer may have to wait until a process is free.
-        _hands.hold(self._asked_with)
+        # Touched from now on: the answer may lie unread until a process is free.
+        _held.hold(self._asked_with)
         keys = [self._q_for_pri(queue, step) for step in self.priority_steps for queue in queues]
         self._in_poll = self.client.connection
         self._brpop_sent_at = time.monotonic()
@@ -202,7 +207,7 @@ class Channel(kombu_redis.Channel):  # type: ignore[misc]
             return True
         except BaseException:
             if asked:
-                _hands.let_go(asked)
+                _held.let_go(asked)
             raise
         finally:
             self._in_poll = None
@@ -210,16 +215,22 @@ class Channel(kombu_redis.Channel):  # type: ignore[misc]
 
     _asked_with: str | None = None
 
-    def _noted(self, asked: str | None, reply: list[Any]) -> Taken:
+    def _noted(self, asked: str | None, reply: list[Any]) -> Delivery:
         queue_key, raw, *seen = reply
-        with self.conn_or_acquire() as client:
+        taken = Delivery(queue_key.decode(), raw, asked or _new_tag(), None)
+        try:
+            with self.conn_or_acquire() as client:
+                if asked is None:
+                    return deliveries.note(client, taken)
+                return deliveries.with_first_delivery(client, taken, seen[0])
+        except (redis.RedisError, OSError):
             if asked is None:
-                return deliveries.note(client, _new_tag(), queue_key.decode(), raw)
-            return deliveries.taken(client, asked, queue_key.decode(), raw, seen[0])
+                _to_put_back.append(taken)
+            raise
 
-    def _receive_taken(self, taken: Taken) -> None:
-        """Give the message to its consumer; set aside what cannot be read or passed on."""
-        _hands.hold(taken.tag)
+    def _receive_taken(self, taken: Delivery) -> None:
+        """Give the message to its consumer; set it aside if it cannot be read or passed on."""
+        _held.hold(taken.tag)
         self.qos.taken[taken.tag] = taken
         queue = taken.queue_key.rsplit(self.sep, 1)[0]
         self._queue_cycle.rotate(queue)
@@ -245,13 +256,24 @@ class Channel(kombu_redis.Channel):  # type: ignore[misc]
 
 
 class Transport(kombu_redis.Transport):  # type: ignore[misc]
-    """Kombu's transport with that channel."""
+    """Kombu's transport with the channel above."""
 
     Channel = Channel
 
 
+def _tell_broker(client: Any) -> None:
+    """Acknowledge and put back what could not be while the connection was broken."""
+    while _to_acknowledge:
+        deliveries.acknowledge(client, _to_acknowledge[-1])
+        _to_acknowledge.pop()
+    while _to_put_back:
+        deliveries.note(client, _to_put_back[-1])
+        deliveries.give_back(client, [_to_put_back[-1].tag])
+        _to_put_back.pop()
+
+
 def _tell_sender(task_id: str, reason: str) -> None:
-    """Leave a refusal as the task's result for whoever waits for it."""
+    """Store a refusal as the task's result, for a sender that waits for it."""
     refusal = Refusal(400, "bad_message", reason)
     current_app.backend.store_result(task_id, {"refused": refusal.as_dict()}, states.SUCCESS)
 
@@ -266,7 +288,7 @@ def _running() -> Collection[str]:
 
 
 def _forget_request(task_id: str) -> None:
-    """Give back the place that a request was given in the worker before it failed."""
+    """Remove a request that failed before it ran from the worker's list of requests."""
     request = state.requests.get(task_id)
     if request is not None and request not in state.active_requests:
         state.task_ready(request)

@@ -26,12 +26,13 @@ def client(broker_url: str) -> Client:
     return broker(broker_url)
 
 
-def _take(client: Client, tag: str) -> deliveries.Taken | None:
+def _take(client: Client, tag: str) -> deliveries.Delivery | None:
     reply: Any = client.execute_command(*deliveries.take_command(tag, [_QUEUE, _OTHER]))
     if reply is None:
         return None
     queue, raw, seen = reply
-    return deliveries.taken(client, tag, queue.decode(), raw, seen)
+    taken = deliveries.Delivery(queue.decode(), raw, tag, None)
+    return deliveries.with_first_delivery(client, taken, seen)
 
 
 def _waiting(client: Client) -> list[bytes]:
@@ -44,7 +45,7 @@ def test_a_message_is_taken_and_held_in_one_step(client: Client) -> None:
     """The oldest message of the first queue that has one; acknowledged, nothing of it is left."""
     client.lpush(_OTHER, b"first", b"second")
     taken = _take(client, "1")
-    assert taken == deliveries.Taken(_OTHER, b"first", "1", first_delivered=None)
+    assert taken == deliveries.Delivery(_OTHER, b"first", "1", first_delivered=None)
     assert (client.hlen(IN_HAND), client.zcard(TOUCHED)) == (1, 1)
     deliveries.acknowledge(client, taken)
     assert (client.hlen(IN_HAND), client.zcard(TOUCHED)) == (0, 0)
@@ -58,7 +59,7 @@ def test_nothing_waits_nothing_is_taken(client: Client) -> None:
 
 
 def test_what_is_handed_back_comes_first_and_in_order(client: Client) -> None:
-    """The queue's order is that of sending again, whoever hands back in whatever order."""
+    """The queue is again in the order of sending, in whatever order messages are handed back."""
     client.lpush(_QUEUE, b"a", b"b", b"c", b"d")
     for tag in ("1", "2", "3"):
         _take(client, tag)
@@ -67,7 +68,7 @@ def test_what_is_handed_back_comes_first_and_in_order(client: Client) -> None:
     assert client.exists(REDELIVERED) == 0
 
 
-def test_a_dead_workers_messages_are_put_back_and_a_living_ones_are_not(client: Client) -> None:
+def test_a_dead_workers_messages_are_put_back_and_a_living_workers_are_not(client: Client) -> None:
     """What nobody touched for a minute goes back to the head of its queue."""
     client.lpush(_QUEUE, b"a", b"b", b"c", b"d")
     for tag in ("1", "2", "3"):
@@ -115,7 +116,7 @@ def test_a_message_that_kills_its_workers_is_set_aside(client: Client) -> None:
 
 
 def test_a_message_that_is_handled_at_last_is_forgotten(client: Client) -> None:
-    """Its count goes with it; another one's stays."""
+    """Its count is deleted; the count of another message stays."""
     client.lpush(_QUEUE, b"a", b"b")
     for tag in ("1", "2"):
         _take(client, tag)
@@ -126,19 +127,57 @@ def test_a_message_that_is_handled_at_last_is_forgotten(client: Client) -> None:
     assert client.hlen(REDELIVERED) == 1
 
 
-def test_living_hands_keep_what_they_hold(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_message_that_is_set_aside_is_counted_no_more(client: Client) -> None:
+    """Put back by an operator it begins anew, and the counts do not pile up in the broker."""
+    client.lpush(_QUEUE, b"a")
+    _take(client, "1")
+    deliveries.give_back(client, ["1"], counts=True)
+    _take(client, "2")
+    deliveries.put_aside(client, "2", "no task of that name takes it")
+    assert client.exists(REDELIVERED) == 0
+    assert client.llen(SET_ASIDE) == 1
+
+
+def test_touching_goes_on_after_a_connection_that_is_gone(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A closed channel has no client to give; the next one touches what is still in hand."""
+    monkeypatch.setattr(deliveries, "TOUCH_SECONDS", 0.01)
+    client.lpush(_QUEUE, b"a")
+    _take(client, "1")
+    client.zadd(TOUCHED, {"1": 1})
+    asked = []
+
+    def connection() -> Client:
+        asked.append(1)
+        if len(asked) == 1:
+            raise AttributeError("'NoneType' object has no attribute 'hostname'")
+        return client
+
+    held = deliveries.HeldTags()
+    held.begin(connection, still_running=[])
+    held.hold("1")
+    ends = monotonic() + 30
+    while client.zscore(TOUCHED, "1") == 1:
+        assert monotonic() < ends, "nobody touched it"
+    held.let_go("1")
+
+
+def test_a_living_worker_keeps_what_it_holds(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A worker touches what it has in hand while it works, however long that takes."""
     monkeypatch.setattr(deliveries, "TOUCH_SECONDS", 0.01)
     client.lpush(_QUEUE, b"a", b"b")
     for tag in ("1", "2"):
         _take(client, tag)
     client.zadd(TOUCHED, {"1": 1, "2": 1})
-    hands = deliveries.Hands()
-    hands.begin(lambda: client, still_running=[])
-    hands.hold("1")
+    held = deliveries.HeldTags()
+    held.begin(lambda: client, still_running=[])
+    held.hold("1")
     ends = monotonic() + 30
     while client.zscore(TOUCHED, "1") == 1:
         assert monotonic() < ends, "nobody touched it"
     assert deliveries.reclaim(client) == 1
     assert _waiting(client) == [b"b"]
-    hands.let_go("1")
+    held.let_go("1")

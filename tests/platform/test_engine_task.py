@@ -1,7 +1,11 @@
 """What becomes of a task that is refused, loses its database, or fails."""
 
+import time
+
 import pytest
+from celery.exceptions import Reject, SoftTimeLimitExceeded
 from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.exc import ProgrammingError
 
 from halo_engine.domain.errors import conflict
 from halo_engine.settings import Settings
@@ -75,7 +79,7 @@ def test_a_task_gives_up_in_the_end(app: EngineApp) -> None:
 
 
 def test_any_other_error_fails_at_once(app: EngineApp) -> None:
-    """A fault of ours is raised after one run: trying again cannot cure it."""
+    """A fault of ours is raised after one run: another run would meet it again."""
     runs = []
 
     @app.task(name="test.fault")
@@ -88,10 +92,8 @@ def test_any_other_error_fails_at_once(app: EngineApp) -> None:
     assert len(runs) == 1
 
 
-def test_a_schema_that_is_being_migrated_is_waited_for(app: EngineApp, database: Engine) -> None:
-    """Workers that were a little before `halo migrate` lose no call; where it does not come, the
-    answer says what to do.
-    """
+def test_a_table_that_is_missing_is_looked_for_again(app: EngineApp, database: Engine) -> None:
+    """A migration may have come a moment ago. Where it did not, the call fails in the end."""
     runs = []
 
     @app.task(name="test.early")
@@ -104,6 +106,24 @@ def test_a_schema_that_is_being_migrated_is_waited_for(app: EngineApp, database:
 
     assert early.apply(kwargs={"migrated_at": 3}).get() == 3
     runs.clear()
-    answer = early.apply(kwargs={"migrated_at": 10}).get()
-    assert answer["refused"]["code"] == "schema_not_migrated"
+    with pytest.raises(ProgrammingError, match="not_there_yet"):
+        early.apply(kwargs={"migrated_at": 10}).get()
     assert len(runs) == 6
+
+
+def test_a_soft_limit_that_ends_a_pause_loses_no_call(
+    app: EngineApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call that met an outage late is handed back all the same (contract §2)."""
+
+    def reach_the_limit(_seconds: float) -> None:
+        raise SoftTimeLimitExceeded
+
+    @app.task(name="test.late")
+    def late() -> None:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(time, "sleep", reach_the_limit)
+    with pytest.raises(Reject) as raised:
+        late()
+    assert vars(raised.value)["requeue"] is True

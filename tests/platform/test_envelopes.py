@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from workers import envelopes
 from workers.envelopes import Bounds, Unreadable, read_envelope
 
 _SMALL = Bounds(size=2_000, depth=8, digits=20)
@@ -96,6 +97,15 @@ def test_a_compressed_body_is_unpacked(name: str, pack: Any) -> None:
     with pytest.raises(Unreadable) as raised:
         read_envelope(_message(headers=headers, packed=large), _SMALL)
     assert str(raised.value) == "more than 2000 bytes when unpacked"
+
+
+def test_unpacking_takes_no_more_memory_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sender chooses how large a dictionary LZMA asks for; the bound is ours."""
+    monkeypatch.setattr(envelopes, "_LZMA_MEMORY", 1024 * 1024)
+    headers = {**_HEADERS, "compression": "application/x-lzma"}
+    with pytest.raises(Unreadable) as raised:
+        read_envelope(_message(headers=headers, packed=lzma.compress(json.dumps(_BODY).encode())))
+    assert str(raised.value) == "body: is not compressed as its header says"
 
 
 @pytest.mark.parametrize(

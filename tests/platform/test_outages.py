@@ -132,6 +132,37 @@ def test_calls_outlive_their_database(folder: Path, broker_url: str) -> None:
         assert left(broker_url) == (0, 0)
 
 
+def test_calls_wait_for_a_schema_that_is_not_migrated_yet(
+    folder: Path, database: Engine, broker_url: str
+) -> None:
+    """New workers start before `halo migrate`: calls wait for it, and the log names it (§2)."""
+    create_organization(database)
+    url = database.url.render_as_string(hide_password=False)
+    app = create_app(Settings(broker_url=broker_url))
+    log = folder / "worker.log"
+    worker = start_worker(folder, stack_environment(Servers(url, broker_url)), log=log)
+    with ExitStack() as stack:
+        stack.callback(worker.stop)
+        _run(
+            database,
+            "ALTER TABLE end_users RENAME TO not_yet",
+            "UPDATE alembic_version SET version_num = '0'",
+        )
+        sent = identify(app, 1)
+        waits = f"database: {migrate.OF_ANOTHER_SCHEMA}"
+        wait_until(worker, lambda: log.read_text().count(waits) >= 3, "it met the schema thrice")
+        head = f"UPDATE alembic_version SET version_num = '{migrate.head_revision()}'"
+        _run(database, "ALTER TABLE not_yet RENAME TO end_users", head)
+        assert sent.get(timeout=60)["created"] is True
+        wait_until(worker, lambda: left(broker_url) == (0, 0), "nothing was left")
+
+
+def _run(database: Engine, *statements: str) -> None:
+    with database.begin() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+
+
 # Celery's own call.
 @pytest.mark.filterwarnings("ignore:Call to deprecated setex:DeprecationWarning")
 def test_an_answer_outlives_its_broker(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

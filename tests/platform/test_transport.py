@@ -1,11 +1,16 @@
-"""Whoever has a message in hand while its connection goes meets a lost connection, nothing else."""
+"""A connection that breaks under a message costs neither the worker nor the message."""
 
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import redis
+from kombu import Connection
+from kombu.transport import TRANSPORT_ALIASES
 
+from workers import deliveries
+from workers.broker_scripts import IN_HAND
+from workers.connections import broker
 from workers.transport import QoS
 
 
@@ -19,12 +24,34 @@ def closed() -> Any:
 
 
 def test_acknowledging_after_the_connection_meets_a_lost_one(closed: Any) -> None:
-    """Celery knows that error and goes on; an AttributeError would end the worker."""
+    """Celery survives that error; an AttributeError would end the worker."""
     with pytest.raises(redis.ConnectionError, match="the connection is closed"):
         closed.ack("1")
 
 
 def test_handing_back_after_the_connection_raises_nothing(closed: Any) -> None:
-    """What is in hand is left to whoever looks for dead workers' messages."""
+    """The messages are left for the worker that reclaims those of dead workers."""
     assert closed.restore_unacked() == []
     assert closed.restore_unacked() == []
+
+
+def test_a_message_that_was_popped_and_not_noted_is_put_back(
+    broker_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An idle worker waits with a command that pops; the next connection puts the message back."""
+
+    def broken(*_: Any) -> None:
+        raise redis.ConnectionError("the connection broke")
+
+    monkeypatch.setitem(TRANSPORT_ALIASES, "redis", "workers.transport:Transport")
+    with Connection(broker_url) as connection:
+        with monkeypatch.context() as patch:
+            patch.setattr(deliveries, "note", broken)
+            channel: Any = connection.channel()
+            with pytest.raises(redis.ConnectionError):
+                channel._noted(None, [b"some.queue", b"message"])  # noqa: SLF001 -- BRPOP's answer
+        again: Any = connection.channel()
+        again.basic_consume("some.queue", False, print, "consumer")
+        client: Any = broker(broker_url)
+        assert client.lrange("some.queue", 0, -1) == [b"message"]
+        assert client.hlen(IN_HAND) == 0
