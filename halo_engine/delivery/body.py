@@ -1,8 +1,8 @@
-"""The body of an email: its text, and the same as a page whose links can be clicked (§9).
+"""The body of an email: a text, and an HTML page with the same text and clickable links (§9).
 
-A link is an http or https URL that the *template* spells out up to the end of its host; merge
-fields may stand behind that. What a contact wrote into a name is therefore never a link of ours,
-and never leads a tracked click anywhere.
+A link is an http or https URL whose scheme and host the *template* spells out; merge fields may
+come after the host. So what a contact wrote into a name never becomes a link of ours, and never
+decides where a tracked click leads.
 """
 
 import re
@@ -20,19 +20,19 @@ from halo_engine.domain.merge_fields import render
 _MERGE_FIELD: Final = r"\{\{[^{}]*\}\}"
 _HOST: Final = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?)"
 _PATH: Final = rf"[/?#](?:{_MERGE_FIELD}|[^\s<>\"{{}}])*+"
-#: A merge field outside a URL is passed over whole: its fallback may hold one.
+#: A merge field outside a URL is skipped as a whole: its fallback may hold a URL.
 _LINK: Final = re.compile(
     rf"{_MERGE_FIELD}|(?P<url>\bhttps?://{_HOST}(?![A-Za-z0-9.:-]*[{{@])(?:{_PATH})?+)"
 )
-#: What ends a sentence rather than a URL.
+#: Characters that end a sentence, not a URL.
 _SENTENCE: Final = ".,;:!?'*_"
 _OPENED_BY: Final = {")": "(", "]": "["}
-#: What may stand in a URL as it is, a percent sign included.
+#: Characters that stay as they are in a URL, the percent sign included.
 _URL_CHARACTERS: Final = "!#$%&'()*+,/:;=?@[]~"
 
 _BLANK_LINES: Final = re.compile(r"\n\s*\n")
 _FONT: Final = "-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif"
-#: What is filled into these is marked up already, or escaped.
+#: Only HTML or escaped text is filled into these.
 _PARAGRAPH: Final = '<p style="margin:0 0 1em">{}</p>'
 _LINKED: Final = '<a href="{}" style="color:#1d4ed8">{}</a>'
 _FOOTER: Final = (
@@ -54,7 +54,7 @@ _PAGE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """A stretch of a body; of a link the text is its URL."""
+    """A part of a body; the text of a link is its URL."""
 
     text: str
     is_link: bool
@@ -62,7 +62,7 @@ class _Piece:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The two parts of a mail that say the same."""
+    """The two parts of a mail, with the same content."""
 
     text: str
     page: str
@@ -78,9 +78,9 @@ def write_body(
 ) -> Body:
     """Return a body with its merge fields filled (contract §9).
 
-    ``footer`` stands below it with the link that unsubscribes; None is no marketing. In a URL
-    values are percent-encoded. Links are tracked on the page alone; in the text they are for
-    reading. Raises what ``render`` raises.
+    ``footer`` is put below it with an unsubscribe link; None if the mail is not marketing. Values
+    in URLs are percent-encoded. Links are tracked only on the page; in the text they stay readable.
+    Raises what ``render`` raises.
     """
     pieces = _pieces(template, values)
     text = "".join(piece.text for piece in pieces)
@@ -126,7 +126,7 @@ def _cut(template: str) -> Sequence[_Piece]:
 
 
 def _without_end_of_sentence(url: str) -> str:
-    """Cut off what ends the sentence, and brackets that close more than the URL opened."""
+    """Cut off the end of a sentence, and closing brackets that the URL did not open."""
     surplus = {
         closing: url.count(closing) - url.count(opening) for closing, opening in _OPENED_BY.items()
     }

@@ -1,7 +1,7 @@
-"""What lets mail out of one worker process: the rate, the turn, and a breaker (contract §9).
+"""Control how one worker process sends: rate, length of a turn, circuit breaker (contract §9).
 
-While a server is down, no email is leased: its rows stay due, and nobody's attempt is used up. One
-email at a time finds out whether it is back.
+While a server is down, no emails are leased: their rows stay due, and no attempt is counted. One
+email at a time tests whether the server is back.
 """
 
 import re
@@ -14,15 +14,15 @@ import structlog
 
 from halo_engine.delivery.transports import ServerDown
 
-#: How long a batch is sent from before signals, exits and pauses are looked at again.
+#: How long a batch may send before signals, exits and pauses are handled again.
 TURN_SECONDS: Final = 5.0
-#: How long nothing is tried after the server was found down: each pause is twice the last.
+#: How long sending pauses when the server is down: each pause is twice the last.
 FIRST_PAUSE_SECONDS: Final = 5.0
 LONGEST_PAUSE_SECONDS: Final = 120.0
-#: A server that breaks off after this many texts in a row is down, whatever it greets with.
+#: After this many unknown outcomes in a row the server counts as down.
 _MOST_UNKNOWN: Final = 3
 
-#: Servers repeat whom a mail is for.
+#: Servers repeat the recipient in their answers; logs must not hold it.
 _ADDRESS: Final = re.compile(r"\S*@\S*")
 
 _log = structlog.get_logger(__name__)
@@ -30,11 +30,10 @@ _log = structlog.get_logger(__name__)
 
 @dataclass
 class Gate:
-    """One process's way out: ``per_second`` messages at most (None: as fast as it goes).
+    """The sending of one process: at most ``per_second`` messages (None: no limit).
 
-    ``outage`` is what the server was last found down with, None while it answers; ``answers`` says
-    for how many messages it did. The clock is a process's own, in seconds; it has nothing to do
-    with the business's.
+    ``outage`` is the reason why the server is down, None while it answers; ``answers`` counts the
+    messages that it answered. The clock is the process's own, in seconds, not the engine's.
     """
 
     per_second: float | None = None
@@ -48,13 +47,13 @@ class Gate:
     _next_slot: float = 0.0
     _allowance: int | None = None
     _unknown: int = 0
-    #: Messages that a session broke off at, and how many had been answered by then.
+    #: Messages at which a session broke off, and the count of answers by then.
     _suspects: dict[Hashable, int] = field(default_factory=dict)
 
     def room(self, most: int) -> int:
-        """Return how many emails may be leased now, ``most`` at most: as many as a turn can send.
+        """Return how many emails may be leased now: what a turn can send, at most ``most``.
 
-        0 while the breaker is open; one, when it is time to find out whether it may close.
+        0 while the breaker is open, and 1 when it is time to test whether it may close.
         """
         if self.outage is not None:
             return 0 if self.clock() < self._closed_until else 1
@@ -67,9 +66,9 @@ class Gate:
         return Turn(self, self.clock() + self.turn_seconds, self.answers)
 
     def take_slot(self, latest: float | None) -> bool:
-        """Wait until the rate allows another message; False, at once, if that is after ``latest``.
+        """Wait until the rate allows another message; return False at once if that is too late.
 
-        Slots that were not used are not made up for: there is no burst after an outage.
+        Too late is after ``latest``. Unused slots are lost: there is no burst after an outage.
         """
         if self.per_second is None:
             return latest is None or self.clock() < latest
@@ -82,7 +81,7 @@ class Gate:
         return True
 
     def answered(self, key: Hashable) -> None:
-        """Note that the server answered for a message, be it with a refusal: it is there."""
+        """Note that the server answered a message, even with a refusal: so it is up."""
         if self.outage is not None:
             _log.info("mail server answers again")
         self.outage, self._pause, self._unknown = None, 0.0, 0
@@ -90,15 +89,15 @@ class Gate:
         self._suspects.pop(key, None)
 
     def unknown(self, reason: str) -> None:
-        """Note that a message was handed over and no answer came."""
+        """Note that a message was handed over, but no answer came."""
         self._unknown += 1
         if self.outage is not None or self._unknown >= _MOST_UNKNOWN:
             self._open(reason)
 
     def blames(self, key: Hashable, failure: ServerDown) -> bool:
-        """Whether the message itself breaks the session off: others were answered for since.
+        """Whether the message itself breaks off the session, since others were answered meanwhile.
 
-        Else the server is down, and the breaker opens.
+        If not, the server is down, and the breaker opens.
         """
         before = self._suspects.get(key)
         if failure.broke_off and before is not None and before < self.answers:
@@ -109,7 +108,7 @@ class Gate:
         return False
 
     def adapt(self, begun: int, *, ran_out: bool) -> None:
-        """Lease about as many at once as a turn was enough for."""
+        """Set the size of the next batch to about what a turn can send."""
         if ran_out:
             self._allowance = max(1, begun)
         elif self._allowance is not None and begun >= self._allowance:
@@ -125,7 +124,7 @@ class Gate:
 
 @dataclass
 class Turn:
-    """The sending of one batch, until ``ends`` on the gate's clock."""
+    """The sending of one batch; it ends at ``ends`` on the gate's clock."""
 
     gate: Gate
     ends: float
@@ -135,11 +134,11 @@ class Turn:
 
     @property
     def was_answered(self) -> bool:
-        """Whether the server answered for a message of this turn, be it with a refusal."""
+        """Whether the server answered a message of this turn, even with a refusal."""
         return self.gate.answers > self.answered_before
 
     def goes_on(self) -> bool:
-        """Whether another message may be begun; waits for the rate. The first of a turn always."""
+        """Wait for the rate; return whether to begin another message. The first always may."""
         if self.gate.outage is not None and self.begun:
             return False
         if not self.gate.take_slot(self.ends if self.begun else None):
@@ -149,5 +148,5 @@ class Turn:
         return True
 
     def close(self) -> None:
-        """End the turn; the next batch is about as large as this one could have been."""
+        """End the turn, and set the size of the next batch."""
         self.gate.adapt(self.begun, ran_out=self.ran_out)

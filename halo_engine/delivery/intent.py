@@ -1,4 +1,4 @@
-"""The intent to send one email: committed before it is sent, if everything still allows it (§9)."""
+"""The intent to send an email, committed before it is sent, if it still may be sent (§9)."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -47,7 +47,7 @@ from halo_engine.work import Work
 
 
 def mail_id(org_id: UUID, recipient_id: int) -> UUID:
-    """Return what a row's email is named by: the same whoever asks, however often."""
+    """Return the id of a row's email; it is always the same for the same row."""
     return uuid5(org_id, str(recipient_id))
 
 
@@ -58,9 +58,9 @@ def message_id_of(org_id: UUID, recipient_id: int, domain: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """An email that is about to be sent: for which row, leased by whom, to which address.
+    """An email that is about to be sent: its row, the lease's token, its address.
 
-    ``message_id`` is the one that it gets unless an earlier intent gave it another.
+    It gets ``message_id`` unless an earlier intent gave it another.
     """
 
     org_id: UUID
@@ -71,13 +71,15 @@ class Wanted:
 
 
 def intending(wanted: Wanted, now: datetime | None) -> Call:
-    """Return the call that notes the intent and returns its ``message_id``; no row, no intent.
+    """Return the call that records the intent and returns its ``message_id``.
 
-    That is unless the token still leases the row, its run and its series are active, the contact's
-    address is still this one and not suppressed, and the contact is still on the list of a list
-    series; nor while sending is stopped, here or everywhere. The caller holds the series still. An
-    earlier intent keeps its Message-ID. The row stays locked: an exit that is not committed by now
-    waits, and comes after. ``now`` is when it is noted, None the database's clock.
+    It returns no row, and records nothing, unless all of this holds: the token still leases the
+    row; the run and the series are active; the contact still has this address, and it is not
+    suppressed; the contact is on the list of a list series; sending is not stopped, here or
+    everywhere. The caller holds the series still.
+
+    An earlier intent keeps its Message-ID. The row stays locked, so an exit that is not yet
+    committed comes after. ``now`` is the time of the intent, None the database's clock.
     """
     given = {
         "of_org": wanted.org_id,
@@ -93,11 +95,11 @@ def intending(wanted: Wanted, now: datetime | None) -> Call:
 def intend_again(
     work: Work, recipient_id: int, address: str, message_id: str, *, unknown: bool
 ) -> str | None:
-    """Note that a failed row's email is about to be sent after all; return its Message-ID.
+    """Record that a failed row's email is about to be sent after all; return its Message-ID.
 
-    None, and nothing is noted, unless the row's run goes on or was completed, its email is wanted
-    still as ``intending`` has it, and the ledger says that it failed: nobody is retrying it, and
-    nobody knows it sent. With ``unknown`` it says that the outcome is.
+    Return None and record nothing unless all of this holds: the run goes on or was completed; the
+    email may still be sent, as for ``intending``; and the ledger's state is failed (with
+    ``unknown``: unknown), so nobody else is retrying it.
     """
     given = {
         "of_org": work.org_id,
@@ -133,7 +135,7 @@ def _intent_again() -> ReturningInsert[str]:
         or_(runs.c.ended_at.is_(None), runs.c.exit_reason == ExitReason.COMPLETED),
         automations.c.status.in_([SeriesStatus.ACTIVE, SeriesStatus.COMPLETED]),
     )
-    # Held for change: of two who retry a row one waits, and then finds what the other noted.
+    # Locked for update: if two retry a row, the second waits and finds what the first recorded.
     held = failed.with_for_update(of=[runs, rows])
     return _noted(held, messages.c.state == bindparam("state"))
 
@@ -170,7 +172,7 @@ def _noted(wanted: Select[Any], may_be_again: ColumnElement[bool]) -> ReturningI
 
 
 def _if_still_wanted(*held: ColumnElement[bool]) -> Select[Any]:
-    """Select the row's email if it may be sent: the row is ``held`` so, and it is wanted."""
+    """Select the row's email if it may be sent and the conditions ``held`` are true."""
     rows, runs = automation_recipients, automation_enrollments
     series, contacts = automations, end_users
     is_suppressed = exists().where(

@@ -1,7 +1,7 @@
-"""Leases on rows whose email is being sent: taking hold of them again, and giving them back (§9).
+"""Leases on rows whose email is being sent: lock them again, and give them back (§9).
 
-A lease is taken by ``journey.record.record_leases`` and runs on the database's clock. Whoever ends
-one holds the run and the row locked, and no token but its own.
+``journey.record.record_leases`` takes a lease; it expires by the database's clock. Whoever ends a
+lease has locked the run and the row, and ends only leases with its own token.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -40,18 +40,18 @@ from halo_engine.tables.enrollments import IS_PROCESSING
 from halo_engine.tables.metadata import OrganizationId
 from halo_engine.tables.rows import rows_of
 
-#: A row that was tried so often is not tried again; with the pauses below that takes 8.5 hours.
+#: After this many attempts a row fails; with the pauses below that takes 8.5 hours.
 MOST_ATTEMPTS: Final = 10
 
 
 def retry_at(attempts: int, now: datetime) -> datetime:
-    """Return when a row tried ``attempts`` times is due again: each pause is twice the last."""
+    """Return when a row is due again after ``attempts`` tries: each pause is twice the last."""
     return now + timedelta(minutes=2 ** (attempts - 1))
 
 
 @dataclass(frozen=True, slots=True)
 class ExpiredLease:
-    """A row whose lease ran out, and how often it has been leased to be sent."""
+    """A row whose lease expired, and how often it has been leased."""
 
     row: DueRow
     attempts: int
@@ -59,9 +59,9 @@ class ExpiredLease:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A row that becomes pending again, at ``due`` (None: as it was); ``tried`` if its sending was.
+    """A row that becomes pending again, due at ``due`` (None: as before).
 
-    What was not tried is no attempt.
+    ``tried`` says that it was sent to the server; otherwise no attempt is counted.
     """
 
     recipient_id: int
@@ -72,9 +72,9 @@ class Release:
 def hold_leased(
     connection: Connection, org_id: UUID, token: UUID, ids: Collection[int]
 ) -> Mapping[int, int]:
-    """Lock those of the rows that ``token`` still leases, with their runs; return their attempts.
+    """Lock the rows that ``token`` still leases, with their runs; return their attempts.
 
-    Rows that an exit ended or the reaper took back meanwhile are not among them.
+    Rows that an exit ended or the reaper took back meanwhile are left out.
     """
     rows, runs = automation_recipients, automation_enrollments
     held = connection.execute(
@@ -98,9 +98,9 @@ def hold_expired(
     *,
     only: Collection[int] | None = None,
 ) -> list[ExpiredLease]:
-    """Lock rows whose lease ran out by the database's clock, with their runs; at most ``limit``.
+    """Lock at most ``limit`` rows with expired leases (by the database's clock), and their runs.
 
-    ``only`` are the rows to take.
+    ``only`` limits this to these rows.
     """
     asked = {"asked_org": org_id, "asked_limit": limit, "asked_ids": list(only or ())}
     statement = _expired() if only is None else _expired_of_these()
@@ -155,7 +155,7 @@ def _expired_where(*narrowed: ColumnElement[bool]) -> Prepared:
 
 
 def put_off(connection: Connection, org_id: UUID, ids: Collection[int]) -> None:
-    """Take leased rows up later that the caller holds: nothing can be done with them now."""
+    """Let leased rows that the caller has locked expire later: nothing can be done now."""
     if not ids:
         return
     rows = automation_recipients
@@ -167,7 +167,7 @@ def put_off(connection: Connection, org_id: UUID, ids: Collection[int]) -> None:
 
 
 def release(connection: Connection, org_id: UUID, releases: Sequence[Release]) -> None:
-    """Make leased rows that the caller holds pending again."""
+    """Make leased rows that the caller has locked pending again."""
     if not releases:
         return
     rows = automation_recipients
@@ -189,7 +189,7 @@ def release(connection: Connection, org_id: UUID, releases: Sequence[Release]) -
             lease_token=None,
             lease_expires_at=None,
             attempts=case((given.c.tried, rows.c.attempts), else_=rows.c.attempts - 1),
-            # What was handed to a mail server could be written.
+            # A row that was tried could be written, so its faults are forgotten.
             tries=case((given.c.tried, 0), else_=rows.c.tries),
             failed_at=case((given.c.tried, null()), else_=rows.c.failed_at),
         )

@@ -1,4 +1,4 @@
-"""The send ledger: what became of each intent to send (contract §9)."""
+"""The send ledger: the outcome of each intent to send (contract §9)."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -35,31 +35,31 @@ from halo_engine.work import Work
 
 
 class Result(StrEnum):
-    """What became of one leased row."""
+    """The outcome of one leased row."""
 
     SENT = "sent"
-    #: It never will be sent.
+    #: It will never be sent.
     FAILED = "failed"
-    #: It was not sent, and will be tried again later.
+    #: It was not sent, but will be tried again later.
     RETRIED = "retried"
-    #: It was handed over, and no answer came: the series' guarantee decides.
+    #: It was handed over, but no answer came: the series' guarantee decides.
     UNKNOWN = "unknown"
-    #: The mail server was down: nobody's attempt, and the row stays due.
+    #: The mail server was down: no attempt is counted, and the row stays due.
     HELD = "held"
-    #: The server broke off at this very message: nobody's attempt, and others go first.
+    #: The server broke off at this message: no attempt is counted, and others go first.
     SET_BACK = "set_back"
-    #: It could not be written: no attempt of the mail server's.
+    #: It could not be written, so the mail server never saw it.
     FAULTY = "faulty"
-    #: It was not tried: what allowed it no longer holds. The next tick decides anew.
+    #: It was not tried, since it may no longer be sent. The next tick decides again.
     RELEASED = "released"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a row, and why; ``reason`` is given when it failed or is tried again.
+    """The outcome of a row; ``reason`` is set if it failed or will be tried again.
 
-    ``bounce`` is what the server's refusal of the recipient means, ``relay_id`` what the server
-    calls the message.
+    ``bounce`` is what a refusal of the recipient means. ``relay_id`` is the server's own id for the
+    message.
     """
 
     recipient_id: int
@@ -71,7 +71,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What the ledger says of a row: the message's state, and the error of a failed one."""
+    """The ledger's entry for a row: the message's state, and the error if it failed."""
 
     state: str
     error: str | None
@@ -81,11 +81,11 @@ _THIS: Final = (
     messages.c.org_id == bindparam("asked_org", type_=OrganizationId()),
     messages.c.recipient_id == bindparam("asked_row", type_=BigInteger()),
 )
-#: Also an intent that was given up as ``unknown``: who sent it knows better.
+#: Also one that was given up as ``unknown``: its sender knows better.
 _IS_OPEN: Final = messages.c.state.in_(
     [literal_column("'intended'"), literal_column("'unknown'")],
 )
-#: A worker that was late may find its row with another one: the intent is that one's then.
+#: Another worker may have the row of a late worker by now; then the intent is the other's.
 _IS_NOBODY_ELSES: Final = ~exists().where(
     automation_recipients.c.org_id == messages.c.org_id,
     automation_recipients.c.id == messages.c.recipient_id,
@@ -117,10 +117,10 @@ _WITHDRAWN: Final = Prepared(
 def noting(
     org_id: UUID, outcome: Outcome, now: datetime | None, token: UUID | None = None
 ) -> list[Call]:
-    """Return the calls that write down what became of an intent; none when that is not known.
+    """Return the calls that record the outcome of an intent; none if the outcome is unknown.
 
-    ``now`` is when it is noted, None the database's clock. A failure is not noted where another
-    ``token`` than this one leases the row: a copy of that worker's may be under way.
+    ``now`` is the time of the outcome, None the database's clock. A failure is not recorded if a
+    token other than ``token`` leases the row: that worker may be sending a copy.
     """
     this = {"asked_org": org_id, "asked_row": outcome.recipient_id}
     match outcome.result:
@@ -136,16 +136,16 @@ def noting(
 
 
 def withdrawing(org_id: UUID, recipient_id: int, token: UUID) -> Call:
-    """Return the call that takes back the intent of an email that certainly did not leave.
+    """Return the call that takes back the intent of an email that was certainly not sent.
 
-    Not where another token than this one leases its row: the intent is another worker's then.
+    It does nothing if another token leases the row: then the intent is another worker's.
     """
     asked = {"asked_org": org_id, "asked_row": recipient_id, "asked_token": token}
     return Call(_WITHDRAWN, asked)
 
 
 def entries(work: Work, rows: Collection[int]) -> Mapping[int, Entry]:
-    """Return what the ledger says of those of the rows that it knows."""
+    """Return the ledger's entries for these rows, by row."""
     found = work.connection.execute(
         select(messages.c.recipient_id, messages.c.state, messages.c.error).where(
             messages.c.org_id == work.org_id, messages.c.recipient_id == _any_of(rows)
@@ -155,7 +155,7 @@ def entries(work: Work, rows: Collection[int]) -> Mapping[int, Entry]:
 
 
 def give_up(work: Work, rows: Collection[int]) -> None:
-    """Note that nobody will ever know whether these intents were sent."""
+    """Record that nobody will ever know whether these intents were sent."""
     work.connection.execute(
         update(messages)
         .where(
@@ -184,12 +184,12 @@ _ABANDONED: Final = (
 
 
 def give_up_abandoned(work: Work) -> None:
-    """Give up intents whose row was ended, by an exit say, before their outcome was noted."""
+    """Give up intents whose row ended (by an exit, say) before their outcome was recorded."""
     work.connection.execute(_ABANDONED, {"asked_org": work.org_id})
 
 
 def stamp_contacted(work: Work, rows: Collection[int]) -> None:
-    """Stamp the contacts to whom the emails of these rows were sent with the instant of sending."""
+    """Set ``last_contacted_at`` of the contacts to whom these rows' emails were sent."""
     latest = (
         select(messages.c.end_user_id, func.max(messages.c.sent_at).label("sent_at"))
         .where(

@@ -1,4 +1,4 @@
-"""The emails of a leased batch: what they are written with, all at once, and the writing (§9)."""
+"""Write the emails of a leased batch, from data gathered at once for all of them (§9)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ _WRITTEN_AT_ONCE: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What the emails of one batch are written with, gathered beforehand."""
+    """The data from which the emails of one batch are written."""
 
     sender: Sender
     org: Organization
@@ -35,7 +35,7 @@ class Desk:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One written email, and the row that it is for."""
+    """A written email, and the row that it is for."""
 
     recipient_id: int
     address: str
@@ -44,7 +44,7 @@ class Letter:
 
 
 def gather(work: Work, *, sender: Sender, token: UUID, sends: Sequence[Send]) -> Desk:
-    """Gather what the emails are written with, and hold the rows that ``token`` leases."""
+    """Gather the data for the emails, and lock the rows that ``token`` leases."""
     emails = {send.due.step.id: send.due.step.email for send in sends}.values()
     fields = {_ADDRESS}.union(*(fields_of_email(email) for email in emails if email))
     return Desk(
@@ -60,9 +60,10 @@ def gather(work: Work, *, sender: Sender, token: UUID, sends: Sequence[Send]) ->
 
 
 def written(desk: Desk, sends: Sequence[Send]) -> Iterator[tuple[Send, Letter | Outcome]]:
-    """Yield each email, or an outcome when there is nothing to send.
+    """Yield each email, or an outcome if there is nothing to send.
 
-    They are written some at a time: between two waits for servers each takes thrice as long.
+    They are written in groups: writing one by one between waits for servers takes three times as
+    long.
     """
     for start in range(0, len(sends), _WRITTEN_AT_ONCE):
         some = sends[start : start + _WRITTEN_AT_ONCE]
@@ -70,7 +71,7 @@ def written(desk: Desk, sends: Sequence[Send]) -> Iterator[tuple[Send, Letter | 
 
 
 def _write(desk: Desk, send: Send) -> Letter | Outcome:
-    """Write the row's email; an outcome instead when there is nothing to send."""
+    """Return the row's email, or an outcome if there is nothing to send."""
     due, row = send.due, send.due.recipient_id
     values = desk.values.get(due.run.contact_id, {})
     address = values.get(_ADDRESS.named)
@@ -89,7 +90,7 @@ def _write(desk: Desk, send: Send) -> Letter | Outcome:
         )
     except PermanentFailure as failure:
         return Outcome(row, Result.FAILED, failure.reason)
-    except Exception as error:  # noqa: BLE001 -- whatever it is, the other emails are written
+    except Exception as error:  # noqa: BLE001 -- whatever it is, the others are still written
         return Outcome(row, Result.FAULTY, f"{type(error).__name__}: {error}")
     mail = replace(mail, sender=desk.sender.envelope(mail_id(desk.org.id, row)))
     return Letter(row, address, mail, is_last_attempt=desk.attempts[row] >= MOST_ATTEMPTS)

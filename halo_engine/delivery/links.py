@@ -1,4 +1,4 @@
-"""Where the links of a mail lead: out of it, and past the engine on their way elsewhere (§9)."""
+"""The links of a mail: to unsubscribe, and to track opens and clicks (§9)."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +10,7 @@ from halo_engine.domain.mail_tokens import LONGEST_URL, MailToken, Purpose
 from halo_engine.domain.series import Series
 from halo_engine.work import Organization
 
-#: Nobody is there; `halo doctor` says so.
+#: A placeholder that nobody answers; `halo doctor` reports it.
 NO_UNSUBSCRIBE_URL: Final = "https://halo.example/unsubscribe"
 
 _LONGEST_BASE: Final = 300
@@ -18,7 +18,7 @@ _LOCAL: Final = frozenset({"localhost", "127.0.0.1"})
 
 
 def base_url(url: str) -> str:
-    """Return a URL under which tokens can stand, without a slash at its end.
+    """Return ``url`` without a slash at its end; tokens are appended to it.
 
     Raises ValueError unless it is https (on localhost also http), in plain ASCII, without a query.
     """
@@ -34,7 +34,7 @@ def base_url(url: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class LinkBases:
-    """The URLs under which an installation answers; without ``tracking`` no link is touched."""
+    """The URLs at which the installation answers; without ``tracking`` links stay as they are."""
 
     unsubscribe: str = NO_UNSUBSCRIBE_URL
     tracking: str | None = None
@@ -42,9 +42,9 @@ class LinkBases:
 
 @dataclass(frozen=True)
 class MailLinks:
-    """The links of one mail, each with a token of its organisation's.
+    """The links of one mail, each with a token signed for its organisation.
 
-    ``list_id`` is the list that unsubscribing leaves; None is everything.
+    ``list_id`` is the list that unsubscribing leaves; None means all mail.
     """
 
     bases: LinkBases
@@ -57,24 +57,24 @@ class MailLinks:
     def of(
         cls, bases: LinkBases, org: Organization, series: Series, recipient_id: int
     ) -> "MailLinks":
-        """Return the links of a mail of ``series``: of a list series they lead off the list."""
+        """Return the links of a mail of ``series``; those of a list series leave the list."""
         return cls(bases, org.id, org.mail_key, recipient_id, series.list_id)
 
     @cached_property
     def unsubscribe(self) -> str:
-        """The URL that one leaves by: a POST acts, a GET asks (RFC 8058)."""
+        """The URL to unsubscribe: a POST acts, a GET only asks (RFC 8058)."""
         about = self.list_id.bytes if self.list_id else b""
         return f"{self.bases.unsubscribe}/{self._token(Purpose.UNSUBSCRIBE, about)}"
 
     @property
     def opened(self) -> str | None:
-        """The URL of the picture that says that the mail was opened, where that is tracked."""
+        """The URL of the picture that tracks opens; None if they are not tracked."""
         if self.bases.tracking is None:
             return None
         return f"{self.bases.tracking}/o/{self._token(Purpose.OPEN)}"
 
     def clicked(self, url: str) -> str:
-        """Return the URL that leads to ``url`` by way of the engine, or ``url`` itself."""
+        """Return the URL that tracks a click and leads on to ``url``, or ``url`` if untracked."""
         if self.bases.tracking is None or len(url) > LONGEST_URL:
             return url
         return f"{self.bases.tracking}/c/{self._token(Purpose.CLICK, url.encode())}"

@@ -1,7 +1,7 @@
-"""One email as it goes out: headers that hold only what was meant, a text and a page below (§9).
+"""Write one email: safe headers, a text and an HTML page (§9).
 
-Contacts write their own names, and names end up in headers. Whatever could end a header line or
-pass for encoded text is taken out, and each header is held against its grammar before it goes out.
+Contacts choose their own names, and names end up in headers. Everything that could end a header
+line or be read as encoded text is removed, and each header is checked against its grammar.
 """
 
 import re
@@ -31,15 +31,15 @@ from halo_engine.work import Organization
 
 _LONGEST_LINE: Final = 76
 
-#: Control characters, lone surrogates, and what else ends a line in Python's eyes.
+#: Control characters, lone surrogates, and other characters that Python takes for line ends.
 _NOT_IN_HEADERS: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _ENCODED_WORD: Final = re.compile(r"=(?=\?)")
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9 ]{1,60}")
 
-#: A header as it may go out: lines of printable ASCII, each but the first begun by a space, and
-#: none of them blank.
+#: A valid header: lines of printable ASCII, none of them blank, all but the first begin with a
+#: space.
 _HEADER: Final = re.compile(r"[A-Za-z-]+: [ -~]*(?:\r\n +[!-~][ -~]*)*")
-#: Quoted-printable never holds these two characters side by side.
+#: Quoted-printable text never contains ``=_``.
 _BOUNDARY: Final = "=_halo"
 _PARTS: Final = (
     b'Content-Type: multipart/alternative; boundary="%(boundary)b"\r\n\r\n'
@@ -55,10 +55,10 @@ _PARTS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Whom mail comes from: the name that is shown, the address, and where its links lead.
+    """The sender of all mail: its name, its address, and the base URLs of its links.
 
-    Reports come to ``bounce_domain`` if there is one, else to the address. Raises ValueError when
-    the address is none that mail can come from.
+    Reports go to ``bounce_domain`` if it is set, else to the address. Raises ValueError if mail
+    cannot be sent from the address.
     """
 
     name: str
@@ -71,11 +71,11 @@ class Sender:
 
     @property
     def domain(self) -> str:
-        """The domain that Message-IDs are made under."""
+        """The domain of our Message-IDs."""
         return _checked(self.address).rpartition("@")[2]
 
     def envelope(self, mail: UUID) -> str:
-        """Return the envelope sender of a mail, to which its reports come."""
+        """Return the envelope sender of a mail, which gets the reports about it."""
         if self.bounce_domain is None:
             return _checked(self.address)
         return bounce_address(mail, self.bounce_domain)
@@ -91,11 +91,11 @@ def write_mail(
     links: MailLinks,
     now: datetime,
 ) -> Mail:
-    """Return the message of an email step, complete but for its Message-ID (contract §9).
+    """Return the message of an email step, complete except for its Message-ID (contract §9).
 
-    ``values`` fill the merge fields. Marketing has a ``footer``, which stands below the body, and
-    so it can be unsubscribed from. Raises PermanentFailure when the message cannot be written,
-    because of the address above all.
+    ``values`` fill the merge fields. Marketing has a ``footer`` below the body, and headers to
+    unsubscribe. Raises PermanentFailure if the message cannot be written, mostly because of the
+    address.
     """
     try:
         subject = _one_line(render(email.subject, values))
@@ -122,9 +122,9 @@ def write_mail(
 
 
 def footer_of(series: Series, org: Organization) -> str | None:
-    """Return the footer of a series' emails, None when it sends no marketing (contract §9).
+    """Return the footer of a series' emails; None if they are not marketing (contract §9).
 
-    Raises PermanentFailure for marketing of an organisation that has none.
+    Raises PermanentFailure for marketing if the organisation has no footer.
     """
     if series.kind is not SeriesKind.MARKETING:
         return None
@@ -143,13 +143,13 @@ def _mailbox(sender: Sender) -> str:
 
 
 def _text(header: str, line: str) -> str:
-    """Return a line as the value of a header: as it is, or as encoded words on short lines."""
+    """Return a line as the value of a header: unchanged, or as encoded words on short lines."""
     fits = len(header) + len(": ") + len(line) <= _LONGEST_LINE
     return line if line.isascii() and fits else _encoded(header, line)
 
 
 def _one_line(text: str) -> str:
-    """Return ``text`` without what a header would take for more than text."""
+    """Return ``text`` on one line, without line ends, control characters and encoded words."""
     clean = text
     if not (text.isascii() and text.isprintable()):
         clean = "".join(" " if category(char) in _NOT_IN_HEADERS else char for char in text)
@@ -161,7 +161,7 @@ def _encoded(header: str, text: str) -> str:
 
 
 def _checked(address: str) -> str:
-    """Return the address as ASCII; raises ValueError when it is none that a server would take."""
+    """Return the address as ASCII; raises ValueError if no server would accept it."""
     if is_plain_address(address):
         return address
     if _ENCODED_WORD.search(address):
@@ -173,7 +173,7 @@ def _checked(address: str) -> str:
 
 
 def _header(name: str, value: str) -> str:
-    """Return a header with its line end; raises ValueError if it would be read as another."""
+    """Return a header with its line end; raises ValueError if it is not valid."""
     header = f"{name}: {value}"
     if not _HEADER.fullmatch(header):
         raise ValueError(f"its headers would read {shown(header)}")

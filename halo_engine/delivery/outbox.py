@@ -1,8 +1,8 @@
-"""Sending what the tick has leased: each intent committed before, each outcome after (§9).
+"""Send a leased batch: commit each intent before its message, and each outcome after it (§9).
 
-One transaction a message: it notes the outcome of the message before, and the intent of the next.
-A worker that is killed therefore leaves at most one message whose outcome nobody knows, and
-``delivery.reap`` deals with it. What a live worker knows to be unknown it settles itself.
+There is one transaction a message: it records the outcome of the last message and the intent of the
+next. So a killed worker leaves at most one message of unknown outcome, and ``delivery.reap``
+settles that. A live worker settles its unknown outcomes itself.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,44 +38,44 @@ _RESULTS: Final[Mapping[Reply, Result]] = {
     Reply.BROKE_OFF: Result.SET_BACK,
     Reply.UNKNOWN: Result.UNKNOWN,
 }
-#: What became of emails that could be written.
+#: The outcomes of emails that could be written.
 _WRITTEN: Final = frozenset({*_RESULTS.values()})
 _NOT_HANDED_OVER: Final = frozenset({Result.RETRIED, Result.HELD, Result.SET_BACK})
 
 
 @dataclass(slots=True)
 class _Batch:
-    """What is known of each row, and the outcome that the ledger does not have yet."""
+    """The outcome of each row so far, and the one that is not in the ledger yet."""
 
     known: dict[int, Outcome]
     unnoted: Outcome | None = None
 
     def note(self, outcome: Outcome) -> None:
-        """Know what became of a message, until the ledger does."""
+        """Keep the outcome of a message until the ledger has it."""
         self.unnoted = self.known[outcome.recipient_id] = outcome
 
 
 class _NoIntent(Enum):
-    """Why nothing is sent for a row."""
+    """Why a row has no intent."""
 
-    #: It is not wanted any more, or not ours.
+    #: It may no longer be sent, or another worker has it.
     UNWANTED = "unwanted"
-    #: Sending was stopped: no other of the batch may go out either.
+    #: Sending was stopped: the rest of the batch may not be sent either.
     STOPPED = "stopped"
-    #: Its email is out: a worker whose lease had run out said so after the row was given back.
+    #: Its email was sent: a worker with an expired lease said so after the row was given back.
     SENT = "sent"
 
 
 def send_leased(
     transact: Transactions, transport: Transport, desk: Desk, sends: Sequence[Send], gate: Gate
 ) -> list[Outcome]:
-    """Send the emails of rows that are leased for ``desk`` (``letters.gather``), and move their
-    runs on; one outcome a row.
+    """Send the emails of leased rows and move their runs on; return one outcome a row.
 
-    A row whose email is no longer wanted, or that somebody else has, is given back or left alone.
-    So is what was not begun when the ``gate``'s turn is over, the server down, or sending stopped.
-    Whatever the transport raises, what is known is recorded: a bug of its own, and a worker that is
-    told to stop, end the batch, and the email's outcome counts as unknown unless it is known.
+    ``desk`` is what ``letters.gather`` returned for them. A row is given back if its email may no
+    longer be sent, or if it was not begun before the ``gate``'s turn ended, the server went down or
+    sending was stopped. A row that another worker has is left alone. All known outcomes are
+    recorded, whatever the transport raises. A bug in the transport and a worker that is told to
+    stop end the batch; the current email's outcome then counts as unknown unless it is known.
     """
     batch = _Batch({row: Outcome(row, Result.RELEASED) for row in map(_row, sends)})
     turn = gate.turn()
@@ -88,9 +88,7 @@ def send_leased(
 
 
 def give_back(work: Work, token: UUID, rows: Sequence[int], faults: Sequence[Fault]) -> None:
-    """Give back those of ``rows`` that ``token`` leases still, as if never leased, and park those
-    that failed.
-    """
+    """Give back the ``rows`` that ``token`` still leases, untried; park the faulty ones."""
     held = hold_leased(work.connection, work.org_id, token, rows)
     release(work.connection, work.org_id, [Release(row) for row in held])
     park_rows(work, [fault for fault in faults if fault.id in held])
@@ -123,7 +121,7 @@ def _send_each(
                     if reason is _NoIntent.SENT:
                         batch.known[row] = Outcome(row, Result.SENT)
                     continue
-                # Nobody knows, until the transport has answered.
+                # Unknown until the transport has answered.
                 batch.known[row] = Outcome(row, Result.UNKNOWN)
                 message_id = str(intended[0]["message_id"])
                 try:
@@ -140,7 +138,7 @@ def _row(send: Send) -> int:
 def _intent(
     desk: Desk, letter: Letter, unnoted: Outcome | None, now: datetime | None
 ) -> Sequence[Call]:
-    """Return the calls that note the outcome before and the intent of ``letter`` (contract §9)."""
+    """Return the calls that record the last outcome and the intent of ``letter`` (contract §9)."""
     org_id, row = desk.org.id, letter.recipient_id
     fresh = message_id_of(org_id, row, desk.sender.domain)
     return [
@@ -169,7 +167,7 @@ def _noting(
 
 
 def _post(transport: Transport, letter: Letter, message_id: str, gate: Gate) -> Outcome:
-    """Send the letter, and say what becomes of its row."""
+    """Send the letter, and return the outcome of its row."""
     posted = post(transport, gate, letter.mail, message_id)
     result = _RESULTS[posted.reply]
     if result is Result.RETRIED and letter.is_last_attempt:
@@ -185,9 +183,9 @@ def _close(
     batch: _Batch,
     turn: Turn,
 ) -> None:
-    """Move on the rows that ``token`` still leases."""
+    """Record the last outcome, and move on the rows that ``token`` still leases."""
     work = hold_series_still(work)
-    # Runs before messages: an erasure, which takes a contact's mails along, comes that way too.
+    # Lock runs before messages, in the order of an erasure, which deletes both.
     attempts = hold_leased(work.connection, work.org_id, token, batch.known)
     for call in _noting(work.org_id, batch.unnoted, token, work.now):
         call.rows(work.connection)
@@ -205,7 +203,7 @@ def _close(
 
 
 def _park_faulty(work: Work, outcomes: Sequence[Outcome]) -> None:
-    """Park the rows whose emails could not be written; that counts where others could."""
+    """Park the rows whose emails could not be written; it counts as a try if others could be."""
     faulty = [each for each in outcomes if each.result is Result.FAULTY]
     others = any(each.result in _WRITTEN for each in outcomes)
     park_rows(work, [Fault(each.recipient_id, each.reason or "", others) for each in faulty])
@@ -229,9 +227,9 @@ def _verdict(due: DueFacts, outcome: Outcome, attempts: int, now: datetime) -> F
 
 
 def _as_of_now(send: Send, series: Mapping[UUID, Series]) -> DueFacts:
-    """Return the row's facts with its series as it stands now: it may have been saved meanwhile.
+    """Return the row's facts with the current series: it may have been saved meanwhile.
 
-    By code of another version, perhaps, which this one cannot read: then as it was.
+    If code of another version saved it and this code cannot read it, the old series counts.
     """
     current = series.get(send.due.run.series.id, send.due.run.series)
     return replace(

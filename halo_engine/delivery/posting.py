@@ -1,4 +1,4 @@
-"""Handing one message over, and telling the gate what the answer says of the server (§9)."""
+"""Hand one message over, and tell the gate whether the server answers (§9)."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,26 +20,26 @@ from halo_engine.domain.bounces import Bounce, judge
 
 
 class Reply(Enum):
-    """What became of a message that was handed to the transport."""
+    """What the transport did with a message."""
 
     ACCEPTED = "accepted"
-    #: It never will be accepted.
+    #: It will never be accepted.
     REFUSED = "refused"
-    #: It may be accepted later; the server takes others.
+    #: It may be accepted later; the server accepts others.
     PUT_OFF = "put off"
     #: No message gets through.
     DOWN = "down"
-    #: The session ended in the middle of this message; whose fault that is will show.
+    #: The session ended in the middle of this message; the next try shows why.
     BROKE_OFF = "broke off"
-    #: Handed over, and no answer came.
+    #: Handed over, but no answer came.
     UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """A reply, the server's words for all but ACCEPTED, and how a refused recipient is judged.
+    """A reply, the server's words unless ACCEPTED, and the bounce of a refused recipient.
 
-    ``relay_id`` is what the server calls a message to which it gives a Message-ID of its own.
+    ``relay_id`` is the server's id for the message, if it replaces the Message-ID.
     """
 
     reply: Reply
@@ -50,7 +50,7 @@ class Posted:
 
 @contextmanager
 def announced(transport: Transport, mail: Mail) -> Iterator[None]:
-    """Let the server work ahead on ``mail``; if the body does not send it, it is taken back."""
+    """Let the server work ahead on ``mail``; take it back if the block does not send it."""
     if not isinstance(transport, Announcing):
         yield
         return
@@ -62,7 +62,7 @@ def announced(transport: Transport, mail: Mail) -> Iterator[None]:
 
 
 def post(transport: Transport, gate: Gate, mail: Mail, message_id: str) -> Posted:
-    """Send the mail under ``message_id``; whatever is no answer of a transport is raised."""
+    """Send the mail under ``message_id``; only exceptions that are no ``Failure`` are raised."""
     try:
         relay_id = transport.send(mail.under(message_id), message_id)
     except ServerDown as down:

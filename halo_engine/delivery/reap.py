@@ -1,4 +1,4 @@
-"""Leases that ran out: what a worker that died left behind is settled, and nobody is stuck (§9)."""
+"""Settle expired leases, which dead workers leave behind, so that no row is stuck (§9)."""
 
 from collections.abc import Sequence
 
@@ -24,13 +24,14 @@ def reap(
     only: Sequence[int] | None = None,
     taken: list[int] | None = None,
 ) -> int:
-    """Settle rows whose lease ran out, at most ``limit``; return how many there were (contract §9).
+    """Settle at most ``limit`` rows with expired leases; return how many there were (contract §9).
 
-    ``only`` are the rows to take. What is ``taken`` is put there before it is settled. Rows of a
-    series that this code cannot read are left for later.
+    ``only`` limits this to these rows. The rows are added to ``taken`` before they are settled.
+    Rows of a series that this code cannot read are left for later.
 
-    No intent: the row is pending again. Sent or failed: it is finished so. An intent without an
-    outcome: by the series' guarantee the row fails as ``outcome_unknown``, or is sent again.
+    Without an intent the row is pending again. If the ledger says sent or failed, the row ends so.
+    With an intent but no outcome, the series' guarantee decides: the row fails as
+    ``outcome_unknown``, or is sent again.
     """
     work = hold_series_still(work)
     give_up_abandoned(work)
@@ -39,7 +40,7 @@ def reap(
         return 0
     if taken is not None:
         taken.extend(lease.row.id for lease in leases)
-    # Read after the rows are locked: an intent that was being committed is seen.
+    # Read after locking the rows, to see intents that were being committed.
     ledger = entries(work, [lease.row.id for lease in leases])
     series = load_series_of(work, [lease.row.run.series_id for lease in leases])
     unreadable = [each.row.id for each in leases if each.row.run.series_id not in series]

@@ -1,4 +1,4 @@
-"""What is asked for when failed emails are sent again, and what came of it (contract §9)."""
+"""The call that sends failed emails again, and its answer (contract §9)."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -23,11 +23,11 @@ _Reason = Annotated[str, Field(min_length=1, max_length=500), BeforeValidator(_c
 
 
 class RetryCall(Call):
-    """Which failed emails: of a series, perhaps of one step, perhaps only those of one reason.
+    """Which failed emails to send again: those of a series, optionally of one step or reason.
 
-    A ``reason`` is part of what the row says, in any case. Those of which nobody knows whether they
-    were sent are taken only where it is ``outcome_unknown``: they may then come twice. ``after`` is
-    the recipient that an earlier turn came to.
+    ``reason`` matches any part of the row's reason, in any case. Emails of unknown outcome are
+    included only if it is ``outcome_unknown``; they may then arrive twice. ``after`` is the cursor:
+    the last recipient of an earlier turn.
     """
 
     series: Identifier
@@ -37,26 +37,26 @@ class RetryCall(Call):
 
     @property
     def unknown(self) -> bool:
-        """Whether it asks for emails of which nobody knows whether they were sent."""
+        """Whether it asks for emails of unknown outcome."""
         return self.reason == FailReason.OUTCOME_UNKNOWN
 
 
 class Verdict(StrEnum):
-    """What came of one retry."""
+    """The outcome of one retry."""
 
     SENT = "sent"
     FAILED = "failed"
-    #: Handed over, and no answer came.
+    #: Handed over, but no answer came.
     UNKNOWN = "unknown"
     #: Not tried: it would not be sent today, for the reason given.
     HELD = "held"
-    #: The server takes no mail now, or somebody stopped it; the rest was not tried.
+    #: The server is down, or sending is stopped; the rest was not tried.
     STOPPED = "stopped"
 
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """What came of the retry of one recipient's email, and why it was not sent."""
+    """The outcome of one recipient's retry, and why it was not sent."""
 
     recipient_id: int
     verdict: Verdict
@@ -66,8 +66,9 @@ class Retried:
 def one_turn(
     retried: Iterable[Retried], is_over: Callable[[], bool]
 ) -> tuple[list[Retried], int | None]:
-    """Take retries until the turn ``is_over``; return them, and ``after`` which recipient another
-    turn goes on, None when there is no more to try, or no more is tried now.
+    """Take retries until the turn ``is_over``; return them, and the cursor for the next turn.
+
+    The cursor is None if nothing is left, or if sending stopped.
     """
     taken = []
     for each in retried:
@@ -78,9 +79,9 @@ def one_turn(
 
 
 class RetryTally(Answer):
-    """How many emails were sent, failed again, may have been sent, and were held back and why.
+    """How many emails were sent, failed again, may have been sent, or were held back (by reason).
 
-    ``stopped`` is why no more was tried: what the server said, or that sending is stopped.
+    ``stopped`` is why the rest was not tried: the server's words, or that sending is stopped.
     """
 
     series: str
@@ -92,7 +93,7 @@ class RetryTally(Answer):
 
 
 def tally(call: RetryCall, retried: Iterable[Retried]) -> RetryTally:
-    """Count what came of retries."""
+    """Count the outcomes of retries."""
     verdicts, held = Counter[Verdict](), Counter[str]()
     stopped = None
     for each in retried:

@@ -1,8 +1,8 @@
-"""Sending again what failed, because an operator asks for it (contract §5, §9).
+"""Send failed emails again when an operator asks for it (contract §5, §9).
 
-The run went on when its email failed; the email now goes out beside it, for contacts who would be
-sent it today. It is an intent like any other, one transaction before and one after each message:
-nothing is sent twice, however often and by however many it is asked for.
+The run went on when its email failed, so the email is sent beside it, and only to contacts who
+would get it today. Each message has an intent as usual, with one transaction before and one after
+it: nothing is sent twice, however often and by however many it is asked for.
 """
 
 from collections.abc import Iterator, Mapping
@@ -33,10 +33,10 @@ from halo_engine.series.locks import hold_series_still
 from halo_engine.tables import automation_enrollments, automation_recipients
 from halo_engine.work import Transact, Work
 
-#: Whether a page's emails would be sent today is looked at once: at a low rate a page takes long.
+#: A page is checked once before it is sent; at a low rate a larger page would get stale.
 _PAGE: Final = 10
 _ADDRESS: Final = MergeField.of("email")
-#: Why an email is held back beside the reasons of exits and of skipped rows.
+#: Why an email is held back, besides the reasons of exits and skipped rows.
 _OUTSIDE_WINDOW: Final = "outside_window"
 _NOT_WANTED: Final = "not_wanted"
 _STOPPED: Final = "sending is stopped"
@@ -70,11 +70,11 @@ class _Letter:
 def retry_failed(
     transact: Transact, transport: Transport, sender: Sender, call: RetryCall, gate: Gate
 ) -> Iterator[Retried]:
-    """Send failed emails of a series again, in order of their rows; yield what came of each.
+    """Send failed emails of a series again, in order of their rows; yield each outcome.
 
-    A row that is sent is ``completed`` from then on; one that fails again has the new reason. They
-    go out at the ``gate``'s rate; when the server is down, or sending is stopped, the rest is left
-    as it is. Raises 404 for an unknown series or step, 409 for a series that is a draft or paused.
+    A row that is sent becomes ``completed``; one that fails again gets the new reason. The emails
+    are sent at the ``gate``'s rate. If the server is down or sending is stopped, the rest stays as
+    it is. Raises 404 for an unknown series or step, 409 for a series that is a draft or paused.
     """
     after = call.after
     while page := transact(partial(_write, call=call, sender=sender, after=after)):
@@ -90,7 +90,7 @@ def retry_failed(
 
 
 def _find(work: Work, call: RetryCall, series: Series, after: int) -> list[_Failed]:
-    """Return the next page of rows that are asked for; no erasure takes them before the commit."""
+    """Return the next page of failed rows; the lock keeps an erasure out until the commit."""
     rows, runs = automation_recipients, automation_enrollments
     of_run = and_(
         runs.c.org_id == rows.c.org_id,
@@ -145,8 +145,9 @@ def _series(work: Work, call: RetryCall) -> Series:
 
 
 def _write(work: Work, *, call: RetryCall, sender: Sender, after: int) -> list[_Letter | Retried]:
-    """Write the emails of the rows that come ``after`` one, a page of them; of those that are held
-    back, or cannot be written, say why.
+    """Write the emails of the page of rows ``after`` a recipient.
+
+    For those that are held back or cannot be written, return why.
     """
     series = _series(work, call)
     page = _find(work, call, series, after)
@@ -175,7 +176,7 @@ def _write(work: Work, *, call: RetryCall, sender: Sender, after: int) -> list[_
 
 
 def _held(work: Work, failed: _Failed, due: DueFacts) -> str | None:
-    """Return why the email would not be sent today, or None (contract §5, §6)."""
+    """Return why the email would not be sent today; None if it would (contract §5, §6)."""
     if failed.ended not in (None, ExitReason.COMPLETED):
         return failed.ended
     exits = exit_reason(due.run)
@@ -221,9 +222,9 @@ def _send(
 
 
 def _intend(work: Work, *, sender: Sender, letter: _Letter) -> str | Retried:
-    """Note the intent, and return its Message-ID; or say why there is none.
+    """Record the intent and return its Message-ID, or return why there is none.
 
-    Until the outcome is noted the row says that nobody knows it.
+    Until the outcome is recorded, the row says ``outcome_unknown``.
     """
     work = hold_series_still(work)
     if work.org.sending_stopped:
@@ -237,7 +238,7 @@ def _intend(work: Work, *, sender: Sender, letter: _Letter) -> str | Retried:
 
 
 def _record(work: Work, *, letter: _Letter, retried: Retried, posted: Posted) -> None:
-    """Note what became of an intent; of one that was unknown before, only that it was sent."""
+    """Record the outcome; if it was unknown before, only that the email was sent."""
     if retried.verdict is Verdict.SENT:
         _note(work, Outcome(letter.row, Result.SENT, relay_id=posted.relay_id))
         _change(work, letter.row, status=Status.COMPLETED, reason=None)

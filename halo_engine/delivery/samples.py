@@ -1,6 +1,6 @@
-"""What a contact would get at a step: shown, or sent to somebody as a test; no row is touched (§9).
+"""Samples: what a contact would get at a step, shown or sent to somebody as a test (§9).
 
-A sample is nobody's mail: its links lead where the real ones do, and note nothing.
+No row is changed. The links of a sample lead where the real ones do, but record nothing.
 """
 
 from email.header import decode_header, make_header
@@ -38,7 +38,7 @@ _MARK: Final = "[Test] "
 
 
 class SampleCall(Call):
-    """Which email, and for whom: a step of a series, by their keys, and a contact by its name."""
+    """Which email and for whom: the keys of series and step, and the name of a contact."""
 
     series: Identifier
     step: Identifier
@@ -46,13 +46,13 @@ class SampleCall(Call):
 
 
 class SendTestCall(SampleCall):
-    """Such an email, and the address that it goes to instead."""
+    """A sample, and the address that it is sent to instead of the contact's."""
 
     to: Email
 
 
 class ShownMail(Answer):
-    """An email as its reader gets it: the headers in words, the text, and the page."""
+    """An email as its reader gets it: decoded headers, text and HTML page."""
 
     series: str
     step: str
@@ -63,7 +63,7 @@ class ShownMail(Answer):
 
 
 class SentTest(Answer):
-    """Which email went to whom, and by which Message-ID."""
+    """Which email was sent to whom, and its Message-ID."""
 
     series: str
     step: str
@@ -73,7 +73,7 @@ class SentTest(Answer):
 
 
 class WrittenTest(NamedTuple):
-    """A test mail as it goes out, and its Message-ID."""
+    """A test mail ready to send, and its Message-ID."""
 
     mail: Mail
     message_id: str
@@ -100,9 +100,9 @@ def show_mail(work: Work, sender: Sender, sample: SampleCall) -> ShownMail:
 
 
 def write_test(work: Work, sender: Sender, test: SendTestCall) -> WrittenTest:
-    """Return the contact's email as it goes to somebody for a test: its subject says so.
+    """Return the contact's email as a test mail to another address; its subject is marked.
 
-    Raises what ``show_mail`` raises, and 409 when that address is suppressed or sending is stopped.
+    Raises what ``show_mail`` raises, and 409 if the address is suppressed or sending is stopped.
     """
     if work.org.sending_stopped:
         problem = "Sending is stopped; `halo sending start` lets mail out again."
@@ -119,7 +119,7 @@ def write_test(work: Work, sender: Sender, test: SendTestCall) -> WrittenTest:
 
 
 def send_test(transport: Transport, written: WrittenTest, test: SendTestCall) -> SentTest:
-    """Send a written test; a 409 says why it was not sent, or that nobody knows."""
+    """Send a test mail; raises a 409 if it was not sent, or if nobody knows whether it was."""
     try:
         transport.send(written.mail, written.message_id)
     except (PermanentFailure, TemporaryFailure, ServerDown) as failure:

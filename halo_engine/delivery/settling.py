@@ -1,4 +1,4 @@
-"""What follows when it is known what became of leased rows: they are finished, or given back."""
+"""Settle leased rows once their outcome is known: finish them, or give them back (§9)."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -16,17 +16,18 @@ from halo_engine.work import Work
 
 
 def load_series_of(work: Work, ids: Collection[UUID]) -> Mapping[UUID, Series]:
-    """Return the series of these ids as they stand now, those that this code can read; the caller
-    holds them still.
+    """Return the current series of these ids, as far as this code can read them.
+
+    The caller holds them still.
     """
     loaded = load_series(work.connection, work.org_id, work.org.zone, ids=set(ids))
     return {each.id: each for each in loaded}
 
 
 def settle_unknown(due: DueFacts, attempts: int, now: datetime) -> Finish | Release:
-    """Return what becomes of a row of whose email nobody knows whether it was sent (contract §9).
+    """Decide about a row whose email has an unknown outcome (contract §9).
 
-    By the series' guarantee it fails as ``outcome_unknown``, or is sent again, ten times at most.
+    By the series' guarantee it fails as ``outcome_unknown``, or is sent again, up to ten attempts.
     """
     guarantee = due.run.series.settings.delivery_guarantee
     if guarantee is DeliveryGuarantee.AT_LEAST_ONCE and attempts < MOST_ATTEMPTS:
@@ -35,10 +36,10 @@ def settle_unknown(due: DueFacts, attempts: int, now: datetime) -> Finish | Rele
 
 
 def settle(work: Work, finished: Sequence[Finish], released: Sequence[Release]) -> None:
-    """Record the ends of leased rows that the caller holds, and give others back (contract §5, §9).
+    """Finish leased rows that the caller has locked, and give others back (contract §5, §9).
 
-    The contacts of sent emails are stamped, intents of unknown outcome are given up, and a manual
-    series whose last row this was completes.
+    This also stamps the contacts of sent emails, gives up intents of unknown outcome, and completes
+    manual series whose last row was finished.
     """
     release(work.connection, work.org_id, released)
     record_finished(work.connection, work.org_id, finished, work.now)

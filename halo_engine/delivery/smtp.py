@@ -1,4 +1,4 @@
-"""Mail over SMTP, on one connection that is kept from message to message (contract §9)."""
+"""Send mail over SMTP, on one connection that is kept between messages (contract §9)."""
 
 from threading import Lock
 from time import monotonic
@@ -16,10 +16,10 @@ from halo_engine.domain.mail_names import relay_id_in
 
 
 class SmtpTransport(Announcing):
-    """A mail server; ``within_seconds`` bounds one message, connecting included.
+    """A mail server; ``within_seconds`` limits the time of one message, connecting included.
 
-    One for each worker process, made after the fork. Two threads take turns; what one announced,
-    another's message takes back.
+    Each worker process makes its own, after the fork. Threads take turns; a message takes back what
+    another thread announced.
     """
 
     def __init__(self, server: SmtpServer, *, within_seconds: float = 45.0) -> None:
@@ -29,7 +29,7 @@ class SmtpTransport(Announcing):
         self._turn = Lock()
 
     def announce(self, mail: Mail) -> None:
-        """Let the server look at the envelope of ``mail`` already, if a connection is kept."""
+        """Send the envelope of ``mail`` ahead, if a connection is kept."""
         with self._turn:
             session, self._kept = self._kept, None
             if session is not None and session.announce(mail, monotonic() + self._within):
@@ -49,7 +49,7 @@ class SmtpTransport(Announcing):
                 try:
                     return self._hand_over(self._kept, mail, deadline)
                 except BrokenOffError:
-                    # The server had enough of this connection; that says nothing of a new one.
+                    # The server closed the old connection; a new one may work.
                     pass
             self._forget()
             session = Session(self._server, deadline)
@@ -59,7 +59,7 @@ class SmtpTransport(Announcing):
                 raise ServerDown(str(broken), broke_off=broken.begun) from broken
 
     def check(self) -> str:
-        """Connect, greet, encrypt and log in, without sending; return what was found, in words.
+        """Connect, greet, encrypt and log in, without sending; describe the connection in words.
 
         Raises ServerDown.
         """
@@ -76,9 +76,9 @@ class SmtpTransport(Announcing):
                 self._kept = None
 
     def _hand_over(self, session: Session, mail: Mail, deadline: float) -> str | None:
-        """Hand the mail over, and keep the session if it is fit for another.
+        """Hand the mail over, and keep the session if it can take another.
 
-        Returns what the server calls the mail if that will be its Message-ID.
+        Returns the server's id for the mail, if it replaces the Message-ID.
         """
         self._kept = None
         try:

@@ -1,6 +1,4 @@
-"""A connection to an SMTP server: how it is opened, and how long an answer is waited for (§9, RFC
-5321).
-"""
+"""A connection to an SMTP server: opening it, and waiting for answers (§9, RFC 5321)."""
 
 import smtplib
 import socket
@@ -16,14 +14,14 @@ from halo_engine.delivery.transports import NotHandedOver, ServerDown
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the server said to one step."""
+    """The server's answer to one step."""
 
     code: int
     words: str
 
     @property
     def kind(self) -> int:
-        """The first digit of the code: 2 and 3 go on, 4 is a refusal for now, 5 for good."""
+        """The first digit of the code: 2 and 3 mean go on, 4 refused for now, 5 for good."""
         return self.code // 100
 
     def __str__(self) -> str:
@@ -31,28 +29,28 @@ class Answer:
 
 
 class Connection:
-    """A connection that is greeted, encrypted and logged in.
+    """A connection after greeting, encryption and login.
 
-    Until ``deadline`` (``time.monotonic``), which the owner moves on, each step may take as long as
-    the server's URL says. Opening raises ServerDown, or NotHandedOver for SystemExit; all else
-    raises what ``smtplib`` and ``socket`` do.
+    Each step may take as long as the server's URL says, but never past ``deadline``
+    (``time.monotonic``), which the owner sets for each message. Opening raises ServerDown, or
+    NotHandedOver for SystemExit; all else raises what ``smtplib`` and ``socket`` do.
     """
 
     def __init__(self, server: SmtpServer, deadline: float) -> None:
         self.deadline = deadline
         self._server = server
         self._opened: smtplib.SMTP | None = None
-        #: Answers to what was said that are not read yet.
+        #: How many answers are not read yet.
         self._owed = 0
         try:
             self._opened = self._connect()
             if self._opened.sock is not None:
-                # The dot is a packet of its own: it must not wait until the text is acknowledged.
+                # The final dot is a packet of its own; it must not wait for the text's ACK.
                 self._opened.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._open()
         except BaseException as error:
             self.close()
-            # Also a time limit that ends here: nothing was handed over.
+            # A time limit that ends here counts too: nothing was handed over.
             if isinstance(error, Exception):
                 raise ServerDown(self._without_password(in_words(error))) from error
             if isinstance(error, SystemExit):
@@ -91,7 +89,7 @@ class Connection:
 
     @property
     def described(self) -> str:
-        """How it is encrypted, and who is logged in."""
+        """The encryption and the login, in words."""
         encrypted = {Tls.NONE: "in the clear"}.get(self._server.tls, "TLS, certificate verified")
         user = self._server.user
         return f"{encrypted}, " + (f"logged in as {user}" if user else "without a login")
@@ -102,8 +100,9 @@ class Connection:
         return self._smtp.has_extn("pipelining")
 
     def say(self, commands: tuple[str, ...]) -> Iterator[Answer]:
-        """Yield the answers to the commands, which go out together if the server takes them so,
-        else each when the answer to the one before was read.
+        """Yield the answers to the commands.
+
+        They are sent together if the server accepts that, else one after the other.
         """
         if not self.takes_several:
             yield from map(self.ask, commands)
@@ -112,12 +111,12 @@ class Connection:
         yield from self.answers()
 
     def tell(self, commands: tuple[str, ...]) -> None:
-        """Send the commands together, and read nothing."""
+        """Send the commands together, without reading answers."""
         self._patient().send("".join(f"{command}\r\n" for command in commands))
         self._owed = len(commands)
 
     def answers(self) -> Iterator[Answer]:
-        """Yield the answers that are not read yet to what was told."""
+        """Yield the answers that are not read yet."""
         while self._owed:
             self._owed -= 1
             yield self.answer()
@@ -128,16 +127,16 @@ class Connection:
         return self.answer()
 
     def answer(self, *, to_the_end: bool = False) -> Answer:
-        """Return the next answer; ``to_the_end`` waits for it as long as there is time at all."""
+        """Return the next answer; ``to_the_end`` waits for it until the deadline."""
         code, words = self._patient(to_the_end=to_the_end).getreply()
         return Answer(code, words.decode("utf-8", "replace"))
 
     def write(self, content: bytes) -> None:
-        """Send text, as long as there is time at all."""
+        """Send bytes; this may take until the deadline."""
         self._patient(to_the_end=True).send(content)
 
     def has_spoken(self) -> bool:
-        """Return whether something can be read, be it words or the end of the connection."""
+        """Return whether there is something to read: data, or the end of the connection."""
         smtp = self._smtp
         if smtp.sock is None or smtp.file is None:
             return True
@@ -145,18 +144,18 @@ class Connection:
             return True
         if select([smtp.sock], [], [], 0)[0]:
             return True
-        # More than the answer may have been read with it; what waits there no socket tells of.
+        # The last read may have buffered more than its answer; the socket does not show that.
         smtp.sock.settimeout(0)
         try:
             return bool(smtp.file.peek())
         except ssl.SSLWantReadError:
             return False
         except OSError:
-            # It broke since the look at the socket.
+            # It broke in the meantime.
             return True
 
     def close(self) -> None:
-        """Close it as it stands."""
+        """Close it without a goodbye."""
         if self._opened is not None:
             self._opened.close()
 
@@ -166,7 +165,7 @@ class Connection:
         return self._opened
 
     def _patient(self, *, to_the_end: bool = False) -> smtplib.SMTP:
-        """Return the connection, for a step that waits as long as one may."""
+        """Return the connection, with the timeout for the next step set."""
         if self._smtp.sock is not None:
             self._smtp.sock.settimeout(self._patience(to_the_end=to_the_end))
         return self._smtp
@@ -179,7 +178,7 @@ class Connection:
 
 
 def in_words(error: Exception) -> str:
-    """Return an error's words on one line, the server's own where it has some."""
+    """Return an error in words, the server's own if there are any."""
     if isinstance(error, smtplib.SMTPResponseException):
         words = error.smtp_error
         said = words.decode("utf-8", "replace") if isinstance(words, bytes) else words

@@ -1,8 +1,8 @@
-"""One SMTP session: a connection, and what is said on it for each message (contract §9, RFC 5321).
+"""One SMTP session: a connection, and the steps for each message on it (contract §9, RFC 5321).
 
-A message is handed over by the final dot and by nothing else: whatever breaks before it is a
-message that was not sent, whatever breaks between the dot and its reply is an outcome that nobody
-knows. Python's ``SMTP.data`` sends body and dot in one call, so the steps are spelled out here.
+Only the final dot hands a message over. If the session breaks before it, the message was not sent;
+if it breaks between the dot and its answer, the outcome is unknown. Python's ``SMTP.data`` sends
+text and dot in one call, so the steps are spelled out here.
 """
 
 import re
@@ -22,19 +22,19 @@ from halo_engine.delivery.transports import (
     TemporaryFailure,
 )
 
-#: A connection that lay idle for longer is not tried again: servers close them after minutes.
+#: A connection that was idle for longer is not used again: servers close idle ones.
 _IDLE_SECONDS: Final = 60.0
 _FAREWELL_SECONDS: Final = 1.0
 
-#: What any step may answer and is about the session: it closes, or it lacks a login (RFC 4954).
+#: Answers that are about the session, at any step: it closes, or needs a login (RFC 4954).
 _CLOSING: Final = 421
 _LOGIN_CODES: Final = (530, 534, 535, 538)
-#: A server that does not know us refuses every recipient in these words, with any of three codes.
+#: A server that does not accept our mail refuses every recipient in these words.
 _NO_RELAY: Final = re.compile(r"\brelay", re.IGNORECASE)
 
 
 class BrokenOffError(Exception):
-    """The session ended before the final dot; ``begun`` when the message was its business by then.
+    """The session ended before the final dot; ``begun`` if the server had seen this message.
 
     A session that was kept from an earlier message may have ended long before.
     """
@@ -45,41 +45,41 @@ class BrokenOffError(Exception):
 
 
 class Session:
-    """One connection, greeted and logged in, and what is under way on it; or ServerDown."""
+    """One open connection, and the message under way on it; opening may raise ServerDown."""
 
     def __init__(self, server: SmtpServer, deadline: float) -> None:
         self._connection = Connection(server, deadline)
-        #: The commands that went ahead of a message.
+        #: The commands that were sent ahead of a message.
         self._announced: tuple[str, ...] = ()
-        #: How far the message under way has come.
+        #: The step that the message under way has reached.
         self._reached = ""
         self._used_at = monotonic()
 
     @property
     def described(self) -> str:
-        """How the connection is encrypted, and who is logged in."""
+        """The connection's encryption and login, in words."""
         return self._connection.described
 
     @property
     def is_announced(self) -> bool:
-        """Whether an envelope went ahead: then this message can come, and no other."""
+        """Whether an envelope was sent ahead; then only its message can follow."""
         return bool(self._announced)
 
     def is_fit_for(self, mail: Mail) -> bool:
-        """Whether ``mail`` can be tried here.
+        """Whether ``mail`` can be sent on this session.
 
-        It was announced; or nothing was, and the server has neither closed the connection nor said
-        anything since the message before.
+        Either it was announced; or nothing was, and since the last message the server has neither
+        closed the connection nor sent anything.
         """
         if self._announced:
             return self._announced == _envelope(mail)
         return monotonic() - self._used_at < _IDLE_SECONDS and not self._connection.has_spoken()
 
     def announce(self, mail: Mail, deadline: float) -> bool:
-        """Send the envelope ahead, where the server takes several commands at once; read nothing.
+        """Send the envelope ahead, if the server accepts several commands at once; read nothing.
 
-        The way back is to close the connection: after DATA whatever is said is text. Returns
-        whether the session can go on; what broke the connection shows again on the next.
+        Only closing the connection takes it back: after DATA everything is text. Returns whether
+        the session is still usable; if not, the next connection shows what is wrong.
         """
         if not self._connection.takes_several or self._announced == _envelope(mail):
             return True
@@ -98,10 +98,10 @@ class Session:
         return fit
 
     def hand_over(self, mail: Mail, deadline: float) -> str:
-        """Take the mail through the steps of RFC 5321; returns what the server says who took it.
+        """Take the mail through the steps of RFC 5321; return the words of the server that took it.
 
-        Raises BrokenOffError as long as the final dot is not sent, OutcomeUnknown after it, and
-        what the server's answers mean.
+        If the session breaks, raises BrokenOffError before the final dot and OutcomeUnknown after
+        it; for refusals raises what the server's answer means.
         """
         self._connection.deadline = deadline
         self._reached = "MAIL"
@@ -111,7 +111,7 @@ class Session:
             raise
         except Exception as error:
             words = f"the connection broke at {self._reached}: {in_words(error)}"
-            # Of commands that went out together it may have been any.
+            # If commands were sent together, any of them may be the cause.
             begun = self._connection.takes_several or self._reached != "MAIL"
             raise BrokenOffError(words, begun=begun) from error
         except SystemExit as stop:
@@ -127,7 +127,7 @@ class Session:
         self._announced = ()
         answer = next(answers)
         if answer.kind != 2:
-            # Neither recipient nor text is known yet: every message would be refused here.
+            # The server knows neither recipient nor text yet: it would refuse every message.
             raise BrokenOffError(f"{answer} (to {commands[0]})", begun=False)
         self._reached = "RCPT"
         self._expect(next(answers), 2, recipient=True)
@@ -141,7 +141,7 @@ class Session:
             )
 
     def _end_of_text(self) -> Answer:
-        """Send the final dot, and wait for the answer as long as there is time."""
+        """Send the final dot, and wait for the answer until the deadline."""
         try:
             self._connection.write(b".\r\n")
             answer = self._connection.answer(to_the_end=True)
@@ -152,7 +152,7 @@ class Session:
         return answer
 
     def _expect(self, answer: Answer, first_digit: int, *, recipient: bool = False) -> None:
-        """Return if the server goes on; else raise what its answer means."""
+        """Return if the answer has this first digit; else raise what it means."""
         if answer.kind == first_digit:
             return
         if answer.code == _CLOSING:
@@ -166,16 +166,16 @@ class Session:
         raise BrokenOffError(f"not an answer: {answer}", begun=True)
 
     def reset(self) -> bool:
-        """Forget the message that was refused; return whether the session can take another.
+        """Forget the refused message; return whether the session can take another.
 
-        A server that asks for a text all the same cannot: an end of it would be a message. Raises
-        NotHandedOver for SystemExit.
+        It cannot if the server asks for the text nevertheless: ending the text would send it.
+        Raises NotHandedOver for SystemExit.
         """
         fit = False
         try:
             asks = [answer for answer in self._connection.answers() if answer.kind == 3]
             fit = not asks and self._connection.ask("RSET").kind == 2
-        except Exception:  # noqa: BLE001 -- also a time limit: the refusal is known
+        except Exception:  # noqa: BLE001 -- even a time limit: the refusal is known
             pass
         except SystemExit as stop:
             raise NotHandedOver(stop.code) from stop
@@ -194,7 +194,7 @@ class Session:
         self.abandon()
 
     def abandon(self) -> None:
-        """Close the connection as it stands; what is under way is not handed over any more."""
+        """Close the connection at once; the message under way is not handed over."""
         self._connection.close()
 
 
@@ -205,6 +205,6 @@ def _envelope(mail: Mail) -> tuple[str, ...]:
 
 def _text(mail: Mail) -> bytes:
     """Return the mail's bytes as they go over the wire, up to the final dot."""
-    # Whatever wrote it: a line that ends otherwise could pass for the end of the text.
+    # A line with another line end could be taken for the end of the text.
     lines = [b"." + line if line.startswith(b".") else line for line in mail.content.splitlines()]
     return b"\r\n".join([*lines, b""])

@@ -1,4 +1,4 @@
-"""What HALO_SMTP_URL says: which server takes the mail, and how much is asked of it (§9).
+"""Read HALO_SMTP_URL: which mail server to use, and how (§9).
 
 ``smtp://user:password@host:587?ca=/etc/ssl/own.pem``; the options are those of ``_OPTIONS``.
 """
@@ -22,21 +22,21 @@ _HELO: Final = re.compile(r"[A-Za-z0-9.:_-]+|\[[A-Za-z0-9.:]+\]")
 
 
 class Tls(StrEnum):
-    """How the connection is encrypted; certificates are always verified."""
+    """The encryption of the connection; certificates are always verified."""
 
     #: From the first byte (``smtps``).
     IMPLICIT = "implicit"
-    #: By STARTTLS, or nothing is sent.
+    #: STARTTLS is required.
     STARTTLS = "starttls"
     NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
 class SmtpServer:
-    """A mail server as the URL names it.
+    """A mail server, from its URL.
 
-    ``ca`` is a file of certificates to trust instead of the system's; ``helo`` the name to greet
-    with, None for this machine's; ``timeout`` the seconds that one step may take.
+    ``ca`` is a file of certificates to trust instead of the system's. ``helo`` is the name to greet
+    with, None for this machine's. ``timeout`` is in seconds, for one step.
     """
 
     host: str
@@ -50,10 +50,10 @@ class SmtpServer:
 
 
 def parse_smtp_url(url: str) -> SmtpServer:
-    """Read the URL; raises ValueError with what is wrong, in words that repeat no part of a login.
+    """Read the URL; raises ValueError with what is wrong, but never repeats the login.
 
-    A login, or a host that is not this machine, asks for STARTTLS unless ``tls=none`` is given; a
-    login never goes over a network in the clear.
+    STARTTLS is required for a login, and for any host but this machine, unless ``tls=none`` is
+    given. A login is never sent unencrypted over a network.
     """
     scheme, found, _ = url.partition("://")
     if not found or scheme not in _SCHEMES:

@@ -1,7 +1,7 @@
-"""Holding all mail: an operator stops it, here or everywhere, until an operator starts it (§9).
+"""Stop all mail, of one organisation or of all, until an operator starts it again (§9).
 
-Nothing is lost: rows stay due, and conditions, exits and goals go on. The statements are the
-installation's rather than one organisation's, so they run on a connection.
+Nothing is lost: rows stay due, and conditions, exits and goals go on. The statements belong to the
+installation, not to one organisation, so they take a connection.
 """
 
 from datetime import datetime
@@ -21,7 +21,7 @@ _ROW: Final = {"singleton": True}
 
 
 class Stop(BaseModel):
-    """A stop: of one organisation's mail, or of all mail (``org`` is None); since when, by whom."""
+    """A stop of one organisation's mail, or of all mail (``org`` is None); since when, by whom."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -31,7 +31,7 @@ class Stop(BaseModel):
 
 
 class Outage(BaseModel):
-    """Since when workers find the mail server down, and what it says."""
+    """Since when the mail server is down for the workers, and why."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -40,7 +40,7 @@ class Outage(BaseModel):
 
 
 class Sending(BaseModel):
-    """Whether mail goes out, and what holds it: stops, that of all mail first, and an outage."""
+    """What holds mail, if anything: stops (that of all mail first) and an outage."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -51,11 +51,11 @@ class Sending(BaseModel):
 def stop_sending(
     connection: Connection, org: str | None, by: str, sent_at: datetime | None = None
 ) -> Sending:
-    """Hold all mail of the organisation ``org``, or of all (None), from the commit on.
+    """Stop the mail of the organisation ``org``, or of all (None), from the commit on.
 
-    Also mail that is leased already: only a message whose intent is committed still goes out, one
-    a worker process at most. A stop that stands keeps its instant and its name. A 404 when there is
-    no such organisation, a 409 where ``sent_at``, when that was ordered, is before the last order.
+    This holds leased mail too: only messages whose intent is committed are still sent, at most one
+    a worker process. An existing stop keeps its time and name. Raises 404 for an unknown
+    organisation, and 409 if ``sent_at``, the time of this order, is before the last order.
     """
     check_text(by, "by")
     if not by.strip():
@@ -84,9 +84,9 @@ def stop_sending(
 def start_sending(
     connection: Connection, org: str | None, sent_at: datetime | None = None
 ) -> Sending:
-    """End the stop of the organisation ``org``, or that of all mail (None); no other stop.
+    """End the stop of the organisation ``org``, or that of all mail (None), and no other stop.
 
-    What is due goes out from the next tick on, at the rate that is set. A 409 as for a stop.
+    From the next tick on due mail is sent, at the configured rate. Raises 404 and 409 as a stop.
     """
     _note_order(connection, org, sent_at)
     going = {"sending_stopped_at": None, "sending_stopped_by": None}
@@ -99,7 +99,7 @@ def start_sending(
 
 
 def show_sending(connection: Connection, org: str | None = None) -> Sending:
-    """Return what holds the mail of ``org``, or of anybody (None)."""
+    """Return what holds the mail of ``org``, or of any organisation (None)."""
     if org is not None:
         _find(connection, org)
     everywhere = connection.execute(select(installation)).one_or_none()
@@ -130,9 +130,9 @@ def _stopped(connection: Connection, org: str | None) -> list[Stop]:
 
 
 def note_outage(connection: Connection, reason: str | None, now: datetime) -> None:
-    """Note what the mail server was found down with, or (None) that it answered.
+    """Record why the mail server is down, or (None) that it answers.
 
-    For people to read: each worker process tries for itself. The instant of the first note stays.
+    This is for people; each worker process finds out for itself. The time of the first note stays.
     """
     if reason is None:
         connection.execute(
@@ -152,9 +152,9 @@ def note_outage(connection: Connection, reason: str | None, now: datetime) -> No
 
 
 def _note_order(connection: Connection, org: str | None, sent_at: datetime | None) -> None:
-    """Note when it was ordered to hold mail or to let it go; refuse what was ordered before that.
+    """Record the time of an order to stop or start; refuse an order older than the last one.
 
-    Two orders at once wait for each other.
+    Concurrent orders wait for each other.
     """
     table = installation if org is None else organizations
     if org is None:

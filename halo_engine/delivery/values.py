@@ -1,4 +1,4 @@
-"""The values that merge fields stand for, of a set of contacts in one statement (contract §9)."""
+"""Read the values of merge fields for a set of contacts in one statement (contract §9)."""
 
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -17,8 +17,8 @@ from halo_engine.work import Work
 
 
 def fields_of_email(email: Email) -> frozenset[MergeField]:
-    """Return the fields that an email names; one that cannot be read has none."""
-    # Writing it will say what is wrong.
+    """Return the merge fields of an email; empty if it cannot be read."""
+    # Writing the email will report what is wrong.
     with suppress(Refusal):
         return fields_of(email.subject) | fields_of(email.body)
     return frozenset()
@@ -27,9 +27,9 @@ def fields_of_email(email: Email) -> frozenset[MergeField]:
 def gather_values(
     work: Work, contacts: Collection[UUID], fields: Collection[MergeField]
 ) -> Mapping[UUID, Mapping[str, str]]:
-    """Return the texts of the fields, as they are named, of each contact that exists.
+    """Return for each contact that exists the texts of the fields, by their names.
 
-    What is missing is blank. Dates are shown on the organisation's clock (``MergeField.text_of``).
+    Missing values are blank. Dates are on the organisation's clock (``MergeField.text_of``).
     """
     subject = Subject.of_contacts()
     asked = list(fields)
