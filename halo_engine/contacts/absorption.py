@@ -1,6 +1,6 @@
 """Two contacts become one: a lead that turns out to be a known user (contract §2, Stripe).
 
-What was kept about the lead goes to the user, and the lead is gone. See
+All that was kept about the lead becomes the user's; the lead is deleted. See
 ``docs/decisions/0020-two-contacts-become-one.md``.
 """
 
@@ -50,19 +50,19 @@ from halo_engine.tables import (
 from halo_engine.tables.rows import rows_of
 from halo_engine.work import Work
 
-#: Rows that change hands; nothing of the user's can be in their way.
+#: Rows that are given to the user; none of them can conflict with a row of the user's.
 MOVED: Final = (automation_recipients, events, idempotency_keys, messages, signals)
-#: Rows that the user gets unless it has its own.
+#: Rows that are copied unless the user has its own.
 COPIED: Final = (contact_sessions, enrollment_refusals, subscription_members)
-#: Rows with a rule of their own, below.
+#: Rows that are merged by rules of their own, below.
 JOINED: Final = (automation_enrollments, event_counts)
 
 
 def absorb_leads(work: Work, user_of: Mapping[UUID, UUID]) -> None:
-    """Make each lead part of the user that it turned out to be; both are locked by the caller.
+    """Merge each lead into the user that it turned out to be; the caller has locked both.
 
-    ``user_of`` maps a lead's id to a user's. The number of statements does not depend on how many
-    there are, unless several leads are one user.
+    ``user_of`` maps a lead's id to a user's. The number of statements depends only on how many
+    leads the same user has.
     """
     if not user_of:
         return
@@ -103,10 +103,11 @@ def _absorb(work: Work, pairs: Sequence[tuple[UUID, UUID]]) -> None:
 
 
 def _keep_one_side(work: Work, pair: FromClause) -> Any:
-    """Where both were in a series, keep the runs of one: nobody gets a series twice.
+    """Keep one side's runs in a series that both were in, so that nobody gets it twice.
 
-    Those of whoever is in it now stay; of both, those of who entered first; of neither, the later
-    ones. Mails of the others count as mails of the run that stays.
+    The side that is in the series now keeps its runs; if both are, the one that entered first; if
+    neither is, the one whose latest run is later. The other side's mails become mails of the run
+    that stays.
     """
     sides = _sides(work, pair)
     first = sides.alias("first")
@@ -140,7 +141,7 @@ def _keep_one_side(work: Work, pair: FromClause) -> Any:
 
 
 def _sides(work: Work, pair: FromClause) -> CTE:
-    """Return what each of the two did in each series; ``place`` 1 is the side that stays."""
+    """Return the two sides' runs in each series; the side with ``place`` 1 stays."""
     runs = automation_enrollments
     members = union_all(
         select(pair.c.user.label("owner"), pair.c.lead.label("member")),
@@ -175,7 +176,7 @@ def _move(work: Work, table: Table, pair: FromClause) -> Update:
 
 
 def _copy(work: Work, table: Table, pair: FromClause, **changes: Any) -> Any:
-    """Return the INSERT of the lead's rows as the user's; those of the lead go with it."""
+    """Return the INSERT that copies the lead's rows for the user; its own are deleted with it."""
     values: dict[str, Any] = {"end_user_id": pair.c.user, **changes}
     rows = (
         select(*[values.get(column.name, column) for column in table.c])
@@ -186,7 +187,7 @@ def _copy(work: Work, table: Table, pair: FromClause, **changes: Any) -> Any:
 
 
 def _fill_in(work: Work, pair: FromClause) -> Update:
-    """Give the user what it lacks; what it has of its own stays."""
+    """Give the user the lead's values for what it has no value of its own."""
     user, lead = end_users, end_users.alias("lead")
     values: dict[str, ColumnElement[Any]] = {
         name: func.coalesce(user.c[name], lead.c[name]) for name in TRAIT_COLUMNS
@@ -219,7 +220,7 @@ def _fill_in(work: Work, pair: FromClause) -> Update:
 
 
 def _tell(work: Work, pair: FromClause) -> Insert:
-    """Tell the series that all of the user may be new."""
+    """Write a signal that every field of the user may have changed."""
     rows = select(
         literal(work.org_id, Uuid()),
         literal(SignalKind.CHANGED.value, Text()),

@@ -1,8 +1,7 @@
-"""Suppressions of addresses that were erased: kept as keyed hashes, and found again by them (§3).
+"""Suppressions of erased addresses: kept as keyed hashes, restored if an address returns (§3).
 
-The hash is HMAC-SHA256 under a key of the organisation's own. The database computes it where it
-looks contacts up, in the lower case that addresses are compared in, so that the statement that
-writes a contact is still one.
+The hash is HMAC-SHA256 of the address in lower case, under the organisation's own key. The database
+computes it, so that writing a contact is still one statement.
 """
 
 import hashlib
@@ -105,9 +104,9 @@ def hash_parameters(key: bytes) -> Mapping[str, bytes]:
 
 
 def suppress_again(written: FromClause) -> tuple[CTE, CTE]:
-    """Suppress addresses that were before they were erased: CTEs to add to what writes contacts.
+    """Restore suppressions of erased addresses: CTEs to add to the statement that writes contacts.
 
-    ``written`` has the ``address`` of each. The hash goes: what is lifted later stays lifted.
+    ``written`` has the ``address`` of each. The hash is deleted, so what is lifted stays lifted.
     """
     table = erased_suppressions
     known = (
@@ -130,7 +129,7 @@ def _hash(address: ColumnElement[Any]) -> ColumnElement[bytes]:
 
 
 def _and_causes(new: Any) -> Any:
-    """Let causes come together; of each the first instant is kept."""
+    """Merge the causes of a row that exists; of each the first instant is kept."""
     table = new.table
     return new.on_conflict_do_update(
         index_elements=table.primary_key.columns,

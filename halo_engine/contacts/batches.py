@@ -37,7 +37,7 @@ class RefusedEntry(Answer):
 def read_each(
     entries: Sequence[object], model: type[_Call], where: str, read: Callable[[_Call], _Result]
 ) -> tuple[list[_Result], tuple[RefusedEntry, ...]]:
-    """Return what ``read`` makes of each entry, and the entries that are refused.
+    """Read each entry; return the results, and the entries that were refused.
 
     ``where`` names the batch as its sender knows it: ``users``.
     """
@@ -57,9 +57,9 @@ def read_each(
 def refused_too(
     errors: Sequence[RefusedEntry], outcomes: Sequence[Refusal | None], where: str
 ) -> tuple[RefusedEntry, ...]:
-    """Return the errors of a batch once it is written: some of what was read is refused now.
+    """Add to the ``errors`` of reading a batch those of writing it; return all by index.
 
-    ``outcomes`` are those of the entries that ``read_each`` made something of, in their order.
+    ``outcomes`` belong to the entries that ``read_each`` did not refuse, in their order.
     """
     bad = {each.index for each in errors}
     places = (index for index in range(len(errors) + len(outcomes)) if index not in bad)

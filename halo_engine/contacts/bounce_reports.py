@@ -1,6 +1,6 @@
-"""Mails that came back: each report is kept, and those for good suppress the address (§2, §3).
+"""Bounce reports: each is kept, and one that is for good suppresses the address (§2, §3).
 
-A full mailbox is no trouble of the address, until it was full for long.
+A full mailbox suppresses the address only after it was full for long.
 """
 
 from collections.abc import Mapping
@@ -33,16 +33,16 @@ from halo_engine.prepared import Call, Prepared
 from halo_engine.tables import bounce_reports, messages, suppressions
 from halo_engine.work import Work
 
-#: So many reports of a full mailbox, over so long, are for good.
+#: So many reports of a full mailbox over at least this time suppress the address for good.
 FULL_REPORTS: Final = 5
 FULL_FOR: Final = timedelta(days=30)
 
 
 def note_bounces(work: Work, bounces: Mapping[int, Bounce]) -> list[int]:
-    """Keep why mails came back, by their rows; suppress the addresses for which that is for good.
+    """Keep bounces, given by recipient row; suppress the addresses that bounced for good.
 
-    Returns the rows of those addresses. One statement; exits react for every contact that has such
-    an address. A mail that is not in the ledger is passed over.
+    Returns the recipient rows of those addresses. One statement; exits react for every contact with
+    such an address. A mail that is not in the ledger is passed over.
     """
     return [
         row["recipient_id"]
@@ -51,7 +51,7 @@ def note_bounces(work: Work, bounces: Mapping[int, Bounce]) -> list[int]:
 
 
 def noting_bounces(org_id: UUID, bounces: Mapping[int, Bounce], now: datetime | None) -> Call:
-    """Return the call that does so; ``now`` is the instant, None the database's clock."""
+    """Return the call of ``note_bounces``; without ``now`` it reads the database's clock."""
     given = [
         {"place": place, "recipient_id": row, "reason": each.reason, "for_good": each.for_good}
         for place, (row, each) in enumerate(bounces.items())
@@ -99,7 +99,7 @@ def _noting() -> Prepared:
 
 
 def _was_full_for_long(returned: FromClause) -> ColumnElement[bool]:
-    """Whether this is the last of so many reports, less those before an operator lifted it."""
+    """Whether a mailbox was full often and long enough since an operator last forgave that."""
     reports, mails = bounce_reports, messages.alias("earlier")
     of_mail = and_(reports.c.org_id == ORG_ID, reports.c.recipient_id == mails.c.recipient_id)
     earlier = (

@@ -54,7 +54,7 @@ Email = Annotated[str, BeforeValidator(_check_email)]
 EventName = Annotated[
     str, Field(min_length=1, max_length=LONGEST_NAME), BeforeValidator(_check_event)
 ]
-#: When a call was sent: ISO 8601, or an aware datetime. It may be of another clock.
+#: When a call was sent, by its sender's clock: ISO 8601, or an aware datetime.
 SentAt = Annotated[str | None, BeforeValidator(_instant_as_text)]
 #: Any JSON object that PostgreSQL can keep; ``null`` is an empty one.
 JsonObject = Annotated[dict[str, Any], BeforeValidator(_check_object)]

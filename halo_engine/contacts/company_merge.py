@@ -1,4 +1,4 @@
-"""The reading half of the statement that writes companies: find, lock, lay over (contract §2)."""
+"""The reading half of the statement that writes companies: find, lock, merge (contract §2)."""
 
 from itertools import chain
 from typing import Any, Final
@@ -45,11 +45,11 @@ _OF_THE_CALL: Final = ("place", "external_id", "mover_id", "left_id", "stays", "
 def merged_companies() -> CTE:
     """Return ``merged``: the companies of the given rows as they are to be, locked, one row each.
 
-    ``created`` says what becomes of it, ``changed`` holds the keys of the fields that differ from
-    what is stored, and ``writes`` is false when none does. ``mover_id`` is the user named, and
-    ``left_id`` the company that the user is in; it ``stays`` there where it was moved since the
-    call was sent. A row whose user is unknown is left out. ``oversize`` is the size of custom
-    fields that are too large: it is not to be written.
+    ``changed`` holds the keys of the fields that differ from what is stored; ``writes`` is false if
+    none does. ``mover_id`` is the user named, ``left_id`` the company that the user is in; it
+    ``stays`` there if it was moved after the call was sent. A row whose user is unknown is left
+    out. ``oversize`` is the size of custom fields that are too large: such a company must not be
+    written.
     """
     laid = _laid_over(*_found())
     is_new = laid.c.stored_id.is_(None)
@@ -126,7 +126,7 @@ def _found() -> tuple[CTE, CTE]:
 
 
 def _taken(sound: CTE, before: CTE) -> CTE:
-    """Return ``sound`` with what is taken of each call: what was said since a late one stays."""
+    """Return ``sound`` with the fields that each call may write (``Order.taken``)."""
     order = Order(sound.c.sent_at, before.c.field_times, before.c.updated_at)
     named = [(constant(name), before.c[name]) for name in COMPANY_TRAITS]
     known = func.jsonb_strip_nulls(func.jsonb_build_object(*chain.from_iterable(named)))

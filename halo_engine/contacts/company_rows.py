@@ -65,8 +65,8 @@ def write_companies(
 ) -> list[Written]:
     """Write ``accounts`` in one statement; the answer, in their order, lacks whose user is unknown.
 
-    No two of them may be the same company, nor name the same user. Two transactions that create the
-    same company meet in a unique index: one fails, and is run again.
+    No two of them may be the same company, nor name the same user. If two transactions create the
+    same company, a unique index makes one of them fail; it is run again.
     """
     given = [
         {**_as_json(work, place, account), "sent_at": format_instant(sent_at) if sent_at else None}
@@ -124,7 +124,7 @@ def _upsert(merged: CTE) -> CTE:
 
 
 def _move(merged: CTE) -> CTE:
-    """Move the users named into their companies, out of any other; note when that was said."""
+    """Move the users named into their companies, out of any other; note when the call was sent."""
     order = Order(merged.c.sent_at, end_users.c.field_times, end_users.c.updated_at)
     moved = literal(fields_said((MEMBERSHIP_KEY,)), Text())
     return (
@@ -146,9 +146,9 @@ def _move(merged: CTE) -> CTE:
 
 
 def _signal(merged: CTE, moved: CTE) -> CTE:
-    """Note each move as the contact's, then each change as the company's: one, however large.
+    """Write a signal for each contact that moves, then one for each company that changes.
 
-    A company that is new has no other contact than the one who moved there.
+    A new company has no contact but the one that moves there.
     """
     moves = select(
         moved.c.place,

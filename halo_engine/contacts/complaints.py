@@ -16,10 +16,11 @@ from halo_engine.work import Work
 
 
 def complain(work: Work, call: ComplaintCall) -> Noted:
-    """Take a contact off everything, and keep that it complained; subscribing does not lift that.
+    """Unsubscribe a contact from everything, and keep that it complained.
 
-    Of a mail it is the address that it was sent to, and the one that the contact has now. Raises
-    404 for an unknown contact or mail, 400 for a contact without an address.
+    Subscribing again does not lift a complaint. A complaint about a mail suppresses the address it
+    was sent to, and the one that the contact has now. Raises 404 for an unknown contact or mail,
+    400 for a contact without an address.
     """
     return only(_complain_all, work, call)
 

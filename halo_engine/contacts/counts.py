@@ -47,7 +47,7 @@ def count_events(org_id: ColumnElement[UUID], happened: FromClause) -> CTE:
 
 
 def adding_up(new: Insert) -> Insert:
-    """Return the INSERT of counts that adds to those that are there."""
+    """Make the INSERT of counts add to rows that exist already."""
     table = event_counts
     is_later = and_(
         new.excluded.live_at.is_not(None),

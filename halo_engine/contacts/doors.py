@@ -20,7 +20,7 @@ class Finds(Enum):
     ID = auto()
 
 
-#: How doors find contacts that look for them by address.
+#: The ways of finding contacts that look at addresses.
 BY_ADDRESS: Final = frozenset({Finds.EXTERNAL_ID_ELSE_LEAD, Finds.EXTERNAL_ID_ELSE_ADDRESS})
 
 #: The recognised traits, each a column (contract §2, Identify).
@@ -37,10 +37,10 @@ TRAIT_COLUMNS: Final = (
     "arr",
 )
 STRIPE_COLUMNS: Final = tuple(f"stripe_{name}" for name in COLUMNS[Entity.STRIPE])
-#: Whose subscription those are of, which of theirs, and when Stripe said so: no fields.
+#: The customer, its subscription, and when Stripe last told of it: these are no fields.
 STRIPE_LINKS: Final = ("stripe_customer_id", "stripe_subscription_id", "stripe_said_at")
 DOCUMENTS: Final = ("custom_fields", "context")
-#: Which fields of a contact were said when (``contacts.sending``).
+#: When a contact's fields were said last (``contacts.sending``).
 FIELD_TIMES: Final = "field_times"
 
 
@@ -58,10 +58,10 @@ _EVERYTHING_GIVEN: Final = (*TRAIT_COLUMNS, *DOCUMENTS)
 class Door:
     """One way in (contract §2).
 
-    ``source`` is a new contact's, which takes everything given; ``merges`` names the columns that
-    are merged into a contact found, ``links`` those that are no fields: nobody is told of their
-    change. ``promotes``: a lead found becomes the user of the external ID
-    given. ``seen_at_signup``: a new contact was first and last seen when it signed up.
+    ``source`` is a new contact's, which takes everything given. ``merges`` names the columns that
+    are merged into a contact found, ``links`` those that are no fields: no signal tells of their
+    change. ``promotes``: a lead found becomes the user of the external ID given.
+    ``seen_at_signup``: a new contact was first and last seen when it signed up.
     ``created_is_changed``: a creation counts as changed traits too. ``on_created``,
     ``on_promoted`` and ``on_changed`` are the signals written.
     """
@@ -86,7 +86,7 @@ class Door:
 
     @property
     def notes_order(self) -> bool:
-        """Whether it is noted which fields were said when; a late call then undoes nothing."""
+        """Whether calls are noted, so that a late one undoes nothing (``contacts.sending``)."""
         return set(DOCUMENTS) <= set(self.merges)
 
 

@@ -1,8 +1,8 @@
-"""Two who create a contact with one address at one moment, where a door looks for it by address.
+"""Keeps two calls from creating one contact twice when a door finds contacts by address.
 
-No unique index can refuse them: users may share an address, and a lead and a user differ in kind.
-So whoever comes to such a door with an address holds it until the commit, and looks for the contact
-only then: the second of the two waits, and finds whom the first one made.
+No unique index can do that: users may share an address, with each other and with a lead. So a call
+locks its address until the commit before it looks for the contact. A second call with that address
+waits, and then finds the contact that the first one made.
 """
 
 from collections.abc import Iterable
@@ -19,11 +19,10 @@ from halo_engine.work import Work
 
 
 def holding_addresses(org_id: UUID, emails: Iterable[object]) -> list[Call]:
-    """Return the call that holds these addresses until the transaction ends; none if all of them
-    are None.
+    """Return the call that locks these addresses until the transaction ends; none if all are None.
 
-    A statement of its own: the next one sees what was committed while this one waited. Addresses
-    whose hashes meet merely wait.
+    It is a statement of its own, so the next one sees what was committed while this one waited. Two
+    addresses with one hash wait for each other without need, and that is all.
     """
     addresses = [each for each in emails if each is not None]
     if not addresses:
@@ -32,7 +31,7 @@ def holding_addresses(org_id: UUID, emails: Iterable[object]) -> list[Call]:
 
 
 def hold_addresses(work: Work, emails: Iterable[object]) -> None:
-    """Hold these addresses until the transaction ends: before contacts are looked for by them."""
+    """Lock these addresses until the transaction ends: before looking contacts up by them."""
     for call in holding_addresses(work.org_id, emails):
         call.rows(work.connection)
 

@@ -55,8 +55,8 @@ class EraseContactCall(Call):
 def erase_contact(work: Work, call: EraseContactCall) -> Noted:
     """Erase a contact and everything about it; it leaves its series without a trace.
 
-    Of a suppressed address that nobody else has a keyed hash is kept: a contact that comes with it
-    again is suppressed from the start. Raises 404 for an unknown contact.
+    If its address is suppressed and nobody else has it, a keyed hash is kept: a contact that comes
+    with that address again is suppressed from the start. Raises 404 for an unknown contact.
     """
     work = hold_series_still(work)
     [contact_id] = find_contacts(work, [call.contact])
@@ -68,7 +68,7 @@ def erase_contact(work: Work, call: EraseContactCall) -> Noted:
         ids={run.series_id for run in runs if run.is_active},
     )
     keep_hashes(work, _take_suppressions(work, contact_id))
-    # A signal has no key that would take it along. It goes last: who handles it holds the contact.
+    # Signals have no foreign key. They go last: whoever handles one has the contact locked.
     for table, whose in ((end_users, end_users.c.id), (signals, signals.c.end_user_id)):
         work.connection.execute(
             delete(table).where(table.c.org_id == work.org_id, whose == contact_id)
@@ -80,7 +80,7 @@ def erase_contact(work: Work, call: EraseContactCall) -> Noted:
 def _take_suppressions(work: Work, contact_id: UUID) -> list[Suppression]:
     """Delete and return the suppressions of the contact's addresses that are nobody else's.
 
-    Those are its address, and those that it was written to at before.
+    Those are its address, and all addresses that it was sent mail at.
     """
     contact, mails, table = end_users, messages, suppressions
     addresses = (
@@ -109,9 +109,9 @@ def _take_suppressions(work: Work, contact_id: UUID) -> list[Suppression]:
 def erase_organization(transact: Transact, page: int = PAGE) -> Iterator[int]:
     """Erase an organisation with everything in it, suppressions too; yield how many rows go.
 
-    A page of rows is a transaction. The first ends the series and takes the widget key and the
-    tokens of sent mails: nobody comes in any more. Where that is interrupted, erasing it again goes
-    on; when the iterator ends, there is no such organisation.
+    Each page of rows is a transaction. The first one ends the series and revokes the widget key and
+    the tokens of sent mails, so that no call comes in any more. An erasure that was interrupted
+    goes on when it is called again; when the iterator ends, the organisation is gone.
     """
     transact(_close)
     for table in _TABLES:
@@ -149,9 +149,9 @@ def _erase_page(work: Work, table: Table, most: int) -> int:
 
 
 def _erase_rest(work: Work) -> int:
-    """Delete the organisation, and what those wrote who were at the door when it was closed."""
+    """Delete the organisation, and rows of calls that were under way when it was closed."""
     held = select(organizations.c.id).where(organizations.c.id == work.org_id)
-    # Whoever writes a row of an organisation holds this one; no later one comes after us.
+    # A foreign key locks this row for whoever writes one of the organisation's: none come later.
     work.connection.execute(held.with_for_update())
     late = [delete(table).where(table.c.org_id == work.org_id) for table in _TABLES]
     itself = delete(organizations).where(organizations.c.id == work.org_id)

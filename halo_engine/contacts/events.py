@@ -39,10 +39,10 @@ HISTORY = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """An event that was found sound, and, under its idempotency key, what is answered to it.
+    """An event that passed all checks, and the answer to keep under its idempotency key.
 
-    ``user_id`` may turn out to be nobody's; without one the event is of a session. ``contact_id``
-    is for events that others report, who have looked the contact up.
+    ``user_id`` may be unknown; without one the event belongs to a session. ``contact_id`` is for
+    reported events, whose contact has been looked up.
     """
 
     name: str
@@ -113,7 +113,7 @@ def _statement(reported: bool) -> Prepared:
 
 
 def _hold_contacts(name: ColumnElement[Any], whose: ColumnElement[Any]) -> CTE:
-    """Lock the contacts in order of id, so that two batches wait for each other and no longer."""
+    """Lock the contacts in order of id, so that two batches do not deadlock."""
     return (
         select(end_users.c.id, whose.label("named"))
         .where(end_users.c.org_id == ORG_ID, whose.in_(select(name)))

@@ -52,7 +52,7 @@ def named_contacts(given: FromClause) -> CTE:
 
 
 def _first(name: str, *conditions: ColumnElement[bool]) -> LateralFromClause:
-    """Look up one contact for each row: the limit keeps an ill-informed planner at the index."""
+    """Look up one contact for each row; the limit keeps the planner at the index."""
     return (
         select(end_users.c.id, end_users.c.address)
         .where(end_users.c.org_id == ORG_ID, *conditions)

@@ -74,10 +74,10 @@ def unsubscribe(work: Work, call: UnsubscribeCall) -> Noted:
 
 
 def leave_by_mail(work: Work, recipient_id: int, list_id: UUID | None) -> UUID | None:
-    """Take whom a mail was for off a list, or off everything (None); return the contact's id.
+    """Unsubscribe the contact of a mail from a list, or from everything (None); return its id.
 
-    Everything is the address that the mail went to, and the one that the contact has now. None,
-    and nothing is written, when the mail is gone with its contact.
+    From everything means the address that the mail went to, and the one that the contact has now.
+    If the mail is gone with its contact, nothing is written and None is returned.
     """
     list_ = None if list_id is None else str(list_id)
     given = [{"place": 0, "recipient_id": recipient_id, "list_id": list_}]
@@ -145,7 +145,7 @@ def _subscribing() -> Select[Any]:
 
 
 def _lift(sound: FromClause) -> tuple[CTE, CTE]:
-    """Lift the unsubscription of the addresses; other causes stay, and are read under the lock."""
+    """Lift the addresses' unsubscription; other causes stay, as they are once the row is locked."""
     table = suppressions
     others = func.coalesce(table.c.bounced_at, table.c.complained_at)
     held = (
@@ -192,10 +192,10 @@ def _leaving_by_mail() -> Select[Any]:
 
 
 def leaving(found: CTE, *causes: Column[Any]) -> Select[Any]:
-    """Return the statement that takes those found off the list of each, or off everything.
+    """Return the statement that unsubscribes each row from its list, or from everything.
 
-    ``found`` has ``place``, ``contact_id``, ``address``, ``list`` and ``list_id``; ``causes`` are
-    those for which the addresses of who leaves everything are suppressed.
+    ``found`` has ``place``, ``contact_id``, ``address``, ``list`` and ``list_id``. The addresses of
+    contacts that leave everything are suppressed for ``causes``.
     """
     sound = (
         select(found).where(or_(found.c.list.is_(None), found.c.list_id.is_not(None))).cte("sound")

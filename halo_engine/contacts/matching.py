@@ -1,10 +1,11 @@
-"""Whom people are when they come one after the other: by external ID, else by address (§2).
+"""Matches people to contacts, one after the other: by external ID, else by address (§2).
 
-An external ID decides: one that is new makes a user, or of the address's lead that user, whoever
-else has the address. An address decides where no ID is given.
+An external ID decides if there is one. A new one makes the lead of the address that user, or else a
+new user, whoever else has the address. Without an external ID the address decides.
 
-A set is looked up in one statement, merged here as if each came alone, and written in another. So a
-file may name one contact twice, by id and by email, and still makes no duplicate.
+One statement looks up the whole set, this module merges it as if each person came alone, and
+another statement writes it. So a file may name a contact twice, by id and by email, and still
+creates no duplicate.
 """
 
 from collections.abc import Sequence
@@ -26,13 +27,13 @@ from halo_engine.domain.errors import Refusal
 from halo_engine.tables import end_users
 from halo_engine.work import Work
 
-#: What is read of a contact: whose it is, and its place in the order of creation.
+#: What is read of a contact: what it is matched by, and its place in the order of creation.
 _READ = ("id", "external_id", "address", "created_at")
 
 
 @dataclass(slots=True, eq=False)
 class _Contact:
-    """A contact that some of the people are; ``person`` is what they say of it together."""
+    """A contact that people were matched to; ``person`` is what they say of it together."""
 
     external_id: str | None
     address: str | None
@@ -43,7 +44,7 @@ class _Contact:
 
 @dataclass(slots=True)
 class Outcomes:
-    """What became of people, in their order: their contacts, which are new, and who was refused.
+    """What became of people, in their order: contact, whether it is new, and refusal if any.
 
     ``left_out`` are custom fields that were not registered.
     """
@@ -55,7 +56,7 @@ class Outcomes:
 
     @property
     def created(self) -> int:
-        """How many made a contact."""
+        """How many people created a contact."""
         return sum(
             is_new and refusal is None
             for is_new, refusal in zip(self.were_new, self.refusals, strict=True)
@@ -63,7 +64,7 @@ class Outcomes:
 
     @property
     def updated(self) -> int:
-        """How many were about a contact that was there already, changed or not."""
+        """How many people were matched to a contact that existed, changed or not."""
         return self.refusals.count(None) - self.created
 
 
@@ -72,8 +73,8 @@ def write_one_by_one(
 ) -> Outcomes:
     """Write people as if each came alone, in two statements; return what became of them.
 
-    The door finds by id. Two statements more are needed where an address that a contact has just
-    left is asked for. People who are one contact are refused together.
+    The door finds by id. Two more statements are needed where a person has an address that an
+    earlier one has just given up. People who are one contact are refused together.
     """
     outcomes = Outcomes()
     while len(outcomes.were_new) < len(people):
@@ -90,7 +91,7 @@ def write_one_by_one(
 
 
 class _Roll:
-    """The contacts that people turn out to be, in the order in which they were named first."""
+    """The contacts that people are matched to, in the order in which they are named first."""
 
     def __init__(self, work: Work, door: Door, people: Sequence[Person]) -> None:
         self._work = work
@@ -102,13 +103,13 @@ class _Roll:
         self.taken: list[_Contact] = []
         self.were_new: list[bool] = []
         for person, address in zip(people, self._look_up(people), strict=True):
-            # Whoever else has an address that was left is unknown here.
+            # Who else has an address that was given up has not been looked up.
             if address in self._left and person.external_id not in self._by_external_id:
                 return
             self._take(person, address)
 
     def _look_up(self, people: Sequence[Person]) -> list[str | None]:
-        """Lock whom the people may be; return their addresses. May lose a race (``LostRace``)."""
+        """Lock the contacts that may match; return the addresses. May raise ``LostRace``."""
         given = [
             {"place": place, "external_id": each.external_id, "email": each.columns.get("email")}
             for place, each in enumerate(people)
@@ -119,7 +120,7 @@ class _Roll:
         for person, row in zip(people, found, strict=True):
             addresses.append(row.given_address)
             if row.namesake_id is not None and not _is_namesake(person, row):
-                # It went, or is another's now, while it was waited for: another may be meant.
+                # It was deleted or changed while this waited for it: another one may match.
                 raise LostRace
             for prefix in ("by_id", "by_address"):
                 id_, external_id, address, created_at = (

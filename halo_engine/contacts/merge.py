@@ -1,4 +1,4 @@
-"""The reading half of the statement that writes contacts: find, lock, lay over, compare (§2)."""
+"""The reading half of the statement that writes contacts: find, lock, merge, compare (§2)."""
 
 from typing import Any
 
@@ -45,19 +45,19 @@ from halo_engine.tables.versions import row_version
 def merged_contacts(door: Door, *, as_known: bool = False, dated: bool = False) -> CTE:
     """Return ``merged``: the given contacts, locked, one row each.
 
-    With ``as_known`` there are none when what the caller knows is no longer so: the organisation's
-    version is not ``KNOWN_VERSION``, or it is ``PROVEN_UNTIL``. At a door that looks for contacts
-    by address there is none for a person whose contact went, or is no longer it, while it was
-    waited for: another may be it, whom only a newer snapshot shows.
+    With ``as_known`` there are no rows if the caller's cache is stale: the organisation's version
+    is not ``KNOWN_VERSION``, or ``PROVEN_UNTIL`` has passed. A door that finds contacts by address
+    has no row for a person whose contact was deleted or changed while this waited for its lock:
+    another contact may match, which only a newer snapshot shows.
 
-    With ``dated`` it is known when the call was sent. One that may be late is laid beneath what was
-    said since; with ``as_known`` there is none, for the usual way to find that out.
+    With ``dated`` the call's sending time is known. A late call changes only what was not said
+    since; with ``as_known`` it has no row, so that the caller goes the usual way.
 
-    ``place`` is the person's index; ``fresh`` is the whole row (``part``) with what is given laid
-    over; beside it stand the columns that Halo manages. ``created`` and ``promoted`` say what
-    becomes of the contact, ``changed`` holds the keys of the fields that differ from what is
-    stored, and ``rest_changed`` is about the context, and the door's links, which are no fields.
-    ``oversize`` is the size of documents that are too large: such a contact is not to be written.
+    ``place`` is the person's index. ``fresh`` is the whole row (``part``) after the merge; beside
+    it stand the columns that Halo manages. ``created`` and ``promoted`` say what becomes of the
+    contact. ``changed`` holds the keys of the fields that differ from what is stored;
+    ``rest_changed`` says whether the context or the door's links, which are no fields, differ.
+    ``oversize`` is the size of documents that are too large: such a contact must not be written.
     """
     given = given_rows(
         {
@@ -143,7 +143,7 @@ def _is_as_known() -> ColumnElement[bool]:
 
 
 def _matched(door: Door, given: CTE) -> CTE:
-    """Return whom each person is, in order of id; with ``address`` if it was found by that."""
+    """Return each person's contact, in order of id; with ``address`` if it was found by that."""
     known = end_users.alias("known")
     key = (
         known.c.id == given.c.contact_id
@@ -186,9 +186,9 @@ def _first_of_address(
 
 
 def first_of(found: Select[Any]) -> LateralFromClause:
-    """Return the first row found for each row joined.
+    """Return the first row found, for each row of the join.
 
-    Each is looked for by itself: no plan reads the whole table because it was small once.
+    Each is an index look-up of its own, so that no plan made for a small table reads all of it.
     """
     return found.limit(literal_column("1", Integer)).lateral()
 
@@ -196,8 +196,8 @@ def first_of(found: Select[Any]) -> LateralFromClause:
 def _before(door: Door, matched: CTE) -> CTE:
     """Lock the contacts found, in order of id, and read their latest version as whole rows.
 
-    A contact that was waited for may no longer be whom we looked for: a lead promoted meanwhile,
-    an address changed. Where one was looked for by address, its row is null then.
+    A contact may change while this waits for its lock: the lead is promoted, or gets another
+    address. The row of a contact found by address is null then.
     """
     contact = end_users.alias("contact")
     is_still_it = contact.c.address == matched.c.address
@@ -223,7 +223,7 @@ def _before(door: Door, matched: CTE) -> CTE:
 def _patch(
     door: Door, given: CTE, stored: ColumnElement[Any], order: Order, *, may_be_late: bool
 ) -> ColumnElement[Any]:
-    """Return what is laid over the stored row: a key given overwrites, a missing one stays."""
+    """Return what is written over the stored row: a given key overwrites, a missing one stays."""
     is_new = part(stored, "id").is_(None)
     taken: dict[str, ColumnElement[Any]] = {name: given.c[name] for name in ("columns", *DOCUMENTS)}
     if may_be_late and door.notes_order:

@@ -27,7 +27,7 @@ from halo_engine.tables.metadata import OrganizationId
 from halo_engine.work import Work
 
 ORG_ID: ColumnElement[UUID] = bindparam("work_org_id", type_=OrganizationId())
-#: Where nobody has read a clock, that of the statement.
+#: The call's instant, or the statement's own clock if none is given.
 NOW: ColumnElement[datetime] = func.coalesce(
     bindparam("work_now", type_=DateTime(timezone=True)), func.statement_timestamp()
 )
@@ -41,8 +41,9 @@ _GIVEN: ColumnElement[Any] = bindparam("given_rows", type_=JSONB())
 def given_rows(
     columns: Mapping[str, TypeEngine[Any]], *, only: ColumnElement[bool] | None = None
 ) -> CTE:
-    """Return the CTE ``given``: the rows of ``values_of`` with these columns; ``only`` if that
-    holds.
+    """Return the CTE ``given``: the rows of ``values_of`` with these columns.
+
+    If ``only`` is given and does not hold, there are none.
     """
     rows = func.jsonb_to_recordset(_GIVEN).table_valued(
         *[column(name, type_) for name, type_ in columns.items()]

@@ -1,4 +1,4 @@
-"""People as they come to a door: what was said of them, checked and ready to be written (§2)."""
+"""People to write: what a call says of a contact, checked (§2)."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,8 +14,8 @@ class Person:
     """A contact as it comes to a door; no two of one set may be the same contact.
 
     ``columns`` holds the recognised traits, and ``stripe_*`` columns, that were given; None is a
-    null. ``contact_id`` is for doors that find contacts by it. ``registered_by`` holds values
-    from which the registry takes the types of custom fields, rather than from those in ``custom``.
+    null. ``contact_id`` is for doors that find contacts by it. ``registered_by`` holds values that
+    decide the types of custom fields in the registry, instead of those in ``custom``.
     """
 
     external_id: str | None = None
@@ -29,7 +29,7 @@ class Person:
     def then(self, later: Self) -> Self:
         """Return this person after ``later`` was said of it too.
 
-        When it signed up, for a contact that is new, is what was said first.
+        Of two sign-up dates for a new contact the one said first counts for ``signed_up_at``.
         """
         return replace(
             self,

@@ -34,11 +34,11 @@ class ReceiveCall(Call):
 
 
 class Received(Answer):
-    """What a mail was, and about which of ours; ``id`` is the contact whose mail that is.
+    """What a mail was, and which of our mails it is about; ``id`` is the contact of that mail.
 
-    Both are null where it is about none of ours. A bounce has a ``reason``. ``suppressed`` says
-    that the address gets no more mail by what was noted; ``again`` that this mail had come before,
-    and nothing was written. Nothing is written for an automatic mail, or any other.
+    Both are null for a mail that is not about one of ours. A bounce has a ``reason``.
+    ``suppressed`` says that this mail suppressed the address; ``again`` that it had come before, so
+    nothing was written. Automatic mail, and mail of any other kind, writes nothing.
     """
 
     kind: Kind
@@ -50,7 +50,7 @@ class Received(Answer):
 
 
 class _Ours(NamedTuple):
-    """A mail of ours that is named."""
+    """A mail of ours that the mail names."""
 
     message_id: str
     relay_id: str | None
@@ -59,7 +59,7 @@ class _Ours(NamedTuple):
 
 
 def organization_written_to(connection: Connection, mail: IncomingMail) -> UUID | None:
-    """Return whose mail it is about: Message-IDs are nobody else's. A look-up an organisation."""
+    """Return the organisation whose mail it is about. Costs one index look-up an organisation."""
     if not mail.message_ids:
         return None
     its = (
@@ -76,9 +76,9 @@ def organization_written_to(connection: Connection, mail: IncomingMail) -> UUID 
 
 
 def receive(work: Work, mail: IncomingMail) -> Received:
-    """Take a mail in: what a reply, a bounce or a complaint says is noted, each mail once (§2, §6).
+    """Note what a reply, a bounce or a complaint says, once for each mail that comes in (§2, §6).
 
-    Of several of our mails that it names it is about the one that it names first.
+    A mail that names several of ours is about the first one it names.
     """
     found = work.connection.execute(
         select(*[messages.c[name] for name in _Ours._fields]).where(
@@ -123,15 +123,14 @@ def _note_bounce(work: Work, mail: IncomingMail, its: _Ours) -> bool:
     return bool(note_bounces(work, {its.recipient_id: bounce}))
 
 
-#: What is noted of a mail of ours, by the kind of the mail that came in: whether its address is
-#: suppressed by it.
+#: What notes a mail that came in, by its kind; each returns whether it suppressed the address.
 _NOTED: Final[Mapping[Kind, Callable[[Work, IncomingMail, _Ours], bool]]] = {
     Kind.REPLY: _note_reply,
     Kind.HARD_BOUNCE: _note_bounce,
     Kind.SOFT_BOUNCE: _note_bounce,
     Kind.COMPLAINT: _note_complaint,
 }
-#: What a server refused may be reported by mail as well; nobody can have answered it.
+#: A mail that a server refused may still be reported as bounced, but nobody can have answered it.
 _OF_REFUSED: Final = frozenset({Kind.HARD_BOUNCE, Kind.SOFT_BOUNCE})
 
 
@@ -148,7 +147,7 @@ def _is_about(mail: IncomingMail) -> ColumnElement[bool]:
 
 
 def _is_first_time(work: Work, mail: IncomingMail, received: Received) -> bool:
-    """Claim the mail's name; a racer that claimed it first is waited for."""
+    """Claim the mail's name; wait for a transaction that has claimed it and not ended yet."""
     table = idempotency_keys
     claim = (
         insert(table)

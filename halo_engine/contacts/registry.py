@@ -25,16 +25,16 @@ from halo_engine.domain.instants import parse_instant
 from halo_engine.tables import audience_field_counts, audience_fields
 from halo_engine.work import Organization
 
-#: How many custom fields an organisation registers, those of contacts and of companies together.
+#: How many custom fields an organisation registers, of contacts and companies together.
 MOST_FIELDS: Final = 5_000
-#: Of so many an organisation remembers, in one process, that they are.
+#: How many registered fields a process caches for each organisation.
 _MOST_KNOWN: Final = 1_000
-#: A warning names this many: all that one call can hold.
+#: How many fields a warning names: as many as one call can hold.
 _MOST_NAMED: Final = 2_500
 
 
 class Registration(NamedTuple):
-    """What registers fields: CTEs to add to a statement, and an array of the fields left out."""
+    """CTEs that register fields, to add to a statement, and an array of the fields left out."""
 
     ctes: tuple[CTE, ...]
     left_out: ColumnElement[Sequence[str] | None]
@@ -48,9 +48,9 @@ def seen_types(custom: Mapping[str, object], zone: ZoneInfo) -> dict[str, str]:
 def register_fields(entity: Entity, written: FromClause) -> Registration:
     """Register the ``field_types`` of ``written`` in the statement that wrote them.
 
-    A field keeps the type that it was first seen with; only one seen as null so far learns its own.
-    Once ``MOST_FIELDS`` are registered, a new one is left out. A call that brings no new field
-    looks up its own fields and nothing else.
+    A field keeps the type that it was first seen with; one that was only null so far takes the
+    type it has now. Once ``MOST_FIELDS`` are registered, a new one is left out. A call without a
+    new field only looks up its own fields.
     """
     unsettled = _unsettled(entity, written)
     room = _room(unsettled)
@@ -79,17 +79,17 @@ def register_fields(entity: Entity, written: FromClause) -> Registration:
 
 
 def are_unsure(org: Organization, custom: Mapping[str, object]) -> bool:
-    """Return whether some of a contact's custom fields may have to be registered."""
+    """Return whether some of a contact's custom fields are not known to be registered."""
     return not custom.keys() <= org.known_fields
 
 
 def note_registered(
     org: Organization, custom: Mapping[str, object], left_out: Sequence[str] | None
 ) -> None:
-    """Note that a contact's custom fields are registered, once they were and that is committed.
+    """Cache that a contact's custom fields are registered, once that is committed.
 
-    A registered field stays registered, so later calls need not look. One that was null, or
-    ``left_out``, may still have something to learn.
+    Later calls need not look them up: a registered field stays registered. A field that is null or
+    ``left_out`` is not cached, since its type or its place may still come.
     """
     if len(org.known_fields) < _MOST_KNOWN and are_unsure(org, custom):
         org.known_fields.update(
@@ -112,10 +112,10 @@ def not_registered(names: Sequence[str] | None, prefix: str = "custom:") -> tupl
 
 
 def _unsettled(entity: Entity, written: FromClause) -> CTE:
-    """Return the fields seen that are not registered, or of which only the type is missing.
+    """Return the fields seen that are not registered, or are registered without a type.
 
-    ``turn`` counts the new ones. Known fields are passed over here: a conflict would lock the row
-    for everybody's next call.
+    ``turn`` numbers the new ones. Registered fields are left out here, since an upsert would lock
+    their rows against other calls.
     """
     types = func.jsonb_each_text(written.c.field_types).table_valued("key", "value", name="each")
     seen = (
@@ -126,7 +126,7 @@ def _unsettled(entity: Entity, written: FromClause) -> CTE:
         .cte("seen_fields")
     )
     table = audience_fields
-    # One by one: no plan reads the whole registry.
+    # Looked up one by one, so that no plan reads the whole registry.
     known = first_of(
         select(table.c.type).where(
             table.c.org_id == ORG_ID,
@@ -152,15 +152,15 @@ def _unsettled(entity: Entity, written: FromClause) -> CTE:
 def _room(unsettled: CTE) -> ColumnElement[Any]:
     """Return how many more fields may be registered, by the count.
 
-    Whoever brings new fields locks the count until the commit, unless it is full already; so two at
-    once cannot both take what room is left.
+    A call with new fields locks the count until the commit, unless the registry is full; so two
+    calls at once cannot both take the same room.
     """
     count = select(audience_field_counts.c.registered).where(
         audience_field_counts.c.org_id == ORG_ID
     )
     seen = func.coalesce(count.scalar_subquery(), 0)
     asks = first_of(select(unsettled.c.key).where(unsettled.c.is_new, seen < MOST_FIELDS))
-    # Locked by its key alone: what it says by then is to be read, whatever that is.
+    # No condition on the count itself: after waiting for the lock its latest value is wanted.
     locked = count.with_for_update().lateral("locked")
     latest = select(locked.c.registered).select_from(asks.join(locked, true())).cte("room")
     return literal(MOST_FIELDS) - func.coalesce(select(latest.c.registered).scalar_subquery(), seen)

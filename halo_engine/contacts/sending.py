@@ -1,8 +1,8 @@
 """Order of sending: a call that comes late undoes nothing (contract §2; decision 27).
 
-Contacts and companies note in ``field_times`` which fields were said when: under the names of all
-the fields that a call gave (``fields_said``) the latest instant of such a call, in microseconds
-since 1970. A call that was sent before another one is laid beneath what that one said.
+Contacts and companies keep notes in ``field_times``: the key is the names of all fields that a call
+gave (``fields_said``), the value when the latest such call was sent, in microseconds since 1970. A
+late call changes only the fields that no call sent after it gave.
 """
 
 import json
@@ -32,14 +32,13 @@ from halo_engine.contacts.parameters import NOW
 from halo_engine.domain.instants import parse_instant
 from halo_engine.work import Organization
 
-#: For so long it is known when a field was said. A call that is later than this only fills in what
-#: has no value.
+#: How long notes are kept. A call that is later than this only fills in what has no value.
 HORIZON: Final = timedelta(days=7)
-#: A row whose notes have grown larger (bytes) begins anew.
+#: In bytes; larger notes are cleared, but for when that was.
 LARGEST_NOTES: Final = 4_000
-#: A call with longer names notes that it may have said anything.
+#: In characters; a call with longer names is noted as if it gave any field.
 _LONGEST_NAMES: Final = 2_000
-#: Under this name stands up to when anything may have been said.
+#: The key of the note for any field: up to then every field may have been given.
 _ANYTHING: Final = ""
 
 
@@ -51,7 +50,7 @@ def sending_time(org: Organization, sent_at: str | None) -> datetime | None:
 def fields_said(
     columns: Iterable[str] = (), custom_fields: Iterable[str] = (), context: Iterable[str] = ()
 ) -> str | None:
-    """Return the names of the fields that a call gives, by where they are kept; None for none."""
+    """Return the key of a call's note: the names of its fields, by where they are kept, or None."""
     return _fields_said(tuple(columns), tuple(custom_fields), tuple(context))
 
 
@@ -69,7 +68,7 @@ def _fields_said(
 
 
 def said_at(sent_at: ColumnElement[datetime]) -> ColumnElement[datetime]:
-    """Return when it was said what a call gives. A clock that is ahead of ours means now."""
+    """Return when a call was sent, by our clock: a clock that is ahead of ours means now."""
     return func.least(sent_at, NOW)
 
 
@@ -101,10 +100,10 @@ def notes_of_both(one: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnE
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """When a call was sent (NULL where nobody knows), and what was said of a row before.
+    """When a call was sent (NULL if unknown), compared with what a row has noted of earlier calls.
 
-    ``noted`` are the row's ``field_times``, ``written_at`` is when it was written last; both are
-    NULL for a row that is new.
+    ``noted`` is the row's ``field_times``, ``written_at`` its ``updated_at``; both are NULL for a
+    new row.
     """
 
     sent_at: ColumnElement[datetime]
@@ -113,23 +112,23 @@ class Order:
 
     @property
     def is_late(self) -> ColumnElement[bool]:
-        """Whether something may have been said of the row since the call was sent."""
+        """Whether the row was written after the call was sent."""
         was_sent_before = said_at(self.sent_at) < self.written_at
         return func.coalesce(and_(self.sent_at.is_not(None), was_sent_before), False)
 
     def taken(
         self, where: str, given: ColumnElement[Any], *, stored: ColumnElement[Any]
     ) -> ColumnElement[Any]:
-        """Return what is taken of the object ``given``: all of it, unless the call is late.
+        """Return the fields of ``given`` that the call may write: all, unless the call is late.
 
-        ``where`` is where its fields are kept, in ``stored``, which lacks what has no value.
+        ``where`` names where the fields are kept; ``stored`` are those that have a value there.
         """
         rest = given.op("-")(func.coalesce(self._said_since(where), literal_column("'{}'::text[]")))
         late = case((self._is_forgotten, given.concat(stored)), else_=rest)
         return case((self.is_late, late), else_=given)
 
     def noting(self, fields: ColumnElement[Any]) -> ColumnElement[Any]:
-        """Return the ``field_times`` of the row once ``fields`` are said too."""
+        """Return the row's ``field_times`` with a note of this call, whose key is ``fields``."""
         before = cast(self.noted[fields].astext, BigInteger)
         mine = func.jsonb_build_object(fields, func.greatest(before, self._at))
         anything = func.jsonb_build_object(
@@ -138,7 +137,7 @@ class Order:
         are_too_large = func.octet_length(cast(self.noted, Text)) > LARGEST_NOTES
         return case(
             (fields.is_(None), func.coalesce(self.noted, literal_column("'{}'::jsonb"))),
-            # All that is noted is older than what can still be told apart, or there is none.
+            # There are no notes, or all of them are too old to matter.
             (or_(self.noted.is_(None), self.written_at < NOW - literal(HORIZON)), mine),
             # ``fields`` may be _ANYTHING too: then the later of the two instants stays.
             (and_(are_too_large, self.is_late), mine.concat(anything)),
@@ -147,8 +146,10 @@ class Order:
         )
 
     def gives_way(self, where: str, field: str, *, has_value: ColumnElement[bool]) -> Any:
-        """Return whether a late call leaves one field alone: it was said since, or, where nobody
-        knows any more, it has a value.
+        """Return whether the call is late and must leave one field alone.
+
+        It must if a call sent later gave the field; if notes do not reach back that far, if the
+        field has a value.
         """
         note, fields = self._notes(where)
         said = (
@@ -159,12 +160,12 @@ class Order:
         return and_(self.is_late, or_(said, and_(self._is_forgotten, has_value)))
 
     def _notes(self, where: str) -> tuple[Any, ColumnElement[Any]]:
-        """Return the notes, each a ``key`` and a ``value``, and the fields of each kept there."""
+        """Return the notes as rows of ``key`` and ``value``, and the fields there of one note."""
         note = func.jsonb_each_text(self.noted).table_valued("key", "value", name="note")
         return note, cast(func.nullif(note.c.key, _ANYTHING), JSONB)[where]
 
     def _said_since(self, where: str) -> ColumnElement[Any]:
-        """Return the names of the fields kept there that were said after the call was sent."""
+        """Return the names of the fields kept there that calls sent later gave."""
         note, fields = self._notes(where)
         names = func.jsonb_array_elements_text(fields).table_valued("value", name="name")
         return (
@@ -176,7 +177,7 @@ class Order:
 
     @property
     def _is_forgotten(self) -> ColumnElement[bool]:
-        """Whether nobody knows what was said since the call was sent."""
+        """Whether the notes do not reach back to when the call was sent."""
         anything = cast(self.noted[_ANYTHING].astext, BigInteger)
         is_too_old = said_at(self.sent_at) < NOW - literal(HORIZON)
         return or_(is_too_old, func.coalesce(anything > self._at, False))

@@ -9,8 +9,7 @@ from halo_engine.contacts.parameters import NOW, ORG_ID
 from halo_engine.domain.signals import SignalKind
 from halo_engine.tables import signals
 
-#: What is announced as changed where it is no field: who is on a list, which addresses get mail at
-#: all, what became of a mail.
+#: Keys of changes that are no fields: list membership, suppression, and what became of a mail.
 LIST_KEY: Final = "list"
 SUPPRESSION_KEY: Final = "suppression"
 MAIL_KEY: Final = "mail"

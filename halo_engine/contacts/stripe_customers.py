@@ -60,10 +60,10 @@ class Told:
 
 @dataclass(slots=True, eq=False)
 class _Contact:
-    """A contact that customers are; ``said`` are its columns that were told of.
+    """A contact that customers were matched to; ``said`` are the columns to write.
 
-    ``kept`` is what is stored of its subscription and ``said`` since. Stripe gives an address to
-    those whom it made, if they have none (``lacks_address``).
+    ``kept`` is what is stored of its subscription, with ``said`` laid over. If the contact was made
+    by Stripe and ``lacks_address``, it gets the customer's.
     """
 
     external_id: str | None
@@ -74,9 +74,9 @@ class _Contact:
     said: dict[str, ColumnValue] = field(default_factory=dict)
 
     def take(self, told: Told) -> None:
-        """Note what was told: who the customer is, if that is new, and a subscription that counts.
+        """Note the customer, if it is new, and the subscription, if it counts.
 
-        What an application keeps by itself is older than anything that Stripe says.
+        A subscription that the application wrote itself gives way to anything that Stripe says.
         """
         if self.kept["stripe_customer_id"] is None:
             self._note({"stripe_customer_id": told.customer})
@@ -118,8 +118,8 @@ class _Contact:
 def write_customers(work: Work, all_told: Sequence[Told]) -> list[Written | Refusal]:
     """Write what Stripe told, in that order, in three statements; the outcomes are in it too.
 
-    An unknown customer becomes a contact if there is a user ID or an email, and is a 404 if not. A
-    customer's lead becomes the user that Stripe names, or part of it where there is one.
+    An unknown customer with a user ID or an email becomes a contact; without either it is a 404. A
+    customer's lead becomes the user that Stripe names, or is merged into it if it is known.
     """
     hold_addresses(work, (each.email for each in all_told))
     roll = _Roll(work, all_told)
@@ -131,7 +131,7 @@ def write_customers(work: Work, all_told: Sequence[Told]) -> list[Written | Refu
 
 
 class _Roll:
-    """The contacts that customers turn out to be, in the order in which they were told of first."""
+    """The contacts that customers are matched to, in the order in which they are named first."""
 
     def __init__(self, work: Work, all_told: Sequence[Told]) -> None:
         self._work = work
@@ -151,11 +151,11 @@ class _Roll:
 
     @property
     def user_of(self) -> Mapping[UUID, UUID]:
-        """Return which stored leads are to become part of which users."""
+        """Return the stored leads to merge, each with its user."""
         return {lead.id: user.id for lead, user in self._absorbed.items() if lead.id and user.id}
 
     def _look_up(self, all_told: Sequence[Told]) -> list[str | None]:
-        """Lock whom they may be; return their addresses. May lose a race (``LostRace``)."""
+        """Lock the contacts that may match; return the addresses. May raise ``LostRace``."""
         given = [
             {
                 "place": place,
@@ -170,7 +170,7 @@ class _Roll:
         for row in self._work.connection.execute(_lookup(), values_of(self._work, given)):
             addresses[row.place] = row.given_address
             if row.found_by == _ADDRESS and row.address != row.given_address:
-                # It went, or has another address, while it was waited for: another may have it.
+                # It was deleted or changed while this waited for it: another one may match.
                 raise LostRace
             if row.id is not None and row.id not in known:
                 known[row.id] = (row.address, _stored(row))

@@ -161,7 +161,7 @@ def _as_of(work: Work, call: StripeSyncCall) -> datetime:
 
 
 def _second(instant: datetime) -> datetime:
-    """Return the instant as Stripe knows it: what is said within one second is not in order."""
+    """Return the instant as Stripe writes it, in whole seconds; within one there is no order."""
     return instant.replace(microsecond=0)
 
 

@@ -65,10 +65,10 @@ def bounce_all(work: Work, calls: Sequence[BounceCall]) -> list[Noted | Refusal]
 def noted_addresses(
     work: Work, statement: Select[Any], calls: Sequence[AddressCall]
 ) -> list[Noted | Refusal]:
-    """Run a statement over the calls as ``found_addresses`` reads them; it returns what that found.
+    """Run a statement that returns the rows of ``found_addresses`` for these calls.
 
-    Its answers in their order: a 404 for an unknown contact or mail, a 400 for a contact without an
-    address.
+    Returns an outcome for each call, in order: 404 for an unknown contact or mail, 400 for a
+    contact without an address.
     """
     given = [{"place": place, **call.model_dump()} for place, call in enumerate(calls)]
     found = {row.place: row for row in work.connection.execute(statement, values_of(work, given))}
@@ -115,7 +115,7 @@ def _bouncing() -> Select[Any]:
 
 
 def suppress(addressed: FromClause, *causes: Column[Any]) -> CTE:
-    """Suppress the ``address`` of each row for causes, columns; the first instants are kept."""
+    """Suppress the ``address`` of each row; of each cause, a column, the first instant is kept."""
     names = [cause.name for cause in causes]
     rows = (
         select(ORG_ID, addressed.c.address, *[NOW.label(name) for name in names])

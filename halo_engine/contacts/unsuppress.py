@@ -32,9 +32,10 @@ class UnsuppressCall(Call):
 
 
 class Unsuppressed(Answer):
-    """Whom it was, None for an address that is no contact's, and what was lifted, with its instant.
+    """The contact, None if the address is no contact's, and the causes that were lifted.
 
-    ``lifted`` is empty where nothing was suppressed, and nothing is written then.
+    ``lifted`` maps each cause to its instant. If nothing was suppressed it is empty, and nothing
+    was written.
     """
 
     id: UUID | None
@@ -44,7 +45,7 @@ class Unsuppressed(Answer):
 def unsuppress(work: Work, call: UnsuppressCall, via: audit.Via) -> Unsuppressed:
     """Lift all that suppresses an address; exits and audiences react (contract §2, §3).
 
-    Its full-mailbox reports so far count no more. Raises 404 for an unknown contact, 400 for one
+    Full-mailbox reports about it no longer count. Raises 404 for an unknown contact, 400 for one
     without an address.
     """
     contact_id, address = _addressed(work, call.contact)
@@ -86,7 +87,7 @@ def _addressed(work: Work, name: str) -> tuple[UUID | None, str]:
 
 
 def _lift(work: Work, address: str) -> dict[str, str]:
-    """Delete what suppresses an address, also where only its hash is kept; return its causes."""
+    """Delete an address's suppression, or the hash kept of it; return its causes."""
     table, erased = suppressions, erased_suppressions
     wanted = [(table, table.c.address == address)]
     if work.org.address_key is not None:

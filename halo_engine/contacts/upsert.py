@@ -1,8 +1,8 @@
 """The statement that writes contacts: upsert, changes, signals and registered fields at once (§2).
 
-It takes a set of any size; one contact is a set of one. Contacts are locked in order of id;
-whatever differs is written together with the signals that say so. Two transactions that create the
-same contact meet in a unique index: one of them fails, is run again
+It takes a set of any size; one contact is a set of one. Contacts are locked in order of id, and
+changes are written together with their signals. If two transactions create the same contact, a
+unique index makes one of them fail; it is run again
 (``database.run_in_transaction``), and then finds the contact.
 """
 
@@ -49,7 +49,7 @@ from halo_engine.work import Organization, Work
 _OUTCOME = ("place", "id", "external_id", "created", "promoted", "changed", "left_out", "oversize")
 _INSTANTS = ("created_at", "updated_at", "first_seen", "last_seen", "last_contacted_at")
 _STORED = (*TRAIT_COLUMNS, *DOCUMENTS)
-#: What Halo manages and ``merged`` has beside the row that is laid over.
+#: The columns that Halo manages; ``merged`` has them beside the row.
 _SEEN = ("first_seen", "last_seen")
 _MANAGED = ("created_at", *_SEEN)
 
@@ -92,11 +92,11 @@ def write_contacts(
 ) -> list[Written]:
     """Write ``people`` through ``door`` in one statement; the answer is in their order (§2).
 
-    A call that was sent before something else was said of them is laid beneath that.
+    A late call changes only what was not said since it was sent (``sending``).
 
-    The answer leaves out who is unknown at a door that creates nobody. Where contacts are looked
-    for by address, a statement before it holds those that are given (``doubles``). Raises
-    ``LostRace`` when a contact found by address went meanwhile: the transaction is run again.
+    At a door that creates no contacts, unknown people are left out of the answer. A door that finds
+    contacts by address locks the addresses first (``doubles``). Raises ``LostRace`` when a contact
+    found by address changed meanwhile: the transaction is run again.
     """
     calls = writing(work.org, door, people, work.now, sent_at=sent_at, with_stored=with_stored)
     *_, rows = [call.rows(work.connection) for call in calls]
@@ -117,10 +117,10 @@ def writing(
 ) -> list[Call]:
     """Return the calls that write ``people``; ``read_written`` reads the rows of the last one.
 
-    Without ``now`` it is the database's clock. ``sent_at`` is when they were said of, where that is
-    known. With ``proven_until``, in seconds since 1970, they
-    write nothing, and answer nothing, from then on, or when the organisation is no longer ``org``.
-    At a door that creates contacts, whoever is not answered for has lost a race.
+    Without ``now`` they read the database's clock. ``sent_at`` is when the call was sent, if that
+    is known. With ``proven_until``, in seconds since 1970, they write nothing and answer nothing
+    after that instant, or if ``org`` has changed. At a door that creates contacts, a person without
+    an answer has lost a race.
     """
     registers = any(are_unsure(org, person.custom) for person in people)
     given = [_as_json(place, person, sent_at) for place, person in enumerate(people)]
@@ -188,8 +188,10 @@ def _statement(
     registers: bool,
     dated: bool,
 ) -> Prepared:
-    """Build the statement; ``with_hashes`` it looks for suppressions of addresses erased before,
-    and one that ``registers`` for custom fields that are new.
+    """Build the statement.
+
+    ``with_hashes`` it restores suppressions of erased addresses; if it ``registers``, it registers
+    new custom fields.
     """
     merged = merged_contacts(door, as_known=as_known, dated=dated)
     fresh = merged.c.fresh
@@ -256,7 +258,7 @@ def _upserted(door: Door, merged: CTE) -> CTE:
 
 
 def _signaled(door: Door, merged: CTE) -> CTE:
-    """Note what happened to whom, in the order given; a new contact has its door's."""
+    """Write a signal for each change, in the order given; its kind is the door's."""
     kind = case(
         (merged.c.created, constant(door.on_created)),
         (merged.c.promoted, constant(door.on_promoted)),
@@ -280,7 +282,7 @@ def _signaled(door: Door, merged: CTE) -> CTE:
 
 
 def _registration(door: Door, merged: CTE) -> Registration:
-    """Register the custom fields of whoever was written with them."""
+    """Register the custom fields of the contacts that were written with them."""
     written = select(merged).where(merged.c.oversize.is_(None))
     if "custom_fields" not in door.merges:
         written = written.where(merged.c.created)

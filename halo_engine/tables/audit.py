@@ -1,11 +1,11 @@
-"""What operators did, by what door, and what it changed."""
+"""The audit log: what operators did, through which door, and what it changed."""
 
 from sqlalchemy import Column, ForeignKey, Index, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from halo_engine.tables.metadata import INSTANT, OrganizationId, arrival_id, metadata
 
-#: Nothing changes a row. ``action`` is the task's name without ``halo.``; ``target`` names a
+#: Rows are never changed. ``action`` is the task's name without ``halo.``; ``target`` names a
 #: contact by its id alone, so that nothing here is about a person once they are erased.
 audit_log = Table(
     "audit_log",

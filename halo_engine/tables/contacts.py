@@ -24,7 +24,7 @@ from halo_engine.tables.metadata import INSTANT, OrganizationId, entity_id, meta
 def _account_columns() -> list[Column[object]]:
     """Return the recognised traits that contacts and companies share (contract §2, Identify).
 
-    ``field_times`` says which fields were said when (``contacts.sending``).
+    ``field_times`` notes when fields were said last (``contacts.sending``).
     """
     return [
         Column("name", Text),
@@ -76,7 +76,7 @@ end_users = Table(
     ),
     Column("source", Text, nullable=False),
     Column("email", Text),
-    # What addresses are compared by, wherever they are compared: leads, suppressions, imports.
+    # The form in which addresses are compared everywhere: leads, suppressions, imports.
     Column("address", Text, Computed("lower(email)", persisted=True)),
     *_account_columns(),
     Column("context", JSONB, nullable=False, server_default=text("'{}'")),
@@ -86,7 +86,7 @@ end_users = Table(
     Column("stripe_trial_end", INSTANT),
     Column("stripe_current_period_end", INSTANT),
     Column("stripe_cancel_at_period_end", Boolean),
-    # Whose subscription that is, which of theirs, and when Stripe said so (decision 8).
+    # The customer, its subscription, and when Stripe last told of it (decision 8).
     Column("stripe_customer_id", Text),
     Column("stripe_subscription_id", Text),
     Column("stripe_said_at", INSTANT),
@@ -137,7 +137,7 @@ audience_fields = Table(
     one_of("type", ("string", "number", "boolean", "date", "object", "array", "null")),
 )
 
-#: How many fields an organisation has registered: the bound is kept without counting them.
+#: How many fields an organisation has registered, so that no call has to count them.
 audience_field_counts = Table(
     "audience_field_counts",
     metadata,

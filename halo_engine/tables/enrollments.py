@@ -75,8 +75,8 @@ automation_enrollments = Table(
         unique=True,
         postgresql_where=text("ended_at IS NULL AND company_seat IS NOT NULL"),
     ),
-    # No index may look cheap and be none: without statistics the planner prefers the shortest, and
-    # every other one here leads to a handful of rows.
+    # Without statistics the planner prefers the shortest index, so no other index here may lead to
+    # more than a handful of rows.
     Index("automation_enrollments_contact_idx", "org_id", "end_user_id"),
     postgresql_with=QUEUE_STORAGE,
 )
@@ -99,9 +99,9 @@ automation_recipients = Table(
     Column("lease_token", Uuid),
     Column("lease_expires_at", INSTANT),
     Column("attempts", SmallInteger, nullable=False, server_default=text("0")),
-    # Out of the queue for what handling it raised, as signals are. Meanwhile ``scheduled_for`` is
-    # ``retry_at``, without one NEVER, and ``was_due`` keeps what it was: so whoever claims rows
-    # passes it over by the index.
+    # Set aside for the error that handling it raised, as signals are. Meanwhile ``scheduled_for``
+    # is ``retry_at``, or else NEVER, so that the index of due rows leaves it out; ``was_due`` keeps
+    # what it was.
     Column("parked_at", INSTANT),
     Column("error", Text),
     Column("retry_at", INSTANT),
@@ -171,12 +171,12 @@ automation_recipients = Table(
     postgresql_with=QUEUE_STORAGE,
 )
 
-#: When a row is due that waits for a person: after every instant that a clock can reach here, and
-#: still a date that Python can read.
+#: When a row is due that waits for an operator: later than any clock here, and still a date that
+#: Python can read.
 NEVER: Final = datetime(9000, 1, 1, tzinfo=UTC)
 
-#: What rows came to that re-enrollment cleared, counted: the funnel keeps the history. Nobody is
-#: named here, so nothing goes when a contact is erased.
+#: Counts of the rows that re-enrollment deleted, by outcome, for the funnel. They name no contact,
+#: so nothing here is deleted when one is erased.
 cleared_recipients = Table(
     "cleared_recipients",
     metadata,
@@ -194,8 +194,8 @@ cleared_recipients = Table(
     ForeignKeyConstraint(["org_id", "step_id"], ["automation_steps.org_id", "automation_steps.id"]),
 )
 
-#: Spelled out rather than bound: a bound status would hide the partial indexes from the planner.
-#: Where rows are given by their ids, bind it: old statistics make those indexes look short.
+#: Literals, since a bound status would hide the partial indexes from the planner. In statements
+#: that name rows by id, bind the status: old statistics make those indexes look short.
 IS_PENDING = automation_recipients.c.status == literal_column("'pending'")
 IS_PROCESSING = automation_recipients.c.status == literal_column("'processing'")
 ACTIVE: Final[Sequence[ColumnElement[str]]] = [
@@ -225,8 +225,8 @@ def holds_seat(
 ) -> ColumnElement[bool]:
     """Return whether a row of ``runs`` is the active run that has the company's seat in a series.
 
-    Looked for by the company: by the series, which the planner takes for as good when it has no
-    statistics, all of its runs would be read.
+    The look-up must use the company's index: without statistics the planner finds the series'
+    index as good, and would read all runs of the series.
     """
     return and_(
         runs.c.org_id == org_id,

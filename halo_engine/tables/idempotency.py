@@ -1,4 +1,4 @@
-"""The answers that are kept for callers who say the same thing twice (contract §2, Events)."""
+"""Answers kept under idempotency keys (contract §2, Events)."""
 
 from sqlalchemy import (
     CheckConstraint,
@@ -23,7 +23,7 @@ idempotency_keys = Table(
     Column("key", Text, primary_key=True),
     Column("fingerprint", Text, nullable=False),
     Column("answer", JSONB, nullable=False),
-    # Whom the call was about: keys are often made of names, and go with the contact.
+    # The call's contact: keys often contain names, so they are deleted with the contact.
     Column("end_user_id", Uuid),
     Column("created_at", INSTANT, nullable=False),
     CheckConstraint("key <> ''", name="key_not_blank"),

@@ -1,10 +1,10 @@
-"""What concerns the whole installation: one row, made when there is something to say (§9)."""
+"""The state of the whole installation: one row, made with the first thing to keep (§9)."""
 
 from sqlalchemy import Boolean, CheckConstraint, Column, Table, Text, text
 
 from halo_engine.tables.metadata import INSTANT, metadata
 
-#: ``ticked_at``: when the last tick came, of whatever beat.
+#: ``ticked_at``: when the last tick came, from any beat.
 #: ``mail_down_since``: since when the workers last found the mail server down, and in what words.
 installation = Table(
     "installation",
@@ -13,7 +13,7 @@ installation = Table(
     Column("ticked_at", INSTANT),
     Column("sending_stopped_at", INSTANT),
     Column("sending_stopped_by", Text),
-    # When it was last ordered that mail is held, or goes.
+    # When an operator last ordered to stop or start mail.
     Column("sending_ordered_at", INSTANT),
     Column("mail_down_since", INSTANT),
     Column("mail_down_reason", Text),

@@ -33,7 +33,7 @@ messages = Table(
     Column("step_id", Uuid, nullable=False),
     Column("state", Text, nullable=False),
     Column("message_id", Text, nullable=False),
-    # What a relay that puts a Message-ID of its own called it in its answer.
+    # The id in the answer of a relay that replaces our Message-ID by its own.
     Column("relay_id", Text),
     Column("to_address", Text, nullable=False),
     Column("intended_at", INSTANT, nullable=False),
@@ -75,8 +75,8 @@ messages = Table(
     ),
 )
 
-#: Each report that a mail came back, and each refusal of a recipient by the mail server: why.
-#: ``forgiven_at`` is when an operator lifted the suppression: it counts no more (contract §2).
+#: Why mails bounced: a row for each report, and for each recipient that the mail server refused.
+#: ``forgiven_at`` is when an operator lifted the suppression; it no longer counts (contract §2).
 bounce_reports = Table(
     "bounce_reports",
     metadata,

@@ -38,16 +38,15 @@ arrivals = Sequence("arrivals", metadata=metadata, data_type=BigInteger())
 
 INSTANT = DateTime(timezone=True)
 
-#: Storage parameters of tables whose rows change state often (``facts``: HOT updates, early
-#: vacuum).
+#: Storage parameters of tables whose rows change state often: HOT updates, early vacuum.
 QUEUE_STORAGE = {"fillfactor": 70, "autovacuum_vacuum_scale_factor": 0.01}
 
 
 class OrganizationId(TypeDecorator[UUID]):
     """An organisation's id, whose value the planner does not see: ``(SELECT $1)`` for ``$1``.
 
-    Of an organisation that is younger than the statistics it would expect one row, and take any
-    index that begins with the organisation for as good as the right one (decision 28).
+    For an organisation that is younger than the statistics the planner would expect one row, and
+    find any index that begins with the organisation as good as the right one (decision 28).
     """
 
     impl = Uuid

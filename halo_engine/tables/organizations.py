@@ -27,14 +27,14 @@ organizations = Table(
     Column("verified_domain", Boolean, nullable=False, server_default=text("false")),
     Column("company_footer", Text),
     Column("reevaluate_cron", Text, nullable=False, server_default="*/15 * * * *"),
-    # When the last pass of re-evaluation began; from its creation on, an organisation has had one.
+    # When the last pass of re-evaluation began; a new organisation counts as having had one.
     Column("reevaluated_at", INSTANT, nullable=False),
-    # Whether the last pass was quick to its end: then the next one begins with a large page.
+    # Whether the last pass was quick: then the next one begins with a large page.
     Column("passes_are_quick", Boolean, nullable=False, server_default=text("false")),
     # Since when no mail of the organisation goes out, and who stopped it.
     Column("sending_stopped_at", INSTANT),
     Column("sending_stopped_by", Text),
-    # When it was last ordered that mail is held, or goes.
+    # When an operator last ordered to stop or start mail.
     Column("sending_ordered_at", INSTANT),
     Column("created_at", INSTANT, nullable=False),
     one_of("mrr_mode", ("manual", "stripe")),

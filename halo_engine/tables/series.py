@@ -71,8 +71,7 @@ automation_steps = Table(
     Column("email", JSONB(none_as_null=True)),
     Column("condition_type", Text),
     Column("condition_value", Text),
-    # A step with a window of its own has none when ``send_window`` is null; any other has the
-    # series'.
+    # If true, ``send_window`` is the step's own (null: none); else the series' window holds.
     Column("has_own_window", Boolean, nullable=False, server_default=text("false")),
     Column("send_window", JSONB(none_as_null=True)),
     Column("removed_at", INSTANT),

@@ -35,8 +35,8 @@ signals = Table(
     Column("org_id", OrganizationId, ForeignKey("organizations.id"), primary_key=True),
     arrival_id(),
     Column("kind", Text, nullable=False),
-    # No foreign key: a signal is written with every change of a contact, and one whose contact has
-    # been erased meanwhile concerns nobody.
+    # No foreign key: it would cost every change of a contact, and a signal about an erased contact
+    # does nothing.
     Column("end_user_id", Uuid),
     Column("company_id", Uuid),
     Column("automation_id", Uuid),
@@ -46,9 +46,9 @@ signals = Table(
     Column("happened_at", INSTANT, nullable=False),
     Column("created_at", INSTANT, nullable=False),
     Column("cursor", JSONB(none_as_null=True)),
-    # How often the batch or the page that it begins is halved: it was too much for one go.
+    # How often to halve the batch or page that begins here, since it was too large for one go.
     Column("attempts", SmallInteger, nullable=False, server_default=text("0")),
-    # Out of the queue for what it raised: until ``retry_at``, without one until a person says so.
+    # Set aside for the error it raised: until ``retry_at``, or else until an operator acts.
     Column("parked_at", INSTANT),
     Column("error", Text),
     Column("retry_at", INSTANT),

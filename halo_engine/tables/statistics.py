@@ -1,4 +1,4 @@
-"""What PostgreSQL knows of a table's rows, and does not in the first minute after a large load."""
+"""Planner statistics: collected after a large load, since autovacuum comes a minute too late."""
 
 from typing import Final
 
@@ -6,7 +6,7 @@ from sqlalchemy import Connection, bindparam, text
 
 from halo_engine.tables.metadata import metadata
 
-#: Tables of which nothing was ever counted; those of one page are read whole anyway.
+#: Tables without statistics. Those of one page need none: they are read whole anyway.
 _UNKNOWN: Final = text("""
     SELECT relname FROM pg_class
     WHERE oid = ANY(ARRAY(
@@ -21,11 +21,11 @@ _UNKNOWN: Final = text("""
 
 
 def analyze_unknown(connection: Connection) -> None:
-    """Have tables counted that never were, before everybody in them is looked at.
+    """Analyze tables that never were, before statements that read many of their rows.
 
-    Autovacuum does it too, a minute later; until then an organisation is taken for half a percent
-    of a table. Once in a table's life: afterwards this only looks.
+    Autovacuum does it too, a minute later; until then the planner expects an organisation to have
+    half a percent of a table. A table is analyzed here once in its life.
     """
     for name in connection.scalars(_UNKNOWN):
-        # Whoever counts it already is not waited for.
+        # Do not wait for another session that is analyzing it.
         connection.execute(text(f"ANALYZE (SKIP_LOCKED) {name}"))

@@ -1,4 +1,4 @@
-"""What Stripe sent and the engine could not use, counted (contract §2)."""
+"""Counts of Stripe's objects that the engine passed over (contract §2)."""
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Table, Text
 

@@ -1,7 +1,7 @@
-"""Versions of rows: how to tell whether one is still what was read of it before.
+"""Versions of rows: they tell whether a row has changed since it was read.
 
-PostgreSQL's ``xmin`` is the number of the transaction that last wrote a row. Whoever changes the
-row gives it another, one that was rolled back is never seen, and nobody has to keep count.
+PostgreSQL's ``xmin`` is the number of the transaction that last wrote a row. It differs after every
+change, and nobody has to keep count.
 """
 
 from sqlalchemy import BigInteger, ColumnElement, Table, Text, cast, literal_column
