@@ -22,7 +22,7 @@ _log = structlog.get_logger(__name__)
 
 
 def _require_servers(**_: object) -> None:
-    # It would be printed in lines of its own; ours comes when the worker is ready.
+    # Celery prints its warning in several lines; ours comes when the worker is ready.
     warnings.simplefilter("ignore", SecurityWarning)
     with _clear_words():
         settings = load_settings()
@@ -31,7 +31,7 @@ def _require_servers(**_: object) -> None:
 
 
 def _look_at_schema(**_: object) -> None:
-    """Say so at the start when no task will find its tables."""
+    """Log at the start that the schema is not this version's."""
     url = load_settings().required_database_url()
     try:
         current, head = migrate.current_and_head(url)
@@ -59,14 +59,14 @@ def _say_ready(**_: object) -> None:
 
 
 def _say_no_longer_ready(**_: object) -> None:
-    """Take the ready file away: what a process left that was killed, and when this one stops."""
+    """Delete the ready file: at the end, and at the start, where a killed process left one."""
     ready_file = load_settings().ready_file
     if ready_file:
         ready_file.unlink(missing_ok=True)
 
 
 def _answer_to_any_queue(**_: object) -> None:
-    """Let a process of the pool publish answers to the queues that callers name (`link`)."""
+    """Let this pool process publish answers to the queues that callers name (`link`)."""
     for finder in (app.amqp.queues, app.amqp.router):
         vars(finder)["create_missing"] = True
 

@@ -49,7 +49,7 @@ def aside(as_json: bool) -> None:
 
 
 def _on_chosen(act: Callable[[Any, list[str]], int], done: str, help_text: str) -> None:
-    """Make a command that does something with messages that are set aside."""
+    """Make a command that acts on messages that were set aside."""
 
     @calls.command(name=act.__name__.replace("put_back", "retry"), help=help_text)
     @click.argument("keys", metavar="[KEY]...", nargs=-1)

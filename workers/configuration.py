@@ -37,7 +37,7 @@ def create_app(settings: Settings, *, set_as_current: bool = False) -> EngineApp
         beat_max_loop_interval=min(5.0, settings.tick_seconds),
         timezone="UTC",
         worker_concurrency=settings.worker_concurrency,
-        # A worker takes what it has a process for: what waits, waits in the queue, in order.
+        # A worker takes a call only when a process is free; the rest waits in the queue, in order.
         worker_prefetch_multiplier=1,
         worker_disable_prefetch=True,
         worker_redirect_stdouts=False,
@@ -47,7 +47,7 @@ def create_app(settings: Settings, *, set_as_current: bool = False) -> EngineApp
 
 
 def _broker(settings: Settings) -> dict[str, object]:
-    """Where messages and results go; nothing here may wait for ever for a server that is silent."""
+    """Where messages and results go; every wait for a silent server ends."""
     return {
         "broker_url": settings.broker_url,
         "broker_connection_retry_on_startup": True,
@@ -60,21 +60,21 @@ def _broker(settings: Settings) -> dict[str, object]:
             "health_check_interval": _HEALTH_CHECK_SECONDS,
         },
         "result_backend": settings.broker_url,
-        # The work is done and committed: an answer that cannot be kept would tell the caller that
-        # it failed. Pauses grow to ten seconds, so this is about a minute.
+        # The work is committed; if its answer could not be stored, the caller would read a failure.
+        # Pauses grow to ten seconds, so this tries for about a minute.
         "result_backend_always_retry": True,
         "result_backend_max_retries": 16,
         "result_expires": 3600,
         "redis_socket_timeout": _REDIS_TIMEOUTS["socket_timeout"],
         "redis_socket_connect_timeout": _REDIS_TIMEOUTS["socket_connect_timeout"],
-        # A socket on this machine knows no keepalive, and refuses the word.
+        # A Unix socket has no keepalive and refuses the option.
         "redis_socket_keepalive": not (settings.broker_url or "").startswith("redis+socket:"),
         "redis_backend_health_check_interval": _HEALTH_CHECK_SECONDS,
     }
 
 
 def _tasks(settings: Settings) -> dict[str, object]:
-    """What a task is sent as, to which queue, and how long it may take."""
+    """How a task is sent, to which queue, and how long it may take."""
     return {
         "imports": tuple(f"workers.tasks.{name}" for name in _TASKS),
         "accept_content": ["json"],
@@ -87,7 +87,7 @@ def _tasks(settings: Settings) -> dict[str, object]:
             "halo.tick": {"queue": TICK_QUEUE},
             "halo.settle": {"queue": SIGNALS_QUEUE},
         },
-        # Acknowledged before they run: the next tick finds what a lost one would have done.
+        # Acknowledged before they run: the next tick does what a lost one would have done.
         "task_annotations": {name: {"acks_late": False} for name in ("halo.tick", "halo.settle")},
         # A call whose process was killed comes again, a few times (`deliveries`).
         "task_reject_on_worker_lost": True,

@@ -56,7 +56,7 @@ def schema_is_current() -> bool:
 def broker(url: str) -> redis.Redis:
     """This process's client of the broker at `url` (the settings' form, also `redis+socket:`).
 
-    It gives up after two seconds: whoever asks has work that must not wait for the broker.
+    It gives up after two seconds: its callers have work that must not wait for the broker.
     """
     parts = urlsplit(url)
     if parts.scheme == "redis+socket":
@@ -80,5 +80,5 @@ def open_connections(**_: object) -> None:
 
 
 def close_connections(**_: object) -> None:
-    """Give the connections back at a worker process's end (signal `worker_process_shutdown`)."""
+    """Close the connections when a worker process ends (signal `worker_process_shutdown`)."""
     database().dispose()

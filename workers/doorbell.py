@@ -1,10 +1,10 @@
-"""The doorbell: one message an organisation says "look"; what to look at is in the database.
+"""The doorbell: a message that tells a worker to handle an organisation's signals.
 
-It may ring twice, late, or not at all: signals are committed before it rings, and the tick finds
-those that nobody rang for.
+The signals themselves are in the database, committed before the bell rings. So it may ring twice,
+late, or not at all: the tick finds signals that nobody rang for.
 
-Whoever comes to look while another does leaves word and goes: signals of one organisation are
-handled by one transaction at a time, so the second would only wait, and nobody would answer calls.
+One transaction at a time handles an organisation's signals. A second worker that comes meanwhile
+would only wait, and answer no calls; so it leaves word for the first, and goes.
 """
 
 from uuid import UUID
@@ -19,19 +19,19 @@ from workers.connections import broker
 
 #: A message that the broker lost silences the bell for no longer than this.
 _SILENCE_SECONDS = 30
-#: Who has reacted to nothing for so long is busy with something else, or dead: another may look.
+#: A worker that handled no signal for so long is busy with other work, or dead: another may look.
 _LOOKING_MILLISECONDS = 1_000
-#: Word that nobody reads, because the one who looked died, is forgotten.
+#: Word that nobody reads, because the worker that looked died, expires.
 _WORD_SECONDS = 10
 
 _log = structlog.get_logger(__name__)
 
 
 def ring(org_id: UUID, app: EngineApp = worker_app) -> bool:
-    """Ask a worker to settle the organisation's signals, unless one was asked and has yet to look.
+    """Ask a worker to settle the organisation's signals, unless such a message already waits.
 
-    Call it after the commit. Returns whether a message went out. Never raises for a broker that
-    is away: the signals are committed, and the tick finds them.
+    Call it after the commit. Returns whether a message went out. A broker that is away raises
+    nothing: the signals are committed, and the tick finds them.
     """
     try:
         client = broker(app.conf.broker_url)
@@ -52,9 +52,9 @@ def ring(org_id: UUID, app: EngineApp = worker_app) -> bool:
 
 
 def answer(org_id: UUID, app: EngineApp = worker_app) -> None:
-    """Make the bell ring again for what comes from now on; call it before looking for signals.
+    """Let the bell ring again for what comes from now on; call it before looking for signals.
 
-    The other order would lose a signal committed between the last look and the answer.
+    Called afterwards it would lose a signal that was committed after the last look.
     """
     try:
         broker(app.conf.broker_url).delete(_key(org_id))
@@ -63,22 +63,22 @@ def answer(org_id: UUID, app: EngineApp = worker_app) -> None:
 
 
 def begin_to_look(org_id: UUID, app: EngineApp = worker_app) -> bool:
-    """Return whether the caller is to look at the organisation; if not, somebody else will again.
+    """Return whether the caller should look; if not, the worker that looks now will look again.
 
-    Without a broker everybody looks.
+    Without a broker every caller looks.
     """
     looking, word = _looking_key(org_id), _word_key(org_id)
     try:
         client = broker(app.conf.broker_url)
         with client.pipeline(transaction=False) as commands:
-            # Word first: who ends meanwhile sees it.
+            # Leave word first: a worker that ends meanwhile sees it.
             commands.set(word, 1, ex=_WORD_SECONDS)
             commands.set(looking, 1, nx=True, px=_LOOKING_MILLISECONDS)
             _, alone = commands.execute()
         if alone:
             client.delete(word)
         else:
-            # No message stands behind the mark any more: should that worker die, the tick rings.
+            # This message is used up. Should the other worker die, the tick can ring this soon.
             client.expire(_key(org_id), _WORD_SECONDS)
         return bool(alone)
     except (redis.RedisError, OSError) as error:
@@ -87,7 +87,7 @@ def begin_to_look(org_id: UUID, app: EngineApp = worker_app) -> bool:
 
 
 def go_on_looking(org_id: UUID, app: EngineApp = worker_app) -> None:
-    """Say that the caller still looks at signals; call it between two transactions."""
+    """Renew the mark that the caller looks at signals; call it between two transactions."""
     try:
         broker(app.conf.broker_url).set(_looking_key(org_id), 1, px=_LOOKING_MILLISECONDS)
     except (redis.RedisError, OSError) as error:
@@ -95,7 +95,7 @@ def go_on_looking(org_id: UUID, app: EngineApp = worker_app) -> None:
 
 
 def end_looking(org_id: UUID, app: EngineApp = worker_app) -> bool:
-    """Say that the caller looks no more; return whether somebody left word meanwhile."""
+    """Delete the mark that the caller looks; return whether somebody left word meanwhile."""
     try:
         with broker(app.conf.broker_url).pipeline(transaction=False) as commands:
             commands.delete(_looking_key(org_id))

@@ -1,8 +1,8 @@
-"""What a message holds, read and bounded before any of Celery's code sees it (contract §2).
+"""Reads a message within bounds, before any of Celery's code sees it (contract §2).
 
-Anybody who may publish to the broker may send anything. What a worker's parent process or its pool
-cannot carry would end the worker, and the broker would give it to the next one. So a message is
-read here first, and rebuilt from what was read: plain JSON in UTF-8, Celery's protocol 2.
+Anybody who may publish to the broker may send anything. A message that a worker's parent process or
+its pool cannot take would end the worker, and then the next one. So each message is read here first
+and rebuilt from what was read: plain JSON in UTF-8, Celery's protocol 2.
 """
 
 import base64
@@ -22,7 +22,7 @@ Envelope = dict[str, Any]
 class Unreadable(Exception):  # noqa: N818 -- the message is at fault, no code
     """A message that no worker can take; the text is the reason, for a person.
 
-    ``task_id`` is what its sender may wait for, where that could be read.
+    ``task_id`` is the id whose result its sender may wait for; None where it cannot be read.
     """
 
     task_id: str | None = None
@@ -31,7 +31,7 @@ class Unreadable(Exception):  # noqa: N818 -- the message is at fault, no code
 class Bounds(NamedTuple):
     """How much a message may hold: bytes, also unpacked; levels of nesting; digits of an integer.
 
-    They lie above what the doors allow, so that a door can refuse by name what it does not take.
+    They are wider than the doors' own bounds, so that a door refuses by name all that it can.
     """
 
     size: int = 64 * 1024 * 1024
@@ -43,10 +43,10 @@ BOUNDS: Final = Bounds()
 
 
 def read_envelope(raw: bytes, bounds: Bounds = BOUNDS) -> Envelope:
-    """Return the message as kombu delivers it; raise Unreadable where it is none of Celery's.
+    """Return the message as kombu delivers it; raise Unreadable where it is no task message.
 
-    It has an id and a task's name, arguments, and headers of the types that Celery reads. Headers
-    that Celery does not know stay; a delivery tag is the receiver's to add.
+    A task message has an id, a task's name, arguments, and headers of the types that Celery reads.
+    Headers that Celery does not know stay. The receiver adds a delivery tag.
     """
     if len(raw) > bounds.size:
         raise Unreadable(f"{len(raw)} bytes; allowed are {bounds.size}")
@@ -71,7 +71,7 @@ def _rebuilt(envelope: Envelope, headers: Envelope, bounds: Bounds) -> Envelope:
         text = json.dumps(body)
     _check_arguments(body)
     _check(headers, _HEADERS, "header")
-    # How long a task may run is the installation's to say.
+    # The installation decides how long a task may run.
     headers.pop("timelimit", None)
     return {
         "body": text,
@@ -121,7 +121,7 @@ def _object(value: object, where: str) -> dict[str, Any]:
 
 
 def _body(envelope: Envelope, properties: Envelope) -> bytes:
-    """Return the body's bytes, without the coding that let them travel in JSON."""
+    """Return the body's bytes, decoded from base64 if they were sent so."""
     body = envelope.get("body")
     if not isinstance(body, str):
         raise Unreadable("body: is missing, or no text")
@@ -137,7 +137,7 @@ def _body(envelope: Envelope, properties: Envelope) -> bytes:
 
 
 def _unpacked(body: bytes, packing: object, bounds: Bounds) -> bytes:
-    """Return the body as it was before it was compressed, if it is no larger than allowed."""
+    """Return the body decompressed; raise Unreadable where that is larger than allowed."""
     if packing is None:
         return body
     unpacker = _UNPACKERS.get(packing) if isinstance(packing, str) else None
@@ -165,7 +165,7 @@ def _from_lzma(body: bytes, most: int) -> bytes:
     return lzma.LZMADecompressor(memlimit=_LZMA_MEMORY).decompress(body, most)
 
 
-#: Kombu's names of compressions, each with what unpacks so many bytes at most.
+#: Kombu's names of compressions, each with a function that unpacks at most so many bytes.
 _UNPACKERS: Final[Mapping[str, Callable[[bytes, int], bytes]]] = {
     "application/x-gzip": _unzipped,
     "application/gzip": _unzipped,
@@ -176,7 +176,7 @@ _UNPACKERS: Final[Mapping[str, Callable[[bytes, int], bytes]]] = {
 
 
 def _text(body: bytes, envelope: Envelope) -> str:
-    """Return the body's text; only JSON in UTF-8 is read, and ASCII is that too."""
+    """Return the body's text; it must be JSON in UTF-8, or in ASCII."""
     if envelope.get("content-type") != "application/json":
         raise Unreadable("content-type: is not application/json")
     if str(envelope.get("content-encoding")).lower() not in _CODINGS:
@@ -191,7 +191,7 @@ _CODINGS: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 
 
 def _of_protocol_1(body: Envelope, headers: Envelope) -> tuple[Envelope, list[Any]]:
-    """Return headers and body as in protocol 2 for a body that holds both, as in protocol 1."""
+    """Return the headers and body of protocol 2 for a body of protocol 1, which holds both."""
     said = {name: body[name] for name in _HEADERS if name in body}
     embedded = {name: body.get(name) for name in ("callbacks", "errbacks", "chord")}
     arguments = [body.get("args") or [], body.get("kwargs") or {}]
@@ -206,7 +206,7 @@ def _check_arguments(body: object) -> None:
 
 
 def _known_properties(properties: Envelope) -> Envelope:
-    """Return those of a message's properties that Celery reads."""
+    """Return the properties that Celery reads."""
     _check(properties, _PROPERTIES, "property")
     said = {name: properties[name] for name in _PROPERTIES if name in properties}
     place = properties.get("delivery_info")
@@ -216,7 +216,7 @@ def _known_properties(properties: Envelope) -> Envelope:
     return {**said, "body_encoding": None, "delivery_info": where}
 
 
-#: A name in a log's line and in the broker's keys: no blank, no line end.
+#: Names stand in log lines and in the broker's keys, so they hold no blank and no line end.
 _NAME: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -241,7 +241,7 @@ def _is_flag(value: object) -> bool:
 
 
 def _is_instant(value: object) -> bool:
-    """Accept ISO 8601 in years that arithmetic on clocks does not leave."""
+    """Accept ISO 8601 in years far enough from the first and the last to calculate with."""
     if value is None:
         return True
     try:
@@ -260,7 +260,7 @@ def _is_names_of_stamps(value: object) -> bool:
 
 _Check = Callable[[object], bool]
 
-#: What Celery reads of a task message's headers, and what each may be.
+#: The headers that Celery reads, and what each may be.
 _HEADERS: Final[Mapping[str, _Check]] = {
     "id": _is_name,
     "task": _is_name,

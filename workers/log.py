@@ -1,7 +1,7 @@
-"""What a process writes on standard error: one line an entry, bounded and clean.
+"""What a process writes on standard error: one bounded line for each entry.
 
-Every line passes ``_Line``, the only way out. What of an entry may be said is in ``telling``:
-nothing of a call, a mail or a login, at any level. Libraries are heard from WARNING on.
+Every line passes through ``_Line``. ``telling`` says what an entry may show: nothing of a call, a
+mail or a login, at any level. Libraries' entries are written from WARNING on.
 """
 
 import json
@@ -25,19 +25,19 @@ from halo_engine.server_urls import passwords
 from halo_engine.settings import Settings, load_settings
 from workers.telling import library_told, raised_at, told, value_told
 
-#: No line is longer, its end included.
+#: No line is longer, its newline included.
 MOST_BYTES: Final = 8 * 1024
-#: To how many characters each value is cut, until the line is short enough.
+#: Values are cut to so many characters, in turn, until the line is short enough.
 _CUTS: Final = (1_000, 200, 40)
-#: The rest of a line that is too long all the same.
+#: What is left of a line that is still too long.
 _ALWAYS: Final = ("timestamp", "level", "event")
 
 _OURS: Final = ("halo_engine", "workers")
-#: Libraries that are not heard at all: Python's warnings quote the source they stand in.
+#: Loggers that are left out at every level: Python's warnings quote source code.
 _UNHEARD: Final = frozenset({"py.warnings"})
 
-#: A warning or an error of one kind is written so often within so many seconds; the next one after
-#: them says how many were left out.
+#: Of one kind of warning or error so many are written within so many seconds. The next one after
+#: that says how many were left out.
 _MOST_ALIKE: Final = 20
 _ALIKE_SECONDS: Final = 60.0
 
@@ -51,7 +51,7 @@ def configure_logging(
 ) -> None:
     """Send what structlog and the standard library log to standard error, as text or as JSON.
 
-    ``secrets`` are written as ``***`` wherever they would stand, should one ever come so far.
+    ``secrets`` are replaced by ``***``, should one ever get into a line.
     """
     structlog.configure(
         processors=[
@@ -68,7 +68,7 @@ def configure_logging(
     handler.setFormatter(_Line(_as_json if log_format == "json" else _as_text(), secrets))
     logging.root.handlers[:] = [handler]
     logging.root.setLevel(level)
-    # The pool's logger keeps to itself, and without a handler prints whole tracebacks.
+    # Billiard's logger does not propagate, and without a handler it prints whole tracebacks.
     billiard.util.get_logger().propagate = True
     sys.excepthook = _say_end
 
@@ -86,19 +86,19 @@ def _secrets(settings: Settings) -> tuple[str, ...]:
 
 
 def name_task(task_id: str, task: Any, **_: object) -> None:
-    """Put the task's name and id on every line from here on (signal `task_prerun`)."""
+    """Add the task's name and id to every line from now on (signal `task_prerun`)."""
     structlog.contextvars.bind_contextvars(task=task.name, task_id=task_id)
 
 
 def forget_task(**_: object) -> None:
-    """Take the task's name and id off again (signal `task_postrun`)."""
+    """Stop adding the task's name and id (signal `task_postrun`)."""
     structlog.contextvars.clear_contextvars()
 
 
 def _say_end(
     kind: type[BaseException], error: BaseException, traceback: TracebackType | None
 ) -> None:
-    """Say what ended the process, where Python would print it with all its words."""
+    """Log the error that ended the process; Python would print it with all its words."""
     if issubclass(kind, KeyboardInterrupt):
         return
     _log.critical("ended by an error", error=told(error), at=raised_at(traceback))
@@ -110,7 +110,7 @@ def _is_heard(record: logging.LogRecord) -> bool:
     return (
         record.levelno >= logging.WARNING
         and record.name not in _UNHEARD
-        # A call that waits for its servers: we said so already.
+        # A call that waits for its servers: our own line says so already.
         and not (record.exc_info and isinstance(record.exc_info[1], Reject))
     )
 
@@ -142,7 +142,7 @@ class _Calm:
 
 
 class _StandardError(logging.Handler):
-    """Standard error as it stands; what cannot be written is lost, and prints nothing instead."""
+    """The standard error of this moment; an entry that cannot be written is dropped in silence."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the entry's line."""
@@ -154,7 +154,7 @@ class _StandardError(logging.Handler):
 
 
 class _Line(logging.Formatter):
-    """Makes an entry a line of ``MOST_BYTES`` at most, whoever wrote it."""
+    """Formats an entry of any logger as a line of at most ``MOST_BYTES``."""
 
     def __init__(self, render: Render, secrets: tuple[str, ...]) -> None:
         super().__init__()
@@ -195,7 +195,7 @@ class _Line(logging.Formatter):
 
 
 def _error_of(exc_info: Any) -> Mapping[str, object]:
-    """Return what is said of an entry's exception, as the library or ``exc_info=True`` gave it."""
+    """Return the fields that describe an entry's exception; empty without one."""
     if isinstance(exc_info, BaseException):
         exc_info = (type(exc_info), exc_info, exc_info.__traceback__)
     elif exc_info is True:

@@ -1,4 +1,4 @@
-"""How arguments of calls are read: what Celery writes beside JSON, and what looks like it."""
+"""How arguments of calls are read, with the types that Celery's JSON adds (dates, Decimals)."""
 
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -13,11 +13,11 @@ _INT64: Final = 2**63
 
 
 def read_every_message() -> None:
-    """Have this process read arguments as JSON values, at any depth (contract §2).
+    """Make this process read arguments as JSON values, at any depth (contract §2).
 
-    kombu writes a date as an object of ``__type__`` and ``__value__``. One that holds a value of
-    that type is read as its instant, text or number. Any other stands as it is: kombu would throw
-    the whole message away, and traits come from browsers, so anybody may send one.
+    kombu writes a date as an object with ``__type__`` and ``__value__``. If the value is of that
+    type, the object is read as an instant, a text or a number. Any other such object stays as it
+    is: traits come from browsers, so anybody may send one, and kombu would drop the whole message.
     """
     read = partial(json.loads, object_hook=_as_told)
     register("json", json.dumps, read, "application/json", "utf-8")
@@ -33,9 +33,9 @@ def _as_told(found: dict[str, Any]) -> Any:
 
 
 def _plain(value: object) -> Any:
-    """Return the JSON value that says the same; what has none stays, for the doors to refuse.
+    """Return the JSON value that says the same.
 
-    That is a naive datetime, which is no instant, and bytes.
+    A naive datetime, which is no instant, and bytes have none. They stay; the doors refuse them.
     """
     match value:
         case datetime() if value.tzinfo is not None:
@@ -52,7 +52,7 @@ def _plain(value: object) -> Any:
 
 
 def _number(value: Decimal) -> float:
-    """Return it as an int64 where it is one, else as a double."""
+    """Return the number as an int64 if it is one, else as a double."""
     if value.is_finite() and -_INT64 <= value < _INT64 and value == value.to_integral_value():
         return int(value)
     return float(value)

@@ -1,7 +1,7 @@
-"""Operators' tasks: when each was sent, and until when it is done (contract §2).
+"""Operators' tasks: when each was sent, and when it expires (contract §2).
 
-An order that waits for long is not what its operator wants any more: the next one has seen to it.
-What an order overtakes is judged where its change is made (``halo_engine.series.orders``).
+After a long wait an order may no longer be what its operator wants. Whether a later order overtook
+it is judged where its change is made (``halo_engine.series.orders``).
 """
 
 from datetime import UTC, datetime, timedelta
@@ -20,16 +20,16 @@ _UTC: Final = parse_zone("UTC")
 
 
 class _Sent(Call):
-    """What every operator's task may say beside its own: when it was sent."""
+    """The field that every operator's task may carry besides its own: when it was sent."""
 
     sent_at: SentAt = None
 
 
 def sending_time(request: Any, sent_at: str | None) -> str | None:
-    """Return when a task's call was sent: as it says itself, else when its message, which comes
-    again, was first delivered; None where nobody knows.
+    """Return when a call was sent; None where that is unknown.
 
-    ``request`` is the running task's.
+    ``sent_at`` is what the call says. Without it a redelivered message counts as sent when it was
+    first delivered. ``request`` is the running task's.
     """
     if sent_at is not None:
         return sent_at
@@ -38,11 +38,11 @@ def sending_time(request: Any, sent_at: str | None) -> str | None:
 
 
 class OperatorTask(EngineTask):
-    """A task of an operator: it expires ten minutes after it was sent, which its answer says."""
+    """An operator's task: ten minutes after it was sent it is refused (409 ``expired``)."""
 
     @property
     def sent_at(self) -> datetime | None:
-        """When the running task was sent, where that is known."""
+        """When the running task was sent; None where that is unknown."""
         sent_at: datetime | None = getattr(self.request, "ordered_at", None)
         return sent_at
 

@@ -1,4 +1,4 @@
-"""What waits in the broker, what went astray there, and how that is moved to where it belongs."""
+"""Counts what waits in the broker, and moves calls from a wrong queue to ``halo.calls``."""
 
 import json
 import time
@@ -21,14 +21,14 @@ from workers.envelopes import Unreadable, read_envelope
 #: What kombu puts between a queue's name and a priority, and the priorities it knows.
 _PRIORITY: Final = "\x06\x16"
 _STEPS: Final = ("", f"{_PRIORITY}3", f"{_PRIORITY}6", f"{_PRIORITY}9")
-#: Whose names these are; other applications' tasks are never touched.
+#: Our tasks' names begin so; other applications' tasks are never touched.
 _OURS: Final = "halo."
-#: How many of a foreign queue's oldest messages are looked at, and how long we look for queues.
+#: How many of another queue's oldest messages are read, and how long queues are searched for.
 _MOST_LOOKED_AT: Final = 10_000
 _LOOKING_SECONDS: Final = 2.0
 _PAGE: Final = 500
 
-# Out of one list into another, or not at all: whoever is killed meanwhile loses or doubles nothing.
+# One step: a command that is killed meanwhile neither loses nor doubles a message.
 _MOVE: Final = """
 if redis.call('LREM', KEYS[1], -1, ARGV[1]) == 0 then return 0 end
 redis.call('LPUSH', KEYS[2], ARGV[1])
@@ -37,7 +37,7 @@ return 1
 
 
 def calls_waiting(client: Any) -> Calls:
-    """Count what waits, what workers have in hand, what is set aside, and what went astray."""
+    """Count what waits, what workers have in hand, what is set aside, and what is astray."""
     taken = [float(each.split(b"\n", 2)[1]) for each in client.hvals(IN_HAND)]
     return Calls(
         queues=[_queue(client, name) for name in QUEUES],
@@ -61,7 +61,7 @@ def _queue(client: Any, name: str) -> Queue:
 
 
 def _sent_at(raw: bytes) -> datetime | None:
-    """Return when a message was sent, if its call says so."""
+    """Return when a message was sent; None where its call does not say."""
     try:
         call = json.loads(read_envelope(raw)["body"])[1]
         sent = datetime.fromisoformat(call["sent_at"])
@@ -73,7 +73,7 @@ def _sent_at(raw: bytes) -> datetime | None:
 def astray(client: Any) -> dict[str, int]:
     """Count our tasks in queues where no worker of ours listens, by queue.
 
-    In a broker with very many keys the look ends after two seconds.
+    In a broker with very many keys the search ends after two seconds.
     """
     found: Counter[str] = Counter()
     ends = time.monotonic() + _LOOKING_SECONDS
@@ -95,7 +95,7 @@ def move(client: Any, source: str) -> int:
 
 
 def _moved(client: Any, source: str, target: str) -> int:
-    """Go through the list until nothing of ours is found: somebody may take from it meanwhile."""
+    """Repeat until no message of ours is moved: others may take from the list meanwhile."""
     in_all = 0
     while True:
         found = [raw for raw in _oldest_first(client, source) if _is_ours(raw)]

@@ -7,17 +7,17 @@ from celery.worker.request import Request
 
 
 class EngineRequest(Request):
-    """Celery's, which counts the death of a process against the call that it had in hand."""
+    """Celery's request; when a process dies, its call counts that death."""
 
     def on_failure(self, exc_info: Any, *args: Any, **kwargs: Any) -> Any:
-        """Say that the process died, before the call is handed back for that."""
+        """Note that the process died, before the call is handed back."""
         error = getattr(exc_info.exception, "exc", exc_info.exception)
         if isinstance(error, WorkerLostError | SystemExit):
             self._note_death()
         return super().on_failure(exc_info, *args, **kwargs)
 
     def on_timeout(self, soft: bool, timeout: float) -> Any:
-        """Say that the process is killed, where it is."""
+        """Note the death when the process is killed: at the hard limit."""
         if not soft:
             self._note_death()
         return super().on_timeout(soft, timeout)

@@ -1,4 +1,4 @@
-"""Messages that were set aside: which, why, and back to their queue or away with them."""
+"""Messages that were set aside: list them, put them back, discard them."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ return 1
 
 
 class SetAside(Answer):
-    """A message that was set aside, by what tells it from others; task and call where readable."""
+    """A message that was set aside, under a key; task and id are None where unreadable."""
 
     key: str
     at: Instant
@@ -32,21 +32,21 @@ class SetAside(Answer):
 
 
 def set_aside(client: Any) -> list[SetAside]:
-    """Return those that are kept, the oldest first."""
+    """Return the messages that were set aside and are kept, the oldest first."""
     return [found for _, _, found in _kept(client)]
 
 
 def put_back(client: Any, keys: Iterable[str]) -> int:
-    """Put those of these keys back to the head of their queues; return how many were.
+    """Put the messages with these keys back at the heads of their queues; return how many.
 
-    Raises a 404 for a key that none has, and a 409 for one of which only a part was kept.
+    Raises a 404 for an unknown key, and a 409 for a message of which only the beginning was kept.
     """
     chosen = _chosen(client, keys)
     for _, _, found in chosen:
         if not found.is_whole:
             problem = f"{found.key}: only its beginning was kept; it can be discarded"
             raise Refusal(409, "message_cut", problem)
-    # What was sent first is to be at the head.
+    # The oldest goes last, so it is at the head.
     return sum(
         client.eval(_PUT_BACK, 2, SET_ASIDE, found.queue, record, raw)
         for record, raw, found in reversed(chosen)
@@ -54,7 +54,7 @@ def put_back(client: Any, keys: Iterable[str]) -> int:
 
 
 def discard(client: Any, keys: Iterable[str]) -> int:
-    """Throw those of these keys away, and return how many were; raises a 404 like ``put_back``."""
+    """Discard the messages with these keys; return how many. Raises a 404 for an unknown key."""
     return sum(client.lrem(SET_ASIDE, 1, record) for record, _, _ in _chosen(client, keys))
 
 

@@ -1,8 +1,8 @@
 """What a log may say: numbers, ids and our own words; nothing of a call, a mail or a login.
 
-What is safe is named here, and all else is left out. A library's line keeps its template, but of
-the arguments only those that are known to be harmless; an error keeps its type, its code, and its
-words only where they speak of a server.
+This file lists what is safe; everything else is left out. A library's line keeps its template and
+the arguments that are known to be harmless. An error keeps its type and its code, and its words
+only where they are about a server.
 """
 
 import logging
@@ -32,7 +32,7 @@ WITHHELD: Final = "…"
 #: Longer texts are cut.
 LONGEST: Final = 1_000
 
-#: Texts among a library's arguments that tell nothing of anybody.
+#: Texts among a library's arguments that hold nobody's data.
 _HARMLESS: Final = re.compile(
     r"(halo|celery)(\.[a-z_]{1,30}){1,3}"  # a task, or one of our queues
     r"|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -41,7 +41,7 @@ _HARMLESS: Final = re.compile(
     r"|Trying again in \d+\.\d+ seconds\.\.\.( \(\d+/\d+\))?"
 )
 _SERVER: Final = re.compile(r"(rediss?|redis\+socket|postgresql)://\S+")
-#: Redis begins its errors with a word in capitals; what follows may repeat a command.
+#: An error of Redis begins with a code in capitals; the rest may repeat a command.
 _REDIS_CODE: Final = re.compile(r"\A[A-Z]{2,20}\b")
 _SMTP_CODE: Final = re.compile(r"\b[245]\d\d( [245]\.\d{1,3}\.\d{1,3})?\b")
 #: The innermost frames of a traceback tell most.
@@ -54,7 +54,7 @@ _Types = type[BaseException] | tuple[type[BaseException], ...]
 
 
 def told(error: BaseException) -> str:
-    """Return the error's type, and what else of it may be said."""
+    """Return the error's type, and those of its words that a log may hold."""
     say = next((say for types, say in _SAID.items() if isinstance(error, types)), None)
     words = printable(say(error), LONGEST) if say else ""
     return f"{type(error).__name__}: {words}" if words else type(error).__name__
@@ -65,7 +65,7 @@ def _first_line(error: BaseException) -> str:
 
 
 def _code(pattern: re.Pattern[str]) -> Callable[[BaseException], str]:
-    """Return how to say nothing of an error's words but the code that they hold."""
+    """Return a function that picks the code out of an error's words."""
 
     def said(error: BaseException) -> str:
         found = pattern.search(str(error))
@@ -79,7 +79,7 @@ def _cause(error: BaseException) -> str:
     return told(cause) if cause is not None else ""
 
 
-#: What is said of an error, by the first line that it belongs to; of others the type has to do.
+#: What is said of an error: the first line that fits decides. Any other shows its type alone.
 _SAID: Final[Mapping[_Types, Callable[[Any], str]]] = {
     Refusal: lambda error: f"{error.status} {error.code}",
     (ConfigurationError, WorkerLostError): _first_line,
@@ -93,7 +93,7 @@ _SAID: Final[Mapping[_Types, Callable[[Any], str]]] = {
 
 
 def raised_at(traceback: TracebackType | None) -> str:
-    """Return where the error came from, innermost first: files, lines and functions alone."""
+    """Return where the error was raised, innermost first: files, lines and functions only."""
     places = list(_places(traceback))[-_MOST_FRAMES:]
     return " < ".join(reversed(places))
 
@@ -110,9 +110,9 @@ def _path(name: str) -> str:
 
 
 def value_told(value: object) -> object:
-    """Return what a line of ours may say of a value that it names.
+    """Return how one of our own lines shows a value.
 
-    A text is ours to choose; a collection is never one of numbers and ids alone.
+    Our code chooses the texts that it logs, so they stay; a collection shows its type alone.
     """
     if value is None or isinstance(value, bool | float):
         return value
@@ -135,9 +135,9 @@ def library_told(record: logging.LogRecord) -> str:
     if not isinstance(template, str):
         return WITHHELD
     if not record.args:
-        # It may have been filled in before: say who says it.
+        # The template may be filled in already: name its place in the code instead.
         return f"{WITHHELD} ({_path(record.pathname)}:{record.lineno})"
-    # What follows the first line are hints, and dumps of messages.
+    # The lines after the first hold hints, and dumps of messages.
     line = next((each for each in template.splitlines() if each.strip()), "")
     try:
         return printable(line % _arguments_told(record.args), LONGEST)
@@ -146,7 +146,7 @@ def library_told(record: logging.LogRecord) -> str:
 
 
 def _filled(line: str, arguments: tuple[object, ...] | Mapping[str, object]) -> str:
-    """Fill the first line of a template of several with as many arguments as it takes."""
+    """Fill a template's first line with as many of the arguments as it takes."""
     if isinstance(arguments, tuple):
         for taken in range(len(arguments) - 1, -1, -1):
             try:
@@ -163,7 +163,7 @@ def _arguments_told(arguments: tuple[object, ...] | Mapping[str, object]) -> Any
 
 
 class _Words(str):
-    """A text that is also its own ``repr``: templates ask for either."""
+    """A text whose ``repr`` is the text itself: templates ask for ``%s`` or ``%r``."""
 
     __slots__ = ()
 

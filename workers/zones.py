@@ -1,7 +1,7 @@
-"""Whether Python and PostgreSQL say the same of time zones, now and over the next two years.
+"""Compares the time zones of Python and PostgreSQL, now and over the next two years.
 
-The engine computes windows, dates and cron in Python alone, so where PostgreSQL differs nothing
-that is sent or shown is wrong; whoever reads the tables in local time should know of it.
+The engine computes windows, dates and cron in Python alone. So a difference harms nothing that is
+sent or shown, but whoever reads the tables in local time should know of it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,9 +30,9 @@ _OFFSETS = text(
 
 
 def differing(connection: Connection, now: datetime) -> list[str]:
-    """Return the zones whose offset from UTC the server has otherwise than Python, by name.
+    """Return the names of the zones whose offset from UTC differs on the server.
 
-    A zone that the server does not have is one of them.
+    A zone that the server lacks is one of them.
     """
     names = sorted(name for name in available_timezones() if "/" in name)
     times = list(_times(now))

@@ -15,7 +15,7 @@ QUEUE = "halo.calls"
 
 
 class Refused(Exception):  # noqa: N818 -- an answer, not a fault
-    """The engine's no: ``status`` as in HTTP, a stable ``code``, and a ``message`` for a person."""
+    """The engine refused: ``status`` as in HTTP, a stable ``code``, a ``message`` for a person."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(status, code, message)
@@ -41,7 +41,7 @@ class Halo:
         self.org = org
         url = re.sub("^valkey", "redis", broker_url)
         self.app = Celery("halo-client", broker=url, backend=url, set_as_current=False)
-        # Nothing waits for ever for a broker that is silent.
+        # Every wait for a silent broker ends.
         timeouts = {"socket_timeout": 10.0, "socket_connect_timeout": 5.0}
         self.app.conf.update(
             task_routes={"halo.*": {"queue": QUEUE}},
@@ -53,9 +53,9 @@ class Halo:
     def send(self, task: str, /, *, link: Any = None, **fields: Any) -> "AsyncResult[Any]":
         """Send a call of an application's, such as ``halo.identify``, and return at once.
 
-        The call says when it was sent (``sent_at``). It is on its way when this returns; a broker
-        that is away raises kombu's OperationalError. ``link`` is Celery's: a task of the
-        application's own that gets the answer.
+        The call carries its sending time (``sent_at``). When this returns, the broker has the call;
+        a broker that is away raises kombu's OperationalError. ``link`` is Celery's: a task of the
+        application that gets the answer.
         """
         call = {"widget_key": self._required("widget_key"), "sent_at": _now(), **fields}
         return self.app.send_task(task, kwargs=call, link=link)
@@ -71,7 +71,7 @@ class Halo:
     def order(self, task: str, /, *, within: float = 30.0, **fields: Any) -> Any:
         """Send an operator's task, such as ``halo.series.pause``, and return its answer.
 
-        Where no worker takes it within ten minutes it is refused (``expired``).
+        An order that no worker takes within ten minutes is refused (``expired``).
         """
         call = {"org": self._required("org"), "sent_at": _now(), **fields}
         return answer_of(self.app.send_task(task, kwargs=call), within=within)
@@ -84,7 +84,7 @@ class Halo:
 
 
 def _now() -> str:
-    """Return the sending time of a call: of two, the one sent later holds, whichever comes last."""
+    """Return this moment as a call's sending time: of two calls the one sent later holds."""
     return datetime.now(UTC).isoformat()
 
 
@@ -94,7 +94,7 @@ def answer_of(sent: "AsyncResult[Any]", *, within: float = 30.0) -> Any:
 
 
 def read_answer(answer: Any) -> Any:
-    """Return an answer as it came, to a callback say; raise Refused where it is a refusal."""
+    """Return an answer, such as a callback gets; raise Refused where it is a refusal."""
     if isinstance(answer, dict) and answer.keys() == {"refused"}:
         refused = answer["refused"]
         raise Refused(refused["status"], refused["code"], refused["message"])

@@ -1,7 +1,8 @@
-"""The account that the embedded PostgreSQL has to itself, where we are root, which it refuses.
+"""The account of the embedded PostgreSQL when we are root; the server refuses to run as root.
 
-The server lets in whoever reaches its socket, and an account's processes can read its data. So it
-runs under a number that nobody has: no login, no other program, and another one for each project.
+Anybody who reaches the socket is let in, and other processes of the account can read the data. So
+the server runs under a user number that has no name, no login and no other program; each project
+has a number of its own.
 """
 
 import hashlib
@@ -19,7 +20,7 @@ _NUMBERS: Final = 4_336
 
 
 def server_account() -> Account | None:
-    """Whom the server runs as: ourselves (None), or as root an account of this project's."""
+    """Return the account to run the server as: None (our own), or as root the project's."""
     if os.geteuid() != 0:
         return None
     digest = int(hashlib.sha256(str(PROJECT).encode()).hexdigest(), 16)
@@ -34,7 +35,7 @@ def server_account() -> Account | None:
 
 
 def making_account() -> Account | None:
-    """Whom data are made as: initdb wants an account with a name. They are given away at once."""
+    """Return the account to run initdb as: it needs a name. ``give`` gives the data away after."""
     if os.geteuid() != 0:
         return None
     try:
@@ -48,11 +49,11 @@ def making_account() -> Account | None:
 
 
 def give(folder: Path, account: Account) -> None:
-    """Make the folder and all that is in it the account's own, wherever its links lead."""
+    """Make the account the owner of the folder and all in it; links are not followed."""
     for parent, folders, files in os.walk(folder):
         for name in (*folders, *files):
             os.chown(Path(parent) / name, account.uid, account.gid, follow_symlinks=False)
-    # Last: until then a start that was interrupted begins anew.
+    # The folder comes last: it marks that all within is done.
     os.chown(folder, account.uid, account.gid)
 
 

@@ -1,4 +1,4 @@
-"""What the calls of operators' tasks have in common: whose they are, and what about (§10, §11)."""
+"""The fields that operators' tasks share: organisation, series, contact (§10, §11)."""
 
 from halo_engine.contacts.calls import Call, Identifier
 

@@ -51,8 +51,8 @@ _OVERTAKEN_PAUSE_SECONDS = 5
 
 
 class _Knock(Call):
-    """What every call of a door names beside what it says: the organisation, by its widget key, and
-    when it was sent, which matters at some.
+    """What every door's call carries besides its own fields: the organisation's widget key, and
+    when the call was sent, which some doors use.
     """
 
     widget_key: Identifier

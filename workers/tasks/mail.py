@@ -96,9 +96,9 @@ class _RetryCall(OrganizationCall, RetryCall):
 
 @app.task(base=OperatorTask, name="halo.series.retry_failed")
 def retry_failed_mail(**fields: Any) -> Any:
-    """Send failed emails again (contract §9); what one turn leaves, a new task goes on with.
+    """Send failed emails again (contract §9), for one turn; a new task goes on with the rest.
 
-    ``done`` says that there is none: all were tried, or it is ``stopped``.
+    ``done`` says that no task follows: all were tried, or mail is ``stopped``.
     """
     asked = validated(_RetryCall, fields, "halo.series.retry_failed")
     ends = time.monotonic() + TURN_SECONDS
@@ -110,13 +110,13 @@ def retry_failed_mail(**fields: Any) -> Any:
 
 
 class _Holding(Call):
-    """Whose mail is held or let go: one organisation's, or (no ``org``) everybody's."""
+    """Whose mail: one organisation's, or without ``org`` everybody's."""
 
     org: Identifier | None = None
 
 
 class _Stopping(_Holding):
-    """Who holds it beside."""
+    """Also who stops it."""
 
     by: Identifier = "operator"
 
