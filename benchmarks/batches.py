@@ -1,4 +1,4 @@
-"""How large a batch is to be: `python -m benchmarks.batches`, which prints one table.
+"""Measure how large a batch should be: `python -m benchmarks.batches` prints one table.
 
 A backlog of signals, then one of due rows, is worked off in batches of each size. A larger batch
 costs less a row, and holds its locks for longer: until its transaction ends.

@@ -1,4 +1,4 @@
-"""What an installation does all day, on an organisation with a past: each a piece of work to time.
+"""What an installation does all day, on an organisation with a past: each chore is timed.
 
 Whatever a chore does is rolled back, so the next one finds what it found.
 """
@@ -72,7 +72,7 @@ class Chore:
 
 @dataclass(frozen=True, slots=True)
 class _Within:
-    """What takes its transactions gets this one, every time; what was too much has no other try."""
+    """Gives a flow this one transaction every time; work that was too large is not retried."""
 
     work: Work
 

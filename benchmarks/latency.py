@@ -78,7 +78,7 @@ def _percentile(seconds: Sequence[float], name: str) -> float:
 
 
 class _Load:
-    """Calls at a steady rate, and when what they ask for was there."""
+    """Calls at a steady rate, and the instants at which their results were there."""
 
     def __init__(self, app: EngineApp, crowd: Crowd) -> None:
         self._app = app

@@ -2,7 +2,7 @@
 
 The engine keeps its guarantees: each intent is committed before the message leaves and each outcome
 after it, one at a time, so a kill leaves at most one message per connection whose outcome nobody
-knows (contract §9). The bare loop knows nothing of what it sent.
+knows (contract §9). The bare loop stores nothing about what it sent.
 """
 
 import smtplib

@@ -1,4 +1,4 @@
-"""What an engineer writes in an afternoon: a loop over contacts, an ORM, queries for each series.
+"""The naive baseline: a loop over contacts, an ORM, queries for each series.
 
 It enrolls contacts whose traits changed, by the rules of the contract that the compared series use:
 active ``segment_match`` series with filters by equality, suppressions, contact type, one

@@ -1,4 +1,4 @@
-"""What a benchmark comes to: rows of one table, each a ratio and the target that it is held to."""
+"""The results of a benchmark: rows of one table, each with a ratio and its target."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field

@@ -1,4 +1,5 @@
-"""SQL written by hand: what fills the tables, and the floors, which do the least that could do.
+"""SQL written by hand: statements that fill the tables, and the floors, which do the least that is
+possible.
 
 ``%(org)s`` is the organisation's id. No floor checks a guard; each writes the rows that the engine
 writes, into the same tables with the same constraints and indexes.

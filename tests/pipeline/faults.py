@@ -1,6 +1,4 @@
-"""Faults that a test makes: the database itself refuses what is written for somebody; and what they
-leave behind.
-"""
+"""Faults made by a test: the database refuses certain writes; and what is parked afterwards."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,8 +26,8 @@ _numbers = count(1)
 def refusing(
     database: Database, table: str, condition: str, when: str = "INSERT"
 ) -> Iterator[None]:
-    """For a while, let whatever writes a row into ``table`` fail for which ``condition`` holds, an
-    expression over ``NEW``.
+    """Within the block, fail every write to ``table`` for which ``condition`` holds, an expression
+    over ``NEW``.
     """
     name = f"refuses_{next(_numbers)}"
     with database.begin() as connection:
@@ -62,9 +60,7 @@ NO_RUN = f"RaiseException: no {RUNS}"
 
 
 class Parked(NamedTuple):
-    """What is parked: whom it concerns, how often it counted as tried, whether it will be tried
-    again by itself, and what it raised.
-    """
+    """A parked signal or row: its contact, counted tries, whether it is retried, and its error."""
 
     contact_id: UUID | None
     tries: int

@@ -1,4 +1,4 @@
-"""An engine on a clock that the test moves, and the few things that the flows' tests do with it."""
+"""An engine on a clock that the test moves, and what the tests of the flows do with it."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -56,7 +56,7 @@ class Stage:
         return list(self.engine.settle(self.org_id))
 
     def wake(self, after: timedelta = timedelta(0)) -> list[Any]:
-        """Move the clock, put back what has waited long enough, and settle."""
+        """Move the clock, put back signals whose pause is over, and settle."""
         self.now += after
         self.perform(wake)
         return self.settle()

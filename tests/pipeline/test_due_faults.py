@@ -1,4 +1,4 @@
-"""Due rows, mails and leases that fail stand alone, as signals do (contract §5, §9)."""
+"""A failing due row, email or lease stops no other, as with signals (contract §5, §9)."""
 
 from collections.abc import Collection
 from contextlib import AbstractContextManager
@@ -44,13 +44,13 @@ def due(stage: Stage, contacts: int, *keys: str) -> list[UUID]:
 
 
 def refusing_leases(stage: Stage, condition: str = "true") -> AbstractContextManager[None]:
-    """For a while, let nobody take the rows to be sent for which ``condition`` holds."""
+    """Within the block, fail every lease of a row for which ``condition`` holds."""
     return refusing(stage.database, ROWS, f"NEW.lease_token IS NOT NULL AND {condition}", "UPDATE")
 
 
 def test_a_poisonous_row_stands_alone(stage: Stage) -> None:
-    """All others that are due are handled and sent in the same turn; it stays active, waits for
-    another try, and is sent when its fault is mended. When it was due is known still.
+    """All other due rows are handled and sent in the same turn. The failing one stays active and is
+    retried; when the cause is mended it is sent, and keeps the time at which it was due.
     """
     contacts, due_at = due(stage, 40, "one"), stage.now
     with refusing_leases(stage, f"NEW.end_user_id = '{contacts[11]}'"):
@@ -68,7 +68,7 @@ def test_a_poisonous_row_stands_alone(stage: Stage) -> None:
 
 
 def test_a_row_is_set_aside_after_five_tries_over_five_minutes(stage: Stage) -> None:
-    """Then nobody tries it any more, and it is active still."""
+    """Then it is not retried any more, and is still active."""
     [bad] = due(stage, 1, "one")
     waited = []
     with refusing_leases(stage, f"NEW.end_user_id = '{bad}'"):
@@ -87,7 +87,7 @@ def test_a_row_is_set_aside_after_five_tries_over_five_minutes(stage: Stage) -> 
 
 
 def test_a_poisonous_series_holds_up_no_other_series_rows(stage: Stage) -> None:
-    """However many of its rows are due: a few are looked at with each try, and none is lost."""
+    """However many of its rows are due: each try touches a few of them, and none is lost."""
     due(stage, 30, "bad", "good")
     bad = id_of(stage, "bad")
     with refusing_leases(stage, f"NEW.automation_id = '{bad}'"):
@@ -100,7 +100,7 @@ def test_a_poisonous_series_holds_up_no_other_series_rows(stage: Stage) -> None:
 
 
 def test_rows_that_all_fail_are_nobodys_fault(stage: Stage) -> None:
-    """Nothing counts as tried, and all are sent when it is over."""
+    """No try counts, and all are sent when the fault is over."""
     due(stage, 30, "one", "two")
     with refusing_leases(stage):
         for _ in range(8):
@@ -114,7 +114,7 @@ def test_rows_that_all_fail_are_nobodys_fault(stage: Stage) -> None:
 def test_an_email_that_cannot_be_written_holds_up_no_other(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its row is parked, sending counts as not attempted, and it is sent when it can be written."""
+    """Its row is parked without an attempt at sending, and it is sent when it can be written."""
     contacts = due(stage, 10, "one")
     write = message.write_mail
 
@@ -140,8 +140,8 @@ def test_an_email_that_cannot_be_written_holds_up_no_other(
 def test_emails_whose_values_cannot_be_gathered_hold_up_no_other(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A batch that fails before its first email is sent in parts, and what fails alone is given
-    back at once.
+    """A batch that fails before its first email is sent in parts; an email that fails alone is
+    given back at once.
     """
     contacts = due(stage, 10, "one")
     gather_values = values.gather_values
@@ -164,7 +164,7 @@ def test_emails_whose_values_cannot_be_gathered_hold_up_no_other(
 def test_emails_that_all_lack_their_values_are_given_back(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing counts as tried, and none of them waits for its lease to run out."""
+    """No try counts, and none of them waits until its lease expires."""
     due(stage, 10, "one")
 
     def failing(*_: Any) -> Any:
@@ -181,7 +181,7 @@ def test_emails_that_all_lack_their_values_are_given_back(
 
 
 def test_a_lease_that_cannot_be_taken_up_holds_up_no_other(stage: Stage) -> None:
-    """What a dead worker left is settled, but for the row that fails; that one is tried again."""
+    """A dead worker's other rows are settled; the one that fails is retried."""
     contacts = due(stage, 10, "one")
     stage.perform(lambda work: advance(work, 100, lease_seconds=-1))
     with refusing(
@@ -207,7 +207,7 @@ def test_a_lease_that_cannot_be_taken_up_holds_up_no_other(stage: Stage) -> None
 def test_a_batch_of_rows_that_takes_too_long_is_halved(
     stage: Stage, shared_database: Engine
 ) -> None:
-    """From one batch to the next, until it comes through: no row counts as tried."""
+    """Each next batch is half as large, until one succeeds; no row counts a try."""
     due(stage, 40, "one")
     url = shared_database.url.render_as_string(hide_password=False)
     limited = replace(stage, database=create_engine(url, statement_timeout_seconds=1.0))

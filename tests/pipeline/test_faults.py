@@ -1,5 +1,5 @@
-"""What fails stands alone: a poisonous signal, row, contact or series stops nobody, and an error
-that everybody has is nobody's fault (contract §1, §2, §5).
+"""A poisonous signal, row, contact or series stops no other; a general error counts against none of
+them (contract §1, §2, §5).
 """
 
 from datetime import timedelta
@@ -41,7 +41,7 @@ from tests.pipeline.test_passes import PRO, start_pass
 
 
 def test_a_poisonous_signal_stands_alone(stage: Stage) -> None:
-    """All others of its batch are handled in the same turn; it waits for another try."""
+    """All others of its batch are handled in the same turn; it is parked, and retried later."""
     stage.series("welcome")
     contacts = stage.contacts(f"u{number}" for number in range(60))
     stage.signal(contacts)
@@ -55,8 +55,8 @@ def test_a_poisonous_signal_stands_alone(stage: Stage) -> None:
 
 
 def test_it_is_set_aside_after_five_tries_over_five_minutes(stage: Stage) -> None:
-    """Until then it is tried with every tick, and holds up nobody; from then on a person has to
-    bring it back.
+    """Until then it is retried at every tick and delays nobody; from then on only a person can
+    retry it.
     """
     stage.series("welcome")
     [bad] = stage.contacts(["bad"])
@@ -75,8 +75,8 @@ def test_it_is_set_aside_after_five_tries_over_five_minutes(stage: Stage) -> Non
 
 
 def test_what_fails_for_all_is_nobodys_fault(stage: Stage) -> None:
-    """However long it lasts: nothing counts as tried, only a few are looked at each time, and all
-    is handled when it is over.
+    """However long that lasts, no try counts and each try touches only a few signals; all are
+    handled when it is over.
     """
     stage.series("welcome")
     stage.signal(stage.contacts(f"u{number}" for number in range(200)))
@@ -91,7 +91,9 @@ def test_what_fails_for_all_is_nobodys_fault(stage: Stage) -> None:
 
 
 def test_a_schema_of_another_version_is_nobodys_fault(stage: Stage) -> None:
-    """New code that runs before ``halo migrate``: every task fails, and no signal knows of it."""
+    """Code that starts before ``halo migrate``: every task fails, and no failure is noted for a
+    signal.
+    """
     stage.series("welcome")
     stage.signal(stage.contacts(f"u{number}" for number in range(20)))
     with stage.database.begin() as connection:
@@ -109,8 +111,8 @@ def test_a_schema_of_another_version_is_nobodys_fault(stage: Stage) -> None:
 
 
 def test_a_signal_that_is_alone_is_judged_by_others_before_it(stage: Stage) -> None:
-    """Where a process knows of nothing that came through, a signal that fails is not at fault; it
-    is, once, after another one came through.
+    """Its failure counts once another signal has succeeded in the same process, and counts once for
+    that success.
     """
     stage.series("welcome")
     engine = stage.engine
@@ -126,7 +128,7 @@ def test_a_signal_that_is_alone_is_judged_by_others_before_it(stage: Stage) -> N
 
 
 def test_one_that_fails_again_and_again_holds_up_nobody(stage: Stage) -> None:
-    """Though nothing else happened meanwhile, whoever comes then is handled at once."""
+    """Even if nothing else happened meanwhile, the next contact is handled at once."""
     stage.series("welcome")
     engine = stage.engine
     bad, good = stage.contacts(["bad", "good"])
@@ -156,7 +158,7 @@ def test_what_is_tried_for_ever_needs_a_person(stage: Stage) -> None:
 
 
 def settle_again(stage: Stage, engine: HaloEngine) -> None:
-    """Let a minute pass, and settle with an engine that remembers the last one."""
+    """Let a minute pass, and settle with the same engine, which remembers."""
     stage.now += MINUTE
     stage.perform(wake)
     for _ in engine.settle(stage.org_id):
@@ -167,8 +169,8 @@ def settle_again(stage: Stage, engine: HaloEngine) -> None:
 
 
 def test_a_poisonous_series_stands_aside(stage: Stage) -> None:
-    """What happens to contacts is handled for all other series at once, and kept for the one that
-    fails; when its fault is mended it has everybody.
+    """Signals are handled for all other series at once, and kept for the one that fails; when its
+    fault is mended, everybody enters it.
     """
     for key in ("one", "bad", "two"):
         stage.series(key)
@@ -188,7 +190,9 @@ def test_a_poisonous_series_stands_aside(stage: Stage) -> None:
 
 
 def test_who_is_poison_to_one_series_enters_the_others(stage: Stage) -> None:
-    """A contact that one series cannot take waits for that one alone; others enter all of them."""
+    """A contact that one series cannot take waits for that series only; other contacts enter all
+    series.
+    """
     for key in ("one", "bad", "two"):
         stage.series(key)
     bad = id_of(stage, "bad")
@@ -210,8 +214,8 @@ def test_who_is_poison_to_one_series_enters_the_others(stage: Stage) -> None:
 def test_a_poisonous_contact_is_passed_over(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    """An activation or a pass goes on behind it; the contact waits by itself, and enters when its
-    fault is mended. Alone it is tried once each time: there is nothing to halve.
+    """An activation or a pass moves past it; a copy waits for the contact, which enters when the
+    fault is mended. The copy is tried once each time: there is nothing to halve.
     """
     monkeypatch.setattr(wide, "PAGE", 64)
     contacts = stage.contacts((f"u{n:02}" for n in range(100)), custom_fields={"plan": "pro"})
@@ -248,7 +252,7 @@ def test_a_poisonous_contact_is_passed_over(
 
 
 def test_a_pass_goes_on_without_a_poisonous_series(stage: Stage) -> None:
-    """It is left behind with a pass of its own, which it has when its fault is mended."""
+    """The series gets a pass of its own, which is worked when its fault is mended."""
     for key in ("one", "bad", "two"):
         stage.series(key, **PRO)
     stage.settle()
@@ -265,7 +269,7 @@ def test_a_pass_goes_on_without_a_poisonous_series(stage: Stage) -> None:
 
 
 def test_a_companys_change_goes_on_behind_a_poisonous_contact(stage: Stage) -> None:
-    """All others of the company leave; it leaves when its fault is mended."""
+    """All other contacts of the company leave at once; this one leaves when the fault is mended."""
     company = {"org_id": stage.org_id, "external_id": "acme"}
     instants = dict.fromkeys(("created_at", "updated_at"), stage.now)
     made = insert(companies).values(**company, **instants).returning(companies.c.id)
@@ -292,7 +296,7 @@ def test_a_companys_change_goes_on_behind_a_poisonous_contact(stage: Stage) -> N
 def test_an_organisation_that_cannot_be_read_holds_up_no_other(
     stage: Stage, shared_database: Engine
 ) -> None:
-    """The tick of the installation rings for all the others, whatever is stored in one."""
+    """The installation's tick still rings for all the others."""
     bad = new_stage(shared_database, f"bad-{uuid4()}")
     asked = {each.org_id for each in (stage, bad)}
     for each in (stage, bad):

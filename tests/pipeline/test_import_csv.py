@@ -92,7 +92,9 @@ def written(path: Path, random: Random, count: int) -> Path:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_dry_run_says_what_the_import_does(stage: Stage, tmp_path: Path, seed: int) -> None:
-    """Counts, bad lines, and who enters which series: at once, and at the next re-evaluation."""
+    """It reports counts, bad lines, and how many enter each series: at once, and at the next
+    re-evaluation.
+    """
     file = written(tmp_path / "people.csv", Random(seed), 60)
     before = everything(stage)
     trial = try_file(stage.perform, file, HOW)
@@ -114,7 +116,7 @@ def test_a_dry_run_says_what_the_import_does(stage: Stage, tmp_path: Path, seed:
 def test_of_a_long_file_the_first_rows_are_tried(
     stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The others are read for what is bad in them, and the answer says so."""
+    """The other rows are only checked for errors, and the answer says so."""
     monkeypatch.setattr(import_csv, "MOST_TRIED", 7)
     file = tmp_path / "people.csv"
     rows = [f"n{n},{'nobody' if n % 5 == 4 else ''},,," for n in range(20)]
@@ -139,7 +141,7 @@ def test_a_call_can_be_a_dry_run(stage: Stage) -> None:
 
 
 def test_a_mapping_that_does_not_fit_is_refused_in_a_dry_run(stage: Stage, tmp_path: Path) -> None:
-    """As it would be by the import."""
+    """It is refused as the import would refuse it."""
     file = tmp_path / "people.csv"
     file.write_text("id\nann\n")
     with pytest.raises(Refusal, match=r"^mapping: the file has no column ‘e’; it has ‘id’$"):

@@ -1,4 +1,4 @@
-"""Orders that say when they were sent, and what is noted of them (contract §2)."""
+"""Orders with a sending time, and when it is stored (contract §2)."""
 
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from tests.pipeline.stage import Stage
 
 
 def definition(name: str) -> SeriesDefinition:
-    """Return a series' definition, told apart by its name."""
+    """Return a definition of this name."""
     return parse_definition("letter", {"name": name, "entry_trigger": "user_created", **LATER})
 
 
@@ -26,8 +26,8 @@ def applied(
 
 
 def test_a_trial_run_overtakes_no_order(stage: Stage) -> None:
-    """Of a series that was saved before orders were noted, a trial run and one that changes nothing
-    leave no note: a real order that was sent before them is carried out when it comes.
+    """A dry run, and an order that changes nothing, store no sending time, even for a series that
+    has none yet. A real order that was sent earlier is still carried out.
     """
     sent_at = stage.now
     stage.now += MINUTE

@@ -80,8 +80,8 @@ def test_who_matches_newly_enters_in_order_of_creation_however_many_pages(
 def test_nobody_is_passed_over_who_was_created_at_one_instant(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Wherever a page ends among them: after so many who enter, or after so many looked at; and who
-    left is seen to have left.
+    """A page may end anywhere among them: after its limit of entries, or of contacts. Those who
+    left are noted.
     """
     monkeypatch.setattr(wide, "PAGE", 3)
     monkeypatch.setattr(wide, "SCANNED", 7)
@@ -106,7 +106,7 @@ def test_nobody_is_passed_over_who_was_created_at_one_instant(
 def test_a_pass_begins_with_a_quarter_unless_the_pass_before_was_quick(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody knows beforehand how long a contact takes; after a quick page all may be looked at."""
+    """How long a contact takes is unknown at first; after a quick page the next may take all."""
     monkeypatch.setattr(wide, "PAGE", 2)
     monkeypatch.setattr(wide, "SCANNED", 12)
     stage.series("pro", **PRO)
@@ -127,7 +127,7 @@ def test_a_pass_begins_with_a_quarter_unless_the_pass_before_was_quick(
 def test_a_pass_whose_last_page_alone_was_quick_was_not(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A page of the few that are left says nothing about the next pass."""
+    """A quick last page of a few contacts does not make the pass quick."""
     monkeypatch.setattr(wide, "PAGE", 3)
     monkeypatch.setattr(wide, "SCANNED", 12)
     stage.series("pro", **PRO)

@@ -1,4 +1,4 @@
-"""The plans of hot statements at 50,000 rows: by index, whatever the statement joins."""
+"""The plans of hot statements at 50,000 rows use indexes, whatever is joined."""
 
 import json
 from collections.abc import Iterator

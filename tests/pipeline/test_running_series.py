@@ -1,4 +1,4 @@
-"""Running series between batches: kept as long as none of them is changed (contract §1)."""
+"""Running series are cached between batches until one of them is changed (contract §1)."""
 
 from halo_engine.domain.running import RunningSeries
 from halo_engine.organizations import OrganizationSettings, change_organization
@@ -19,7 +19,7 @@ def keys(found: RunningSeries) -> list[str]:
 
 
 def test_unchanged_series_are_the_same_for_the_next_batch(stage: Stage) -> None:
-    """With one statement beside the organisation's, and with all that was indexed before."""
+    """It takes one statement beside the organisation's, and what was indexed is used again."""
     for key in ("a", "b", "c"):
         stage.series(key)
     before = running(stage)
@@ -30,7 +30,7 @@ def test_unchanged_series_are_the_same_for_the_next_batch(stage: Stage) -> None:
 
 
 def test_of_changed_series_the_others_are_kept(stage: Stage) -> None:
-    """Whoever is saved, paused or activated is read anew; the others are what they were."""
+    """A series that is saved, paused or activated is read again; the others come from the cache."""
     for key in ("a", "b", "c"):
         stage.series(key)
     first = running(stage)
@@ -50,7 +50,9 @@ def test_of_changed_series_the_others_are_kept(stage: Stage) -> None:
 
 
 def test_another_time_zone_makes_other_series(stage: Stage) -> None:
-    """Windows without a zone of their own are the organisation's; no series was written for it."""
+    """Windows without a zone use the organisation's, so its change is noticed although no series
+    was written.
+    """
     stage.series("a")
     before = running(stage)
     berlin = OrganizationSettings(timezone="Europe/Berlin")

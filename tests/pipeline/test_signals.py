@@ -40,7 +40,7 @@ def test_a_batch_ends_before_a_contacts_second_signal(stage: Stage) -> None:
 
 
 def test_time_that_is_up_is_no_signals_fault(stage: Stage) -> None:
-    """What tells the caller to stop ends the settling; the signal waits, and is not parked."""
+    """An interruption ends the settling; the signal still waits and is not parked."""
     stage.series("welcome")
     stage.signal(stage.contacts(["ann"]))
 
@@ -85,7 +85,7 @@ def test_a_wide_signal_takes_turns_with_the_others(
 def test_a_task_that_has_time_for_one_page_alone_leaves_the_others_to_the_next(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Pages that take longer than a task's turn do not keep the others waiting for the last one."""
+    """Even if each page takes a whole task's turn, other signals do not wait for the last page."""
     somebody_comes_after_an_activation(stage, monkeypatch)
     handled = []
     for _ in range(3):
@@ -113,7 +113,7 @@ def test_an_activation_that_a_pause_interrupts_goes_on_when_resumed(
 
 
 def test_who_is_created_after_an_activation_is_not_in_it(stage: Stage) -> None:
-    """A manual series takes who exists at its activation, however late a worker comes to it."""
+    """A manual series enrolls who exists at its activation, however late a worker handles it."""
     stage.contacts(["early"])
     stage.series("blast", entry_trigger="manual")
     stage.now = stage.now.replace(minute=1)
@@ -144,8 +144,8 @@ def test_one_enrollment_however_often_the_signal_is_delivered(stage: Stage) -> N
 
 
 def test_a_window_is_looked_for_from_when_the_signal_arrived(stage: Stage) -> None:
-    """However late a worker comes to it: a run begins when its contact arrived, and so does the
-    delay after which the first step's window is waited for (contract §5).
+    """However late a worker handles it, the run and the delay before its first window begin when
+    the signal arrived (contract §5).
     """
     days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
     window = {"days": days, "from": "13:00", "to": "14:00", "timezone": "UTC"}
@@ -171,7 +171,9 @@ def test_a_window_is_looked_for_from_when_the_signal_arrived(stage: Stage) -> No
 
 
 def test_a_pause_that_overtakes_a_page_of_an_activation_loses_nobody(stage: Stage) -> None:
-    """A pause is acknowledged while the page waits for it: its contacts enter after the resume."""
+    """The pause commits while a page waits for the lock: the page's contacts enter after the
+    resume.
+    """
     stage.contacts(("ann", "ben"))
     stage.series("news", entry_trigger="manual")
     paused = partial(pause, key="news", by="test")
@@ -196,8 +198,8 @@ def _give_another_trigger(stage: Stage) -> None:
 def test_an_activation_of_a_series_that_takes_nobody_any_more_is_over(
     stage: Stage, change: Callable[[Stage], None]
 ) -> None:
-    """One that was stopped, or saved with another trigger, before its last page: the signal goes,
-    and is not tried again and again for a resume that never comes.
+    """If the series was stopped, or saved with another trigger, before the last page, the signal is
+    removed instead of waiting for a resume that never comes.
     """
     stage.contacts(("ann", "ben"))
     stage.series("blast", entry_trigger="manual")
@@ -210,8 +212,8 @@ def test_an_activation_of_a_series_that_takes_nobody_any_more_is_over(
 def test_who_waited_for_a_turn_handles_signals_at_the_instant_at_which_it_has_it(
     stage: Stage,
 ) -> None:
-    """A series that is activated during the wait is entered after that, not before: an event in
-    between would end the run.
+    """If a series is activated during the wait, runs begin after the activation; otherwise an event
+    in between would end them.
     """
     engine = replace(stage.engine, clock=None)
     org_id = stage.org_id
@@ -238,7 +240,7 @@ def test_who_waited_for_a_turn_handles_signals_at_the_instant_at_which_it_has_it
 def test_signals_that_keep_coming_hold_up_neither_due_rows_nor_a_pass(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However many come while others are handled: each kind of work has its turn."""
+    """However many signals keep coming, each kind of work has its turn."""
     monkeypatch.setattr(drain, "TURN_SECONDS", 0.0)
     stage.series("welcome", steps=[{**EMAIL, "delay": "1h"}])
     stage.signal(stage.contacts(["ann"]))
@@ -258,7 +260,7 @@ def test_signals_that_keep_coming_hold_up_neither_due_rows_nor_a_pass(
 def test_a_companys_runs_are_revisited_some_at_a_time(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However many series its contacts are in: so many runs are in memory at most."""
+    """However many series its contacts are in, the number of runs in memory is bounded."""
     monkeypatch.setattr(wide, "REVISITED", 8)
     company = {"org_id": stage.org_id, "external_id": "acme"}
     instants = dict.fromkeys(("created_at", "updated_at"), stage.now)

@@ -1,4 +1,4 @@
-"""What takes longer than a statement may is tried again in halves, until it comes through (§1)."""
+"""Work that exceeds the statement timeout is retried in halves until it succeeds (§1)."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -40,7 +40,7 @@ def limited(stage: Stage, shared_database: Engine) -> Iterator[Stage]:
 
 @pytest.fixture
 def slow(shared_database: Engine) -> Slow:
-    """For a while, make a statement take too long that enrolls more than ``most`` contacts.
+    """Within the block, let statements that enroll more than ``most`` contacts time out.
 
     Series ‘quick’ is not concerned.
     """
@@ -85,7 +85,7 @@ def sizes(stage: Stage) -> Iterator[int]:
 
 
 def attempts(stage: Stage) -> list[int]:
-    """Return how often each waiting signal was too much."""
+    """Return how often each waiting signal was halved."""
     return list(
         stage.perform(
             lambda work: work.connection.scalars(
@@ -112,8 +112,8 @@ def entered_once(stage: Stage) -> int:
 def test_a_page_that_takes_too_long_is_halved(
     limited: Stage, slow: Slow, monkeypatch: pytest.MonkeyPatch, series: dict[str, Any]
 ) -> None:
-    """A page of which no more than 30 contacts can be enrolled in time comes to its end in halves:
-    everybody is enrolled once, and nothing is parked.
+    """When only 30 contacts can be enrolled in time, the page is halved until it fits: everybody is
+    enrolled once, and nothing is parked.
     """
     monkeypatch.setattr(wide, "PAGE", 64)
     if series is PRO:
@@ -134,7 +134,9 @@ def test_a_page_that_takes_too_long_is_halved(
 def test_the_statements_of_a_page_have_the_time_of_one(
     limited: Stage, slow: Slow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A task has little more, and would be cut off in each try: a page is halved before that."""
+    """A task has little more time than a statement, and would be cut off in each try: the page is
+    halved before that.
+    """
     monkeypatch.setattr(wide, "PAGE", 64)
     limited.contacts(f"u{number}" for number in range(40))
     limited.series("all", **later(entry_trigger="manual"))
@@ -147,8 +149,8 @@ def test_the_statements_of_a_page_have_the_time_of_one(
 def test_the_next_worker_goes_on_with_half(
     limited: Stage, slow: Slow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was too much is remembered with the signal, since a task has no time for another try;
-    when pages are quick again, each is twice as large as the one before.
+    """The halving is stored with the signal, since a task has no time for another try. When pages
+    are quick again, each is twice as large as the one before.
     """
     monkeypatch.setattr(wide, "PAGE", 64)
     limited.contacts(f"u{number}" for number in range(200))
@@ -162,7 +164,7 @@ def test_the_next_worker_goes_on_with_half(
 
 
 def test_what_somebody_else_did_meanwhile_stays_done(stage: Stage) -> None:
-    """A worker that was too slow notes that, and not where it began: a page is not done twice."""
+    """A worker that was too slow stores the halving, not its old cursor: no page is done twice."""
     stage.contacts(f"u{number}" for number in range(3))
     stage.series("all", **later(entry_trigger="manual"))
     begun = stage.perform(lambda work: inbox.next_signals(work, 1, beside_wide=False))
@@ -174,7 +176,7 @@ def test_what_somebody_else_did_meanwhile_stays_done(stage: Stage) -> None:
 
 
 def test_others_do_not_wait_for_the_next_try(limited: Stage, slow: Slow) -> None:
-    """A signal that came after an activation is handled when its first page was too much."""
+    """A later signal is handled while an activation's first page is still being halved."""
     limited.contacts(f"old{number}" for number in range(40))
     limited.series("all", **later(entry_trigger="manual"))
     limited.series("quick")
@@ -189,8 +191,8 @@ def test_others_do_not_wait_for_the_next_try(limited: Stage, slow: Slow) -> None
 
 
 def test_a_batch_that_takes_too_long_is_halved(limited: Stage, slow: Slow) -> None:
-    """So are signals of contacts: all of them are handled, and none is parked; what has been halved
-    once is tried so from then on.
+    """Signals of contacts are halved too: all are handled and none is parked. Those that were
+    halved keep the smaller size.
     """
     limited.series("welcome", **later())
     limited.signal(limited.contacts(f"u{number}" for number in range(60)))
@@ -205,7 +207,7 @@ def test_a_batch_that_takes_too_long_is_halved(limited: Stage, slow: Slow) -> No
 def test_what_takes_too_long_by_itself_is_parked_in_the_end(
     limited: Stage, slow: Slow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A signal for which no time is enough stands in nobody's way for good; it says why."""
+    """A signal that always times out is set aside with its error, and delays nobody any more."""
     monkeypatch.setattr(inbox, "MOST_HALVINGS", 10)
     limited.series("quick")
     limited.series("pro", **{**PRO, "entry_trigger": "user_created"})
@@ -227,7 +229,7 @@ def test_what_takes_too_long_by_itself_is_parked_in_the_end(
 
 
 def test_time_lost_waiting_is_no_signals_fault(limited: Stage, stage: Stage) -> None:
-    """A worker that waits too long for whoever changes a series gives up, and nothing is halved."""
+    """A worker that waits too long for the series lock gives up, and nothing is halved."""
     limited.series("welcome", **later())
     limited.signal(limited.contacts(["ann"]))
 

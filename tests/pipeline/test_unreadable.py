@@ -51,8 +51,8 @@ def unread(stage: Stage) -> Stage:
 
 
 def test_a_series_that_cannot_be_read_stands_aside(unread: Stage) -> None:
-    """Signals are handled and mail is sent for all others, also of contacts that are in it; what
-    concerns it is kept, and goes on when it can be read again: entries, and rows that fell due.
+    """Signals are handled and mail is sent for all other series, also for contacts who are in it.
+    Its own entries and due rows wait, and go on when it can be read again.
     """
     new = id_of_unread(unread, "new")
     unread.signal([*unread.contacts(["ann"]), *_members(unread)])
@@ -85,7 +85,7 @@ def stage_is_empty(stage: Stage) -> bool:
 
 
 def id_of_unread(stage: Stage, key: str) -> UUID:
-    """Return a series' id where nobody can read it."""
+    """Return the id of a series that cannot be read."""
     series = automations
     found = select(series.c.id).where(series.c.key == key)
     return stage.perform(
@@ -94,7 +94,7 @@ def id_of_unread(stage: Stage, key: str) -> UUID:
 
 
 def test_an_activation_waits_for_its_series_to_be_read(stage: Stage) -> None:
-    """It is not lost, and counts against nobody; a series that is read goes on meanwhile."""
+    """It is not lost and counts no try; the readable series go on meanwhile."""
     stage.contacts(["ann", "ben"])
     stage.series("new", entry_trigger="manual", **LATER)
     saved_by_another_version(stage, "new", surprise=True)
@@ -110,7 +110,7 @@ def test_an_activation_waits_for_its_series_to_be_read(stage: Stage) -> None:
 
 
 def test_a_pass_goes_on_without_a_series_that_cannot_be_read(stage: Stage) -> None:
-    """It has a pass of its own when it can be read again."""
+    """The series gets a pass of its own when it can be read again."""
     for key in ("one", "new"):
         stage.series(key, **PRO)
     stage.settle()
@@ -126,8 +126,8 @@ def test_a_pass_goes_on_without_a_series_that_cannot_be_read(stage: Stage) -> No
 
 
 def test_what_was_leased_waits_for_its_series_to_be_read(unread: Stage) -> None:
-    """A worker that died in the middle of it left mail of a series that nobody can read now: it is
-    sent when somebody can, and the others' at once.
+    """A worker died with leased mail, some of it of a series that is now unreadable: that is sent
+    when the series can be read, the rest at once.
     """
     saved_by_another_version(unread, "new")
     unread.now += timedelta(hours=1)

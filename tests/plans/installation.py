@@ -1,4 +1,4 @@
-"""An installation into which many contacts were imported after its statistics were taken."""
+"""An installation whose statistics are older than most of its contacts."""
 
 from typing import Any
 
@@ -133,7 +133,7 @@ def never_analyzed(database: Engine, contacts: int) -> Stage:
 
 
 def analyzed_before(database: Engine, contacts: int) -> Stage:
-    """Return an organisation that came after the statistics, of a small one where all is over."""
+    """Return an organisation created after the statistics were taken of a small, finished one."""
     _stop_autovacuum(database)
     old = _organization(database, "old", 300)
     _run(old, _OVER)

@@ -1,5 +1,5 @@
-"""Every flow, door and answer touches rows in proportion to what it is about, also where the
-statistics know nothing of them.
+"""Every flow, door and answer touches rows in proportion to its input, even if the statistics do
+not cover them.
 """
 
 from collections.abc import Callable
@@ -41,7 +41,7 @@ from tests.plans.installation import analyzed_before, never_analyzed
 from tests.plans.touched import touched
 
 CONTACTS = 5_000
-#: Of each row that a flow handles so many are touched in all tables, indexes and joins together.
+#: How many rows may be touched, in all tables, indexes and joins, for each row that is handled.
 FOR_EACH = 100
 #: So many times each contact may be touched besides: an answer reads everybody, and a small part
 #: of the tables may be read whole where that is cheap.

@@ -1,8 +1,8 @@
-"""How many rows each statement touches: what its plan reads, throws away and joins, by PostgreSQL's
-own count.
+"""How many rows each statement touches: those that its plan reads, discards and joins, as
+PostgreSQL counts them.
 
-The server's module ``auto_explain`` tells of every statement as it was run: with the plan that was
-kept, and with the queries behind foreign keys.
+The server's module ``auto_explain`` reports every statement as it was run: with cached plans, and
+with the queries behind foreign keys.
 """
 
 import json
@@ -43,7 +43,7 @@ class Statement:
 
 @contextmanager
 def touched(connection: Connection) -> Iterator[list[Statement]]:
-    """Collect every statement that this transaction runs from now on, once it is through."""
+    """Collect every statement that this transaction runs from now on."""
     driver: Any = connection.connection.driver_connection
     seen: list[Statement] = []
 

@@ -153,7 +153,7 @@ _SEAT = "automation_enrollments_seat_key"
 def test_each_kind_of_difference_is_seen(
     migrated: Connection, changes: list[str], name: str
 ) -> None:
-    """What a migration made otherwise than the code says is named, and nothing else is."""
+    """Each difference between migration and code is named, and nothing else."""
     _change(migrated, *changes)
     assert [difference.partition("\n")[0] for difference in differences(migrated)] == [name]
 

@@ -1,4 +1,4 @@
-"""What must hold of organisations that have come to rest, whoever raced: judged by plain SQL."""
+"""What must hold for organisations at rest after any race, judged by plain SQL."""
 
 from collections.abc import Mapping
 from typing import Final

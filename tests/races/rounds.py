@@ -45,8 +45,8 @@ _Result = TypeVar("_Result")
 class Round:
     """One organisation on the database's own clock, and who does what in it.
 
-    Everything is done as in production: a call of a door is a transaction, ``settle`` and ``tick``
-    are a worker's.
+    Everything happens as in production: each call is a transaction, and ``settle`` and ``tick`` are
+    run as by a worker.
     """
 
     track: Track
@@ -145,7 +145,7 @@ class Race:
             place(connection, self.first.org_id, series, step, names, ended=ended)
 
     def play(self, *racers: Callable[[Round], Any]) -> None:
-        """Play every round: let the racers go, and settle what they left undone."""
+        """Play every round: let the racers go, then settle the rest."""
         for _ in self.rounds(*racers):
             pass
 

@@ -1,5 +1,5 @@
-"""Several workers at once where somebody is poison: who fails stands alone, and nobody is handled
-twice for it (contract §1, §5).
+"""Several workers at once, and one contact that always fails: it alone fails, and no other is
+handled twice (contract §1, §5).
 """
 
 from collections.abc import Callable
@@ -32,7 +32,7 @@ ALL = WhichParked(all=True)
 def _play(
     race: Race, sort: Sort, table: str, condition: str, when: str, *racers: Callable[[Round], Any]
 ) -> None:
-    """Play every round while somebody fails; then mend the cause, and give what failed a retry."""
+    """Play every round with the fault; then mend the cause and retry what is parked."""
     with refusing(race.first.track.database, table, condition, when):
         played = [each for each, _ in race.rounds(*racers)]
     retried = []
@@ -44,8 +44,8 @@ def _play(
 
 
 def test_a_poisonous_signal_costs_nobody_a_run(track: Track) -> None:
-    """An event told twice while workers look for the signal that fails: each contact has one run,
-    and the poisonous one has it after a retry.
+    """An event is tracked twice while workers isolate the failing signal: each contact has one run,
+    the poisonous one after a retry.
     """
     race = Race(track, users(*NAMES), {"again": {**AGAIN, "steps": [LATER]}})
     _play(race, Sort.SIGNALS, RUNS, IS_BAD, "INSERT", telling(NAMES), telling(NAMES), Round.tick)
@@ -53,7 +53,7 @@ def test_a_poisonous_signal_costs_nobody_a_run(track: Track) -> None:
 
 
 def test_a_poisonous_row_costs_nobody_a_mail(track: Track) -> None:
-    """Mails that are due while workers look for the row that fails: each is sent once."""
+    """Emails fall due while workers isolate the failing row: each is sent once."""
     race = Race(track, users(*NAMES), {"news": {**ENTERED, "steps": [EMAIL]}})
     race.place("news", "hi", *NAMES)
     leased = f"NEW.lease_token IS NOT NULL AND {IS_BAD}"

@@ -1,4 +1,4 @@
-"""Racers that a barrier releases, one of them at a point of its way that differs every time."""
+"""Racers released by a barrier, one of them at a different point of its work each time."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -43,7 +43,7 @@ class _Others:
 
 @dataclass
 class _Way:
-    """How far a racer has come, in statements and commits, and what it does at a certain point."""
+    """A racer's progress, in statements and commits, and what it does at a chosen point."""
 
     stops_at: int
     stop: Callable[[], object]
