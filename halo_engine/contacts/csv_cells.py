@@ -26,22 +26,22 @@ _STARTS_NUMBER: Final = "-0123456789"
 _LARGEST: Final = 2**63 - 1
 _JSON_BOOLEANS: Final = {"true": True, "false": False}
 
-#: Unix time by the number of its digits: how many of it are a second.
+#: Unix time, by its number of digits: how many units make a second.
 _UNIX: Final = {10: 1, 13: 1000}
-#: What stands between several addresses: Google's own sign, and what people write.
+#: Separators of several addresses in a cell: Google's own, and those people write.
 _ADDRESS_SIGNS: Final = (":::", ";", ",")
 _BETWEEN_ADDRESSES: Final = re.compile(r"\s*(?::::|[;,])\s*")
-#: How the registry words that a field is text.
+#: The registry's type for text.
 STRING: Final = "string"
 
 SEVERAL_ADDRESSES: Final = "traits.email: of several addresses in a cell the first is taken"
 
 
 def read_cell(column: Column, cell: str, zone: ZoneInfo, registered: str | None) -> object:
-    """Return what a cell says, as its column's type wants it; raises a 400 for what it cannot be.
+    """Return the cell's value as its column's type; raise a 400 if it is none of that type.
 
     ``registered`` is the type that a custom field has in the registry. Dates are returned as ISO
-    8601 text; those of recognised traits are checked by whoever reads traits.
+    8601 text; dates of recognised traits are checked later, with the traits.
     """
     match column.type:
         case CellType.AUTO:
@@ -60,7 +60,7 @@ def read_cell(column: Column, cell: str, zone: ZoneInfo, registered: str | None)
 
 
 def wants_no_mail(column: Column, cell: str, zone: ZoneInfo) -> bool:
-    """Return what a cell of an opt-out column says; a date says when, and so yes."""
+    """Return whether a cell of an opt-out column says yes; a date means yes."""
     if column.date_format is not None:
         column.date_format.read(cell, column.key)
         return True
@@ -84,9 +84,9 @@ def first_address(cell: str) -> str:
 
 
 def canonical(cell: str) -> float | bool | None:
-    """Return the number or boolean that JSON would write just so, if it can be stored; else None.
+    """Return the number or boolean that JSON writes exactly like the cell, or None.
 
-    ``1.50`` and ``1e5`` are none: what is written back would not be the cell.
+    ``1.50`` and ``1e5`` give None, since writing the number back would not give the cell.
     """
     if cell in _JSON_BOOLEANS:
         return _JSON_BOOLEANS[cell]

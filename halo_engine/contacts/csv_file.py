@@ -1,7 +1,6 @@
 """CSV files as programs write them: separator, header and rows (contract §2).
 
-What a file holds is bounded everywhere: a file that never ends is read in the memory of a page, and
-one whose line never ends is refused.
+Memory is bounded: an endless file is read in the memory of a page, and an endless line is refused.
 """
 
 import csv
@@ -15,19 +14,19 @@ from typing import Any, Final, TextIO
 from halo_engine.contacts.csv_text import LINE_ENDS, MARK, Lines, not_decoded, undecoded
 from halo_engine.domain.errors import bad_input, shown
 
-#: Separators that a header is searched for, and what they are called.
+#: Separators that are looked for in a header, and their names.
 SEPARATORS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "|"}
 
 #: Excel's own first line: it names the separator.
 _NAMES_SEPARATOR: Final = re.compile(r'"?sep=(.)"?[\r\n]*', re.IGNORECASE)
 
-#: What is read: a row, or why there is none on these lines.
+#: A row, or why these lines could not be read as one.
 Row = Sequence[str] | csv.Error
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The names of a file's columns without blanks around them, and what separates them."""
+    """The names of a file's columns, without blanks around them, and their separator."""
 
     names: Sequence[str]
     separator: str
@@ -73,7 +72,7 @@ class CsvReader:
 
 
 def separator_of(text: str) -> str:
-    """Return the separator that ``text`` is, or is the name of; else raise a 400."""
+    """Return the separator that ``text`` is or names; raise a 400 for anything else."""
     named = {name: separator for separator, name in SEPARATORS.items()} | {"\\t": "\t"}
     separator = named.get(text, text)
     is_one = len(separator) == 1 and (separator == "\t" or separator.isprintable())
@@ -88,7 +87,7 @@ def _reader(lines: Iterator[str], separator: str) -> Any:
 
 
 def _next_row(reader: Any, lines: Lines) -> list[str] | None:
-    """Return the row that is next, None at the end; blanks behind a quoted cell are passed over."""
+    """Return the next row, None at the end; blanks behind a quoted cell are ignored."""
     while True:
         try:
             row: list[str] | None = next(reader, None)
@@ -102,9 +101,9 @@ def _next_row(reader: Any, lines: Lines) -> list[str] | None:
 
 
 def _without_blanks_behind_quotes(lines: Sequence[str], separator: str) -> list[str]:
-    """Return lines of a row that the csv module refused, with the blanks that it minds taken out.
+    """Return the lines of a refused row without the blanks behind quoted cells.
 
-    Between quotes, every other part of the text lies outside of them.
+    Splitting at quotes leaves every other part outside of them.
     """
     parts = "".join(lines).split('"')
     for place in range(2, len(parts), 2):
@@ -115,12 +114,12 @@ def _without_blanks_behind_quotes(lines: Sequence[str], separator: str) -> list[
 
 
 def _placed(error: csv.Error, first: int, last: int) -> csv.Error:
-    """Say which lines are left out, where it is more than one."""
+    """Name the lines that are left out, if there are several."""
     return error if last <= first else csv.Error(f"{error} (lines {first} to {last} are left out)")
 
 
 def _pass_over_blank_lines(lines: Lines) -> None:
-    """Read on to the first line with something between the separators."""
+    """Skip lines up to the first one with something between the separators."""
     blank = "".join(SEPARATORS) + " \r\n\xa0" + MARK
     for line in lines:
         if line.strip(blank):
@@ -157,7 +156,7 @@ def _read_header(lines: Lines, separator: str | None, encoding: str | None) -> H
 
 
 def _first_rows(lines: Lines, separators: Sequence[str]) -> dict[str, list[str]]:
-    """Return the first row as each separator makes it; it is read again after that."""
+    """Return the first row as split by each separator; the caller reads it again."""
     found: dict[str, list[str]] = {}
     for separator in separators:
         lines.begin_row()

@@ -35,7 +35,7 @@ class ImportCsvCall(CsvOptions):
 class ImportCsvAnswer(Answer):
     """What became of the rows: ``bad`` counts those left out, ``errors`` shows the first 1,000.
 
-    ``bad_cells`` and ``cell_errors`` are of cells that were left out of rows that went in.
+    ``bad_cells`` and ``cell_errors`` do so for cells that were left out of rows that went in.
     """
 
     created: int
@@ -49,7 +49,7 @@ class ImportCsvAnswer(Answer):
 
 @dataclass(slots=True)
 class Faults:
-    """What was wrong with the rows so far: all is counted, and the first of it is shown."""
+    """What was wrong with the rows so far: all counted, the first 1,000 shown."""
 
     bad: int = 0
     errors: list[BadRow] = field(default_factory=list)
@@ -98,9 +98,9 @@ def import_csv(work: Work, call: ImportCsvCall) -> ImportCsvAnswer:
 
 
 def known_before(work: Work, how: CsvOptions) -> Known:
-    """Look up what a file's cells depend on: how custom fields without a type are registered.
+    """Look up the registered types of custom fields that the mapping gives no type.
 
-    Raises 400 for a list that there is not.
+    Raises 400 for a list that does not exist.
     """
     fields = [field_of(each) for each in how.mapping.values()]
     check_lists(work, [each.key for each in fields if each.target is Target.LIST])
@@ -118,9 +118,7 @@ def known_before(work: Work, how: CsvOptions) -> Known:
 
 
 def import_page(work: Work, page: Page, sent_at: datetime | None = None) -> Outcomes:
-    """Write a page in two statements, and two where it says something of lists.
-
-    Who is refused then is noted on the page.
+    """Write a page in two statements, and lists in two more; note refused rows on the page.
 
     Rows match a contact by external ID, else by email, those of the same page included. New ones
     are seen at their sign-up, and ``user_created`` series react; changes are silent.

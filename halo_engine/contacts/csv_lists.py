@@ -1,7 +1,7 @@
 """Lists that the rows of a CSV file join and leave, and opt-outs (contract §2, CSV import).
 
-Only what changes is written, in two statements for a page, and it is silent. An import puts nobody
-on a list who has unsubscribed from everything: that is lifted by the contact alone.
+Two statements for a page write only what changes, silently. An import adds no contact to a list
+that has unsubscribed from everything: only the contact itself can lift that.
 """
 
 from collections.abc import Collection, Iterable
@@ -40,7 +40,7 @@ _MOST_LISTS_NAMED: Final = 20
 
 @dataclass(slots=True)
 class _Wishes:
-    """What contacts want after all their rows: the last word on each list, and no mail at all."""
+    """What contacts want after all their rows: the last row decides on each list; opt-outs stay."""
 
     lists: dict[tuple[UUID, str], bool] = field(default_factory=dict)
     none: dict[UUID, None] = field(default_factory=dict)
@@ -53,18 +53,18 @@ class _Wishes:
         self.lists |= {(contact_id, key): False for key in changes.leaves}
 
     def joins(self) -> list[tuple[UUID, str | None]]:
-        """Return who joins which list."""
+        """Return the contacts that join a list, each with its key."""
         wished = (each for each, joins in self.lists.items() if joins)
         return [(contact, key) for contact, key in wished if contact not in self.none]
 
     def leaves(self) -> list[tuple[UUID, str | None]]:
-        """Return who leaves which list, or everything (None)."""
+        """Return the contacts that leave a list, each with its key, or leave everything (None)."""
         left: list[tuple[UUID, str | None]] = [(contact, None) for contact in self.none]
         return left + [each for each, joins in self.lists.items() if not joins]
 
 
 def check_lists(work: Work, keys: Collection[str]) -> None:
-    """Raise a 400 for a key in a mapping that is no list's."""
+    """Raise a 400 for a key in a mapping that no list has."""
     if not keys:
         return
     table = subscriptions
@@ -99,7 +99,7 @@ def _run(work: Work, statement: Select[Any], wished: list[tuple[UUID, str | None
 
 
 def _given_contacts() -> Select[Any]:
-    """Return the given rows as ``lists.leaving`` wants them: with addresses, and lists' ids."""
+    """Return the given rows with addresses and lists' ids, as ``lists.leaving`` needs them."""
     given = given_rows({"place": Integer(), "contact_id": Uuid(), "list": Text()})
     is_contact = and_(end_users.c.org_id == ORG_ID, end_users.c.id == given.c.contact_id)
     is_list = and_(subscriptions.c.org_id == ORG_ID, subscriptions.c.key == given.c.list)
@@ -117,7 +117,7 @@ def _is_unsubscribed(address: Any) -> Any:
 
 @lru_cache(maxsize=1)
 def _leaving() -> Select[Any]:
-    """Return the statement for lists that contacts are on, and for who still gets mail."""
+    """Return the statement that unsubscribes contacts, leaving out those it would not change."""
     named = _given_contacts().cte("named_rows")
     members = subscription_members
     is_member = exists().where(
@@ -132,7 +132,7 @@ def _leaving() -> Select[Any]:
 
 @lru_cache(maxsize=1)
 def _joining() -> Select[Any]:
-    """Return the statement that puts contacts on lists; it returns who is kept out of them."""
+    """Return the statement that adds contacts to lists; its rows are those that it keeps out."""
     found = _given_contacts().cte("found")
     is_kept_out = func.coalesce(_is_unsubscribed(found.c.address), False)
     joined = _joined(found, ~is_kept_out)

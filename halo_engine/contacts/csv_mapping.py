@@ -1,4 +1,4 @@
-"""Which column of a CSV file is which field: the words of a mapping, read in one place (§2)."""
+"""Reads a mapping of a CSV file's columns to fields (contract §2)."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ NAME_PARTS: Final = ("first_name", "last_name")
 OPT_OUT: Final = "unsubscribed"
 _CUSTOM, _LIST = "custom:", "list:"
 
-#: An error names this many of a file's columns.
+#: How many of a file's columns an error names.
 _MOST_COLUMNS_NAMED: Final = 12
 _DATES: Final = ("signed_up_at", "renewal_date")
 
@@ -59,7 +59,7 @@ class Target(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column that is mapped: its name and place in a row, and the field that its cells are of.
+    """A mapped column: its name, its place in a row, and its field.
 
     ``key`` is the trait, the part of the name, or the key of the list.
     """
@@ -91,7 +91,7 @@ def columns_of(
 ) -> tuple[Column, ...]:
     """Return the mapped columns of a file whose header has these ``names``.
 
-    Raises a 400 for what is no field, for a column that the header lacks or has twice, and for two
+    Raises a 400 for an unknown field, for a column that the header lacks or has twice, and for two
     columns of one field.
     """
     formats = {name.strip(): each for name, each in date_formats.items()}
@@ -113,7 +113,7 @@ def columns_of(
 
 
 def field_of(written: str) -> Field:
-    """Return the field that a mapping names; raises a 400 that says which ones there are."""
+    """Return the field that a mapping names; raise a 400 with the allowed ones if there is none."""
     if written == EXTERNAL_ID:
         return Field(Target.EXTERNAL_ID, written)
     if written in NAME_PARTS:

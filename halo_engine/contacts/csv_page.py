@@ -1,4 +1,4 @@
-"""A page of a CSV file: some rows on end, as they are read and as they are reported (§2)."""
+"""A page of a CSV file: consecutive rows, as they are read and reported (§2)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ class BadCell(BadRow):
 
 @dataclass(frozen=True, slots=True)
 class ListChanges:
-    """Keys of lists that a row's contact joins and leaves; or it wants no mail at all."""
+    """Keys of lists that a row's contact joins and leaves, or that it opts out of all mail."""
 
     joins: Sequence[str] = ()
     leaves: Sequence[str] = ()
@@ -32,11 +32,11 @@ class ListChanges:
 
 @dataclass(slots=True)
 class Page:
-    """Some rows on end: people in the order of their ``lines``, and the rows that are bad.
+    """Consecutive rows: people in the order of their ``lines``, and bad rows.
 
-    ``before`` says how many rows the file has before them, ``last_line`` where they end.
-    ``list_changes`` are those of people by their index. ``refused`` are bad rows too, known once
-    the people are written. ``first_values`` are of custom fields that are seen here first.
+    ``before`` counts the file's rows before the page; ``last_line`` is its last line.
+    ``list_changes`` are by the index of the person. ``refused`` are rows that turned out bad when
+    the people were written. ``first_values`` are those of custom fields first seen on this page.
     """
 
     before: int = 0
@@ -52,10 +52,10 @@ class Page:
 
     @property
     def size(self) -> int:
-        """How many rows there are."""
+        """How many rows the page has."""
         return len(self.people) + len(self.errors)
 
     @property
     def after(self) -> int:
-        """How many rows the file has up to the end of these."""
+        """How many rows the file has up to the end of the page."""
         return self.before + self.size

@@ -1,7 +1,7 @@
-"""Importing CSV files of any length: a page a transaction, and on from there if interrupted (§2).
+"""Imports CSV files of any length, a page a transaction; resumes an interrupted import (§2).
 
-Each transaction notes how far it came, so a row is done once, however often the import is killed
-and started again, and by however many at once.
+Each transaction notes how far it came. So each row is done once, however often the import is killed
+and started again, and however many processes run it at once.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ from halo_engine.work import Transact, Work
 
 
 class FileOptions(CsvOptions):
-    """How a file is read: as any CSV, and in ``encoding`` where it is not read from its mark."""
+    """How a file is read: as any CSV; ``encoding`` names its encoding if it has no mark."""
 
     encoding: str | None = None
 
@@ -42,9 +42,9 @@ class ImportFileAnswer(ImportCsvAnswer):
 
 
 class ImportInterruptedError(Exception):
-    """Somebody ended the import; what the file holds up to ``line`` is committed.
+    """Somebody stopped the import; the file's rows up to ``line`` are committed.
 
-    ``goes_on``: given again, it goes on from there.
+    ``goes_on``: importing the file again goes on from there.
     """
 
     def __init__(self, line: int, *, goes_on: bool) -> None:
@@ -67,10 +67,9 @@ def import_file(
 ) -> ImportFileAnswer:
     """Import a CSV file, committed page by page; ``show`` is told how many bytes have been read.
 
-    An import of the same file, read in the same way, that was interrupted is gone on with; one
-    that was finished is done again. What is no file, such as a pipe, is read once, from its
-    beginning. Raises 400 for a bad mapping, OSError for a file that cannot be read, and
-    ``ImportInterruptedError`` for Ctrl-C.
+    If an import of the same file with the same options was interrupted, this one resumes it; a
+    finished one is done again. A pipe is read once, from its beginning. Raises 400 for a bad
+    mapping, OSError for a file that cannot be read, and ``ImportInterruptedError`` for Ctrl-C.
     """
     key = _key(path, how)
     org, known, done = transact(
@@ -83,7 +82,7 @@ def import_file(
                 is_new = page.after > max(page.before, done)
                 if is_new or page.after == 0:
                     transact(partial(_import, key=key, page=page))
-                # What is wrong with rows that are done is read again, rather than kept.
+                # Faults are not stored: those of rows that are done are found again here.
                 faults.add(page)
                 total, line = page.after, page.last_line
                 show(file.buffer.tell() if file.seekable() else 0)
@@ -95,7 +94,7 @@ def import_file(
 
 def _key(path: Path, how: FileOptions) -> str:
     if not path.is_file():
-        # It cannot be read twice, and so it is like no other import.
+        # A pipe cannot be read twice, so its key is never used again.
         return token_hex(hashlib.sha256().digest_size)
     read = json.dumps(how.model_dump(), sort_keys=True).encode()
     with path.open("rb") as file:
@@ -112,7 +111,7 @@ def _rows_done(work: Work, key: str) -> int:
 
 
 def _import(work: Work, key: str, page: Page) -> None:
-    """Write a page, unless it has been written: two that import one file wait for each other."""
+    """Write a page unless another process did; two that import one file wait for each other."""
     if not _claim(work, key, page):
         return
     outcomes = import_page(work, page)
@@ -146,7 +145,7 @@ def _claim(work: Work, key: str, page: Page) -> bool:
 
 
 def _finish(work: Work, key: str, total: int) -> Mapping[str, int]:
-    """Note that all is done, unless somebody has begun it anew; return what came of it."""
+    """Note that the import is finished, unless it was begun anew; return its counts."""
     analyze_unknown(work.connection)
     table = csv_imports
     finished_at = case((table.c.rows_done == total, work.now), else_=table.c.finished_at)

@@ -1,4 +1,7 @@
-"""Rows of a CSV file as people to write, page by page; bad rows and cells by line (contract §2)."""
+"""Reads the rows of a CSV file as people to write, page by page (contract §2).
+
+Bad rows and cells are reported by line.
+"""
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,7 +36,7 @@ from halo_engine.work import Organization
 
 PAGE_SIZE: Final = 1000
 
-#: Whose row it is, and who wants no mail: without these cells the row would do harm.
+#: Cells that leniency never leaves out: without the ID or the opt-out the row would do harm.
 _NEVER_LEFT_OUT: Final = (Target.EXTERNAL_ID, Target.OPT_OUT)
 
 _DATE_HINT: Final = (
@@ -63,7 +66,7 @@ class CsvOptions(Call):
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known before a file is read: the types that custom fields are registered with."""
+    """What the caller looked up before a file is read: the registered types of custom fields."""
 
     types: Mapping[str, str] = field(default_factory=dict)
 
@@ -80,10 +83,10 @@ def pages(
     *,
     done: int = 0,
 ) -> Iterator[Page]:
-    """Read a file page by page, so that its length needs no memory.
+    """Read a file page by page, so that a long file needs no more memory than a short one.
 
-    ``file`` is opened by ``csv_file.open_csv``, or a text with ``newline=""``. A page ends after
-    ``done`` rows, if there are as many. Raises a 400 for a bad mapping or header, and for a line
+    ``file`` is opened by ``csv_text.open_csv``, or a text with ``newline=""``. A page ends after
+    the first ``done`` rows. Raises a 400 for a bad mapping or header, and for a line
     that does not end.
     """
     reader = CsvReader(file, how.separator)
@@ -101,7 +104,7 @@ def pages(
 
 @dataclass(slots=True)
 class _Said:
-    """What the cells of one row say, and those that are left out of it."""
+    """What the cells of one row say, and which cells are left out."""
 
     traits: dict[str, object]
     external_id: str | None = None
@@ -114,12 +117,12 @@ class _Said:
     warnings: tuple[str, ...] = ()
 
     def leave_out(self, column: Column, why: Refusal) -> None:
-        """Note that a cell is left out: in words, since an exception would keep this row alive."""
+        """Note a cell that is left out; as text: an exception would keep the row in memory."""
         fault = BadCell(line=0, column=column.name, code=why.code, message=why.message)
         self.faults = (*self.faults, fault)
 
     def list_changes(self) -> ListChanges | None:
-        """Return what is said of lists, if anything; who wants no mail joins none."""
+        """Return what the row says of lists, if anything; a contact that opts out joins none."""
         if self.opts_out:
             return ListChanges(opts_out=True)
         if self.joins or self.leaves:
@@ -128,10 +131,10 @@ class _Said:
 
 
 class _RowReader:
-    """Reads rows one after the other, as if each were imported before the next one is read.
+    """Reads rows as if each were imported before the next one is read.
 
-    So the first value of a custom field that is not registered yet decides whether the next ones
-    may be numbers, as it would if the file were imported again.
+    So the first value of a custom field that is not registered yet decides its type for the rows
+    that follow, and importing the file again changes nothing.
     """
 
     def __init__(self, org: Organization, reader: CsvReader, how: CsvOptions, known: Known) -> None:
@@ -211,7 +214,7 @@ class _RowReader:
                 said.opts_out = wants_no_mail(column, cell, self._zone)
 
     def _person(self, said: _Said) -> Reading:
-        """Check what the row says; leniently without the cells that alone are refused."""
+        """Check what the row says, if lenient without the cells that are refused by themselves."""
         if said.external_id is None and "email" not in said.traits:
             if said.faults:
                 raise Refusal(400, said.faults[0].code, said.faults[0].message)
@@ -225,9 +228,9 @@ class _RowReader:
         return self._person(said)
 
     def _leaves_out_bad_cells(self, said: _Said) -> bool:
-        """Leave out the cells that alone are refused, and return whether there are any.
+        """Leave out the cells that are refused by themselves; return whether there are any.
 
-        Unless that is allowed, the first of them is the fault of its row.
+        If not lenient, the first of them refuses the row.
         """
         by_trait = {_trait_of(each): each for each in self._columns}
         count = len(said.faults)
@@ -242,7 +245,7 @@ class _RowReader:
         return len(said.faults) > count
 
     def _reason(self, column: Column, cell: str, refusal: Refusal) -> Refusal:
-        """Say what would mend the cell, where that is known."""
+        """Add to the refusal how to mend the cell, if that is known."""
         byte = undecoded(cell) if self._encoding else None
         if self._encoding and byte is not None:
             return not_decoded(column.name, byte, self._encoding)
@@ -251,9 +254,9 @@ class _RowReader:
         return refusal
 
     def _as_first_seen(self, page: Page, person: Person) -> Person:
-        """Note by which value a custom field is registered: that of the first row that has it.
+        """Register a custom field by its value in the first row that has it.
 
-        The page is written at once, contact by contact, which is another order.
+        The page is written contact by contact, in another order, so this notes the value.
         """
         for name in self._untyped:
             if name in person.custom and name not in self._types:

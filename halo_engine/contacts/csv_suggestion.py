@@ -1,4 +1,4 @@
-"""Which field a column probably is, from its name in the exports of other products (§2, CSV)."""
+"""Suggests a mapping from column names as other products export them (§2, CSV)."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -11,8 +11,8 @@ from halo_engine.contacts.csv_mapping import EXTERNAL_ID, NAME_PARTS, OPT_OUT
 from halo_engine.contacts.csv_text import open_csv
 from halo_engine.domain.errors import bad_input, shown
 
-#: For each field the names that it has in exports, the surest first. Case, blanks and signs do not
-#: count: "E-mail 1 - Value" is ``email1value``.
+#: The names of each field in exports, the surest first, in lower case and without blanks and signs:
+#: "E-mail 1 - Value" is ``email1value``.
 NAMES: Final[Mapping[str, Sequence[str]]] = {
     EXTERNAL_ID: (
         "externalid",
@@ -67,7 +67,7 @@ NAMES: Final[Mapping[str, Sequence[str]]] = {
         "optout",
     ),
 }
-#: Columns of products whose `id` is their own, and no user's of the application.
+#: Columns of products whose `id` is their own and not the application's.
 _OTHERS_IDS: Final = ("delinquent", "recordid", "euid", "leid", "accountid", "contactownerid")
 
 
@@ -82,15 +82,15 @@ class Suggestion:
 def suggest_for_file(
     path: Path, separator: str | None = None, encoding: str | None = None
 ) -> Suggestion:
-    """Suggest a mapping from a file's header; raises 400 where nobody is named in it."""
+    """Suggest a mapping from a file's header; raises 400 as ``suggest`` does."""
     with open_csv(path, encoding) as file:
         return suggest(CsvReader(file, separator).header.names)
 
 
 def suggest(names: Sequence[str]) -> Suggestion:
-    """Suggest a mapping for columns of these names; each field is that of one column.
+    """Suggest a mapping for columns of these names, with one column at most for each field.
 
-    Raises a 400 where none of them is known as an external ID or an email.
+    Raises a 400 if no column is known as an external ID or an email.
     """
     usable = {_folded(name): name for name, count in Counter(names).items() if name and count == 1}
     found: dict[str, str] = {}

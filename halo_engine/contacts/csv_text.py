@@ -1,4 +1,4 @@
-"""The text of a CSV file, line by line: encodings, and bounds for what never ends (contract §2)."""
+"""The text of a CSV file, line by line: encodings, and bounds for endless lines (contract §2)."""
 
 import codecs
 import csv
@@ -11,12 +11,12 @@ from typing import Final, TextIO
 
 from halo_engine.domain.errors import Refusal, bad_input, shown
 
-#: In characters; whatever is longer is no row of a spreadsheet, and is left out.
+#: In characters; a longer row is left out.
 LONGEST_ROW: Final = 1_000_000
-#: A file with a line that is longer is no CSV file, and is read no further.
+#: In characters; a longer line ends the import.
 LONGEST_LINE: Final = 16_000_000
 
-#: What a file begins with that says its own encoding.
+#: Byte-order marks, which say a file's encoding.
 _MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -24,7 +24,7 @@ _MARKS: Final = (
 )
 MARK: Final = "\ufeff"
 LINE_ENDS: Final = ("\n", "\r")
-#: A byte that the encoding has no character for is read as a lone surrogate of its number.
+#: Reads a byte that the encoding has no character for as a lone surrogate.
 _KEEP_BYTES: Final = "halo.keep_bytes"
 _FIRST_KEPT: Final = 0xDC00
 _KEPT: Final = re.compile("[\udc00-\udcff]")
@@ -43,7 +43,7 @@ codecs.register_error(_KEEP_BYTES, _keep_bytes)
 def open_csv(path: Path, encoding: str | None = None) -> TextIO:
     """Open a file: in ``encoding``, else as its mark says, else as UTF-8.
 
-    Raises 400 for an encoding that there is not, OSError for a file that cannot be read.
+    Raises 400 for an unknown encoding, OSError for a file that cannot be read.
     """
     if encoding is not None:
         _check_encoding(encoding)
@@ -70,14 +70,14 @@ def not_decoded(where: str, byte: int, encoding: str) -> Refusal:
 
 
 class Lines:
-    """The lines of a file, as the csv module wants them, but of bounded length."""
+    """The lines of a file, for the csv module, with bounded length."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
         self._again: deque[str] = deque()
         self._length = 0
         self.number = 0
-        #: Those of the row that is being read.
+        #: The lines of the row that is being read.
         self.of_row: list[str] = []
 
     def __iter__(self) -> Iterator[str]:
@@ -103,7 +103,7 @@ class Lines:
         return self.number + 1
 
     def read_again(self, lines: Sequence[str]) -> None:
-        """Read the row again, as these lines."""
+        """Have the row read again from these lines."""
         self._again.extendleft(reversed(lines))
         self.number -= len(lines)
         self.begin_row()
@@ -116,7 +116,7 @@ class Lines:
             raise bad_input("file", problem, "bad_encoding") from None
 
     def _end_line(self, line: str) -> None:
-        """Pass over the rest of a line that is too long for a row."""
+        """Skip the rest of a line that is too long for a row."""
         read = len(line)
         while line and not line.endswith(LINE_ENDS):
             if read > LONGEST_LINE:
