@@ -1,7 +1,6 @@
-"""Setting the stage for the tests of answers: contacts by name, series, and what happens to them.
+"""The stage for tests of answers: named contacts, series, and what happens to them.
 
-Series are saved, activated and worked by the engine's own flows; contacts and what they did are
-plain rows.
+Series are saved, activated and handled by the engine; contacts and their events are plain rows.
 """
 
 from collections.abc import Sequence
@@ -55,7 +54,9 @@ class Stage:
     # Who and what there is.
 
     def add(self, *names: str, **columns: Any) -> None:
-        """Write a user of each name, with an address, created now; ``external_id=None`` a lead."""
+        """Write a user of each name with an address, created now; ``external_id=None`` makes a
+        lead.
+        """
         for name in names:
             row = {"email": f"{name}@a.example", "created_at": self.work.now, **columns}
             self.ids[name] = add_contact(self.work, row.pop("external_id", name), **row)
@@ -65,7 +66,7 @@ class Stage:
         self.add(*names, custom_fields={"plan": "pro"}, **columns)
 
     def change(self, name: str, **columns: Any) -> None:
-        """Write into a contact without telling anybody."""
+        """Change a contact's row without a signal."""
         self.work.connection.execute(
             update(end_users)
             .where(end_users.c.org_id == self.work.org_id, end_users.c.id == self.ids[name])
@@ -90,7 +91,7 @@ class Stage:
             )
 
     def suppress(self, name: str, cause: str = "bounced_at") -> None:
-        """Let the contact's address bounce now, or unsubscribe from everything."""
+        """Suppress the contact's address now, for this cause."""
         row = {"org_id": self.work.org_id, "address": f"{name}@a.example", cause: self.work.now}
         self.work.connection.execute(upsert(suppressions).values(row).on_conflict_do_nothing())
 
@@ -123,13 +124,13 @@ class Stage:
         self.work = open_work(self.work.connection, OrgRef(id=self.work.org_id), self.work.now)
 
     def created(self, *names: str) -> None:
-        """Tell series that these contacts were created now, and let them react."""
+        """Leave a signal that these contacts were created now, and handle it."""
         for name in names:
             self._signal(SignalKind.CREATED, end_user_id=self.ids[name])
         self.handle()
 
     def changed(self, name: str, *keys: str) -> None:
-        """Tell series that these fields of the contact changed, and let them react."""
+        """Leave a signal that these fields of the contact changed, and handle it."""
         self.left(name, *keys)
         self.handle()
 
@@ -138,7 +139,7 @@ class Stage:
         self._signal(SignalKind.CHANGED, end_user_id=self.ids[name], changed=list(keys))
 
     def fires(self, name: str, event: str, *, live: bool = True) -> None:
-        """Let an event fire for the contact; history tells nobody."""
+        """Count an event for the contact; if ``live``, leave a signal and handle it."""
         counted = upsert(event_counts).values(
             org_id=self.work.org_id,
             end_user_id=self.ids[name],
@@ -158,12 +159,12 @@ class Stage:
             self.handle()
 
     def reevaluate(self) -> None:
-        """Let a re-evaluation pass over everybody."""
+        """Handle a re-evaluation of all contacts."""
         self._signal(SignalKind.REEVALUATED)
         self.handle()
 
     def handle(self) -> None:
-        """Let series react to all signals that wait."""
+        """Handle all waiting signals."""
         while react(self.work, 500) is not None:
             pass
 
@@ -192,7 +193,7 @@ class Stage:
         return answer
 
     def codes(self, key: str = "s", *, of: Sequence[str] | None = None) -> dict[str, str]:
-        """Return the code of each contact, explained together."""
+        """Return each contact's code, all explained in one call."""
         names = list(self.ids) if of is None else list(of)
         answers = explain(self.work, self.saved(key), [self.ids[name] for name in names])
         return {name: answer.code for name, answer in zip(names, answers, strict=True)}

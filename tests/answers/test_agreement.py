@@ -1,7 +1,7 @@
-"""Explain, ledger, preview and enrollment cannot disagree (contract §10).
+"""Explain, ledger, preview and enrollment agree (contract §10).
 
-Whatever happens to a few contacts and a series, the answers are those that enrolling everybody
-would give.
+Whatever happens to a few contacts and a series, the answers match what enrolling everybody would
+do.
 """
 
 from collections import Counter
@@ -109,7 +109,7 @@ def populate(scene: Stage, crowd: tuple[dict[str, Any], ...]) -> None:
 
 
 def let_happen(scene: Stage, what: str, name: str) -> None:
-    """Let one thing happen, if it can."""
+    """Let one thing happen, if it is possible."""
     match what:
         case "created":
             scene.created(name)
@@ -143,7 +143,7 @@ def running(scene: Stage, name: str) -> int | None:
 
 
 def check_ledger(scene: Stage, codes: dict[str, Explanation]) -> None:
-    """Count the matched, who are those of the preview, by their codes."""
+    """Compare the ledger with the preview's contacts, counted by code."""
     ledger = scene.ledger()
     matched = {each.id for each in preview(scene.work, scene.saved()).contacts}
     assert ledger.matched == len(matched)
@@ -155,7 +155,7 @@ def check_ledger(scene: Stage, codes: dict[str, Explanation]) -> None:
 
 
 def together_and_alone(scene: Stage) -> dict[str, Explanation]:
-    """Explain all contacts at once, which is what each is explained alone."""
+    """Explain all contacts together and one by one; both must be equal."""
     series = scene.saved()
     answers = explain(scene.work, series, list(scene.ids.values()))
     for answer in answers:
@@ -164,7 +164,7 @@ def together_and_alone(scene: Stage) -> dict[str, Explanation]:
 
 
 def check_enrollment(scene: Stage, before: dict[str, Explanation]) -> None:
-    """Enroll everybody who can be: those whom nothing refused, or whose trigger came too early."""
+    """Enroll everybody possible: contacts that nothing refused, or whose trigger came too early."""
     work = scene.work
     everybody = Paged(Page(None, None, work.now), work.now)
     enroll(work.connection, work.org_id, [scene.saved()], work.moment, everybody)

@@ -1,4 +1,4 @@
-"""Contacts that one can find: newest first, by name, by audience (contract §10; http.md §3)."""
+"""Lists of contacts: newest first, by name, by audience (contract §10; http.md §3)."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from tests.answers.stage import BY_PLAN, Stage
 
 
 def names(stage: Stage, **asked: Any) -> list[str | None]:
-    """Return who is found: by external ID, or by email."""
+    """Return the names of the contacts found: external ID, else email."""
     return _names(contact_list(stage.work, **asked))
 
 
@@ -19,7 +19,7 @@ def _names(page: ContactPage) -> list[str | None]:
 
 
 def test_newest_first_page_by_page(stage: Stage) -> None:
-    """Each contact is on one page, also of those created at one instant."""
+    """Each contact is on exactly one page, even if several were created at one instant."""
     stage.add("ann", "bob", "cyd")
     stage.wait(hours=1)
     stage.add("dee", "eve")
@@ -48,14 +48,14 @@ def test_newest_first_page_by_page(stage: Stage) -> None:
     ],
 )
 def test_by_the_beginning_of_an_id_or_an_email(stage: Stage, search: str, found: set[str]) -> None:
-    """IDs as they are written, emails in any case; no character is a pattern."""
+    """IDs match exactly, emails in any case; no character acts as a pattern."""
     stage.add("ann", "anna", "bob")
     stage.add("lea", external_id=None, email="Lea@X.example")
     assert set(names(stage, search=search)) == found
 
 
 def test_whom_an_audience_matches(stage: Stage) -> None:
-    """Of a saved series, or of a definition; the suppressed are left out, as in its preview."""
+    """The audience of a saved series or a definition, less suppressed contacts, as in preview."""
     stage.pro("ann", "anna", "gone")
     stage.suppress("gone")
     stage.add("bob")

@@ -1,4 +1,4 @@
-"""Diagnose: each filter counted over who could match, and advice for every known cause (§10)."""
+"""Diagnose: each filter counted over eligible contacts, and advice for each known cause (§10)."""
 
 from datetime import UTC, datetime
 from random import Random
@@ -26,7 +26,7 @@ def asked(stage: Stage) -> Diagnosis:
 
 
 def counts(stage: Stage) -> list[tuple[str, int, int, int]]:
-    """Return of each filter: its place, passes alone, matches without, missing."""
+    """Return each filter's place, and how many pass alone, match without it, and lack the value."""
     return [
         (each.place, each.passes_alone, each.matches_without, each.missing)
         for each in asked(stage).filters
@@ -34,12 +34,12 @@ def counts(stage: Stage) -> list[tuple[str, int, int, int]]:
 
 
 def advice(stage: Stage) -> list[tuple[str, str | None, int | None]]:
-    """Return the causes with what they are about."""
+    """Return the causes, each with its field."""
     return [(each.cause.value, each.field, each.contacts) for each in asked(stage).advice]
 
 
 def by_criteria(stage: Stage, *groups: list[dict[str, Any]], **definition: Any) -> None:
-    """Save a series with this audience, as a draft that will not be advised upon."""
+    """Save a draft with this audience; the advice about drafts is ignored."""
     stage.series(audience_type="segment", audience_filters=list(groups), **definition)
 
 
@@ -116,7 +116,7 @@ def test_sign_ups_today_but_0_matched(stage: Stage) -> None:
 
 
 def test_other_groups_stay_when_a_filter_is_taken_out(stage: Stage) -> None:
-    """Matches without a filter are those of the audience with the rest of its group."""
+    """Without a filter, the rest of its group and the other groups still apply."""
     stage.add("ann", custom_fields={"role": "owner"})
     stage.add("bob", custom_fields={"role": "owner", "seats": 12})
     stage.add("cyd", custom_fields={"role": "member", "seats": 3})
@@ -133,14 +133,14 @@ def test_other_groups_stay_when_a_filter_is_taken_out(stage: Stage) -> None:
 
 
 def test_a_group_left_empty_keeps_nobody_out(stage: Stage) -> None:
-    """Without the only filter everybody who is eligible would match."""
+    """Without the only filter, everybody eligible would match."""
     stage.add("ann", "bob")
     by_criteria(stage, [OWNER])
     assert counts(stage) == [("audience_filters[0][0]", 0, 2, 2)]
 
 
 def test_only_the_right_type_and_the_unsuppressed_are_looked_at(stage: Stage) -> None:
-    """They are who could match at all."""
+    """Only eligible contacts are counted."""
     role = {"custom_fields": {"role": "owner"}}
     stage.add("ann", **role)
     stage.add("bob")
@@ -167,7 +167,7 @@ def test_only_the_right_type_and_the_unsuppressed_are_looked_at(stage: Stage) ->
 def test_a_value_of_another_type_is_missing(
     stage: Stage, field: str, operator: str, value: Any, stored: list[Any], missing: int
 ) -> None:
-    """So is null, and a text that is no date where a date is compared."""
+    """Null counts as missing, and so does text that is no date where a date is compared."""
     for n, each in enumerate(stored):
         stage.add(f"c{n}", custom_fields={"x": each})
     stage.add("without")
@@ -176,7 +176,7 @@ def test_a_value_of_another_type_is_missing(
 
 
 def test_missing_values_of_every_entity(stage: Stage) -> None:
-    """A contact without a company lacks all of its fields; events are counted, never missing."""
+    """Without a company, all company fields are missing; an event count never is."""
     acme = stage.company("acme", custom_fields={"tier": "gold"})
     stage.add("ann", company_id=acme, stripe_plan="basic", mrr=5)
     stage.add("bob", company_id=stage.company("empty"))
@@ -196,7 +196,7 @@ def test_missing_values_of_every_entity(stage: Stage) -> None:
 
 
 def test_any_number_of_filters(stage: Stage) -> None:
-    """Each is counted by itself, whichever place it has."""
+    """Each filter is counted by itself, at any position."""
     stage.add("none")
     for number in range(5):
         stage.add(f"c{number}", custom_fields={"n": number})
@@ -235,7 +235,7 @@ def test_a_field_that_was_never_sent(stage: Stage) -> None:
 
 
 def test_look_alikes_in_other_places(stage: Stage) -> None:
-    """Instead of a custom field a column, Stripe's or the company's may have been meant."""
+    """A column, a Stripe field or a company field may be meant instead of a custom field."""
     acme = stage.company("acme", custom_fields={"plan": "pro"})
     stage.add("ann", company_id=acme, stripe_plan="pro", custom_fields={"currentPlan": "pro"})
     stage.add("bob", stripe_plan="pro")
@@ -251,14 +251,14 @@ def test_look_alikes_in_other_places(stage: Stage) -> None:
 
 
 def test_a_value_that_nobody_has(stage: Stage) -> None:
-    """Everybody has a role, but another than the filter's."""
+    """Every contact has a role, but none has the filter's."""
     stage.add("ann", custom_fields={"role": "Owner"})
     by_criteria(stage, [OWNER])
     assert advice(stage) == [("nobody_passes", "custom:role", 0)]
 
 
 def test_contact_type(stage: Stage) -> None:
-    """Whom the audience holds, were it not for the type."""
+    """Counts contacts in the audience that only their type keeps out."""
     stage.pro("lea", "lou", external_id=None)
     stage.pro("gone", external_id=None)
     stage.suppress("gone")
@@ -276,7 +276,7 @@ def test_contact_type(stage: Stage) -> None:
 
 
 def test_suppression(stage: Stage) -> None:
-    """Whom the audience holds, were it not for the address."""
+    """Counts contacts in the audience that only their suppression keeps out."""
     stage.pro("ann", "bob")
     stage.suppress("ann", "unsubscribed_at")
     stage.series(**BY_PLAN)
@@ -284,7 +284,7 @@ def test_suppression(stage: Stage) -> None:
 
 
 def test_a_list_without_subscribers(stage: Stage) -> None:
-    """It is named; a list that was not picked is another cause."""
+    """An empty list is named; a series without a list is another cause."""
     stage.add("ann")
     stage.list("news")
     of_a_list: dict[str, Any] = {"entry_trigger": "event", "audience_type": "subscription"}
@@ -296,7 +296,7 @@ def test_a_list_without_subscribers(stage: Stage) -> None:
 
 
 def test_a_list_whose_subscribers_are_kept_out_is_not_empty(stage: Stage) -> None:
-    """The reason is the suppression."""
+    """The cause is the suppression, not the list."""
     stage.add("ann")
     stage.list("news", "ann")
     stage.suppress("ann")
@@ -305,7 +305,7 @@ def test_a_list_whose_subscribers_are_kept_out_is_not_empty(stage: Stage) -> Non
 
 
 def test_an_empty_stripe_set(stage: Stage) -> None:
-    """A Stripe filter that resolves to nobody empties the audience."""
+    """A Stripe filter that nobody passes empties the audience."""
     stage.add("ann", stripe_subscription_status="active")
     stage.add("bob")
     trial = {"field": "stripe:subscription_status", "operator": "is", "value": "trialing"}
@@ -326,14 +326,14 @@ def test_an_empty_stripe_set(stage: Stage) -> None:
 
 
 def test_an_empty_company_set(stage: Stage) -> None:
-    """So does a company filter."""
+    """A company filter that nobody passes does so too."""
     stage.add("ann")
     by_criteria(stage, [{"field": "company.mrr", "operator": "gt", "value": 0}])
     assert advice(stage) == [("empty_company_set", "company.mrr", 1)]
 
 
 def test_contacts_without_an_address(stage: Stage) -> None:
-    """The audience ‘all’ is everybody with an email."""
+    """The audience ‘all’ is every contact with an email."""
     stage.add("ann", email=None)
     stage.series(entry_trigger="user_created")
     assert advice(stage) == [("no_address", None, 1)]
@@ -341,7 +341,7 @@ def test_contacts_without_an_address(stage: Stage) -> None:
 
 
 def test_no_contacts_and_no_filter(stage: Stage) -> None:
-    """A user of the app is no contact before the first identify."""
+    """Before the first identify there are no contacts."""
     stage.series(active=False, audience_type="segment")
     assert advice(stage) == [
         ("no_contacts", None, None),
@@ -351,7 +351,7 @@ def test_no_contacts_and_no_filter(stage: Stage) -> None:
 
 
 def test_the_contacts_are_passed_over_once(stage: Stage) -> None:
-    """However many filters there are: one statement for the fields, one for the contacts."""
+    """For any number of filters: one statement for the fields, one for the contacts."""
     stage.pro("ann")
     numbers = []
     for filters in ([OWNER], [OWNER, SINCE_MAY_27] * 10):
@@ -403,7 +403,7 @@ def said(stage: Stage, cause: str) -> Advice:
 
 
 def test_a_value_in_other_letters_is_named(stage: Stage) -> None:
-    """The values seen most, and the near one: ``Pro`` where they are ``pro``."""
+    """``Pro`` is wanted, ``pro`` is stored: the near value is named with the most frequent ones."""
     stage.pro("ann", "bob")
     stage.add("cyd", custom_fields={"plan": "free"})
     by_criteria(stage, [{"field": "plan", "operator": "is", "value": "Pro"}])
@@ -427,7 +427,7 @@ def test_a_value_in_other_letters_is_named(stage: Stage) -> None:
 def test_values_that_are_near(
     stage: Stage, wanted: str, stored: str, near: tuple[str, ...]
 ) -> None:
-    """The same letters, or nearly; what is far is only among those seen most."""
+    """Nearly equal values are near; others are only listed as frequent."""
     stage.add("ann", custom_fields={"x": stored})
     by_criteria(stage, [{"field": "custom:x", "operator": "is", "value": wanted}])
     found = said(stage, "nobody_passes")
@@ -436,7 +436,7 @@ def test_values_that_are_near(
 
 
 def test_a_number_stored_as_text(stage: Stage) -> None:
-    """It is said, with the values as they are stored, and what would find them."""
+    """Advice names the stored values, and the value that would match."""
     stage.add("ann", custom_fields={"seats": "12"})
     stage.add("bob", custom_fields={"seats": "3"})
     by_criteria(stage, [{"field": "custom:seats", "operator": "is", "value": 12}])
@@ -451,7 +451,7 @@ def test_a_number_stored_as_text(stage: Stage) -> None:
 
 
 def test_numbers_beside_the_filter_are_given_as_a_span(stage: Stage) -> None:
-    """Between which numbers all lie, since none is near one that is compared by size."""
+    """A size has no near value, so the span of the stored numbers is named."""
     for number in (3, 10, 7):
         stage.add(f"c{number}", custom_fields={"seats": number})
     by_criteria(stage, [{"field": "custom:seats", "operator": "gt", "value": 50}])
@@ -459,7 +459,7 @@ def test_numbers_beside_the_filter_are_given_as_a_span(stage: Stage) -> None:
 
 
 def test_only_sizes_have_a_span_and_numbers_are_not_spelled(stage: Stage) -> None:
-    """Who all have the one value are between nothing; 120 is no misspelt 12."""
+    """A single stored value is no span; 120 is no misspelt 12."""
     stage.add("ann", custom_fields={"x": "pro", "n": 120}, stripe_plan="pro")
     by_criteria(stage, [{"field": "custom:x", "operator": "is_not", "value": "pro"}], active=False)
     assert said(stage, "nobody_passes").text == (
@@ -472,7 +472,7 @@ def test_only_sizes_have_a_span_and_numbers_are_not_spelled(stage: Stage) -> Non
 
 
 def test_a_field_of_another_spelling_that_has_the_value(stage: Stage) -> None:
-    """``custom:jobtitle`` beside ``custom:job_title``: the way leads to the one that passes."""
+    """``custom:jobtitle`` beside ``custom:job_title``: advice leads to the one that passes."""
     stage.add("ann", "bob", custom_fields={"job_title": "CTO"})
     stage.add("cyd", custom_fields={"jobtitle": "VP"})
     stage.register("job_title", "jobtitle")
@@ -491,7 +491,7 @@ def test_a_field_of_another_spelling_that_has_the_value(stage: Stage) -> None:
 
 
 def test_intercoms_role_is_not_the_apps(stage: Stage) -> None:
-    """Where the app never sent a role, the field is named that has one."""
+    """If the app never sent a role, the field that has one is named."""
     stage.add("ann", custom_fields={"intercom_role": "user"})
     stage.register("intercom_role")
     by_criteria(stage, [OWNER])
@@ -502,7 +502,7 @@ def test_intercoms_role_is_not_the_apps(stage: Stage) -> None:
 
 
 def test_an_event_that_never_fired(stage: Stage) -> None:
-    """Those of a similar name are named, else the most frequent."""
+    """Events of similar names are named, else the most frequent."""
     stage.add("ann")
     stage.fires("ann", "trial_started")
     by_criteria(
@@ -522,7 +522,7 @@ def test_an_event_that_never_fired(stage: Stage) -> None:
 
 
 def test_values_of_those_who_cannot_match_are_not_named(stage: Stage) -> None:
-    """Of leads and of suppressed contacts, say: following the advice would find nobody."""
+    """Values of leads or suppressed contacts are not named: with them nobody would match."""
     stage.pro("lea", external_id=None)
     stage.pro("gone")
     stage.suppress("gone")
@@ -532,7 +532,7 @@ def test_values_of_those_who_cannot_match_are_not_named(stage: Stage) -> None:
 
 
 def test_following_an_advice_never_leads_back(stage: Stage) -> None:
-    """Whichever field or value one takes up, no filter comes twice, until nothing is advised."""
+    """Following the advice again and again never repeats a filter, and ends."""
     rng = Random(7)
     fields = ["plan", "Plan", "plan_name", "planName", "current_plan"]
     values = ["pro", "Pro", "PRO", "12", 12, 12.5, True, None, "free", "fre"]

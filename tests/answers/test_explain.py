@@ -29,7 +29,7 @@ def test_active(stage: Stage) -> None:
 
 
 def test_active_comes_before_everything_else(stage: Stage) -> None:
-    """Neither a pause nor an audience that no longer holds changes that."""
+    """A pause, or an audience that no longer holds, does not change the code."""
     stage.pro("ann")
     stage.series(**BY_PLAN)
     stage.change("ann", custom_fields={})
@@ -86,7 +86,7 @@ def test_series_not_active(stage: Stage) -> None:
 def test_of_a_draft_it_says_what_would_be(
     stage: Stage, definition: dict[str, Any], code: str, why: str
 ) -> None:
-    """Once it is active: in it, refused by a guard, or waiting for its trigger."""
+    """Once active: enrolled, refused by a guard, or waiting for a trigger."""
     stage.add("ann")
     stage.series(active=False, **definition)
     answer = stage.explain("ann")
@@ -99,14 +99,14 @@ def test_of_a_draft_it_says_what_would_be(
 
 
 def test_only_of_a_draft_is_it_said_what_would_be(stage: Stage) -> None:
-    """Others answer for themselves."""
+    """Other series have no such outlook."""
     stage.add("ann")
     stage.series(**BY_PLAN)
     assert stage.explain("ann").once_active is None
 
 
 def test_series_not_active_while_paused(stage: Stage) -> None:
-    """Nor does a series that is paused."""
+    """A paused series takes nobody either."""
     stage.series(**BY_PLAN)
     stage.pro("ann")
     stage.pause()
@@ -116,7 +116,7 @@ def test_series_not_active_while_paused(stage: Stage) -> None:
 
 
 def test_series_not_active_once_completed(stage: Stage) -> None:
-    """A manual series that is over takes nobody any more, not even who was in it."""
+    """A completed manual series takes nobody, not even who was in it before."""
     stage.add("ann")
     stage.series(entry_trigger="manual")
     stage.end("ann")
@@ -129,7 +129,7 @@ def test_series_not_active_once_completed(stage: Stage) -> None:
 
 
 def test_contact_type(stage: Stage) -> None:
-    """A lead is not for a series of users, and becomes one by being identified."""
+    """A lead does not enter a series of users; identifying makes it a user."""
     stage.series(contact_type="user", **BY_PLAN)
     stage.pro("lea", external_id=None)
     answer = stage.explain("lea")
@@ -143,7 +143,7 @@ def test_contact_type(stage: Stage) -> None:
 
 
 def test_audience_mismatch_names_the_filters_that_failed(stage: Stage) -> None:
-    """Of each group, with the values that they saw and what they want."""
+    """Each group's failing filters are named, with the stored and the wanted values."""
     stage.series(
         audience_type="segment",
         audience_filters=[
@@ -195,7 +195,7 @@ def test_audience_mismatch_names_the_filters_that_failed(stage: Stage) -> None:
 
 
 def test_audience_mismatch_of_everybody_is_a_missing_address(stage: Stage) -> None:
-    """The audience ‘all’ is everybody with an email."""
+    """The audience ‘all’ is every contact with an email."""
     stage.series(entry_trigger="user_created")
     stage.add("ann", email=None)
     answer = stage.explain("ann")
@@ -245,7 +245,7 @@ def test_suppressed(stage: Stage, cause: str, why: str, change: str) -> None:
 
 
 def test_waiting_signals_are_told_by_the_oldest(stage: Stage) -> None:
-    """However many wait, one row is read for each contact."""
+    """Of several waiting signals explain names the oldest; it reads one row a contact."""
     stage.series(**BY_PLAN)
     stage.add("ann", "bob")
     for name in ("ann", "bob"):
@@ -269,7 +269,7 @@ def test_waiting_signals_are_told_by_the_oldest(stage: Stage) -> None:
 
 
 def test_already_enrolled(stage: Stage) -> None:
-    """Once is enough unless re-enrollment is on; when and how it ended is said."""
+    """Without re-enrollment a contact enters once; explain says when and how that run ended."""
     stage.pro("ann")
     stage.series(**BY_PLAN)
     stage.wait(days=1)
@@ -299,9 +299,7 @@ def test_reenroll_delay_says_until_when(stage: Stage) -> None:
 
 
 def test_not_newly_matching_until_seen_outside(stage: Stage) -> None:
-    """A contact that never left the audience does not match anew; one that was seen outside
-    does.
-    """
+    """A contact must have been seen outside the audience to match anew."""
     stage.pro("ann")
     stage.series(**BY_PLAN, settings=AGAIN)
     stage.end("ann")
@@ -316,7 +314,7 @@ def test_not_newly_matching_until_seen_outside(stage: Stage) -> None:
 
 
 def test_exit_filter_names_the_group_that_holds(stage: Stage) -> None:
-    """And only that one: the others do not keep the contact out."""
+    """Groups that do not hold are not named."""
     exits = [
         [
             {"field": "custom:vip", "operator": "is", "value": True},
@@ -339,7 +337,7 @@ def test_exit_filter_names_the_group_that_holds(stage: Stage) -> None:
 
 
 def test_exit_filter_only_when_its_rule_is_on(stage: Stage) -> None:
-    """Filters of a rule that the series does not list keep nobody out."""
+    """Exit filters keep nobody out unless the series lists their rule."""
     stage.series(**BY_PLAN, settings={"exit_filters": PRO})
     stage.pro("ann")
     assert stage.explain("ann").code == "awaiting_evaluation"
@@ -379,7 +377,7 @@ def test_awaiting_evaluation_says_when(stage: Stage) -> None:
 
 
 def test_trigger_not_fired_of_a_manual_series(stage: Stage) -> None:
-    """Who matches later is not added."""
+    """Contacts that match later are not added."""
     stage.add("ann")
     stage.series(entry_trigger="manual")
     stage.wait(minutes=1)
@@ -393,7 +391,7 @@ def test_trigger_not_fired_of_a_manual_series(stage: Stage) -> None:
 
 
 def test_trigger_not_fired_of_a_series_for_new_contacts(stage: Stage) -> None:
-    """Created before it was active, or without a word to anybody: it says which."""
+    """Explain says whether it was created before the series was active, or silently."""
     stage.add("old")
     stage.wait(hours=1)
     stage.series(entry_trigger="user_created")
@@ -408,7 +406,7 @@ def test_trigger_not_fired_of_a_series_for_new_contacts(stage: Stage) -> None:
 
 
 def test_trigger_not_fired_of_an_event(stage: Stage) -> None:
-    """Never fired, or only as history."""
+    """The event never fired, or only as history."""
     stage.series(entry_trigger="event", settings={"entry_event_name": "go"})
     stage.add("ann", "bob")
     stage.fires("bob", "go", live=False)
@@ -421,7 +419,7 @@ def test_trigger_not_fired_of_an_event(stage: Stage) -> None:
 
 
 def test_trigger_not_fired_again_after_an_enrollment(stage: Stage) -> None:
-    """A contact that may enter again waits for its trigger."""
+    """A contact that may enter again needs another trigger."""
     stage.series(entry_trigger="event", settings={"entry_event_name": "go", **AGAIN})
     stage.add("ann")
     stage.fires("ann", "go")
@@ -435,7 +433,7 @@ def test_trigger_not_fired_again_after_an_enrollment(stage: Stage) -> None:
 
 
 def test_a_kept_refusal_outlives_its_reason(stage: Stage) -> None:
-    """What was refused when the trigger fired stays refused, though it would enter now."""
+    """A refusal at the trigger stays, even if the contact would enter now."""
     stage.series(entry_trigger="event", settings={"entry_event_name": "go"}, **BY_PLAN)
     stage.add("ann")
     stage.fires("ann", "go")
@@ -452,7 +450,7 @@ def test_a_kept_refusal_outlives_its_reason(stage: Stage) -> None:
 
 
 def test_a_kept_refusal_says_what_would_refuse_now(stage: Stage) -> None:
-    """With the filter and the value that it sees now."""
+    """It names the filter and the current value."""
     stage.series(entry_trigger="user_created", **BY_PLAN)
     stage.add("ann")
     stage.created("ann")
@@ -480,9 +478,7 @@ def test_a_kept_refusal_is_hidden_while_the_series_is_not_active(stage: Stage) -
 
 
 def test_a_kept_refusal_is_overtaken_by_an_enrollment(stage: Stage) -> None:
-    """The guards of now are answered when the contact was enrolled since, within one instant
-    too.
-    """
+    """After a later enrollment the current guards answer, even within one instant."""
     stage.series(entry_trigger="user_created", **BY_PLAN, settings={"reenroll_delay_days": 1})
     stage.add("ann")
     stage.created("ann")
@@ -494,7 +490,7 @@ def test_a_kept_refusal_is_overtaken_by_an_enrollment(stage: Stage) -> None:
 
 
 def test_segment_match_keeps_no_refusals(stage: Stage) -> None:
-    """It answers with the guards as they stand now."""
+    """The current guards answer."""
     stage.series(**BY_PLAN)
     stage.add("ann")
     stage.changed("ann", "custom:plan")
@@ -506,7 +502,7 @@ def test_segment_match_keeps_no_refusals(stage: Stage) -> None:
 
 
 def test_colleagues_who_wait_for_a_free_seat_are_explained_alike(stage: Stage) -> None:
-    """Together or alone, in whatever set: nobody has the seat as it stands now."""
+    """With a free seat all get the same answer, explained together or alone."""
     acme = stage.company("acme")
     stage.series(**BY_PLAN, settings={"one_per_company": True})
     stage.pro("ann", "bob", company_id=acme)
@@ -520,7 +516,7 @@ def test_colleagues_who_wait_for_a_free_seat_are_explained_alike(stage: Stage) -
 
 
 def test_answers_come_in_the_order_that_was_asked(stage: Stage) -> None:
-    """The same contact may be asked about twice."""
+    """A contact may be asked about twice."""
     stage.pro("ann")
     stage.series(**BY_PLAN)
     stage.add("bob")
@@ -530,7 +526,7 @@ def test_answers_come_in_the_order_that_was_asked(stage: Stage) -> None:
 
 
 def test_an_unknown_contact_is_a_404(stage: Stage) -> None:
-    """So is another organisation's."""
+    """A contact of another organisation is unknown too."""
     stage.series(**BY_PLAN)
     stranger = add_contact(new_organization(stage.work.connection), "ann")
     with pytest.raises(Refusal) as refusal:
@@ -543,7 +539,7 @@ def test_an_unknown_contact_is_a_404(stage: Stage) -> None:
 
 
 def test_the_number_of_statements_does_not_grow_with_the_contacts(stage: Stage) -> None:
-    """One contact is a set of one: active, refused by a filter, and all others alike."""
+    """This holds for active contacts, for those a filter refuses, and for all others."""
     stage.pro("p1", "p2", "p3")
     stage.series(**BY_PLAN)
     stage.add("n1", "n2", "n3")
@@ -580,6 +576,6 @@ def test_an_explanation_is_ready_for_json(stage: Stage) -> None:
 
 
 def test_a_date_at_the_end_of_the_calendar_can_be_shown() -> None:
-    """Where the clock is ahead, the last second of the calendar would be in the year 10000."""
+    """Ahead of UTC, the last second of the calendar would be in the year 10000."""
     end = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
     assert on_the_clock(end, ZoneInfo("Europe/Berlin")) == "9999-12-31 23:59 CET"

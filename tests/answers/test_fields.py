@@ -1,4 +1,4 @@
-"""Fields, events and contacts that one can find (contract §3; http.md §3)."""
+"""Lists of fields and events (contract §3; http.md §3)."""
 
 from typing import Any
 
@@ -9,13 +9,13 @@ from tests.contacts.stage import statements
 
 
 def field(stage: Stage, name: str) -> dict[str, Any]:
-    """Return what is answered of one field."""
+    """Return the answer about one field."""
     [found] = [each for each in known_fields(stage.work).fields if each.field == name]
     return found.model_dump(mode="json")
 
 
 def test_every_column_is_a_field_whether_or_not_it_has_a_value(stage: Stage) -> None:
-    """In the order of the contract: contacts', then companies', then Stripe's."""
+    """Columns of contacts come first, then companies', then Stripe's, in the contract's order."""
     names = [each.field for each in known_fields(stage.work).fields]
     assert names[:3] == ["email", "name", "external_id"]
     assert names[17:19] == ["company.name", "company.external_id"]
@@ -30,7 +30,7 @@ def test_every_column_is_a_field_whether_or_not_it_has_a_value(stage: Stage) -> 
 
 
 def test_a_custom_field_with_the_values_seen_most(stage: Stage) -> None:
-    """The type that was seen first, the types that are stored, and who has which value."""
+    """It has the registered type, the stored types, and each value's number of contacts."""
     stage.pro("ann", "bob")
     stage.add("cyd", custom_fields={"plan": "free"})
     stage.add("dee", custom_fields={"plan": 3})
@@ -53,7 +53,7 @@ def test_a_custom_field_with_the_values_seen_most(stage: Stage) -> None:
 
 
 def test_fields_of_companies_and_of_stripe(stage: Stage) -> None:
-    """How many contacts have one: those of a company that has it."""
+    """A company's value counts once for each of its contacts."""
     acme = stage.company("acme", custom_fields={"tier": "gold"}, on_contract=True)
     stage.add("ann", "bob", company_id=acme)
     stage.add("cyd", stripe_plan="basic")
@@ -64,7 +64,7 @@ def test_fields_of_companies_and_of_stripe(stage: Stage) -> None:
 
 
 def test_an_enumerated_field_says_all_that_it_can_be(stage: Stage) -> None:
-    """Those that nobody has, too."""
+    """Choices that nobody has are listed too."""
     stage.add("ann", contract_term="annual")
     term = field(stage, "contract_term")
     assert term["choices"] == ["monthly", "quarterly", "annual", "bi_annual"]
@@ -72,7 +72,7 @@ def test_an_enumerated_field_says_all_that_it_can_be(stage: Stage) -> None:
 
 
 def test_dates_and_what_names_a_person_have_no_values(stage: Stage) -> None:
-    """They are counted all the same; so is a value too long to be shown, and one that is none."""
+    """They are counted without values; so are values that are too long or no scalar."""
     stage.add("ann", custom_fields={"long": "x" * 201, "list": [1], "seats": 2})
     for name in ("email", "external_id", "created_at", "custom:long", "custom:list"):
         found = field(stage, name)
@@ -82,7 +82,7 @@ def test_dates_and_what_names_a_person_have_no_values(stage: Stage) -> None:
 
 
 def test_twenty_values_at_most_the_most_frequent_first(stage: Stage) -> None:
-    """The others are counted in how many have one."""
+    """The rest are included in the number of contacts."""
     for number in range(25):
         stage.add(f"c{number}", custom_fields={"n": number})
     stage.add("twice", custom_fields={"n": 24})
@@ -92,7 +92,7 @@ def test_twenty_values_at_most_the_most_frequent_first(stage: Stage) -> None:
 
 
 def test_the_newest_contacts_are_looked_at(stage: Stage, monkeypatch: Any) -> None:
-    """So that the answer costs the same for any number of contacts."""
+    """So the cost does not grow with the number of contacts."""
     monkeypatch.setattr(stored, "SAMPLE", 2)
     monkeypatch.setattr("halo_engine.answers.fields.SAMPLE", 2)
     stage.pro("old")
@@ -104,7 +104,7 @@ def test_the_newest_contacts_are_looked_at(stage: Stage, monkeypatch: Any) -> No
 
 
 def test_lists_and_fields_in_three_statements(stage: Stage) -> None:
-    """However many there are of either; a key that no filter can name is left out."""
+    """For any number of lists and fields; a key that no filter can name is left out."""
     stage.add("ann", custom_fields={f"f{n}": n for n in range(50)} | {" ": 1})
     stage.list("news", "ann")
     stage.list("tips")

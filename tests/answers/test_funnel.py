@@ -16,7 +16,7 @@ NO_MAIL = {"sent": 0, "opened": 0, "clicked": 0, "replied": 0, "failed": 0, "unk
 
 
 def test_contacts_enrollments_and_steps_are_counted(stage: Stage) -> None:
-    """By status and step, in order; a step that was removed is shown while somebody is there."""
+    """By status and step, in order; a removed step is shown while somebody is at it."""
     stage.pro("ann", "bob")
     stage.pro("noaddress", email=None)
     stage.series(**BY_PLAN, settings={"reenroll_enabled": True})
@@ -58,7 +58,7 @@ def test_contacts_enrollments_and_steps_are_counted(stage: Stage) -> None:
 
 
 def test_mails_that_came_back_are_counted_by_reason(stage: Stage) -> None:
-    """Those of this series alone."""
+    """Only this series' mails count."""
     stage.pro("ann", "bob")
     stage.series(**BY_PLAN)
     advance(stage.work, 100)
@@ -71,7 +71,7 @@ def test_mails_that_came_back_are_counted_by_reason(stage: Stage) -> None:
 
 
 def test_a_removed_step_that_nobody_reached_is_left_out(stage: Stage) -> None:
-    """Nor is anything counted in a draft."""
+    """A draft has no counts."""
     stage.series(active=False, **BY_PLAN)
     stage.series(active=False, **BY_PLAN, steps=[HELLO])
     found = funnel(stage.work, stage.saved())
@@ -80,7 +80,7 @@ def test_a_removed_step_that_nobody_reached_is_left_out(stage: Stage) -> None:
 
 
 def test_the_counters_outlive_a_reenrollment(stage: Stage) -> None:
-    """Its earlier rows are cleared: what was skipped, failed and unknown then still counts."""
+    """Skipped, failed and unknown still count after re-enrollment cleared the rows."""
     stage.add("ann", "bob", "cid", "dan")
     again = {"reenroll_enabled": True}
     stage.series(entry_trigger="event", settings={"entry_event_name": "go", **again})
@@ -113,7 +113,7 @@ def test_the_counters_outlive_a_reenrollment(stage: Stage) -> None:
 
 
 def finish(stage: Stage, name: str, status: str, reason: str) -> None:
-    """Write that the contact's active row at the first step ended so."""
+    """End the contact's active row at the first step like this."""
     rows = automation_recipients
     [first, *_] = stage.saved().steps
     stage.work.connection.execute(
@@ -134,7 +134,7 @@ def finish(stage: Stage, name: str, status: str, reason: str) -> None:
 
 
 def mailed(stage: Stage, name: str, **values: object) -> None:
-    """Write that the contact's first email was sent and opened, or what is given."""
+    """Record the contact's first email as sent and opened, or as given."""
     rows = automation_recipients
     row = stage.work.connection.execute(
         select(rows.c.id, rows.c.step_id, rows.c.automation_id).where(
@@ -159,7 +159,7 @@ def mailed(stage: Stage, name: str, **values: object) -> None:
 
 
 def convert(stage: Stage, name: str) -> None:
-    """Write that the contact's enrollment converted."""
+    """Record the contact's conversion."""
     runs = automation_enrollments
     stage.work.connection.execute(
         update(runs)

@@ -1,4 +1,4 @@
-"""The ledger: matched = active + one bucket for each reason, and it always balances (§10)."""
+"""The ledger: matched = active + one bucket for each reason; it always adds up (§10)."""
 
 from halo_engine.answers.ledger import Ledger
 from halo_engine.answers.preview import preview
@@ -7,7 +7,7 @@ from tests.contacts.stage import add_contact, new_organization, statements
 
 
 def test_every_matched_contact_is_in_one_bucket(stage: Stage) -> None:
-    """Buckets that are empty are left out; the rest come in the order of §4."""
+    """Empty buckets are left out; the others come in the order of §4."""
     acme = stage.company("acme")
     stage.pro("ann", "bob", company_id=acme)
     stage.pro("out")
@@ -47,14 +47,14 @@ def test_every_matched_contact_is_in_one_bucket(stage: Stage) -> None:
 
 
 def test_nobody_matched_is_an_empty_ledger(stage: Stage) -> None:
-    """It balances too."""
+    """Its sum is 0."""
     stage.add("ann")
     stage.series(**BY_PLAN)
     assert stage.ledger() == Ledger(series="s", matched=0, buckets={}, active_outside=0)
 
 
 def test_active_contacts_that_no_longer_match_stand_beside_it(stage: Stage) -> None:
-    """For whatever reason: the audience, the suppression, the contact type."""
+    """Whether audience, suppression or contact type changed, they count as ``active_outside``."""
     stage.pro("ann", "bob", "cyd", "dee")
     stage.series(**BY_PLAN)
     stage.change("bob", custom_fields={})
@@ -66,7 +66,7 @@ def test_active_contacts_that_no_longer_match_stand_beside_it(stage: Stage) -> N
 
 
 def test_a_draft_keeps_everybody_out(stage: Stage) -> None:
-    """The matched are counted all the same."""
+    """The matched contacts are counted all the same."""
     stage.pro("ann", "bob")
     stage.add("cyd")
     stage.series(active=False, **BY_PLAN)
@@ -74,7 +74,7 @@ def test_a_draft_keeps_everybody_out(stage: Stage) -> None:
 
 
 def test_a_kept_refusal_gives_the_bucket(stage: Stage) -> None:
-    """As explain says it, though the contact matches by now."""
+    """As in explain, though the contact matches now."""
     stage.series(entry_trigger="event", settings={"entry_event_name": "go"}, **BY_PLAN)
     stage.add("ann")
     stage.fires("ann", "go")
@@ -84,7 +84,7 @@ def test_a_kept_refusal_gives_the_bucket(stage: Stage) -> None:
 
 
 def test_every_source_of_an_audience_has_a_ledger(stage: Stage) -> None:
-    """Everybody with an email, and the subscribers of a list."""
+    """Also ‘all’ and a subscription list."""
     stage.add("ann", "bob", "cyd")
     stage.add("dee", email=None)
     stage.list("news", "ann", "dee")
@@ -97,7 +97,7 @@ def test_every_source_of_an_audience_has_a_ledger(stage: Stage) -> None:
 
 
 def test_other_organisations_are_not_counted(stage: Stage) -> None:
-    """A namesake elsewhere is in nobody's ledger here."""
+    """A contact of the same name elsewhere does not count."""
     stage.pro("ann")
     stage.series(**BY_PLAN)
     elsewhere = new_organization(stage.work.connection)
@@ -106,7 +106,7 @@ def test_other_organisations_are_not_counted(stage: Stage) -> None:
 
 
 def test_the_ledger_is_one_statement(stage: Stage) -> None:
-    """So that its numbers are of one instant; and it agrees with the preview."""
+    """So its numbers are of one instant; they agree with the preview."""
     stage.pro("ann", "bob")
     stage.series(audience_type="segment", audience_filters=PRO)
     series = stage.saved()

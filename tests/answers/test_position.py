@@ -1,4 +1,4 @@
-"""Of an enrolled contact: where it stands, since when, and what happens next and when (§10)."""
+"""The position of an enrolled contact: its step, since when, and what is next and when (§10)."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -23,14 +23,14 @@ NIGHT = {"days": ["mon"], "from": "20:00", "to": "22:00"}
 
 
 def where(stage: Stage, name: str = "ann") -> Position:
-    """Return where an active contact stands."""
+    """Return an active contact's position."""
     found = stage.explain(name).whereabouts
     assert found is not None
     return found
 
 
 def test_an_email_that_waits(stage: Stage) -> None:
-    """The step, since when, and when its email is sent."""
+    """It names the step, since when, and when the email will be sent."""
     stage.pro("ann")
     stage.series(**BY_PLAN, steps=[LATER, BYE])
     stage.wait(hours=1)
@@ -47,7 +47,7 @@ def test_an_email_that_waits(stage: Stage) -> None:
 
 
 def test_an_overdue_email_is_sent_now(stage: Stage) -> None:
-    """What is due is next at this instant, not in the past; after the last step it is over."""
+    """The next instant is now, not in the past; after the last step the run ends."""
     stage.pro("ann")
     stage.series(**BY_PLAN, steps=[LATER])
     stage.wait(hours=3)
@@ -56,7 +56,7 @@ def test_an_overdue_email_is_sent_now(stage: Stage) -> None:
 
 
 def test_an_email_that_is_held_has_no_time(stage: Stage) -> None:
-    """Since when, by whom, and what comes after; nobody knows when the stop ends."""
+    """It says who stopped the mail, since when, and what follows, but not when."""
     stage.pro("ann")
     stage.series(**BY_PLAN, steps=[HELLO, BYE])
     connection = stage.work.connection
@@ -76,7 +76,7 @@ def test_an_email_that_is_held_has_no_time(stage: Stage) -> None:
 
 
 def test_an_email_waits_for_a_server_that_is_down(stage: Stage) -> None:
-    """Of one that is due nothing is promised; of one that is due later, that it may wait too."""
+    """A due email has no instant; a later one has, and may wait too."""
     stage.pro("ann")
     stage.series(**BY_PLAN, steps=[LATER])
     note_outage(stage.work.connection, "Connection refused", NOW)
@@ -98,7 +98,7 @@ def test_an_email_waits_for_a_server_that_is_down(stage: Stage) -> None:
 
 
 def test_an_email_outside_its_window_waits_for_the_opening(stage: Stage) -> None:
-    """Also when the window was changed since the email was scheduled."""
+    """Also if the window changed after the email was scheduled."""
     stage.pro("ann")
     stage.series(**BY_PLAN, steps=[LATER])
     stage.series(active=False, **BY_PLAN, steps=[{**LATER, "send_window": NIGHT}])
@@ -107,7 +107,7 @@ def test_an_email_outside_its_window_waits_for_the_opening(stage: Stage) -> None
 
 
 def test_an_email_that_is_being_sent(stage: Stage) -> None:
-    """A leased row is with a worker."""
+    """A worker has leased the row."""
     stage.pro("ann")
     stage.series(**BY_PLAN)
     lease(stage)
@@ -118,7 +118,7 @@ def test_an_email_that_is_being_sent(stage: Stage) -> None:
 
 
 def test_without_an_address_the_step_is_skipped(stage: Stage) -> None:
-    """Nobody is stuck: it goes on."""
+    """The contact goes on to the next step."""
     stage.pro("ann", email=None)
     stage.series(**BY_PLAN)
     assert where(stage).next == (
@@ -127,7 +127,7 @@ def test_without_an_address_the_step_is_skipped(stage: Stage) -> None:
 
 
 def test_off_the_list_the_step_is_skipped(stage: Stage) -> None:
-    """A list series whose exit rule ``unsubscribed`` is off skips its emails."""
+    """A list series without the exit rule ``unsubscribed`` skips the email."""
     stage.add("ann")
     stage.list("news", "ann")
     stage.list("other")
@@ -141,7 +141,7 @@ def test_off_the_list_the_step_is_skipped(stage: Stage) -> None:
 
 
 def test_a_condition_is_looked_at_as_things_stand(stage: Stage) -> None:
-    """It says which way the gate would let the contact go."""
+    """It says which way the gate would decide now."""
     gate = {"key": "gate", "delay": "1d", "condition": {"type": "user_property", "value": "mrr>5"}}
     stage.pro("ann", mrr=10)
     stage.pro("bob", mrr=1)
@@ -156,7 +156,7 @@ def test_a_condition_is_looked_at_as_things_stand(stage: Stage) -> None:
 
 
 def test_a_removed_step_is_skipped(stage: Stage) -> None:
-    """It says where the contact goes on."""
+    """It names the next step."""
     stage.pro("ann")
     stage.series(**BY_PLAN, steps=[LATER, BYE])
     stage.series(active=False, **BY_PLAN, steps=[BYE])
@@ -164,7 +164,7 @@ def test_a_removed_step_is_skipped(stage: Stage) -> None:
 
 
 def test_a_step_that_is_behind_it_does_not_come_again(stage: Stage) -> None:
-    """Steps that changed places: the answer passes over those that the run will pass over."""
+    """After steps were reordered, the answer skips those that the run will skip."""
     gate = {"key": "gate", "condition": {"type": "user_property", "value": "plan=pro"}}
     stage.pro("ann")
     stage.series(**BY_PLAN, steps=[gate, BYE])
@@ -174,7 +174,7 @@ def test_a_step_that_is_behind_it_does_not_come_again(stage: Stage) -> None:
 
 
 def test_an_exit_rule_that_will_fire_is_announced(stage: Stage) -> None:
-    """Relative dates change without a signal; when the row is due, the rule is checked."""
+    """Relative dates change without a signal; the rule is checked when the row is due."""
     recent = [[{"field": "last_seen", "operator": "after", "value": "-1d"}]]
     stage.add("ann", last_seen=NOW)
     stage.series(
@@ -191,7 +191,7 @@ def test_an_exit_rule_that_will_fire_is_announced(stage: Stage) -> None:
 
 
 def test_nothing_happens_while_the_series_is_paused(stage: Stage) -> None:
-    """There is no instant to name."""
+    """There is no next instant."""
     stage.pro("ann")
     stage.series(**BY_PLAN, steps=[LATER])
     stage.pause()

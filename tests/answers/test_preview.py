@@ -12,7 +12,7 @@ from tests.answers.stage import BY_PLAN, Stage
 
 
 def unsaved(**definition: Any) -> SeriesDefinition:
-    """Return a definition that nobody saved."""
+    """Return an unsaved definition."""
     return parse_definition("s", {"entry_trigger": "user_created", **definition})
 
 
@@ -22,7 +22,7 @@ def ids(found: Preview) -> list[str | None]:
 
 
 def test_a_saved_series(stage: Stage) -> None:
-    """Count and contacts are those that match now, suppressed and other types left out."""
+    """Count and page have the contacts that match now, without suppressed ones and other types."""
     stage.pro("ann", name="Ann")
     stage.add("bob")
     stage.pro("gone")
@@ -48,7 +48,7 @@ def test_a_saved_series(stage: Stage) -> None:
 
 
 def test_an_unsaved_definition(stage: Stage) -> None:
-    """Whatever the saved series of that key says."""
+    """The saved series of that key does not matter."""
     stage.pro("ann")
     stage.add("bob")
     stage.series(**BY_PLAN)
@@ -58,7 +58,7 @@ def test_an_unsaved_definition(stage: Stage) -> None:
 
 
 def test_the_list_of_an_unsaved_definition_is_looked_up(stage: Stage) -> None:
-    """By its key; an unknown one is a 400, and without one nobody matches."""
+    """By key; an unknown one is a 400, and without a list nobody matches."""
     stage.add("ann", "bob")
     stage.list("news", "bob")
     assert ids(preview(stage.work, listed("news"))) == ["bob"]
@@ -78,7 +78,7 @@ def listed(key: str | None) -> SeriesDefinition:
 
 
 def test_pages_follow_each_other_in_order_of_creation(stage: Stage) -> None:
-    """Every contact is on one page, also those created at the same instant."""
+    """Every contact is on exactly one page, even if several were created at one instant."""
     stage.pro("a", "b")
     stage.wait(minutes=-1)
     stage.pro("c", "d", "e")
@@ -93,13 +93,13 @@ def test_pages_follow_each_other_in_order_of_creation(stage: Stage) -> None:
 
 
 def test_a_full_last_page_has_no_next(stage: Stage) -> None:
-    """Nothing follows, so nothing is announced."""
+    """If nothing follows, ``next`` is None."""
     stage.pro("a", "b")
     assert preview(stage.work, unsaved(**BY_PLAN), size=2).next is None
 
 
 def test_of_a_series_that_waits_for_a_trigger_it_says_who_fits(stage: Stage) -> None:
-    """Who matches is not who gets it: each has to be created, or its event to fire."""
+    """A note says that a match alone does not enroll."""
     says = "This shows who fits now, not who gets it: the series takes contacts"
     assert preview(stage.work, unsaved()).note == f"{says} that are created while it is active."
     event = unsaved(entry_trigger="event", settings={"entry_event_name": "paid"})

@@ -1,4 +1,4 @@
-"""A console: running `halo` in this process, on real servers, and a worker that works by hand."""
+"""Runs `halo` in this process on real servers, with a worker that works when told."""
 
 import json
 from collections.abc import Callable
@@ -21,7 +21,7 @@ _Result = TypeVar("_Result")
 
 
 class Console:
-    """`halo` as it would be typed, with the servers of the test in its environment."""
+    """`halo` as typed, with the test's servers in its environment."""
 
     def __init__(self, database: Engine, broker_url: str, folder: Path, **environment: str) -> None:
         self.database = database

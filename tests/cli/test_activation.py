@@ -1,4 +1,4 @@
-"""A large activation: watched while the workers enroll, or left to them."""
+"""A large activation: watched while workers enroll, or left to them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -43,7 +43,7 @@ def crowd(bare: Console) -> Console:
 
 @contextmanager
 def _installation(halo: Console, worker: Callable[[], None] | None) -> Iterator[Installation]:
-    """Return an installation whose worker, if there is one, begins once it is asked for."""
+    """Return an installation; its worker, if any, starts when it is asked for."""
 
     at_work: list[Thread] = []
 
@@ -68,14 +68,14 @@ def _installation(halo: Console, worker: Callable[[], None] | None) -> Iterator[
 
 
 def test_activation_that_is_watched_ends_with_everybody_enrolled(crowd: Console) -> None:
-    """With `--wait` the command returns when the workers are through, and says how many entered."""
+    """With `--wait` the command returns when the workers are done, and says how many entered."""
     with _installation(crowd, crowd.work) as installation:
         printed = crowd(*COMMAND, installation=installation)
     assert printed == f"letter is active; {CONTACTS} enrolled.\n"
 
 
 def test_activation_without_a_worker_is_not_waited_for(crowd: Console) -> None:
-    """Where nobody works there is a hint; the activation is committed and goes on later."""
+    """Without a worker there is a hint; the activation is committed and continues later."""
     with _installation(crowd, None) as installation:
         printed = crowd(*COMMAND, installation=installation)
     assert printed == (
@@ -88,7 +88,7 @@ def test_activation_without_a_worker_is_not_waited_for(crowd: Console) -> None:
 
 
 def test_activation_for_programs(crowd: Console) -> None:
-    """For programs the answer says how far the enrollment is."""
+    """With `--json` the answer has the progress."""
     assert crowd.json("series", "activate", "letter") == {
         "series": "letter",
         "status": "active",
@@ -103,7 +103,7 @@ def test_activation_for_programs(crowd: Console) -> None:
 
 
 def test_activation_that_failed_is_not_waited_for(crowd: Console) -> None:
-    """When the enrollment was set aside, the command says so and what was raised."""
+    """If the enrollment was set aside, the command says so, with the error."""
 
     def fail() -> None:
         with crowd.database.begin() as connection:

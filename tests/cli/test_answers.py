@@ -37,7 +37,7 @@ def _timeless(printed: str) -> str:
 
 
 def test_preview_counts_and_lists_who_matches(pro: Console) -> None:
-    """The count is of all who match, the list a page of them in order of creation."""
+    """The count is of all matches, the list a page in order of creation."""
     assert _timeless(pro("series", "preview", "pro")) == (
         "2 matched\n"
         "\n"
@@ -53,7 +53,7 @@ def test_preview_counts_and_lists_who_matches(pro: Console) -> None:
 
 
 def test_preview_of_what_is_not_saved(pro: Console) -> None:
-    """A definition in a file is previewed as it stands there; nothing is saved."""
+    """A definition in a file is previewed as it is; nothing is saved."""
     free = pro.file("free.yaml", PRO.replace("value: pro", "value: free"))
     assert pro("series", "preview", "pro", "--file", free).startswith("1 matched\n")
     assert pro.json("series", "preview", "pro")["matched"] == 2
@@ -62,7 +62,7 @@ def test_preview_of_what_is_not_saved(pro: Console) -> None:
 
 
 def test_preview_of_a_name_that_drives_terminals(halo: Console) -> None:
-    """What a contact calls itself is printed, not obeyed."""
+    """Control characters in a contact's name are escaped."""
     halo("identify", "eve", "--trait", "email=e@a.example", "--trait", 'name="\\u001b[2J"')
     halo("series", "apply", halo.file("s.yaml", "series: {s: {entry_trigger: manual}}"))
     assert "  \\x1b[2J  " in halo("series", "preview", "s")
@@ -87,7 +87,7 @@ def test_diagnose_counts_by_filter_and_advises(pro: Console) -> None:
 
 
 def test_ledger_balances(pro: Console) -> None:
-    """The ledger has a line for each code and the sum, which is whoever matches."""
+    """The ledger has a line for each code, and their sum, the matched."""
     pro("series", "remove", "pro", "cid")
     pro("identify", "ann", "--trait", "plan=free")
     pro.work()
@@ -123,7 +123,7 @@ def test_funnel_shows_the_steps(pro: Console) -> None:
 
 
 def test_explain_who_is_in_it(pro: Console) -> None:
-    """Of an enrolled contact it says where it stands, and what happens next and when."""
+    """It says at which step an enrolled contact is, and what is next and when."""
     assert _timeless(pro("explain", "ann", "pro")) == (
         "ann and pro: active\n"
         "It is in the series, at step ‘bye’.\n"
@@ -138,7 +138,7 @@ def test_explain_who_is_in_it(pro: Console) -> None:
 
 
 def test_explain_who_is_not_in_it(pro: Console) -> None:
-    """Of another it says the reason code, the filter with the value that it saw, and the change."""
+    """It says the reason code, the filter with the contact's value, and what to change."""
     assert pro("explain", "bob", "pro") == (
         "bob and pro: audience_mismatch\n"
         "The audience filter does not hold: plan is ‘free’.\n"

@@ -23,7 +23,7 @@ WELCOME = """\
 
 
 def test_apply_saves_new_series_as_drafts(halo: Console) -> None:
-    """A series that is new is shown with every field that it sets."""
+    """A new series is shown with every field that it sets."""
     file = halo.file("welcome.yaml", WELCOME)
     assert halo("series", "apply", file) == (
         "welcome: created (draft)\n"
@@ -40,7 +40,7 @@ def test_apply_saves_new_series_as_drafts(halo: Console) -> None:
 
 
 def test_apply_again_changes_nothing(halo: Console) -> None:
-    """The same file a second time finds nothing to do, and does not touch the series."""
+    """The same file again changes nothing, not even the series' timestamps."""
     file = halo.file("welcome.yaml", WELCOME)
     halo("series", "apply", file)
     before = halo.json("series", "show", "welcome")
@@ -58,7 +58,7 @@ def test_apply_again_changes_nothing(halo: Console) -> None:
 
 
 def test_apply_shows_the_difference_field_by_field(halo: Console) -> None:
-    """Of a series that was saved before, each field that differs is shown before and after."""
+    """For a saved series, each field that differs is shown before and after."""
     halo("identify", "ann", "--trait", "plan=pro")
     halo("series", "apply", halo.file("welcome.yaml", WELCOME))
     changed = halo.file(
@@ -106,7 +106,7 @@ def test_apply_shows_the_difference_field_by_field(halo: Console) -> None:
 
 
 def test_apply_shows_the_lines_of_a_longer_text(halo: Console) -> None:
-    """Of a body of several lines, the lines that differ are shown and no others."""
+    """For a longer body, only the lines that differ are shown."""
 
     def body(middle: str) -> str:
         return halo.file(
@@ -126,7 +126,7 @@ def test_apply_shows_the_lines_of_a_longer_text(halo: Console) -> None:
 
 
 def test_dry_run_saves_nothing(halo: Console) -> None:
-    """A dry run shows what would be different, and leaves it at that."""
+    """A dry run shows the differences and saves nothing."""
     file = halo.file("welcome.yaml", WELCOME)
     printed = halo("series", "apply", file, "--dry-run")
     assert printed.startswith("welcome: created (draft)\n")
@@ -135,7 +135,7 @@ def test_dry_run_saves_nothing(halo: Console) -> None:
 
 
 def test_dry_run_refuses_what_saving_would_refuse(halo: Console) -> None:
-    """What an active series must keep is checked in a dry run too."""
+    """A dry run also checks what an active series must keep."""
     halo("series", "apply", halo.file("welcome.yaml", WELCOME))
     halo("series", "activate", "welcome")
     empty = "series: {welcome: {entry_trigger: user_created}}"
@@ -177,7 +177,7 @@ def test_apply_that_ends_half_way_says_what_is_saved(
 def test_apply_saves_nothing_of_a_file_if_one_is_refused(
     halo: Console, monkeypatch: pytest.MonkeyPatch, part: int
 ) -> None:
-    """One series that is refused keeps the others from being saved, also in other parts."""
+    """One refused series keeps all others from being saved, in other parts too."""
     monkeypatch.setattr(series_apply, "PART", part)
     file = halo.file(
         "two.yaml",
@@ -231,7 +231,7 @@ def test_apply_saves_nothing_of_a_file_if_one_is_refused(
 def test_malformed_files_say_what_and_where(
     halo: Console, command: str, text: str, said: str
 ) -> None:
-    """A file that cannot be read, or says what there is not, is refused with the place."""
+    """A file that cannot be read, or has an unknown key, is refused with the place."""
     file = halo.file("s.yaml", text)
     printed = halo("series", command, file, status=1)
     assert printed.startswith("Error: " + said.replace("{file}", file))
@@ -245,13 +245,13 @@ def test_file_that_is_not_there(halo: Console) -> None:
 
 
 def test_folder_is_no_file(halo: Console, tmp_path: Path) -> None:
-    """A folder where a file is meant is named, with the system's word for it."""
+    """A folder in place of a file is refused by name, with the system's error."""
     printed = halo("series", "apply", str(tmp_path), status=1)
     assert printed == f"Error: {tmp_path}: cannot be read: Is a directory\n"
 
 
 def test_check_says_all_that_an_activation_would_refuse(halo: Console) -> None:
-    """Every failing check is named, in the documented order and words; nothing is saved."""
+    """Every failing check is listed, in the documented order and words; nothing is saved."""
     file = halo.file(
         "s.yaml",
         """\
@@ -274,7 +274,7 @@ def test_check_says_all_that_an_activation_would_refuse(halo: Console) -> None:
 
 
 def test_check_warns_of_what_does_nothing(halo: Console) -> None:
-    """A goal and exit rules that can never fire are warned of, and nothing is refused."""
+    """Goals and exit rules that can never fire are warned of, not refused."""
     file = halo.file(
         "s.yaml",
         """\
@@ -301,7 +301,7 @@ def test_check_warns_of_what_does_nothing(halo: Console) -> None:
 
 
 def test_check_of_an_active_series(halo: Console) -> None:
-    """Of an active series too, everything is named that saving it would refuse."""
+    """For an active series, everything that saving would refuse is listed."""
     halo("series", "apply", halo.file("welcome.yaml", WELCOME))
     halo("series", "activate", "welcome")
     broken = "series: {welcome: {entry_trigger: event}}"
@@ -319,7 +319,7 @@ def test_check_of_an_active_series(halo: Console) -> None:
 
 
 def test_every_series_of_the_scenarios_is_read_back_as_it_was_written(halo: Console) -> None:
-    """Whatever a definition says, it is unchanged when it is applied again, as it is shown too."""
+    """Every definition is unchanged when it is applied again, and when its shown form is."""
     written = {}
     for path in sorted(Path(__file__).parents[1].rglob("scenarios/*.yaml")):
         scenario = load_yaml(path.read_text(encoding="utf-8"), str(path))
@@ -371,7 +371,7 @@ def test_every_series_of_the_scenarios_is_read_back_as_it_was_written(halo: Cons
     ],
 )
 def test_what_is_wrong_is_named_with_its_place(halo: Console, written: str, message: str) -> None:
-    """The message leads to the step and the setting, and says what may stand there."""
+    """The message names the step and the setting, and says what is allowed."""
     file = halo.file("s.yaml", f"series: {{s: {{entry_trigger: manual, {written}}}}}")
     refused = halo("series", "apply", file, status=1)
     assert refused.startswith(f"Error: {file}, line 1, column "), refused

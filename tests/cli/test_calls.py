@@ -1,4 +1,4 @@
-"""`halo calls`, and what status and doctor say of calls in the broker."""
+"""`halo calls`, and what status and doctor say about calls in the broker."""
 
 import json
 from typing import Any
@@ -17,13 +17,13 @@ Client = Any
 
 @pytest.fixture
 def client(broker_url: str) -> Client:
-    """The broker, as it is."""
+    """A client of the broker."""
     return broker(broker_url)
 
 
 @pytest.fixture
 def send(broker_url: str) -> Any:
-    """Publish as a plain Celery application does that names no queue."""
+    """Publish like a plain Celery application that names no queue."""
     app = Celery("somebody", broker=broker_url, set_as_current=False)
 
     def publish(task: str, number: int, queue: str | None = None, **said: Any) -> None:
@@ -34,7 +34,7 @@ def send(broker_url: str) -> Any:
 
 
 def _numbers(client: Client, queue: str) -> list[tuple[str, int]]:
-    """The tasks that wait in a queue, in the order in which they will be taken."""
+    """Return the numbers of a queue's tasks, in the order in which they will be taken."""
     waiting = [json.loads(raw)["headers"] for raw in reversed(client.lrange(queue, 0, -1))]
     return [
         (it["task"], json.loads(it["kwargsrepr"].replace("'", '"'))["number"]) for it in waiting
@@ -42,7 +42,7 @@ def _numbers(client: Client, queue: str) -> list[tuple[str, int]]:
 
 
 def test_calls_astray_are_moved_and_nobody_elses(bare: Console, client: Client, send: Any) -> None:
-    """In a shared broker's queue only our tasks are touched; all keep their order."""
+    """In a shared broker's queue only our tasks move; all keep their order."""
     for number in range(4):
         send("halo.identify", number)
         send("shop.pack", number)
@@ -58,7 +58,9 @@ def test_calls_astray_are_moved_and_nobody_elses(bare: Console, client: Client, 
 
 
 def test_status_and_doctor_tell_of_calls_astray(bare: Console, client: Client, send: Any) -> None:
-    """How many of ours are in which queue, and what to do; other applications' are no trouble."""
+    """They say how many of our calls are in which queue and what to do; other applications' do not
+    count.
+    """
     client.lpush("shop:basket", "no message at all")
     client.set("celery-text", "neither")
     send("shop.pack", 1)
@@ -80,7 +82,7 @@ def test_status_and_doctor_tell_of_calls_astray(bare: Console, client: Client, s
 
 
 def test_status_counts_what_waits_in_the_broker(bare: Console, client: Client, send: Any) -> None:
-    """Queues with the oldest call, what is in hand, what came again."""
+    """Each queue with its oldest call, what is in hand, what was redelivered."""
     for number in range(3):
         send("halo.identify", number, queue=CALLS_QUEUE)
     assert client.execute_command(*deliveries.take_command("1", [CALLS_QUEUE])) is not None
@@ -104,7 +106,7 @@ def test_status_counts_what_waits_in_the_broker(bare: Console, client: Client, s
 
 
 def test_a_broker_that_is_away_needs_a_person(bare: Console) -> None:
-    """Status says so beside what it knows of the database."""
+    """Status says so, beside what the database says."""
     said = bare("status", status=1, HALO_BROKER_URL="redis://127.0.0.1:1/0")
     assert "→ the broker is away: " in said
 
@@ -118,7 +120,7 @@ def _set_aside(client: Client, raw: bytes, reason: str = "no task of that name t
 def test_messages_that_were_set_aside_are_listed_tried_again_and_discarded(
     bare: Console, client: Client, send: Any
 ) -> None:
-    """Each by its key, with its reason; tried again, it is first in its queue."""
+    """Each is named by its key, with its reason; a retried one is first in its queue."""
     send("halo.identfy", 1, queue="some")
     raw = client.rpop("some")
     _set_aside(client, raw)
@@ -142,7 +144,7 @@ def test_messages_that_were_set_aside_are_listed_tried_again_and_discarded(
 def test_a_long_message_is_kept_in_part_and_cannot_be_tried_again(
     bare: Console, client: Client
 ) -> None:
-    """What is set aside is bounded; a part of a message is no message."""
+    """What is set aside is bounded, and a truncated message cannot be retried."""
     _set_aside(client, b"x" * 100_001)
     [found] = bare.json("calls", "aside")
     assert (found["bytes"], found["is_whole"]) == (100_001, False)

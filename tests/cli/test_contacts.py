@@ -1,4 +1,4 @@
-"""`halo contacts`, `halo identify`, `halo track` and `halo list`: doors for a person."""
+"""`halo contacts`, `halo identify`, `halo track` and `halo list`: the doors as commands."""
 
 import re
 
@@ -24,7 +24,7 @@ SECRET = "a secret of no less than 32 bytes"
 
 
 def test_import_says_what_became_of_the_rows(halo: Console) -> None:
-    """Rows go in, bad ones are named by line and reason, and the exit status tells."""
+    """Rows are imported; bad ones are listed by line and reason, and the exit status is 1."""
     file = halo.file("people.csv", PEOPLE)
     assert halo("contacts", "import", file, *MAPPED, "--map", "Plan=custom:plan", status=1) == (
         "2 created, 1 updated, 1 left out\n"
@@ -37,7 +37,7 @@ def test_import_says_what_became_of_the_rows(halo: Console) -> None:
 
 
 def test_import_for_programs(halo: Console) -> None:
-    """For programs the answer is the door's own, bad rows included."""
+    """With `--json` the answer is the door's own, bad rows included."""
     file = halo.file("people.csv", PEOPLE)
     answer = halo.json("contacts", "import", file, *MAPPED, status=1)
     [bad] = answer.pop("errors")
@@ -47,7 +47,7 @@ def test_import_for_programs(halo: Console) -> None:
 
 
 def test_import_goes_page_by_page(halo: Console) -> None:
-    """A file of several pages goes in whole, each row once."""
+    """A file of several pages is imported whole, each row once."""
     rows = "".join(f"u{n},u{n}@a.example\n" for n in range(2500))
     file = halo.file("many.csv", "ID,Email\n" + rows)
     printed = halo("contacts", "import", file, "--map", "ID=external_id", "--map", "Email=email")
@@ -55,7 +55,7 @@ def test_import_goes_page_by_page(halo: Console) -> None:
 
 
 def test_import_refuses_a_column_with_two_fields(halo: Console) -> None:
-    """One of them would be forgotten."""
+    """Otherwise one of the two would be lost."""
     file = halo.file("people.csv", "ID,Name\nann,Ann\n")
     twice = ("--map", "ID=external_id", "--map", "ID=name")
     assert halo("contacts", "import", file, *twice, status=1) == (
@@ -72,7 +72,7 @@ def test_import_refuses_a_column_with_two_fields(halo: Console) -> None:
     ],
 )
 def test_import_refuses_a_mapping(halo: Console, mapping: str, said: str) -> None:
-    """A mapping to no field, or of no column, is refused before anything is written."""
+    """An unknown field or column is refused before anything is written."""
     file = halo.file("people.csv", PEOPLE)
     printed = halo("contacts", "import", file, "--map", mapping, status=1)
     assert printed.startswith(f"Error: {said}")
@@ -80,13 +80,13 @@ def test_import_refuses_a_mapping(halo: Console, mapping: str, said: str) -> Non
 
 
 def test_import_of_a_file_that_is_not_there(halo: Console) -> None:
-    """A path that leads nowhere is refused as such."""
+    """A missing file is a 404."""
     said = "Error: There is no file ‘nowhere.csv’.\n"
     assert halo("contacts", "import", "nowhere.csv", *MAPPED, status=1) == said
 
 
 def test_show_tells_what_is_known_of_a_contact(halo: Console) -> None:
-    """Ids, traits, context, lists, events and series of a contact are on one page."""
+    """IDs, traits, context, lists, events and series are shown together."""
     halo("identify", "ann", "--trait", "email=ann@a.example", "--trait", "mrr=1200")
     halo("track", "ann", "signed_in")
     halo("list", "create", "news")
@@ -128,7 +128,7 @@ def test_show_says_why_a_contact_gets_no_mail(halo: Console) -> None:
 
 
 def test_identify_reads_values_as_json_or_text(halo: Console) -> None:
-    """Numbers, booleans and null are what they look like; everything else is text."""
+    """Numbers, booleans and null are read as JSON; everything else is text."""
     given = ("seats=12", "beta=true", "zip=0123", "role=null", 'code="7"', "note=a: b=c", "x=NaN")
     halo("identify", "ann", *(part for each in given for part in ("--trait", each)))
     assert halo.json("contacts", "show", "ann")["traits"] == {
@@ -155,13 +155,13 @@ def test_identify_says_whether_the_user_is_new(halo: Console) -> None:
 
 
 def test_identify_is_signed_where_verification_is_on(bare: Console) -> None:
-    """Whoever may read the organisation's secret need not sign by hand."""
+    """The command signs with the organisation's secret."""
     bare("org", "create", "acme", "--identity-secret", SECRET)
     assert bare.json("identify", "ann", "--trait", "plan=pro")["stored"]["traits"]["plan"] == "pro"
 
 
 def test_track_an_event(halo: Console) -> None:
-    """An event counts at its instant; of an unknown user it is refused."""
+    """An event counts at its instant; an unknown user is refused."""
     halo("identify", "ann")
     printed = halo("track", "ann", "paid", "--timestamp", "2026-06-01", "--property", "sum=3")
     assert printed == "paid was tracked at 2026-06-01T00:00:00.000000+00:00\n"
@@ -175,7 +175,7 @@ def test_track_an_event(halo: Console) -> None:
 
 
 def test_lists(halo: Console) -> None:
-    """Lists are made once, and contacts come and go."""
+    """A list is created once; contacts subscribe and unsubscribe."""
     assert halo("list", "create", "news") == "news is an empty list now.\n"
     assert halo("list", "create", "news", status=1) == "Error: There is a list ‘news’ already.\n"
     halo("identify", "ann", "--trait", "email=ann@a.example")
@@ -187,7 +187,7 @@ def test_lists(halo: Console) -> None:
 
 
 def test_a_suppression_is_lifted_by_name(halo: Console) -> None:
-    """The answer says what it was; a reason must be given, and the profile follows."""
+    """The answer says what was lifted, a reason is required, and the profile changes."""
     halo("identify", "ann", "--trait", "email=ann@a.example")
     halo("list", "unsubscribe", "ann")
     assert "ann@a.example (unsubscribed)" in halo("contacts", "show", "ann")

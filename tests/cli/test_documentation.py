@@ -1,4 +1,4 @@
-"""docs/commands.md says all that there is to say."""
+"""docs/commands.md is complete, and so is the help."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,20 +23,20 @@ def _commands(group: click.Group, path: str) -> Iterator[str]:
 
 
 def test_every_command_is_documented() -> None:
-    """Each command is in the document, as it is typed."""
+    """The page has each command as it is typed."""
     text = DOCUMENT.read_text(encoding="utf-8")
     assert [name for name in _commands(main, "halo") if f"`{name}" not in text] == []
 
 
 def test_every_command_says_what_it_does() -> None:
-    """The lists of commands show one whole sentence for each."""
+    """The command lists show one whole sentence for each."""
     groups = [each for each in COMMANDS if isinstance(each, click.Group)]
     listed = [*COMMANDS, *(each for group in groups for each in group.commands.values())]
     assert [each.name for each in listed if each.get_short_help_str(66).endswith("...")] == []
 
 
 def test_every_command_stands_in_a_section_of_the_help() -> None:
-    """None is left over, and none is named that there is not; where to begin stands on top."""
+    """Sections name all commands and no others; the first steps come first."""
     for group in (main, series):
         assert isinstance(group, SectionedGroup)
         named = [name for names in group.sections.values() for name in names]

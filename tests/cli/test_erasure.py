@@ -1,10 +1,10 @@
-"""`halo contacts erase` and `halo org erase`: for good, and only when somebody is sure."""
+"""`halo contacts erase` and `halo org erase`: permanent, and only after a confirmation."""
 
 from tests.cli.console import Console
 
 
 def test_contact_is_erased(halo: Console) -> None:
-    """Erased, it is as unknown as if it had never been."""
+    """An erased contact is unknown."""
     id_ = halo.json("identify", "ann")["id"]
     assert halo("contacts", "erase", "ann", "--yes") == f"{id_} is erased.\n"
     said = "Error: There is no contact ‘ann’.\n"
@@ -13,7 +13,7 @@ def test_contact_is_erased(halo: Console) -> None:
 
 
 def test_organization_is_erased(halo: Console) -> None:
-    """It is gone with its contacts, and its key is free again."""
+    """Its contacts are gone too, and its key is free again."""
     halo("identify", "ann")
     erased = halo.json("org", "erase", halo.org, "--yes")
     assert erased["org"] == halo.org
@@ -25,7 +25,7 @@ def test_organization_is_erased(halo: Console) -> None:
 
 
 def test_nothing_is_erased_unless_somebody_is_sure(halo: Console) -> None:
-    """Without an answer to the question, or `--yes`, nothing happens."""
+    """Without a confirmation, or `--yes`, nothing is erased."""
     halo("identify", "ann")
     for command in (("contacts", "erase", "ann"), ("org", "erase", halo.org)):
         assert "Aborted!" in halo(*command, status=1)

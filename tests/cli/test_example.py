@@ -1,4 +1,4 @@
-"""`halo series example`: a file for each trigger that one can begin with."""
+"""`halo series example`: a file to start from for each trigger."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.cli.console import Console
 def test_each_trigger_has_an_example_that_passes_its_check(
     halo: Console, trigger: EntryTrigger
 ) -> None:
-    """Where there are contacts and the events have fired, nothing is refused or warned of."""
+    """With contacts and events in place, nothing is refused or warned of."""
     halo("identify", "ann", "--trait", "email=ann@a.example")
     for event in ("trial_started", "subscription_started", "project_created"):
         halo("track", "ann", event)
@@ -24,12 +24,14 @@ def test_each_trigger_has_an_example_that_passes_its_check(
 
 
 def test_the_examples_are_listed(bare: Console) -> None:
-    """Without a name, each with what it is for; another name is refused with those there are."""
+    """Without a name, each is listed with its purpose; an unknown name is refused with the known
+    ones.
+    """
     listed = [line.split()[0] for line in bare("series", "example").splitlines()]
     assert listed == ["example", "manual", "user_created", "event", "segment_match"]
     assert "'user_created'" in bare("series", "example", "welcome", status=2)
 
 
 def test_the_version(bare: Console) -> None:
-    """Without any server."""
+    """It needs no server."""
     assert bare("--version").startswith("halo, version 0.")

@@ -1,4 +1,4 @@
-"""`halo failures`, and what `explain` and `contacts show` say of mails that were not sent (§10)."""
+"""`halo failures`, and what `explain` and `contacts show` say about mails not sent (§10)."""
 
 import re
 
@@ -22,9 +22,7 @@ REFUSED = "550 5.1.1 <ann@a.example>: no such user"
 
 @pytest.fixture
 def welcome(halo: Console) -> Console:
-    """Ann was refused, bob had no address any more, cleo's row went when she came again, dan got
-    his.
-    """
+    """Ann's mail was refused, bob lost his address, cleo's row was cleared, dan got his mail."""
     halo("series", "apply", halo.file("welcome.yaml", SERIES))
     halo("series", "activate", "welcome")
     for name in ("ann", "bob", "cleo", "dan"):
@@ -47,7 +45,7 @@ def welcome(halo: Console) -> Console:
 
 
 def _change(halo: Console, user: str, table: str, change: str) -> None:
-    """Change what a contact has at the first step."""
+    """Change a contact's rows at the first step."""
     finished = "finished_at IS NOT NULL" if table == "automation_recipients" else "true"
     with halo.database.begin() as connection:
         changed = connection.execute(
@@ -62,7 +60,7 @@ def _change(halo: Console, user: str, table: str, change: str) -> None:
 
 
 def test_who_did_not_get_which_mail_and_why(welcome: Console) -> None:
-    """The latest first: what a server refused, what nobody could be sent, what nobody knows of."""
+    """The latest first: a server's refusal, no address, an unknown outcome."""
     found = welcome.json("failures", "welcome")
     named = ("contact", "step", "email", "number", "status", "reason", "kind")
     assert sorted(tuple(each[name] for name in named) for each in found["failures"]) == [
@@ -75,7 +73,7 @@ def test_who_did_not_get_which_mail_and_why(welcome: Console) -> None:
 
 
 def test_failures_come_page_by_page(welcome: Console) -> None:
-    """Each page says how to have the next; together they are all of them, once."""
+    """Each page names the next; together they list every failure once."""
     first = welcome.json("failures", "welcome", "--size", "2")
     second = welcome.json("failures", "welcome", "--size", "2", "--after", str(first["next"]))
     assert second["next"] is None
@@ -86,14 +84,14 @@ def test_failures_come_page_by_page(welcome: Console) -> None:
 
 
 def test_a_series_without_failures(halo: Console) -> None:
-    """It says so in words."""
+    """A sentence says so."""
     halo("series", "apply", halo.file("welcome.yaml", SERIES))
     assert halo("failures", "welcome") == "everybody got their mails\n"
     assert halo("failures", "other", status=1) == "Error: There is no series ‘other’.\n"
 
 
 def test_explain_and_show_name_the_mail_that_failed(welcome: Console) -> None:
-    """Of a contact both say which mail it did not get; of one that got all, nothing."""
+    """Both list a contact's failed mails, and nothing for a contact without any."""
     row = f"hello  ann@a.example  INSTANT  {REFUSED} (user_unknown)\n"
     for command in (("explain", "ann", "welcome"), ("contacts", "show", "ann")):
         printed = _INSTANT.sub("INSTANT", welcome(*command))
@@ -107,7 +105,7 @@ def test_explain_and_show_name_the_mail_that_failed(welcome: Console) -> None:
 def test_a_contact_is_shown_its_latest_failures(
     welcome: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So many at most, however many there are."""
+    """At most ``MOST_SHOWN`` are shown, the latest."""
     monkeypatch.setattr(failures, "MOST_SHOWN", 1)
     with welcome.database.begin() as connection:
         connection.execute(

@@ -1,10 +1,10 @@
-"""`halo fields`, `halo events` and `halo contacts list`: what filters can name, and find."""
+"""`halo fields`, `halo events` and `halo contacts list`: what there is to filter and find."""
 
 from tests.cli.console import Console
 
 
 def test_fields_with_their_values(halo: Console) -> None:
-    """Those that somebody has; `--all` shows the others too."""
+    """Fields with values are listed; `--all` adds the others."""
     for user, plan in (("ann", "pro"), ("bob", "pro"), ("cyd", "free")):
         halo("identify", user, "--trait", f"plan={plan}")
     halo("list", "create", "news")
@@ -20,7 +20,7 @@ def test_fields_with_their_values(halo: Console) -> None:
 
 
 def test_events_with_how_often_they_fired(halo: Console) -> None:
-    """The most frequent first; without any there is a hint."""
+    """The most frequent come first; without events there is a hint."""
     assert halo("events") == "No event has fired yet; `halo track` fires one.\n"
     halo("identify", "ann")
     for event in ("login", "login", "paid"):
@@ -33,7 +33,7 @@ def test_events_with_how_often_they_fired(halo: Console) -> None:
 
 
 def test_contacts_by_name_and_by_audience(halo: Console) -> None:
-    """An audience comes from a series file, or is written alone."""
+    """The audience is a series file's, or stands alone in a file."""
     for user, plan in (("ann", "pro"), ("anna", "free"), ("bob", "pro")):
         halo("identify", user, "--trait", f"plan={plan}")
     listed = [each["external_id"] for each in halo.json("contacts", "list", "ann")["contacts"]]
@@ -57,7 +57,7 @@ def test_contacts_by_name_and_by_audience(halo: Console) -> None:
 
 
 def test_pages_of_contacts(halo: Console) -> None:
-    """The line below a page says how to go on."""
+    """The line below a page says how to get the next."""
     for user in ("ann", "bob"):
         halo("identify", user)
     first = halo("contacts", "list", "--size", "1").splitlines()
@@ -66,7 +66,7 @@ def test_pages_of_contacts(halo: Console) -> None:
 
 
 def test_an_audience_file_that_is_none(halo: Console) -> None:
-    """It is refused with the place; a file without either key is no series file."""
+    """It is refused with the place; a file without either key is refused too."""
     file = halo.file("audience.yaml", "contact_type: users\naudience_filter: []")
     said = halo("contacts", "list", "--audience", file, status=1)
     assert said.startswith(

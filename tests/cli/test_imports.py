@@ -1,4 +1,4 @@
-"""`halo contacts import`: files as programs write them, a dry run, a suggestion (contract §2)."""
+"""`halo contacts import`: files from other programs, dry runs, suggested mappings (contract §2)."""
 
 import shlex
 
@@ -19,7 +19,7 @@ MAPPED = ("--map", "id=external_id", "--map", "e=email", "--map", "plan=plan")
 
 
 def test_a_dry_run_says_what_would_be_done_and_started(halo: Console) -> None:
-    """Contacts, series at once and later, and what would be left out; nothing is written."""
+    """It counts contacts, series that would start now or later, and bad rows; it writes nothing."""
     halo("series", "apply", halo.file("s.yaml", SERIES))
     halo("series", "activate", "hello")
     halo("series", "activate", "pros")
@@ -38,7 +38,7 @@ def test_a_dry_run_says_what_would_be_done_and_started(halo: Console) -> None:
 
 
 def test_without_a_mapping_the_command_to_run_is_printed(halo: Console) -> None:
-    """As it is to be typed, with the columns that are no field of ours behind it."""
+    """It can be run as printed; columns without a field are listed below it."""
     header = "Email Address;First Name;O'Name;OPTIN_TIME"
     file = halo.file("my people.csv", f"{header}\nann@a.example;Ann;x;2018-10-11 09:55:14\n")
     printed = halo("contacts", "import", file)
@@ -60,7 +60,7 @@ def test_without_a_mapping_the_command_to_run_is_printed(halo: Console) -> None:
 
 
 def test_options_say_how_a_file_is_written(halo: Console) -> None:
-    """Encoding, separator, dates, words that mean empty, how many rows."""
+    """Encoding, separator, dates, words for empty cells, number of rows."""
     file = halo.folder / "people.csv"
     file.write_bytes("id^d^n\nann^31.01.2024^Jörg\nbob^-^-\ncyd^^\n".encode("latin-1"))
     read = ("--separator", "^", "--encoding", "latin-1", "--empty", "-", "--empty", "NULL")
@@ -76,7 +76,7 @@ def test_options_say_how_a_file_is_written(halo: Console) -> None:
 
 
 def test_leniently_cells_are_left_out_and_named(halo: Console) -> None:
-    """The rows go in, and the exit status says that none was left out."""
+    """Their rows are imported, and the exit status is 0."""
     file = halo.file("people.csv", "id,e,plan\nann,nowhere,pro\n")
     assert halo("contacts", "import", file, *MAPPED, "--lenient") == (
         "1 created, 0 updated, 0 left out\n"
@@ -86,7 +86,7 @@ def test_leniently_cells_are_left_out_and_named(halo: Console) -> None:
 
 
 def test_a_column_that_is_not_there_names_those_that_are(halo: Console) -> None:
-    """The ones that are like it first; the same for a column of dates."""
+    """Similar columns come first; the same holds for date formats."""
     file = halo.file("people.csv", "Name,Plan,E-mail\nAnn,pro,ann@a.example\n")
     printed = halo("contacts", "import", file, "--map", "Email=email", status=1)
     said = "mapping: the file has no column ‘Email’; it has ‘E-mail’, ‘Name’, ‘Plan’"
@@ -97,7 +97,7 @@ def test_a_column_that_is_not_there_names_those_that_are(halo: Console) -> None:
 
 
 def test_a_dry_run_of_a_file_that_is_not_there_says_so(halo: Console) -> None:
-    """As an import does; only what is there and is no file cannot be read twice."""
+    """A missing file is a 404, as in an import; a folder cannot be read twice."""
     missing = str(halo.folder / "none.csv")
     for options in ((), ("--dry-run",)):
         printed = halo("contacts", "import", missing, *MAPPED, *options, status=1)

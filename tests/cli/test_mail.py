@@ -29,7 +29,7 @@ LETTERS = """\
 
 @pytest.fixture
 def letters(halo: Console) -> Console:
-    """An organisation with a draft, and two contacts of whom one has no email."""
+    """An organisation with a draft and two contacts, one without an email."""
     halo("org", "change", halo.org, "--verified-domain", "--footer", "Acme Inc, 1 Main St")
     halo("series", "apply", halo.file("letters.yaml", LETTERS))
     halo("identify", "ann", "--trait", "email=ann@a.example", "--trait", "name=Ann <3")
@@ -39,7 +39,7 @@ def letters(halo: Console) -> Console:
 
 
 def test_render_shows_headers_and_text(letters: Console) -> None:
-    """In words, as a reader's program shows them; nothing is sent and nothing written."""
+    """They are decoded, as a mail program shows them; nothing is sent or written."""
     printed = letters("series", "render", "letters", "hello", "ann")
     head, _, text = printed.partition("\n\n")
     said = dict(line.split(": ", 1) for line in head.splitlines())
@@ -56,7 +56,7 @@ def test_render_shows_headers_and_text(letters: Console) -> None:
 
 
 def test_render_shows_the_page(letters: Console) -> None:
-    """Alone, to be looked at in a browser."""
+    """With `--html` only the page is printed, to open in a browser."""
     page = letters("series", "render", "letters", "hello", "ann", "--html")
     assert page.startswith("<!doctype html>")
     assert "Dear Ann &lt;3," in page
@@ -64,7 +64,7 @@ def test_render_shows_the_page(letters: Console) -> None:
 
 
 def test_a_test_is_sent_and_nobody_knows(letters: Console, tmp_path: Path) -> None:
-    """The subject is marked, and no row is touched."""
+    """Its subject is marked, and no row changes."""
 
     def state() -> object:
         tables = ((end_users, "last_contacted_at"), (messages, "state"), (signals, "id"))
@@ -100,14 +100,14 @@ def test_a_test_is_sent_and_nobody_knows(letters: Console, tmp_path: Path) -> No
 def test_what_cannot_be_shown_is_refused(
     letters: Console, arguments: tuple[str, ...], said: str
 ) -> None:
-    """One line each that names what is wrong."""
+    """One line names the problem."""
     printed = letters("series", *arguments, status=1)
     assert printed.startswith(f"Error: {said}")
     assert len(printed.splitlines()) == 1
 
 
 def test_who_wants_no_mail_gets_no_test(letters: Console) -> None:
-    """An address that is suppressed here is not written to, by nobody."""
+    """No test goes to an address that is suppressed in the organisation."""
     letters("list", "unsubscribe", "ann")
     arguments = ("series", "send-test", "letters", "hello", "bob", "--to", "Ann@a.example")
     printed = letters(*arguments, status=1)
@@ -115,7 +115,7 @@ def test_who_wants_no_mail_gets_no_test(letters: Console) -> None:
 
 
 def test_a_mail_server_that_refuses_is_quoted(letters: Console, tmp_path: Path) -> None:
-    """What cannot be sent says why."""
+    """The refusal has the server's words."""
     taken = tmp_path / "taken"
     taken.write_text("")
     arguments = ("series", "send-test", "letters", "hello", "ann", "--to", "me@halo.example")
@@ -137,7 +137,7 @@ def test_a_mail_server_that_refuses_is_quoted(letters: Console, tmp_path: Path) 
 def test_a_broken_template_is_refused_when_it_is_saved(
     halo: Console, where: str, text: str, said: str
 ) -> None:
-    """The step, the text, and what is allowed; nothing is saved."""
+    """The refusal names step, text and what is allowed; nothing is saved."""
     email = {"subject": "Hi", "body": "Hi", where: f"Dear {text}"}
     step = f'{{key: hello, email: {{subject: "{email["subject"]}", body: "{email["body"]}"}}}}'
     file = halo.file("bad.yaml", f"series: {{s: {{entry_trigger: manual, steps: [{step}]}}}}")
@@ -148,7 +148,7 @@ def test_a_broken_template_is_refused_when_it_is_saved(
 
 
 def test_a_reply_is_taken_in_from_a_file(letters: Console) -> None:
-    """Whose mail it is about is found; the same file again does nothing, nor does a stranger's."""
+    """Its organisation is found; the same file again, or a stranger's mail, changes nothing."""
     series = letters.perform(lambda work: rows(work, automations, "id")[0][0])
     ann = letters.perform(lambda work: min(id_ for (id_,) in rows(work, end_users, "id")))
     message_id = f"<{series}@acme.example>"
@@ -171,7 +171,7 @@ def test_a_reply_is_taken_in_from_a_file(letters: Console) -> None:
 
 
 def test_read_says_what_a_mail_is_without_a_database(halo: Console) -> None:
-    """Kind, reason, and the mails that it is about."""
+    """It prints kind, reason, and the mails that it is about."""
     bounce = halo.file(
         "bounce.eml",
         """\
@@ -198,7 +198,7 @@ def test_read_says_what_a_mail_is_without_a_database(halo: Console) -> None:
 
 
 def test_a_file_that_cannot_be_read(halo: Console, tmp_path: Path) -> None:
-    """One line, or JSON, and exit status 1, as of every other file."""
+    """One line, or JSON, and exit status 1, as for every other file."""
     missing = "none.eml"
     printed = halo("mail", "receive", missing, status=1)
     assert printed == f"Error: There is no file ‘{missing}’.\n"
@@ -209,14 +209,14 @@ def test_a_file_that_cannot_be_read(halo: Console, tmp_path: Path) -> None:
 
 
 def test_failed_emails_are_sent_again(letters: Console) -> None:
-    """How many were, and why the others were not; nothing the second time."""
+    """It counts those sent and, by reason, those held back; a second run sends nothing."""
     letters("identify", "cid", "--trait", "email=cid@a.example")
     letters.work()
     letters("series", "activate", "letters")
     letters.work()
 
     def fail(work: Work) -> None:
-        """Let what was sent have failed."""
+        """Turn sent mails into failed ones."""
         table = automation_recipients
         work.connection.execute(
             update(messages)
@@ -242,7 +242,7 @@ def test_failed_emails_are_sent_again(letters: Console) -> None:
 
 
 def test_no_test_mail_goes_out_while_sending_is_stopped(letters: Console) -> None:
-    """A stop holds tests too."""
+    """A stop also holds tests."""
     arguments = ("series", "send-test", "letters", "hello", "ann", "--to", "me@halo.example")
     letters("sending", "stop", "--org", letters.org)
     said = "Error: Sending is stopped; `halo sending start` lets mail out again.\n"

@@ -21,7 +21,7 @@ re-evaluated           */15 * * * *
 
 
 def test_create_needs_nothing_but_a_key(bare: Console) -> None:
-    """A new organisation has sound settings and a widget key that nobody can guess."""
+    """It gets default settings and a widget key that cannot be guessed."""
     printed = bare("org", "create", "acme")
     assert re.sub(r"ab_live_[\w-]{24}\n", "ab_live_KEY\n", printed) == FACTS
     other = bare.json("org", "create", "other")
@@ -29,7 +29,7 @@ def test_create_needs_nothing_but_a_key(bare: Console) -> None:
 
 
 def test_create_with_everything(bare: Console) -> None:
-    """Every setting of an organisation can be given when it is made."""
+    """Every setting can be given."""
     secret = "a secret of no less than 32 bytes"
     made = bare.json(
         *("org", "create", "acme", "--name", "Acme Inc", "--timezone", "Europe/Berlin"),
@@ -64,7 +64,7 @@ def test_change_leaves_what_is_not_given(bare: Console) -> None:
 
 
 def test_secret_is_shown_when_it_is_made_and_when_it_is_asked_for(bare: Console) -> None:
-    """Identity verification gets a new secret, which is not shown by the way."""
+    """A new identity secret is shown once; later only with `--secret`."""
     made = bare.json("org", "create", "acme", "--identity-verification")
     assert len(made["identity_secret"]) >= 32
     assert bare.json("org", "show", "acme")["identity_secret"] == "***"
@@ -99,13 +99,13 @@ def test_secret_is_shown_when_it_is_made_and_when_it_is_asked_for(bare: Console)
     ],
 )
 def test_create_refuses_what_is_not_sound(bare: Console, given: list[str], said: str) -> None:
-    """A setting that cannot be is refused in one line, and no organisation is made."""
+    """An invalid setting is refused in one line, and no organisation is made."""
     assert bare("org", "create", "acme", *given, status=1) == f"Error: {said}\n"
     assert bare.json("org", "list") == []
 
 
 def test_create_refuses_a_key_twice_and_a_key_that_is_none(bare: Console) -> None:
-    """A key names one organisation, and is a word."""
+    """A key is unique, and a word."""
     bare("org", "create", "acme")
     said = "Error: There is an organisation ‘acme’ already.\n"
     assert bare("org", "create", "acme", status=1) == said
@@ -125,7 +125,7 @@ def test_list_names_every_organisation(bare: Console) -> None:
 
 
 def test_organisation_is_chosen(bare: Console) -> None:
-    """Commands work in the one named by `--org`, else by HALO_ORG, else in the only one."""
+    """By `--org`, else by HALO_ORG, else the only one there is."""
     said = "Error: There is no organisation yet; make one with `halo org create KEY`.\n"
     assert bare("list", "list", status=1) == said
     bare("org", "create", "acme")
@@ -141,7 +141,7 @@ def test_organisation_is_chosen(bare: Console) -> None:
 
 
 def test_refusal_for_programs(bare: Console) -> None:
-    """With `--json` a refusal is data, the same that a task answers."""
+    """With `--json` a refusal is data, as a task answers it."""
     assert bare.json("org", "show", "acme", status=1) == {
         "refused": {
             "status": 404,
@@ -152,6 +152,6 @@ def test_refusal_for_programs(bare: Console) -> None:
 
 
 def test_database_that_is_not_migrated(empty_database: str, bare: Console) -> None:
-    """Where the tables are missing, one line says so and what to run."""
+    """One line says that tables are missing and what to run."""
     said = bare("org", "list", status=1, HALO_DATABASE_URL=empty_database)
     assert said == "Error: The database's schema is not this version's: run `halo migrate`.\n"

@@ -1,5 +1,5 @@
-"""`halo signals` and `halo rows`: what failed is shown, tried again and discarded; and what explain
-and status say of it meanwhile.
+"""`halo signals` and `halo rows`: list, retry and discard what failed; explain and status
+meanwhile.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ WELCOME = """\
 
 @pytest.fixture
 def acme(bare: Console) -> Console:
-    """An organisation whose series ‘welcome’ takes whoever is created."""
+    """An organisation whose series ‘welcome’ takes every new contact."""
     bare("org", "create", "acme")
     bare("series", "apply", bare.file("series.yaml", WELCOME))
     for key in ("welcome", "other"):
@@ -42,7 +42,7 @@ def _identify(halo: Console, *names: str) -> None:
 
 @pytest.fixture
 def failed_signal(acme: Console) -> Iterator[Console]:
-    """Bob's creation fails for ‘welcome’, and others' does not."""
+    """Bob's creation fails for ‘welcome’; others' do not."""
     welcome = acme.perform(lambda work: find_series(work, "welcome").id)
     bob = "(SELECT id FROM end_users WHERE external_id = 'bob')"
     with refusing(
@@ -54,7 +54,7 @@ def failed_signal(acme: Console) -> Iterator[Console]:
 
 
 def test_a_signal_that_failed_is_shown(failed_signal: Console) -> None:
-    """Explain says what failed instead of blaming a silent door, for this contact and series."""
+    """Explain names the failure, not a silent door, for this contact and series only."""
     halo = failed_signal
     [listed] = halo.json("signals", "list")
     assert (listed["kind"], listed["contact"], listed["series"]) == ("created", "bob", "welcome")
@@ -70,7 +70,7 @@ def test_a_signal_that_failed_is_shown(failed_signal: Console) -> None:
 
 
 def test_a_signal_that_was_set_aside_needs_a_person(failed_signal: Console) -> None:
-    """Status names it and what it raised, and explain says what to do."""
+    """Status names it with its error, and explain says what to do."""
     halo = failed_signal
     _fail_once_more(halo, "signals")
     halo.work()
@@ -86,7 +86,7 @@ def test_a_signal_that_was_set_aside_needs_a_person(failed_signal: Console) -> N
 
 
 def _fail_once_more(halo: Console, table: str) -> None:
-    """Let what failed have failed often enough, over long enough, and be tried once more now."""
+    """Let it have failed four times over five minutes, and retry it now."""
     again = {
         "signals": "parked_at = NULL, error = NULL, retry_at = NULL",
         ROWS: "scheduled_for = was_due",
@@ -103,7 +103,7 @@ def _fail_once_more(halo: Console, table: str) -> None:
 
 @pytest.mark.parametrize("which", ["id", "series", "all"])
 def test_a_retry_after_the_cause_is_mended_loses_nothing(acme: Console, which: str) -> None:
-    """By ID, of a series, or all of them: whoever failed enters."""
+    """By ID, by series, or all: each failed contact enters."""
     with refusing(acme.database, RUNS, "true"):
         _identify(acme, "ann", "bob")
         acme.work()
@@ -121,7 +121,7 @@ def test_a_retry_after_the_cause_is_mended_loses_nothing(acme: Console, which: s
 
 
 def test_a_signal_that_is_discarded_is_gone(failed_signal: Console) -> None:
-    """Whom it concerned does not enter by it; the answer says what that means."""
+    """Its contact does not enter by it; the answer says so."""
     halo = failed_signal
     said = halo("signals", "discard", "--series", "welcome")
     assert said.startswith("signals discarded: 1. Nobody enters a series by them any more. ")
@@ -131,7 +131,7 @@ def test_a_signal_that_is_discarded_is_gone(failed_signal: Console) -> None:
 
 @pytest.fixture
 def failed_row(acme: Console) -> Iterator[Console]:
-    """Bob's email cannot be taken to be sent, and others' can."""
+    """Bob's email cannot be leased; others' can."""
     bob = "(SELECT id FROM end_users WHERE external_id = 'bob')"
     with refusing(
         acme.database, ROWS, f"NEW.lease_token IS NOT NULL AND NEW.end_user_id = {bob}", "UPDATE"
@@ -142,7 +142,7 @@ def failed_row(acme: Console) -> Iterator[Console]:
 
 
 def test_a_row_that_failed_is_shown(failed_row: Console) -> None:
-    """Explain says that it failed, with what, and when it is tried again."""
+    """Explain names the error and the next try."""
     [listed] = failed_row.json("rows", "list")
     assert (listed["series"], listed["step"], listed["contact"]) == ("welcome", "hello", "bob")
     assert (listed["tries"], listed["error"]) == (1, f"RaiseException: no {ROWS}")
@@ -155,9 +155,7 @@ def test_a_row_that_failed_is_shown(failed_row: Console) -> None:
 
 
 def test_a_row_that_was_set_aside_needs_a_person(failed_row: Console) -> None:
-    """Status names it; its contact stays in the series; a retry sends its email when the cause is
-    mended.
-    """
+    """Status names it; its contact stays in the series; a retry makes it due as it was."""
     halo = failed_row
     _fail_once_more(halo, ROWS)
     halo.work()
@@ -175,7 +173,7 @@ def test_a_row_that_was_set_aside_needs_a_person(failed_row: Console) -> None:
 
 
 def test_a_row_that_is_discarded_ends_its_run(failed_row: Console) -> None:
-    """Its contact leaves the series as if a teammate had removed it, and the answer says so."""
+    """Its contact leaves with exit reason ‘manual’, and the answer says so."""
     halo = failed_row
     assert halo("rows", "discard", "--series", "welcome") == (
         "rows discarded: 1. Their contacts have left the series, with exit reason ‘manual’.\n"
@@ -186,8 +184,8 @@ def test_a_row_that_is_discarded_ends_its_run(failed_row: Console) -> None:
 
 @pytest.mark.parametrize("sort", ["signals", "rows"])
 def test_what_is_not_named_is_refused(acme: Console, sort: str) -> None:
-    """Of ids, series and all one is given; what names nothing is unknown; nothing is discarded that
-    is not named.
+    """Exactly one of ids, series and all is given; unknown ones are refused; discarding all is not
+    possible.
     """
     refused = acme.json(sort, "retry", status=1)["refused"]
     assert refused["message"] == f"halo {sort} retry: allowed is one of ids, series and all"

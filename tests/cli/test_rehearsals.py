@@ -36,7 +36,7 @@ def _timeless(printed: str) -> str:
 
 
 def test_scenario_that_holds(bare: Console) -> None:
-    """A scenario is one line: verdict, seconds, file and title; no organisation is needed."""
+    """It is one line: verdict, seconds, file and title; no organisation is needed."""
     file = bare.file("greets.yaml", GREETS)
     assert _timeless(bare("test", file)) == (
         f"ok TIME  {file}  A new contact is greeted\n1 passed, 0 failed in TIME\n"
@@ -44,7 +44,7 @@ def test_scenario_that_holds(bare: Console) -> None:
 
 
 def test_scenario_that_does_not_hold(bare: Console) -> None:
-    """What differs is named by its place in the timeline, and the exit status is 1."""
+    """Differences are named by their place in the timeline, and the exit status is 1."""
     file = bare.file("wrong.yaml", WRONG)
     assert _timeless(bare("test", file, status=1)) == (
         f"FAILED TIME  {file}  Wrong\n"
@@ -55,7 +55,7 @@ def test_scenario_that_does_not_hold(bare: Console) -> None:
 
 
 def test_scenarios_for_programs(bare: Console) -> None:
-    """For programs the outcome is data, differences included."""
+    """With `--json` the results are data, differences included."""
     greets, wrong = bare.file("a.yaml", GREETS), bare.file("b.yaml", WRONG)
     answer = bare.json("test", greets, wrong, status=1)
     seconds = [answer.pop("seconds"), *(each.pop("seconds") for each in answer["scenarios"])]
@@ -82,7 +82,7 @@ def test_scenarios_for_programs(bare: Console) -> None:
 
 
 def test_folder_is_played_with_all_that_is_below_it(bare: Console) -> None:
-    """A folder's files are played in order, deeper ones too; files of series are no scenarios."""
+    """Files are played in order, subfolders included; series files are skipped."""
     bare.file("tests/b.yaml", GREETS)
     bare.file("tests/deep/er/a.yml", GREETS)
     bare.file("tests/series.yaml", "series: {s: {entry_trigger: manual}}")
@@ -97,7 +97,7 @@ def test_folder_is_played_with_all_that_is_below_it(bare: Console) -> None:
     [("GREETED", ["a.yaml"]), ("b.y", ["b.yaml"]), (".yaml", ["a.yaml", "b.yaml"])],
 )
 def test_word_chooses_scenarios(bare: Console, word: str, played: list[str]) -> None:
-    """`-k` keeps the scenarios that have the word in their title or path, in any case."""
+    """`-k` keeps scenarios with the word in their title or path, in any case."""
     bare.file("all/a.yaml", GREETS)
     bare.file("all/b.yaml", GREETS.replace("A new contact is greeted", "Other"))
     scenarios = bare.json("test", str(bare.folder / "all"), "-k", word)["scenarios"]
@@ -105,7 +105,7 @@ def test_word_chooses_scenarios(bare: Console, word: str, played: list[str]) -> 
 
 
 def test_nothing_to_play(bare: Console) -> None:
-    """No scenario, or a path that leads nowhere, is a failure and not a success of nothing."""
+    """No scenario, or a missing path, is a failure."""
     bare.file("all/a.yaml", GREETS)
     folder = str(bare.folder / "all")
     said = f"Error: There is no scenario with x in title or path in {folder}.\n"
@@ -136,7 +136,7 @@ def test_nothing_to_play(bare: Console) -> None:
     ],
 )
 def test_malformed_scenarios_say_what_and_where(bare: Console, text: str, said: str) -> None:
-    """A file that is no scenario fails by itself, with what is wrong and where; others go on."""
+    """A malformed file fails by itself, with problem and place; others are played."""
     file, good = bare.file("bad.yaml", text), bare.file("good.yaml", GREETS)
     bad, fine = bare.json("test", file, good, status=1)["scenarios"]
     assert bad["differences"][0].startswith(said.replace("{file}", file))
@@ -224,7 +224,7 @@ MAIL_KEYS = "to, subject, contains, headers"
 def test_malformed_entries_say_what_and_where(
     shared_database: Engine, tmp_path: Path, entry: str, said: str
 ) -> None:
-    """Nothing in an entry is ignored in silence, and nothing lets a scenario hang."""
+    """No entry is silently ignored, and none can make the run hang."""
     file = tmp_path / "bad.yaml"
     file.write_text(f"{dedent(GREETS)}  - {entry}\n", encoding="utf-8")
     [difference] = play_file(file, shared_database).differences
@@ -255,7 +255,7 @@ def test_malformed_entries_say_what_and_where(
 def test_malformed_stages_say_what_and_where(
     shared_database: Engine, tmp_path: Path, text: str, said: str
 ) -> None:
-    """What no stage can be set with is refused before there is one."""
+    """An invalid stage is refused before it is set up."""
     file = tmp_path / "bad.yaml"
     file.write_text(text, encoding="utf-8")
     [difference] = play_file(file, shared_database).differences
@@ -263,7 +263,7 @@ def test_malformed_stages_say_what_and_where(
 
 
 def test_all_faults_of_a_scenario_are_said_at_once(shared_database: Engine, tmp_path: Path) -> None:
-    """On its stage, in its series and in its timeline, each with its place in the file."""
+    """Faults of stage, series and timeline are listed together, each with its place."""
     file = tmp_path / "bad.yaml"
     text = """\
         scenario: S
@@ -297,7 +297,7 @@ def test_all_faults_of_a_scenario_are_said_at_once(shared_database: Engine, tmp_
 
 
 def test_scenario_that_breaks_the_player(bare: Console) -> None:
-    """What nobody thought of in a scenario is its own failure and ends no other."""
+    """An unexpected exception fails its scenario alone."""
     deep = "  - identify: {user_id: ann, user_token_claims: {iss: 3}}"
     text = GREETS.replace("    series:", "    org: {identity_secret: s}\n    series:")
     file = bare.file("bad.yaml", text.split("  - identify")[0].rstrip() + "\n    " + deep)
@@ -364,7 +364,7 @@ def test_error_of_the_database_fails_its_scenario(database: Engine, tmp_path: Pa
 
 
 def test_rehearsals_end_when_the_server_is_gone(tmp_path: Path) -> None:
-    """Where nobody can be asked, no scenario is to blame."""
+    """Without a server no scenario is to blame: the run ends with an error."""
     greets = tmp_path / "greets.yaml"
     greets.write_text(dedent(GREETS), encoding="utf-8")
     nowhere = create_engine(f"postgresql+psycopg://halo@/halo?host={tmp_path}")
@@ -373,7 +373,7 @@ def test_rehearsals_end_when_the_server_is_gone(tmp_path: Path) -> None:
 
 
 def test_rehearsals_leave_the_database_as_it_was(bare: Console) -> None:
-    """A run has tables of its own, which are gone afterwards, with those that a killed run left."""
+    """A run drops its temporary schema, and those that killed runs left."""
     with bare.database.begin() as connection:
         connection.execute(text("CREATE SCHEMA halo_rehearsal_left"))
     bare("test", bare.file("greets.yaml", GREETS))
@@ -384,13 +384,13 @@ def test_rehearsals_leave_the_database_as_it_was(bare: Console) -> None:
 
 
 def test_rehearsals_need_no_migrated_database(empty_database: str, bare: Console) -> None:
-    """Scenarios can be played where nothing was ever installed."""
+    """The database may be empty."""
     file = bare.file("greets.yaml", GREETS)
     assert bare("test", file, HALO_DATABASE_URL=empty_database).startswith("ok ")
 
 
 def test_rehearsals_where_the_user_may_make_no_schema(bare: Console) -> None:
-    """A user who may not is told what is needed, in one line."""
+    """One line says which privilege is needed."""
     guest = f"halo_guest_{os.getpid()}"
     with bare.database.begin() as connection:
         connection.execute(text(f"CREATE ROLE {guest}"))
@@ -409,7 +409,7 @@ def test_rehearsals_where_the_user_may_make_no_schema(bare: Console) -> None:
 
 
 def test_several_at_once(bare: Console) -> None:
-    """Played by several processes, scenarios are reported in their order all the same."""
+    """Several processes play; the results come in the files' order."""
     files = [bare.file(f"{n}.yaml", GREETS if n != 1 else WRONG) for n in range(3)]
     scenarios = bare.json("test", *files, "--jobs", "2", status=1)["scenarios"]
     assert [each["path"] for each in scenarios] == files
@@ -417,7 +417,7 @@ def test_several_at_once(bare: Console) -> None:
 
 
 def test_without_a_database_one_is_started_for_the_run(bare: Console) -> None:
-    """Where no server is named, `halo test` brings its own."""
+    """If no server is configured, `halo test` starts one."""
     status, output = run_halo("test", bare.file("greets.yaml", GREETS))
     assert (status, _timeless(output).split(" TIME")[0]) == (0, "ok")
 
@@ -440,7 +440,7 @@ WELCOME_FILE = """\
 
 
 def test_a_scenario_takes_its_series_from_a_series_file(bare: Console) -> None:
-    """By a path from its own folder; several files may be named."""
+    """By paths from the scenario's folder; several files may be named."""
     bare.file("series/welcome.yaml", WELCOME_FILE)
     file = bare.file("scenarios/welcome.yaml", BY_REFERENCE)
     several = BY_REFERENCE.replace("../series/welcome.yaml", "[../series/welcome.yaml]")
@@ -465,7 +465,7 @@ def test_a_scenario_takes_its_series_from_a_series_file(bare: Console) -> None:
     ],
 )
 def test_a_reference_that_cannot_be_followed(bare: Console, named: str, said: str) -> None:
-    """It is refused with its place; a fault in the series file with the place there."""
+    """It is refused with its place; a fault in the series file has its place there."""
     bare.file("series/welcome.yaml", WELCOME_FILE)
     bare.file("series/bad.yaml", "series:\n  s: {   entry_triger: manual}")
     file = bare.file("scenarios/s.yaml", BY_REFERENCE.replace("../series/welcome.yaml", named))

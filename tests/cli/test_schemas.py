@@ -22,13 +22,13 @@ def test_schemas_are_up_to_date() -> None:
 
 
 def test_every_door_has_a_schema() -> None:
-    """The schemas are those of the doors' tasks, under their names."""
+    """Schemas are named after the doors' tasks."""
     calls = {name: door.call for name, door in doors.DOORS.items()}
     assert {f"halo.{name}": call for name, call in DOORS.items()} == calls
 
 
 def test_every_command_about_a_series_is_a_task_too() -> None:
-    """Operators who call tasks have all that the command has, under the same names."""
+    """Tasks offer what commands do, under the same names."""
     app.loader.import_default_modules()
     named = {name.removeprefix("halo.series.") for name in app.tasks if ".series." in name}
     of_an_organisation = series.commands.keys() - {"example"}
@@ -40,7 +40,7 @@ def test_every_command_about_a_series_is_a_task_too() -> None:
 
 
 def test_series_schema_describes_what_files_may_say() -> None:
-    """Durations, times of day, exit rules and flat filters are described as they are written."""
+    """Durations, times of day, exit rules and flat filters have their written forms."""
     definitions = schemas()["series"]["$defs"]
     step = definitions["StepDefinition"]
     assert step["properties"]["delay"]["anyOf"][1]["pattern"] == "^([0-9]{1,10}[dhms]|0)$"
@@ -52,7 +52,7 @@ def test_series_schema_describes_what_files_may_say() -> None:
 
 
 def test_scenario_schema_knows_every_action() -> None:
-    """Those of `halo test`, and the two things that stand in the place of one or beside it."""
+    """It has the actions of `halo test`, `expect` and `error`."""
     scenario = schemas()["scenario"]
     known = set(scenario["$defs"]["Entry"]["properties"])
     assert known == {"at", "repeat", "expect", "error", *ACTIONS}
@@ -61,14 +61,14 @@ def test_scenario_schema_knows_every_action() -> None:
 
 
 def test_schema_is_printed(bare: Console) -> None:
-    """Without a name it is that of series files, else that of a door; no database is needed."""
+    """Series files' by default, else a door's; no database is needed."""
     assert json.loads(bare("schema")) == schemas()["series"]
     assert json.loads(bare("schema", "track")) == schemas()["track"]
     assert bare("schema", "dance", status=1) == "Error: There is no schema ‘dance’.\n"
 
 
 def test_schemas_are_written(bare: Console, tmp_path: Path) -> None:
-    """All of them go into a folder at once."""
+    """`--write` puts all of them into a folder."""
     printed = bare("schema", "--write", str(tmp_path / "schemas"))
     assert printed == f"{len(schemas())} schemas are in {tmp_path / 'schemas'}\n"
     names = sorted(path.name for path in (tmp_path / "schemas").iterdir())

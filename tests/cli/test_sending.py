@@ -15,12 +15,12 @@ WELCOME = """\
 
 
 def said(halo: Console, *arguments: str) -> str:
-    """Return what a command of `halo sending` prints, without its instants."""
+    """Return the printed answer of a `halo sending` command, without instants."""
     return _INSTANT.sub("INSTANT", halo("sending", *arguments))
 
 
 def test_all_mail_is_stopped_and_started(bare: Console) -> None:
-    """What is stopped is shown with who did it, held, and sent when it is started again."""
+    """A stop shows who did it and holds mail; after the start it is sent."""
     bare("org", "create", "acme")
     bare("series", "apply", bare.file("welcome.yaml", WELCOME))
     bare("series", "activate", "welcome")
@@ -43,7 +43,7 @@ def test_all_mail_is_stopped_and_started(bare: Console) -> None:
 
 
 def test_one_organisations_mail_is_stopped(bare: Console) -> None:
-    """A stop of one organisation is its own; one that is unknown is refused in one line."""
+    """Other mail is sent; an unknown organisation is refused in one line."""
     for key in ("acme", "other"):
         bare("org", "create", key)
     line = "the mail of acme is stopped since INSTANT by operator\n"

@@ -1,4 +1,4 @@
-"""`halo series`: what there is, and what operators do to a series."""
+"""`halo series`: showing series, and an operator's actions."""
 
 import pytest
 
@@ -32,7 +32,7 @@ ONCE = """\
 
 @pytest.fixture
 def pro(halo: Console) -> Console:
-    """An organisation with the draft `pro`, and with ann, who is professional, and bob."""
+    """An organisation with the draft `pro`, with ann, who matches it, and bob."""
     halo("series", "apply", halo.file("pro.yaml", SERIES))
     for name, plan in (("ann", "pro"), ("bob", "free")):
         traits = ("--trait", f"email={name}@a.example", "--trait", f"plan={plan}")
@@ -42,7 +42,7 @@ def pro(halo: Console) -> Console:
 
 
 def test_list_has_a_line_for_each_series(pro: Console) -> None:
-    """The list shows what each series is and how many are in it."""
+    """It shows each series' settings and how many are in it."""
     pro("series", "apply", pro.file("once.yaml", ONCE))
     pro("series", "activate", "pro")
     pro.work()
@@ -66,7 +66,7 @@ def test_list_has_a_line_for_each_series(pro: Console) -> None:
 
 
 def test_show_prints_a_file_that_can_be_applied(pro: Console) -> None:
-    """What `show` prints is a file again: applied, it changes nothing."""
+    """Applied, the printed file changes nothing."""
     pro("identify", "ann")
     pro("track", "ann", "on")
     printed = pro("series", "show", "pro")
@@ -99,7 +99,7 @@ def test_show_prints_a_file_that_can_be_applied(pro: Console) -> None:
 
 
 def test_show_for_programs(pro: Console) -> None:
-    """For programs the definition is data, beside the status and what would be refused."""
+    """With `--json` the definition is data, with the status and the refusals."""
     shown = pro.json("series", "show", "pro")
     assert (shown["series"], shown["status"], shown["activated_at"]) == ("pro", "draft", None)
     assert shown["refusals"] == []
@@ -114,7 +114,7 @@ def test_show_for_programs(pro: Console) -> None:
 
 
 def test_activate_pause_resume(pro: Console) -> None:
-    """A series goes from draft to active to paused and back; anything else is refused."""
+    """From draft to active to paused and back; other changes are refused."""
     assert pro("series", "activate", "pro") == (
         "pro is active; 0 enrolled.\n"
         "0 of 2 contacts were looked at; the workers go on. Where none runs, start one: `halo "
@@ -130,7 +130,7 @@ def test_activate_pause_resume(pro: Console) -> None:
 
 
 def test_activate_refuses_with_the_first_failing_check(halo: Console) -> None:
-    """An activation that is refused says the first reason, in the documented words."""
+    """The refusal is the first failing check, in the documented words."""
     halo("series", "apply", halo.file("once.yaml", ONCE))
     said = "Error: No contacts match this audience right now.\n"
     assert halo("series", "activate", "once", status=1) == said
@@ -138,7 +138,7 @@ def test_activate_refuses_with_the_first_failing_check(halo: Console) -> None:
 
 
 def test_stop_ends_every_enrollment_and_completes_the_series(pro: Console) -> None:
-    """Stopping takes everybody out with reason `manual`; the series is completed for good."""
+    """Everybody leaves with reason `manual`, and the series is completed."""
     pro("series", "apply", pro.file("once.yaml", ONCE))
     pro("series", "activate", "once")
     pro.work()
@@ -151,7 +151,7 @@ def test_stop_ends_every_enrollment_and_completes_the_series(pro: Console) -> No
 
 
 def test_stop_of_a_paused_series_that_contacts_enter_by_themselves(pro: Console) -> None:
-    """A series of any trigger can be stopped, also while it is paused; nobody enters any more."""
+    """Any series can be stopped, also while paused; nobody enters any more."""
     pro("series", "activate", "pro")
     pro.work()
     pro("series", "pause", "pro")
@@ -167,7 +167,7 @@ def test_stop_of_a_paused_series_that_contacts_enter_by_themselves(pro: Console)
 
 
 def test_stop_that_was_interrupted_goes_on(pro: Console) -> None:
-    """A series that is completed while somebody is still in it can be stopped once more."""
+    """A completed series with somebody still in it can be stopped again."""
     pro("series", "apply", pro.file("once.yaml", ONCE))
     pro("series", "activate", "once")
     pro.work()
@@ -180,7 +180,7 @@ def test_stop_that_was_interrupted_goes_on(pro: Console) -> None:
 
 
 def test_remove_takes_one_contact_out(pro: Console) -> None:
-    """A contact is removed from one series, once."""
+    """The contact leaves one series; a second removal is refused."""
     pro("series", "activate", "pro")
     pro.work()
     assert pro("series", "remove", "pro", "ann") == "ann has left pro.\n"
@@ -192,7 +192,7 @@ def test_remove_takes_one_contact_out(pro: Console) -> None:
 
 
 def test_series_that_is_not_there(halo: Console) -> None:
-    """Every command about one series refuses a key that names none."""
+    """Every command about one series refuses an unknown key."""
     halo("identify", "ann")
     for command in (
         *(["series", name, "x"] for name in ("show", "activate", "pause", "resume", "stop")),

@@ -47,7 +47,7 @@ def _status(halo: Console, *, status: int) -> dict[str, Any]:
 
 
 def test_nothing_needs_a_person(daily: Console) -> None:
-    """Where all is done that is due, the status is ok and the exit status 0."""
+    """If all due work is done, the status is ok and the exit status 0."""
     assert _INSTANT.sub("INSTANT", daily("status")) == (
         "last tick: none yet\n"
         "acme: ok\n"
@@ -71,7 +71,7 @@ def test_nothing_needs_a_person(daily: Console) -> None:
 
 
 def test_last_tick_is_shown_and_missed(daily: Console) -> None:
-    """When the last tick came is said; one that is long ago needs a person."""
+    """The last tick is shown; one that is long ago needs a person."""
     with daily.database.begin() as connection:
         note_tick(connection)
     assert _INSTANT.sub("INSTANT", daily("status")).startswith("last tick: INSTANT\n")
@@ -81,7 +81,7 @@ def test_last_tick_is_shown_and_missed(daily: Console) -> None:
 
 
 def test_work_that_was_just_left_needs_nobody(daily: Console) -> None:
-    """What waits for less than a few minutes is only shown."""
+    """Work that waits for less than the patience is only shown."""
     daily("identify", "bob", "--trait", "plan=pro")
     found = _status(daily, status=0)
     assert (found["signals"], found["needs"]) == (1, [])
@@ -100,7 +100,7 @@ def test_signals_that_nobody_handles(daily: Console) -> None:
 
 
 def test_activation_that_a_pause_holds_waits_for_nobody(daily: Console) -> None:
-    """What waits for a person's own resumption is not overdue."""
+    """It waits for the resumption and is not overdue."""
     daily("series", "apply", daily.file("b.yaml", DAILY.replace("daily:", "other:")))
     daily("series", "activate", "other")
     daily("series", "pause", "other")
@@ -111,7 +111,7 @@ def test_activation_that_a_pause_holds_waits_for_nobody(daily: Console) -> None:
 
 
 def test_rows_that_nobody_advances(daily: Console) -> None:
-    """A row that is due longer than the patience means the same; rows of a paused series wait."""
+    """A row due for too long means that no worker runs; rows of a paused series do not count."""
     late = "now() - interval '6 minutes'"
     _change(
         daily, f"UPDATE automation_recipients SET scheduled_for = {late} WHERE status = 'pending'"
@@ -126,7 +126,7 @@ def test_rows_that_nobody_advances(daily: Console) -> None:
 
 
 def test_rows_that_a_worker_never_finished(daily: Console) -> None:
-    """A lease that ran out long ago means that no tick takes it up."""
+    """A lease that ran out long ago means that no tick comes."""
     _change(
         daily,
         "UPDATE automation_recipients SET status = 'processing', lease_token = gen_random_uuid(), "
@@ -137,7 +137,7 @@ def test_rows_that_a_worker_never_finished(daily: Console) -> None:
 
 
 def test_reevaluation_that_does_not_come(daily: Console) -> None:
-    """Re-evaluations are begun by ticks: one that is overdue means that no tick comes."""
+    """An overdue re-evaluation means that no tick comes."""
     _change(daily, "UPDATE organizations SET reevaluated_at = now() - interval '1 hour'")
     needs = ["the re-evaluation is overdue longer than 5m: no tick comes"]
     assert _status(daily, status=1)["needs"] == needs
@@ -146,7 +146,7 @@ def test_reevaluation_that_does_not_come(daily: Console) -> None:
 
 
 def test_signals_that_were_set_aside(daily: Console) -> None:
-    """A signal that failed is named with what it raised, until somebody looked into it."""
+    """A signal that was set aside is shown with its error."""
     daily("identify", "bob", "--trait", "plan=pro")
     _change(daily, "UPDATE signals SET parked_at = now(), error = 'KeyError: x', attempts = 1")
     found = _status(daily, status=1)
@@ -160,7 +160,7 @@ def test_signals_that_were_set_aside(daily: Console) -> None:
 def test_mails_that_failed_or_may_have_been_sent(daily: Console) -> None:
     """Failed and unknown mails of the last day are counted by series and reason.
 
-    An address that is refused, or a single refusal of another kind, is shown and pages nobody.
+    A refused address, or a single refusal of another kind, is only shown.
     """
     refused = "UPDATE messages SET state = 'failed', error = '{}', sent_at = NULL"
     for words, kind in (
@@ -183,7 +183,7 @@ def test_mails_that_failed_or_may_have_been_sent(daily: Console) -> None:
 
 
 def test_bounces_that_rise(daily: Console) -> None:
-    """More of a reason than in as long a time before; many need a person where we can mend it."""
+    """A reason with more bounces than before is shown; many that we can mend need a person."""
     _bounce(daily, "blocklist", 9, "1 hour")
     _bounce(daily, "mailbox_full", 20, "1 hour")
     _bounce(daily, "network", 2, "1 hour")
@@ -204,7 +204,7 @@ def test_bounces_that_rise(daily: Console) -> None:
 
 
 def _bounce(halo: Console, reason: str, times: int, ago: str) -> None:
-    """Let so many reports of the mail that was sent have come in."""
+    """Insert this many reports about the mail that was sent."""
     _change(
         halo,
         f"""INSERT INTO bounce_reports (org_id, recipient_id, reason, for_good, reported_at)
@@ -214,7 +214,7 @@ def _bounce(halo: Console, reason: str, times: int, ago: str) -> None:
 
 
 def test_mails_that_are_refused_for_what_is_ours(daily: Console) -> None:
-    """Three refusals that are not about their addresses need a person, and say what they are of."""
+    """Three refusals that are not about addresses need a person, and are named by kind."""
     _copy_the_mail(daily, 2)
     refused = "UPDATE messages SET state = 'failed', sent_at = NULL, error = "
     _change(daily, refused + "'550 5.1.1 no such user'")
@@ -227,7 +227,7 @@ def test_mails_that_are_refused_for_what_is_ours(daily: Console) -> None:
 
 
 def _copy_the_mail(console: Console, times: int) -> None:
-    """Have more mails of the same kind in the ledger."""
+    """Insert more mails like the one that was sent."""
     columns = "org_id, end_user_id, automation_id, enrollment_number, step_id, state"
     _change(
         console,
@@ -238,7 +238,7 @@ def _copy_the_mail(console: Console, times: int) -> None:
 
 
 def test_every_organisation_unless_one_is_named(daily: Console) -> None:
-    """Without a name the status is that of all, and one that needs a person is enough."""
+    """Without `--org` all are shown; if one needs a person, the exit status is 1."""
     daily("org", "create", "beta")
     _change(
         daily,
@@ -254,6 +254,6 @@ def test_every_organisation_unless_one_is_named(daily: Console) -> None:
 
 
 def test_patience_that_is_no_duration(daily: Console) -> None:
-    """An option that cannot be read is refused in one line."""
+    """An invalid option is refused in one line."""
     said = daily("status", "--patience", "long", status=1)
     assert said.startswith("Error: --patience: ‘long’ is not a duration; allowed are ")

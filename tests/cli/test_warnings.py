@@ -1,4 +1,4 @@
-"""What `halo series check` and `apply` warn of: each with a code, a place and what to do."""
+"""The warnings of `halo series check` and `apply`: code, place, and what to do."""
 
 import json
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ WORDS = {
 
 
 def written(**words: str) -> str:
-    """Return the series with these words in place of what is fine."""
+    """Return the series with these replacements."""
     text = FINE
     for name, fine in WORDS.items():
         text = text.replace(name, words.get(name, fine))
@@ -41,7 +41,7 @@ def written(**words: str) -> str:
 
 @pytest.fixture
 def known(halo: Console) -> Console:
-    """An organisation with a contact that has a plan and a job title, and whose events fired."""
+    """An organisation with a contact that has a plan and a job title, and with events."""
     halo("identify", "ann", "--trait", "plan=pro", "--trait", "job_title=CTO")
     for event in ("login", "login", "trial_started"):
         halo("track", "ann", event)
@@ -51,7 +51,7 @@ def known(halo: Console) -> Console:
 def warned(
     console: Console, text: str, *, tracking: bool = False
 ) -> Sequence[tuple[str, str, str]]:
-    """Return the warnings of a check; nothing may be refused."""
+    """Return the warnings of a check without refusals."""
     asked = ("series", "check", console.file("s.yaml", text), "--json")
     url = "https://t.halo.example"
     printed = console(*asked, HALO_TRACKING_URL=url) if tracking else console(*asked)
@@ -61,7 +61,7 @@ def warned(
 
 
 def test_nothing_is_said_of_a_series_that_is_fine(known: Console) -> None:
-    """Its events fired, its fields were sent."""
+    """Its events fired and its fields were sent, so there is no warning."""
     assert warned(known, written()) == []
 
 
@@ -176,26 +176,26 @@ def test_nothing_is_said_of_a_series_that_is_fine(known: Console) -> None:
 def test_each_warning_says_what_is_so_and_what_to_do(
     known: Console, words: dict[str, str], code: str, place: str, said: str
 ) -> None:
-    """One thing wrong, one warning."""
+    """One problem gives one warning."""
     [(found_code, found_place, message)] = warned(known, written(**words))
     assert (found_code, found_place) == (code, place)
     assert message.startswith(said)
 
 
 def test_what_looks_like_a_tag_and_is_none(known: Console) -> None:
-    """Percentages and prices in plain text are no one's template."""
+    """Percentages and prices in plain text are no template tags."""
     text = "Save 20% today and 30% tomorrow: $5 {now} at 50%. 100%OFF%"
     assert warned(known, written(BODY=text)) == []
 
 
 def test_marketing_may_say_unsubscribe(known: Console) -> None:
-    """It carries the link."""
+    """Marketing mail has the link."""
     known("org", "change", known.org, "--verified-domain", "--footer", "Acme, 1 Main St")
     assert warned(known, written(KIND="marketing", BODY="unsubscribe")) == []
 
 
 def test_a_gate_on_opens_before_an_email_or_without_tracking(known: Console) -> None:
-    """It lets nobody pass; with a tracking URL, after an email, it may."""
+    """Such a gate lets nobody pass; after an email and with a tracking URL it may."""
     text = written(GATE="type: email_opened")
     [(code, place, message)] = warned(known, text)
     assert (code, place) == ("mail_not_tracked", "steps.gate.condition")
@@ -211,7 +211,7 @@ def test_a_gate_on_opens_before_an_email_or_without_tracking(known: Console) -> 
 
 
 def test_apply_and_show_warn_too(known: Console) -> None:
-    """Saving is not refused; the warnings stand below what changed, and as comments when shown."""
+    """The series is saved; warnings come below the changes, and as comments in `show`."""
     file = known.file("s.yaml", written(SETTINGS="reenroll_delay_days: 3"))
     said = "[reenroll_delay_unused] settings.reenroll_delay_days: Re-enrollment is off, so its "
     assert f"\n  warning {said}" in known("series", "apply", file)
@@ -221,7 +221,7 @@ def test_apply_and_show_warn_too(known: Console) -> None:
 
 
 def test_a_new_organisation_is_told_how_events_come(halo: Console) -> None:
-    """Where none fired yet there is none to name."""
+    """Without any event, none can be suggested."""
     text = """\
         series:
           s:
