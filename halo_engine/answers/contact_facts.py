@@ -3,12 +3,12 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, FromClause, Text, and_, cast, func, literal, select
+from sqlalchemy import ColumnElement, FromClause, Text, cast, func, literal, select
 
 from halo_engine.answers.codes import coded
+from halo_engine.answers.joins import has_values
 from halo_engine.domain.series import Series
 from halo_engine.tables import (
     automation_enrollments,
@@ -59,39 +59,39 @@ def gather_contact_facts(
     run, holding = (automation_enrollments.alias(name) for name in ("run", "holding"))
     event, suppression, list_ = event_counts, suppressions, subscriptions
     source = (
-        found.join(contact, _same(org_id, contact, id=found.c.end_user_id))
+        found.join(contact, has_values(contact, org_id, id=found.c.end_user_id))
         .outerjoin(
             run,
-            _same(
-                org_id,
+            has_values(
                 run,
+                org_id,
                 end_user_id=found.c.end_user_id,
                 automation_id=found.c.automation_id,
                 number=found.c.latest_number,
             ),
         )
-        .outerjoin(suppression, _same(org_id, suppression, address=contact.c.address))
+        .outerjoin(suppression, has_values(suppression, org_id, address=contact.c.address))
         .outerjoin(
             holding,
-            _same(
-                org_id,
+            has_values(
                 holding,
+                org_id,
                 automation_id=found.c.automation_id,
                 company_seat=found.c.seat,
                 ended_at=None,
             ),
         )
-        .outerjoin(holder, _same(org_id, holder, id=holding.c.end_user_id))
+        .outerjoin(holder, has_values(holder, org_id, id=holding.c.end_user_id))
         .outerjoin(
             event,
-            _same(
-                org_id,
+            has_values(
                 event,
+                org_id,
                 end_user_id=found.c.end_user_id,
                 name=literal(series.settings.entry_event_name, Text()),
             ),
         )
-        .outerjoin(list_, _same(org_id, list_, id=series.subscription_id))
+        .outerjoin(list_, has_values(list_, org_id, id=series.subscription_id))
     )
     statement = select(
         found.c.end_user_id.label("contact_id"),
@@ -116,12 +116,6 @@ def gather_contact_facts(
     ).select_from(source)
     rows = work.connection.execute(statement).mappings()
     return {row["contact_id"]: ContactFacts(**row) for row in rows}
-
-
-def _same(org_id: UUID, table: FromClause, **values: Any) -> ColumnElement[bool]:
-    """Return a join condition: the organisation's row of ``table`` that has these values."""
-    equal = [table.c[name] == value for name, value in values.items()]
-    return and_(table.c.org_id == org_id, *equal)
 
 
 def named(contact: FromClause) -> ColumnElement[str]:

@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from halo_engine.answers.joins import has_values
 from halo_engine.answers.shape import Answer, Instant
 from halo_engine.domain.bounce_reasons import BounceReason
 from halo_engine.domain.bounces import kind_of
@@ -123,9 +124,9 @@ def _named(work: Work, each: FromClause) -> Select[Any]:
         func.coalesce(contact.c.external_id, contact.c.email).label("contact"),
         func.coalesce(each.c.to_address, contact.c.email).label("email"),
     ).select_from(
-        each.join(series, _same(series, work, id=each.c.automation_id))
-        .join(steps, _same(steps, work, id=each.c.step_id))
-        .join(contact, _same(contact, work, id=each.c.contact_id))
+        each.join(series, has_values(series, work.org_id, id=each.c.automation_id))
+        .join(steps, has_values(steps, work.org_id, id=each.c.step_id))
+        .join(contact, has_values(contact, work.org_id, id=each.c.contact_id))
     )
 
 
@@ -159,7 +160,7 @@ def _rows(work: Work, which: _Which) -> Select[Any]:
             rows.c.finished_at.label("at"),
             mails.c.to_address,
         )
-        .select_from(rows.outerjoin(mails, _same(mails, work, recipient_id=rows.c.id)))
+        .select_from(rows.outerjoin(mails, has_values(mails, work.org_id, recipient_id=rows.c.id)))
         .where(rows.c.org_id == work.org_id, which(rows), failed)
     )
 
@@ -180,10 +181,5 @@ def _cleared(work: Work, which: _Which) -> Select[Any]:
         mails.c.org_id == work.org_id,
         which(mails),
         mails.c.state.in_(["failed", "unknown"]),
-        ~exists().where(_same(rows, work, id=mails.c.recipient_id)),
+        ~exists().where(has_values(rows, work.org_id, id=mails.c.recipient_id)),
     )
-
-
-def _same(table: FromClause, work: Work, **columns: ColumnElement[Any]) -> ColumnElement[bool]:
-    equal = [table.c[name] == theirs for name, theirs in columns.items()]
-    return and_(table.c.org_id == work.org_id, *equal)

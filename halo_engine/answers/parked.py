@@ -12,10 +12,8 @@ from pydantic import Field, model_validator
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
-    FromClause,
     Select,
     Table,
-    and_,
     any_,
     func,
     literal,
@@ -25,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from halo_engine.answers.contact_facts import named
+from halo_engine.answers.joins import refers
 from halo_engine.answers.shape import Answer, Instant
 from halo_engine.contacts.calls import Call, Identifier
 from halo_engine.domain.errors import not_found
@@ -122,8 +121,8 @@ def parked_signals(
         automations.c.key.label("series"),
         signals.c.happened_at,
     ).select_from(
-        signals.outerjoin(automations, _same(signals, automations, automation_id="id")).outerjoin(
-            end_users, _same(signals, end_users, end_user_id="id")
+        signals.outerjoin(automations, refers(signals, automations, automation_id="id")).outerjoin(
+            end_users, refers(signals, end_users, end_user_id="id")
         )
     )
     found = work.connection.execute(_parked(work, signals, about, series, narrowed).limit(most))
@@ -146,9 +145,9 @@ def parked_rows(
             rows.c.was_due.label("due"),
         )
         .select_from(
-            rows.join(automations, _same(rows, automations, automation_id="id"))
-            .join(steps, _same(rows, steps, step_id="id"))
-            .join(end_users, _same(rows, end_users, end_user_id="id"))
+            rows.join(automations, refers(rows, automations, automation_id="id"))
+            .join(steps, refers(rows, steps, step_id="id"))
+            .join(end_users, refers(rows, end_users, end_user_id="id"))
         )
         .where(IS_ACTIVE)
     )
@@ -217,8 +216,3 @@ def _parked(
         .where(*is_parked(work, table), *of_series, *narrowed)
         .order_by(table.c.id)
     )
-
-
-def _same(one: FromClause, other: FromClause, **names: str) -> ColumnElement[bool]:
-    equal = [one.c[name] == other.c[its] for name, its in names.items()]
-    return and_(one.c.org_id == other.c.org_id, *equal)

@@ -10,10 +10,11 @@ from typing import Final
 from uuid import UUID
 
 from pydantic import JsonValue
-from sqlalchemy import ColumnElement, FromClause, and_, func, select
+from sqlalchemy import and_, func, select
 
 from halo_engine.answers.bounce_counts import bounces_of
 from halo_engine.answers.failures import FailedMail, failures_of
+from halo_engine.answers.joins import refers
 from halo_engine.answers.shape import Answer, Instant
 from halo_engine.contacts.doors import STRIPE_COLUMNS, TRAIT_COLUMNS, field_key
 from halo_engine.domain.bounce_reasons import BounceReason
@@ -101,8 +102,8 @@ def profile(work: Work, contact_id: UUID) -> Profile:
                 *[suppressions.c[f"{cause}_at"] for cause in _CAUSES],
             )
             .select_from(
-                contact.outerjoin(company, _same(company, contact, id="company_id")).outerjoin(
-                    suppressions, _same(suppressions, contact, address="address")
+                contact.outerjoin(company, refers(company, contact, id="company_id")).outerjoin(
+                    suppressions, refers(suppressions, contact, address="address")
                 )
             )
             .where(contact.c.org_id == work.org_id, contact.c.id == contact_id)
@@ -165,7 +166,7 @@ def _lists(work: Work, contact_id: UUID) -> list[str]:
     return list(
         work.connection.scalars(
             select(lists.c.key)
-            .select_from(members.join(lists, _same(lists, members, id="subscription_id")))
+            .select_from(members.join(lists, refers(lists, members, id="subscription_id")))
             .where(members.c.org_id == work.org_id, members.c.end_user_id == contact_id)
             .order_by(lists.c.key)
         )
@@ -180,7 +181,7 @@ def _memberships(work: Work, contact_id: UUID) -> list[Membership]:
         automation_steps,
     )
     stands_at = and_(
-        _same(
+        refers(
             rows,
             runs,
             end_user_id="end_user_id",
@@ -203,9 +204,9 @@ def _memberships(work: Work, contact_id: UUID) -> list[Membership]:
             .label("turn"),
         )
         .select_from(
-            runs.join(series, _same(series, runs, id="automation_id"))
+            runs.join(series, refers(series, runs, id="automation_id"))
             .outerjoin(rows, stands_at)
-            .outerjoin(steps, _same(steps, rows, id="step_id"))
+            .outerjoin(steps, refers(steps, rows, id="step_id"))
         )
         .where(runs.c.org_id == work.org_id, runs.c.end_user_id == contact_id)
         .subquery("latest")
@@ -226,9 +227,3 @@ def _events(work: Work, contact_id: UUID) -> list[Fired]:
         .order_by(counts.c.name)
     ).mappings()
     return [Fired.model_validate(dict(row)) for row in found]
-
-
-def _same(table: FromClause, other: FromClause, **columns: str) -> ColumnElement[bool]:
-    """Return a join condition: the organisation's row of ``table`` that ``other`` refers to."""
-    equal = [table.c[name] == other.c[theirs] for name, theirs in columns.items()]
-    return and_(table.c.org_id == other.c.org_id, *equal)

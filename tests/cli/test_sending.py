@@ -43,7 +43,7 @@ def test_all_mail_is_stopped_and_started(bare: Console) -> None:
 
 
 def test_one_organisations_mail_is_stopped(bare: Console) -> None:
-    """Other mail is sent; an unknown organisation is refused in one line."""
+    """Others are not stopped, and starting all mail keeps its stop; an unknown one is refused."""
     for key in ("acme", "other"):
         bare("org", "create", key)
     line = "the mail of acme is stopped since INSTANT by operator\n"
