@@ -51,7 +51,7 @@ def full_after(work: Work, mail: int, *ages: timedelta) -> list[bool]:
 
 
 def test_bounces_of_several_mails_are_one_statement(work: Work, mails: list[int]) -> None:
-    """Each is kept; for good, the address that the mail was sent to is suppressed."""
+    """Each is kept; one for good suppresses the address that the mail was sent to."""
     first, _, old, bobs = mails
     with statements(work.connection) as seen:
         gone = note_bounces(work, {first: BLOCKED, old: UNKNOWN, bobs: UNKNOWN, 0: UNKNOWN})
@@ -66,16 +66,16 @@ def test_bounces_of_several_mails_are_one_statement(work: Work, mails: list[int]
     assert rows(work, signals, "id") == [], "nobody has those addresses now"
 
 
-def test_a_profile_counts_them_by_reason(work: Work, mails: list[int]) -> None:
-    """The most first; of this contact alone."""
+def test_a_profile_counts_bounces_by_reason(work: Work, mails: list[int]) -> None:
+    """The most frequent comes first; only this contact's count."""
     for bounces in ({mails[0]: FULL, mails[3]: FULL}, {mails[0]: BLOCKED}, {mails[2]: FULL}):
         note_bounces(work, bounces)
     ann = rows(work, bounce_reports.metadata.tables["end_users"], "id")[0][0]
     assert profile(work, ann).bounces == {"mailbox_full": 2, "blocklist": 1}
 
 
-def test_a_mailbox_that_was_full_for_long_is_for_good(work: Work, mails: list[int]) -> None:
-    """The fifth report, thirty days after the first; the contact's exits react."""
+def test_a_mailbox_that_was_full_for_long_is_suppressed(work: Work, mails: list[int]) -> None:
+    """The fifth report, thirty days after the first, suppresses it; exits react."""
     assert (5, timedelta(days=30)) == (FULL_REPORTS, FULL_FOR)
     ages = [A_WEEK * week for week in range(4)]
     assert full_after(work, mails[0], *ages, FULL_FOR) == [False] * 4 + [True]
@@ -90,14 +90,16 @@ def test_a_mailbox_that_was_full_for_long_is_for_good(work: Work, mails: list[in
         [timedelta(0), *[A_WEEK] * 8, FULL_FOR - timedelta(seconds=1)],
     ],
 )
-def test_too_few_or_too_soon_is_not(work: Work, mails: list[int], ages: list[timedelta]) -> None:
-    """Four over five weeks; ten within a second less than thirty days."""
+def test_too_few_reports_or_too_short_a_time_suppress_nothing(
+    work: Work, mails: list[int], ages: list[timedelta]
+) -> None:
+    """Four reports over five weeks, or ten within a second less than thirty days."""
     assert not any(full_after(work, mails[0], *ages))
     assert suppressed(work) == []
 
 
 def test_only_reports_of_that_address_and_reason_count(work: Work, mails: list[int]) -> None:
-    """Ann's earlier address, and other reasons, say nothing of her mailbox."""
+    """Ann's earlier address and other reasons do not count for her mailbox."""
     full_after(work, mails[2], *[timedelta(0)] * 4)
     note_bounces(work, dict.fromkeys(mails[:2], BLOCKED))
     assert full_after(work, mails[0], FULL_FOR) == [False]
@@ -105,8 +107,8 @@ def test_only_reports_of_that_address_and_reason_count(work: Work, mails: list[i
     assert full_after(work, mails[1], FULL_FOR * 2) == [True], "both mails were sent to it"
 
 
-def test_what_an_operator_lifted_counts_no_more(work: Work, mails: list[int]) -> None:
-    """Five more make it for good again."""
+def test_reports_before_an_operator_lifted_it_no_longer_count(work: Work, mails: list[int]) -> None:
+    """Five more suppress it again."""
     full_after(work, mails[0], *[timedelta(0)] * 4, FULL_FOR)
     assert suppressed(work) == ["ann@a.example"]
     later = replace(work, now=NOW + FULL_FOR)

@@ -63,7 +63,7 @@ def test_documents_may_fill_the_bound(work: Work) -> None:
     "call", [{"traits": {"n": 12}}, {"context": {"c": 12}}, {"traits": {"name": "Ann", "n": 12}}]
 )
 def test_a_byte_more_is_refused_and_nothing_is_written(work: Work, call: dict[str, Any]) -> None:
-    """The 400 says how large they would be."""
+    """The 400 names the size that the documents would have."""
     context = {"c": 1}
     add_contact(work, "ann", custom_fields=padded(BOUND - size(context), n=1), context=context)
     before = everything(work)
@@ -79,7 +79,7 @@ def test_a_byte_more_is_refused_and_nothing_is_written(work: Work, call: dict[st
 
 
 def test_documents_that_were_too_large_before_may_shrink(work: Work) -> None:
-    """From a time without the bound: what makes them no larger is taken, what does is not."""
+    """A call that makes them no larger is taken; one that does is refused."""
     add_contact(work, "ann", custom_fields=padded(BOUND + 1_000, large="x" * 500))
     says(work, traits={"large": None, "name": "Ann"})
     with pytest.raises(Refusal, match="they would be 400508 bytes"):
@@ -88,8 +88,8 @@ def test_documents_that_were_too_large_before_may_shrink(work: Work) -> None:
     assert (name, custom["large"], size(custom)) == ("Ann", None, BOUND + 502)
 
 
-def test_a_bad_user_of_a_batch_is_alone(work: Work) -> None:
-    """Update: all entries of the user are errors by index, and the others go in."""
+def test_a_user_that_is_too_large_does_not_spoil_its_batch(work: Work) -> None:
+    """Update reports all entries of the user by index; the others go in."""
     work = replace(work, org=replace(work.org, identity_secret=SECRET))
     add_contact(work, "full", custom_fields=padded(BOUND))
     users = [
@@ -113,8 +113,8 @@ def test_a_bad_user_of_a_batch_is_alone(work: Work) -> None:
     assert stored == {"ann": {"n": 1}, "full-not": {"n": 1}, "full": padded(BOUND)}
 
 
-def test_a_bad_row_of_a_file_is_alone(work: Work) -> None:
-    """CSV: the row is reported by its line, beside those that cannot be read."""
+def test_a_row_that_is_too_large_does_not_spoil_its_file(work: Work) -> None:
+    """CSV import reports it by line, beside rows that cannot be read."""
     add_contact(work, "full", custom_fields=padded(BOUND))
     answer = import_csv(
         work,
@@ -129,8 +129,8 @@ def test_a_bad_row_of_a_file_is_alone(work: Work) -> None:
     assert stored == {"ann": {"plan": "pro"}, "ben": {"plan": "pro"}, "full": padded(BOUND)}
 
 
-def test_a_bad_contact_of_an_integration_is_alone(work: Work) -> None:
-    """Sync: it is an error by its index."""
+def test_a_contact_that_is_too_large_does_not_spoil_its_sync(work: Work) -> None:
+    """Sync reports it by index."""
     add_contact(work, "full", custom_fields=padded(BOUND))
     contacts = [{"user_id": name, "traits": {"plan": "pro"}} for name in ("full", "ann")]
     answer = sync(work, SyncCall(source="crm", contacts=contacts))
@@ -140,7 +140,7 @@ def test_a_bad_contact_of_an_integration_is_alone(work: Work) -> None:
 
 
 def test_a_company_has_the_bound_too(work: Work) -> None:
-    """Of its custom fields; its user does not move then."""
+    """Its custom fields have it; if they are refused, its user does not move."""
     add_contact(work, "ann")
     identify_company(work, IdentifyCompanyCall(id="acme", traits={"n": 1}))
     for letter in "abcdefghijklmnopqrst":
@@ -157,7 +157,7 @@ def test_a_company_has_the_bound_too(work: Work) -> None:
 
 
 def test_calls_that_race_cannot_pass_the_bound(database: Engine) -> None:
-    """Of eight that arrive at once five fit, whichever they are."""
+    """Of eight calls at once the five that fit go in, whichever come first."""
     org = committed_organization(database)
     with database.begin() as connection:
         add_contact(

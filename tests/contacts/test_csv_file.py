@@ -58,7 +58,7 @@ def written(row: Sequence[str], separator: str, *, quoted: bool) -> str:
 )
 @given(data=st.data())
 def test_no_file_loses_or_doubles_a_row(tmp_path: Path, data: st.DataObject) -> None:
-    """Whatever separates, ends and encodes its cells, the rows come back one by one, in order."""
+    """With any separator, line end and encoding, the rows come back one by one, in order."""
     encoding, told = data.draw(st.sampled_from(list(ENCODINGS.items())))
     separator = data.draw(st.sampled_from(list(SEPARATORS)))
     ending = data.draw(st.sampled_from(["\n", "\r\n", "\r"]))
@@ -78,14 +78,14 @@ def test_no_file_loses_or_doubles_a_row(tmp_path: Path, data: st.DataObject) -> 
 
 @pytest.mark.parametrize("separator", SEPARATORS)
 def test_the_separator_is_read_from_the_header(tmp_path: Path, separator: str) -> None:
-    """What separates most cells there does, also where names and cells hold other ones."""
+    """The one that makes most cells is taken, even if names and cells contain others."""
     header = separator.join(["ID", '"E-mail"', "Full name"])
     rows = separator.join(["1", '"a,b;c|d\te"', "x"])
     assert read(f"{header}\n{rows}\n".encode(), tmp_path) == [(2, ["1", "a,b;c|d\te", "x"])]
 
 
-def test_a_separator_that_is_named_is_taken(tmp_path: Path) -> None:
-    """By the caller, in words too, or by the line that Excel writes first."""
+def test_a_named_separator_is_taken(tmp_path: Path) -> None:
+    """The caller names it, as a sign or a word, or Excel's first line does."""
     tied = b"ID^E-mail^Full name\n1^a,b;c^x\n"
     assert read(tied, tmp_path, separator="^") == [(2, ["1", "a,b;c", "x"])]
     tabs = b"ID\tE-mail\tFull name\n"
@@ -102,8 +102,8 @@ def refused(text: str, **how: Any) -> Refusal:
     return raised.value
 
 
-def test_a_header_that_may_be_read_in_two_ways_is_refused() -> None:
-    """The refusal names what separates it, and how to say which."""
+def test_an_ambiguous_header_is_refused() -> None:
+    """The refusal names the possible separators, and how to choose one."""
     assert str(refused("Name, first;Email\nAnn;a@a.example\n")) == (
         "header: comma and semicolon separate it alike; say which one does by --separator"
     )
@@ -114,7 +114,7 @@ def test_a_header_that_may_be_read_in_two_ways_is_refused() -> None:
 
 
 def test_blanks_around_cells_and_quotes_are_passed_over(tmp_path: Path) -> None:
-    """Before a quoted cell too; an empty line, and one of blanks, is no row."""
+    """Also before a quoted cell; an empty or blank line is no row."""
     lines = (
         '\ufeff ID , "E-mail" ,\tFull name',
         "",
@@ -133,7 +133,7 @@ def test_blanks_around_cells_and_quotes_are_passed_over(tmp_path: Path) -> None:
 
 
 def test_a_mark_says_the_encoding_and_else_it_is_told(tmp_path: Path) -> None:
-    """A byte that is no character stays a byte, so that its row alone is refused."""
+    """A byte that is no character is kept, so that only its row is refused."""
     path = tmp_path / "latin.csv"
     path.write_bytes("ID,Name\n1,Jörg\n2,Ann\n".encode("latin-1"))
     with open_csv(path) as file:
@@ -158,7 +158,7 @@ def test_a_mark_says_the_encoding_and_else_it_is_told(tmp_path: Path) -> None:
 def test_a_header_in_another_encoding_is_refused(
     tmp_path: Path, data: bytes, encoding: str | None, said: str
 ) -> None:
-    """The refusal names the byte, its line, and how to say what the file is written in."""
+    """The refusal names the byte, its line, and how to name the file's encoding."""
     path = tmp_path / "file.csv"
     path.write_bytes(data)
     with pytest.raises(Refusal) as raised, open_csv(path, encoding) as file:
@@ -171,7 +171,7 @@ def test_a_header_in_another_encoding_is_refused(
 def test_a_row_that_is_too_long_is_left_out_alone(
     monkeypatch: pytest.MonkeyPatch, ending: str
 ) -> None:
-    """Whether it is one line or many, the next row is read."""
+    """The row after it is read, whether it is one line or many."""
     monkeypatch.setattr(csv_text, "LONGEST_ROW", 40)
     long, many = "x" * 200, f'"{"y" * 30}{ending}{"y" * 30}"'
     text = ending.join(["ID,Name", "1,Ann", f"2,{long}", f"3,{many}", "4,Dee", ""])
@@ -185,7 +185,7 @@ def test_a_row_that_is_too_long_is_left_out_alone(
 
 
 def test_a_line_that_does_not_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So a device that never ends is not read for ever."""
+    """So an endless device is not read for ever."""
     monkeypatch.setattr(csv_text, "LONGEST_ROW", 40)
     monkeypatch.setattr(csv_text, "LONGEST_LINE", 400)
 

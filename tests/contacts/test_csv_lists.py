@@ -65,7 +65,7 @@ def forget_signals(work: Work) -> None:
 
 
 def test_a_column_puts_contacts_on_a_list_and_takes_them_off(work: Work) -> None:
-    """Yes joins, no leaves, an empty cell changes nothing; all in any case, and in silence."""
+    """Yes joins, no leaves, an empty cell changes nothing; words in any case, changes silent."""
     for name in ("ann", "ben"):
         add_contact(work, name, email=f"{name}@a.example")
         subscribe(work, SubscribeCall(contact=name, list="tips"))
@@ -83,7 +83,7 @@ def test_a_column_puts_contacts_on_a_list_and_takes_them_off(work: Work) -> None
 
 
 def test_the_same_file_again_changes_nothing(work: Work) -> None:
-    """Who is on the list, or is not, is not told of."""
+    """There is no signal for a contact that was on the list, or off it, already."""
     lines = ("ann,ann@a.example,yes,no,", "ben,ben@a.example,no,,", "cyd,cyd@a.example,,,yes")
     imported(work, *lines)
     forget_signals(work)
@@ -92,15 +92,15 @@ def test_the_same_file_again_changes_nothing(work: Work) -> None:
     assert (members(work), unsubscribed(work)) == ({("ann", "news")}, ["cyd@a.example"])
 
 
-def test_the_last_row_of_a_contact_has_the_last_word(work: Work) -> None:
-    """As if each row were imported before the next one."""
+def test_the_last_row_of_a_contact_decides(work: Work) -> None:
+    """Rows count as if each were imported before the next one."""
     imported(work, "ann,ann@a.example,yes,yes,", "ann,,no,,", "ann,,,no,", "ann,,,yes,")
     assert members(work) == {("ann", "tips")}
 
 
 @pytest.mark.parametrize("cell", ["yes", "1", "TRUE", "2024-03-14 09:12:31", "1710494040"])
 def test_an_opt_out_column_unsubscribes_from_everything(work: Work, cell: str) -> None:
-    """Yes, or the date at which it was said; the contact leaves every list."""
+    """The cell says yes, or gives a date; the contact leaves every list."""
     add_contact(work, "ann", email="Ann@a.example")
     subscribe(work, SubscribeCall(contact="ann", list="news"))
     imported(work, f"ann,,,yes,{cell}")
@@ -108,7 +108,7 @@ def test_an_opt_out_column_unsubscribes_from_everything(work: Work, cell: str) -
 
 
 def test_no_import_lifts_an_unsubscription(work: Work) -> None:
-    """Neither a no in the opt-out column nor a list that is joined; the answer says so."""
+    """A no in the opt-out column does not, nor does joining a list; the answer says so."""
     for name in ("ann", "ben"):
         add_contact(work, name, email=f"{name}@a.example")
     unsubscribe(work, UnsubscribeCall(contact="ann"))
@@ -121,7 +121,7 @@ def test_no_import_lifts_an_unsubscription(work: Work) -> None:
 
 
 def test_a_cell_that_is_no_word_leaves_its_row_out(work: Work) -> None:
-    """Nothing is guessed where somebody's wish is at stake."""
+    """Whether somebody wants mail is never guessed."""
     answer = imported(work, "ann,ann@a.example,perhaps,,", "ben,ben@a.example,,,soon")
     assert [each.message for each in answer.errors] == [
         "news: ‘perhaps’ is refused; allowed are true, yes, t, y, 1 and false, no, f, n, 0",
@@ -133,15 +133,15 @@ def test_a_cell_that_is_no_word_leaves_its_row_out(work: Work) -> None:
     assert rows(work, end_users, "id") == []
 
 
-def test_a_list_that_there_is_not_is_refused(work: Work) -> None:
-    """The refusal names those that there are."""
+def test_an_unknown_list_is_refused(work: Work) -> None:
+    """The refusal names the lists that exist."""
     with pytest.raises(Refusal) as raised:
         import_csv(work, ImportCsvCall(text="a\n1\n", mapping={"a": "list:new"}))
     assert str(raised.value) == "mapping: there is no list ‘new’; allowed are news, tips"
 
 
 def test_lists_take_two_statements_a_page(work: Work) -> None:
-    """However many contacts join and leave."""
+    """Their number does not depend on how many contacts join and leave."""
     for count in (1, 200):
         lines = [f"u{n},u{n}@a.example,yes,no,{'yes' if n % 2 else ''}" for n in range(count)]
         with statements(work.connection) as seen:
@@ -149,8 +149,8 @@ def test_lists_take_two_statements_a_page(work: Work) -> None:
         assert len(seen) == 1 + 2 + 2
 
 
-def test_a_wish_for_no_mail_is_never_left_out(work: Work) -> None:
-    """Leniently a list's bad cell is, but nobody gets mail whose opt-out cannot be read."""
+def test_a_bad_opt_out_is_never_left_out_alone(work: Work) -> None:
+    """Lenient imports leave out a list's bad cell, but the whole row of a bad opt-out."""
     text = "id,news,out\nann,perhaps,\nben,,perhaps\n"
     mapping = {"id": "external_id", "news": "list:news", "out": "unsubscribed"}
     answer = import_csv(work, ImportCsvCall(text=text, mapping=mapping, lenient=True))

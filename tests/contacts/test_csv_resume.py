@@ -157,7 +157,7 @@ def test_the_answer_says_how_much_was_done_before(
 def test_the_same_file_again_is_imported_again(
     shared_database: Engine, org: OrgRef, tmp_path: Path
 ) -> None:
-    """Only one that was interrupted is gone on with; who was erased meanwhile is created again."""
+    """Only an interrupted one is resumed; a contact erased meanwhile is created again."""
     path = written(tmp_path / "contacts.csv", 3)
     transact = committing(shared_database, org)
     first = import_file(transact, path, HOW)
@@ -241,7 +241,7 @@ def test_ctrl_c_says_how_far_the_file_is_in(
 
 
 def test_a_pipe_is_read_once(shared_database: Engine, org: OrgRef, tmp_path: Path) -> None:
-    """It has no length and cannot be read again, so nothing is gone on with."""
+    """It has no length and cannot be read again, so nothing is resumed."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     text = written(tmp_path / "contacts.csv", 30).read_text()

@@ -57,8 +57,8 @@ def known(work: Work) -> tuple[Any, ...]:
     return found
 
 
-def test_a_late_identify_fills_in_beneath_field_by_field(work: Work) -> None:
-    """What was said since it was sent stays, in columns, custom fields and context alike."""
+def test_a_late_identify_changes_only_what_was_not_said_since(work: Work) -> None:
+    """It leaves fields alone that were said later, in columns, custom fields and context alike."""
     says(work, sent=1, traits={"name": "New", "plan": "pro"}, context={"tab": "new"})
     old = {"name": "Old", "email": "old@a.example", "plan": "free", "seats": 3}
     says(work, sent=2, traits=old, context={"tab": "old", "page": "old"})
@@ -69,21 +69,21 @@ def test_a_late_identify_fills_in_beneath_field_by_field(work: Work) -> None:
 
 
 def test_a_null_that_was_said_since_stays(work: Work) -> None:
-    """A field set to null has changed as any other."""
+    """Setting a field to null is a change like any other."""
     says(work, sent=1, traits={"name": None, "plan": None})
     says(work, sent=2, traits={"name": "Old", "plan": "free"})
     assert known(work) == (None, None, {"plan": None}, {})
 
 
-def test_what_was_said_again_stays_too(work: Work) -> None:
-    """Free, then pro, then free again: a late pro is not the last word."""
+def test_a_value_that_was_said_again_counts_as_said_then(work: Work) -> None:
+    """After free, pro, free the value is free, though pro arrives last."""
     for sent, plan in ((3, "free"), (1, "free"), (2, "pro")):
         says(work, sent=sent, traits={"plan": plan})
     assert known(work)[2] == {"plan": "free"}
 
 
-def test_a_call_whose_sending_time_nobody_knows_was_sent_now(work: Work) -> None:
-    """It overwrites, and a call that was sent before it does not undo it."""
+def test_a_call_without_a_sending_time_was_sent_now(work: Work) -> None:
+    """It overwrites, and a late call does not undo it."""
     says(work, sent=1, traits={"plan": "free"})
     says(work, traits={"plan": "pro"})
     says(work, sent=1, traits={"plan": "free"})
@@ -91,14 +91,14 @@ def test_a_call_whose_sending_time_nobody_knows_was_sent_now(work: Work) -> None
 
 
 def test_a_clock_that_is_ahead_means_now(work: Work) -> None:
-    """A later call without a sending time overwrites what came from the future."""
+    """A later call without a sending time overwrites what a future one said."""
     says(work, sent=-60, traits={"plan": "free"})
     says(replace(work, now=NOW + MINUTE), traits={"plan": "pro"})
     assert known(work)[2] == {"plan": "pro"}
 
 
 def test_a_late_call_is_seen_when_it_was_sent(work: Work) -> None:
-    """``last_seen`` never goes back, nor ``first_seen`` forward; a late creation is one."""
+    """``last_seen`` never goes back and ``first_seen`` never forward; a late call may create."""
     assert says(work, sent=5).created
     seen = partial(rows, work, end_users, "created_at", "first_seen", "last_seen")
     assert seen() == [(NOW, NOW - 5 * MINUTE, NOW - 5 * MINUTE)]
@@ -108,7 +108,7 @@ def test_a_late_call_is_seen_when_it_was_sent(work: Work) -> None:
 
 
 def test_a_lead_is_promoted_by_a_late_call(work: Work) -> None:
-    """External ID and lead join all the same; the newer name stays."""
+    """The lead becomes the user, and the newer name stays."""
     lead = add_contact(work, None, email="ann@a.example")
     sync(
         work,
@@ -123,8 +123,8 @@ def test_a_lead_is_promoted_by_a_late_call(work: Work) -> None:
     assert known(work) == ("New", "ann@a.example", {"plan": "pro"}, {})
 
 
-def test_batches_and_files_have_an_order_too(work: Work) -> None:
-    """Update, CSV and sync leave alone what was said since, and are left alone by what is older."""
+def test_batches_and_files_keep_the_order_of_sending_too(work: Work) -> None:
+    """Late updates and imports change nothing newer, and late calls change nothing of theirs."""
     proven = replace(work, org=replace(work.org, identity_secret=SECRET))
     token = signed({"scope": "users.update"}, SECRET, NOW, timedelta(minutes=5))
 
@@ -157,8 +157,8 @@ def company(work: Work) -> tuple[Any, ...]:
     return tuple(work.connection.execute(joined.where(end_users.c.org_id == work.org_id)).one())
 
 
-def test_a_late_company_fills_in_beneath_and_moves_nobody_back(work: Work) -> None:
-    """Its traits field by field; its user stays where it was moved since."""
+def test_a_late_company_changes_nothing_newer_and_moves_nobody_back(work: Work) -> None:
+    """Traits are compared field by field; the user stays in the company it joined later."""
     add_contact(work, "ann")
 
     def says(id_: str, sent: float, **traits: Any) -> None:
@@ -177,7 +177,7 @@ def test_a_late_company_fills_in_beneath_and_moves_nobody_back(work: Work) -> No
 
 
 def test_after_a_week_a_call_only_fills_in(work: Work) -> None:
-    """What was said meanwhile is no longer known, so that what has a value stays."""
+    """Notes are kept no longer, so every field that has a value keeps it."""
     says(work, sent=60 * 24 * 9, traits={"plan": "free", "name": "Ann"})
     says(work, sent=60, traits={"seats": 1})
     says(work, sent=60 * 24 * 8, traits={"plan": "pro", "name": None, "email": "a@b.example"})
@@ -185,7 +185,7 @@ def test_after_a_week_a_call_only_fills_in(work: Work) -> None:
 
 
 def test_notes_are_bounded(work: Work) -> None:
-    """With calls of ever other fields they begin anew; a late call then only fills in."""
+    """Calls with ever new fields clear them; a late call then only fills in."""
     for number in range(300):
         says(work, sent=300 - number, traits={f"field{number:03}": "new"})
     [(notes,)] = rows(work, end_users, "field_times")
@@ -195,8 +195,8 @@ def test_notes_are_bounded(work: Work) -> None:
     assert (custom["field000"], custom["field001"], custom["more"]) == ("new", "new", "late")
 
 
-def test_notes_that_begin_anew_stay_late_for_a_late_call_of_many_fields(work: Work) -> None:
-    """A late call whose names are too long to note does not make the contact look unwritten."""
+def test_a_late_call_that_clears_the_notes_hides_no_later_call(work: Work) -> None:
+    """Its names are too long to note; a call that is late after it still changes nothing newer."""
     says(work, traits={"plan": "new"})
     for prefix in ("a", "b", "c"):
         says(work, traits=dict.fromkeys(long_names(prefix, 18), "new"))
@@ -213,7 +213,7 @@ def long_names(prefix: str, count: int) -> list[str]:
 
 
 def test_a_transaction_that_waited_does_not_set_the_clock_back(work: Work) -> None:
-    """It began before what was written last; what is late is late after it too."""
+    """It began before the last write; a call that was late before it is late after it."""
     before, after = (replace(work, now=NOW + minutes * MINUTE) for minutes in (-2, 1))
     says(work, traits={"plan": "pro"})
     says(before, traits={"seats": 1})
@@ -244,7 +244,7 @@ def test_a_sending_time_that_is_none_is_refused(work: Work) -> None:
 
 
 def test_in_one_round_trip_order_of_sending_holds_too(shared_database: Engine) -> None:
-    """A call that is not late is one round trip; one that may be goes the usual way."""
+    """A call in order takes one round trip; one that may be late takes the usual way."""
     org = committed_organization(shared_database, "ann")
     post = PostOffice(MemoryTransport(), Sender("Halo", "halo@halo.example"))
     engine = HaloEngine(shared_database, post, lambda: NOW)
@@ -309,6 +309,6 @@ def deliver(work: Work, calls: Sequence[tuple[int, Mapping[str, Any]]]) -> tuple
 def test_in_whatever_order_calls_come_the_contact_is_the_same(
     work: Work, calls: list[dict[str, Any]], data: st.DataObject
 ) -> None:
-    """Distinct sending times decide, as if the calls had come in that order."""
+    """The result is that of the order of sending, in whatever order the calls come."""
     sent = list(enumerate(calls))
     assert deliver(work, data.draw(st.permutations(sent))) == deliver(work, sent)

@@ -92,7 +92,7 @@ def box(shared_database: Engine) -> Letterbox:
     ],
 )
 def test_a_mail_does_what_it_says(box: Letterbox, raw: bytes, kind: Kind, state: Any) -> None:
-    """A reply is noted, a bounce for good and a complaint suppress; of the others one reads."""
+    """A reply is noted, a bounce for good and a complaint suppress, other mail does neither."""
     received = box.receive(raw)
     assert received == Received(
         kind=kind,
@@ -106,7 +106,7 @@ def test_a_mail_does_what_it_says(box: Letterbox, raw: bytes, kind: Kind, state:
 
 
 def test_every_bounce_is_counted(box: Letterbox) -> None:
-    """By its reason, whether it is for good or not."""
+    """It counts by its reason, for good or not."""
     for raw in (report(("failed", "5.7.1")), BOUNCE):
         box.receive(raw)
     assert box.engine.ask(
@@ -122,15 +122,15 @@ def test_every_bounce_is_counted(box: Letterbox) -> None:
 
 
 def test_among_many_organisations_it_finds_its_own(box: Letterbox) -> None:
-    """The Message-ID names it; the other's mail is untouched, and its worker is not rung for."""
+    """The Message-ID names it; the other's mail is untouched, and its worker is not woken."""
     other = Letterbox(box.database)
     box.receive(REPLY)
     assert (box.rung, other.rung) == ([box.org.id], [])
     assert other.state() == NOTHING
 
 
-def test_about_none_of_ours_nothing_is_done(box: Letterbox) -> None:
-    """Unknown ids, a mail that failed before it was sent, and one whose contact was erased."""
+def test_a_mail_not_about_one_of_ours_changes_nothing(box: Letterbox) -> None:
+    """Its ids are unknown, or of a mail that failed or whose contact was erased."""
     assert box.engine.receive(REPLY) == Received(kind=Kind.REPLY)
     assert box.engine.receive(b"") == Received(kind=Kind.OTHER)
     failed = Letterbox(box.database, state="failed", sent_at=None, error="550 no such user")
@@ -142,7 +142,7 @@ def test_about_none_of_ours_nothing_is_done(box: Letterbox) -> None:
 
 
 def test_a_mail_that_comes_twice_counts_once(box: Letterbox) -> None:
-    """The reply keeps its instant, though a later one moves it."""
+    """The reply keeps its instant; only another reply moves it."""
     box.receive(REPLY)
     box.now = LATER
     assert box.receive(b"Received: by another way\n" + REPLY).again
@@ -153,14 +153,14 @@ def test_a_mail_that_comes_twice_counts_once(box: Letterbox) -> None:
 
 @pytest.mark.parametrize("order", sorted(set(permutations([REPLY, BOUNCE, REPLY]))))
 def test_any_order_ends_the_same(box: Letterbox, order: tuple[bytes, ...]) -> None:
-    """A reply and a bounce, once or twice."""
+    """A reply and a bounce arrive once or twice each."""
     for raw in order:
         box.receive(raw)
     assert box.state() == ([(NOW,)], [("ann@a.example", NOW, None)], 2)
 
 
-def test_one_of_two_racers_takes_it_in(box: Letterbox) -> None:
-    """The other waits, and finds that it was there."""
+def test_of_two_workers_with_one_mail_one_takes_it_in(box: Letterbox) -> None:
+    """The other waits, and finds it done."""
     reply = read_mail(REPLY.replace(b"<0f0e@acme.example>", box.message_id.encode()))
     both = at_once(box.database, box.org, *[lambda work: receive(work, reply)] * 2)
     assert sorted(each.again for each in both) == [False, True]

@@ -41,7 +41,7 @@ def warning(names: str) -> str:
 
 
 def test_beyond_5000_a_field_is_kept_not_registered_and_named(work: Work) -> None:
-    """The first by name fills the registry; the others can still be read back."""
+    """The first by name is registered; the others can still be read back."""
     fill(work, MOST - 1)
     answer = says(work, "zeta", "beta", "alpha", "f7")
     assert answer.warnings == (warning("‘custom:beta’, ‘custom:zeta’"),)
@@ -50,8 +50,8 @@ def test_beyond_5000_a_field_is_kept_not_registered_and_named(work: Work) -> Non
     assert {"alpha", "beta", "zeta"} <= custom.keys()
 
 
-def test_a_full_registry_is_no_matter_to_known_fields(work: Work) -> None:
-    """Nothing is said of them, and a field seen as null so far learns its type."""
+def test_a_full_registry_changes_nothing_for_known_fields(work: Work) -> None:
+    """They cause no warning, and a field that was only null so far gets its type."""
     fill(work, MOST - 1)
     identify(work, IdentifyCall(user_id="ann", traits={"plan": None}))
     answer = identify(work, IdentifyCall(user_id="ann", traits={"plan": "pro", "f7": 2}))
@@ -70,8 +70,8 @@ def test_fields_of_contacts_and_companies_count_together(work: Work) -> None:
     assert registered(work) == ["tier"]
 
 
-def test_batches_name_them_once(work: Work) -> None:
-    """A file's and a batch's answer carry one warning."""
+def test_batches_warn_once(work: Work) -> None:
+    """The answer to a file or a batch has one warning."""
     fill(work, MOST)
     contacts = [{"user_id": name, "traits": {"size": 1, name: 2}} for name in ("x", "y")]
     assert sync(work, SyncCall(source="crm", contacts=contacts)).warnings == (
@@ -82,7 +82,7 @@ def test_batches_name_them_once(work: Work) -> None:
 
 
 def test_calls_that_race_cannot_pass_the_bound(database: Engine) -> None:
-    """Of 8 times 40 new fields 100 find room, and the count is that of the rows."""
+    """Of 8 times 40 new fields 100 are registered, and the count equals the rows."""
     org = committed_organization(database)
     with database.begin() as connection:
         fill(open_work(connection, org, NOW), MOST - 100)
@@ -99,7 +99,7 @@ def test_calls_that_race_cannot_pass_the_bound(database: Engine) -> None:
 
 
 def test_the_same_new_fields_at_once_are_counted_once(database: Engine) -> None:
-    """Racers that bring the same fields register them together."""
+    """Calls that race with the same fields register each field once."""
     org = committed_organization(database)
     for number in range(5):
         names = [f"n{number}-{each}" for each in range(10)]

@@ -86,10 +86,10 @@ def named_as_ann(work: Work) -> UUID | None:
     ids=["customer", "subscription", "invoice", "invoice's parent", "invoice's subscription"],
 )
 @pytest.mark.parametrize("ann_is_known", [False, True])
-def test_a_user_is_known_whenever_and_wherever_stripe_names_it(
+def test_a_user_is_recognised_whenever_and_wherever_stripe_names_it(
     work: Work, named: tuple[str, dict[str, Any]], ann_is_known: bool
 ) -> None:
-    """Each order of the events ends as one user with the customer's address and subscription."""
+    """Every order of the events ends with one user, with the address and the subscription."""
     unnamed: dict[str, dict[str, Any]] = {
         "customer.created": CUSTOMER,
         "customer.subscription.created": SUBSCRIPTION,
@@ -111,8 +111,8 @@ def test_a_user_is_known_whenever_and_wherever_stripe_names_it(
         savepoint.rollback()
 
 
-def test_a_lead_becomes_the_user_that_nobody_knew(work: Work) -> None:
-    """The same contact; that counts as changed traits, and the new name is told."""
+def test_a_lead_becomes_a_user_that_was_unknown(work: Work) -> None:
+    """It stays the same contact; the promotion counts as changed traits."""
     lead = created_lead(work)
     assert named_as_ann(work) == lead
     assert rows(work, end_users, *WHO) == [("ann", "ann@a.example", "cus_1", "active")]
@@ -138,8 +138,8 @@ def test_another_user_of_the_address_is_not_the_one_that_stripe_names(work: Work
     ]
 
 
-def test_a_known_user_has_all_that_was_the_leads(work: Work) -> None:
-    """What it has of its own stays; the rest, events, lists and mails are its own from then on."""
+def test_a_known_user_gets_all_that_was_the_leads(work: Work) -> None:
+    """Its own values stay; it gets the lead's others, and its events, lists and mails."""
     create_list(work, "news")
     series = add_series(work, "welcome", "hello")
     lead = created_lead(work)
@@ -163,8 +163,8 @@ def test_a_known_user_has_all_that_was_the_leads(work: Work) -> None:
     assert {whose for _, whose, _ in written_signals(work)} == {ann}
 
 
-def test_what_was_said_of_the_lead_is_no_older_for_the_user(work: Work) -> None:
-    """An identify that was sent before it, and comes after the merge, leaves it alone."""
+def test_a_late_identify_changes_nothing_newer_that_came_from_the_lead(work: Work) -> None:
+    """The merge keeps when the lead's fields were said, and when the user's own were."""
     created_lead(work)
     for minute, traits in ((3, {"plan": "pro"}), (5, {"seats": 9})):
         crm = {"email": "ann@a.example", "traits": traits}
@@ -203,7 +203,7 @@ def track_login(work: Work, contact: UUID) -> None:
 def test_nobody_is_in_a_series_twice(
     work: Work, leads: dict[str, Any], anns: dict[str, Any], stays: str
 ) -> None:
-    """Where both were in a series one run is left, and has the mails of both."""
+    """If both were in a series, one run stays and has the mails of both."""
     series = add_series(work, "welcome", "hello")
     lead, ann = created_lead(work), add_contact(work, "ann")
     marks = {}
@@ -217,7 +217,7 @@ def test_nobody_is_in_a_series_twice(
 
 
 def test_the_run_takes_the_seat_of_the_users_company(work: Work) -> None:
-    """A lead has no company: its run sits when the signal of the change is handled."""
+    """A lead has no company, so its run takes the seat when the merge's signal is handled."""
     series = add_series(work, "welcome", "hello", settings={"one_per_company": True})
     lead, _ = created_lead(work), add_contact(work, "ann")
     acme = identify_company(work, IdentifyCompanyCall(id="acme", user_id="ann")).id
@@ -242,6 +242,6 @@ def test_two_events_that_name_the_user_at_once_make_one_contact(shared_database:
 
 
 def test_every_table_that_names_a_contact_has_a_rule() -> None:
-    """A new one is not forgotten: its rows would go with the lead."""
+    """Rows of a table without one would be deleted with the lead."""
     naming = {table for table in metadata.sorted_tables if "end_user_id" in table.c}
     assert naming == {*absorption.MOVED, *absorption.COPIED, *absorption.JOINED}

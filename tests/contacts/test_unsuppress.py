@@ -38,7 +38,7 @@ def causes(work: Work) -> list[tuple[Any, ...]]:
 
 
 def test_a_bounce_is_lifted_and_audited(work: Work) -> None:
-    """Everybody who has the address reacts; what was, who did it and why are kept."""
+    """Every contact with the address reacts; the log keeps the causes, who lifted them and why."""
     ann = add_contact(work, "ann", email="Ann@a.example")
     add_contact(work, "twin", email="ann@A.example")
     bounce(work, BounceCall(contact="ann"))
@@ -61,7 +61,7 @@ def test_a_bounce_is_lifted_and_audited(work: Work) -> None:
 
 
 def test_subscribing_lifts_neither_a_bounce_nor_a_complaint(work: Work) -> None:
-    """Only the unsubscription; an operator lifts the others."""
+    """It lifts only the unsubscription; an operator lifts the others."""
     ann = add_contact(work, "ann", email="ann@a.example")
     create_list(work, "news")
     complain(work, ComplaintCall(contact="ann"))
@@ -77,7 +77,7 @@ def test_subscribing_lifts_neither_a_bounce_nor_a_complaint(work: Work) -> None:
 
 
 def test_a_complaint_about_a_mail_leaves_everything(work: Work) -> None:
-    """Every list, for the address that it was sent to and the one that the contact has now."""
+    """It suppresses the address that the mail was sent to and the one that the contact has now."""
     ann = add_contact(work, "ann", email="new@a.example")
     create_list(work, "news")
     subscribe(work, SubscribeCall(contact="ann", list="news"))
@@ -99,7 +99,7 @@ def test_where_nothing_is_suppressed_nothing_is_written(work: Work) -> None:
 
 
 def test_the_hash_of_an_erased_address_is_lifted_by_the_address(work: Work) -> None:
-    """Whoever comes with it again is not suppressed; the log does not name the address."""
+    """A contact that comes with it again is not suppressed; the log does not name the address."""
     add_contact(work, "ann", email="ann@a.example")
     complain(work, ComplaintCall(contact="ann"))
     erase_contact(work, EraseContactCall(contact="ann"))
@@ -120,7 +120,7 @@ def test_the_hash_of_an_erased_address_is_lifted_by_the_address(work: Work) -> N
     ],
 )
 def test_who_cannot_be_lifted(work: Work, call: dict[str, Any], message: str) -> None:
-    """Each names what is allowed."""
+    """Each refusal names what is allowed."""
     add_contact(work, "bare")
     with pytest.raises(Refusal) as refused:
         lifted(work, **call)
@@ -129,7 +129,7 @@ def test_who_cannot_be_lifted(work: Work, call: dict[str, Any], message: str) ->
 
 @pytest.mark.parametrize("because", ["", "  ", "a\x00", "x" * 256, None])
 def test_a_reason_is_text(because: object) -> None:
-    """Blank, with NUL, too long and none are refused, by name."""
+    """A reason that is blank, too long, missing or holds NUL is refused by name."""
     call = {"contact": "ann", "because": because}
     with pytest.raises(Refusal, match="because: "):
         validated(UnsuppressCall, call, "unsuppress")
