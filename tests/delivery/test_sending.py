@@ -155,7 +155,7 @@ def _the_guarantee_holds(
         assert (ann, state) == (1, ("completed", None, 1))
     elif meaning is TemporaryFailure:
         assert (ann, state) == (1, ("completed", None, 2))
-    elif meaning is PermanentFailure:
+    elif issubclass(meaning, PermanentFailure):
         assert (ann, state) == (0, ("failed", str(action), 1))
     elif step == "text" and state == ("completed", None, 1):
         # The drop was seen before the text was ended, so this is known: it was not sent.
