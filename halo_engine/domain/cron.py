@@ -1,8 +1,8 @@
 """When a cron expression fires, on the organisation's clock (contract §1, §4).
 
-An expression that names hours (``30 2 * * *``) means times on the wall: one that a change of the
-clock skips fires at the first instant after the gap, one that comes twice fires the first time.
-One for every hour (``*/15 * * * *``) means a pace, which a change of the clock does not break.
+An expression that names hours (``30 2 * * *``) means wall clock times: a time that a clock change
+skips fires at the first instant after the gap; one that comes twice fires only the first time. An
+expression for every hour (``*/15 * * * *``) means a pace, which a clock change does not break.
 """
 
 import re
@@ -20,9 +20,9 @@ from halo_engine.domain.errors import bad_input, shown
 from halo_engine.domain.instants import from_wall_clock, to_wall_clock
 
 _LONGEST: Final = 200
-#: No clock goes back by more at once: Troll's goes back by two hours.
+#: No clock goes back by more at once; the largest step is two hours (Troll).
 _LONGEST_REPEAT: Final = timedelta(hours=3)
-# Jenkins' hashed and random fields: nobody could say when such a series is evaluated next.
+# Jenkins' hashed and random fields: nobody could predict when they fire.
 _HASHED_OR_RANDOM: Final = re.compile(r"(?<![a-z])[hr](?![a-z])", re.IGNORECASE)
 
 
@@ -56,25 +56,26 @@ def _instants(cron: str, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
     times = croniter(cron, to_wall_clock(after, zone))
     while True:
         instant = from_wall_clock(times.get_next(datetime), zone)
-        # Times of a skipped hour share the first instant after it; repeated ones have passed.
+        # All times of a skipped hour give the same instant; those of a repeated hour gave theirs.
         if instant > latest:
             latest = instant
             yield instant
 
 
 def _pace(cron: str, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
-    """Yield the instants at which the clock shows a time of ``cron``: none for a time that is
-    skipped, two for one that comes twice (croniter by itself leaves out the second where the clock
-    goes back by less than an hour).
+    """Yield the instants at which the clock shows a time of ``cron``.
+
+    A skipped time has none, a repeated one has two. (croniter leaves out the second if the clock
+    goes back by less than an hour.)
     """
     shown = to_wall_clock(after, zone)
-    # What is shown a second time lies behind.
+    # Start earlier: a time that comes again was shown before ``after``.
     times = croniter(cron, max(shown, datetime.min + _LONGEST_REPEAT) - _LONGEST_REPEAT)  # noqa: DTZ901
     waiting: list[datetime] = []
     while True:
         local = times.get_next(datetime)
         instants = _instants_of(local, zone)
-        # Times that come later are shown for the first time no sooner than this one.
+        # No later time is first shown before this one, so what is earlier can be yielded.
         while waiting and instants and waiting[0] < instants[0]:
             yield heappop(waiting)
         for instant in instants:

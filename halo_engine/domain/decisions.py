@@ -1,4 +1,4 @@
-"""What happens to a run: plain rules over gathered facts, with no I/O (contract §5, §6).
+"""Decide what happens to a run: plain rules over gathered facts, without I/O (contract §5, §6).
 
 ``journey.facts`` gathers, this module decides, ``journey.record`` writes down.
 """
@@ -20,7 +20,7 @@ from halo_engine.domain.series import Series, Step
 
 @dataclass(frozen=True, slots=True)
 class SeatHolder:
-    """The active run that holds the seat of the company which another run's contact is in."""
+    """The active run that holds the seat of a company."""
 
     contact_id: UUID
     number: int
@@ -30,7 +30,7 @@ class SeatHolder:
 
 @dataclass(frozen=True, slots=True)
 class Seating:
-    """Which company's seat a run has, which its contact's company has, and who holds that one."""
+    """The seat that a run has, the company its contact is in, and who holds that company's seat."""
 
     enrolled_at: datetime
     enrollment_id: int
@@ -41,11 +41,11 @@ class Seating:
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What exit rules look at, of one active run.
+    """The facts of one active run that exit rules need.
 
-    ``replied`` and ``exit_event_fired`` are None when no rule of the series asks. Of a list series
-    ``audience_holds`` says whether the contact is on the list; where no rule asks it is false.
-    ``seating`` is None when no series of the set is one per company.
+    ``replied`` and ``exit_event_fired`` are None if no rule of the series needs them.
+    ``audience_holds`` says for a list series whether the contact is on the list; it is false if no
+    rule needs it. ``seating`` is None if no series of the set is one per company.
     """
 
     series: Series
@@ -60,21 +60,19 @@ class RunFacts:
 
     @property
     def moves(self) -> Seating | None:
-        """The seats, when the contact's company is another than the one whose seat it has (guard
-        10).
-        """
+        """The seating, if the contact is not in the company whose seat it has (guard 10)."""
         seating = self.seating if self.series.settings.one_per_company else None
         return seating if seating and seating.company_id != seating.company_seat else None
 
 
 @dataclass(frozen=True, slots=True)
 class DueFacts:
-    """What a due row's step looks at, beside the facts of its run; the same for all of its rows.
+    """The facts that the step of due rows needs, besides those of the run.
 
-    Rows alike are decided at once: ``run`` has the contact and the numbers of one of them. Rows at
-    an email, and rows whose company's seat may move, come one by one. Four answers are for the four
-    conditions; those that the step does not ask are None. ``visited`` holds the steps at which the
-    run already has a row, of a series that was edited.
+    Rows with equal facts are decided together; ``run`` then has the contact and numbers of one of
+    them. Rows at an email, and rows whose company's seat may move, come one by one. The answers to
+    conditions that the step does not have are None. For an edited series ``visited`` holds the
+    steps at which the run already has a row.
     """
 
     run: RunFacts
@@ -89,7 +87,7 @@ class DueFacts:
 
     @property
     def recipient_id(self) -> int:
-        """The row, where it comes alone."""
+        """The only row."""
         [alone] = self.recipient_ids
         return alone
 
@@ -113,7 +111,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Postpone:
-    """The rows wait for the next opening of their window."""
+    """The rows wait until their window opens."""
 
     due: DueFacts
     until: datetime
@@ -133,13 +131,13 @@ class Finish:
 
     @property
     def exit_reason(self) -> ExitReason | None:
-        """What the row itself is stamped with: an exit, or the end of a finished series (§5)."""
+        """The exit reason of the row itself: an exit, or the end of a finished series (§5)."""
         stamps = self.status is Status.EXITED or self.ends is ExitReason.COMPLETED
         return self.ends if stamps else None
 
 
 def decide_exit(facts: RunFacts) -> Exit | None:
-    """Return the end of a run for which an exit rule fires, or None (contract §6)."""
+    """Return the exit of a run if an exit rule fires; else None (contract §6)."""
     reason = exit_reason(facts)
     return Exit(facts.series, facts.contact_id, facts.number, reason) if reason else None
 
@@ -184,7 +182,7 @@ def leave(facts: DueFacts, reason: ExitReason) -> Finish:
 
 
 def decide_step(facts: DueFacts, now: datetime) -> Send | Postpone | Finish:
-    """Return what becomes of a due row whose run goes on (contract §5)."""
+    """Decide about a due row whose run goes on (contract §5)."""
     if facts.step.removed:
         return finish(facts, Status.SKIPPED, SkipReason.STEP_REMOVED, now)
     if facts.step.condition is not None:
@@ -230,7 +228,7 @@ def _decide_email(facts: DueFacts, now: datetime) -> Send | Postpone | Finish:
 
 
 def finish(facts: DueFacts, status: Status, reason: str | None, now: datetime) -> Finish:
-    """Return the row's end with ``status`` and the step that follows, reached ``now`` (§5)."""
+    """Return the row's end with ``status``, and the next step, which is reached ``now`` (§5)."""
     series = facts.run.series
     following = series.step_after(facts.step, facts.visited)
     return Finish(

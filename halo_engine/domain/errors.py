@@ -1,4 +1,4 @@
-"""The one exception that says no, and how it words what was wrong."""
+"""Refusals: the exception, and the wording of what was wrong."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,12 +25,12 @@ Path = tuple[str | int, ...]
 
 
 class Refusal(Exception):  # noqa: N818 -- the contract's word: a refusal is an answer, not a fault
-    """Say no to a request, with a reason that a program and a person can both read (contract §11).
+    """Refuses a request, with a reason for programs and for people (contract §11).
 
     ``status`` is 400, 401, 404 or 409; ``code`` is stable snake_case; ``message`` names the field
-    and what is allowed. Where several things are wrong the message has a line for each, ``faults``
-    says each by itself as JSON-ready data, and the code is the first one's. All of it stays in
-    ``args``, so that a refusal survives pickling and a result backend.
+    and what is allowed. For several faults the message has a line for each, ``faults`` has each as
+    JSON-ready data, and the code is the first one's. ``args`` has all of it, so a refusal survives
+    pickling and a result backend.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ def bad_input(field: str, problem: str, code: str = "bad_input") -> Refusal:
 
 
 def together(refusals: Sequence[Refusal]) -> Refusal:
-    """Make one refusal of several 400s; one alone stays what it is."""
+    """Combine several 400s into one; a single one stays as it is."""
     first = refusals[0]
     if len(refusals) == 1:
         return first
@@ -71,7 +71,7 @@ def unauthorized(code: str, message: str) -> Refusal:
 
 
 def not_found(what: str, key: str) -> Refusal:
-    """Make the 404 for a ``what`` (contact, series, …) when ``key`` names none."""
+    """Make the 404 for an unknown ``key`` of a ``what`` (contact, series, …)."""
     return Refusal(404, f"unknown_{what.replace(' ', '_')}", f"There is no {what} {shown(key)}.")
 
 
@@ -82,7 +82,7 @@ def conflict(code: str, message: str) -> Refusal:
 
 @contextmanager
 def located(where: str) -> Iterator[None]:
-    """Put ``where: `` before the message of a refusal raised inside, so nested input has a path."""
+    """Prefix the message of a refusal raised inside with ``where: ``, the path of nested input."""
     try:
         yield
     except Refusal as refusal:
@@ -91,18 +91,18 @@ def located(where: str) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong with data: where it is, what is wrong and what is allowed."""
+    """One fault in data: its path, and what is wrong and allowed."""
 
     path: Path
     problem: str
     code: str = "bad_input"
 
     def below(self, *above: str | int) -> "Fault":
-        """Return the fault as it is seen from further up: ``above`` leads to where it was found."""
+        """Return the fault with ``above`` put before its path."""
         return replace(self, path=(*above, *self.path))
 
     def refusal(self, where: str) -> Refusal:
-        """Return the 400 about this fault; ``where`` names what the path begins at."""
+        """Return the 400 about this fault; ``where`` names the root of the path."""
         name = named_path(where, self.path)
         return (
             bad_input(name, self.problem, self.code)
@@ -118,7 +118,7 @@ def named_path(where: str, path: Path) -> str:
 
 
 def examined(model: type[_Model], data: object) -> tuple[_Model | None, tuple[Fault, ...]]:
-    """Build ``model`` from untrusted ``data``; return it, or None with everything that is wrong."""
+    """Build ``model`` from untrusted ``data``; return it, or None and all faults."""
     try:
         return model.model_validate(data), ()
     except ValidationError as error:
@@ -128,7 +128,7 @@ def examined(model: type[_Model], data: object) -> tuple[_Model | None, tuple[Fa
 
 
 def validated(model: type[_Model], data: object, where: str) -> _Model:
-    """Build ``model`` from untrusted ``data``; raise a 400 with the path of the first thing wrong.
+    """Build ``model`` from untrusted ``data``; raise a 400 about the first fault.
 
     ``where`` names the input as its sender knows it: ``audience_filters[0][1]``, ``send_window``.
     """
@@ -139,7 +139,7 @@ def validated(model: type[_Model], data: object, where: str) -> _Model:
 
 
 def several(title: str, faults: Sequence[Fault]) -> ValidationError:
-    """Return what a model's validator raises for ``faults``, their paths beginning at its field."""
+    """Return the error that a validator raises for ``faults``; their paths begin at its field."""
     return ValidationError.from_exception_data(
         title,
         [
@@ -150,9 +150,9 @@ def several(title: str, faults: Sequence[Fault]) -> ValidationError:
 
 
 def in_its_place(read: Callable[[object], _Value]) -> Callable[[object], _Value]:
-    """Return ``read`` as a model's validator: ``validated`` names the path to what it refuses.
+    """Return ``read`` as a model's validator, with the path to the field in its refusals.
 
-    The name by which ``read`` knows the field gives way to that path.
+    The path replaces the name that ``read`` itself gives the field.
     """
 
     def placed(value: object) -> _Value:
@@ -184,7 +184,7 @@ def shown(value: object) -> str:
         dict: "an object",
         list: "a list",
         tuple: "a list",
-        # One that has an offset was read as its instant.
+        # One with an offset was read as an instant.
         datetime: "a datetime without an offset",
     }
     return kinds.get(type(value), f"a {type(value).__name__}")
@@ -197,9 +197,9 @@ def printable(text: str, longest: int) -> str:
 
 
 def _faults_of(error: ValidationError, model: type[BaseModel]) -> tuple[Fault, ...]:
-    """Return what Pydantic found, in our words.
+    """Return Pydantic's errors in our words.
 
-    Unknown keys come first, and a missing key that one of them nearly spells is left out.
+    Unknown keys come first: they are usually a misspelt required key, which is then left out.
     """
     found = error.errors(include_url=False)
     unknown = [each["loc"] for each in found if each["type"] == "extra_forbidden"]
@@ -236,16 +236,16 @@ def _unknown_key(key: object, allowed: Sequence[str]) -> str:
 
 
 def _is_misspelt(missing: Path, unknown: Sequence[Path]) -> bool:
-    """Return whether an unknown key beside the missing one nearly spells it."""
+    """Return whether an unknown key of the same object looks like the missing one."""
     beside = [str(path[-1]) for path in unknown if path[:-1] == missing[:-1]]
     return bool(get_close_matches(str(missing[-1]), beside, n=1))
 
 
 def _keys_at(model: type[BaseModel], path: Path) -> Sequence[str]:
-    """Return the keys of the model that stands at ``path`` in ``model``."""
+    """Return the keys of the model at ``path`` in ``model``."""
     at: type[BaseModel] | None = model
     for part in path:
-        # Keys of a mapping are no fields: what it holds stands below them.
+        # The keys of a mapping are no fields: skip them to reach its values.
         if at is not None and part in _fields(at):
             at = _model_in(_fields(at)[part])
     return list(_fields(at or model))
@@ -256,7 +256,7 @@ def _fields(model: type[BaseModel]) -> dict[str, object]:
 
 
 def _model_in(annotation: object) -> type[BaseModel] | None:
-    """Return the model that a field's type is, or is a list of, or may be beside null."""
+    """Return the model in a field's type: itself, in a list, or optional."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((found for each in get_args(annotation) if (found := _model_in(each))), None)

@@ -1,9 +1,9 @@
 """The expression of a ``user_property`` condition, ``key op value``, read as filters (contract §5).
 
-A field of the catalogue has a type, so its expression is one filter. What a custom trait holds is
-only known when it is evaluated, so its expression is one filter for each type that the value can
-be read as. A filter never holds for a value of another type: of these *readings* only the one of
-the type that is stored can hold.
+A field of the catalogue has a type, so its expression is one filter. The type of a custom trait is
+only known when it is evaluated, so its expression is one filter (a *reading*) for each type that
+the value can be read as. A filter never holds for a value of another type, so only the reading of
+the stored type can hold.
 """
 
 import math
@@ -18,7 +18,7 @@ from halo_engine.domain.filters import Filter, Operator, Value
 from halo_engine.domain.instants import parse_date_value
 from halo_engine.domain.values import is_storable
 
-#: What each type's operators are called in an expression.
+#: The symbols of each type's operators in an expression.
 SYMBOLS: Final = {
     FieldType.STRING: {
         "=": Operator.IS,
@@ -50,8 +50,8 @@ _WANTED: Final = {
 class Expression:
     """One parsed ``user_property`` expression (contract §5).
 
-    It holds when any of its ``readings`` holds; with none it never does, as when a custom trait is
-    compared by an operator that no type has for the value (``custom > text``).
+    It holds if any of its ``readings`` holds. It has none, and never holds, if no type has the
+    operator for such a value (``custom > text``).
     """
 
     field: Field
@@ -61,11 +61,11 @@ class Expression:
 
 
 def parse_expression(text: object) -> Expression:
-    """Return the expression that ``text`` writes, split at its first operator.
+    """Return the expression in ``text``, split at its first operator.
 
     ``KEY`` is a field of the catalogue or a bare custom trait. Spaces around the operator do not
-    count; the value may hold operators. Raises a 400 for what is no expression and, where the type
-    is known, for an operator that it lacks or a value of another type (check 9 of §8).
+    count; the value may contain operators. Raises a 400 for what is no expression, and if the type
+    is known, for an operator or a value that does not fit it (check 9 of §8).
     """
     match = _SYMBOL.search(text) if isinstance(text, str) else None
     if not isinstance(text, str) or match is None:

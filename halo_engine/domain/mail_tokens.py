@@ -1,9 +1,8 @@
-"""Tokens in the links of a mail: what a click may do, for which mail, signed by its organisation
-(§9).
+"""Signed tokens in the links of a mail (§9).
 
-A token is a purpose, an organisation, a mail, what it is about (a list, or where a link leads), and
-an HMAC-SHA256 over all of it, cut to 128 bits. It does not expire: an unsubscribe link must work
-for as long as somebody keeps the mail.
+A token holds a purpose, an organisation, a mail, a subject (a list, or a link's URL), and an
+HMAC-SHA256 over all of that, cut to 128 bits. It does not expire: an unsubscribe link must work as
+long as somebody keeps the mail.
 """
 
 import hashlib
@@ -20,9 +19,9 @@ from halo_engine.domain.errors import Refusal, unauthorized
 
 #: In bytes, of an organisation's key.
 KEY_BYTES: Final = 32
-#: The recipient id of a mail that is nobody's: one that was only shown, or sent as a test.
+#: The recipient id of a sample: a mail that was only shown, or sent as a test.
 NOBODYS_MAIL: Final = 0
-#: In bytes; a longer link is not tracked, so that no token is longer than servers take.
+#: In bytes; longer links are not tracked, because servers limit the length of URLs.
 LONGEST_URL: Final = 2000
 
 _HEAD: Final = Struct(">B16sq")
@@ -31,7 +30,7 @@ _LONGEST_TOKEN: Final = 4 * (_HEAD.size + LONGEST_URL + _MAC_BYTES + 2) // 3
 
 
 class Purpose(IntEnum):
-    """What a token is for; it is refused for anything else. The numbers are part of tokens."""
+    """The only use that a token allows. The numbers are part of tokens."""
 
     UNSUBSCRIBE = 1
     OPEN = 2
@@ -40,7 +39,7 @@ class Purpose(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class MailToken:
-    """What a token says.
+    """The content of a token.
 
     ``about`` is the id of the list that unsubscribing leaves (empty: everything), or the URL that a
     click leads to.
@@ -68,7 +67,7 @@ class MailToken:
 
     @classmethod
     def verified(cls, text: str, key: bytes, *purposes: Purpose) -> Self:
-        """Return what a token says if ``key`` signed it for one of these; else raise a 401."""
+        """Return the token if ``key`` signed it for one of the purposes; else raise a 401."""
         said, mac = _cut(text)
         if not hmac.compare_digest(mac, _mac(said, key)):
             raise bad_token()
@@ -79,13 +78,13 @@ class MailToken:
 
 
 def organization_of(text: str) -> UUID:
-    """Return the organisation that a token names; nothing of it is verified yet. Else a 401."""
+    """Return the organisation in a token, still unverified; raises a 401 if it is no token."""
     said, _ = _cut(text)
     return UUID(bytes=_HEAD.unpack_from(said)[1])
 
 
 def bad_token() -> Refusal:
-    """Make the 401 for a token that was not made here, or not for this."""
+    """Make the 401 for a token that is not ours, or for another purpose."""
     problem = "token: it is not one of this installation for this; allowed is one from a mail's URL"
     return unauthorized("bad_token", problem)
 
@@ -97,14 +96,14 @@ def _mac(said: bytes, key: bytes) -> bytes:
 
 
 def _cut(text: str) -> tuple[bytes, bytes]:
-    """Return what a token says, and its signature; raises a 401 for what is no token at all."""
+    """Return a token's content and its signature; raises a 401 if it is no token."""
     if len(text) > _LONGEST_TOKEN or not text.isascii():
         raise bad_token()
     try:
         token = b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except Error:
         raise bad_token() from None
-    # Of the texts that read as these bytes only one was written.
+    # Several texts decode to these bytes; only one is the token.
     is_as_written = urlsafe_b64encode(token).rstrip(b"=").decode() == text
     if len(token) < _HEAD.size + _MAC_BYTES or not is_as_written:
         raise bad_token()

@@ -1,4 +1,4 @@
-"""The company's seat follows its contact: who takes it, who ends for want of one (§4, guard 10)."""
+"""Move seats when contacts change companies: who takes one, whose run ends (§4, guard 10)."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
@@ -14,7 +14,7 @@ _Moving = tuple[RunFacts, Seating]
 
 @dataclass(frozen=True, slots=True)
 class TakeSeat:
-    """The run moves to its company's seat, or to none when its contact has no company."""
+    """The run takes its company's seat, or none if its contact has no company."""
 
     run: RunFacts
     seat: UUID | None
@@ -22,7 +22,7 @@ class TakeSeat:
 
 @dataclass(frozen=True, slots=True, order=True)
 class _Contender:
-    """An active run that wants a seat; the earlier enrollment has it."""
+    """An active run that wants a seat; the earliest enrollment gets it."""
 
     enrolled_at: datetime
     enrollment_id: int
@@ -33,10 +33,10 @@ class _Contender:
 def decide_seats(
     staying: Iterable[RunFacts], ending: Iterable[RunFacts]
 ) -> tuple[list[Exit], list[TakeSeat]]:
-    """Return which runs end and which take a seat, of the runs that go on.
+    """Return which of the ``staying`` runs end, and which take a seat.
 
-    A run moves when its contact's company is another than the seat's. A seat that is held by a run
-    in ``ending``, or by one that moves itself, is free; else the later enrollment ends.
+    A run moves if its contact is not in the company of its seat. A seat is free if its holder is in
+    ``ending`` or moves itself; otherwise the later enrollment ends.
     """
     moving = [(run, seating) for run in staying if (seating := run.moves)]
     leaving = {(run.series.id, run.contact_id) for run in (*ending, *(run for run, _ in moving))}
@@ -59,7 +59,7 @@ def decide_seats(
 def _settle(
     moving: list[_Moving], leaving: Collection[tuple[UUID, UUID]]
 ) -> tuple[list[Exit], RunFacts | None]:
-    """Return who ends and who newly sits of ``moving``, which want the same seat of one series."""
+    """Return the exits and the new holder among ``moving``, which want the same seat."""
     series, holder = moving[0][0].series, moving[0][1].holder
     by_contender = {
         _Contender(seating.enrolled_at, seating.enrollment_id, run.contact_id, run.number): run

@@ -34,9 +34,9 @@ class SignalKind(StrEnum):
         )
 
 
-#: In the cursor of a wide signal: the one contact that it is about, which failed in its page.
+#: Key in the cursor of a wide signal that is kept for one contact, which failed in its page.
 PART_OF: Final = "contact"
-#: In ``changed``: all of the contact is new, and counts as changed traits.
+#: In ``changed``: the whole contact is new, so all its traits count as changed.
 EVERYTHING: Final = "*"
 
 
@@ -44,11 +44,11 @@ EVERYTHING: Final = "*"
 class Signal:
     """One note: what happened to whom, when it happened, and when it arrived.
 
-    ``changed`` holds the keys (``domain.fields``) of what changed, or EVERYTHING; a door whose new
-    contacts count as created alone leaves it empty (contract §2). ``series_id`` is the series that
-    was activated, or the only one that a signal of another kind is kept for. ``cursor`` is where a
-    wide signal stands. ``attempts`` is how often what it was in was too much for one go, and so is
-    halved.
+    ``changed`` holds the keys (``domain.fields``) of what changed, or EVERYTHING; it is empty if a
+    door's new contacts only count as created (contract §2). ``series_id`` is the series that was
+    activated; in other kinds, the only series that the signal is kept for. ``cursor`` is the
+    position of a wide signal. ``attempts`` counts how often its batch was too large; each time the
+    next is halved.
     """
 
     id: int

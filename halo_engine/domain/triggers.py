@@ -1,8 +1,7 @@
 """Which series a signal triggers (contract §2, §4).
 
-A signal *tells* of topics, and a series *listens to* some: it is triggered when the two have one in
-common and the series is active in time. So series are looked up by what is told
-(``domain.running``).
+A signal *tells* of topics, and a series *listens to* topics. The signal triggers the series if they
+share a topic and the series is active in time. So ``domain.running`` looks series up by topic.
 """
 
 from collections.abc import Iterator
@@ -16,12 +15,12 @@ from halo_engine.domain.signals import EVERYTHING, Signal, SignalKind
 #: What happened, and to which field, event or series.
 Topic = tuple[SignalKind, str | UUID | None]
 
-#: What begins the keys of events, and what audiences that name any are told of whichever fires.
+#: The prefix of event keys; as a topic: an event fired, whichever it is.
 _EVENTS: Final = "event:"
 
 
 def told_by(signal: Signal) -> Iterator[Topic]:
-    """Yield the topics that ``signal`` tells of; a silent change tells of none."""
+    """Yield the topics of ``signal``; a silent change has none."""
     match signal.kind:
         case SignalKind.SILENT:
             return
@@ -54,13 +53,13 @@ def listens_to(series: Series) -> Iterator[Topic]:
                 yield SignalKind.CHANGED, key
             if any(key.startswith(_EVENTS) for key in series.audience_keys):
                 yield SignalKind.CHANGED, _EVENTS
-            # Whoever becomes a user newly fits, whatever the audience names.
+            # A lead who becomes a user is new to the series, whatever its audience filters are.
             if series.contact_type is ContactTypeChoice.USER:
                 yield SignalKind.PROMOTED, None
 
 
 def is_in_time(signal: Signal, series: Series) -> bool:
-    """Return whether ``series`` is active at the instant by which its trigger judges that (§4)."""
+    """Return whether ``series`` is active at the instant that counts for its trigger (§4)."""
     match series.entry_trigger:
         case EntryTrigger.USER_CREATED:
             return series.was_active_at(signal.arrived_at)

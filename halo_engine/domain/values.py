@@ -1,4 +1,4 @@
-"""What a JSON value must be to be stored and compared without surprises (contract §2).
+"""Check that JSON values can be stored and compared safely (contract §2).
 
 PostgreSQL keeps neither NUL nor lone surrogates, and one number beyond int64 or double poisons
 every statement that reads its row.
@@ -15,14 +15,14 @@ from halo_engine.domain.errors import bad_input, shown
 
 DEEPEST: Final = 32
 
-#: Made once: ``json.dumps`` would make an encoder for each call.
+#: Kept, because ``json.dumps`` makes an encoder in each call.
 _compact: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 
 
 def is_storable_text(text: str) -> bool:
-    """Return whether ``text`` is free of NUL and lone surrogates; if not, nothing stored is it."""
+    """Return whether ``text`` has no NUL and no lone surrogates, so that it can be stored."""
     return _UNSTORABLE.search(text) is None
 
 
@@ -41,9 +41,10 @@ def is_storable(number: float) -> bool:
 
 
 def read_back(number: float) -> float:
-    """Return a number of stored JSON as it was written: PostgreSQL gives ``1e19`` all its digits.
+    """Return a number from stored JSON as it was written.
 
-    Any other integer beyond int64 stays what it is, and is refused like it.
+    PostgreSQL writes ``1e19`` with all its digits; such an integer becomes a double again. Any
+    other integer beyond int64 is returned unchanged.
     """
     if is_storable(number):
         return number
@@ -62,10 +63,10 @@ def check_number(number: float, where: str) -> None:
 
 
 def check_json(value: object, where: str, depth: int = 1) -> None:
-    """Raise a 400 naming the path of the first thing in ``value`` that cannot be stored.
+    """Raise a 400 with the path of the first part of ``value`` that cannot be stored.
 
-    Checked are keys and values: text, numbers, nesting deeper than 32 (the outermost object is 1),
-    and anything that is not JSON.
+    This checks keys and values: text, numbers, nesting deeper than 32 levels (the outermost object
+    is level 1), and anything that is not JSON.
     """
     match value:
         case None | bool():
