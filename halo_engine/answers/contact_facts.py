@@ -58,39 +58,18 @@ def gather_contact_facts(
     contact, holder = end_users, end_users.alias("holder")
     run, holding = (automation_enrollments.alias(name) for name in ("run", "holding"))
     event, suppression, list_ = event_counts, suppressions, subscriptions
+    both = {"end_user_id": found.c.end_user_id, "automation_id": found.c.automation_id}
+    seat = {"automation_id": found.c.automation_id, "company_seat": found.c.seat, "ended_at": None}
+    event_name = literal(series.settings.entry_event_name, Text())
+    is_event = has_values(event, org_id, end_user_id=found.c.end_user_id, name=event_name)
+    is_latest = has_values(run, org_id, **both, number=found.c.latest_number)
     source = (
         found.join(contact, has_values(contact, org_id, id=found.c.end_user_id))
-        .outerjoin(
-            run,
-            has_values(
-                run,
-                org_id,
-                end_user_id=found.c.end_user_id,
-                automation_id=found.c.automation_id,
-                number=found.c.latest_number,
-            ),
-        )
+        .outerjoin(run, is_latest)
         .outerjoin(suppression, has_values(suppression, org_id, address=contact.c.address))
-        .outerjoin(
-            holding,
-            has_values(
-                holding,
-                org_id,
-                automation_id=found.c.automation_id,
-                company_seat=found.c.seat,
-                ended_at=None,
-            ),
-        )
+        .outerjoin(holding, has_values(holding, org_id, **seat))
         .outerjoin(holder, has_values(holder, org_id, id=holding.c.end_user_id))
-        .outerjoin(
-            event,
-            has_values(
-                event,
-                org_id,
-                end_user_id=found.c.end_user_id,
-                name=literal(series.settings.entry_event_name, Text()),
-            ),
-        )
+        .outerjoin(event, is_event)
         .outerjoin(list_, has_values(list_, org_id, id=series.subscription_id))
     )
     statement = select(
