@@ -1,4 +1,4 @@
-"""What went out is found again when it comes back, also through a relay that renames it (§2)."""
+"""Replies and reports are matched to our mail, even if a relay renamed it (§2)."""
 
 from collections.abc import Iterator
 from email import message_from_bytes
@@ -42,13 +42,13 @@ def send(office: PostOffice, transport: Transport, *names: str) -> list[str]:
 
 
 def receive(office: PostOffice, raw: bytes) -> Received:
-    """Take a mail in, where mail is sent from the same domain."""
+    """Receive a mail, in an installation that sends from the same domain."""
     post = Post(Silent(), SENDER)
     return Engine(office.database, post, lambda: office.now).receive(raw)
 
 
 class Silent:
-    """Nothing is sent."""
+    """A transport that must not be used."""
 
     def send(self, mail: object, key: str) -> None:
         """Raise."""
@@ -56,7 +56,7 @@ class Silent:
 
 
 def test_our_id_stands_in_references_too(office: PostOffice, server: MailServer) -> None:
-    """A relay may put another into Message-ID: reports and replies still refer to ours."""
+    """A relay may replace the Message-ID: reports and replies still refer to ours."""
     transport = server.transport()
     [message_id] = send(office, transport, "Ann")
     transport.close()
@@ -71,7 +71,7 @@ def test_our_id_stands_in_references_too(office: PostOffice, server: MailServer)
 
 
 def test_each_mail_has_a_bounce_address(office: PostOffice, server: MailServer) -> None:
-    """What comes to it is about that mail, wherever servers wrote to whom it came."""
+    """A mail to the bounce address is about its mail, whichever header has the address."""
     transport = server.transport()
     ids = send(office, transport, "Ann", "Bob")
     transport.close()
@@ -93,7 +93,7 @@ def test_each_mail_has_a_bounce_address(office: PostOffice, server: MailServer) 
 def test_a_relay_that_says_how_it_calls_a_mail_is_understood(
     office: PostOffice, server: MailServer
 ) -> None:
-    """A reply that names the relay's Message-ID alone is found by the relay's answer."""
+    """A reply that names only the relay's Message-ID is matched by the relay's answer."""
     # No other test's mail has this one.
     relay_id = f"{uuid4()}-000000"
     server.always["accepted"] = f"250 Ok {relay_id}"
@@ -108,7 +108,7 @@ def test_a_relay_that_says_how_it_calls_a_mail_is_understood(
 
 
 def test_a_stranger_to_the_relay_is_nobody(office: PostOffice) -> None:
-    """Neither its ids nor its addresses are ours."""
+    """The mail names no id or address of ours."""
     received = receive(office, (FILES / "reply-through-ses.eml").read_bytes())
     assert (received.kind, received.message_id) == (Kind.REPLY, None)
     unknown = report(("failed", "5.1.1")).replace(
@@ -132,12 +132,12 @@ def test_a_stranger_to_the_relay_is_nobody(office: PostOffice) -> None:
     ],
 )
 def test_which_answers_name_a_mail(answer: str, relay_id: str | None) -> None:
-    """Amazon's alone; what Postfix and Google say never comes back."""
+    """Only Amazon's answers hold an id that comes back in mails."""
     assert relay_id_in(answer) == relay_id
 
 
 def test_bounce_addresses_are_read_back() -> None:
-    """In any case, each once; of a longer or shorter one nothing."""
+    """Bounce addresses are found in any case, each once; longer or shorter ids are none."""
     [mail] = mails_in_addresses(
         [f"<bounce-{'0a' * 16}@b.example>", f"BOUNCE-{'0A' * 16}@b.example"]
     )

@@ -26,7 +26,7 @@ def gate_on(clock: Clock, per_second: float | None = None) -> Gate:
 
 
 def test_a_server_that_is_down_is_tried_after_growing_pauses(clock: Clock) -> None:
-    """Each failure doubles the pause, up to two minutes; then one message at a time finds out."""
+    """Each failure doubles the pause, up to two minutes; after it one message tests the server."""
     gate = gate_on(clock)
     pause = FIRST_PAUSE_SECONDS
     for _ in range(8):
@@ -60,7 +60,7 @@ def test_a_turn_ends_when_the_server_goes_down(clock: Clock) -> None:
 def test_a_message_that_breaks_every_session_is_to_blame_once_others_were_answered(
     clock: Clock,
 ) -> None:
-    """The first time it is the server; the second time, with mail taken in between, the message."""
+    """First the server is blamed; the second time, if it accepted mail in between, the message."""
     gate = gate_on(clock)
     broke = ServerDown("connection lost", broke_off=True)
     assert not gate.blames("poison", broke)
@@ -74,7 +74,7 @@ def test_a_message_that_breaks_every_session_is_to_blame_once_others_were_answer
 
 
 def test_three_unknown_outcomes_in_a_row_are_an_outage(clock: Clock) -> None:
-    """A server that breaks off after every text takes three down with it, and no more."""
+    """A server that breaks off after every text gets three messages, and no more."""
     gate = gate_on(clock)
     for _ in range(2):
         gate.unknown("no answer")
@@ -106,7 +106,7 @@ def test_the_rate_makes_up_for_nothing(clock: Clock) -> None:
 
 
 def test_a_slow_rate_sends_one_in_each_turn(clock: Clock) -> None:
-    """A turn waits for its first slot, however far off, and for no second one beyond its end."""
+    """A turn waits for its first slot, however late, but for no other beyond its end."""
     gate = gate_on(clock, per_second=0.1)
     left = []
     for _ in range(3):
@@ -118,7 +118,7 @@ def test_a_slow_rate_sends_one_in_each_turn(clock: Clock) -> None:
 
 
 def test_batches_become_as_large_as_a_turn_allows(clock: Clock) -> None:
-    """A slow server is leased few emails, and more again when it is quick."""
+    """Batches are small while the server is slow, and grow again when it is quick."""
     gate = gate_on(clock)
     turn = gate.turn()
     while turn.goes_on():

@@ -1,4 +1,4 @@
-"""Sending what was leased (contract §9)."""
+"""Sending leased emails (contract §9)."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -95,7 +95,7 @@ def test_a_series_saved_while_mail_goes_out_is_followed_as_saved(office: PostOff
 def test_a_permanent_failure_says_what_the_server_said_and_the_run_goes_on(
     office: PostOffice,
 ) -> None:
-    """The row fails with the server's words on one line, in the ledger too, and nobody is stuck."""
+    """Row and ledger fail with the server's words on one line, and the run goes on."""
     [ann] = office.enroll(office.series(), office.contact("Ann"))
     refusal = PermanentFailure("550 5.1.1\r\nno such user\x00")
     [outcome] = office.lease_and_send(Refusing(refusal))
@@ -129,7 +129,7 @@ def test_a_temporary_failure_is_tried_again_later_until_it_is_final(office: Post
 
 
 def test_a_retry_carries_the_same_message_id(office: PostOffice) -> None:
-    """A receiver that took the first try after all can tell that the second is the same message."""
+    """The retry has the same Message-ID, so a receiver can recognise a second copy."""
     keys = []
 
     class Hesitating:
@@ -178,7 +178,7 @@ def _lose_the_address(office: PostOffice, _series: UUID, contact: UUID) -> None:
 def test_what_no_longer_holds_before_the_intent_stops_the_email(
     office: PostOffice, change: Any
 ) -> None:
-    """Pause, suppression, list and address are asked again; the row waits for a tick, untried."""
+    """Pause, suppression, list and address are checked again; the row waits untried."""
     list_id = office.transact(_new_list)
     series = office.series(audience_type="subscription", subscription_id=list_id)
     bob, ann = office.contact("Bob"), office.contact("Ann", email="Ann@a.example")
@@ -221,7 +221,7 @@ def test_a_run_that_was_ended_meanwhile_gets_nothing_and_stays_ended(office: Pos
 
 
 def test_an_intent_waits_for_an_exit_that_is_being_committed(office: PostOffice) -> None:
-    """An exit that was begun first comes first: no intent is made beside it."""
+    """An exit that began first wins: no intent is recorded beside it."""
     bob, ann = office.contact("Bob"), office.contact("Ann")
     office.enroll(office.series(HELLO), bob, ann)
     begun, over = Event(), Event()
@@ -287,7 +287,7 @@ def test_an_intent_that_had_to_wait_looks_at_stops_again(office: PostOffice) -> 
 
 
 def test_a_stop_ends_the_batch_at_once(office: PostOffice) -> None:
-    """However many are leased, none is asked for after the one that found the stop."""
+    """After the first email that meets the stop, no other is tried."""
     counts = []
     for size in (5, 25):
         series = office.series(HELLO)
@@ -341,7 +341,7 @@ def test_an_exit_while_the_email_is_under_way_keeps_the_ledger_true(office: Post
 
 
 def test_only_the_holder_of_the_lease_sends(office: PostOffice) -> None:
-    """Another token sends nothing, and takes nothing from the one that leases the rows."""
+    """Another token sends nothing, and does not take the rows from the lease's holder."""
     series = office.series(HELLO)
     office.enroll(series, office.contact("Ann"), office.contact("Bob"))
     mine, letters, forged = uuid4(), MemoryTransport(), MemoryTransport()
@@ -355,7 +355,7 @@ def test_only_the_holder_of_the_lease_sends(office: PostOffice) -> None:
 def test_a_worker_that_wakes_up_too_late_leaves_the_rows_to_their_next_holder(
     office: PostOffice,
 ) -> None:
-    """It sends no more, it finishes nothing, and what it did send is in the ledger all the same."""
+    """It sends and finishes nothing more, but what it did send is in the ledger."""
     rows = office.enroll(office.series(), office.contact("Bob"), office.contact("Ann"))
     next_token = uuid4()
 
@@ -408,7 +408,7 @@ def test_two_workers_at_once_send_every_row_once(office: PostOffice) -> None:
 def test_a_transport_that_breaks_leaves_one_email_unknown_and_the_rest_as_it_was(
     office: PostOffice,
 ) -> None:
-    """What was sent is finished, what was not begun is given back, the guarantee settles one."""
+    """Sent rows finish, rows not begun are given back, and the guarantee settles one."""
     series = office.series(HELLO)
     rows = office.enroll(series, *[office.contact(name) for name in ("Ann", "Bob", "Cyd")])
 
@@ -441,7 +441,7 @@ def test_a_transport_that_breaks_leaves_one_email_unknown_and_the_rest_as_it_was
 def test_a_worker_that_is_told_to_stop_leaves_no_lease(
     office: PostOffice, stop: SystemExit, state: tuple[Any, ...]
 ) -> None:
-    """The email under way is settled by what is known of it, the rest is given back untried."""
+    """The email under way is settled by its known outcome; the rest is given back untried."""
     rows = office.enroll(office.series(HELLO), office.contact("Ann"), office.contact("Bob"))
     with pytest.raises(SystemExit):
         office.lease_and_send(Refusing(stop))
@@ -475,7 +475,7 @@ def test_an_email_that_cannot_be_written_fails_alone(
 
 
 def test_marketing_without_a_footer_is_not_sent(office: PostOffice) -> None:
-    """No marketing goes out bare, though the footer was taken away after the activation."""
+    """No marketing is sent without a footer, even if it was removed after activation."""
     with office.database.begin() as connection:
         connection.execute(
             organizations.update()

@@ -49,7 +49,7 @@ POINTS = {
 def test_wherever_a_worker_dies_the_guarantee_holds_and_nobody_is_stuck(
     office: PostOffice, point: str, guarantee: str
 ) -> None:
-    """Only the email under way is unknown, and the guarantee decides what becomes of it."""
+    """Only the email under way has an unknown outcome, and the guarantee decides about it."""
     series = office.series(settings={"delivery_guarantee": guarantee})
     rows = office.enroll(series, office.contact("Ann"), office.contact("Bob"))
     token = uuid4()
@@ -131,7 +131,7 @@ def test_what_was_sent_is_finished_with_the_instant_of_sending(office: PostOffic
 
 
 def test_what_a_late_worker_sent_is_not_waited_for(office: PostOffice) -> None:
-    """A row that the reaper gave back, and whose email turns out to be sent, is finished, once."""
+    """A row that was given back finishes once if its email turns out to be sent."""
     series = office.series(HELLO, settings={"delivery_guarantee": AT_LEAST_ONCE})
     [ann] = office.enroll(series, office.contact("Ann"))
     token, letters = uuid4(), MemoryTransport()
@@ -147,7 +147,7 @@ def test_what_a_late_worker_sent_is_not_waited_for(office: PostOffice) -> None:
 
 
 def test_what_failed_is_finished_with_the_words_that_were_noted(office: PostOffice) -> None:
-    """A server's refusal that was noted is not asked for again."""
+    """An email with a recorded refusal is not sent again."""
     [ann] = office.enroll(office.series(), office.contact("Ann"))
     office.lease(uuid4())
     _write_entry(office, ann, state="failed", error=PermanentFailure("550 no").reason)
@@ -205,7 +205,7 @@ def _write_entry(office: PostOffice, recipient_id: int, **values: object) -> Non
 def test_a_late_worker_says_nothing_of_anothers_intent(
     office: PostOffice, answer: Exception
 ) -> None:
-    """The row is another's by now: what did not leave the late one does not concern it."""
+    """The row belongs to another worker now; a late worker's failure does not change it."""
     series = office.series(HELLO, settings={"delivery_guarantee": AT_LEAST_ONCE})
     [ann] = office.enroll(series, office.contact("Ann"))
 

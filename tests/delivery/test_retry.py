@@ -1,4 +1,4 @@
-"""Sending failed emails again, because an operator asks for it (contract §5, §9)."""
+"""Sending failed emails again when an operator asks for it (contract §5, §9)."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -38,7 +38,7 @@ NO_USER = "550 no such user"
 
 
 def retry(office: PostOffice, transport: Transport, **call: Any) -> list[tuple[str, str | None]]:
-    """Retry the office's only series; return what came of each email."""
+    """Retry the office's only series; return each outcome."""
     found = retry_failed(office.transact, transport, SENDER, named(office, **call), Gate())
     return [(each.verdict, each.reason) for each in found]
 
@@ -62,7 +62,7 @@ def failed(office: PostOffice, *names: str, **series: Any) -> list[int]:
 
 
 def unknown(office: PostOffice) -> int:
-    """Let a worker die while it sends; return the row, of which nobody knows."""
+    """Let a worker die while it sends; return the row of unknown outcome."""
     [row] = office.enroll(office.series(), office.contact("Ann"))
 
     class Dying:
@@ -80,7 +80,7 @@ def unknown(office: PostOffice) -> int:
 
 
 def run_of(office: PostOffice) -> list[tuple[Any, ...]]:
-    """Return where everybody's run stands: its end, and the rows after the first step's."""
+    """Return each run's end, and the rows after the first step."""
     rows = office.rows(automation_recipients, "id", "status", "scheduled_for")
     ends = office.rows(automation_enrollments, "ended_at", "exit_reason")
     first = {row for (row,) in office.rows(automation_recipients, "id")[:1]}
@@ -106,7 +106,7 @@ def test_a_failed_email_is_sent_beside_its_run(office: PostOffice) -> None:
 
 
 def test_asked_again_nothing_is_sent_twice(office: PostOffice) -> None:
-    """What was sent is not failed any more."""
+    """A row whose retry was sent is no longer failed."""
     failed(office, "Ann", "Bob")
     letterbox = MemoryTransport()
     assert len(retry(office, letterbox)) == 2
@@ -115,7 +115,7 @@ def test_asked_again_nothing_is_sent_twice(office: PostOffice) -> None:
 
 
 def test_of_two_operators_one_sends(office: PostOffice) -> None:
-    """Both find the rows; each email is sent by whoever notes its intent first."""
+    """Both find the rows; whoever records an intent first sends that email."""
     failed(office, *[f"U{number}" for number in range(12)])
     letterbox = MemoryTransport()
     with ThreadPoolExecutor(2) as pool:
@@ -147,7 +147,7 @@ def test_it_may_fail_again(office: PostOffice) -> None:
 
 
 def test_an_address_that_is_put_off_holds_up_nobody(office: PostOffice) -> None:
-    """It has failed again, with what the server said; the others are tried."""
+    """It fails again with the server's words; the others are tried."""
     rows = failed(office, "Ann", "Bob")
     full = Refusing(TemporaryFailure("452 mailbox full"))
     assert retry(office, full) == [("failed", "452 mailbox full")] * 2
@@ -164,7 +164,7 @@ def test_a_server_that_is_down_ends_it(office: PostOffice) -> None:
 
 
 def test_no_answer_leaves_it_unknown(office: PostOffice) -> None:
-    """Handed over and not answered for, it is sent again only by who asks for the unknown."""
+    """An email of unknown outcome is sent again only if that is asked for."""
     [row] = failed(office, "Ann")
     silent = Refusing(OutcomeUnknown("no answer"))
     assert retry(office, silent) == [("unknown", "no answer")]
@@ -189,7 +189,7 @@ def test_nothing_is_sent_while_sending_is_stopped(office: PostOffice) -> None:
 
 
 def test_the_unknown_is_sent_only_when_it_is_asked_for(office: PostOffice) -> None:
-    """It may come twice: by its name alone, and with the Message-ID that it had."""
+    """It is retried only if asked for, and keeps its Message-ID: it may arrive twice."""
     row = unknown(office)
     letterbox = MemoryTransport()
     assert retry(office, letterbox) == []
@@ -203,7 +203,7 @@ def test_the_unknown_is_sent_only_when_it_is_asked_for(office: PostOffice) -> No
 
 @pytest.mark.parametrize("answer", [PermanentFailure("550"), TemporaryFailure("421")])
 def test_the_unknown_stays_so_until_it_is_sent(office: PostOffice, answer: Exception) -> None:
-    """A refusal now says nothing of the first time."""
+    """A refusal now does not tell whether the first try arrived."""
     row = unknown(office)
     retry(office, Refusing(answer), reason="outcome_unknown")
     assert office.row(row, "status", "reason") == ("failed", "outcome_unknown")
@@ -211,7 +211,7 @@ def test_the_unknown_stays_so_until_it_is_sent(office: PostOffice, answer: Excep
 
 
 def test_the_unknown_stays_so_when_it_cannot_be_written(office: PostOffice) -> None:
-    """Its text was broken since: nothing was tried, and it can be asked for again."""
+    """An email that can no longer be written is not tried, and can be retried later."""
     row = unknown(office)
     write(office, automation_steps, email={"subject": "Hello {{ nme }}", "body": "Hello"})
     [(verdict, _)] = retry(office, MemoryTransport(), reason="outcome_unknown")
@@ -222,7 +222,7 @@ def test_the_unknown_stays_so_when_it_cannot_be_written(office: PostOffice) -> N
 
 
 def test_a_worker_that_dies_leaves_it_unknown(office: PostOffice) -> None:
-    """Nobody knows whether it was sent: only who asks for that sends it again."""
+    """Its outcome is unknown, so it is sent again only if that is asked for."""
     [row] = failed(office, "Ann")
 
     class Dying:
@@ -240,7 +240,7 @@ def test_a_worker_that_dies_leaves_it_unknown(office: PostOffice) -> None:
 
 
 def test_only_what_is_asked_for(office: PostOffice) -> None:
-    """By step, by a part of the reason in any case, and behind an earlier turn."""
+    """Rows are chosen by step, by part of the reason in any case, and by cursor."""
     first, second = failed(office, "Ann", "Bob")
     office.wait(hours=2)
     office.lease_and_send(Refusing(PermanentFailure("552 mailbox_full 100%")))
@@ -318,7 +318,7 @@ def suppress(office: PostOffice) -> None:
 def test_who_would_not_be_sent_it_today_is_not(
     office: PostOffice, happens: Callable[[PostOffice], object], said: tuple[str, str | None]
 ) -> None:
-    """The reason is that of the exit or of the step; the row stays failed."""
+    """The email is held back with the reason of the exit or the step; the row stays failed."""
     [row] = failed(office, "Ann")
     happens(office)
     assert retry(office, MemoryTransport()) == [said]
@@ -329,7 +329,7 @@ def test_who_would_not_be_sent_it_today_is_not(
 def test_what_happens_between_is_seen(
     office: PostOffice, happens: Callable[[PostOffice], object]
 ) -> None:
-    """Bob's email was found sound; before its intent Ann's is sent, and then it is not."""
+    """Bob's email may be sent at first, but no longer when its intent is recorded after Ann's."""
     failed(office, "Bob", "Ann")
 
     def happen() -> None:
@@ -341,7 +341,7 @@ def test_what_happens_between_is_seen(
 
 @pytest.mark.parametrize("status", ["draft", "paused"])
 def test_nothing_is_sent_while_a_series_is_paused(office: PostOffice, status: str) -> None:
-    """A 409 that says when."""
+    """The 409 says when retries are allowed."""
     failed(office, "Ann")
     write(office, automations, status=status)
     with pytest.raises(Refusal, match=rf"^The series is {status}; emails are sent again while"):
@@ -349,7 +349,7 @@ def test_nothing_is_sent_while_a_series_is_paused(office: PostOffice, status: st
 
 
 def test_a_text_that_cannot_be_written_fails_again(office: PostOffice) -> None:
-    """It says why, and nothing is noted in the ledger; mended, it is sent."""
+    """The outcome says why, and the ledger has no entry; once mended, it is sent."""
     broken = {"subject": "Hello {{ nme }}", "body": "Hello"}
     series = office.series(broken, BYE)
     [row] = office.enroll(series, office.contact("Ann"))
@@ -373,7 +373,7 @@ def test_more_than_a_page_is_sent(office: PostOffice) -> None:
 
 
 def test_who_is_erased_meanwhile_holds_nobody_up(office: PostOffice) -> None:
-    """Of a contact on a later page nothing is left when its turn comes."""
+    """A contact on a later page may be erased before its turn; then nothing is sent."""
     failed(office, *[f"U{number:03}" for number in range(102)])
     [*_, gone, _] = sorted(office.rows(end_users, "name", "external_id"))
     erased = EraseContactCall(contact=gone[1])
@@ -399,7 +399,7 @@ def test_what_a_turn_leaves_is_another_turns(office: PostOffice) -> None:
 
 
 def test_retries_are_counted() -> None:
-    """By verdict, and by reason where they were held back."""
+    """Retries are counted by verdict, and those held back also by reason."""
     retried = [
         Retried(1, Verdict.SENT),
         Retried(2, Verdict.HELD, "replied"),
@@ -427,7 +427,7 @@ def test_retries_are_counted() -> None:
 def test_what_no_row_can_hold_is_refused_before_it_is_looked_for(
     wrong: dict[str, Any], message: str
 ) -> None:
-    """PostgreSQL has no text with NUL and no id beyond int64, and would fail on either."""
+    """Text with NUL and ids beyond int64 are refused: PostgreSQL would fail on them."""
     with pytest.raises(Refusal) as caught:
         validated(RetryCall, {"series": "news", **wrong}, "call")
     assert caught.value.status == 400

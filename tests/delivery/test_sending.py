@@ -110,7 +110,7 @@ BREAKING.append(("text", DROP, OutcomeUnknown))
 def test_whatever_breaks_once_the_guarantee_holds(
     worker: Worker, step: str, action: Action, meaning: type[Exception], guarantee: str
 ) -> None:
-    """By the server's log nothing arrives twice, or nothing is missing; the others never notice."""
+    """By the server's log nothing arrives twice, or nothing is missing; others are not affected."""
     rows = enrolled(worker.office, *NAMES, guarantee=guarantee)
     worker.server.once[step].append(action)
     _the_guarantee_holds(worker, rows, step, action, meaning, guarantee)
@@ -124,7 +124,7 @@ def test_whatever_breaks_once_the_guarantee_holds(
 def test_whatever_breaks_after_the_envelope_went_ahead_the_guarantee_holds(
     office: PostOffice, step: str, action: Action, meaning: type[Exception], guarantee: str
 ) -> None:
-    """The same of a message that follows another, whose envelope goes out before its intent."""
+    """The same holds for a later message, whose envelope is sent before its intent."""
     with mail_server(pipelining=True) as server:
         worker = Worker(office, server)
         first, *rows = enrolled(office, "Zoe", *NAMES, guarantee=guarantee)
@@ -169,7 +169,7 @@ def _the_guarantee_holds(
 
 
 def test_an_unknown_outcome_does_not_wait_for_its_lease(worker: Worker) -> None:
-    """What a live worker knows to be unknown it settles at once, and goes on with the batch."""
+    """A live worker settles an unknown outcome at once, and goes on with the batch."""
     office, server = worker.office, worker.server
     rows = enrolled(office, *NAMES)
     server.once["accepted"].append(DROP)
@@ -182,7 +182,7 @@ def test_an_unknown_outcome_does_not_wait_for_its_lease(worker: Worker) -> None:
 
 
 def test_while_the_server_is_down_mail_waits_and_all_else_goes_on(worker: Worker) -> None:
-    """Nobody's attempt, no lease, no spin; gates and exits go on; then everything arrives once."""
+    """No attempts, leases or busy loops; gates and exits go on; then everything arrives once."""
     office, server = worker.office, worker.server
     rows = enrolled(office, *NAMES)
     gate = office.series(CONDITION, HELLO)
@@ -216,7 +216,7 @@ def test_while_the_server_is_down_mail_waits_and_all_else_goes_on(worker: Worker
 
 
 def test_a_server_that_refuses_is_back(worker: Worker) -> None:
-    """An outage is over with the server's first answer, also when it takes no mail of this one."""
+    """An outage ends with the server's first answer, even if that refuses this mail."""
     office, server = worker.office, worker.server
     [row] = enrolled(office, "Ann")
     server.stop()
@@ -241,7 +241,7 @@ def test_a_server_that_refuses_is_back(worker: Worker) -> None:
 def test_a_refused_recipient_is_judged_as_a_bounce(
     worker: Worker, said: str, reason: str, is_suppressed: bool
 ) -> None:
-    """By the table that reports are read by; whoever has the address reacts. A text never is."""
+    """The tables for reports judge it; series of all contacts with the address react."""
     office, server = worker.office, worker.server
     ann, _ = enrolled(office, "Ann", "Bob")
     server.by_recipient["ann@a.example"] = said
@@ -252,7 +252,7 @@ def test_a_refused_recipient_is_judged_as_a_bounce(
 
 
 def test_a_refused_text_is_no_bounce(worker: Worker) -> None:
-    """Whatever its words are: it is about the text."""
+    """The words do not matter: the refusal is about the text."""
     enrolled(worker.office, "Ann")
     worker.server.once["dot"].append("550 5.1.1 no such user")
     worker.go_on(1)
@@ -280,7 +280,7 @@ def test_a_wrong_password_fails_nobody(office: PostOffice) -> None:
 
 
 def test_one_message_that_breaks_every_session_holds_nobody_up(worker: Worker) -> None:
-    """It is set behind the others, then blamed, and given up after its ten attempts."""
+    """It is set back behind the others, then blamed, and fails after ten attempts."""
     office, server = worker.office, worker.server
     rows = enrolled(office, *NAMES)
     server.by_recipient["ann@a.example"] = DROP
@@ -296,7 +296,7 @@ def test_one_message_that_breaks_every_session_holds_nobody_up(worker: Worker) -
 
 
 def test_a_server_that_breaks_off_after_every_text_costs_three(worker: Worker) -> None:
-    """Under ``at_most_once`` an outcome is lost for three, not for everybody who is due."""
+    """Under ``at_most_once`` three outcomes become unknown, not those of everybody due."""
     office, server = worker.office, worker.server
     rows = enrolled(office, *[f"C{number}" for number in range(12)])
     server.always["dot"] = DROP
@@ -306,7 +306,7 @@ def test_a_server_that_breaks_off_after_every_text_costs_three(worker: Worker) -
 
 
 def test_after_an_outage_mail_resumes_at_the_rate(office: PostOffice) -> None:
-    """What gathered meanwhile leaves one interval apart, and not as a burst."""
+    """Mail that waited is sent one interval apart, not as a burst."""
     with mail_server() as server:
         worker = Worker(office, server, per_second=4)
         rows = enrolled(office, *[f"C{number}" for number in range(50)])
@@ -326,7 +326,7 @@ def test_after_an_outage_mail_resumes_at_the_rate(office: PostOffice) -> None:
 
 
 def test_a_batch_ends_with_its_turn_and_keeps_no_lease(worker: Worker) -> None:
-    """A slow server is given what a turn takes; the rest is given back, untried, between turns."""
+    """A slow server gets what one turn can send; the rest is given back untried."""
     office, server = worker.office, worker.server
     enrolled(office, *[f"C{number}" for number in range(12)])
     leased: list[int] = []
@@ -350,7 +350,7 @@ def test_a_batch_ends_with_its_turn_and_keeps_no_lease(worker: Worker) -> None:
 
 
 def test_batches_share_one_connection(worker: Worker) -> None:
-    """Tick after tick, and turn after turn, goes over the connection of the first message."""
+    """All ticks and turns use the connection of the first message."""
     for batch in range(3):
         enrolled(worker.office, *[f"C{batch}x{number}" for number in range(10)])
         worker.tick()

@@ -39,7 +39,7 @@ from halo_engine.domain.bounces import Bounce, judge
     ],
 )
 def test_codes(status: str, reason: str) -> None:
-    """A code of the recipient's address is for good, in class 5 alone."""
+    """A code about the recipient's address is for good, but only in class 5."""
     for_good = reason in FOR_GOOD and status.startswith("5")
     assert judge("", status) == Bounce(for_good, BounceReason(reason))
 
@@ -100,13 +100,13 @@ def test_codes(status: str, reason: str) -> None:
     ],
 )
 def test_words_and_codes(diagnostic: str, status: str, reason: str) -> None:
-    """What is no fault of the recipient's goes first."""
+    """Reasons that are not the recipient's fault come first."""
     judged = judge(diagnostic, status)
     assert judged == Bounce(reason in FOR_GOOD, BounceReason(reason))
 
 
 def test_what_is_put_off_is_never_for_good() -> None:
-    """Whatever the words."""
+    """A 4xx answer is never for good, whatever the words are."""
     assert judge("450 4.0.0 no such user") == Bounce(False, BounceReason.USER_UNKNOWN)
     assert judge("421 user unknown") == Bounce(False, BounceReason.USER_UNKNOWN)
     assert judge("421 4.3.0 later", "5.1.1") == Bounce(False, BounceReason.USER_UNKNOWN)
@@ -116,7 +116,7 @@ def test_what_is_put_off_is_never_for_good() -> None:
 
 
 def test_words_after_the_text_are_not_about_the_recipient() -> None:
-    """A server that took the recipient knows the address, unless its code says otherwise."""
+    """A server that accepted the recipient knows the address, unless its code says otherwise."""
     said = "550 user unknown (in reply to end of DATA command)"
     assert judge(said) == Bounce(False, BounceReason.POLICY)
     assert judge("550 user unknown", "5.0.0", said) == Bounce(False, BounceReason.POLICY)
@@ -128,7 +128,7 @@ def test_words_after_the_text_are_not_about_the_recipient() -> None:
 
 
 def test_what_is_said_to_people_counts_where_nothing_else_says_anything() -> None:
-    """Exim writes 5.0.0 and nothing more."""
+    """Exim writes 5.0.0 and nothing else into the fields of a report."""
     assert judge("", "5.0.0", "the mailbox is full") == Bounce(False, BounceReason.MAILBOX_FULL)
     assert judge("550 no such user", "5.0.0", "the mailbox is full") == Bounce(
         True, BounceReason.USER_UNKNOWN
@@ -139,5 +139,5 @@ def test_what_is_said_to_people_counts_where_nothing_else_says_anything() -> Non
     "text", ["", "Dear Ann, see you on 5.5.2026", "version 1.2.3.4", "call 5551234"]
 )
 def test_a_text_that_refuses_nothing_is_no_bounce(text: str) -> None:
-    """Neither a code nor a word of refusal."""
+    """It has neither a code nor words of a refusal."""
     assert judge(text) is None

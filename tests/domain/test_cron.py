@@ -29,7 +29,7 @@ def fired(cron: str, after: str, until: str, zone: ZoneInfo = BERLIN) -> list[st
 
 
 def test_an_expression_fires_after_the_start_and_up_to_the_end() -> None:
-    """The start has been handled before; the end is handled now."""
+    """The start is excluded, since it was handled before; the end is included."""
     assert fired("*/15 * * * *", "2026-06-01T09:00", "2026-06-01T09:30") == ["01 09:15", "01 09:30"]
     assert fired("*/15 * * * *", "2026-06-01T09:00", "2026-06-01T09:14:59") == []
     assert fired("*/15 * * * *", "2026-06-01T09:30", "2026-06-01T09:00") == []
@@ -50,7 +50,7 @@ def test_a_named_hour_fires_once_on_the_night_the_clock_goes_back() -> None:
 
 
 def test_a_named_hour_that_is_skipped_fires_at_the_first_instant_after_the_gap() -> None:
-    """Half past two does not exist; three o'clock stands in for it, once."""
+    """Half past two does not exist; it fires once, at three o'clock."""
     nights = fired("30 2 * * *", "2026-03-28T12:00", "2026-03-30T12:00")
     assert nights == ["29 01:00", "30 00:30"]
     assert fired("*/10 2,3 * * *", "2026-03-28T12:00", "2026-03-29T01:10") == [
@@ -60,7 +60,7 @@ def test_a_named_hour_that_is_skipped_fires_at_the_first_instant_after_the_gap()
 
 
 def test_every_hour_keeps_its_pace_through_changes_of_the_clock() -> None:
-    """A quarter of an hour stays one, forward and back."""
+    """Every quarter of an hour stays so, whether the clock goes forward or back."""
     for night in ("2026-03-28T23:00", "2026-10-24T23:00"):
         start = utc(night)
         instants = list(instants_between("*/15 * * * *", BERLIN, start, start + 16 * 15 * MINUTE))
@@ -68,7 +68,7 @@ def test_every_hour_keeps_its_pace_through_changes_of_the_clock() -> None:
 
 
 def test_a_watch_that_starts_within_the_repeated_hour_does_not_fire_again() -> None:
-    """The second half past two is no news, wherever the last look was."""
+    """The second half past two does not fire, whatever ``after`` is."""
     assert next_instant("30 2 * * *", BERLIN, utc("2026-10-25T01:10")) == utc("2026-10-26T01:30")
 
 
@@ -111,7 +111,7 @@ starts = st.integers(0, 36 * 60).map(lambda minutes: minutes * MINUTE - timedelt
 def test_a_pace_agrees_with_a_watch_on_the_clock(
     change: tuple[str, str], cron: str, start: timedelta
 ) -> None:
-    """One for every hour fires whenever the clock shows a minute of it, also the second time."""
+    """An expression for every hour fires whenever the clock shows its minute, even twice."""
     zone, after = ZoneInfo(change[0]), utc(change[1]) + start
     watched = [after + minute * MINUTE for minute in range(1, 48 * 60)]
     expected = [at for at in watched if PACES[cron](to_wall_clock(at, zone))]
@@ -123,7 +123,7 @@ def test_a_pace_agrees_with_a_watch_on_the_clock(
 def test_named_hours_agree_with_a_watch_on_the_clock(
     change: tuple[str, str], cron: str, start: timedelta
 ) -> None:
-    """One that names hours fires when the clock first comes to such a time, or past it."""
+    """An expression that names hours fires when the clock first reaches or passes such a time."""
     zone, after = ZoneInfo(change[0]), utc(change[1]) + start
     furthest = to_wall_clock(after - timedelta(days=1), zone)
     expected = []
@@ -189,7 +189,7 @@ def test_other_expressions_are_refused_by_name(cron: object) -> None:
 @settings(deadline=None)
 @given(st.lists(st.text("0123456789*/,-LW#?hrmonjan ", min_size=1), max_size=6).map(" ".join))
 def test_only_a_refusal_escapes(text: str) -> None:
-    """Whatever is read as an expression is refused, or fires again and again."""
+    """Any text is either refused, or an expression that keeps firing."""
     try:
         cron = parse_cron(text)
     except Refusal:

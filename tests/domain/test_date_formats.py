@@ -28,7 +28,7 @@ from halo_engine.domain.errors import Refusal
     ],
 )
 def test_a_format_reads_what_it_writes(form: str, text: str, iso: str) -> None:
-    """In letters of any case, as strftime, or as the last day of 2026 looks."""
+    """A format is in letters of any case, as in strftime, or the last day of 2026."""
     assert parse_date_format(form).read(text, "d") == iso
 
 
@@ -70,6 +70,6 @@ def test_what_is_not_written_so_is_refused(form: str, text: str) -> None:
     ],
 )
 def test_what_is_no_format_is_refused(form: str) -> None:
-    """A year, a month and a day, each once, and no minute without its hour."""
+    """A format needs one year, month and day, and has minutes only with hours."""
     with pytest.raises(Refusal, match=r"^date_format: .* is no format of dates; allowed are such"):
         parse_date_format(form)

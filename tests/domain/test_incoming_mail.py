@@ -1,4 +1,4 @@
-"""What a mail that came in is (contract §2, §3, §6)."""
+"""What an incoming mail is (contract §2, §3, §6)."""
 
 import json
 import time
@@ -48,7 +48,7 @@ ENCODED = (
 
 
 def report(*ends: tuple[str, str], returned: str = WHOLE) -> bytes:
-    """Write a report about recipients that ended so: action and status."""
+    """Write a report about recipients, each with an action and a status."""
     recipients = "\n".join(
         f"Final-Recipient: rfc822; ann@b.example\nAction: {action}\nStatus: {status}\n"
         for action, status in ends
@@ -102,7 +102,7 @@ def test_a_mail_of_each_kind(name: str) -> None:
 
 
 def test_every_file_is_in_the_table() -> None:
-    """None is forgotten."""
+    """No file is left out."""
     assert {path.stem for path in FILES.iterdir()} == set(KINDS)
 
 
@@ -130,13 +130,13 @@ def test_every_file_is_in_the_table() -> None:
 def test_a_delivery_report_is_a_bounce(
     ends: list[tuple[str, str]], kind: Kind, returned: str
 ) -> None:
-    """For good only when it failed for good for everybody; about the mail that it returns."""
+    """It is for good only if it is so for every recipient; it is about the mail that it returns."""
     read = read_mail(report(*ends, returned=returned))
     assert (read.kind, read.message_ids) == (kind, (OURS,))
 
 
 def test_reports_of_addresses_that_are_not_ascii() -> None:
-    """As RFC 6533 has them: other types of parts, and the same fields."""
+    """RFC 6533 has other types of parts, but the same fields."""
     utf8 = report(("failed", "5.2.2"), ("failed", "5.1.1"), returned=HEADERS).replace(
         b"message/delivery-status", b"message/global-delivery-status"
     )
@@ -146,7 +146,7 @@ def test_reports_of_addresses_that_are_not_ascii() -> None:
 
 
 def test_a_report_that_returns_nothing_may_refer() -> None:
-    """Some name the mail in their own headers alone."""
+    """Some reports name the mail only in their own headers."""
     bare = report(("failed", "5.1.1"), returned="Content-Type: text/plain\n\nnothing")
     referring = bare.replace(b"MIME-Version", f"References: {OURS}\nMIME-Version".encode())
     assert read_mail(bare).message_ids == ()
@@ -155,7 +155,7 @@ def test_a_report_that_returns_nothing_may_refer() -> None:
 
 
 def test_a_report_that_is_forwarded_is_no_report() -> None:
-    """Who answers us with somebody's bounce attached has answered us."""
+    """An answer with somebody's bounce attached is a reply."""
     answer = (
         f"In-Reply-To: {OURS}\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=x\n\n"
         "--x\n\nIs this yours?\n--x\nContent-Type: message/rfc822\n\n"
@@ -166,7 +166,7 @@ def test_a_report_that_is_forwarded_is_no_report() -> None:
 
 
 def test_a_report_names_ours_where_a_relay_put_an_id_of_its_own() -> None:
-    """Ours stands in References of what is sent; ids without brackets are ids."""
+    """Our id is in References of the returned mail; ids without brackets count too."""
     replaced = WHOLE.replace(
         f"Message-ID: {OURS}", f"Message-ID: 1@ses.example\nReferences: {OURS}"
     )
@@ -177,7 +177,7 @@ def test_a_report_names_ours_where_a_relay_put_an_id_of_its_own() -> None:
 
 
 def _mixed(*headers: str, inner: bytes) -> bytes:
-    """Write a mail that holds a mail's parts as one part."""
+    """Write a mail that has the parts of another mail as one part."""
     body = inner.partition(b"MIME-Version: 1.0\n")[2]
     return b"%b\nContent-Type: multipart/mixed; boundary=o\n\n--o\n%b\n--o--\n" % (
         "\n".join(["MIME-Version: 1.0", *headers]).encode(),
@@ -269,14 +269,14 @@ Subject: Your mailbox is over quota? Here is spam protection
     ],
 )
 def test_reports_in_plain_text(form: str, said: str, kind: Kind, reason: str) -> None:
-    """Of qmail, Exim and Sendmail; what the returned mail itself says does not count."""
+    """Reports of qmail, Exim and Sendmail; the words of the returned mail do not count."""
     head = "From: MAILER-DAEMON@b.example\nSubject: failure notice\n\n"
     read = read_mail((head + form.format(said=said, more="")).encode())
     assert (read.kind, read.reason, read.message_ids) == (kind, reason, (OURS,))
 
 
 def test_a_plain_report_about_two_is_for_good_if_it_is_for_both() -> None:
-    """Each has a paragraph."""
+    """Each recipient has a paragraph."""
     head = "From: MAILER-DAEMON@b.example\nSubject: failure notice\n\n"
     full = "\n<bob@b.example>:\nRemote host said: 552 5.2.2 over quota\n"
     both = "\n<bob@b.example>:\nRemote host said: 550 no such user\n"
@@ -323,7 +323,7 @@ def test_a_plain_report_about_two_is_for_good_if_it_is_for_both() -> None:
 def test_words_of_a_mail_server_alone_are_a_report(
     headers: list[str], body: str, kind: Kind
 ) -> None:
-    """Whatever else says them."""
+    """In mail of anybody else the same words are no report."""
     raw = "\n".join([*headers, f"In-Reply-To: {OURS}", "", body])
     assert read_mail(raw.encode()).kind is kind
 
@@ -383,14 +383,14 @@ References: <0f0e@acme.example>
     ],
 )
 def test_a_complaint_is_what_a_person_did(feedback: str, kind: Kind, returned: str) -> None:
-    """Ours is found in what is returned, however it is returned."""
+    """Our id is found in the returned mail, whatever the type of its part."""
     read = read_mail(_YAHOO.format(kind=feedback, returned=returned).encode())
     assert read.kind is kind
     assert kind is Kind.AUTOMATIC or OURS in read.message_ids
 
 
 def test_microsoft_complains_without_a_report() -> None:
-    """The returned mail says to whom it was sent."""
+    """A header of the returned mail marks it."""
     read = read_mail(_MICROSOFT.encode())
     assert (read.kind, read.message_ids) == (Kind.COMPLAINT, (OURS,))
     assert read_mail(_MICROSOFT.replace("X-Hm", "X-No").encode()).kind is Kind.OTHER
@@ -443,7 +443,7 @@ def _returned_by_ses(type_: str, *ends: str) -> dict[str, object]:
 def test_what_amazon_tells_through_sns(
     said: dict[str, object], kind: Kind, reason: str | None
 ) -> None:
-    """As JSON in a mail; ours is found in the headers that it repeats, and by what SES calls it."""
+    """Notices are JSON in a mail; they have our id among the headers, and SES's own id."""
     read = read_mail(_notice(**said))
     assert (read.kind, read.reason) == (kind, reason)
     assert read.message_ids == (OURS, "<1@amazonses.com>")
@@ -451,7 +451,7 @@ def test_what_amazon_tells_through_sns(
 
 @pytest.mark.parametrize("body", ["", "{", "[]", "hello", '{"notificationType": 7, "mail": "x"}'])
 def test_a_notice_that_says_nothing_is_no_trouble(body: str) -> None:
-    """Anybody can write one."""
+    """Broken notices do no harm: anybody can write one."""
     read = read_mail(f"x-amz-sns-message-id: 1\n\n{body}".encode())
     assert read.kind in (Kind.AUTOMATIC, Kind.OTHER)
 
@@ -477,7 +477,7 @@ def test_a_notice_that_says_nothing_is_no_trouble(body: str) -> None:
     ],
 )
 def test_marks_of_machines(headers: list[str]) -> None:
-    """Vacation notes, list programs and mail servers: no reply, whatever they answer."""
+    """Mail of vacation programs, list programs and mail servers is no reply."""
     assert read_mail(mail(*headers, f"In-Reply-To: {OURS}")).kind is Kind.AUTOMATIC
 
 
@@ -496,7 +496,7 @@ def test_marks_of_machines(headers: list[str]) -> None:
     ],
 )
 def test_marks_that_people_bear_too(headers: list[str]) -> None:
-    """Their mail stays a reply."""
+    """Mail with these headers is still a reply."""
     assert read_mail(mail(*headers, f"In-Reply-To: {OURS}")).kind is Kind.REPLY
 
 
@@ -534,13 +534,13 @@ def test_marks_that_people_bear_too(headers: list[str]) -> None:
 def test_headers_tell_replies_from_machines(
     headers: list[str], kind: Kind, about: tuple[str, ...]
 ) -> None:
-    """In-Reply-To comes first, then the references, the latest first."""
+    """In-Reply-To comes first, then the references from the last to the first."""
     read = read_mail(mail(*headers))
     assert (read.kind, read.message_ids) == (kind, about)
 
 
 def test_a_mail_has_the_same_name_whenever_it_comes() -> None:
-    """Its Message-ID, whatever servers wrote above; without one all that it says."""
+    """The name comes from the Message-ID, or else from the whole mail."""
     one = mail("Message-ID: <1@b>", f"In-Reply-To: {OURS}")
     assert read_mail(one).name == read_mail(b"Received: by x\n" + one).name
     assert read_mail(one).name != read_mail(mail("Message-ID: <2@b>")).name
@@ -560,7 +560,7 @@ _WORDS = st.sampled_from(
 
 @given(st.lists(st.one_of(_WORDS, st.binary(max_size=10)), max_size=60).map(b"".join))
 def test_nothing_breaks_it(raw: bytes) -> None:
-    """Anything may come in; it is some kind of mail."""
+    """Any bytes are some kind of mail; nothing raises."""
     assert all(id_.isascii() for id_ in read_mail(raw).message_ids)
 
 

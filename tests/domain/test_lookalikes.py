@@ -1,4 +1,4 @@
-"""Which fields look like another (contract §10)."""
+"""Fields with similar names (contract §10)."""
 
 import pytest
 
@@ -22,7 +22,7 @@ from halo_engine.domain.lookalikes import look_alikes
     ],
 )
 def test_alike(wanted: str, other: str) -> None:
-    """The same words, one name within the other, or nearly the same spelling; either way round."""
+    """They have the same words, one name within the other, or a similar spelling."""
     one, two = resolve(wanted), resolve(other)
     assert look_alikes(one, [two]) == [two]
     assert look_alikes(two, [one]) == [one]
@@ -41,12 +41,12 @@ def test_alike(wanted: str, other: str) -> None:
     ],
 )
 def test_not_alike(wanted: str, other: str) -> None:
-    """Other words, words too short to tell, and other names of the same value."""
+    """These have other words or words too short to tell, or are other names of the same value."""
     assert look_alikes(resolve(wanted), [resolve(other)]) == []
 
 
 def test_the_likeliest_come_first_and_five_are_enough() -> None:
-    """The same words before one within the other before a similar spelling."""
+    """The same words come first, then one within the other, then a similar spelling."""
     names = ["rolle", "a_role", "b_role", "c_role", "d_role", "e_role", "ROLE"]
     known = [resolve(f"custom:{name}") for name in names]
     assert [each.attribute for each in look_alikes(resolve("role"), known)] == [

@@ -56,7 +56,7 @@ def test_text_without_merge_fields_stays_as_it_is(text: str) -> None:
 def test_a_merge_field_gives_the_value_or_else_the_fallback(
     before: str, left: str, name: str, right: str, fallback: str, after: str, value: str
 ) -> None:
-    """A blank value is missing; what stands around the field is untouched, whatever it holds."""
+    """A blank value is missing; the text around a field is never changed."""
     template = f"{before}{{{{{left}{name}{right}|{left}{fallback}{right}}}}}{after}"
     shown = value if value.strip() else fallback
     assert render(template, {name: value}) == f"{before}{shown}{after}"
@@ -66,7 +66,7 @@ def test_a_merge_field_gives_the_value_or_else_the_fallback(
 
 @given(NAMES)
 def test_without_a_fallback_a_missing_value_is_blank(name: str) -> None:
-    """No field, no text."""
+    """Braces around nothing give nothing."""
     assert render(f"[{{{{ {name} }}}}]", {}) == "[]"
 
 
@@ -82,7 +82,7 @@ def test_a_fallback_may_hold_bars() -> None:
 
 @given(st.text())
 def test_any_template_is_rendered_or_refused(template: str) -> None:
-    """Whatever is typed, the answer is a text or one kind of refusal."""
+    """Any template gives a text or a refusal."""
     with suppress(Refusal):
         assert fields_of(template) == fields_of(f"{template} {template}")
         render(template, {})
@@ -113,7 +113,7 @@ def test_double_braces_that_are_no_merge_field_are_refused(template: str, excerp
 
 @pytest.mark.parametrize("template", ["{{ nickname }}", "{{ nickname|there }}", "{{nickname}}"])
 def test_an_unknown_field_is_named(template: str) -> None:
-    """A template that asks for what nobody has is refused when it is read."""
+    """A template with an unknown field is refused when it is read."""
     with pytest.raises(Refusal, match="‘nickname’ is unknown") as refused:
         fields_of(template)
     assert refused.value.code == "unknown_field"
@@ -163,7 +163,7 @@ def test_a_date_is_a_day_on_the_calendar_of_the_organisation() -> None:
 def test_a_date_at_the_end_of_the_calendar_is_no_fault(
     instant: datetime, zone: str, day: str
 ) -> None:
-    """A contact's odd date keeps nobody's mail from being written, wherever the organisation is."""
+    """A contact's odd date does not prevent a mail, whatever the organisation's zone is."""
     assert SIGNED_UP.text_of(instant, ZoneInfo(zone)) == day
 
 
@@ -190,7 +190,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 def test_a_date_is_shown_on_the_clock_of_the_organisation(
     named: str, value: object, text: str
 ) -> None:
-    """Also one that a custom field holds as text; with a format, what is no date is missing."""
+    """This holds for dates in custom fields too; with a format, anything but a date is missing."""
     assert MergeField.of(named).text_of(value, BERLIN) == text
     assert render(f"{{{{ {named}|never }}}}", {named: text}) == (text or "never")
 
@@ -200,7 +200,7 @@ def test_a_date_is_shown_on_the_clock_of_the_organisation(
     [("name:date", "string"), ("mrr:time", "number"), ("event:paid:date", "number")],
 )
 def test_a_format_is_for_dates(named: str, type_: str) -> None:
-    """A field that is never one is refused when the template is read."""
+    """A format on a field that is never a date is refused when the template is read."""
     with pytest.raises(Refusal) as refused:
         fields_of(f"{{{{ {named} }}}}")
     name = named.rpartition(":")[0]

@@ -1,4 +1,4 @@
-"""No message has a library's words: each finding of Pydantic has ours (contract §11)."""
+"""Pydantic's errors are worded by us; no message has the library's words (contract §11)."""
 
 from datetime import time, timedelta
 from decimal import Decimal
@@ -15,14 +15,14 @@ from halo_engine.domain.wording import ALLOWED
 
 
 class Colour(StrEnum):
-    """Something enumerated."""
+    """An enumeration."""
 
     RED = "red"
     GREEN = "green"
 
 
 class Everything(BaseModel):
-    """A field of each kind that the models of the engine have."""
+    """A model with a field of each kind that the engine's models have."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -65,7 +65,7 @@ class Everything(BaseModel):
     ],
 )
 def test_each_finding_says_what_is_allowed(data: dict[str, Any], said: str) -> None:
-    """The value, and what may stand there."""
+    """A message shows the value, and says what is allowed."""
     _, faults = examined(Everything, data)
     assert [each.problem for each in faults] == [said]
 
@@ -73,7 +73,7 @@ def test_each_finding_says_what_is_allowed(data: dict[str, Any], said: str) -> N
 @pytest.mark.parametrize("field", list(Everything.model_fields))
 @pytest.mark.parametrize("value", [None, True, 7, 0.5, "text", [], {}, float("nan")])
 def test_no_words_of_the_library_come_through(field: str, value: object) -> None:
-    """Whatever is given for whatever is asked for."""
+    """This holds for any value in any field."""
     _, faults = examined(Everything, {field: value})
     try:
         Everything.model_validate({field: value})
@@ -89,5 +89,5 @@ def test_no_words_of_the_library_come_through(field: str, value: object) -> None
 
 
 def test_the_table_names_findings_that_there_are() -> None:
-    """A misspelt one would never be said."""
+    """A misspelt type would never be used."""
     assert set(ALLOWED) <= set(get_args(ErrorType))

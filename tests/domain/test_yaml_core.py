@@ -1,4 +1,4 @@
-"""YAML as files are written: what is dumped is read back as it was, whatever it looks like."""
+"""YAML files: what is dumped is read back unchanged, and limits hold."""
 
 import pytest
 from hypothesis import given
@@ -26,7 +26,7 @@ _DATA = st.recursive(
 
 @given(_DATA)
 def test_dumped_data_is_read_back(data: object) -> None:
-    """Whatever data a definition holds, dumping and reading it changes nothing."""
+    """Dumping and reading changes no data that a definition can hold."""
     assert load_yaml(dump_yaml(data), "file") == data
 
 
@@ -63,7 +63,7 @@ def test_what_is_short_stands_on_one_line() -> None:
 
 
 def test_aliases_are_written_out_within_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An alias counts as all the values that it stands for: few may be very many written out."""
+    """An alias counts as all the values that it stands for."""
     monkeypatch.setattr(yaml_core, "MOST_VALUES", 12)
     assert load_yaml("a: &a [1, 2]\nb: &b [*a]\nc: 1", "f.yaml") == {
         "a": [1, 2],
@@ -108,7 +108,7 @@ _LONG = "1" * (LONGEST_NUMBER + 1)
     ],
 )
 def test_what_cannot_be_held_is_refused_by_its_place(text: str, said: str) -> None:
-    """Aliases, depth, digits, tags and escapes beyond the bounds are named by line and column."""
+    """A value beyond the limits is refused with its line and column."""
     with pytest.raises(Refusal) as refused:
         load_yaml(text, "f.yaml")
     assert refused.value.message.startswith(f"f.yaml, {said}")
@@ -123,7 +123,7 @@ def test_file_is_read_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_tags_of_the_core_schema_are_read() -> None:
-    """What a tag says and its text allows is of that type."""
+    """A value that fits its tag has the tag's type."""
     assert load_yaml("[!!str 1, !!int 1, !!float 1, !!null '', !!bool 'true']", "f") == [
         "1",
         1,

@@ -1,4 +1,4 @@
-"""A YAML file as its author sees it: every fault with its place, and no library's words (§11)."""
+"""Faults in YAML files: each has its place, and is in our words (§11)."""
 
 from pathlib import Path
 from textwrap import dedent
@@ -142,7 +142,7 @@ def test_a_gate_on_a_value_outside_the_list_is_refused(tmp_path: Path) -> None:
 
 
 def test_no_more_than_fifty_faults_are_printed(tmp_path: Path) -> None:
-    """Of a file that is wrong throughout, the number of the others."""
+    """For a file with very many faults, the rest is counted."""
     keys = "\n".join(f"  s{n}: {{}}" for n in range(60))
     lines = str(refused(tmp_path, f"series:\n{keys}\n")).splitlines()
     assert len(lines) == 51
@@ -188,7 +188,7 @@ def test_no_more_than_fifty_faults_are_printed(tmp_path: Path) -> None:
     ],
 )
 def test_a_value_that_needs_quotes_is_shown_with_them(text: str, said: str) -> None:
-    """The line as it was meant, which then can be read."""
+    """The message shows the line with quotes, which can be read."""
     with pytest.raises(Refusal) as caught:
         load_yaml(text, "file")
     assert said in str(caught.value)
@@ -197,7 +197,7 @@ def test_a_value_that_needs_quotes_is_shown_with_them(text: str, said: str) -> N
 
 
 def test_a_long_file_is_not_read_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is wrong is said all the same; no correction is looked for."""
+    """The error is reported, but no correction is tried."""
     monkeypatch.setattr(yaml_wording, "LONGEST_FILE", 20)
     with pytest.raises(Refusal, match=r"line 1, column 19: a colon stands .*; allowed is YAML"):
         load_yaml("subject: A welcome: hi\n", "file")
@@ -216,14 +216,14 @@ def test_a_long_file_is_not_read_again_and_again(monkeypatch: pytest.MonkeyPatch
     ],
 )
 def test_what_quotes_do_not_mend_is_said_alone(text: str, said: str) -> None:
-    """Every finding of the YAML reader has words of ours."""
+    """Every error of the YAML reader is in our words."""
     with pytest.raises(Refusal) as caught:
         load_yaml(text, "file")
     assert str(caught.value).startswith(f"file, {said}")
 
 
 def test_each_object_of_a_file_is_indexed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file whose every key is wrong costs no look at all keys for each of them."""
+    """Placing a fault does not compare all keys of its object, even if every key is wrong."""
     looks = 0
 
     class Text(str):

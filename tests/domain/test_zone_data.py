@@ -19,7 +19,7 @@ OLDER, NEWER = "2020a", "2099zz"
 
 @pytest.fixture
 def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder of the system's, in which Berlin keeps Tokyo's time."""
+    """A system folder in which Berlin has Tokyo's time."""
     monkeypatch.setattr(sysconfig, "get_config_var", lambda _name: f"/nowhere:{tmp_path}")
     tokyo = Path(tzdata.__path__[0]) / "zoneinfo" / "Asia" / "Tokyo"
     (tmp_path / "Europe").mkdir()
@@ -39,7 +39,7 @@ def _berlin() -> str:
 
 @pytest.mark.parametrize("version", [OLDER, tzdata.IANA_VERSION, None])
 def test_an_older_system_is_not_read(system: Path, version: str | None) -> None:
-    """The package is, where the system has no newer database, or does not say how old it is."""
+    """The package is read if the system's database is not newer, or has no version."""
     if version is not None:
         (system / "tzdata.zi").write_text(f"# version {version}\n")
     assert read_newest().version == tzdata.IANA_VERSION
@@ -47,7 +47,7 @@ def test_an_older_system_is_not_read(system: Path, version: str | None) -> None:
 
 
 def test_a_newer_system_is_read(system: Path) -> None:
-    """What a government changed since the package was made counts."""
+    """A newer system database has rules that changed after the package was made."""
     (system / "tzdata.zi").write_text(f"# version {NEWER}\n")
     assert (read_newest().version, read_newest().whose) == (NEWER, "the system's files")
     assert _berlin() == "+0900"
@@ -62,7 +62,7 @@ def test_a_change_of_this_year_is_known() -> None:
 
 @pytest.mark.parametrize("name", ["Europe/Kiev", "Europe/Kyiv", "Asia/Calcutta", "Asia/Kolkata"])
 def test_both_names_of_a_zone_are_taken(name: str) -> None:
-    """Browsers and Node say the old ones."""
+    """Browsers and Node still use old names."""
     assert parse_zone(name).key == name
 
 
@@ -71,6 +71,6 @@ def test_both_names_of_a_zone_are_taken(name: str) -> None:
     ["+03:00", "UTC+3", "GMT+3", "CEST", "right/UTC", "posix/UTC", "localtime", "posixrules"],
 )
 def test_what_two_programs_would_read_as_two_zones_is_refused(name: str) -> None:
-    """PostgreSQL takes +03:00 for UTC-3, and the system's folder holds what is no zone."""
+    """These are no zones: PostgreSQL reads +03:00 as UTC-3, and zone folders hold other files."""
     with pytest.raises(Refusal, match="is not a time zone; allowed are IANA names"):
         parse_zone(name)
