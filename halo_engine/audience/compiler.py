@@ -128,20 +128,21 @@ def lacks(item: Filter, subject: Subject, moment: When) -> ColumnElement[bool]:
     return ~_of_leads(target, subject, present)
 
 
-#: So many filters cost less than unpacking does.
+#: Up to so many filters cost less than unpacking.
 _FEW: Final = 3
-#: PostgreSQL stores longer values elsewhere, or compressed.
+#: In bytes: PostgreSQL compresses longer values, or stores them out of line.
 _PLAIN: Final = literal_column("2000", Integer())
 
 
 def _unpacked(table: FromClause, name: str) -> ColumnElement[Any]:
-    # A concatenation gives a value in memory, and OFFSET keeps it from being made for each use. It
-    # costs as much as a dozen filters, so a value that is stored plainly is taken as it is.
+    # The concatenation unpacks the value into memory, and OFFSET makes PostgreSQL do it once. That
+    # costs as much as a dozen filters, so a value that is stored plainly is read as it is.
     stored = table.c.custom_fields
     is_plain = and_(
         func.pg_column_size(stored) < _PLAIN,
         func.pg_column_compression(stored).is_(None),
-        # Always so; but of a value of its own PostgreSQL does not remember what it gave.
+        # Always true. It ties the value to one row: else PostgreSQL memoizes it, and hashes each
+        # document for that.
         table.c.id.is_not(None),
     )
     value = case((is_plain, stored), else_=stored.op("||")(literal_column("'{}'::jsonb")))
@@ -179,10 +180,10 @@ def _holds(item: Filter, subject: Subject, moment: When) -> ColumnElement[bool]:
     return _value_holds(item, subject)
 
 
-# Making these expressions takes longer than PostgreSQL needs to evaluate them for a small batch.
+# Cached: building these expressions takes longer than evaluating them for a small batch.
 @lru_cache(maxsize=4096)
 def _value_holds(item: Filter, subject: Subject) -> ColumnElement[bool]:
-    """Compare what depends neither on the moment nor on how ``subject`` counts events."""
+    """Compare a value that depends neither on the moment nor on how ``subject`` counts events."""
     target = item.target
     if target.custom:
         fields = _custom_fields(target, subject)
@@ -193,7 +194,7 @@ def _value_holds(item: Filter, subject: Subject) -> ColumnElement[bool]:
 
 
 def _of_leads(target: Field, subject: Subject, held: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Narrow to leads a field that only leads have."""
+    """Make a field that only leads have count for leads only."""
     return and_(_is_lead(subject), held) if target.leads_only else held
 
 
@@ -209,7 +210,7 @@ def _date_holds(item: Filter, subject: Subject, moment: When) -> ColumnElement[b
 
     instant = moment.parameter(bound, _INSTANT)
     if target.custom:
-        # Only text is written in the shape of a date: its type need not be asked for.
+        # Only text can look like a date, so its type need not be checked.
         text = custom.written(_custom_fields(target, subject), target.attribute)
         shown = moment.parameter(lambda at: first_shown(bound(at), ZoneInfo(at.zone)), DateTime())
         return compare_date(text, compares, instant, shown)
@@ -243,7 +244,7 @@ def _parameter(item: Filter) -> ColumnElement[Any]:
         case bool():
             return literal(item.value, Boolean())
         case int() | float():
-            # The digits as they are written, which a double has only nearly.
+            # The digits as written: a double would round them.
             return literal(Decimal(repr(item.value)), Numeric())
         case _:
             return literal(item.value, Text())

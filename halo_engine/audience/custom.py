@@ -49,7 +49,7 @@ _NOT_TEXT_ALONE_BEGINS: ColumnElement[Any] = literal_column(
 
 
 class _JSONPath(UserDefinedType[str]):
-    """A jsonpath parameter that says in the statement what it is."""
+    """The type of a jsonpath parameter, rendered with its cast."""
 
     cache_ok = True
     render_bind_cast = True
@@ -89,7 +89,7 @@ def written(fields: ColumnElement[Any], key: str) -> ColumnElement[str]:
 
 
 def _is_same_text(fields: ColumnElement[Any], key: str, value: str) -> ColumnElement[bool]:
-    """Compare as cheaply as can be: few texts could also be how a number, say, is written."""
+    """Compare text cheaply: the type is checked only if the text could also be a number, say."""
     same = written(fields, key) == literal(value, Text())
     if value in _NOT_TEXT_ALONE or value.startswith(_NOT_TEXT_ALONE_FROM):
         return and_(same, _is_text(fields, key))
@@ -97,7 +97,7 @@ def _is_same_text(fields: ColumnElement[Any], key: str, value: str) -> ColumnEle
 
 
 def _is_text(fields: ColumnElement[Any], key: str) -> ColumnElement[bool]:
-    """Ask for the type only of what begins as another type could be written: that takes longer."""
+    """Check the type only if the text begins as another type could: the check takes longer."""
     begins = func.ascii(written(fields, key))
     of_type_text = func.jsonb_typeof(stored(fields, key)) == literal_column("'string'")
     return case((begins != all_(_NOT_TEXT_ALONE_BEGINS), true()), else_=of_type_text)
@@ -106,5 +106,5 @@ def _is_text(fields: ColumnElement[Any], key: str) -> ColumnElement[bool]:
 def _path(key: str, operator: Operator, value: Value) -> str:
     place, literal_value = (json.dumps(each, ensure_ascii=False) for each in (key, value))
     path = f"strict $.{place} {_SYMBOLS[operator]} {literal_value}"
-    # To jsonpath null differs from any text.
+    # In jsonpath null differs from every text.
     return f"{path} && $.{place} != null" if operator is Operator.IS_NOT else path

@@ -7,7 +7,7 @@ from sqlalchemy import Engine, text
 from halo_engine.tables import metadata
 from tests.pipeline.stage import EMAIL, NOON, Stage, new_stage
 
-#: What is in every series but ``open``: contacts, their companies, runs, due rows and histories.
+#: The rows of every series but ``open``: contacts, companies, runs, due rows and histories.
 _ROWS = (
     """
     INSERT INTO companies (org_id, external_id, custom_fields, created_at, updated_at)
@@ -154,7 +154,7 @@ def _organization(database: Engine, key: str, contacts: int) -> Stage:
 def _run(stage: Stage, statements: list[str] | tuple[str, ...], **values: object) -> None:
     named = {"org": stage.org_id, "now": NOON, **values}
     for statement in statements:
-        # Each in a session that has seen no smaller tables.
+        # A new session each time: it has cached no plan for smaller tables.
         stage.database.dispose()
         with stage.database.begin() as connection:
             given = {name: named[name] for name in named if f":{name}" in statement}

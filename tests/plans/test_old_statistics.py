@@ -43,8 +43,8 @@ from tests.plans.touched import touched
 CONTACTS = 5_000
 #: How many rows may be touched, in all tables, indexes and joins, for each row that is handled.
 FOR_EACH = 100
-#: So many times each contact may be touched besides: an answer reads everybody, and a small part
-#: of the tables may be read whole where that is cheap.
+#: How often each contact may be touched besides: an answer reads everybody, and small tables may be
+#: read whole.
 READINGS = 40
 
 Action = Callable[[Work], Any]

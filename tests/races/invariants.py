@@ -5,7 +5,8 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
-#: Each finds what breaks the promise named: the organisation, and a text that says what and where.
+#: Each query finds violations of the promise named: the organisation, and a text that says what and
+#: where.
 _PROMISES: Final = {
     "an active run has exactly one active row": """
         SELECT e.org_id, format('run %s of %s has %s', e.number, e.end_user_id, count(r.id))

@@ -64,8 +64,8 @@ _EARLIER_MAIL = text("""
 
 
 def test_no_mail_follows_an_exit(track: Track) -> None:
-    """Contacts leave in six ways while their mail is due: each run ends once, and no mail is begun
-    when the exit is known, nor for a row that was not leased when the address was taken away.
+    """Contacts leave in six ways while their email is due: each run ends once. No email is begun
+    after the exit is known, nor for a row that was not leased when the address was removed.
     """
     news = {
         "entry_trigger": "event",
@@ -140,7 +140,9 @@ def test_two_ticks_do_everything_once(track: Track) -> None:
 
 
 def test_nobody_is_stuck_in_a_series_that_is_edited(track: Track) -> None:
-    """Steps go, move and come back while rows at them are due: two days later all are through."""
+    """Steps are removed, moved and restored while rows at them are due: two days later all runs
+    have ended.
+    """
     other = {**OPEN, "key": "other"}
     steps = [OPEN, EMAIL, other, LATER]
     people = users("open", "hi", "other", "later", plan="pro")

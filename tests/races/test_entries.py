@@ -22,7 +22,7 @@ ONE = {
     "steps": [OPEN, LATER],
 }
 
-#: Contacts that have another number of runs than the one that is written behind.
+#: Contacts whose number of runs is not the one appended to the query.
 RUNS = """
     SELECT c.org_id, format('%s has %s', c.external_id, count(e.id)) FROM end_users c
     LEFT JOIN automation_enrollments e ON e.org_id = c.org_id AND e.end_user_id = c.id
@@ -35,8 +35,8 @@ COMPANIES = """
 
 
 def test_a_signal_enrolls_once(track: Track) -> None:
-    """An event told twice, to three workers, is one run, though it is over at once and the series
-    would enroll again.
+    """An event tracked twice, settled by three workers, begins one run, although the run ends at
+    once and the series allows another.
     """
     race = Race(track, users(*NAMES), {"again": {**AGAIN, "steps": [SHUT]}})
     race.play(telling(NAMES), telling(NAMES), Round.tick)

@@ -30,7 +30,7 @@ def entered(each: Round) -> list[tuple[Any, ...]]:
 
 
 def test_nobody_enters_after_a_pause(track: Track) -> None:
-    """When the pause has returned, who is in is in: nobody enters after it, no mail is begun."""
+    """After the pause has returned nobody enters, and no email is begun."""
     race = Race(track, users(*"abcd"), {"one": {**ENTERED, "steps": [EMAIL, LATER]}})
     race.place("one", "hi", "d")
 
@@ -65,7 +65,7 @@ def test_a_pause_waits_for_batches_under_way_alone(track: Track) -> None:
         return told
 
     handled = [result for _, (result, *_) in race.rounds(paused, busy("a"), busy("b"))]
-    # A pause may be held up on its way to the queue; those that are not wait for a batch or two.
+    # A pause may be delayed before it reaches the queue; the others wait for a batch or two.
     assert sum(each <= 2 for each in handled) >= 0.9 * len(handled)
     race.judge({})
 
@@ -94,7 +94,7 @@ def test_operators_who_disagree_leave_one_truth(track: Track) -> None:
 
 
 def test_nobody_is_left_in_a_series_that_was_stopped(track: Track) -> None:
-    """A series is stopped while contacts enter it and are mailed: all leave, and nobody comes."""
+    """A series is stopped while contacts enter it and are mailed: all runs end, nobody enters."""
     race = Race(track, users(*"abcd"), {"one": {**ENTERED, "steps": [EMAIL, LATER]}})
     race.place("one", "hi", "c")
     race.place("one", "later", "d")
@@ -114,7 +114,7 @@ def test_nobody_is_left_in_a_series_that_was_stopped(track: Track) -> None:
 
 
 def test_a_manual_series_completes_with_its_last_two(track: Track) -> None:
-    """The last two runs of a manual series end at once, each by another hand: it completes."""
+    """The last two runs of a manual series end at once, in two transactions: it completes."""
     race = Race(track, users(*"ab"), {"once": {"entry_trigger": "manual", "steps": [LATER]}})
     race.first.settle()
     people = dict(race.first.read("SELECT external_id, id FROM end_users"))

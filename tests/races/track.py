@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Engine, event, text
 
-#: A racer that never comes to the barrier is a bug of the race, not a slow machine.
+#: In seconds: a racer that takes longer to reach the barrier is a bug of the race.
 _LONGEST_WAIT_SECONDS = 60.0
 _GLANCE_SECONDS = 0.004
 
