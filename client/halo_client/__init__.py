@@ -9,6 +9,8 @@ from typing import Any
 
 from celery import Celery
 from celery.result import AsyncResult
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 #: Where the engine's workers listen; Celery's own default is the queue ``celery``.
 QUEUE = "halo.calls"
@@ -58,7 +60,7 @@ class Halo:
         application that gets the answer.
         """
         call = {"widget_key": self._required("widget_key"), "sent_at": _now(), **fields}
-        return self.app.send_task(task, kwargs=call, link=link)
+        return self._sent(task, call, link=link)
 
     def ask(self, task: str, /, *, within: float = 30.0, **fields: Any) -> Any:
         """Send a call and return its answer; raise Refused where it is refused.
@@ -74,7 +76,17 @@ class Halo:
         An order that no worker takes within ten minutes is refused (``expired``).
         """
         call = {"org": self._required("org"), "sent_at": _now(), **fields}
-        return answer_of(self.app.send_task(task, kwargs=call), within=within)
+        return answer_of(self._sent(task, call), within=within)
+
+    def _sent(self, task: str, call: dict[str, Any], *, link: Any = None) -> "AsyncResult[Any]":
+        """Send a call; raise OperationalError where the broker is away."""
+        try:
+            return self.app.send_task(task, kwargs=call, link=link)
+        except RuntimeError as away:
+            # Celery subscribes to the answer before it sends; this is how it says that it cannot.
+            if isinstance(away.__cause__, RedisError):
+                raise OperationalError(str(away.__cause__)) from away
+            raise
 
     def _required(self, name: str) -> str:
         value: str | None = getattr(self, name)

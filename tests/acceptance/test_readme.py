@@ -111,3 +111,19 @@ except Refused as refused:
 """
     said = _run(python, code, URL=stack.app.conf.broker_url, ORG=stack.organization())
     assert said.splitlines() == ["400 reserved_trait True", "[]", "404 unknown_series"]
+
+
+def test_the_client_says_when_the_broker_is_away(python: Path) -> None:
+    """A call that cannot be sent raises kombu's OperationalError, each time (calling.md)."""
+    code = """
+from halo_client import Halo
+from kombu.exceptions import OperationalError
+halo = Halo("redis://127.0.0.1:1", widget_key="ab_live", org="acme")
+halo.app.conf.result_backend_transport_options["retry_policy"] = {"max_retries": 1}
+for send in (halo.send, halo.send, halo.ask, halo.order):
+    try:
+        send("halo.identify")
+    except OperationalError as away:
+        print("127.0.0.1:1" in str(away))
+"""
+    assert _run(python, code).splitlines() == ["True"] * 4
