@@ -123,7 +123,7 @@ def load_settings() -> Settings:
 
 def _required(value: str | None, variable: str, example: str) -> str:
     if value is None:
-        raise ConfigurationError(f"{variable} is not set; write {example}")
+        raise ConfigurationError(f"{variable} is not set; write {example}, or run `halo up`")
     return value
 
 
