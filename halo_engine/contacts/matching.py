@@ -74,11 +74,13 @@ def write_one_by_one(
     """Write people as if each came alone, in two statements; return what became of them.
 
     The door finds by id. Two more statements are needed where a person has an address that an
-    earlier one has just given up. People who are one contact are refused together.
+    earlier one has just given up, or takes by a call that may be late. People who are one contact
+    are refused together.
     """
     outcomes = Outcomes()
     while len(outcomes.were_new) < len(people):
-        roll = _Roll(work, door, people[len(outcomes.were_new) :])
+        rest = people[len(outcomes.were_new) :]
+        roll = _Roll(work, door, rest, may_be_late=sent_at is not None)
         persons = [each.person for each in roll.contacts if each.person]
         rows = write_contacts(work, door, persons, sent_at=sent_at)
         written = dict(zip(roll.contacts, rows, strict=True))
@@ -93,18 +95,21 @@ def write_one_by_one(
 class _Roll:
     """The contacts that people are matched to, in the order in which they are named first."""
 
-    def __init__(self, work: Work, door: Door, people: Sequence[Person]) -> None:
+    def __init__(
+        self, work: Work, door: Door, people: Sequence[Person], *, may_be_late: bool
+    ) -> None:
         self._work = work
         self._door = door
+        self._may_be_late = may_be_late
         self._by_external_id: dict[str, _Contact] = {}
         self._by_address: dict[str, list[_Contact]] = {}
-        self._left: set[str] = set()
+        #: Addresses that were given up, or may not be taken: who has them is looked up anew.
+        self._unsure: set[str] = set()
         self.contacts: list[_Contact] = []
         self.taken: list[_Contact] = []
         self.were_new: list[bool] = []
         for person, address in zip(people, self._look_up(people), strict=True):
-            # Who else has an address that was given up has not been looked up.
-            if address in self._left and person.external_id not in self._by_external_id:
+            if address in self._unsure and person.external_id not in self._by_external_id:
                 return
             self._take(person, address)
 
@@ -173,8 +178,11 @@ class _Roll:
         if address != contact.address:
             if contact.address is not None:
                 self._by_address[contact.address].remove(contact)
-                self._left.add(contact.address)
+                self._unsure.add(contact.address)
             if address is not None:
+                if self._may_be_late:
+                    # The contact keeps its address if that was said later.
+                    self._unsure.add(address)
                 self._by_address.setdefault(address, []).append(contact)
             contact.address = address
 

@@ -150,6 +150,21 @@ def test_batches_and_files_keep_the_order_of_sending_too(work: Work) -> None:
     assert known(work)[2]["plan"] == "updated"
 
 
+def test_an_address_that_a_late_batch_gives_in_vain_is_free(work: Work) -> None:
+    """The user keeps its newer address, so the next contact of the batch is a lead of its own."""
+    says(work, sent=1, traits={"email": "new@a.example"})
+    contacts = [
+        {"user_id": "ann", "email": "old@a.example"},
+        {"email": "old@a.example", "traits": {"plan": "trial"}},
+    ]
+    answer = sync(work, SyncCall(source="crm", contacts=contacts, sent_at=ago(2)))
+    assert (answer.created, answer.updated) == (1, 1)
+    assert rows(work, end_users, "external_id", "email", "custom_fields") == [
+        ("ann", "new@a.example", {}),
+        (None, "old@a.example", {"plan": "trial"}),
+    ]
+
+
 def company(work: Work) -> tuple[Any, ...]:
     """Return the company that ``ann`` is in, and what is known of it."""
     of_ann = select(companies.c.external_id, companies.c.name, companies.c.custom_fields)
