@@ -1,8 +1,7 @@
-"""A series: its definition as users write it, and the series as the engine runs it (contract §1, §4
-to §9).
+"""Series: the definition that users write, and the series that the engine runs (§1, §4 to §9).
 
-The *definition* is what a file holds and a save validates. A *series* is a definition that was
-saved: it has ids, a status, and steps in order, each with the send window that applies to it.
+A *definition* is what a file holds and a save validates. A *series* is a saved definition: it has
+ids, a status, and steps in order, each with the send window that applies to it.
 """
 
 import re
@@ -75,9 +74,7 @@ _Key = Annotated[str, Field(pattern=KEY_PATTERN), BeforeValidator(in_its_place(c
 
 
 class _Definition(BaseModel):
-    """What all parts of a definition share: frozen, and an unknown key is an error that names
-    it.
-    """
+    """The base of all parts of a definition: frozen, and without unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -90,7 +87,7 @@ class Email(_Definition):
 
 
 def _check_templates(email: Email | None) -> Email | None:
-    """Refuse an email whose texts cannot be filled in; one that is stored is not asked again."""
+    """Refuse an email with bad merge fields or text."""
     wrong = []
     for name, template in email.model_dump().items() if email else ():
         try:
@@ -122,7 +119,7 @@ class StepDefinition(_Definition):
 
     @property
     def has_own_window(self) -> bool:
-        """Whether the step says anything of its window, ``null`` (none) included."""
+        """Whether the step sets its window, if only to ``null`` (none)."""
         return "send_window" in self.model_fields_set
 
     @model_validator(mode="after")
@@ -214,7 +211,8 @@ class Step:
 class Series:
     """A saved series as the engine runs it; ``steps`` are the live ones in order.
 
-    ``edited``: it may have been saved since its activation, so steps may stand in another order.
+    ``edited`` says that it may have been saved since its activation, so the order of its steps may
+    have changed.
     """
 
     id: UUID
@@ -234,12 +232,12 @@ class Series:
     zone: ZoneInfo = UTC
 
     def __hash__(self) -> int:
-        # Statements are kept by series: all that a series holds would take longer to hash.
+        # Statements are cached by series; hashing all its fields would be slow.
         return hash(self.id)
 
     @cached_property
     def steps_by_id(self) -> Mapping[UUID, Step]:
-        """Every step that a recipient can stand at, removed ones included."""
+        """Every step that a recipient can be at, removed ones included."""
         return {step.id: step for step in (*self.removed_steps, *self.steps)}
 
     @cached_property
@@ -254,7 +252,7 @@ class Series:
 
     @property
     def list_id(self) -> UUID | None:
-        """The list whose subscribers the series is for, if it is for any list's."""
+        """The list of a list series; None for any other."""
         return self.subscription_id if self.audience_type is AudienceType.SUBSCRIPTION else None
 
     @property
@@ -277,7 +275,7 @@ class Series:
         return rule in self.settings.exit_rules
 
     def step_after(self, step: Step, visited: Collection[UUID] = ()) -> Step | None:
-        """Return the step that follows ``step``, passing over those that the run has ``visited``.
+        """Return the step that follows ``step``, without those that the run has ``visited``.
 
         After a removed step comes the first that is now at or after its old place (contract §5).
         """
@@ -295,8 +293,6 @@ class Series:
         )
 
     def opening(self, step: Step, reached_at: datetime) -> datetime:
-        """Return when a step reached at ``reached_at`` is due: after its delay, in its window
-        (§5).
-        """
+        """Return when a step reached at ``reached_at`` is due: after its delay, in its window."""
         due = reached_at + step.delay
         return due if step.window is None else step.window.next_opening(due, self.zone)
