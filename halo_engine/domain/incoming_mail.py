@@ -118,7 +118,9 @@ def _read(mail: Message) -> tuple[Kind, BounceReason | None, tuple[str, ...]]:
     if report is not None or is_by_a_machine(mail):
         return Kind.AUTOMATIC, None, _first((*_returned(mail), *answered) if report else answered)
     found = _first(answered)
-    return (Kind.REPLY if found else Kind.OTHER), None, found
+    # Each mail of ours refers to itself (transports.py); one that comes back as it was is no reply.
+    is_our_copy = not set(ids(mail, "Message-ID")).isdisjoint(answered)
+    return (Kind.REPLY if found and not is_our_copy else Kind.OTHER), None, found
 
 
 def _noticed(notice: Notice) -> tuple[Kind, BounceReason | None]:

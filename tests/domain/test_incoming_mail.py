@@ -528,6 +528,9 @@ def test_marks_that_people_bear_too(headers: list[str]) -> None:
         ),
         (["Subject: Hello"], Kind.OTHER, ()),
         (["In-Reply-To: nobody"], Kind.OTHER, ()),
+        # A copy of the mail that we sent, which refers to itself.
+        ([f"Message-ID: {OURS}", f"References: {OURS}"], Kind.OTHER, (OURS,)),
+        (["Message-ID: <e@f>", f"References: {OURS}"], Kind.REPLY, (OURS,)),
         (["In-Reply-To: <ä\x00@b>"], Kind.OTHER, ()),
     ],
 )
