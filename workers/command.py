@@ -1,5 +1,5 @@
-"""The `halo` command: the stack in the foreground, the schema, what is wrong with either, and all
-that ``halo_engine.cli`` does with organisations, series and contacts.
+"""The `halo` command: `up`, `migrate`, `doctor` and `calls`, and all commands of
+``halo_engine.cli``.
 """
 
 import json
@@ -54,7 +54,7 @@ class HaloGroup(SectionedGroup):
                 raise
             raise click.ClickException("there is no standard input to read") from None
         except BrokenPipeError:
-            # Whoever read has enough; click ends quietly.
+            # The reader of our output closed it; click ends quietly.
             raise
         except RedisError as error:
             said = one_line(error, os.environ.get("HALO_BROKER_URL", ""))

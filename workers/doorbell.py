@@ -4,7 +4,7 @@ The signals themselves are in the database, committed before the bell rings. So 
 late, or not at all: the tick finds signals that nobody rang for.
 
 One transaction at a time handles an organisation's signals. A second worker that comes meanwhile
-would only wait, and answer no calls; so it leaves word for the first, and goes.
+would only wait, and answer no calls; so it leaves a note for the first, and ends.
 """
 
 from uuid import UUID
@@ -21,8 +21,8 @@ from workers.connections import broker
 _SILENCE_SECONDS = 30
 #: A worker that handled no signal for so long is busy with other work, or dead: another may look.
 _LOOKING_MILLISECONDS = 1_000
-#: Word that nobody reads, because the worker that looked died, expires.
-_WORD_SECONDS = 10
+#: A note that nobody reads, because the worker that looked died, expires.
+_NOTE_SECONDS = 10
 
 _log = structlog.get_logger(__name__)
 
@@ -67,19 +67,19 @@ def begin_to_look(org_id: UUID, app: EngineApp = worker_app) -> bool:
 
     Without a broker every caller looks.
     """
-    looking, word = _looking_key(org_id), _word_key(org_id)
+    looking, note = _looking_key(org_id), _note_key(org_id)
     try:
         client = broker(app.conf.broker_url)
         with client.pipeline(transaction=False) as commands:
-            # Leave word first: a worker that ends meanwhile sees it.
-            commands.set(word, 1, ex=_WORD_SECONDS)
+            # The note comes first: a worker that ends meanwhile sees it.
+            commands.set(note, 1, ex=_NOTE_SECONDS)
             commands.set(looking, 1, nx=True, px=_LOOKING_MILLISECONDS)
             _, alone = commands.execute()
         if alone:
-            client.delete(word)
+            client.delete(note)
         else:
             # This message is used up. Should the other worker die, the tick can ring this soon.
-            client.expire(_key(org_id), _WORD_SECONDS)
+            client.expire(_key(org_id), _NOTE_SECONDS)
         return bool(alone)
     except (redis.RedisError, OSError) as error:
         _log.warning("doorbell away", org_id=org_id, problem=error)
@@ -95,11 +95,11 @@ def go_on_looking(org_id: UUID, app: EngineApp = worker_app) -> None:
 
 
 def end_looking(org_id: UUID, app: EngineApp = worker_app) -> bool:
-    """Delete the mark that the caller looks; return whether somebody left word meanwhile."""
+    """Delete the mark that the caller looks; return whether somebody left a note."""
     try:
         with broker(app.conf.broker_url).pipeline(transaction=False) as commands:
             commands.delete(_looking_key(org_id))
-            commands.delete(_word_key(org_id))
+            commands.delete(_note_key(org_id))
             _, came = commands.execute()
     except (redis.RedisError, OSError) as error:
         _log.warning("doorbell away", org_id=org_id, problem=error)
@@ -115,5 +115,5 @@ def _looking_key(org_id: UUID) -> str:
     return f"halo:doorbell:{org_id}:looking"
 
 
-def _word_key(org_id: UUID) -> str:
+def _note_key(org_id: UUID) -> str:
     return f"halo:doorbell:{org_id}:word"

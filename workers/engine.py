@@ -1,6 +1,4 @@
-"""This worker process's engine: its database, its way out for mail, and the doorbell after each
-commit.
-"""
+"""This worker process's engine, with its database, its mail transport and the doorbell."""
 
 import gc
 from functools import cache
@@ -30,7 +28,8 @@ def engine() -> Engine:
 @worker_process_init.connect
 def _begin(**_: object) -> None:
     engine.cache_clear()
-    # What was imported stays for good; looking through it for garbage is a quarter of the work.
+    # Imported objects live as long as the process; scanning them for garbage took a quarter of its
+    # time.
     gc.collect()
     gc.freeze()
 

@@ -10,11 +10,11 @@ import binascii
 import bz2
 import json
 import lzma
-import re
 import zlib
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any, Final, NamedTuple
+
+from workers.message_headers import HEADERS, PROPERTIES, first_fault, is_name
 
 Envelope = dict[str, Any]
 
@@ -57,7 +57,7 @@ def read_envelope(raw: bytes, bounds: Bounds = BOUNDS) -> Envelope:
     try:
         return _rebuilt(envelope, headers, bounds)
     except Unreadable as unreadable:
-        unreadable.task_id = headers["id"] if _is_name(headers.get("id")) else None
+        unreadable.task_id = headers["id"] if is_name(headers.get("id")) else None
         raise
 
 
@@ -70,7 +70,7 @@ def _rebuilt(envelope: Envelope, headers: Envelope, bounds: Bounds) -> Envelope:
         headers, body = _of_protocol_1(body, headers)
         text = json.dumps(body)
     _check_arguments(body)
-    _check(headers, _HEADERS, "header")
+    _refuse(first_fault(headers, HEADERS, "header"))
     # The installation decides how long a task may run.
     headers.pop("timelimit", None)
     return {
@@ -192,7 +192,7 @@ _CODINGS: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 
 def _of_protocol_1(body: Envelope, headers: Envelope) -> tuple[Envelope, list[Any]]:
     """Return the headers and body of protocol 2 for a body of protocol 1, which holds both."""
-    said = {name: body[name] for name in _HEADERS if name in body}
+    said = {name: body[name] for name in HEADERS if name in body}
     embedded = {name: body.get(name) for name in ("callbacks", "errbacks", "chord")}
     arguments = [body.get("args") or [], body.get("kwargs") or {}]
     return {**said, **headers}, [*arguments, {**embedded, "chain": None}]
@@ -207,8 +207,8 @@ def _check_arguments(body: object) -> None:
 
 def _known_properties(properties: Envelope) -> Envelope:
     """Return the properties that Celery reads."""
-    _check(properties, _PROPERTIES, "property")
-    said = {name: properties[name] for name in _PROPERTIES if name in properties}
+    _refuse(first_fault(properties, PROPERTIES, "property"))
+    said = {name: properties[name] for name in PROPERTIES if name in properties}
     place = properties.get("delivery_info")
     if not isinstance(place, dict):
         place = {}
@@ -216,81 +216,6 @@ def _known_properties(properties: Envelope) -> Envelope:
     return {**said, "body_encoding": None, "delivery_info": where}
 
 
-#: Names stand in log lines and in the broker's keys, so they hold no blank and no line end.
-_NAME: Final = re.compile(r"[\x21-\x7e]{1,255}")
-
-
-def _is_name(value: object) -> bool:
-    return isinstance(value, str) and _NAME.fullmatch(value) is not None
-
-
-def _is_name_or_none(value: object) -> bool:
-    return value is None or _is_name(value)
-
-
-def _is_text(value: object) -> bool:
-    return value is None or isinstance(value, str)
-
-
-def _is_count(value: object) -> bool:
-    return value is None or (isinstance(value, int) and 0 <= value <= 2**31)
-
-
-def _is_flag(value: object) -> bool:
-    return value is None or isinstance(value, bool)
-
-
-def _is_instant(value: object) -> bool:
-    """Accept ISO 8601 in years far enough from the first and the last to calculate with."""
-    if value is None:
-        return True
-    try:
-        return isinstance(value, str) and 1970 <= datetime.fromisoformat(value).year <= 9000
-    except ValueError:
-        return False
-
-
-def _is_stamps(value: object) -> bool:
-    return value is None or isinstance(value, dict)
-
-
-def _is_names_of_stamps(value: object) -> bool:
-    return value is None or (isinstance(value, list) and all(isinstance(it, str) for it in value))
-
-
-_Check = Callable[[object], bool]
-
-#: The headers that Celery reads, and what each may be.
-_HEADERS: Final[Mapping[str, _Check]] = {
-    "id": _is_name,
-    "task": _is_name,
-    "shadow": _is_name_or_none,
-    "root_id": _is_name_or_none,
-    "parent_id": _is_name_or_none,
-    "group": _is_name_or_none,
-    "group_index": _is_count,
-    "retries": _is_count,
-    "replaced_task_nesting": _is_count,
-    "eta": _is_instant,
-    "expires": _is_instant,
-    "ignore_result": _is_flag,
-    "argsrepr": _is_text,
-    "kwargsrepr": _is_text,
-    "origin": _is_text,
-    "lang": _is_text,
-    "stamps": _is_stamps,
-    "stamped_headers": _is_names_of_stamps,
-}
-_PROPERTIES: Final[Mapping[str, _Check]] = {
-    "correlation_id": _is_name_or_none,
-    "reply_to": _is_name_or_none,
-    "priority": _is_count,
-    "delivery_mode": _is_count,
-}
-
-
-def _check(found: Envelope, allowed: Mapping[str, _Check], what: str) -> None:
-    for name, is_right in allowed.items():
-        if not is_right(found.get(name)):
-            said = "is of another type or form than Celery's" if name in found else "is missing"
-            raise Unreadable(f"{what} {name}: {said}")
+def _refuse(fault: str | None) -> None:
+    if fault is not None:
+        raise Unreadable(fault)

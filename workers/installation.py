@@ -1,4 +1,4 @@
-"""What the `halo` command's work gets of this installation: its database, its bell, its workers."""
+"""What the `halo` command uses of this installation: database, doorbell, workers, queues."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,16 +24,16 @@ _PING_SECONDS = 1.0
 
 
 def installation() -> Installation:
-    """Return the way to what HALO_DATABASE_URL and HALO_BROKER_URL name, read when it is gone."""
+    """Return the installation that the settings name; they are read when it is used."""
     return Installation(_engine, _rehearsal_server, _worker_answers, _calls)
 
 
 @contextmanager
 def _engine() -> Iterator[Engine]:
-    """Open the engine; where no broker is named nobody is rung for, and the next tick looks."""
+    """Open the engine; without a broker no bell rings, and the next tick finds the work."""
     settings = load_settings()
     url = settings.required_database_url()
-    # Reads the settings as a worker does, and ends the process where they are wrong.
+    # Imported late: the import reads the settings, and ends the process where they are wrong.
     from workers.doorbell import ring  # noqa: PLC0415
 
     database = create_engine(
@@ -53,7 +53,7 @@ def _engine() -> Iterator[Engine]:
 
 @contextmanager
 def _rehearsal_server() -> Iterator[str]:
-    """Give the database that is named, else one that is started in a folder of the run's own."""
+    """Yield the URL of the configured database, else of one started in a throw-away folder."""
     url = load_settings().database_url
     if url is not None:
         yield url

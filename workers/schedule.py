@@ -1,4 +1,4 @@
-"""What beat sends: the tick, and nothing else; every flow that depends on time starts from it."""
+"""What beat sends: only the tick, from which every flow that depends on time starts."""
 
 from datetime import UTC, datetime
 
@@ -13,7 +13,7 @@ def beat_schedule(tick_seconds: float) -> dict[str, dict[str, object]]:
             "schedule": schedule(tick_seconds),
             # Beat keeps no file: an overdue tick goes out even if beat restarts every few seconds.
             "last_run_at": datetime(2000, 1, 1, tzinfo=UTC),
-            # With no worker about, ticks must not pile up: the next one makes up for those missed.
+            # Without a worker ticks must not pile up: the next one makes up for those missed.
             "options": {"expires": tick_seconds, "ignore_result": True},
         }
     }

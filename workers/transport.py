@@ -275,7 +275,10 @@ def _tell_broker(client: Any) -> None:
 def _tell_sender(task_id: str, reason: str) -> None:
     """Store a refusal as the task's result, for a sender that waits for it."""
     refusal = Refusal(400, "bad_message", reason)
-    current_app.backend.store_result(task_id, {"refused": refusal.as_dict()}, states.SUCCESS)
+    try:
+        current_app.backend.store_result(task_id, {"refused": refusal.as_dict()}, states.SUCCESS)
+    except Exception as error:  # noqa: BLE001 -- a sender that is not told must not end the worker
+        _log.warning("sender not told", problem=error)
 
 
 def _is_stopping() -> bool:

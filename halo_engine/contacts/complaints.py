@@ -1,4 +1,4 @@
-"""Complaints: somebody called a mail spam, and gets no more (contract §2, §3, §16)."""
+"""Complaints: somebody called a mail spam, and gets no more (contract §2, §3)."""
 
 from collections.abc import Sequence
 from functools import lru_cache

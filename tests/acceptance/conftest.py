@@ -32,7 +32,7 @@ _LOOK_AGAIN_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class Stack:
-    """What applications and operators have of a stack: its tasks, its database, its mail."""
+    """A running stack as applications and operators see it: tasks, database, mail."""
 
     app: EngineApp
     database: Engine
@@ -43,7 +43,7 @@ class Stack:
         return self.app.send_task(task, kwargs=call).get(timeout=_PATIENCE_SECONDS)
 
     def redeliver(self, task: str, first_delivered: datetime, **call: Any) -> Any:
-        """Call a task by a message that came before, and that a worker died with."""
+        """Call a task by a message that was delivered before, to a worker that died with it."""
         spare = f"spare-{uuid4()}"
         queue: Any = Queue(spare, routing_key=spare)
         sent = self.app.send_task(task, kwargs=call, queue=queue)

@@ -35,7 +35,7 @@ def test_stripe_and_integrations_by_tasks(stack: Stack) -> None:
 
 
 def test_a_suppression_is_lifted_by_a_task(stack: Stack) -> None:
-    """Of a complaint, which an application's task noted; the reason is asked for."""
+    """An application's task noted the complaint; lifting it needs a reason."""
     org = stack.organization()
     stack.ask("halo.identify", widget_key=org, user_id="ann", traits={"email": "ann@a.example"})
     stack.ask("halo.mail.complained", widget_key=org, contact="ann")
@@ -48,7 +48,7 @@ def test_a_suppression_is_lifted_by_a_task(stack: Stack) -> None:
 
 
 def test_erasing_by_tasks(stack: Stack) -> None:
-    """A contact is erased, then the organisation; whoever asks for them again is told so."""
+    """A contact is erased, then the organisation; later calls for them are refused."""
     org, other = stack.organization(), stack.organization()
     for each in (org, other):
         for name in ("ann", "ben"):

@@ -1,4 +1,4 @@
-"""What worker and beat write: numbers and ids, in short lines, and nothing of what they handle."""
+"""Worker and beat log numbers and ids in short lines, and nothing of what they handle."""
 
 import json
 import re
@@ -112,7 +112,7 @@ def _go_wrong(stack: Stack, org: str) -> None:
 
 
 def test_a_mail_costs_at_most_300_bytes(logs: Logs) -> None:
-    """On the average, with the calls that led to it, the start and the stop."""
+    """This is an average; it includes the calls, the start and the stop."""
     assert logs.size <= 300 * MAILS
 
 
@@ -122,7 +122,7 @@ def test_nothing_of_a_call_a_mail_or_a_login_is_written(logs: Logs) -> None:
 
 
 def test_every_entry_is_one_short_line(logs: Logs) -> None:
-    """It has an instant and a level, and nobody's task id makes a line of its own."""
+    """Each has an instant and a level; no task id can begin a line of its own."""
     assert max(map(len, map(str.encode, logs.lines))) < MOST_BYTES
     begin = _BEGIN_OF_JSON if logs.log_format == "json" else _BEGIN_OF_TEXT
     levels = [found and found["level"] for found in map(begin.match, logs.lines)]

@@ -27,7 +27,7 @@ from workers.envelopes import BOUNDS
     ],
     ids=str,
 )
-def test_what_looks_like_a_type_of_the_library_is_a_value_like_any_other(
+def test_traits_that_look_like_celerys_types_are_plain_values(
     stack: Stack, value: dict[str, Any]
 ) -> None:
     """Traits come from browsers: whatever they hold, the call is answered."""
@@ -38,7 +38,7 @@ def test_what_looks_like_a_type_of_the_library_is_a_value_like_any_other(
     assert stored == {"odd": value}
 
 
-def test_what_celerys_json_carries_is_its_instant_text_or_number(stack: Stack) -> None:
+def test_celerys_types_are_read_as_instant_text_or_number(stack: Stack) -> None:
     """Of an application in Python: datetimes, dates, Decimals and UUIDs, at any depth (§2)."""
     org = stack.organization()
     summer = timezone(timedelta(hours=2))
@@ -102,7 +102,7 @@ def _nested(levels: int) -> object:
 
 
 def test_what_no_worker_can_take_is_set_aside_and_stops_nobody(stack: Stack) -> None:
-    """Neither a body beyond the bounds nor one that is no JSON ends the worker; both are kept."""
+    """A body beyond the bounds and one that is not JSON are both kept; the worker goes on."""
     client: Any = broker(stack.app.conf.broker_url)
     before = client.llen(SET_ASIDE)
     org = stack.organization()
@@ -124,7 +124,7 @@ def test_what_no_worker_can_take_is_set_aside_and_stops_nobody(stack: Stack) -> 
 
 
 def test_a_message_of_another_client_is_read(stack: Stack) -> None:
-    """Protocol 1, a body that is no base64, and only what is needed: small clients write so."""
+    """Small clients write protocol 1, a body without base64, and only the headers needed."""
     org = stack.organization()
     task_id = str(uuid4())
     call = {"widget_key": org, "user_id": "ann"}

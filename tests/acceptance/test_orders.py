@@ -42,7 +42,7 @@ def test_an_order_older_than_the_last_change_is_refused(stack: Stack, org: str) 
     assert sent in late["refused"]["message"]
     assert changed[:-4] in late["refused"]["message"]
     assert refused(order("stop", now - A_MINUTE)) == (409, "overtaken")
-    # What is said by one clock is compared by it alone, however slow it is.
+    # Two times from the sender's clock are compared with each other, however slow that clock is.
     assert stack.ask("halo.series.show", org=org, series="letter")["status"] == "active"
     assert order("stop", datetime.now(UTC))["status"] == "completed"
 
@@ -100,7 +100,7 @@ def test_an_order_expires_and_says_so(
     assert stack.ask("halo.series.show", org=org, series="letter")["status"] == "active"
 
 
-def test_a_sending_time_that_is_none_is_refused(stack: Stack, org: str) -> None:
+def test_an_invalid_sending_time_is_refused(stack: Stack, org: str) -> None:
     """The 400 names it."""
     answer = stack.ask("halo.series.pause", org=org, series="letter", sent_at="just now")
     assert answer["refused"]["message"].startswith("halo.series.pause.sent_at: ‘just now’ is not a")

@@ -71,7 +71,7 @@ def test_what_failed_is_retried_and_discarded_by_name(stack: Stack) -> None:
 
 
 def test_a_schema_that_is_migrated_late_costs_nobody_anything(stack: Stack) -> None:
-    """Workers that run before `halo migrate`: whatever happens meanwhile waits, nothing is parked,
+    """Workers start before `halo migrate`: all that happens meanwhile waits, nothing is parked,
     and everybody enters afterwards.
     """
     org = _welcome(stack)

@@ -1,4 +1,4 @@
-"""What README.md tells applications to write, in an environment that has Celery and not us."""
+"""README.md's examples work in an environment that has Celery but not the engine."""
 
 import os
 import re
@@ -53,13 +53,13 @@ def _run(python: Path, code: str, **environment: str) -> str:
 
 
 def test_the_environment_has_nothing_of_ours(python: Path) -> None:
-    """Else the examples would prove nothing."""
+    """Otherwise the examples would prove nothing."""
     code = "import importlib.util as u; print(u.find_spec('workers'), u.find_spec('halo_engine'))"
     assert _run(python, code) == "None None\n"
 
 
 def test_what_the_readme_shows_reaches_the_workers(stack: Stack, python: Path) -> None:
-    """Word for word: what is sent is done, and the answers come back."""
+    """Run word for word, each example's calls are done, and their answers come back."""
     org = stack.organization()
     by_client, by_celery = _examples()
     servers = {"HALO_BROKER_URL": stack.app.conf.broker_url, "HALO_WIDGET_KEY": org}

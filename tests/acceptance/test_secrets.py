@@ -1,4 +1,4 @@
-"""Servers go away, or refuse us, and no secret appears in what worker, beat and commands write."""
+"""While servers go away or refuse us, worker, beat and commands write no secret."""
 
 import signal
 import socket

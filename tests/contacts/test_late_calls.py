@@ -246,7 +246,7 @@ def test_a_transaction_that_waited_does_not_set_the_clock_back(work: Work) -> No
     assert company(work)[2] == {"tier": "gold", "seats": 2}
 
 
-def test_a_sending_time_that_is_none_is_refused(work: Work) -> None:
+def test_an_invalid_sending_time_is_refused(work: Work) -> None:
     """The 400 names the field, and nothing is written."""
     with pytest.raises(Refusal, match="sent_at: ‘yesterday’ is not a date"):
         identify(work, IdentifyCall(user_id="ann", sent_at="yesterday"))

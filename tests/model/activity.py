@@ -97,7 +97,7 @@ class Activity(ImportDoors):
         self._reacts(self.with_email(person.email))
 
     def complain(self, contact: str) -> None:
-        """Take a contact off everything, for a complaint (§2, §16); 400 without an address."""
+        """Take a contact off everything, for a complaint (§2); 400 without an address."""
         person = self.known_contact(contact)
         refuse_unless(person.address, 400, "the contact has no email")
         self.complained.add(person.address or "")

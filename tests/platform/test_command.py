@@ -48,7 +48,7 @@ def test_doctor_finds_nothing_wrong_while_a_worker_answers(
     assert (status, findings["workers"]) == (1, ("wrong", "none answers: nothing is sent"))
 
 
-def test_doctor_names_zones_that_postgresql_has_otherwise(
+def test_doctor_names_zones_that_differ_in_postgresql(
     monkeypatch: pytest.MonkeyPatch, database: Engine
 ) -> None:
     """It says which database is read here, and where PostgreSQL's offsets are others."""

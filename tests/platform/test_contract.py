@@ -1,4 +1,4 @@
-"""The contract is in the house: what cites it cites a section that is there."""
+"""`docs/contract.md` has every section that code, tests and docs cite."""
 
 import re
 from collections import defaultdict
@@ -22,7 +22,7 @@ def _sections() -> Mapping[str, str]:
 
 
 def _citations() -> Iterator[tuple[str, str, str]]:
-    """Yield who cites which section, and which part of it."""
+    """Yield each citation: the file, the section, and the part of it if one is named."""
     for folder in _FOLDERS:
         for path in (ROOT / folder).glob("*.md" if folder == "." else "**/*"):
             if path.suffix in _SUFFIXES and path != Path(__file__):
@@ -31,7 +31,7 @@ def _citations() -> Iterator[tuple[str, str, str]]:
 
 
 def test_every_citation_leads_to_a_section() -> None:
-    """And to a part of it that has a name, where it names one."""
+    """A citation that names a part of a section leads to that part."""
     sections = _sections()
     dangling = {
         f"{name}: §{section}{part and f', {part}'}"
@@ -42,7 +42,7 @@ def test_every_citation_leads_to_a_section() -> None:
 
 
 def test_every_section_is_cited_by_a_test() -> None:
-    """By a test's own words, or by a scenario whose name begins with the number."""
+    """A test cites it in words, or a scenario's name begins with its number."""
     citing = defaultdict(set)
     for name, section, _ in _citations():
         citing[section].add(name.partition("/")[0])

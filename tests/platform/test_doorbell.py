@@ -51,8 +51,8 @@ def test_a_message_that_cannot_be_sent_leaves_no_mark(app: EngineApp) -> None:
     assert _waiting(app) == 1
 
 
-def test_one_looks_and_is_told_of_those_who_came(app: EngineApp) -> None:
-    """Who comes while another looks goes again, and the other learns of it, once."""
+def test_the_worker_that_looks_is_told_of_a_second_one(app: EngineApp) -> None:
+    """A worker that comes while another looks goes away; the other learns of it, once."""
     org, other = uuid4(), uuid4()
     assert begin_to_look(org, app)
     assert begin_to_look(other, app)
@@ -63,8 +63,8 @@ def test_one_looks_and_is_told_of_those_who_came(app: EngineApp) -> None:
     assert not end_looking(other, app)
 
 
-def test_who_does_not_go_on_looking_looks_no_more(app: EngineApp) -> None:
-    """A worker that died is in nobody's way for longer than a second, and its word is forgotten."""
+def test_a_mark_that_is_not_renewed_expires(app: EngineApp) -> None:
+    """A dead worker keeps others away for a second at most, and a note left for it expires."""
     org = uuid4()
     client = broker(app.conf.broker_url)
     begin_to_look(org, app)

@@ -147,7 +147,7 @@ def test_unpacking_takes_no_more_memory_than_allowed(monkeypatch: pytest.MonkeyP
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_is_no_message_of_celerys_is_not_taken(raw: bytes, reason: str) -> None:
+def test_a_message_that_is_not_celerys_is_refused(raw: bytes, reason: str) -> None:
     """Each kind says what is wrong with it."""
     with pytest.raises(Unreadable) as raised:
         read_envelope(raw, _SMALL)

@@ -1,4 +1,4 @@
-"""What becomes of calls whose worker, or whose process of one, is killed with them in hand."""
+"""What becomes of a call when its worker, or one process of it, is killed."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ from workers.stack.valkey import start_valkey
 
 @pytest.fixture
 def app(database: Engine, broker_url: str) -> EngineApp:
-    """What an application calls with."""
+    """The app that an application calls with, and an organisation to call."""
     create_organization(database)
     return create_app(Settings(broker_url=broker_url))
 
@@ -55,7 +55,7 @@ def _nobody_may_write(database: Engine) -> Iterator[None]:
 
 
 def _waiting_for_it(database: Engine) -> int:
-    """How many calls are under way and wait for that."""
+    """Return how many running calls wait for that lock."""
     asked = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
     with database.connect() as connection:
         number: int = connection.scalars(asked).one()
@@ -97,7 +97,7 @@ def test_a_killed_process_costs_no_call(
 
 
 def test_calls_that_run_while_the_broker_restarts_are_done_once(database: Engine) -> None:
-    """They stay in hand, and are acknowledged when the broker is back: nobody does them again."""
+    """They stay in hand, and are acknowledged when the broker is back: none is done again."""
     create_organization(database)
     url = database.url.render_as_string(hide_password=False)
     with throwaway_folder("test") as folder, ExitStack() as stack:

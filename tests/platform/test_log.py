@@ -1,4 +1,4 @@
-"""What a line of a log is, and what it may say, whoever wrote the entry."""
+"""What a log line looks like, and what it may hold, whichever logger wrote it."""
 
 import json
 import logging
@@ -65,7 +65,7 @@ def test_no_line_is_longer_than_the_bound(
 
 
 def test_a_library_keeps_its_template_alone(written: Callable[[], list[Any]]) -> None:
-    """What it fills in is left out, but for numbers, ids, task names and servers' URLs."""
+    """Arguments are left out, except numbers, ids, task names and servers' URLs."""
     celery = logging.getLogger("celery.worker")
     celery.error("Task %s[%s] failed after %d: %r", "halo.identify", str(ID), 3, {"name": "Ann"})
     celery.error("Received %r.\n\nThe full contents were:\n%s", "evil\nname", "body")
@@ -82,7 +82,7 @@ def test_a_library_keeps_its_template_alone(written: Callable[[], list[Any]]) ->
     ]
 
 
-def test_a_traceback_is_places_alone(written: Callable[[], list[Any]]) -> None:
+def test_a_traceback_shows_places_alone(written: Callable[[], list[Any]]) -> None:
     """Innermost first; no words of the error, no source, no variable."""
 
     def fail(name: str) -> None:
@@ -95,12 +95,12 @@ def test_a_traceback_is_places_alone(written: Callable[[], list[Any]]) -> None:
     [entry] = written()
     assert (entry["event"], entry["error"]) == ("Failed: …", "ValueError")
     places = [place.partition(":")[2].split(" ")[1] for place in entry["at"].split(" < ")]
-    assert places == ["fail", "test_a_traceback_is_places_alone"]
+    assert places == ["fail", "test_a_traceback_shows_places_alone"]
     assert "Ann" not in json.dumps(entry)
 
 
 def test_a_password_is_struck_out(written: Callable[[], list[Any]]) -> None:
-    """Should one ever come so far."""
+    """A password that gets into an entry after all is replaced by stars."""
     _ours().error("odd", problem="cannot log in with hunter2")
     assert written()[0]["problem"] == "cannot log in with ***"
 
@@ -138,7 +138,7 @@ def test_warnings_of_one_kind_are_counted(
     ],
 )
 def test_errors_keep_their_codes(error: Exception, words: str | None) -> None:
-    """Of a server's refusal its code, of a system's its words, of any other its type."""
+    """A server's refusal shows its code, the system's its words, any other error its type."""
     assert told(error) == (words or "ConnectionRefusedError: Connection refused")
 
 
@@ -154,7 +154,7 @@ def test_errors_keep_their_codes(error: Exception, words: str | None) -> None:
     ],
 )
 def test_errors_of_the_database_hold_no_rows(database: Engine, statement: str, words: str) -> None:
-    """What is wrong is said, and neither the parameters nor PostgreSQL's DETAIL."""
+    """The line says what is wrong, without parameters and without PostgreSQL's DETAIL."""
     with pytest.raises(DBAPIError) as raised, database.begin() as connection:
         connection.execute(text(statement), {"name": "Ann"})
     assert words in told(raised.value)

@@ -1,4 +1,4 @@
-"""Which errors are the database's trouble, and calls that live through an outage of it."""
+"""Which errors are an outage of the database, and that calls outlive one."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -36,12 +36,12 @@ def _met(action: Callable[[], Any]) -> str | None:
     ["postgresql+psycopg://127.0.0.1:1/none", "postgresql+psycopg://nowhere.invalid/none"],
     ids=["nobody listens", "no such host"],
 )
-def test_a_server_that_cannot_be_reached_is_its_trouble(url: str) -> None:
+def test_an_unreachable_server_is_an_outage(url: str) -> None:
     """Nobody listens, or nobody has that name."""
     assert _met(create_engine(url).connect) == "no server answers, or the connection broke"
 
 
-def test_a_session_that_is_ended_is_the_servers_trouble(database: Engine) -> None:
+def test_a_session_that_the_server_ended_is_an_outage(database: Engine) -> None:
     """An operator, or a shutdown, ends sessions under their statements."""
 
     def end_it() -> None:
@@ -67,31 +67,31 @@ def test_a_session_that_is_ended_is_the_servers_trouble(database: Engine) -> Non
         ("23505", None),
     ],
 )
-def test_what_the_server_says_tells_its_trouble_from_the_calls_own(
+def test_the_sqlstate_tells_an_outage_from_the_calls_own_error(
     database: Engine, state: str, said: str | None
 ) -> None:
-    """Whatever comes next would meet the same; a time limit, a lock, bad data are the call's."""
+    """An outage meets every statement; a time limit, a lock or bad data is the call's own."""
     raise_it = text(f"DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '{state}'; END $$")
     with database.connect() as connection:
         assert _met(lambda: connection.execute(raise_it)) == said
 
 
-def test_a_pool_without_a_free_connection_is_trouble(database: Engine) -> None:
-    """Whoever waits in vain for a connection has done nothing wrong."""
+def test_a_pool_without_a_free_connection_is_an_outage(database: Engine) -> None:
+    """A call that waits in vain for a connection is not at fault."""
     small = create_engine(database.url, pool_size=1, max_overflow=0, pool_timeout=0.01)
     with small.connect():
         assert _met(small.connect) == "no connection of the pool is free"
     small.dispose()
 
 
-def test_files_are_no_servers() -> None:
-    """A file that is missing is the call's own trouble; a connection that was refused is not."""
+def test_a_missing_file_is_no_outage() -> None:
+    """It is the call's own trouble; a refused connection is the server's."""
     assert outage.trouble(FileNotFoundError("no such file")) is None
     assert outage.trouble(ConnectionRefusedError()) == "network: ConnectionRefusedError"
 
 
 def test_pauses_grow_to_a_limit_and_begin_anew() -> None:
-    """Each is half to all of twice the last, by chance; a call that came through ends them."""
+    """The bound doubles, and chance picks from its upper half; a call that succeeds resets it."""
     met = outage.Outage()
     pauses = [met.pause_seconds(longest=2.0) for _ in range(40)]
     grown = [min(0.25 * 2**number, 2.0) for number in range(40)]
@@ -108,7 +108,7 @@ def folder() -> Iterator[Path]:
 
 
 def test_calls_outlive_their_database(folder: Path, broker_url: str) -> None:
-    """What is sent while the database is stopped is done, in order, when it is back (§2)."""
+    """Calls sent while the database is stopped are done, in order, when it is back (§2)."""
     with ExitStack() as stack:
         postgres, url = start_postgres(folder, durable=False)
         migrate.upgrade(url)
@@ -166,7 +166,7 @@ def _run(database: Engine, *statements: str) -> None:
 # Celery's own call.
 @pytest.mark.filterwarnings("ignore:Call to deprecated setex:DeprecationWarning")
 def test_an_answer_outlives_its_broker(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The work is done: an answer is kept as soon as the broker is back, and is no failure."""
+    """The work is done: its answer is stored when the broker is back, and is no failure."""
     valkey, url = start_valkey(folder)
     app = create_app(Settings(broker_url=url))
     with ExitStack() as stack:

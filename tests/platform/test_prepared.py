@@ -106,7 +106,7 @@ def counters(database: Engine) -> Engine:
 
 
 def test_calls_at_once_are_one_transaction(counters: Engine) -> None:
-    """Each sees the ones before; of calls of which one fails nothing is left, and the error is any
+    """Each sees the ones before; if one fails, nothing of them is left, and the error is any
     statement's.
     """
     both = [Call(COUNT_UP, {"asked_name": "a"}), Call(COUNTED, {})]
@@ -123,7 +123,7 @@ def test_calls_at_once_are_one_transaction(counters: Engine) -> None:
 
 
 @pytest.mark.parametrize("names", ["a", "ab"])
-def test_who_is_stopped_amid_calls_leaves_nothing(counters: Engine, names: str) -> None:
+def test_a_stop_between_calls_leaves_nothing(counters: Engine, names: str) -> None:
     """Up to the last of them, with which they are committed."""
 
     def stop(_connection: object) -> None:
@@ -141,7 +141,7 @@ class Stopped(BaseException):
 
 
 @pytest.mark.parametrize("names", ["a", "ab"])
-def test_who_is_stopped_at_any_bytecode_leaves_all_or_nothing(counters: Engine, names: str) -> None:
+def test_a_stop_at_any_bytecode_leaves_all_or_nothing(counters: Engine, names: str) -> None:
     """No half transaction, and no connection that commits each statement by itself."""
     calls = [Call(COUNT_UP, {"asked_name": name}) for name in names]
     is_over, point = False, 0
@@ -234,7 +234,7 @@ def test_a_call_sees_what_was_committed_while_an_earlier_one_waited(counters: En
 
 
 def test_a_race_that_calls_at_once_lose_is_run_again(counters: Engine) -> None:
-    """Up to so many times, as of any transaction."""
+    """It is run again as often as any transaction."""
     run_at_once(counters, [Call(COUNT_UP, {"asked_name": "a"})])
     with pytest.raises(DBAPIError) as raised:
         run_at_once(counters, [Call(COUNT_UP, {"asked_name": "a"})])
@@ -242,7 +242,7 @@ def test_a_race_that_calls_at_once_lose_is_run_again(counters: Engine) -> None:
 
 
 def test_a_connection_lost_amid_calls_is_given_up(counters: Engine) -> None:
-    """The next calls are made on another."""
+    """The next calls use another connection."""
     ended = Prepared(select(func.pg_terminate_backend(func.pg_backend_pid()).label("ended")))
     with pytest.raises(OperationalError) as raised:
         run_at_once(counters, [Call(COUNT_UP, {"asked_name": "a"}), Call(ended, {})])

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 import redis
+from celery.exceptions import BackendStoreError
 from kombu import Connection
 from kombu.transport import TRANSPORT_ALIASES
 
-from workers import deliveries
+from workers import deliveries, transport
 from workers.broker_scripts import IN_HAND
 from workers.connections import broker
 from workers.transport import QoS
@@ -55,3 +56,21 @@ def test_a_message_that_was_popped_and_not_noted_is_put_back(
         client: Any = broker(broker_url)
         assert client.lrange("some.queue", 0, -1) == [b"message"]
         assert client.hlen(IN_HAND) == 0
+
+
+def test_a_sender_that_cannot_be_told_does_not_end_the_worker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its message is set aside already; the broker may go away before the answer is stored."""
+    asked = []
+
+    def fail(*call: Any) -> None:
+        asked.append(call)
+        raise BackendStoreError("failed to store result on the backend")
+
+    backend = SimpleNamespace(store_result=fail)
+    monkeypatch.setattr(transport, "current_app", SimpleNamespace(backend=backend))
+    transport._tell_sender("1a2b", "body: is no JSON in UTF-8")  # noqa: SLF001 -- between two takes
+    [(task_id, answer, state)] = asked
+    assert (task_id, state) == ("1a2b", "SUCCESS")
+    assert answer["refused"]["code"] == "bad_message"

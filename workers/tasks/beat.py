@@ -1,4 +1,4 @@
-"""What beat and doorbells send: the tick, and the settling of an organisation (contract §1)."""
+"""The tick and the settling of an organisation, as tasks: beat and doorbells send them (§1)."""
 
 import time
 from collections import Counter
@@ -26,7 +26,7 @@ def tick() -> int:
 
 
 def ring_for_all() -> int:
-    """Ring for every organisation that has something to do; return how many there are."""
+    """Ring for every organisation with work; return how many there are."""
     with engine().database.connect() as connection:
         waiting = organizations_with_work(connection)
     for org_id in waiting:
@@ -38,7 +38,7 @@ def ring_for_all() -> int:
 def settle(org_id: str) -> None:
     """Handle the organisation's signals, due rows and due re-evaluation, for one turn at most.
 
-    While another worker is at its signals, that one is told to look again instead.
+    If another worker handles its signals now, that one is told to look again instead.
     """
     organization = UUID(org_id)
     ends = time.monotonic() + TURN_SECONDS
@@ -48,7 +48,7 @@ def settle(org_id: str) -> None:
         finally:
             is_called = end_looking(organization)
         if is_over:
-            # Its bell may be silent for somebody who left word.
+            # A worker that left a note used its message up: the bell must ring again.
             answer(organization)
             ring(organization)
             return
@@ -57,9 +57,9 @@ def settle(org_id: str) -> None:
 
 
 def _look(organization: UUID, ends: float) -> bool:
-    """Settle until nothing is left, or the turn is over; return whether it is.
+    """Settle until nothing is left or the turn is over; return whether the turn is over.
 
-    One entry in the log says what all its transactions came to.
+    One log entry sums up all its transactions.
     """
     answer(organization)
     counted: Counter[str] = Counter()
