@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 from typing import Any
 
+import kombu.transport
 import pytest
 import redis
 from celery.exceptions import BackendStoreError
@@ -45,6 +46,8 @@ def test_a_message_that_was_popped_and_not_noted_is_put_back(
         raise redis.ConnectionError("the connection broke")
 
     monkeypatch.setitem(TRANSPORT_ALIASES, "redis", "workers.transport:Transport")
+    # Kombu remembers which transport a name stood for.
+    monkeypatch.setattr(kombu.transport, "_transport_cache", {})
     with Connection(broker_url) as connection:
         with monkeypatch.context() as patch:
             patch.setattr(deliveries, "note", broken)
