@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # croniter 7.0.0: where a clock goes back by half an hour (Lord Howe Island), */20 leaves out the
 # second 01:40, and 50 minutes pass between two runs. The clock shows 01:20, 01:40, 01:40 (after the
-# change), 02:00; where it goes back by an hour croniter fires at both. So `domain/cron.py` asks
+# change), 02:00; where it goes back by an hour croniter fires at both. So `domain/times/cron.py` asks
 # croniter for times on the wall alone, and finds their instants itself.
 # Exits 0 while it is as described, 1 when it changed.
 set -euo pipefail
