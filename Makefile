@@ -4,11 +4,15 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-# Each process has servers of its own.
-SHARED := --numprocesses auto --maxprocesses 4 --dist loadscope
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs
+# Each process has servers of its own. There are more than cores, since many tests wait for workers.
+SHARED := --numprocesses 4 --dist loadscope
+
+# Modules stay compiled, whatever the shell says: each process would compile ours anew, half of its start.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DELETE_ON_ERROR:
-.PHONY: .venv lock format check test torture bench bench-indexes bench-batches mail-sets demo clean
+.PHONY: .venv lock sql format check test torture bench bench-indexes bench-batches bench-panel mail-sets docs pictures demo clean
 
 demo: .venv
 	$(BIN)/python -m workers.demo
@@ -18,11 +22,11 @@ test: check
 
 # The same tests with more of everything, and those that take minutes.
 torture: .venv
-	HALO_TEST_SEQUENCES=5000 HALO_TEST_SEED=$$(date +%s) HALO_TEST_FUZZ=100000 HALO_TEST_ROUNDS=1000 \
+	HALO_TEST_SEQUENCES=5000 HALO_TEST_SEED=$$(date +%s) HALO_TEST_FUZZ=100000 HALO_TEST_PLANS=10000 HALO_TEST_ROUNDS=1000 \
 	  $(BIN)/pytest $(SHARED) -m 'torture or not torture' tests/properties tests/fuzz tests/races \
-	  tests/delivery tests/torture
+	  tests/mail tests/torture
 
-# Each workload against bare SQL on the same tables: ten minutes, or a minute and a half with SIZE=small. ONLY="W1 W3"
+# Each workload against bare SQL on the same tables: half an hour, or a few minutes with SIZE=small. ONLY="W1 W3"
 # runs those alone.
 SIZE ?= full
 bench: .venv
@@ -32,7 +36,11 @@ bench: .venv
 bench-indexes bench-batches: bench-%: .venv
 	$(BIN)/python -m benchmarks.$*
 
-# How public sets of bounces and complaints are read (docs/mail-sets.md); DIR is the folder that they are in.
+# How quick and how large the panel's pages are, at 1,000 series and 1,000,000 contacts.
+bench-panel: .venv
+	$(BIN)/python -m benchmarks.panel
+
+# How public sets of bounces and complaints are read (docs/explanation/mail-sets.md); DIR is the folder that they are in.
 mail-sets: .venv
 	$(BIN)/python -m benchmarks.mail_sets $(DIR)
 
@@ -42,6 +50,22 @@ check: .venv
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m migrations.check
+	$(BIN)/python -m manual --check
+	$(MKDOCS) build --strict --quiet --site-dir build/site
+	$(BIN)/python -m manual --offline build/site
+
+# The reference pages, made anew from what the code declares, and the site in build/site.
+docs: .venv
+	$(BIN)/python -m manual
+	$(MKDOCS) build --strict --site-dir build/site
+
+# The pictures of pages in docs/panel and docs/guides, or ONLY="series entry"; they need a Chromium.
+pictures: .venv
+	$(BIN)/python -m manual.screenshots $(ONLY)
+
+# docs/sql, anew: every statement that is sent.
+sql: .venv
+	$(BIN)/halo sql write docs/sql
 
 format: .venv
 	$(BIN)/ruff format
@@ -55,14 +79,14 @@ format: .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
-.venv/linked: pyproject.toml .venv/installed
+.venv/linked: pyproject.toml setup.py .venv/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation -e .
 	@touch $@
 
 # Newest versions that pyproject.toml allows, with their hashes and without any registry's address.
 lock:
-	uv pip compile pyproject.toml --extra dev --upgrade --universal --python-version 3.11 \
-	  --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' --quiet -o requirements.lock
+	uv pip compile pyproject.toml --extra dev --extra docs --extra otel --upgrade --universal \
+	  --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' --quiet -o requirements.lock
 
 clean:
-	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv build dist *.egg-info client/build client/*.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

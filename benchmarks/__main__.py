@@ -8,8 +8,8 @@ from rich.console import Console
 
 from benchmarks import picture, results, table
 from benchmarks.ground import ground
-from benchmarks.registry import WORKLOADS
 from benchmarks.sizes import SIZES
+from benchmarks.workloads.registry import WORKLOADS
 from workers.stack.interruption import Interrupted, interruptible
 
 _console = Console(width=150)
@@ -19,13 +19,13 @@ _console = Console(width=150)
 @click.option("--size", type=click.Choice(list(SIZES)), default="full", show_default=True)
 @click.argument("workloads", nargs=-1, type=click.Choice(list(WORKLOADS)))
 def main(size: str, workloads: Sequence[str]) -> None:
-    """Run the WORKLOADS, all unless some are named, print the table, and keep the results."""
+    """Run the WORKLOADS (all if none is named), print the table, and store the results."""
     chosen = [each for each in WORKLOADS if each in (workloads or WORKLOADS)]
     try:
-        with interruptible(), ground() as stage:
+        with interruptible(), ground() as sandbox:
             for name in chosen:
                 began = time.monotonic()
-                rows = list(WORKLOADS[name](stage, SIZES[size]))
+                rows = list(WORKLOADS[name](sandbox, SIZES[size]))
                 taken = time.monotonic() - began
                 results.keep(size, name, rows, taken)
                 _console.print(f"{name}: {taken:.0f} s", style="dim")

@@ -1,7 +1,7 @@
 """Measure how large a batch should be: `python -m benchmarks.batches` prints one table.
 
-A backlog of signals, then one of due rows, is worked off in batches of each size. A larger batch
-costs less a row, and holds its locks for longer: until its transaction ends.
+A backlog of signals, then one of due rows, is handled in batches of each size. A larger batch costs
+less for each row, but holds its locks for longer, until its transaction ends.
 """
 
 import time
@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.ground import Crowd, Ground, ground
-from benchmarks.reacting import Changes
-from benchmarks.ticking import Due
+from benchmarks.workloads.reacting import Changes
+from benchmarks.workloads.ticking import Due
 from halo_engine.pipeline.advance import advance
 from halo_engine.pipeline.react import react
 from halo_engine.work import Work
@@ -27,7 +27,7 @@ _SERIES: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Batches:
-    """A backlog worked off in batches of one size: how fast, and the longest transaction."""
+    """A backlog handled in batches of one size: how fast, and the longest transaction."""
 
     of: str
     size: int
@@ -35,18 +35,18 @@ class Batches:
     longest_seconds: float
 
 
-def measure(stage: Ground, backlog: int, sizes: Sequence[int]) -> Iterator[Batches]:
-    """Work off so many signals, and so many due rows, in batches of each of the sizes."""
-    changes = Changes(stage.crowd(backlog, "signals"), backlog, _SERIES)
+def measure(sandbox: Ground, backlog: int, sizes: Sequence[int]) -> Iterator[Batches]:
+    """Handle so many signals, and so many due rows, in batches of each size."""
+    changes = Changes(sandbox.crowd(backlog, "signals"), backlog, _SERIES)
     for size in sizes:
         changes.prepare()
         yield _worked_off(changes.crowd, "signals", backlog, size, react)
-    stage.drop(changes.crowd)
-    due = Due(stage.crowd(backlog, "due"), backlog, _SERIES)
+    sandbox.drop(changes.crowd)
+    due = Due(sandbox.crowd(backlog, "due"), backlog, _SERIES)
     for size in sizes:
         due.prepare()
         yield _worked_off(due.crowd, "due rows", backlog, size, advance)
-    stage.drop(due.crowd)
+    sandbox.drop(due.crowd)
 
 
 def _worked_off(
@@ -83,8 +83,8 @@ def drawn(measured: Iterator[Batches]) -> Table:
 def main(backlog: int) -> None:
     """Measure batches of all sizes, and print one table."""
     try:
-        with interruptible(), ground() as stage:
-            Console(width=100).print(drawn(measure(stage, backlog, SIZES)))
+        with interruptible(), ground() as sandbox:
+            Console(width=100).print(drawn(measure(sandbox, backlog, SIZES)))
     except Interrupted as interrupted:
         raise SystemExit(interrupted.exit_status) from None
 

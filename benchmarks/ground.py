@@ -1,7 +1,7 @@
-"""What the benchmarks stand on: the embedded PostgreSQL, durable, and organisations in it.
+"""The ground of the benchmarks: an embedded, durable PostgreSQL, and organisations in it.
 
-An organisation has a database of its own, copied from one that was filled once, so that neither
-what another left behind nor its size shows.
+Each organisation has a database of its own, copied from one that was filled once, so that none is
+affected by the size or the remains of another.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -17,9 +17,9 @@ from sqlalchemy import make_url
 from benchmarks import sql
 from halo_engine import migrate
 from halo_engine.database import create_engine
-from halo_engine.delivery.message import Sender
-from halo_engine.delivery.transports import MemoryTransport
 from halo_engine.engine import Engine
+from halo_engine.mail.composing.sender import Sender
+from halo_engine.mail.transports.transports import MemoryTransport
 from halo_engine.pipeline.due import PostOffice
 from halo_engine.series.lifecycle import activate
 from halo_engine.series.save import parse_definition, save_series
@@ -36,7 +36,7 @@ _Result = TypeVar("_Result")
 class Crowd:
     """An organisation with a number of contacts, alone in its database.
 
-    ``bare`` is a connection for what is written by hand: floors and preparations. It has the
+    ``bare`` is a connection for statements written by hand: floors and preparations. It has the
     engine's session settings, and commits each statement.
     """
 
@@ -48,7 +48,7 @@ class Crowd:
 
     @property
     def engine(self) -> Engine:
-        """The engine as a worker has it, on the database's clock; mail goes nowhere."""
+        """The engine as in a worker, on the database's clock; mail is discarded."""
         return Engine(
             self.database, PostOffice(MemoryTransport(), Sender("Halo", "halo@halo.example"))
         )
@@ -69,7 +69,9 @@ class Crowd:
 
     def draft(self, key: str, **definition: Any) -> UUID:
         """Save a series and return its id."""
-        return self.perform(lambda work: save_series(work, key, parse_definition(key, definition)))
+        return self.perform(
+            lambda work: save_series(work, key, parse_definition(key, definition)).id
+        )
 
     def activate(self, key: str) -> None:
         """Activate a series."""
@@ -81,7 +83,7 @@ class Crowd:
         return cursor.fetchall() if cursor.description else []
 
     def set_up(self, *statements: str, **values: Any) -> None:
-        """Write rows that are right by construction, without checking the foreign keys of each."""
+        """Write rows that are correct by construction, without checking their foreign keys."""
         with self.bare.transaction():
             self.run("SET LOCAL session_replication_role = replica")
             for statement in statements:
@@ -92,7 +94,7 @@ class Crowd:
         self.run(sql.CLEAR)
 
     def rest(self, *tables: str) -> None:
-        """Bring what was written to where it stays, so that no side pays for another's writing."""
+        """Vacuum what was written, so that no side pays for the writes of another."""
         for table in tables:
             self.run(f"VACUUM (ANALYZE) {table}")
         self.run("CHECKPOINT")
@@ -118,7 +120,7 @@ class Ground:
         return found
 
     def drop(self, crowd: Crowd) -> None:
-        """Give up a copy whose work is done."""
+        """Drop a copy that is no longer needed."""
         self._crowds = {key: each for key, each in self._crowds.items() if each is not crowd}
         crowd.bare.close()
         crowd.database.dispose()
@@ -161,9 +163,9 @@ class Ground:
 
 
 def connected(url: str) -> psycopg.Connection[Any]:
-    """Return a bare connection with the session settings of the engine's, committing by itself."""
-    place = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-    return psycopg.connect(place, autocommit=True, options="-c timezone=UTC -c jit=off")
+    """Return a bare connection with the engine's session settings, in autocommit mode."""
+    address = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    return psycopg.connect(address, autocommit=True, options="-c timezone=UTC -c jit=off")
 
 
 @contextmanager

@@ -1,7 +1,8 @@
-"""What each index costs and what it serves: `python -m benchmarks.indexes`, `make bench-indexes`.
+"""Measure what each index costs and what uses it: `python -m benchmarks.indexes`.
 
-Every index of the metadata is listed. Primary keys and unique indexes are promises, and stay. Each
-other one is dropped in a transaction that is rolled back, and the same is done with and without it.
+Every index of the metadata is listed. Primary keys and unique indexes hold promises, and stay. Each
+other index is dropped in a transaction that is rolled back, and the chores are timed with and
+without it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,12 +26,15 @@ from halo_engine.database import sqlstate
 from halo_engine.tables import metadata
 from workers.stack.interruption import Interrupted, interruptible
 
-#: So many rows are written to tell what an index costs.
+#: So many rows are written to measure what an index costs.
 _ROWS: Final = 20_000
 
 #: A chore with a statement that takes longer without an index is given up.
 _PATIENCE_SECONDS: Final = 5.0
 _TIMED_OUT: Final = "57014"
+
+#: What lays out signals, of which there are none else.
+_SIGNALS: Final = CHORES["react to changes"]
 
 _SCANS: Final = """
 SELECT relname, pg_stat_get_xact_numscans(oid) AS scans FROM pg_class WHERE relkind = 'i'
@@ -39,11 +43,12 @@ SELECT relname, pg_stat_get_xact_numscans(oid) AS scans FROM pg_class WHERE relk
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One index: by how many ``chores`` it is scanned, and which of them misses it most.
+    """One index: how many ``chores`` scan it, and the ``chore`` that is slowed most without it.
 
-    ``scans`` are those of that chore, ``slower`` is how many times as long it takes without,
-    infinite when a statement was given up. ``row`` is what a row takes to write without the index,
-    ``more`` how much more with it, in seconds. Of a promise it is the chore that scans it most.
+    ``scans`` counts that chore's scans. ``slower`` is how many times as long it takes without the
+    index, infinite if a statement was given up. ``row`` is the time to write a row without the
+    index, ``more`` the additional time with it, in seconds. For a promise, ``chore`` is the one
+    that scans it most.
     """
 
     index: str
@@ -56,9 +61,9 @@ class Measured:
     slower: float | None = None
 
 
-def measure(stage: Ground, contacts: int, rounds: int) -> Iterator[Measured]:
+def measure(sandbox: Ground, contacts: int, rounds: int) -> Iterator[Measured]:
     """Measure every index on an organisation of so many contacts."""
-    crowd = stage.crowd(contacts, "indexes")
+    crowd = sandbox.crowd(contacts, "indexes")
     give_past(crowd, contacts // 10)
     scans = {name: _scans(crowd, chore) for name, chore in CHORES.items()}
 
@@ -106,13 +111,13 @@ def _dropped(
 def _alternate(
     taking: Callable[[Index | None], float], index: Index, rounds: int
 ) -> list[tuple[float, float]]:
-    """Return what was taken with the index and without it."""
+    """Return the times with the index and without it."""
     return [(taking(None), taking(index)) for _ in range(rounds)]
 
 
 @contextmanager
 def _undone(crowd: Crowd, dropped: Index | None = None) -> Iterator[Connection]:
-    """Give a transaction in which ``dropped`` is missing, and roll it back."""
+    """Yield a transaction in which ``dropped`` is missing, and roll it back."""
     with crowd.database.connect() as connection:
         if dropped is not None:
             connection.exec_driver_sql(f'DROP INDEX "{dropped.name}"')
@@ -121,10 +126,10 @@ def _undone(crowd: Crowd, dropped: Index | None = None) -> Iterator[Connection]:
 
 
 def _writing(crowd: Crowd, table: Table, dropped: Index | None) -> float:
-    """Return what a row takes to write: rows of the table, taken out and written again."""
+    """Return the time to write a row: rows of the table are deleted and written again."""
     columns = ", ".join(each.name for each in table.c if each.computed is None)
     with _undone(crowd, dropped) as connection:
-        CHORES["react to changes"].lay_out(connection, crowd.org_id)  # for signals
+        _SIGNALS.lay_out(connection, crowd.org_id)
         connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
         connection.exec_driver_sql(
             f"CREATE TEMP TABLE taken ON COMMIT DROP AS SELECT {columns} FROM {table.name}"
@@ -186,8 +191,8 @@ def drawn(measured: Iterable[Measured]) -> Drawn:
 def main(contacts: int, rounds: int) -> None:
     """Measure every index, and print one table."""
     try:
-        with interruptible(), ground() as stage:
-            Console(width=180).print(drawn(measure(stage, contacts, rounds)))
+        with interruptible(), ground() as sandbox:
+            Console(width=180).print(drawn(measure(sandbox, contacts, rounds)))
     except Interrupted as interrupted:
         raise SystemExit(interrupted.exit_status) from None
 

@@ -1,8 +1,9 @@
 """How public sets of mail are read: `python -m benchmarks.mail_sets FOLDER`.
 
-FOLDER holds checkouts under any names, each read by the verdicts in its own tests: go-sisimai,
-flufl.bounce (its source distribution), Mail-DeliveryStatus-BounceParser, flanker. Nothing of them
-is kept here: `docs/mail-sets.md` says where they are from, and has the counts.
+FOLDER holds checkouts under any names: go-sisimai, flufl.bounce (its source distribution),
+Mail-DeliveryStatus-BounceParser, flanker. The verdicts are those of each set's own tests. No mail
+of them is in this repository: `docs/explanation/mail-sets.md` says where they are from, and has the
+counts.
 """
 
 import re
@@ -13,9 +14,9 @@ from typing import Final, NamedTuple
 
 import click
 
-from halo_engine.domain.incoming_mail import Kind, read_mail
+from halo_engine.mail.reading.incoming_mail import MailKind, read_mail
 
-PAGE: Final = Path("docs/mail-sets.md")
+PAGE: Final = Path("docs/explanation/mail-sets.md")
 _MARK: Final = "<!-- counts -->"
 
 
@@ -26,8 +27,8 @@ class Verdict(NamedTuple):
     of: str
 
 
-#: Sisimai calls so what servers refuse as an unknown user when they see the text, and a mailbox
-#: that is suspended: other collections call both hard.
+#: Sisimai's names for an unknown user who is refused after the text, and for a suspended mailbox;
+#: other collections call both hard.
 _DISPUTED: Final = frozenset({"filtered", "suspend"})
 _COMPLAINTS: Final = frozenset({"abuse", "opt-out"})
 _PREFIXES: Final = {"Lhost": "lhost-", "Rhost": "rhost-"}
@@ -67,7 +68,7 @@ def _class(recipients: Sequence[tuple[str, bool, str]]) -> str:
 
 
 def flufl(root: Path) -> Iterator[Verdict]:
-    """Yield the verdicts of flufl.bounce, which tells what goes on trying from what does not."""
+    """Yield the verdicts of flufl.bounce, which tells temporary from permanent failures."""
     tests = (root / "tests" / "test_detectors.py").read_text()
     rows = re.findall(r"\('\w+', '(\w+\.txt)',\s*(\[[^\]]*\]), (True|False)\)", tests)
     for name, addresses, goes_on in rows:
@@ -76,7 +77,7 @@ def flufl(root: Path) -> Iterator[Verdict]:
             yield Verdict(root / "tests" / "data" / name, of)
 
 
-#: How the files of a corpus begin, and what its tests say of them.
+#: The beginnings of file names in a set, each with its verdict.
 _RJBS: Final = {
     "spam": "spam refused",
     "junk": "spam refused",
@@ -119,7 +120,7 @@ SETS: Final[Mapping[str, Callable[[Path], Iterator[Verdict]]]] = {
     "tests/fixtures/messages/complaints": flanker,
 }
 #: The columns of the table.
-KINDS: Final = tuple(Kind)
+KINDS: Final = tuple(MailKind)
 
 
 def verdicts(folder: Path) -> Iterator[Verdict]:
@@ -130,15 +131,15 @@ def verdicts(folder: Path) -> Iterator[Verdict]:
                 yield from read(root)
 
 
-def count(found: Iterator[Verdict]) -> dict[str, Counter[Kind]]:
-    """Return how the mails of each class are read."""
-    counts: dict[str, Counter[Kind]] = defaultdict(Counter)
+def count(found: Iterator[Verdict]) -> dict[str, Counter[MailKind]]:
+    """Return, for each class, how many of its mails are read as which kind."""
+    counts: dict[str, Counter[MailKind]] = defaultdict(Counter)
     for verdict in found:
         counts[verdict.of][read_mail(verdict.file.read_bytes()).kind] += 1
     return dict(sorted(counts.items()))
 
 
-def table(counts: Mapping[str, Counter[Kind]]) -> str:
+def table(counts: Mapping[str, Counter[MailKind]]) -> str:
     """Return the counts as Markdown."""
     head = ["set: class", "mails", *KINDS]
     lines = [head, ["---", *["---:"] * (len(head) - 1)]]

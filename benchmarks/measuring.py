@@ -1,4 +1,4 @@
-"""Timing sides that alternate, so that whatever else the machine does falls on all of them."""
+"""Time sides that alternate, so that other load on the machine affects all of them."""
 
 import gc
 import re
@@ -19,7 +19,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Alternation:
-    """What each side took in each round, in seconds."""
+    """The time that each side took in each round, in seconds."""
 
     rounds: Sequence[Sequence[float]]
 
@@ -33,9 +33,9 @@ class Alternation:
 
 
 def alternate(sides: Sequence[Side], rounds: int) -> Alternation:
-    """Run every side once a round, each round beginning with another one.
+    """Run every side once in each round; each round begins with another side.
 
-    A round before them warms caches and is not counted.
+    A first round warms the caches and is not counted.
     """
     counted = [_round(sides, first=number) for number in range(rounds + 1)]
     return Alternation(counted[1:])
@@ -44,7 +44,7 @@ def alternate(sides: Sequence[Side], rounds: int) -> Alternation:
 def peak_memory() -> float:
     """Return the most memory that this process has held, in MiB.
 
-    Since it is this program: ``getrusage`` counts what held the process that started it, too.
+    ``getrusage`` would also count the memory of the process that started this one.
     """
     status = Path("/proc/self/status").read_text()
     [kilobytes] = re.findall(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)

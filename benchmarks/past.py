@@ -1,10 +1,10 @@
-"""A past for an organisation: what its contacts went through, so that every table has many rows."""
+"""A past for an organisation: earlier runs, mails and events, so that every table has many rows."""
 
 from typing import Final
 
 from benchmarks.ground import Crowd
 from benchmarks.sql import DUE
-from benchmarks.ticking import GATE_THEN_EMAIL
+from benchmarks.workloads.ticking import GATE_THEN_EMAIL
 
 #: Everybody has been through one of so many series, ``past-0`` and so on: u7 through ``past-7``.
 SERIES: Final = 50

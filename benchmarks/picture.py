@@ -1,4 +1,4 @@
-"""The picture: time against size, on log axes, as SVG that can be read on light and dark pages."""
+"""Draw time against size on log axes, as SVG that can be read on light and dark pages."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence

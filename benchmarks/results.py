@@ -1,4 +1,4 @@
-"""Results as JSON, a file for each size: what was measured last of each workload, and when."""
+"""Results as JSON, a file for each size: the last measurement of each workload, and its time."""
 
 import json
 import os
@@ -14,7 +14,7 @@ FOLDER: Final = Path(__file__).resolve().parent / "results"
 
 
 def keep(size: str, workload: str, rows: Iterable[Row], seconds: float) -> None:
-    """Write down a workload's rows in the file of its size, in place of those that it had."""
+    """Replace a workload's rows in the file of its size."""
     kept = _read(size)
     kept[workload] = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -28,7 +28,7 @@ def keep(size: str, workload: str, rows: Iterable[Row], seconds: float) -> None:
 
 
 def kept_rows(size: str, workloads: Iterable[str]) -> list[Row]:
-    """Return what was written down last, in the order of ``workloads``."""
+    """Return the rows that are stored, in the order of ``workloads``."""
     kept = _read(size)
     return [
         _row(data) for workload in workloads if workload in kept for data in kept[workload]["rows"]

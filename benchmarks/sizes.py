@@ -1,4 +1,4 @@
-"""How large the workloads are: as the targets say, or a tenth and less of it in two minutes."""
+"""The sizes of the workloads: full, as the targets say, or small, a tenth of that and less."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +21,9 @@ class Size:
     latency_seconds: int
     mails: int
     import_rows: tuple[int, int]
+    serving_seconds: int
+    serving_calls: int
+    queued: int
 
     @property
     def contacts(self) -> int:
@@ -42,6 +45,9 @@ SIZES: Final[Mapping[str, Size]] = {
         latency_seconds=20,
         mails=5_000,
         import_rows=(10_000, 1_000_000),
+        serving_seconds=5,
+        serving_calls=1_000_000,
+        queued=5_000,
     ),
     "small": Size(
         name="small",
@@ -56,5 +62,8 @@ SIZES: Final[Mapping[str, Size]] = {
         latency_seconds=4,
         mails=500,
         import_rows=(2_000, 10_000),
+        serving_seconds=2,
+        serving_calls=20_000,
+        queued=500,
     ),
 }

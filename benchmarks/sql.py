@@ -43,7 +43,7 @@ FILL: Final = (
 
 CLEAR: Final = """
 TRUNCATE automation_recipients, automation_enrollments, enrollment_refusals, messages,
-  bounce_reports, signals
+  bounce_reports, followed_links, signals
 """
 
 #: W1: enrollments and first recipients of everybody who matches.
@@ -82,13 +82,14 @@ FROM enrolled e, automation_steps s
 WHERE s.org_id = %(org)s AND s.automation_id = %(series)s
 """
 
-#: Whom a series holds, as one number: two sides that wrote the same have the same.
+#: The contents of a series as numbers, to compare what two sides wrote. Each table is read on its
+#: own, since a join of tables that are not analysed yet may be a nested loop.
 FINGERPRINT: Final = """
-SELECT count(*), coalesce(sum(hashtextextended(e.end_user_id::text || r.status, 0)), 0)
-FROM automation_enrollments e JOIN automation_recipients r
-  ON r.org_id = e.org_id AND r.automation_id = e.automation_id
- AND r.end_user_id = e.end_user_id AND r.enrollment_number = e.number
-WHERE e.org_id = %(org)s
+SELECT enrolled.*, written.*
+FROM (SELECT count(*), sum(hashtextextended(end_user_id::text || number, 0))
+      FROM automation_enrollments WHERE org_id = %(org)s) AS enrolled,
+     (SELECT count(*), sum(hashtextextended(end_user_id::text || enrollment_number || status, 0))
+      FROM automation_recipients WHERE org_id = %(org)s) AS written
 """
 
 #: W2: runs that have reached the first step of their series an hour ago, spread over the series.
@@ -126,7 +127,7 @@ FROM done d JOIN automation_steps s
   ON s.org_id = %(org)s AND s.automation_id = d.automation_id AND s.position = 1
 """
 
-#: W3: what a door's contact costs at least. Bound by name, prepared by the driver.
+#: W3: the least that writing a contact can cost. Bound by name, prepared by the driver.
 UPSERT: Final = """
 INSERT INTO end_users (org_id, external_id, source, email, name, custom_fields,
                        created_at, updated_at, first_seen, last_seen)
@@ -138,7 +139,7 @@ SET email = excluded.email, name = excluded.name,
     updated_at = now(), last_seen = now()
 """
 
-#: W4, W5: the plan of some contacts, whoever they are, has changed to `pro`; the signals say so.
+#: W4, W5: the plan of some random contacts has changed to `pro`; signals say so.
 CHANGE_PLANS: Final = (
     """
     CREATE TABLE IF NOT EXISTS bench_changed AS

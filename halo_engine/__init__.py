@@ -1,8 +1,8 @@
-"""The series automation engine: what happened and what time it is decide who is sent what."""
+"""The series automation engine: from what happened and the time it decides which mail to send."""
 
 from typing import Final
 
-from halo_engine.domain.zone_data import ZoneData, read_newest
+from halo_engine.domain.times.zone_data import ZoneData, read_newest
 
-#: The time zones that all of the engine goes by; chosen here, before anything reads one.
+#: The time zones of the engine; chosen here, before any zone is read.
 ZONE_DATA: Final[ZoneData] = read_newest()

@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL, and the one way to run a transaction that may lose a race."""
+"""Connections to PostgreSQL; transactions that are run again if they lose a race."""
 
 import random
 import select
@@ -9,24 +9,25 @@ from typing import Any, Final, Self, TypeVar
 
 import psycopg
 import sqlalchemy
-from sqlalchemy import Connection, Engine, func
+from sqlalchemy import Connection, Engine, Select, func
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from halo_engine.prepared import Call, Rows, at_once
-from halo_engine.tables.rows import ArrayText
+from halo_engine.sql.prepared import BoundStatement, Rows, at_once, prepared
+from halo_engine.sql.rows import ArrayText
+from halo_engine.sql.statements import as_sent, named, send_names, statement
 
 _Result = TypeVar("_Result")
 
-Line = Callable[[Sequence[Call]], Sequence[Rows]]
+AtOnce = Callable[[Sequence[BoundStatement]], Sequence[Rows]]
 
 
 class LostRace(Exception):  # noqa: N818 -- nobody did anything wrong
-    """Another transaction was first, and no constraint noticed: this one has to run again."""
+    """Another transaction was first, although no constraint failed: this one has to run again."""
 
 
 #: Races between transactions: a deadlock, a serialization failure, the same new row twice (a unique
-#: violation), and a row for somebody who is erased meanwhile (a foreign key violation). A second
+#: violation), and a row for a contact who is erased meanwhile (a foreign key violation). A second
 #: try sees what the winner wrote.
 _LOST_RACES = frozenset({"40P01", "40001", "23505", "23503"})
 #: A statement ran into its time limit, or was cancelled by hand.
@@ -40,17 +41,18 @@ _FIRST_PAUSE_SECONDS = 0.02
 _TRUSTED_SECONDS: Final = 5.0
 _IDLE_SINCE: Final = "idle since"
 _TIMEOUT: Final = "statement_timeout_seconds"
+_PROBE: Final = as_sent(named("probe_connection", sqlalchemy.text("SELECT 1")))
 #: A statement with an array of more elements, or of more text, is planned for it.
 _FEW: Final = 50
 _SHORT: Final = 1_500
 
 
-class _Cursor(psycopg.RawCursor[Any]):
+class Cursor(psycopg.RawCursor[Any]):
     """A cursor that lets the server keep plans only for small sets.
 
-    A cached plan assumes that every array has ten elements: one compared each of 2,000 due rows
-    with each of 2,000 contacts. ``plan_cache_mode = force_custom_plan`` does not help: foreign keys
-    would be planned row by row.
+    A cached plan assumes that every array has ten elements: one such plan compared each of 2,000
+    due rows with each of 2,000 contacts. ``plan_cache_mode = force_custom_plan`` does not help:
+    foreign keys would be planned row by row.
     """
 
     planned_anew = False
@@ -63,7 +65,7 @@ class _Cursor(psycopg.RawCursor[Any]):
         prepare: bool | None = None,
         binary: bool | None = None,
     ) -> Self:
-        """Run the query; one with a long array, or asked to be planned anew, is not prepared."""
+        """Run the query; do not prepare it if an array is long, or if it is to be planned anew."""
         if self.planned_anew or (params is not None and any(map(_is_long, params))):
             prepare = False
         return super().execute(query, params, prepare=prepare, binary=binary)
@@ -74,13 +76,28 @@ class _Cursor(psycopg.RawCursor[Any]):
 PLANNED_WITHOUT_VALUES: Final = func.set_config("plan_cache_mode", "force_generic_plan", True)
 
 
+def plan_without_values(connection: Connection) -> None:
+    """Use generic plans for the later statements of this transaction."""
+    connection.execute(_planning_without_values())
+
+
+@statement("plan_without_values")
+def _planning_without_values() -> Select[Any]:
+    return sqlalchemy.select(PLANNED_WITHOUT_VALUES)
+
+
 def plan_anew(connection: Connection) -> None:
     """Plan every later statement of this transaction for its own values.
 
     For statements over a range of rows: a cached plan assumes a third of the table.
     """
     connection.execution_options(planned_anew=True)
-    connection.execute(sqlalchemy.select(func.set_config("plan_cache_mode", "auto", True)))
+    connection.execute(_planning_anew())
+
+
+@statement("plan_anew")
+def _planning_anew() -> Select[Any]:
+    return sqlalchemy.select(func.set_config("plan_cache_mode", "auto", True))
 
 
 def share_statement_timeout(connection: Connection, among: int) -> None:
@@ -89,10 +106,25 @@ def share_statement_timeout(connection: Connection, among: int) -> None:
     """
     seconds = connection.get_execution_options()[_TIMEOUT]
     share = f"{max(round(seconds * 1000) // among, 1)}ms"
-    connection.execute(sqlalchemy.select(func.set_config("statement_timeout", share, True)))
+    connection.execute(_limiting_time(share))
 
 
-def _tell_cursor(connection: Connection, cursor: _Cursor, *_: object) -> None:
+@statement("limit_statement_time", share="30000ms")
+def _limiting_time(share: str) -> Select[Any]:
+    return sqlalchemy.select(func.set_config("statement_timeout", share, True))
+
+
+@prepared("limit_lock_wait")
+def _limiting_lock_wait() -> Select[Any]:
+    return sqlalchemy.select(func.set_config("lock_timeout", "100ms", True))
+
+
+#: The first statement of a transaction of several organisations: a lock that one of them waits for
+#: is not to hold up the others.
+WAIT_BRIEFLY: Final = BoundStatement(_limiting_lock_wait(), {})
+
+
+def _tell_cursor(connection: Connection, cursor: Cursor, *_: object) -> None:
     cursor.planned_anew = connection.get_execution_options().get("planned_anew", False)
 
 
@@ -109,12 +141,14 @@ def create_engine(
     statement_timeout_seconds: float = 60.0,
     pool_size: int = 2,
     pre_ping: bool = True,
+    cursor: type[Cursor] = Cursor,
 ) -> Engine:
     """Make an engine whose sessions are READ COMMITTED, in UTC, and limited per statement.
 
     The pool holds `pool_size` connections and as many again under load; a caller waits 10 s for
-    one. With ``pre_ping`` a doubtful connection is tested before use, so a restart of the server
-    fails no transaction. Not safe to use after a fork: each worker process makes its own.
+    one. With ``pre_ping`` a connection that may be dead is tested before use, so a restart of the
+    server fails no transaction. Every statement goes through a ``cursor``, which may watch them.
+    Not safe to use after a fork: each worker process makes its own.
     """
     timeout = round(statement_timeout_seconds * 1000)
     engine = sqlalchemy.create_engine(
@@ -126,19 +160,20 @@ def create_engine(
         pool_timeout=10,
         # Errors and logs must not show parameters.
         hide_parameters=True,
-        # As the server numbers parameters: psycopg would rewrite a long statement on each call.
+        # Number parameters as the server does: psycopg would rewrite a long statement on each call.
         paramstyle="numeric_dollar",
         connect_args={
             "application_name": application_name,
             "connect_timeout": 10,
-            "cursor_factory": _Cursor,
+            "cursor_factory": cursor,
             # JIT compiling a statement of 200 filters takes longer than running it.
             "options": f"-c timezone=UTC -c jit=off -c statement_timeout={timeout}"
-            # Of transactions that are not begun by name (``prepared.at_once``).
+            # For transactions without a BEGIN (``prepared.at_once``).
             r" -c default_transaction_isolation=read\ committed",
         },
     )
     sqlalchemy.event.listen(engine, "before_cursor_execute", _tell_cursor)
+    send_names(engine)
     if pre_ping:
         sqlalchemy.event.listen(engine, "checkin", _note_idle)
         sqlalchemy.event.listen(engine, "checkout", _try_doubtful)
@@ -153,8 +188,8 @@ def _try_doubtful(connection: Any, record: ConnectionPoolEntry, _: object) -> No
     """Drop the pooled connections if this one is dead.
 
     When a server ends a session, it says so or closes the socket: then an idle connection has
-    something to read. A server that vanished silently is noticed only by asking it, a round trip:
-    that is done for connections that were idle for long.
+    something to read. A server that vanished silently is noticed only by a round trip, which is
+    made for connections that were idle for long.
     """
     since = record.info.get(_IDLE_SINCE)
     if since is None:
@@ -162,7 +197,7 @@ def _try_doubtful(connection: Any, record: ConnectionPoolEntry, _: object) -> No
     if time.monotonic() - since < _TRUSTED_SECONDS and not _has_news(connection):
         return
     try:
-        connection.execute("SELECT 1")
+        connection.execute(_PROBE)
         connection.rollback()
     except psycopg.Error as error:
         raise InvalidatePoolError from error
@@ -194,20 +229,21 @@ def run_in_transaction(
 
 
 @contextmanager
-def line(engine: Engine) -> Iterator[Line]:
-    """Keep a connection for short transactions that come one right after the other.
+def kept_connection(engine: Engine, *, attempts: int = _ATTEMPTS) -> Iterator[AtOnce]:
+    """Keep a connection for short transactions that follow each other at once.
 
-    Yields a function that runs calls as one transaction in one round trip (``prepared.at_once``)
-    and returns each call's rows. Lost races are run again, as by `run_in_transaction`.
+    Yields a function that runs statements as one transaction in one round trip
+    (``prepared.at_once``) and returns each one's rows. Lost races are run again, as by
+    `run_in_transaction`.
     """
     with engine.connect() as connection:
 
-        def once(calls: Sequence[Call]) -> Sequence[Rows]:
+        def once(calls: Sequence[BoundStatement]) -> Sequence[Rows]:
             if not connection.invalidated and _has_news(connection.connection.driver_connection):
                 connection.invalidate()
             return at_once(connection, calls)
 
-        yield lambda calls: _until_no_race_is_lost(lambda: once(calls), _ATTEMPTS)
+        yield lambda calls: _until_no_race_is_lost(lambda: once(calls), attempts)
 
 
 def _until_no_race_is_lost(once: Callable[[], _Result], attempts: int) -> _Result:
@@ -224,8 +260,8 @@ def _until_no_race_is_lost(once: Callable[[], _Result], attempts: int) -> _Resul
 
 
 def took_too_long(error: DBAPIError) -> bool:
-    """Return whether a statement was cancelled, by its time limit or by hand; PostgreSQL gives both
-    one code.
+    """Return whether a statement was cancelled, by its time limit or by hand; PostgreSQL has the
+    same code for both.
     """
     return sqlstate(error) == _CANCELED
 
@@ -243,7 +279,8 @@ def problem_of(error: DBAPIError | psycopg.Error) -> str:
     problem = error.orig if isinstance(error, DBAPIError) else error
     state = sqlstate(error)
     if state is None:
-        # It never reached the server; unless the server is away, the text may repeat a setting.
+        # The statement never reached the server. Unless the server is away, the text may repeat a
+        # setting.
         return str(problem).partition("\n")[0] if isinstance(problem, _AWAY) else ""
     if state.startswith(_DATA):
         return f"data that is refused ({state})"
@@ -251,7 +288,7 @@ def problem_of(error: DBAPIError | psycopg.Error) -> str:
 
 
 def sqlstate(error: DBAPIError | psycopg.Error) -> str | None:
-    """The five characters that PostgreSQL gave the error; None when it never got that far."""
+    """The error's SQLSTATE, five characters; None if it did not come from PostgreSQL."""
     origin = error.orig if isinstance(error, DBAPIError) else error
     state: object = getattr(origin, "sqlstate", None)
     return state if isinstance(state, str) else None

@@ -1,21 +1,23 @@
-"""Migrate a database's schema to the version that this code expects, and tell whether it has it."""
+"""Migrate a database's schema to this code's version, and tell which version it has."""
 
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, NullPool, Text, create_engine, func, literal, select
+from sqlalchemy import Connection, NullPool, Select, Text, create_engine, func, literal, select
 from sqlalchemy.exc import DBAPIError
 
 from halo_engine.database import sqlstate
 from halo_engine.settings import ConfigurationError
+from halo_engine.sql.statements import statement
 
-#: What to say, and to do, when a table or a column is not there.
+#: The message for a table or a column that is missing.
 OF_ANOTHER_SCHEMA = "The database's schema is not this version's: run `halo migrate`."
 
-#: Said of a database whose ``lower`` would make two addresses of two spellings of one.
+#: The message for a database whose ``lower`` would keep two spellings of an address apart.
 LOWERS_OTHERWISE = (
     "the database's locale has other small letters than Unicode: a bounced INFO@… or …@MÜNCHEN.…"
     " would stay another address than info@… or …@münchen.…"
@@ -27,15 +29,18 @@ _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZÀÉÑÖÜØŁŠŽÞΓΩЖЯ"
 
 _NO_SUCH_TABLE_OR_COLUMN = frozenset({"42P01", "42703"})
 
-_FOLDER = Path(__file__).resolve().parent.parent / "migrations"
+_BESIDE = Path(__file__).resolve().parent.parent
+#: A wheel installs the clone's folder under a name of its own.
+_FOLDERS = [_BESIDE / name for name in ("halo_migrations", "migrations")]
+_FOLDER = next((folder for folder in _FOLDERS if folder.exists()), _FOLDERS[0])
 
 
 def upgrade(url: str, revision: str = "head") -> None:
     """Migrate the database up to `revision`; nothing happens when it is there already.
 
-    Two at once wait for each other. Raises what the database raises (sqlalchemy.exc.DBAPIError),
-    and ConfigurationError for a schema that this code does not know, and for an empty database
-    whose locale does not lower letters as Unicode does.
+    Two migrations at once wait for each other. Raises the database's errors
+    (sqlalchemy.exc.DBAPIError), and ConfigurationError for a schema that this code does not know,
+    and for an empty database whose locale lowers letters differently from Unicode.
     """
     with create_engine(url, poolclass=NullPool).connect() as connection:
         current, head = revision_of(connection), head_revision()
@@ -72,8 +77,13 @@ def knows(revision: str) -> bool:
 
 def lowers_letters(connection: Connection) -> bool:
     """Whether the database's ``lower`` is Unicode's: addresses are compared in lower case."""
+    return bool(connection.scalar(_check_lowers_letters()))
+
+
+@statement("check_lowers_letters")
+def _check_lowers_letters() -> Select[Any]:
     lowered = func.lower(literal(_LETTERS, Text)) == literal(_LETTERS.lower(), Text)
-    return bool(connection.scalar(select(lowered)))
+    return select(lowered)
 
 
 def current_and_head(url: str) -> tuple[str | None, str | None]:

@@ -3,24 +3,47 @@
 These statements do not belong to one organisation's work: they run on a plain connection.
 """
 
+import re
 import secrets
-from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationInfo
-from sqlalchemy import Connection, func, select, update
+from pydantic import (
+    BeforeValidator,
+    Field,
+    JsonValue,
+    ValidationInfo,
+    model_validator,
+)
+from sqlalchemy import Connection, Executable, Select, Update, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from halo_engine.domain.cron import parse_cron
+from halo_engine.contacts.calls import Call
 from halo_engine.domain.errors import bad_input, conflict, not_found, shown
-from halo_engine.domain.instants import format_instant, parse_zone
-from halo_engine.domain.series import check_key
+from halo_engine.domain.fields.addresses import is_address, mail_domain
+from halo_engine.domain.series.definition import check_key
+from halo_engine.domain.times.cron import parse_cron
+from halo_engine.domain.times.instants import Instant, parse_zone
 from halo_engine.domain.values import check_text
+from halo_engine.sql.statements import statement
+from halo_engine.stripe_endpoint import with_secret_before
 from halo_engine.tables import organizations
 
 #: In bytes; with a shorter secret no token is accepted (RFC 7518: as many as the hash has).
 SHORTEST_SECRET: Final = 32
+
+#: Stripe compares and signs with all of it.
+_ENDPOINT_SECRET: Final = re.compile(r"whsec_[!-~]+")
+
+#: A secret is shown as this.
+HIDDEN: Final = "***"
+#: The fields that are secrets.
+SECRETS: Final = (
+    "identity_secret",
+    "stripe_endpoint_secret",
+    "old_stripe_endpoint_secret",
+)
 
 
 def _zone(value: object) -> str:
@@ -44,36 +67,116 @@ def _secret(value: object) -> object:
     return value
 
 
+def _endpoint_secret(value: object) -> object:
+    if isinstance(value, str) and not _ENDPOINT_SECRET.fullmatch(value):
+        problem = "is no endpoint secret of Stripe's; allowed is one such as whsec_…"
+        raise bad_input("stripe_endpoint_secret", problem, "bad_secret")
+    return value
+
+
+def _address(value: object, info: ValidationInfo) -> object:
+    if isinstance(value, str) and not is_address(value):
+        problem = f"{shown(value)} is no address; allowed is one such as hello@acme.com"
+        raise bad_input(str(info.field_name), problem, "bad_email")
+    return value
+
+
+def _domain(value: object, info: ValidationInfo) -> object:
+    if not isinstance(value, str):
+        return value
+    if (found := mail_domain(value)) is None:
+        problem = f"{shown(value)} is no domain; allowed is one such as bounces.acme.com"
+        raise bad_input(str(info.field_name), problem, "bad_domain")
+    return found
+
+
 _Text = Annotated[str, Field(min_length=1, max_length=1000), BeforeValidator(_text)]
-_Instant = Annotated[datetime, PlainSerializer(format_instant, return_type=str, when_used="json")]
 
 
-class OrganizationSettings(BaseModel):
-    """What an organisation can set (contract §1, §2, §8); raises a 400 for what is not sound.
+class OrganizationSettings(Call):
+    """The settings of an organisation (contract §1, §2, §8); invalid ones raise a 400.
 
     ``identity_secret`` switches identity verification on; null switches it off.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: _Text | None = Field(default=None, description="What it is called.")
+    timezone: Annotated[str, BeforeValidator(_zone)] = Field(
+        default="UTC", description="The zone of dates, cron expressions and windows without one."
+    )
+    identity_secret: Annotated[_Text | None, BeforeValidator(_secret)] = Field(
+        default=None, description="Signs user tokens; when it is set, every identify needs a token."
+    )
+    mrr_mode: Literal["manual", "stripe"] = Field(
+        default="manual", description="Where `mrr` and `arr` come from, if Stripe is connected."
+    )
+    stripe_connected: bool = Field(default=False, description="Whether Stripe is connected.")
+    stripe_endpoint_secret: Annotated[_Text | None, BeforeValidator(_endpoint_secret)] = Field(
+        default=None,
+        description="Signs what Stripe sends to the hook; a new one leaves the one before in force "
+        "until that is revoked.",
+    )
+    verified_domain: bool = Field(
+        default=False, description="Whether its sending domain is verified; marketing needs it."
+    )
+    company_footer: _Text | None = Field(
+        default=None, description="The footer of marketing emails, which need one."
+    )
+    mail_from_name: _Text | None = Field(
+        default=None, description="The sender's name in its mail; null is the installation's."
+    )
+    mail_from_address: Annotated[str, BeforeValidator(_address)] | None = Field(
+        default=None, description="The sender's address of its mail; null is the installation's."
+    )
+    mail_reply_to: Annotated[str, BeforeValidator(_address)] | None = Field(
+        default=None, description="Where replies go; null is the sender's address."
+    )
+    mail_bounce_domain: Annotated[str, BeforeValidator(_domain)] | None = Field(
+        default=None, description="The domain of envelope senders; null is the installation's."
+    )
+    reevaluate_cron: Annotated[str, BeforeValidator(_cron)] = Field(
+        default="*/15 * * * *", description="When `segment_match` series are re-evaluated."
+    )
 
-    name: _Text | None = None
-    timezone: Annotated[str, BeforeValidator(_zone)] = "UTC"
-    identity_secret: Annotated[_Text | None, BeforeValidator(_secret)] = None
-    mrr_mode: Literal["manual", "stripe"] = "manual"
-    stripe_connected: bool = False
-    verified_domain: bool = False
-    company_footer: _Text | None = None
-    reevaluate_cron: Annotated[str, BeforeValidator(_cron)] = "*/15 * * * *"
+
+class ChangeOrganizationCall(OrganizationSettings):
+    """The settings that change; those not given stay. A secret of ``***`` stays too.
+
+    ``old_stripe_endpoint_secret`` of null revokes Stripe's secret before the present one.
+    """
+
+    old_stripe_endpoint_secret: None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_read(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        if data.get("name", "") is None:
+            raise bad_input("name", "null is refused; allowed is text")
+        return {
+            name: value for name, value in data.items() if name not in SECRETS or value != HIDDEN
+        }
 
 
 class OrganizationAnswer(OrganizationSettings):
-    """An organisation as it is stored; ``widget_key`` is what applications call it by."""
+    """An organisation as it is stored; applications name it by its ``widget_key``.
+
+    ``old_widget_key`` is the one before, as long as it still works; so is
+    ``old_stripe_endpoint_secret``.
+    """
 
     id: UUID
     key: str
     widget_key: str
-    created_at: _Instant
-    reevaluated_at: _Instant
+    old_widget_key: str | None
+    old_stripe_endpoint_secret: str | None
+    created_at: Instant
+    reevaluated_at: Instant
+
+    def masked(self) -> Self:
+        """Return it without its secrets."""
+        hidden = {name: HIDDEN for name in SECRETS if getattr(self, name) is not None}
+        return self.model_copy(update=hidden)
 
 
 def new_secret() -> str:
@@ -81,32 +184,51 @@ def new_secret() -> str:
     return secrets.token_urlsafe(SHORTEST_SECRET)
 
 
+def new_widget_key() -> str:
+    """Return a new random widget key."""
+    return f"ab_live_{secrets.token_urlsafe(18)}"
+
+
 def create_organization(
     connection: Connection, key: str, settings: OrganizationSettings
 ) -> OrganizationAnswer:
     """Make an organisation with a new widget key; a 409 when there is one of that key."""
+    if connection.scalar(_create_org(key, settings, new_widget_key())) is None:
+        raise conflict("organisation_exists", f"There is an organisation {shown(key)} already.")
+    return find_organization(connection, key)
+
+
+@statement("create_org", settings=OrganizationSettings())
+def _create_org(org_key: str, settings: OrganizationSettings, widget_key: str) -> Executable:
     values = {
         **settings.model_dump(),
-        "key": check_key(key),
-        "name": settings.name or key,
-        "widget_key": f"ab_live_{secrets.token_urlsafe(18)}",
+        "key": check_key(org_key),
+        "name": settings.name or org_key,
+        "widget_key": widget_key,
         "created_at": func.now(),
         "reevaluated_at": func.now(),
     }
     made = insert(organizations).values(values).on_conflict_do_nothing(index_elements=["key"])
-    if connection.scalar(made.returning(organizations.c.id)) is None:
-        raise conflict("organisation_exists", f"There is an organisation {shown(key)} already.")
-    return find_organization(connection, key)
+    return made.returning(organizations.c.id)
 
 
 def change_organization(
     connection: Connection, key: str, settings: OrganizationSettings
 ) -> OrganizationAnswer:
-    """Change the settings that were given, and leave the others; a 404 when there is no ``key``."""
+    """Change the settings that were given, and leave the others.
+
+    Raises 404 when there is no ``key``, and 409 where a third endpoint secret would come into use.
+    """
     values = settings.model_dump(exclude_unset=True)
+    values |= with_secret_before(connection, key, values)
     if values:
-        connection.execute(update(organizations).where(organizations.c.key == key).values(values))
+        connection.execute(_change_org(key, values))
     return find_organization(connection, key)
+
+
+@statement("change_org", values={"name": "Halo"})
+def _change_org(org_key: str, values: Mapping[str, object]) -> Update:
+    return update(organizations).where(organizations.c.key == org_key).values(values)
 
 
 def find_organization(connection: Connection, key: str) -> OrganizationAnswer:
@@ -117,13 +239,33 @@ def find_organization(connection: Connection, key: str) -> OrganizationAnswer:
     return found[0]
 
 
+def settings_of(connection: Connection, org_id: UUID) -> dict[str, JsonValue]:
+    """Return an organisation's settings and widget keys as they are stored, secrets too."""
+    return dict(connection.execute(_read_settings(org_id)).mappings().one())
+
+
+@statement("read_settings")
+def _read_settings(org_id: UUID) -> Select[Any]:
+    table = organizations
+    names = (
+        *OrganizationSettings.model_fields,
+        *("widget_key", "old_widget_key", "old_stripe_endpoint_secret"),
+    )
+    return select(*[table.c[name] for name in names]).where(table.c.id == org_id)
+
+
 def all_organizations(connection: Connection) -> list[OrganizationAnswer]:
     """Return every organisation, by key."""
     return _read(connection)
 
 
 def _read(connection: Connection, *conditions: Any) -> list[OrganizationAnswer]:
-    columns = [organizations.c[name] for name in OrganizationAnswer.model_fields]
-    rows = connection.execute(select(*columns).where(*conditions).order_by(organizations.c.key))
+    rows = connection.execute(_read_orgs(conditions))
     # Not validated again: that was done when it was written.
     return [OrganizationAnswer.model_construct(**row) for row in rows.mappings()]
+
+
+@statement("read_orgs")
+def _read_orgs(conditions: tuple[Any, ...]) -> Select[Any]:
+    columns = [organizations.c[name] for name in OrganizationAnswer.model_fields]
+    return select(*columns).where(*conditions).order_by(organizations.c.key)

@@ -1,4 +1,4 @@
-"""URLs of the database and the broker: which are allowed, and what of a URL may be shown.
+"""Check the URLs of the database and the broker, and mask their passwords.
 
 No message repeats a part of a password. A URL that is ambiguous, because its password is not
 percent-encoded, is refused: a library might take a piece of the password for the host, and show it.
@@ -34,8 +34,8 @@ _PASSWORD_OPTION: Final = re.compile(r"[?&](?:ssl)?password=([^&#]*)", re.IGNORE
 
 
 def read_database_url(url: str) -> str:
-    """Return the URL with the driver's scheme; ValueError if it is no PostgreSQL URL, in words that
-    repeat nothing of it.
+    """Return the URL with the driver's scheme; raises ValueError, which repeats no part of it, if
+    it is no PostgreSQL URL.
     """
     scheme, found, rest = url.partition("://")
     if not found or scheme not in {"postgres", "postgresql", "postgresql+psycopg"}:
@@ -53,8 +53,8 @@ def read_database_url(url: str) -> str:
 
 
 def read_broker_url(url: str) -> str:
-    """Return the URL with the scheme that Celery reads; ValueError if it is no Redis or Valkey URL,
-    in words that repeat nothing of it.
+    """Return the URL with the scheme that Celery reads; raises ValueError, which repeats no part of
+    it, if it is no Redis or Valkey URL.
     """
     scheme, found, rest = url.partition("://")
     if not found or scheme not in _BROKER_SCHEMES:
@@ -77,9 +77,9 @@ def read_broker_url(url: str) -> str:
 
 
 def masked(url: str) -> str:
-    """Return the URL as it may be shown: without passwords, and without what may be part of one.
+    """Return the URL without passwords, and without anything that may be part of one.
 
-    What is no URL (a folder) stays as it is.
+    A text that is no URL, such as a folder, stays as it is.
     """
     scheme, found, rest = url.partition("://")
     if not found:
@@ -102,14 +102,14 @@ def _option_shown(option: str) -> str:
 
 
 def passwords(url: str) -> list[str]:
-    """Return the passwords in the URL, as written and as meant, the longest first."""
+    """Return the passwords in the URL, as written and decoded, the longest first."""
     login, _, _ = url.partition("://")[2].rpartition("@")
     written = {login.partition(":")[2], *_PASSWORD_OPTION.findall(url)} - {""}
     return sorted(written | {unquote(each) for each in written}, key=len, reverse=True)
 
 
 def one_line(error: BaseException, url: str) -> str:
-    """Return the first line of an error met at ``url``, without the passwords that it holds."""
+    """Return the first line of an error at ``url``, without the URL's passwords."""
     said = (str(error).strip() or type(error).__name__).splitlines()[0]
     for secret in passwords(url):
         said = said.replace(secret, "***")

@@ -1,23 +1,32 @@
-"""What an installation can set, read from environment variables that begin with `HALO_`."""
+"""The settings of an installation, read from environment variables that begin with `HALO_`."""
 
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
+from urllib.parse import urlsplit
 
-from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from halo_engine.delivery.links import NO_UNSUBSCRIBE_URL, base_url
-from halo_engine.delivery.smtp_url import parse_smtp_url
+from halo_engine.domain.fields.addresses import is_address, mail_domain
 from halo_engine.domain.wording import what_is_allowed
+from halo_engine.mail.composing.links import (
+    NO_CONFIRM_URL,
+    NO_UNSUBSCRIBE_URL,
+    LinkBases,
+    base_url,
+)
+from halo_engine.mail.transports.smtp_url import parse_smtp_url
+from halo_engine.network import bind_address, networks
 from halo_engine.server_urls import (
     BROKER_EXAMPLE,
     DATABASE_EXAMPLE,
     read_broker_url,
     read_database_url,
 )
+from halo_engine.webhook_secrets import webhook_secrets
+from halo_engine.work import Reach
 
 #: A task that runs longer than this hands the rest to a new one, so that organisations take turns.
 TURN_SECONDS: Final = 10.0
@@ -28,18 +37,16 @@ class ConfigurationError(Exception):
 
 
 def _mail_address(address: str) -> str:
-    try:
-        validate_email(address, check_deliverability=False)
-    except EmailNotValidError:
-        raise ValueError("is no email address; write series@acme.example") from None
+    if not is_address(address):
+        raise ValueError("is no email address; write series@acme.example")
     return address
 
 
 def _mail_domain(domain: str) -> str:
-    try:
-        return validate_email(f"bounce@{domain}", check_deliverability=False).ascii_domain
-    except EmailNotValidError:
-        raise ValueError("is no domain that mail can come to; write bounces.acme.example") from None
+    found = mail_domain(domain)
+    if found is None:
+        raise ValueError("is no domain that mail can come to; write bounces.acme.example")
+    return found
 
 
 def _smtp_url(url: str) -> str:
@@ -47,8 +54,38 @@ def _smtp_url(url: str) -> str:
     return url
 
 
+def _bind(address: str) -> str:
+    bind_address(address)
+    return address
+
+
+def _networks(names: str) -> str:
+    networks(names)
+    return names
+
+
+def _public_url(url: str) -> str:
+    try:
+        return base_url(url)
+    except ValueError:
+        problem = "is no plain https URL (http is for this machine alone)"
+        raise ValueError(f"{problem}; write https://halo.acme.example") from None
+
+
+def _webhook_secrets(given: str) -> str:
+    webhook_secrets(given)
+    return given
+
+
+def _collector_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("is no URL of a collector; write http://127.0.0.1:4318")
+    return url
+
+
 def _longer_than_a_turn(seconds: float) -> float:
-    """Refuse a time limit that would end a task before it hands on the rest."""
+    """Refuse a time limit at which a task would be stopped before its turn ends."""
     if seconds <= TURN_SECONDS:
         raise ValueError(f"is no longer than a turn; allowed is more than {TURN_SECONDS:g}")
     return seconds
@@ -57,35 +94,165 @@ def _longer_than_a_turn(seconds: float) -> float:
 class Settings(BaseSettings):
     """One installation's settings; each field is the variable `HALO_` and its name in capitals.
 
-    Seconds are wall-clock seconds. The four limits (statement to lease) must grow in the order
-    given, so that a statement ends before its task is asked to, the task before it is killed, and
-    all of it before another worker may claim the same rows.
+    Seconds are wall-clock seconds. The four limits (statement to lease) must grow in this order: so
+    a statement ends before its task is asked to end, the task ends before it is killed, and all of
+    that happens before another worker may claim the same rows.
     """
 
     model_config = SettingsConfigDict(
         env_prefix="HALO_", env_ignore_empty=True, frozen=True, hide_input_in_errors=True
     )
 
-    org: str | None = None
-    database_url: Annotated[str, AfterValidator(read_database_url)] | None = None
-    broker_url: Annotated[str, AfterValidator(read_broker_url)] | None = None
-    smtp_url: Annotated[str, AfterValidator(_smtp_url)] | None = None
-    mail_folder: Path = Path(".halo/mail")
-    mail_per_second: float | None = Field(default=None, ge=0.1, le=10_000)
-    mail_from_name: str = Field(default="Halo", min_length=1)
-    mail_from_address: Annotated[str, AfterValidator(_mail_address)] = "series@halo.example"
-    bounce_domain: Annotated[str, AfterValidator(_mail_domain)] | None = None
-    unsubscribe_url: Annotated[str, AfterValidator(base_url)] = NO_UNSUBSCRIBE_URL
-    tracking_url: Annotated[str, AfterValidator(base_url)] | None = None
-    tick_seconds: float = Field(default=60.0, ge=0.1, le=3600)
-    statement_timeout_seconds: float = Field(default=60.0, gt=0)
-    soft_limit_seconds: Annotated[float, AfterValidator(_longer_than_a_turn)] = 90.0
-    hard_limit_seconds: float = Field(default=120.0, gt=0)
-    lease_seconds: float = Field(default=180.0, gt=0)
-    soft_shutdown_seconds: float = Field(default=8.0, ge=0)
-    worker_concurrency: int = Field(default=2, ge=1, le=256)
-    log_format: Literal["console", "json"] = "console"
-    ready_file: Path | None = None
+    org: str | None = Field(
+        default=None, description="The organisation of commands without `--org`."
+    )
+    database_url: Annotated[str, AfterValidator(read_database_url)] | None = Field(
+        default=None, description="PostgreSQL 15 or later; `halo up` brings its own if unset."
+    )
+    broker_url: Annotated[str, AfterValidator(read_broker_url)] | None = Field(
+        default=None,
+        description="Redis 6.2 or later, or Valkey; `halo up` brings its own if unset.",
+    )
+    smtp_url: Annotated[str, AfterValidator(_smtp_url)] | None = Field(
+        default=None, description="The mail server; if unset, mail goes into `HALO_MAIL_FOLDER`."
+    )
+    mail_folder: Path = Field(
+        default=Path(".halo/mail"), description="Where `.eml` files go if no mail server is set."
+    )
+    mail_per_second: float | None = Field(
+        default=None,
+        ge=0.1,
+        le=10_000,
+        description="The most messages a second from each worker process; unlimited if unset.",
+    )
+    mail_from_name: str = Field(
+        default="Halo",
+        min_length=1,
+        description="The sender's name, where an organisation has none of its own.",
+    )
+    mail_from_address: Annotated[str, AfterValidator(_mail_address)] = Field(
+        default="series@halo.example",
+        description="The sender's address, in `From` and in the envelope, where an organisation "
+        "has none of its own.",
+    )
+    bounce_domain: Annotated[str, AfterValidator(_mail_domain)] | None = Field(
+        default=None,
+        description="A domain whose mail comes back to `halo mail receive`: each mail then has an "
+        "envelope sender of its own in it.",
+    )
+    unsubscribe_url: Annotated[str, AfterValidator(base_url)] | None = Field(
+        default=None,
+        description="What unsubscribe links begin with, if your application answers them and not "
+        "`HALO_PUBLIC_URL`.",
+    )
+    tracking_url: Annotated[str, AfterValidator(base_url)] | None = Field(
+        default=None,
+        description="What tracked links and pictures begin with, if it is not `HALO_PUBLIC_URL`; "
+        "without either, opens and clicks are not tracked.",
+    )
+    tick_seconds: float = Field(
+        default=60.0, ge=0.1, le=3600, description="How often beat sends a tick."
+    )
+    statement_timeout_seconds: float = Field(
+        default=60.0, gt=0, description="The longest that a statement may take."
+    )
+    soft_limit_seconds: Annotated[float, AfterValidator(_longer_than_a_turn)] = Field(
+        default=90.0, description="After this long a task is asked to end."
+    )
+    hard_limit_seconds: float = Field(
+        default=120.0, gt=0, description="After this long a task's process is killed."
+    )
+    lease_seconds: float = Field(
+        default=180.0,
+        gt=0,
+        description="After this long another worker may take over the email of a dead one.",
+    )
+    soft_shutdown_seconds: float = Field(
+        default=8.0,
+        ge=0,
+        description="How long a stopping worker waits for its tasks; what remains goes back.",
+    )
+    worker_concurrency: int = Field(
+        default=2, ge=1, le=256, description="How many processes a worker has."
+    )
+    log_format: Literal["console", "json"] = Field(
+        default="console", description="Text for people, or one JSON object a line."
+    )
+    ready_file: Path | None = Field(
+        default=None, description="A file that exists while the process takes work."
+    )
+    web_bind: Annotated[str, AfterValidator(_bind)] = Field(
+        default="127.0.0.1:8080",
+        description="Where `halo web` listens, as HOST:PORT; port 0 is a free one.",
+    )
+    web_processes: int = Field(
+        default=1, ge=1, le=64, description="How many processes share that port."
+    )
+    web_queue: int = Field(
+        default=1000,
+        ge=1,
+        le=1_000_000,
+        description="How many calls may wait in a web process; more are refused with 503.",
+    )
+    web_rate: float | None = Field(
+        default=None,
+        ge=0.1,
+        le=1_000_000,
+        description="The most requests a second of one key; more are refused with 429. No limit if "
+        "unset.",
+    )
+    trusted_proxies: Annotated[str, AfterValidator(_networks)] = Field(
+        default="",
+        description="The networks of proxies whose `Forwarded` headers are believed, with commas "
+        "between them.",
+    )
+    public_url: Annotated[str, AfterValidator(_public_url)] | None = Field(
+        default=None,
+        description="What `halo web` is called from outside; links in mails begin with it. Away "
+        "from this machine, `/metrics` then asks for its token.",
+    )
+
+    webhook_allow_private: bool = Field(
+        default=False,
+        description="Whether webhooks may go to private addresses, and over plain http: for tests "
+        "on one machine, never where others name the URLs.",
+    )
+    access_log: bool = Field(
+        default=True, description="Whether `halo web` writes a line for each request."
+    )
+    metrics_token: str | None = Field(
+        default=None,
+        min_length=16,
+        description="What Prometheus sends as `Bearer` to read `/metrics`, where `halo web` is not "
+        "for its own machine alone; without it there is nothing at that path.",
+    )
+
+    mail_hook_secret: Annotated[str, AfterValidator(_webhook_secrets)] | None = Field(
+        default=None,
+        description="Signs the mail that a gateway posts to `/api/hooks/mail` (`whsec_…`, as "
+        "Standard Webhooks writes secrets); two with a comma between them while one replaces the "
+        "other. Without one there is nothing at that path.",
+    )
+    otlp_endpoint: Annotated[str, AfterValidator(_collector_url)] | None = Field(
+        default=None,
+        description="Where traces go: an OpenTelemetry collector that takes OTLP over HTTP, as "
+        "`http://127.0.0.1:4318`. Nothing is traced if unset. It needs "
+        "`pip install 'halo-engine[otel]'`.",
+    )
+
+    @property
+    def link_bases(self) -> LinkBases:
+        """What the links in mails begin with: URLs of their own, else ``public_url`` (§16)."""
+        public = self.public_url
+        unsubscribe = self.unsubscribe_url or (f"{public}/u" if public else NO_UNSUBSCRIBE_URL)
+        confirm = f"{public}/s" if public else NO_CONFIRM_URL
+        return LinkBases(unsubscribe, self.tracking_url or public, confirm)
+
+    @property
+    def reach(self) -> Reach:
+        """Which links in mails lead to a page; mail in a folder reaches nobody (§8, §16)."""
+        is_shown = self.smtp_url is None or self.public_url is not None
+        return Reach(unsubscribe=is_shown or self.unsubscribe_url is not None, confirm=is_shown)
 
     @model_validator(mode="after")
     def _limits_grow(self) -> Self:
@@ -102,6 +269,11 @@ class Settings(BaseSettings):
                 + ", ".join(f"{limit:g}" for limit in limits)
             )
         return self
+
+    @property
+    def mail_hook_secrets(self) -> tuple[bytes, ...]:
+        """The keys that mail gateways sign with; none if there are none."""
+        return webhook_secrets(self.mail_hook_secret) if self.mail_hook_secret else ()
 
     def required_database_url(self) -> str:
         """The database's URL; raises ConfigurationError when it is not set."""

@@ -1,6 +1,4 @@
-"""One organisation's transaction, which every flow and every door works with; only the edge
-commits.
-"""
+"""One organisation's open transaction: every flow and door works with it; only the edge commits."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -10,26 +8,34 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Engine, Select, bindparam, exists, func, or_, select
+from sqlalchemy import Connection, Engine, Select, exists, func, or_, select
 
 from halo_engine.audience.moments import Moment
-from halo_engine.database import Line, line, run_in_transaction
+from halo_engine.database import AtOnce, kept_connection, run_in_transaction
 from halo_engine.domain.errors import not_found, unauthorized
-from halo_engine.domain.instants import parse_zone
+from halo_engine.domain.series.happenings import Happening, Kinds
+from halo_engine.domain.times.instants import parse_zone
 from halo_engine.domain.values import is_storable_text
-from halo_engine.prepared import Call, Prepared, Rows
+from halo_engine.sql.parameters import parameter
+from halo_engine.sql.prepared import BoundStatement, Rows, prepared
+from halo_engine.sql.versions import row_version
 from halo_engine.tables import installation, organizations
-from halo_engine.tables.versions import row_version
+
+#: How many organisations a process caches.
+_MOST_CACHED: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Organization:
     """An organisation's own settings (contract §1, §2).
 
-    ``version`` is the version of its row (``tables.versions``): while the row has it, all of this
-    but ``sending_stopped`` is current. ``address_key`` is set if suppressions of erased addresses
-    are kept (``address_hashes``); ``mail_key`` signs the tokens in mails (``domain.mail_tokens``).
-    ``sending_stopped``: no mail may go out, of this organisation or of any.
+    ``version`` is the version of its row (``sql.versions``): while the row has it, all of this but
+    ``sending_stopped`` is current. ``address_key`` is set if suppressions of erased addresses are
+    kept (``address_hashes``); ``mail_key`` signs the tokens in mails (``domain.mail_tokens``).
+    ``webhook_kinds`` is what its webhook endpoints ask for (``happenings``). If it
+    ``has_default_lists``, contacts join them when they are created; if it ``asks_to_confirm``,
+    mails to confirm lists may wait. ``sending_stopped``: no mail may go out, of this organisation
+    or of all.
     """
 
     id: UUID
@@ -42,11 +48,18 @@ class Organization:
     stripe_connected: bool
     verified_domain: bool
     company_footer: str | None
+    mail_from_name: str | None
+    mail_from_address: str | None
+    mail_reply_to: str | None
+    mail_bounce_domain: str | None
     reevaluate_cron: str
     reevaluated_at: datetime
     passes_are_quick: bool
     address_key: bytes | None = field(repr=False)
     mail_key: bytes = field(repr=False)
+    webhook_kinds: Kinds
+    has_default_lists: bool
+    asks_to_confirm: bool
     sending_stopped: bool
     #: Custom fields of contacts that are known to be registered (``contacts.registry``).
     known_fields: set[str] = field(default_factory=set, compare=False, repr=False)
@@ -58,17 +71,30 @@ class Organization:
 
 
 @dataclass(frozen=True, slots=True)
+class Reach:
+    """Which links in the installation's mail lead to a page; all do where mail reaches nobody."""
+
+    unsubscribe: bool = True
+    confirm: bool = True
+
+
+ALL_LEAD: Final = Reach()
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
     """An open transaction for one organisation, at the instant ``now``; whoever opened it
     commits.
 
-    ``reads_clock``: ``now`` was read from the database's clock, no caller gave it.
+    ``reads_clock``: ``now`` was read from the database's clock, no caller gave it. ``reach`` is the
+    installation's.
     """
 
     connection: Connection
     org: Organization
     now: datetime
     reads_clock: bool = False
+    reach: Reach = ALL_LEAD
 
     @property
     def org_id(self) -> UUID:
@@ -77,7 +103,7 @@ class Work:
 
     @property
     def moment(self) -> Moment:
-        """What relative and zone-less values are resolved with."""
+        """The moment at which relative dates, and dates without a zone, are read."""
         return Moment(self.now, self.org.timezone)
 
 
@@ -97,88 +123,126 @@ _Answer_co = TypeVar("_Answer_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Trip(Generic[_Answer_co]):
-    """A door in one round trip: calls that are a transaction of their own.
+class RoundTrip(Generic[_Answer_co]):
+    """A door in one round trip: statements that are a transaction of their own.
 
-    They are made for an organisation as it was known, and write nothing if it has changed since:
-    then ``read`` returns None.
+    They are made for a cached organisation. If it has changed since, they write nothing and
+    ``read`` returns None.
     """
 
-    calls: Sequence[Call]
+    calls: Sequence[BoundStatement]
     read: Callable[[Sequence[Rows]], _Answer_co | None]
 
 
 class Transact(Protocol):
-    """How a flow gets its transactions: each call runs ``action`` in one of its own and commits
-    it.
-    """
+    """Runs the transactions of a flow: each call runs ``action`` in a new one and commits it."""
 
     def __call__(self, action: Callable[[Work], _Result]) -> _Result:
         """Return what ``action`` returned; it may be run again after a lost race."""
 
 
 class Transactions(Transact, Protocol):
-    """The transactions of a flow that also needs short ones, of statements known beforehand."""
+    """The transactions of a flow that also needs short ones, whose statements are known before."""
 
     @property
     def now(self) -> datetime | None:
-        """The business's instant; None is the database's own clock, asked in the statement."""
+        """The current instant; None stands for the database's own clock, read in the statement."""
 
-    def line(self) -> AbstractContextManager[Line]:
-        """Return a connection that is kept for such transactions (``database.line``)."""
+    def kept_connection(self) -> AbstractContextManager[AtOnce]:
+        """Return a connection that is kept for such transactions (``database.kept_connection``)."""
 
 
 @dataclass(frozen=True, slots=True)
 class OrganizationTransactions:
-    """Transactions on an organisation's database; ``clock`` gives the current instant, else the
-    database does.
+    """Transactions on an organisation's database; ``clock`` gives the current instant, None stands
+    for the database's. ``opened`` is told the organisation, as it was read.
     """
 
     database: Engine
     org: OrgRef
     clock: Callable[[], datetime] | None = None
+    opened: Callable[[Organization], object] = lambda _: None
 
     @property
     def now(self) -> datetime | None:
-        """The business's instant, or None."""
+        """The current instant, or None."""
         return self.clock() if self.clock else None
 
     def __call__(self, action: Callable[[Work], _Result]) -> _Result:
         """Run ``action`` in a transaction, and return what it returned."""
-        return run_in_transaction(
-            self.database, lambda connection: action(open_work(connection, self.org, self.now))
-        )
 
-    def line(self) -> AbstractContextManager[Line]:
-        """Return a connection that is kept for transactions of calls."""
-        return line(self.database)
+        def act(connection: Connection) -> _Result:
+            work = open_work(connection, self.org, self.now)
+            self.opened(work.org)
+            return action(work)
+
+        return run_in_transaction(self.database, act)
+
+    def kept_connection(self) -> AbstractContextManager[AtOnce]:
+        """Return a connection that is kept for short transactions."""
+        return kept_connection(self.database)
 
 
 def open_work(connection: Connection, ref: OrgRef, now: datetime | None) -> Work:
     """Read the organisation and, unless ``now`` is given, the database's clock, in one statement.
 
-    An unknown widget key is a 401, another unknown organisation a 404 (contract §2, §11).
+    A widget key that is being replaced takes a second statement. An unknown widget key is a 401,
+    another unknown organisation a 404 (contract §2, §11).
     """
-    column, value = _named_by(ref)
-    rows = []
+    column, name, value = _named_by(ref)
+    rows: Rows = []
     if not isinstance(value, str) or is_storable_text(value):
-        rows = _BY[column].rows(connection, {"named": value})
+        rows = _reading(column, name).rows(connection, {name: value})
+        if not rows and column == "widget_key":
+            rows = _reading("old_widget_key", name).rows(connection, {name: value})
     if not rows:
         if ref.widget_key is not None:
             raise unauthorized("unknown_widget_key", "This widget key names no organisation.")
         raise not_found("organisation", str(ref.key or ref.id))
     [row] = rows
     clock = row.pop("clock")
+    # A newer version may know more kinds.
+    asked = row.pop("webhook_kinds")
+    row["webhook_kinds"] = frozenset(kind for kind in Happening if kind in asked)
     return Work(connection, Organization(**row), now or clock, reads_clock=now is None)
 
 
-def _named_by(ref: OrgRef) -> tuple[str, object]:
+class OrganizationCache:
+    """The organisations that a process has read, by how their callers name them."""
+
+    def __init__(self) -> None:
+        self._cached: dict[OrgRef, Organization] = {}
+
+    def get(self, ref: OrgRef) -> Organization | None:
+        """Return an organisation as it was read last; it may have changed since."""
+        return self._cached.get(ref)
+
+    def keep(self, ref: OrgRef, org: Organization) -> None:
+        """Cache an organisation; a full cache is emptied first."""
+        if len(self._cached) >= _MOST_CACHED:
+            self._cached.clear()
+        self._cached[ref] = org
+
+    def open_work(self, connection: Connection, ref: OrgRef, now: datetime | None) -> Work:
+        """Open an organisation's work, with the fields that are known to be registered."""
+        work = open_work(connection, ref, now)
+        cached = self._cached.get(ref)
+        if cached is not None and cached.id == work.org_id:
+            work.org.known_fields.update(cached.known_fields)
+        return work
+
+
+def _named_by(ref: OrgRef) -> tuple[str, str, object]:
+    """Return the column that names the organisation, the parameter, and its value."""
     if ref.id is not None:
-        return "id", ref.id
-    return ("key", ref.key) if ref.key is not None else ("widget_key", ref.widget_key)
+        return "id", "org_id", ref.id
+    if ref.key is not None:
+        return "key", "org_key", ref.key
+    return "widget_key", "widget_key", ref.widget_key
 
 
-def _reading(column: str) -> Select[Any]:
+@prepared("read_org", column="id", name="org_id")
+def _reading(column: str, name: str) -> Select[Any]:
     table = organizations
     columns = [table.c[name] for name in Organization.__slots__ if name in table.c]
     everywhere = exists().where(installation.c.sending_stopped_at.is_not(None))
@@ -187,8 +251,4 @@ def _reading(column: str) -> Select[Any]:
         row_version(table).label("version"),
         or_(table.c.sending_stopped_at.is_not(None), everywhere).label("sending_stopped"),
         func.clock_timestamp().label("clock"),
-    ).where(table.c[column] == bindparam("named", type_=table.c[column].type))
-
-
-#: Built once: every transaction begins with one of them.
-_BY: Final = {column: Prepared(_reading(column)) for column in ("id", "key", "widget_key")}
+    ).where(table.c[column] == parameter(name))

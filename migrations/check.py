@@ -1,4 +1,4 @@
-"""Check on a new database that the migrations make exactly the tables of the code."""
+"""Check on a new database that the migrations make exactly the tables that the code declares."""
 
 from sqlalchemy import NullPool, create_engine
 

@@ -1,8 +1,8 @@
-"""Compare the tables that the migrations made with those of the code, as PostgreSQL describes both.
+"""Compare the tables that the migrations made with those that the code declares.
 
-Alembic's own comparison sees neither CHECK constraints nor an index's predicate. Here the server
-makes the tables of the code a second time, in a schema of their own, and says of both what they
-are; then the transaction is rolled back.
+Alembic's own comparison ignores CHECK constraints and the predicates of indexes. So the code's
+tables are made a second time, in a schema of their own, and PostgreSQL describes both; then the
+transaction is rolled back.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ _TABLES: Final = """
         AND relname <> 'alembic_version'
 """
 
-#: What is compared: its kind, and the query that gives each one's name and properties.
+#: The kinds of things that are compared, each with a query for their names and properties.
 _QUERIES: Final = {
     "table": """
         SELECT relname, 'persistence ' || CAST(relpersistence AS text) FROM tables
@@ -37,7 +37,7 @@ _QUERIES: Final = {
         ) AS options (relname, option)
         GROUP BY relname
     """,
-    # Without the order: a migration can only add a column at the end.
+    # The order does not count: a migration can only add a column at the end.
     "column": """
         SELECT relname || '.' || attname, concat_ws(' ',
             format_type(atttypid, atttypmod),
@@ -53,7 +53,7 @@ _QUERIES: Final = {
             JOIN pg_type ON pg_type.oid = atttypid
             LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
     """,
-    # Without NOT NULL (n), which is said of the column.
+    # Without NOT NULL (n), which is a property of the column.
     "constraint": """
         SELECT relname || '.' || conname, pg_get_constraintdef(pg_constraint.oid)
         FROM tables JOIN pg_constraint ON conrelid = tables.oid AND contype <> 'n'
@@ -67,7 +67,7 @@ _QUERIES: Final = {
         SELECT relname || '.' || tgname, pg_get_triggerdef(pg_trigger.oid, true)
         FROM tables JOIN pg_trigger ON tgrelid = tables.oid AND NOT tgisinternal
     """,
-    # Without what makes ids on servers that cannot: it is the migrations' alone.
+    # Without the sequence for ids on older servers, which only the migrations make.
     "sequence": """
         SELECT relname, concat_ws(' ', format_type(seqtypid, NULL), 'START', seqstart,
             'INCREMENT', seqincrement, 'MINVALUE', seqmin, 'MAXVALUE', seqmax, 'CACHE', seqcache,
@@ -88,7 +88,7 @@ def differences(connection: Connection) -> list[str]:
         connection.execute(text(f"SET LOCAL search_path = {_MIGRATED}"))
         migrated = _properties(connection, _MIGRATED)
         connection.execute(text(f"CREATE SCHEMA {_DECLARED}"))
-        # The function that makes ids is found in the other schema: it is the migrations' alone.
+        # The function that makes ids is in the other schema, since only the migrations make it.
         connection.execute(text(f"SET LOCAL search_path = {_DECLARED}, {_MIGRATED}"))
         metadata.create_all(connection, checkfirst=False)
         declared = _properties(connection, _DECLARED)

@@ -1,4 +1,4 @@
-"""How Alembic reaches the database: with timeouts, and one migration at a time."""
+"""Alembic's environment: connect with timeouts, and run one migration at a time."""
 
 from typing import Any
 
@@ -9,16 +9,16 @@ from sqlalchemy import NullPool, create_engine, text
 from halo_engine.settings import load_settings
 from halo_engine.tables import metadata
 
-#: Whoever waits for a lock makes everyone wait behind it: better it fails and is run again.
+#: Others queue behind a migration that waits for a lock: so it fails soon, and is run again.
 _LOCK_TIMEOUT = "5s"
 _STATEMENT_TIMEOUT = "15min"
-#: Any number that nothing else locks.
+#: A number that no other code locks.
 _ONE_AT_A_TIME = 7_250_019_340
 
 
 class _Implementation(PostgresqlImpl):
-    """Alembic's comparison of defaults, which asks the server whether two are equal; no two calls
-    of nextval are.
+    """Alembic's comparison of defaults asks the server whether two are equal; two calls of nextval
+    never are.
     """
 
     __dialect__ = "postgresql"
@@ -45,7 +45,7 @@ def _run() -> None:
     url = context.config.attributes.get("url") or load_settings().required_database_url()
     engine = create_engine(url, poolclass=NullPool)
     with engine.connect() as connection:
-        # Before the timeouts: whoever comes second may have to wait for a long migration.
+        # Before the timeouts: a second process may have to wait for a long migration.
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _ONE_AT_A_TIME})
         connection.execute(
             text(

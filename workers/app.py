@@ -1,4 +1,4 @@
-"""The Celery app: `celery -A workers.app worker` and `celery -A workers.app beat` start from it."""
+"""The Celery app: `celery -A halo_workers.app worker` and `… beat` start from it."""
 
 import atexit
 import os
@@ -13,21 +13,25 @@ from sqlalchemy.exc import DBAPIError
 
 from halo_engine import migrate
 from halo_engine.settings import ConfigurationError, load_settings
-from workers.configuration import create_app
-from workers.connections import close_connections, open_connections
-from workers.log import configure_worker_logging, forget_task, name_task
-from workers.transport import use_this_transport
+
+from .broker.transport import use_this_transport
+from .configuration import create_app
+from .connections import close_connections, open_connections
+from .logs.log import configure_worker_logging, forget_task, name_task
+from .tracing.spans import require_packages
+from .tracing.tasks import begin_task, begin_tracing, end_task, end_tracing
 
 _log = structlog.get_logger(__name__)
 
 
 def _require_servers(**_: object) -> None:
-    # Celery prints its warning in several lines; ours comes when the worker is ready.
+    # Celery's own warning has several lines; ours is logged when the worker is ready.
     warnings.simplefilter("ignore", SecurityWarning)
     with _clear_words():
         settings = load_settings()
         settings.required_database_url()
         settings.required_broker_url()
+        require_packages(settings)
 
 
 def _look_at_schema(**_: object) -> None:
@@ -50,16 +54,16 @@ def _require_broker(**_: object) -> None:
 def _say_ready(**_: object) -> None:
     ready_file = load_settings().ready_file
     if ready_file:
-        ready_file.touch()
-        # Beat sends no signal when it stops.
+        # Beat sends no signal when it stops, and may be stopped as soon as the file is there.
         atexit.register(_say_no_longer_ready)
+        ready_file.touch()
     _log.info("ready")
     if os.geteuid() == 0:
         _log.warning("runs as root: better give it an account of its own")
 
 
 def _say_no_longer_ready(**_: object) -> None:
-    """Delete the ready file: at the end, and at the start, where a killed process left one."""
+    """Delete the ready file: at the end, and at the start, if a killed process left one."""
     ready_file = load_settings().ready_file
     if ready_file:
         ready_file.unlink(missing_ok=True)
@@ -86,14 +90,18 @@ signals.beat_init.connect(_require_broker)
 signals.celeryd_init.connect(_say_no_longer_ready)
 signals.beat_init.connect(_say_no_longer_ready)
 signals.setup_logging.connect(configure_worker_logging)
+signals.worker_process_init.connect(begin_tracing)
 signals.worker_process_init.connect(open_connections)
 signals.worker_process_init.connect(_answer_to_any_queue)
 signals.worker_process_shutdown.connect(close_connections)
+signals.worker_process_shutdown.connect(end_tracing)
 signals.worker_ready.connect(_look_at_schema)
 signals.worker_ready.connect(_say_ready)
 signals.beat_init.connect(_say_ready)
 signals.worker_shutting_down.connect(_say_no_longer_ready)
+signals.task_prerun.connect(begin_task)
 signals.task_prerun.connect(name_task)
+signals.task_postrun.connect(end_task)
 signals.task_postrun.connect(forget_task)
 
 with _clear_words():

@@ -1,19 +1,21 @@
-"""How Celery is set up for this engine: broker, queues, limits, schedule."""
+"""Configure Celery for this engine: broker, queues, limits, schedule."""
 
-from celery import Celery
+from celery import Celery, signals
 from kombu import Exchange, Queue
 
 from halo_engine.settings import Settings
-from workers.engine_task import EngineTask
-from workers.messages import read_every_message
-from workers.schedule import beat_schedule
+
+from .broker.messages import read_every_message
+from .engine_task import EngineTask
+from .schedule import beat_schedule
+from .tracing.messages import name_cause
 
 EngineApp = Celery[EngineTask]
 
 _REDIS_TIMEOUTS = {"socket_timeout": 10.0, "socket_connect_timeout": 5.0}
 _HEALTH_CHECK_SECONDS = 25
 
-_TASKS = ("beat", "contacts", "doors", "finding", "mail", "organizations", "parked", "series")
+_TASKS = ("beat", "doors", "gathered", "webhooks")
 
 TICK_QUEUE = "halo.tick"
 SIGNALS_QUEUE = "halo.signals"
@@ -27,12 +29,13 @@ def create_app(settings: Settings, *, set_as_current: bool = False) -> EngineApp
     Only a worker's or beat's app is `set_as_current`; any number of others may serve as clients.
     """
     read_every_message()
+    signals.before_task_publish.connect(name_cause)
     app = EngineApp("halo", task_cls=EngineTask, set_as_current=set_as_current)
     app.conf.update(_broker(settings))
     app.conf.update(_tasks(settings))
     app.conf.update(
         beat_schedule=beat_schedule(settings.tick_seconds),
-        # In memory: the tick is idempotent, and there is no file for two beats to fight over.
+        # In memory: the tick is idempotent, and two beats share no file.
         beat_scheduler="celery.beat:Scheduler",
         beat_max_loop_interval=min(5.0, settings.tick_seconds),
         timezone="UTC",
@@ -47,7 +50,7 @@ def create_app(settings: Settings, *, set_as_current: bool = False) -> EngineApp
 
 
 def _broker(settings: Settings) -> dict[str, object]:
-    """Where messages and results go; every wait for a silent server ends."""
+    """The settings of messages and results; no wait for a server lasts for ever."""
     return {
         "broker_url": settings.broker_url,
         "broker_connection_retry_on_startup": True,
@@ -60,8 +63,8 @@ def _broker(settings: Settings) -> dict[str, object]:
             "health_check_interval": _HEALTH_CHECK_SECONDS,
         },
         "result_backend": settings.broker_url,
-        # The work is committed; if its answer could not be stored, the caller would read a failure.
-        # Pauses grow to ten seconds, so this tries for about a minute.
+        # The work is committed: without its stored answer the caller would read a failure. Pauses
+        # grow to ten seconds, so this tries for about a minute.
         "result_backend_always_retry": True,
         "result_backend_max_retries": 16,
         "result_expires": 3600,
@@ -74,9 +77,9 @@ def _broker(settings: Settings) -> dict[str, object]:
 
 
 def _tasks(settings: Settings) -> dict[str, object]:
-    """How a task is sent, to which queue, and how long it may take."""
+    """The settings of tasks: how they are sent, to which queue, and how long they may take."""
     return {
-        "imports": tuple(f"workers.tasks.{name}" for name in _TASKS),
+        "imports": tuple(f"{__package__}.tasks.{name}" for name in _TASKS),
         "accept_content": ["json"],
         "task_serializer": "json",
         "result_serializer": "json",
@@ -86,10 +89,14 @@ def _tasks(settings: Settings) -> dict[str, object]:
         "task_routes": {
             "halo.tick": {"queue": TICK_QUEUE},
             "halo.settle": {"queue": SIGNALS_QUEUE},
+            "halo.webhooks.deliver": {"queue": SIGNALS_QUEUE},
         },
-        # Acknowledged before they run: the next tick does what a lost one would have done.
-        "task_annotations": {name: {"acks_late": False} for name in ("halo.tick", "halo.settle")},
-        # A call whose process was killed comes again, a few times (`deliveries`).
+        # These are acknowledged before they run: the next tick does the work of a lost one.
+        "task_annotations": {
+            name: {"acks_late": False}
+            for name in ("halo.tick", "halo.settle", "halo.webhooks.deliver")
+        },
+        # A call whose process was killed is delivered again, a few times (`deliveries`).
         "task_reject_on_worker_lost": True,
         "task_publish_retry_policy": {"max_retries": 2, "interval_step": 0.2, "interval_max": 0.5},
         "task_soft_time_limit": settings.soft_limit_seconds,

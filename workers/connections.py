@@ -11,8 +11,10 @@ from sqlalchemy import Engine, NullPool
 from sqlalchemy.exc import DBAPIError
 
 from halo_engine import migrate
-from halo_engine.database import create_engine
+from halo_engine.database import Cursor, create_engine
 from halo_engine.settings import load_settings
+
+from .tracing.spans import tracer
 
 _BROKER_TIMEOUT_SECONDS = 2.0
 _PROBE_SECONDS = 3
@@ -22,10 +24,12 @@ _PROBE_SECONDS = 3
 def database() -> Engine:
     """This process's engine on HALO_DATABASE_URL; raises ConfigurationError when it is not set."""
     settings = load_settings()
+    tracing = tracer()
     return create_engine(
         settings.required_database_url(),
         application_name="halo-worker",
         statement_timeout_seconds=settings.statement_timeout_seconds,
+        cursor=tracing.cursor if tracing else Cursor,
     )
 
 

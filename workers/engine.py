@@ -6,12 +6,14 @@ from functools import cache
 from celery.exceptions import SoftTimeLimitExceeded
 from celery.signals import worker_process_init, worker_process_shutdown
 
-from halo_engine.delivery.smtp import SmtpTransport
 from halo_engine.engine import Engine
+from halo_engine.mail.transports.smtp import SmtpTransport
 from halo_engine.settings import load_settings
-from workers.connections import database
-from workers.doorbell import ring
-from workers.mail import post_office
+from halo_engine.webhooks.posting import CallRules
+
+from .connections import database
+from .doorbell import ring
+from .mail import post_office
 
 
 @cache
@@ -22,14 +24,15 @@ def engine() -> Engine:
         post=post_office(load_settings()),
         ring=ring,
         interruptions=(SoftTimeLimitExceeded,),
+        call_rules=CallRules(allow_private=load_settings().webhook_allow_private),
     )
 
 
 @worker_process_init.connect
 def _begin(**_: object) -> None:
     engine.cache_clear()
-    # Imported objects live as long as the process; scanning them for garbage took a quarter of its
-    # time.
+    # Imported objects live as long as the process: looking through them for garbage took a quarter
+    # of its time.
     gc.collect()
     gc.freeze()
 
@@ -38,5 +41,7 @@ def _begin(**_: object) -> None:
 def _end(**_: object) -> None:
     if engine.cache_info().currsize:
         transport = engine().post.transport
+        # What traces a transport has it inside.
+        transport = getattr(transport, "transport", transport)
         if isinstance(transport, SmtpTransport):
             transport.close()

@@ -1,4 +1,4 @@
-"""How every task of the engine answers, fails and tries again."""
+"""The base of every task: how it answers, fails and is retried."""
 
 from contextlib import suppress
 from typing import Any, Final, NoReturn
@@ -11,10 +11,11 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from halo_engine import migrate
 from halo_engine.domain.errors import Refusal, bad_input
-from workers.connections import database_answers, schema_is_current
-from workers.outage import outage, trouble
 
-#: Errors that may pass although the servers are there, and how often such a call is tried again.
+from .connections import database_answers, schema_is_current
+from .outage import outage, trouble
+
+#: Errors that may pass although the servers answer, and how often such a call is retried.
 _PASSING: Final = (OperationalError, OSError, SoftTimeLimitExceeded)
 _MOST_RETRIES: Final = 5
 _LONGEST_PAUSE_SECONDS: Final = 30
@@ -27,16 +28,16 @@ class EngineTask(Task[..., Any]):
 
     A Refusal becomes the result `{"refused": {status, code, message}}` and is never tried again
     (contract §11). While the database or the broker is away, or the schema is not migrated yet, the
-    message goes back to the head of its queue after a pause, as often as it takes (contract §2).
+    message goes back to the head of its queue after a pause, until they are back (contract §2).
     After another error that may pass, such as a statement's time limit, the call is tried again
-    five times within about a minute. The message is acknowledged after the work, so a body must
-    bear running twice.
+    five times within about a minute. The message is acknowledged after the work, so running a body
+    twice must do no harm.
     """
 
-    Request = "workers.requests:EngineRequest"
+    Request = f"{__package__}.broker.requests:EngineRequest"
     max_retries = _MOST_RETRIES
     acks_late = True
-    # A call that is killed at its hard limit comes again, a few times.
+    # A call that is killed at its hard limit is delivered again, a few times.
     acks_on_timeout = False
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -47,7 +48,7 @@ class EngineTask(Task[..., Any]):
         try:
             answer = self._answer(*args, **kwargs)
         except Exception as error:
-            said = None if self.request.is_eager else _trouble(error)
+            said = None if self.request.is_eager else server_trouble(error)
             if said is not None:
                 self._hand_back(said)
             if isinstance(error, _PASSING) or _lacks_schema(error):
@@ -68,16 +69,16 @@ class EngineTask(Task[..., Any]):
             return {"refused": refusal.as_dict()}
 
     def _arguments(self, given: dict[str, Any]) -> dict[str, Any]:
-        """Return what the body is called with; may refuse the call."""
+        """Return the body's arguments; may refuse the call."""
         return given
 
     def _hand_back(self, said: str) -> NoReturn:
         """Pause, and give the message back to the head of its queue."""
         soft, hard = self.app.conf.task_soft_time_limit, self.app.conf.task_time_limit
-        # The soft limit may come during the pause: it ends the pause, and the call is not lost.
+        # The soft limit may end during the pause: then the pause ends, and the call is not lost.
         with suppress(SoftTimeLimitExceeded):
             _log.warning("waits", trouble=said, met=outage.met + 1)
-            outage.sit_out(longest=min(soft, hard - soft) / 3)
+            outage.pause(longest=min(soft, hard - soft) / 3)
         raise Reject(said, requeue=True) from None
 
     def _try_again(self, error: Exception) -> NoReturn:
@@ -87,12 +88,13 @@ class EngineTask(Task[..., Any]):
         raise self.retry(exc=error, countdown=pause) from None
 
 
-def _trouble(error: Exception) -> str | None:
+def server_trouble(error: Exception) -> str | None:
+    """Return which server is at fault; None for an error of the call itself."""
     if isinstance(error, SoftTimeLimitExceeded):
-        # A frozen server answers nothing, and ends no statement either.
+        # A server that hangs neither answers nor ends a statement at its time limit.
         return None if database_answers() else "database: it is silent"
     if _lacks_schema(error):
-        # In a database of this version it is a fault of ours, or was migrated a moment ago.
+        # In a database of this version it is our fault, or the migration has just ended.
         return None if schema_is_current() else f"database: {migrate.OF_ANOTHER_SCHEMA}"
     return trouble(error)
 

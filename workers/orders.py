@@ -1,7 +1,7 @@
-"""Operators' tasks: when each was sent, and when it expires (contract §2).
+"""Operators' tasks: their sending time, and when they expire (contract §2).
 
-After a long wait an order may no longer be what its operator wants. Whether a later order overtook
-it is judged where its change is made (``halo_engine.series.orders``).
+After a long wait an operator may no longer want a change. Whether a later call overtook it is
+checked where the change is made (``halo_engine.series.orders``).
 """
 
 from datetime import UTC, datetime, timedelta
@@ -9,27 +9,28 @@ from typing import Any, Final
 
 from halo_engine.contacts.calls import Call, SentAt
 from halo_engine.domain.errors import conflict, validated
-from halo_engine.domain.instants import format_instant, parse_instant, parse_zone
-from workers.deliveries import first_delivered
-from workers.engine_task import EngineTask
+from halo_engine.domain.times.instants import format_instant, parse_instant, parse_zone
 
-#: An order that comes later than this after it was sent is refused.
+from .broker.deliveries import first_delivered
+from .engine_task import EngineTask
+
+#: An order is refused if it comes later than this after it was sent.
 EXPIRES_AFTER: Final = timedelta(minutes=10)
 
 _UTC: Final = parse_zone("UTC")
 
 
 class _Sent(Call):
-    """The field that every operator's task may carry besides its own: when it was sent."""
+    """The sending time, which every operator's task may carry besides its own fields."""
 
     sent_at: SentAt = None
 
 
 def sending_time(request: Any, sent_at: str | None) -> str | None:
-    """Return when a call was sent; None where that is unknown.
+    """Return when a call was sent; None if that is unknown.
 
-    ``sent_at`` is what the call says. Without it a redelivered message counts as sent when it was
-    first delivered. ``request`` is the running task's.
+    ``sent_at`` is the call's own field. Without it, a redelivered message counts as sent when it
+    was first delivered. ``request`` is the running task's.
     """
     if sent_at is not None:
         return sent_at
@@ -42,12 +43,12 @@ class OperatorTask(EngineTask):
 
     @property
     def sent_at(self) -> datetime | None:
-        """When the running task was sent; None where that is unknown."""
+        """When the running task was sent; None if that is unknown."""
         sent_at: datetime | None = getattr(self.request, "ordered_at", None)
         return sent_at
 
     def _arguments(self, given: dict[str, Any]) -> dict[str, Any]:
-        """Take the sending time out of the arguments; raise a 409 where it is too long ago."""
+        """Take the sending time out of the arguments; raise a 409 if it is too long ago."""
         said = {"sent_at": given.pop("sent_at")} if "sent_at" in given else {}
         request: Any = self.request
         sent_at = sending_time(request, validated(_Sent, said, self.name).sent_at)

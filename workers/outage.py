@@ -1,6 +1,6 @@
-"""How a worker process waits while its servers are away: it pauses, longer each time.
+"""Pause a worker process while its servers are away, longer each time.
 
-The process pauses, not the call: meanwhile it takes no other call, so the queue waits in order. The
+The process pauses, not only the call: it takes no other call, so the queue keeps its order. The
 first call that succeeds ends the pauses.
 """
 
@@ -13,8 +13,10 @@ import redis
 
 from halo_engine.outages import database_trouble
 
+from .broker.replies import is_unreadable
+
 _FIRST_PAUSE_SECONDS: Final = 0.25
-#: No pause is longer, so work goes on this soon after the servers are back.
+#: The longest pause: so soon after the servers are back, work goes on.
 _LONGEST_PAUSE_SECONDS: Final = 10.0
 
 _BROKER_ERRORS: Final = (
@@ -24,16 +26,16 @@ _BROKER_ERRORS: Final = (
     redis.BusyLoadingError,
     redis.ReadOnlyError,
 )
-#: The operating system's: no route, no such host, nobody listens, the other side hung up.
+#: Errors of the operating system: no route, no such host, connection refused or broken.
 _NETWORK_ERRORS: Final = (ConnectionError, TimeoutError)
 
 
 def trouble(error: BaseException) -> str | None:
-    """Return which server is the trouble and how, in a few words; None for any other error."""
+    """Return in a few words which server is away and how; None for any other error."""
     said = database_trouble(error)
     if said is not None:
         return f"database: {said}"
-    if isinstance(error, _BROKER_ERRORS):
+    if isinstance(error, _BROKER_ERRORS) or is_unreadable(error):
         return f"broker: {type(error).__name__}"
     if isinstance(error, _NETWORK_ERRORS):
         return f"network: {type(error).__name__}"
@@ -51,15 +53,17 @@ class Outage:
         self.met = 0
 
     def pause_seconds(self, longest: float) -> float:
-        """Return how long to pause. The bound doubles each time; chance picks its upper half."""
+        """Return how long to pause: a random time in the upper half of a bound that doubles each
+        time.
+        """
         self.met += 1
         grown: float = _FIRST_PAUSE_SECONDS * 2 ** min(self.met - 1, 16)
         return random.uniform(0.5, 1.0) * min(grown, longest, _LONGEST_PAUSE_SECONDS)
 
-    def sit_out(self, longest: float) -> None:
+    def pause(self, longest: float) -> None:
         """Pause for at most ``longest`` seconds."""
         time.sleep(self.pause_seconds(longest))
 
 
-#: This process's.
+#: This process's outage.
 outage: Final = Outage()

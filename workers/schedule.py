@@ -1,4 +1,4 @@
-"""What beat sends: only the tick, from which every flow that depends on time starts."""
+"""Beat's schedule: only the tick, which starts every flow that depends on time."""
 
 from datetime import UTC, datetime
 
@@ -11,9 +11,9 @@ def beat_schedule(tick_seconds: float) -> dict[str, dict[str, object]]:
         "tick": {
             "task": "halo.tick",
             "schedule": schedule(tick_seconds),
-            # Beat keeps no file: an overdue tick goes out even if beat restarts every few seconds.
+            # Beat keeps no file: an overdue tick is sent even if beat restarts every few seconds.
             "last_run_at": datetime(2000, 1, 1, tzinfo=UTC),
-            # Without a worker ticks must not pile up: the next one makes up for those missed.
+            # Without a worker, ticks must not pile up: the next one does the work of those missed.
             "options": {"expires": tick_seconds, "ignore_result": True},
         }
     }

@@ -1,9 +1,10 @@
-"""Calls of halo-engine's tasks from an application; `docs/calling.md` says what they promise.
+"""Calls of halo-engine's tasks from an application; `docs/guides/calling.md` says what they do.
 
 It needs Celery alone: `pip install ./client`, or copy this file.
 """
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,7 +31,7 @@ class Refused(Exception):  # noqa: N818 -- an answer, not a fault
 
 
 class Halo:
-    """The way to one organisation's contacts and series.
+    """Calls about one organisation's contacts and series.
 
     ``broker_url`` is the workers' Redis or Valkey. An application names the organisation by its
     ``widget_key``, an operator by its key, ``org``. Make it once; threads may share it.
@@ -43,7 +44,7 @@ class Halo:
         self.org = org
         url = re.sub("^valkey", "redis", broker_url)
         self.app = Celery("halo-client", broker=url, backend=url, set_as_current=False)
-        # Every wait for a silent broker ends.
+        # No wait for a broker that does not answer lasts for ever.
         timeouts = {"socket_timeout": 10.0, "socket_connect_timeout": 5.0}
         self.app.conf.update(
             task_routes={"halo.*": {"queue": QUEUE}},
@@ -52,15 +53,24 @@ class Halo:
             task_publish_retry_policy={"max_retries": 3, "interval_step": 0.5},
         )
 
-    def send(self, task: str, /, *, link: Any = None, **fields: Any) -> "AsyncResult[Any]":
+    def send(
+        self,
+        task: str,
+        /,
+        *,
+        link: Any = None,
+        headers: Mapping[str, str] | None = None,
+        **fields: Any,
+    ) -> "AsyncResult[Any]":
         """Send a call of an application's, such as ``halo.identify``, and return at once.
 
         The call carries its sending time (``sent_at``). When this returns, the broker has the call;
         a broker that is away raises kombu's OperationalError. ``link`` is Celery's: a task of the
-        application that gets the answer.
+        application that gets the answer. ``headers`` go with the message: ``X-Request-Id`` is on
+        each line that the engine logs because of the call.
         """
         call = {"widget_key": self._required("widget_key"), "sent_at": _now(), **fields}
-        return self._sent(task, call, link=link)
+        return self._sent(task, call, link=link, headers=headers)
 
     def ask(self, task: str, /, *, within: float = 30.0, **fields: Any) -> Any:
         """Send a call and return its answer; raise Refused where it is refused.
@@ -78,12 +88,19 @@ class Halo:
         call = {"org": self._required("org"), "sent_at": _now(), **fields}
         return answer_of(self._sent(task, call), within=within)
 
-    def _sent(self, task: str, call: dict[str, Any], *, link: Any = None) -> "AsyncResult[Any]":
+    def _sent(
+        self,
+        task: str,
+        call: dict[str, Any],
+        *,
+        link: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> "AsyncResult[Any]":
         """Send a call; raise OperationalError where the broker is away."""
         try:
-            return self.app.send_task(task, kwargs=call, link=link)
+            return self.app.send_task(task, kwargs=call, link=link, headers=dict(headers or {}))
         except RuntimeError as away:
-            # Celery subscribes to the answer before it sends; this is how it says that it cannot.
+            # Celery subscribes to the answer before it sends; it raises this if it cannot.
             if isinstance(away.__cause__, RedisError):
                 raise OperationalError(str(away.__cause__)) from away
             raise
@@ -96,7 +113,7 @@ class Halo:
 
 
 def _now() -> str:
-    """Return this moment as a call's sending time: of two calls the one sent later holds."""
+    """Return the current time as a call's sending time; of two calls, the later one counts."""
     return datetime.now(UTC).isoformat()
 
 

@@ -9,8 +9,9 @@ from uuid import UUID
 
 from sqlalchemy import CTE, and_, case, func, select
 
-from halo_engine.domain.reasons import EntryTrigger, ReasonCode
-from halo_engine.domain.series import Series
+from halo_engine.domain.reasons import EntryTrigger
+from halo_engine.domain.series.definition import Series
+from halo_engine.domain.series.guards import ReasonCode
 from halo_engine.enrollment.candidates import Asked
 from halo_engine.enrollment.guards import as_they_stand
 from halo_engine.tables import enrollment_refusals
@@ -24,7 +25,7 @@ CODES: Final = (ACTIVE, *(code.value for code in ReasonCode))
 
 
 def coded(work: Work, series: Series, contacts: Collection[UUID] | None = None) -> CTE:
-    """Return the CTE ``coded``: ``contacts`` (None: all) as the guards judge them, with a ``code``.
+    """Return the CTE ``coded``: ``contacts`` (None: all), each with its ``code``.
 
     ``refused_at`` is the instant of a kept refusal, unless the contact was enrolled later.
     """

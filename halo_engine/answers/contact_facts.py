@@ -1,15 +1,16 @@
-"""What explain reads of a contact: its code, and what the explanation refers to (contract §10)."""
+"""Gather what explain needs of a contact: its code, and the facts behind it (contract §10)."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, FromClause, Text, cast, func, literal, select
+from sqlalchemy import ColumnElement, FromClause, Select, Text, cast, func, literal, select
 
 from halo_engine.answers.codes import coded
 from halo_engine.answers.joins import has_values
-from halo_engine.domain.series import Series
+from halo_engine.domain.series.definition import Series
+from halo_engine.domain.series.explain_facts import ContactFacts
+from halo_engine.sql.statements import statement
 from halo_engine.tables import (
     automation_enrollments,
     end_users,
@@ -20,40 +21,16 @@ from halo_engine.tables import (
 from halo_engine.work import Work
 
 
-@dataclass(frozen=True, slots=True)
-class ContactFacts:
-    """What is known of one contact and one series.
-
-    ``guard`` is the first guard that refuses now, ``refused_at`` the instant of a kept refusal.
-    ``latest_*`` and ``ended_*`` are about the latest enrollment, ``holder*`` about the run that
-    holds the company's seat, ``event_*`` about the event that the series waits for.
-    """
-
-    contact_id: UUID
-    contact: str
-    contact_type: str
-    created_at: datetime
-    code: str
-    guard: str | None
-    refused_at: datetime | None
-    latest_number: int | None
-    latest_at: datetime | None
-    ended_at: datetime | None
-    ended_by: str | None
-    bounced_at: datetime | None
-    complained_at: datetime | None
-    unsubscribed_at: datetime | None
-    holder: str | None
-    holder_at: datetime | None
-    event_count: int | None
-    event_at: datetime | None
-    list_key: str | None
-
-
 def gather_contact_facts(
     work: Work, series: Series, contacts: Collection[UUID]
 ) -> Mapping[UUID, ContactFacts]:
     """Return the facts of those ``contacts`` that exist, in one statement."""
+    rows = work.connection.execute(_facts_of(work, series, contacts)).mappings()
+    return {row["contact_id"]: ContactFacts(**row) for row in rows}
+
+
+@statement("gather_contact_facts")
+def _facts_of(work: Work, series: Series, contacts: Collection[UUID]) -> Select[Any]:
     found, org_id = coded(work, series, contacts), work.org_id
     contact, holder = end_users, end_users.alias("holder")
     run, holding = (automation_enrollments.alias(name) for name in ("run", "holding"))
@@ -72,7 +49,7 @@ def gather_contact_facts(
         .outerjoin(event, is_event)
         .outerjoin(list_, has_values(list_, org_id, id=series.subscription_id))
     )
-    statement = select(
+    return select(
         found.c.end_user_id.label("contact_id"),
         named(contact).label("contact"),
         found.c.contact_type,
@@ -93,8 +70,6 @@ def gather_contact_facts(
         event.c.last_at.label("event_at"),
         list_.c.key.label("list_key"),
     ).select_from(source)
-    rows = work.connection.execute(statement).mappings()
-    return {row["contact_id"]: ContactFacts(**row) for row in rows}
 
 
 def named(contact: FromClause) -> ColumnElement[str]:

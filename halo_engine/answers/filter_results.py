@@ -1,42 +1,35 @@
 """Filters evaluated one by one for given contacts, with the values that they compared (§10).
 
-The compiler is the one that entry uses, so both agree.
+It uses the same compiler as entry, so both agree.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Boolean, ColumnElement, Uuid, any_, cast, func, literal, select
+from sqlalchemy import (
+    ARRAY,
+    Boolean,
+    ColumnElement,
+    Select,
+    Uuid,
+    any_,
+    cast,
+    func,
+    literal,
+    select,
+)
 from sqlalchemy.dialects.postgresql import JSONB, array
 
 from halo_engine.audience.compiler import Subject, lacks, predicate, value_of
 from halo_engine.audience.matching import scan
 from halo_engine.audience.moments import Moment
-from halo_engine.domain.fields import FieldType
-from halo_engine.domain.filters import Filter
+from halo_engine.domain.fields.catalogue import FieldType
+from halo_engine.domain.fields.filters import Filter
+from halo_engine.domain.fields.results import FilterResult
+from halo_engine.sql.statements import statement
 from halo_engine.work import Work
-
-
-@dataclass(frozen=True, slots=True)
-class FilterResult:
-    """One filter's result for one contact.
-
-    ``value`` is an instant for a column that holds one, else JSON; None when nothing is stored.
-    ``missing`` is also a value of another type than the filter's (contract §3).
-    """
-
-    filter: Filter
-    holds: bool
-    missing: bool
-    value: Any
-
-
-def holds_all(group: Sequence[FilterResult]) -> bool:
-    """Return whether every filter of an AND group holds."""
-    return all(seen.holds for seen in group)
 
 
 def filter_results(
@@ -45,6 +38,20 @@ def filter_results(
     """Return each contact's results, in the order of ``filters``; one statement."""
     if not filters or not contacts:
         return {}
+    rows = work.connection.execute(_evaluate_filters(work, filters, contacts))
+    return {
+        id_: [
+            FilterResult(item, holds, missing, _read(item, value))
+            for item, holds, missing, value in zip(filters, *seen, strict=True)
+        ]
+        for id_, *seen in rows
+    }
+
+
+@statement("evaluate_filters")
+def _evaluate_filters(
+    work: Work, filters: Sequence[Filter], contacts: Collection[UUID]
+) -> Select[Any]:
     subject = Subject.of_contacts()
     contact = subject.contact
     values = [value_of(each.target, subject) for each in filters]
@@ -53,7 +60,7 @@ def filter_results(
         all_lack(filters, subject, work.moment),
         cast(array([func.to_jsonb(value) for value in values]), ARRAY(JSONB())),
     ]
-    rows = work.connection.execute(
+    return (
         select(contact.c.id, *columns)
         .select_from(scan(subject, columns))
         .where(
@@ -61,13 +68,6 @@ def filter_results(
             contact.c.id == any_(literal(list(contacts), ARRAY(Uuid()))),
         )
     )
-    return {
-        id_: [
-            FilterResult(item, holds, missing, _read(item, value))
-            for item, holds, missing, value in zip(filters, *seen, strict=True)
-        ]
-        for id_, *seen in rows
-    }
 
 
 def _read(item: Filter, value: Any) -> Any:

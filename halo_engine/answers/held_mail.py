@@ -1,11 +1,14 @@
 """What holds an organisation's mail now: a stop by a person, or a mail server that is down (§9)."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import select, true
+from sqlalchemy import Select, select, true
 
-from halo_engine.answers.phrases import on_the_clock
-from halo_engine.answers.shape import Answer, Instant
+from halo_engine.domain.answer import Answer
+from halo_engine.domain.phrases import on_the_clock
+from halo_engine.domain.times.instants import Instant
+from halo_engine.sql.statements import statement
 from halo_engine.tables import installation, organizations
 from halo_engine.work import Work
 
@@ -40,19 +43,7 @@ class MailHolds:
 
 def mail_holds(work: Work) -> MailHolds:
     """Return what holds the organisation's mail, in one statement."""
-    org, all_ = organizations, installation
-    found = work.connection.execute(
-        select(
-            all_.c.sending_stopped_at.label("all_since"),
-            all_.c.sending_stopped_by.label("all_by"),
-            org.c.sending_stopped_at.label("its_since"),
-            org.c.sending_stopped_by.label("its_by"),
-            all_.c.mail_down_since.label("down_since"),
-            all_.c.mail_down_reason.label("down_reason"),
-        )
-        .select_from(org.outerjoin(all_, true()))
-        .where(org.c.id == work.org_id)
-    ).one()
+    found = work.connection.execute(_read_mail_holds(work)).one()
     stops = ((True, found.all_since, found.all_by), (False, found.its_since, found.its_by))
     server = None
     if found.down_since is not None:
@@ -64,6 +55,23 @@ def mail_holds(work: Work) -> MailHolds:
             if since is not None
         ),
         server,
+    )
+
+
+@statement("read_mail_holds")
+def _read_mail_holds(work: Work) -> Select[Any]:
+    org, all_ = organizations, installation
+    return (
+        select(
+            all_.c.sending_stopped_at.label("all_since"),
+            all_.c.sending_stopped_by.label("all_by"),
+            org.c.sending_stopped_at.label("its_since"),
+            org.c.sending_stopped_by.label("its_by"),
+            all_.c.mail_down_since.label("down_since"),
+            all_.c.mail_down_reason.label("down_reason"),
+        )
+        .select_from(org.outerjoin(all_, true()))
+        .where(org.c.id == work.org_id)
     )
 
 

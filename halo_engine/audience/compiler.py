@@ -37,9 +37,9 @@ from halo_engine.audience import custom
 from halo_engine.audience.dates import compare_date, first_shown
 from halo_engine.audience.letters import contains
 from halo_engine.audience.moments import Moment, When
-from halo_engine.domain.expressions import Expression
-from halo_engine.domain.fields import Entity, Field, FieldType
-from halo_engine.domain.filters import Filter, FilterGroups, Operator, date_bound
+from halo_engine.domain.fields.catalogue import Entity, Field, FieldType
+from halo_engine.domain.fields.expressions import Expression
+from halo_engine.domain.fields.filters import Filter, FilterGroups, Operator, date_bound
 from halo_engine.domain.reasons import ContactType
 from halo_engine.tables import companies, end_users, event_counts
 
@@ -100,7 +100,7 @@ def predicate(groups: FilterGroups, subject: Subject, moment: When) -> ColumnEle
 def expression_predicate(
     expression: Expression, subject: Subject, moment: When
 ) -> ColumnElement[bool]:
-    """Return whether a ``user_property`` expression holds, as the type that is stored (§5)."""
+    """Return whether a ``user_property`` expression holds; the stored type decides how (§5)."""
     return predicate(tuple((reading,) for reading in expression.readings), subject, moment)
 
 
@@ -141,8 +141,8 @@ def _unpacked(table: FromClause, name: str) -> ColumnElement[Any]:
     is_plain = and_(
         func.pg_column_size(stored) < _PLAIN,
         func.pg_column_compression(stored).is_(None),
-        # Always true. It ties the value to one row: else PostgreSQL memoizes it, and hashes each
-        # document for that.
+        # Always true. It refers to the row, so that PostgreSQL does not memoize the value: for that
+        # it would hash each document.
         table.c.id.is_not(None),
     )
     value = case((is_plain, stored), else_=stored.op("||")(literal_column("'{}'::jsonb")))
@@ -194,7 +194,7 @@ def _value_holds(item: Filter, subject: Subject) -> ColumnElement[bool]:
 
 
 def _of_leads(target: Field, subject: Subject, held: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Make a field that only leads have count for leads only."""
+    """Ignore a user's value of a field that only leads have."""
     return and_(_is_lead(subject), held) if target.leads_only else held
 
 

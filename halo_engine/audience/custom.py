@@ -1,7 +1,7 @@
 """Custom fields: JSON compared as the type of a filter's value, without ever raising (§3).
 
-A stored value of another type is a missing one, and so is JSON ``null``. A jsonpath knows all that:
-it compares within one type only, and an error in it is no match.
+A stored value of another type counts as missing, and so does JSON ``null``. A jsonpath works in the
+same way: it compares within one type only, and an error in it is no match.
 """
 
 import json
@@ -27,8 +27,8 @@ from sqlalchemy.sql.operators import custom_op
 from sqlalchemy.types import UserDefinedType
 
 from halo_engine.audience.letters import contains
-from halo_engine.domain.fields import FieldType
-from halo_engine.domain.filters import Operator, Value
+from halo_engine.domain.fields.catalogue import FieldType
+from halo_engine.domain.fields.filters import Operator, Value
 
 _MATCHES: custom_op[bool] = custom_op("@@", is_comparison=True, return_type=Boolean())
 _SYMBOLS: Mapping[Operator, str] = {
@@ -62,7 +62,7 @@ class _JSONPath(UserDefinedType[str]):
 def compare(
     fields: ColumnElement[Any], key: str, operator: Operator, value: Value
 ) -> ColumnElement[bool]:
-    """Return whether the field holds a value of ``value``'s type that compares so; may be NULL."""
+    """Compare the field with ``value``; NULL or false for a missing value or another type."""
     if isinstance(value, str) and operator is Operator.CONTAINS:
         return contains(case((_is_text(fields, key), written(fields, key))), value)
     if isinstance(value, str) and operator is Operator.IS:
@@ -89,7 +89,7 @@ def written(fields: ColumnElement[Any], key: str) -> ColumnElement[str]:
 
 
 def _is_same_text(fields: ColumnElement[Any], key: str, value: str) -> ColumnElement[bool]:
-    """Compare text cheaply: the type is checked only if the text could also be a number, say."""
+    """Compare text; check its type only if the text could also be, for example, a number."""
     same = written(fields, key) == literal(value, Text())
     if value in _NOT_TEXT_ALONE or value.startswith(_NOT_TEXT_ALONE_FROM):
         return and_(same, _is_text(fields, key))
@@ -97,7 +97,7 @@ def _is_same_text(fields: ColumnElement[Any], key: str, value: str) -> ColumnEle
 
 
 def _is_text(fields: ColumnElement[Any], key: str) -> ColumnElement[bool]:
-    """Check the type only if the text begins as another type could: the check takes longer."""
+    """Check the type only if the text begins like another type; the check is slow."""
     begins = func.ascii(written(fields, key))
     of_type_text = func.jsonb_typeof(stored(fields, key)) == literal_column("'string'")
     return case((begins != all_(_NOT_TEXT_ALONE_BEGINS), true()), else_=of_type_text)

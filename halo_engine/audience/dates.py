@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, DateTime, Text, and_, case, cast, collate, func, literal, or_
 
-from halo_engine.domain.instants import from_wall_clock, to_wall_clock
+from halo_engine.domain.times.instants import from_wall_clock, to_wall_clock
 
 _TIME = r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d([.,]\d{1,9})?)?"
 # PostgreSQL refuses offsets of 16 hours and more; the greatest in use is 14.

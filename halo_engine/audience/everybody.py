@@ -1,7 +1,7 @@
 """Scan all contacts, in a way that PostgreSQL can run in parallel.
 
-It cannot where a subquery refers to the contact of the scan (an EXISTS, say): so what belongs to a
-contact is joined instead.
+A subquery that refers to the contact of the scan (EXISTS, for example) prevents that. So what
+belongs to a contact is joined instead.
 """
 
 from collections.abc import Collection, Iterable
@@ -17,7 +17,6 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
-    bindparam,
     func,
     literal,
     literal_column,
@@ -27,12 +26,9 @@ from sqlalchemy.sql import visitors
 
 from halo_engine.audience.compiler import Subject, value_of
 from halo_engine.audience.matching import scan
-from halo_engine.domain.fields import Field
+from halo_engine.domain.fields.catalogue import Field
+from halo_engine.sql.parameters import parameter
 from halo_engine.tables import companies, end_users, event_counts, suppressions
-from halo_engine.tables.metadata import OrganizationId
-
-#: The organisation's id, to be given with the statement.
-ORG: Final = "everybodys_org"
 
 #: The OFFSET that keeps a subquery separate, so that its columns are computed once, however often
 #: they are read. It is a bigint literal: an integer would still have to be cast when PostgreSQL
@@ -111,11 +107,11 @@ class Everybody:
         return func.coalesce(fired.c.count, literal_column("0", BigInteger()))
 
 
-_ORG_ID: Final = bindparam(ORG, type_=OrganizationId())
+_ORG_ID: Final = parameter("org_id")
 _STORED: Final = Subject.of_contacts()
 
 
-# One object for each set of columns: the compiler keeps predicates by their subject.
+# One object for each set of columns: the compiler caches predicates by their subject.
 @lru_cache(maxsize=256)
 def _unpacked(
     table: Table, names: frozenset[str], within: tuple[ColumnElement[bool], ...] = ()

@@ -27,7 +27,7 @@ def contains(text: ColumnElement[str], wanted: str) -> ColumnElement[bool]:
 
 
 def _fold(letter: str) -> str:
-    """Return the one letter that stands for ``letter`` in any case; ß, say, does not become ss."""
+    """Return the one letter that stands for ``letter`` in any case; ß does not become ss."""
     candidates = (letter.casefold(), letter.lower(), letter)
     return next(folded for folded in candidates if len(folded) == 1)
 

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, exists, func, select
 
 from halo_engine.audience.compiler import Subject
 from halo_engine.audience.matching import (
@@ -13,6 +13,7 @@ from halo_engine.audience.matching import (
     suppressed,
 )
 from halo_engine.audience.moments import Moment
+from halo_engine.sql.statements import statement
 
 
 def matched(org_id: UUID, of: Audience, moment: Moment) -> Select[tuple[UUID]]:
@@ -35,5 +36,20 @@ def matched(org_id: UUID, of: Audience, moment: Moment) -> Select[tuple[UUID]]:
 
 def count_matched(connection: Connection, org_id: UUID, of: Audience, moment: Moment) -> int:
     """Return how many contacts are matched now."""
+    return connection.execute(_number_matched(org_id, of, moment)).scalar_one()
+
+
+@statement("count_matched")
+def _number_matched(org_id: UUID, of: Audience, moment: Moment) -> Select[int]:
     ids = matched(org_id, of, moment).subquery("matched")
-    return connection.execute(select(func.count()).select_from(ids)).scalar_one()
+    return select(func.count()).select_from(ids)
+
+
+def is_anybody_matched(connection: Connection, org_id: UUID, of: Audience, moment: Moment) -> bool:
+    """Return whether anybody is matched now; it stops at the first."""
+    return connection.execute(_any_matched(org_id, of, moment)).scalar_one()
+
+
+@statement("check_anybody_matched")
+def _any_matched(org_id: UUID, of: Audience, moment: Moment) -> Select[bool]:
+    return select(exists(matched(org_id, of, moment)))

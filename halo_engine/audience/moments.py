@@ -8,12 +8,12 @@ from typing import Any, Final, Protocol
 from sqlalchemy import BindParameter, bindparam, literal
 from sqlalchemy.types import TypeEngine
 
-from halo_engine.prepared import Later
+from halo_engine.sql.prepared import Later
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """An instant, and the zone in which dates without one are read (contract §1)."""
+    """An instant, and the zone in which dates without a zone are read (contract §1)."""
 
     now: datetime
     zone: str
@@ -21,17 +21,17 @@ class Moment:
     def parameter(
         self, value: Callable[["Moment"], Any], type_: TypeEngine[Any]
     ) -> BindParameter[Any]:
-        """Return a parameter that has the value as of this moment."""
+        """Return a parameter whose value is computed now, for this moment."""
         return literal(value(self), type_)
 
 
 class When(Protocol):
-    """A moment, or any moment: what gives a statement's parameters that depend on the clock."""
+    """A moment, or any moment; it makes a statement's parameters that depend on the clock."""
 
     def parameter(
         self, value: Callable[[Moment], Any], type_: TypeEngine[Any]
     ) -> BindParameter[Any]:
-        """Return a parameter for what ``value`` says of the moment."""
+        """Return a parameter whose value ``value`` computes from the moment."""
 
 
 class _AnyMoment:
@@ -41,5 +41,5 @@ class _AnyMoment:
         return bindparam(None, Later(value), type_, unique=True)
 
 
-#: For cached statements: each execution gives its moment (``prepared``).
+#: For cached statements: each execution passes its own moment (``prepared``).
 ANY_MOMENT: Final[When] = _AnyMoment()

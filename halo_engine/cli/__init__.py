@@ -1,1 +1,1 @@
-"""The `halo` command's work on organisations, series and contacts, for people and for programs."""
+"""The commands of `halo` about organisations, series and contacts, for people and programs."""

@@ -1,68 +1,101 @@
-"""The commands that `halo` has beside those of the platform (`up`, `doctor`, `migrate`)."""
+"""The commands of `halo`, without those of the platform (`up`, `doctor`, `migrate`)."""
 
 from typing import Final
 
-import click
+from halo_engine.cli.sections import Listed
 
-from halo_engine.cli.answers import (
-    diagnose_command,
-    explain_command,
-    funnel_command,
-    ledger_command,
-    preview_command,
-)
-from halo_engine.cli.contact_list import list_command as contacts_list_command
-from halo_engine.cli.contacts import contacts, identify_command, track_command
-from halo_engine.cli.erasure import erase_contact_command, erase_organization_command
-from halo_engine.cli.example import example_command
-from halo_engine.cli.failures import failures_command
-from halo_engine.cli.fields import events_command, fields_command
-from halo_engine.cli.files import apply, check
-from halo_engine.cli.imports import import_command
-from halo_engine.cli.lists import lists
-from halo_engine.cli.mail import mail, render_command, retry_failed_command, send_test_command
-from halo_engine.cli.organizations import org
-from halo_engine.cli.parked import rows, signals
-from halo_engine.cli.rehearsals import test_command
-from halo_engine.cli.schemas import schema_command
-from halo_engine.cli.sending import sending
-from halo_engine.cli.series import series
-from halo_engine.cli.status import status_command
-
-contacts.add_command(contacts_list_command)
-contacts.add_command(import_command)
-contacts.add_command(erase_contact_command)
-org.add_command(erase_organization_command)
-for _command in (
-    example_command,
-    apply,
-    check,
-    preview_command,
-    diagnose_command,
-    ledger_command,
-    funnel_command,
-    render_command,
-    send_test_command,
-    retry_failed_command,
-):
-    series.add_command(_command)
-
-COMMANDS: Final[tuple[click.Command, ...]] = (
-    org,
-    lists,
-    contacts,
-    identify_command,
-    track_command,
-    fields_command,
-    events_command,
-    series,
-    explain_command,
-    failures_command,
-    sending,
-    mail,
-    signals,
-    rows,
-    status_command,
-    test_command,
-    schema_command,
+COMMANDS: Final = (
+    Listed(
+        "org",
+        "halo_engine.cli.groups:org",
+        "Make and change organisations; everything else belongs to one.",
+    ),
+    Listed(
+        "key", "halo_engine.cli.operations.keys:key", "Make keys for HTTP, list them, revoke them."
+    ),
+    Listed(
+        "audit", "halo_engine.cli.audit:audit_command", "List what operators changed, newest first."
+    ),
+    Listed(
+        "list", "halo_engine.cli.contacts.lists:lists", "Make lists that contacts subscribe to."
+    ),
+    Listed("contacts", "halo_engine.cli.groups:contacts", "Import, find, show and erase contacts."),
+    Listed(
+        "identify",
+        "halo_engine.cli.contacts.contacts:identify_command",
+        "Identify a user, as an application does: series react.",
+    ),
+    Listed(
+        "track",
+        "halo_engine.cli.contacts.contacts:track_command",
+        "Track EVENT of a user, as an application does: series react.",
+    ),
+    Listed(
+        "fields",
+        "halo_engine.cli.series.fields:fields_command",
+        "List the fields that filters can use, with their values.",
+    ),
+    Listed(
+        "events",
+        "halo_engine.cli.series.fields:events_command",
+        "List the events that fired, how often, first and last.",
+    ),
+    Listed(
+        "series", "halo_engine.cli.groups:series", "Write series, run them, and ask about them."
+    ),
+    Listed(
+        "explain",
+        "halo_engine.cli.series.answers:explain_command",
+        "Say why CONTACT is in SERIES, or why it is not.",
+    ),
+    Listed(
+        "runs",
+        "halo_engine.cli.series.runs:runs_command",
+        "Tell what happened to CONTACT in SERIES, decision by decision.",
+    ),
+    Listed(
+        "failures",
+        "halo_engine.cli.operations.failures:failures_command",
+        "List the mails of series KEY that were not sent, and why.",
+    ),
+    Listed(
+        "sending",
+        "halo_engine.cli.operations.sending:sending",
+        "Stop all mail, start it again, show what holds it.",
+    ),
+    Listed(
+        "mail",
+        "halo_engine.cli.operations.mail:mail",
+        "Take in mail: replies, and reports of bounces.",
+    ),
+    Listed(
+        "webhooks",
+        "halo_engine.cli.operations.webhooks:webhooks",
+        "Tell URLs what happens to contacts in series.",
+    ),
+    Listed(
+        "signals",
+        "halo_engine.cli.operations.parked:signals",
+        "Signals that could not be handled.",
+    ),
+    Listed(
+        "rows",
+        "halo_engine.cli.operations.parked:rows",
+        "Contacts' due steps that could not be handled.",
+    ),
+    Listed(
+        "status",
+        "halo_engine.cli.operations.status:status_command",
+        "Say what waits, and what needs a person.",
+    ),
+    Listed(
+        "test",
+        "halo_engine.cli.series.rehearsals:test_command",
+        "Play scenario files and folders on a virtual clock.",
+    ),
+    Listed(
+        "schema",
+        "halo_engine.cli.schemas.schemas:schema_command",
+        "Print the JSON Schema of series files, scenarios or calls.",
+    ),
 )

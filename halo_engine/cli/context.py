@@ -1,23 +1,27 @@
-"""What a command works with: one organisation, chosen by ``--org``, and how to show an answer."""
+"""A command's context: its organisation, chosen by ``--org``, and how it shows an answer."""
 
+import getpass
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import click
 from sqlalchemy import Engine as Database
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from halo_engine.cli.installation import Installation
 from halo_engine.cli.output import print_json
+from halo_engine.contacts.calls import Call
 from halo_engine.domain.errors import Refusal
 from halo_engine.engine import Engine
+from halo_engine.operators.origin import Origin, Via
 from halo_engine.settings import load_settings
+from halo_engine.sql.statements import statement
 from halo_engine.tables import organizations
-from halo_engine.work import Organization, OrgRef, Work
+from halo_engine.work import Organization, OrgRef, Transact, Work
 
 _Result = TypeVar("_Result")
 
@@ -29,7 +33,7 @@ org_option = click.option(
     "--org",
     "org_key",
     metavar="KEY",
-    help="The organisation; HALO_ORG unless given, or the only one there is.",
+    help="The organisation; if unset HALO_ORG, else the only one there is.",
 )
 
 
@@ -48,19 +52,45 @@ class CommandContext:
         return self.org.zone
 
     def perform(self, action: Callable[[Work], _Result]) -> _Result:
-        """Run a change in a transaction of its own, and ring for a worker."""
+        """Continue a change that is already noted, in a transaction of its own."""
         return self.engine.perform(OrgRef(id=self.org.id), action)
 
+    def change(
+        self, door: str, call: Call, action: Callable[[Work], _Result], by: str | None = None
+    ) -> _Result:
+        """Run a change in a transaction of its own, and ring for a worker.
+
+        The audit log notes it as a change by the ``door`` of that name, with this ``call``.
+        """
+        return self.transact(door, call, by)(action)
+
+    def transact(self, door: str, call: Call, by: str | None = None) -> Transact:
+        """Return a function that runs each of a flow's transactions as ``change`` does."""
+        # Imported late: the table of doors imports the whole engine.
+        from halo_engine.doors.table import DOORS  # noqa: PLC0415
+
+        origin = Origin(operator_name(by), Via.COMMAND)
+        engine = DOORS[door].noting(self.engine, call, origin)
+        return partial(engine.perform, OrgRef(id=self.org.id))
+
     def ask(self, action: Callable[[Work], _Result]) -> _Result:
-        """Run a query; no worker is rung for."""
+        """Run a query; the doorbell does not ring."""
         return self.engine.ask(OrgRef(id=self.org.id), action)
 
     def show(self, answer: _Result, draw: Callable[[_Result], object]) -> None:
-        """Print an answer: as JSON where that was asked for, else as ``draw`` does."""
+        """Print an answer: as JSON if that was asked for, else as ``draw`` does."""
         if self.as_json:
             print_json(answer)
         else:
             draw(answer)
+
+
+def operator_name(given: str | None) -> str:
+    """Return who gives a command: the name given, else the user logged in."""
+    try:
+        return given or getpass.getuser()
+    except (KeyError, OSError):
+        return "operator"
 
 
 def in_organization(command: Callable[..., None]) -> Callable[..., None]:
@@ -97,9 +127,8 @@ def choose_organization(engine: Engine, key: str | None) -> Organization:
 
 
 def _only_key(database: Database) -> str:
-    statement = select(organizations.c.key).order_by(organizations.c.key)
     with database.connect() as connection:
-        keys = list(connection.scalars(statement.limit(_MOST_KEYS_NAMED + 1)))
+        keys = list(connection.scalars(_read_org_keys()))
     if not keys:
         problem = "There is no organisation yet; make one with `halo org create KEY`."
         raise Refusal(404, "no_organisation", problem)
@@ -109,3 +138,9 @@ def _only_key(database: Database) -> str:
         raise Refusal(400, "ambiguous_organisation", problem)
     [key] = keys
     return str(key)
+
+
+@statement("read_org_keys")
+def _read_org_keys() -> Select[Any]:
+    statement = select(organizations.c.key).order_by(organizations.c.key)
+    return statement.limit(_MOST_KEYS_NAMED + 1)

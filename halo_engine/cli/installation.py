@@ -1,4 +1,4 @@
-"""What commands need of their installation; nothing here knows a broker."""
+"""What commands need from their installation; nothing here knows a broker."""
 
 import sys
 from collections.abc import Callable
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import structlog
 
-from halo_engine.answers.calls import Calls
+from halo_engine.answers.operations.calls import Calls
 from halo_engine.engine import Engine
 
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """How commands reach the engine, a server for rehearsals, the workers and the broker.
+    """The engine, a server for rehearsals, the workers and the broker, as commands reach them.
 
     ``engine`` opens the engine on the installation's database; it rings for a worker after each
     commit. ``rehearsal_server`` yields the URL of a PostgreSQL where the command may create a

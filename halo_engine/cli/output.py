@@ -14,11 +14,11 @@ from rich.progress import Progress, ProgressColumn
 from rich.table import Table
 from rich.text import Text
 
-from halo_engine.answers.phrases import on_the_clock
+from halo_engine.domain.phrases import on_the_clock
 
 NOTHING: Final = "-"
 
-#: The width without a terminal: nothing is folded.
+#: The width without a terminal, so that nothing is wrapped.
 _WIDE: Final = 10_000
 
 
@@ -56,7 +56,7 @@ def progress_bar(*columns: ProgressColumn, hidden: bool = False) -> Progress:
 
 
 def plain(value: object) -> str:
-    """Return a value as text that is safe to print: no name can drive a terminal."""
+    """Return a value as text that is safe to print: no control character reaches the terminal."""
     match value:
         case None | "" | () | []:
             return NOTHING

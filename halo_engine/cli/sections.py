@@ -1,7 +1,8 @@
-"""Command groups whose help lists the commands in sections."""
+"""Command groups whose help lists the commands in sections, and imports none of them."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
+from typing import Any, NamedTuple
 
 import click
 
@@ -27,3 +28,33 @@ class SectionedGroup(click.Group):
             rows = [(name.ljust(longest), each.get_short_help_str(room)) for name, each in listed]
             with formatter.section(heading):
                 formatter.write_dl(rows)
+
+
+class Listed(NamedTuple):
+    """A command that is imported when it is called: its name, where it is, and its summary.
+
+    ``source`` is ``module:name``. ``summary`` is the first sentence of the command's own help; the
+    group's help shows it.
+    """
+
+    name: str
+    source: str
+    summary: str
+
+
+class LazyGroup(SectionedGroup):
+    """A sectioned group that imports a ``listed`` command when somebody calls it."""
+
+    def __init__(self, *args: Any, listed: Iterable[Listed], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._sources = {each.name: each.source for each in listed}
+        for each in listed:
+            self.add_command(click.Command(each.name, help=each.summary))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command of that name, imported now if it was only listed so far."""
+        source = self._sources.pop(cmd_name, None)
+        if source is not None:
+            module, _, name = source.partition(":")
+            self.add_command(getattr(import_module(module), name), cmd_name)
+        return super().get_command(ctx, cmd_name)

@@ -1,11 +1,12 @@
-"""Batches of entries that are checked one by one: a bad one does not spoil the others (§2)."""
+"""Batches of entries that are checked one by one: a bad one is left out, alone (§2)."""
 
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationInfo
 
-from halo_engine.contacts.calls import Answer
+from halo_engine.contacts.calls import described_as
+from halo_engine.domain.answer import Answer
 from halo_engine.domain.errors import Refusal, bad_input, located, validated
 
 LARGEST_BATCH: Final = 500
@@ -23,6 +24,11 @@ def _check_size(entries: object, info: ValidationInfo) -> object:
 
 #: At most 500 entries of any kind; each is checked when it is read.
 Batch = Annotated[list[Any], Field(max_length=LARGEST_BATCH), BeforeValidator(_check_size)]
+
+
+def entries_of(model: type[BaseModel]) -> BeforeValidator:
+    """Make a batch's schema describe its entries."""
+    return described_as(Annotated[list[model], Field(max_length=LARGEST_BATCH)])  # type: ignore[valid-type]
 
 
 class RefusedEntry(Answer):
@@ -44,10 +50,10 @@ def read_each(
     results: list[_Result] = []
     refused: list[RefusedEntry] = []
     for index, entry in enumerate(entries):
-        place = f"{where}[{index}]"
+        path = f"{where}[{index}]"
         try:
-            call = validated(model, entry, place)
-            with located(place):
+            call = validated(model, entry, path)
+            with located(path):
                 results.append(read(call))
         except Refusal as refusal:
             refused.append(RefusedEntry.model_validate({"index": index, **refusal.as_dict()}))
@@ -62,15 +68,15 @@ def refused_too(
     ``outcomes`` belong to the entries that ``read_each`` did not refuse, in their order.
     """
     bad = {each.index for each in errors}
-    places = (index for index in range(len(errors) + len(outcomes)) if index not in bad)
+    sound = (index for index in range(len(errors) + len(outcomes)) if index not in bad)
     now = (
         _refused(index, f"{where}[{index}]", outcome)
-        for index, outcome in zip(places, outcomes, strict=True)
+        for index, outcome in zip(sound, outcomes, strict=True)
         if outcome is not None
     )
     return tuple(sorted((*errors, *now), key=lambda each: each.index))
 
 
-def _refused(index: int, place: str, refusal: Refusal) -> RefusedEntry:
-    said = {**refusal.as_dict(), "message": f"{place}: {refusal.message}"}
+def _refused(index: int, path: str, refusal: Refusal) -> RefusedEntry:
+    said = {**refusal.as_dict(), "message": f"{path}: {refusal.message}"}
     return RefusedEntry.model_validate({"index": index, **said})

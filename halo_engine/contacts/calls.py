@@ -1,25 +1,27 @@
-"""What calls of doors have in common: their shape, and the types of what they carry (§2)."""
+"""What calls of doors have in common: their base class, and the types of their fields (§2)."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    model_validator,
+)
 
-from halo_engine.domain.fields import LONGEST_NAME, check_name
-from halo_engine.domain.traits import LONGEST_ID, check_email, check_external_id
+from halo_engine.domain.errors import bad_input
+from halo_engine.domain.fields.catalogue import LONGEST_NAME, check_name
+from halo_engine.domain.fields.traits import LONGEST_ID, check_email, check_external_id
 from halo_engine.domain.values import check_json
 
 
 class Call(BaseModel):
-    """A call of a door: frozen, and an unknown key is refused with those that are known (400)."""
+    """A call of a door: frozen; an unknown key is a 400 that names the known ones."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class Answer(BaseModel):
-    """What a door answers; ``model_dump(mode="json")`` is what a task returns."""
-
-    model_config = ConfigDict(frozen=True)
 
 
 def _check_identifier(value: object, info: ValidationInfo) -> object:
@@ -46,6 +48,11 @@ def _instant_as_text(value: object) -> object:
     return value.isoformat() if is_aware else value  # type: ignore[attr-defined]
 
 
+def described_as(type_: Any) -> BeforeValidator:
+    """Make a field's schema describe it as ``type_``, the type as which it is read later."""
+    return BeforeValidator(lambda value: value, json_schema_input_type=type_)
+
+
 #: 1 to 255 characters, not blank, without NUL and lone surrogates.
 Identifier = Annotated[
     str, Field(min_length=1, max_length=LONGEST_ID), BeforeValidator(_check_identifier)
@@ -58,3 +65,17 @@ EventName = Annotated[
 SentAt = Annotated[str | None, BeforeValidator(_instant_as_text)]
 #: Any JSON object that PostgreSQL can keep; ``null`` is an empty one.
 JsonObject = Annotated[dict[str, Any], BeforeValidator(_check_object)]
+
+
+class PersonCall(Call):
+    """A person: a user if ``user_id`` is given, else a lead with an ``email``; and traits."""
+
+    user_id: Identifier | None = None
+    email: Email | None = None
+    traits: dict[str, Any] | None = None
+
+    @model_validator(mode="after")
+    def _is_somebody(self) -> Self:
+        if self.user_id is None and self.email is None:
+            raise bad_input("user_id", "is required, unless there is an email", "missing_key")
+        return self

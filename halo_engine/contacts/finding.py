@@ -1,17 +1,28 @@
-"""Finding whom callers name: by ``user_id``, or by email where a contact has none (contract §2)."""
+"""Find contacts that callers name: by ``user_id``, or by email if they have none (contract §2)."""
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import CTE, ColumnElement, FromClause, Integer, Select, Text, func, select, true
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    FromClause,
+    Integer,
+    Select,
+    Text,
+    and_,
+    func,
+    select,
+    true,
+)
 from sqlalchemy.sql.selectable import LateralFromClause
 
-from halo_engine.contacts.calls import Answer
 from halo_engine.contacts.parameters import ORG_ID, given_rows, values_of
+from halo_engine.domain.answer import Answer
 from halo_engine.domain.errors import Refusal, not_found
 from halo_engine.domain.values import is_storable_text
+from halo_engine.sql.prepared import prepared
 from halo_engine.tables import end_users
 from halo_engine.work import Work
 
@@ -20,16 +31,16 @@ _Answer = TypeVar("_Answer")
 
 
 class Noted(Answer):
-    """The contact of whom something was noted."""
+    """The contact about which something was noted."""
 
     id: UUID
 
 
 def named_contacts(given: FromClause) -> CTE:
-    """Return ``named``: ``place``, ``contact_id`` and ``address`` for each contact that is found.
+    """Return ``named``: ``ordinal``, ``contact_id`` and ``address`` of each contact that is found.
 
-    ``given`` has a ``place`` and a ``contact``: a user's external ID; else, in any case, the email
-    of a lead (scenarios: how a contact is named).
+    ``given`` has an ``ordinal`` and a ``contact``: a user's external ID, else the email of a lead
+    in any case (scenarios: how a contact is named).
     """
     user = _first("named_user", end_users.c.external_id == given.c.contact)
     lead = _first(
@@ -41,7 +52,7 @@ def named_contacts(given: FromClause) -> CTE:
     contact_id = func.coalesce(user.c.id, lead.c.id)
     return (
         select(
-            given.c.place,
+            given.c.ordinal,
             contact_id.label("contact_id"),
             func.coalesce(user.c.address, lead.c.address).label("address"),
         )
@@ -52,7 +63,7 @@ def named_contacts(given: FromClause) -> CTE:
 
 
 def _first(name: str, *conditions: ColumnElement[bool]) -> LateralFromClause:
-    """Look up one contact for each row; the limit keeps the planner at the index."""
+    """Look up one contact for each row; the limit makes the planner use the index."""
     return (
         select(end_users.c.id, end_users.c.address)
         .where(end_users.c.org_id == ORG_ID, *conditions)
@@ -77,18 +88,32 @@ def only(
 def find_contacts(work: Work, names: Sequence[str]) -> list[UUID]:
     """Return the ids of the contacts named, in order; the first unknown name is a 404."""
     given = [
-        {"place": place, "contact": name}
-        for place, name in enumerate(names)
+        {"ordinal": ordinal, "contact": name}
+        for ordinal, name in enumerate(names)
         if is_storable_text(name)
     ]
-    rows = work.connection.execute(_finding(), values_of(work, given))
-    found = {row.place: row.contact_id for row in rows}
-    for place, name in enumerate(names):
-        if place not in found:
+    rows = _finding().rows(work.connection, values_of(work, given))
+    found = {row["ordinal"]: row["contact_id"] for row in rows}
+    for ordinal, name in enumerate(names):
+        if ordinal not in found:
             raise not_found("contact", name)
-    return [found[place] for place in range(len(names))]
+    return [found[ordinal] for ordinal in range(len(names))]
 
 
-@lru_cache(maxsize=1)
+def known_users(work: Work, user_ids: Sequence[str]) -> set[str]:
+    """Return those of the external IDs that are users'."""
+    given = [{"ordinal": ordinal, "contact": name} for ordinal, name in enumerate(user_ids)]
+    rows = _finding_users().rows(work.connection, values_of(work, given))
+    return {row["external_id"] for row in rows}
+
+
+@prepared("find_known_users")
+def _finding_users() -> Select[Any]:
+    given = given_rows({"ordinal": Integer(), "contact": Text()})
+    is_it = and_(end_users.c.org_id == ORG_ID, end_users.c.external_id == given.c.contact)
+    return select(end_users.c.external_id).join_from(given, end_users, is_it)
+
+
+@prepared("find_contacts")
 def _finding() -> Select[Any]:
-    return select(named_contacts(given_rows({"place": Integer(), "contact": Text()})))
+    return select(named_contacts(given_rows({"ordinal": Integer(), "contact": Text()})))

@@ -1,57 +1,46 @@
-"""The parameters of statements that are built once: whose, when, and what is given.
+"""The parameters of statements about contacts: organisation, instant, and any number of rows."""
 
-They are named unlike any column: SQLAlchemy would set a column of an UPDATE to the parameter of its
-name.
-"""
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     CTE,
-    BigInteger,
     ColumnElement,
-    DateTime,
-    Double,
-    bindparam,
+    TableValuedAlias,
     column,
     func,
     select,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
-from halo_engine.tables.metadata import OrganizationId
+from halo_engine.sql.parameters import parameter
 from halo_engine.work import Work
 
-ORG_ID: ColumnElement[UUID] = bindparam("work_org_id", type_=OrganizationId())
+ORG_ID: ColumnElement[UUID] = parameter("org_id")
 #: The call's instant, or the statement's own clock if none is given.
-NOW: ColumnElement[datetime] = func.coalesce(
-    bindparam("work_now", type_=DateTime(timezone=True)), func.statement_timestamp()
-)
-#: The version of the organisation as it is known.
-KNOWN_VERSION: ColumnElement[int] = bindparam("known_version", type_=BigInteger())
-#: From when on the caller's token proves nothing, in seconds since 1970.
-PROVEN_UNTIL: ColumnElement[float] = bindparam("proven_until", type_=Double())
-_GIVEN: ColumnElement[Any] = bindparam("given_rows", type_=JSONB())
+NOW: ColumnElement[datetime] = func.coalesce(parameter("now"), func.statement_timestamp())
+_GIVEN: ColumnElement[Any] = parameter("given_rows")
 
 
 def given_rows(
-    columns: Mapping[str, TypeEngine[Any]], *, only: ColumnElement[bool] | None = None
+    columns: Mapping[str, TypeEngine[Any]],
+    *,
+    only: Callable[[TableValuedAlias], ColumnElement[bool]] | None = None,
 ) -> CTE:
     """Return the CTE ``given``: the rows of ``values_of`` with these columns.
 
-    If ``only`` is given and does not hold, there are none.
+    If ``only`` is given, they are those for which it holds.
     """
     rows = func.jsonb_to_recordset(_GIVEN).table_valued(
         *[column(name, type_) for name, type_ in columns.items()]
     )
-    given = select(rows.render_derived(name="given", with_types=True))
-    return (given if only is None else given.where(only)).cte("given")
+    given = rows.render_derived(name="given", with_types=True)
+    chosen = select(given)
+    return (chosen if only is None else chosen.where(only(given))).cte("given")
 
 
 def values_of(work: Work, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the values of all parameters; ``rows`` are JSON, any number of them."""
-    return {"work_org_id": work.org_id, "work_now": work.now, "given_rows": rows}
+    return {"org_id": work.org_id, "now": work.now, "given_rows": rows}

@@ -1,4 +1,4 @@
-"""Signals to which exits, conditions and goals react, and nobody enters (contract §2)."""
+"""Silent signals: exits, conditions and goals react, but nobody enters (contract §2)."""
 
 from typing import Final
 
@@ -6,10 +6,10 @@ from sqlalchemy import CTE, FromClause, Text, literal, select
 from sqlalchemy.dialects.postgresql import array, insert
 
 from halo_engine.contacts.parameters import NOW, ORG_ID
-from halo_engine.domain.signals import SignalKind
+from halo_engine.domain.series.signals import SignalKind
 from halo_engine.tables import signals
 
-#: Keys of changes that are no fields: list membership, suppression, and what became of a mail.
+#: Keys of changes that are no fields: list membership, suppression, events of a mail.
 LIST_KEY: Final = "list"
 SUPPRESSION_KEY: Final = "suppression"
 MAIL_KEY: Final = "mail"
@@ -18,13 +18,13 @@ MAIL_KEY: Final = "mail"
 def tell(concerned: FromClause, *changed: str) -> CTE:
     """Write a silent signal for each contact: the CTE to add to the statement that changes it.
 
-    ``concerned`` has ``place`` and ``contact_id``. The signals are in the order of the places;
-    within one in that of the ids, which are time-ordered.
+    ``concerned`` has ``ordinal`` and ``contact_id``. The signals are in the order of the ordinals,
+    and of the ids, which are time-ordered.
     """
     keys = array([literal(key, Text()) for key in changed])
     kind = literal(SignalKind.SILENT.value, Text())
     rows = select(ORG_ID, kind, concerned.c.contact_id, keys, NOW, NOW).order_by(
-        concerned.c.place, concerned.c.contact_id
+        concerned.c.ordinal, concerned.c.contact_id
     )
     columns = ["org_id", "kind", "end_user_id", "changed", "happened_at", "created_at"]
     return (

@@ -1,11 +1,11 @@
-"""The reasons why mail comes back, and which of them mean a wrong address (contract §2)."""
+"""The reasons why mail bounces, and which of them mean a wrong address (contract §2)."""
 
 from enum import StrEnum
 from typing import Final
 
 
 class BounceReason(StrEnum):
-    """Why a mail came back."""
+    """Why a mail bounced."""
 
     USER_UNKNOWN = "user_unknown"
     DOMAIN_UNKNOWN = "domain_unknown"

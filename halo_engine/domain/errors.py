@@ -150,7 +150,7 @@ def several(title: str, faults: Sequence[Fault]) -> ValidationError:
 
 
 def in_its_place(read: Callable[[object], _Value]) -> Callable[[object], _Value]:
-    """Return ``read`` as a model's validator, with the path to the field in its refusals.
+    """Return ``read`` as a validator of a model, whose refusals name the path to the field.
 
     The path replaces the name that ``read`` itself gives the field.
     """

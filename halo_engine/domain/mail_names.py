@@ -2,7 +2,7 @@
 
 If a bounce domain is set, each mail has an envelope sender of its own (VERP), so the address that a
 report is sent to says which mail it is about. The address holds the random part of the Message-ID,
-which only those who got the mail know. A relay that replaces the Message-ID (Amazon SES) tells its
+which only those who got the mail know. A relay that replaces the Message-ID (Amazon SES) gives its
 own id in its answer.
 """
 

@@ -20,8 +20,8 @@ def near(wanted: object, known: Iterable[_Value]) -> Sequence[_Value]:
     renewal``, ``up_for_renewal``; ``"12"``, ``12``), then those with a similar spelling.
     """
     ranked = [
-        (-likeness, place, value)
-        for place, value in enumerate(known)
+        (-likeness, index, value)
+        for index, value in enumerate(known)
         if not _same(value, wanted) and (likeness := _likeness(wanted, value))
     ]
     ranked.sort(key=lambda each: each[:2])

@@ -1,6 +1,7 @@
 """The words of the contract that are stored, answered and compared: statuses, codes and choices."""
 
 from enum import StrEnum
+from typing import Self
 
 
 class Status(StrEnum):
@@ -15,7 +16,7 @@ class Status(StrEnum):
 
     @property
     def is_active(self) -> bool:
-        """Whether the recipient still has something before it (contract §1)."""
+        """Whether the recipient is still under way (contract §1)."""
         return self in (Status.PENDING, Status.PROCESSING)
 
 
@@ -66,68 +67,38 @@ class ContactTypeChoice(StrEnum):
     USER = "user"
     LEAD = "lead"
 
-    def admits(self, contact_type: ContactType) -> bool:
-        """Return whether contacts of this type may be in the series."""
-        return self is ContactTypeChoice.BOTH or self.value == contact_type.value
+
+class WithWords(StrEnum):
+    """Words that are stored, each with what it means in ``words``."""
+
+    words: str
+
+    def __new__(cls, key: str, words: str) -> Self:
+        """Make a member that is its key."""
+        member = str.__new__(cls, key)
+        member._value_ = key
+        member.words = words
+        return member
+
+    @property
+    def key(self) -> str:
+        """The word that is stored."""
+        return str(self)
 
 
-class ReasonCode(StrEnum):
-    """Why a contact is not enrolled: the guards in order, then what only explain says (§4)."""
-
-    SERIES_NOT_ACTIVE = "series_not_active"
-    CONTACT_TYPE = "contact_type"
-    AUDIENCE_MISMATCH = "audience_mismatch"
-    SUPPRESSED = "suppressed"
-    ALREADY_ACTIVE = "already_active"
-    ALREADY_ENROLLED = "already_enrolled"
-    REENROLL_DELAY = "reenroll_delay"
-    NOT_NEWLY_MATCHING = "not_newly_matching"
-    EXIT_FILTER = "exit_filter"
-    COMPANY_ALREADY_ENROLLED = "company_already_enrolled"
-    AWAITING_EVALUATION = "awaiting_evaluation"
-    TRIGGER_NOT_FIRED = "trigger_not_fired"
-
-
-class ExitReason(StrEnum):
-    """Why an enrollment ended: the rules in the order in which one is stamped, then the gate (§6).
-
-    ``condition_not_met`` is no rule: it ends the enrollment whose condition was false (§5).
-    """
-
-    COMPLETED = "completed"
-    UNSUBSCRIBED = "unsubscribed"
-    REPLIED = "replied"
-    SEGMENT_LEAVE = "segment_leave"
-    EVENT = "event"
-    FILTER_MATCH = "filter_match"
-    MANUAL = "manual"
-    SUPPRESSED = "suppressed"
-    COMPANY_ALREADY_ENROLLED = "company_already_enrolled"
-    CONDITION_NOT_MET = "condition_not_met"
-
-
-class SkipReason(StrEnum):
+class SkipReason(WithWords):
     """Why a row was skipped (contract §5)."""
 
-    NO_EMAIL = "no_email"
-    UNSUBSCRIBED = "unsubscribed"
-    CONDITION_NOT_MET = "condition_not_met"
-    STEP_REMOVED = "step_removed"
+    NO_EMAIL = "no_email", "the contact has no email address"
+    UNSUBSCRIBED = "unsubscribed", "the contact has left the list of the series"
+    CONDITION_NOT_MET = "condition_not_met", "the condition is false"
+    STEP_REMOVED = "step_removed", "the step was removed from the series"
 
 
-class FailReason(StrEnum):
+class FailReason(WithWords):
     """Why a row failed, beside what the mail server said (contract §5, §9)."""
 
-    OUTCOME_UNKNOWN = "outcome_unknown"
-
-
-class ConditionType(StrEnum):
-    """What a condition step looks at (contract §5)."""
-
-    EMAIL_OPENED = "email_opened"
-    LINK_CLICKED = "link_clicked"
-    USER_PROPERTY = "user_property"
-    EVENT_FIRED = "event_fired"
+    OUTCOME_UNKNOWN = "outcome_unknown", "nobody can know whether the email was sent"
 
 
 class DeliveryGuarantee(StrEnum):
@@ -138,7 +109,7 @@ class DeliveryGuarantee(StrEnum):
 
 
 class PassedOver(StrEnum):
-    """Why something that Stripe sent is about nobody (contract §2)."""
+    """Why an event from Stripe is passed over: it names no customer (contract §2)."""
 
     #: It names its object by id alone.
     THIN_EVENT = "thin_event"

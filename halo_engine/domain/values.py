@@ -15,7 +15,7 @@ from halo_engine.domain.errors import bad_input, shown
 
 DEEPEST: Final = 32
 
-#: Kept, because ``json.dumps`` makes an encoder in each call.
+#: Made once: ``json.dumps`` makes an encoder in each call.
 _compact: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")

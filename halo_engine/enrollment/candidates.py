@@ -21,23 +21,25 @@ from sqlalchemy import (
     Select,
     Uuid,
     any_,
-    bindparam,
     column,
+    exists,
     func,
     literal,
     select,
     true,
 )
 
-from halo_engine.domain.running import RunningSeries
-from halo_engine.domain.series import Series
-from halo_engine.domain.signals import Signal
-from halo_engine.enrollment.pages import Page
+from halo_engine.domain.series.definition import Series
+from halo_engine.domain.series.running import RunningSeries
+from halo_engine.domain.series.signals import Signal
+from halo_engine.enrollment.pages import ContactRange
 from halo_engine.enrollment.rules import rules_at, rules_of
-from halo_engine.tables.rows import asked_values, rows_asked
+from halo_engine.sql.parameters import parameter
+from halo_engine.sql.rows import asked_values, rows_asked
+from halo_engine.tables import automation_enrollments
 
 _INSTANT = DateTime(timezone=True)
-_ENTERED_AT = bindparam("entered_at", type_=_INSTANT).label("entered_at")
+_ENTERED_AT = parameter("entered_at").label("entered_at")
 
 
 class Candidates(Protocol):
@@ -125,7 +127,7 @@ class _Matching:
 class Paged(_Matching):
     """The contacts of a page, for every series whose audience they match."""
 
-    page: Page
+    page: ContactRange
     now: datetime
 
     @property
@@ -144,6 +146,29 @@ class Paged(_Matching):
 
 
 @dataclass(frozen=True)
+class Outsiders(_Matching):
+    """All contacts who are not in a series, if they match it."""
+
+    now: datetime
+    series_id: UUID
+
+    def among(self, contacts: FromClause, contact: FromClause) -> Select[Any]:
+        """Look at everybody without an active run."""
+        runs = automation_enrollments
+        # A subquery hides the value: of a series younger than the statistics the planner would
+        # expect one run.
+        its_id = select(literal(self.series_id, Uuid())).scalar_subquery()
+        is_in = exists().where(
+            runs.c.org_id == contact.c.org_id,
+            runs.c.end_user_id == contact.c.id,
+            runs.c.automation_id == its_id,
+            runs.c.ended_at.is_(None),
+        )
+        asked = select(literal(self.now, _INSTANT).label("entered_at")).select_from(contacts)
+        return asked.where(~is_in)
+
+
+@dataclass(frozen=True)
 class Found(_Matching):
     """Contacts that were found to match (``newcomers``), for the series they match."""
 
@@ -154,11 +179,11 @@ class Found(_Matching):
     @property
     def values(self) -> Mapping[str, Any]:
         """The contacts, and the instant."""
-        return {"found": list(self.contacts), "entered_at": self.now}
+        return {"contact_ids": list(self.contacts), "entered_at": self.now}
 
     def among(self, contacts: FromClause, contact: FromClause) -> Select[Any]:
         """Look at the contacts that were found."""
-        found = bindparam("found", type_=ARRAY(Uuid()))
+        found = parameter("contact_ids")
         return select(_ENTERED_AT).select_from(contacts).where(contact.c.id == any_(found))
 
 
@@ -205,23 +230,23 @@ def candidates_of_signals(
     Signals that trigger the same series form a class, so the number of parameters grows with the
     signals, not with signals times series.
     """
-    triggered = zip(signals, running.places_triggered(signals), strict=True)
-    brought = [(signal, places) for signal, places in triggered if places]
-    concerned = sorted({place for _, places in brought for place in places})
+    triggered = zip(signals, running.indexes_triggered(signals), strict=True)
+    brought = [(signal, indexes) for signal, indexes in triggered if indexes]
+    concerned = sorted({index for _, indexes in brought for index in indexes})
     if not concerned:
         return None
-    ordinals = {place: ordinal for ordinal, place in enumerate(concerned)}
-    classes = {places: n for n, places in enumerate(dict.fromkeys(each for _, each in brought))}
-    pairs = [(class_, ordinals[place]) for places, class_ in classes.items() for place in places]
+    ordinals = {index: ordinal for ordinal, index in enumerate(concerned)}
+    classes = {indexes: n for n, indexes in enumerate(dict.fromkeys(each for _, each in brought))}
+    pairs = [(class_, ordinals[index]) for indexes, class_ in classes.items() for index in indexes]
     candidates = _named(
         [
-            (signal.contact_id, signal.arrived_at, classes[places])
-            for signal, places in brought
+            (signal.contact_id, signal.arrived_at, classes[indexes])
+            for signal, indexes in brought
             if signal.contact_id is not None
         ],
         pairs,
     )
-    return [running.series[place] for place in concerned], candidates
+    return [running.series[index] for index in concerned], candidates
 
 
 def _named(

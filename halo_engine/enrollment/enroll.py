@@ -10,7 +10,6 @@ from uuid import UUID
 from sqlalchemy import (
     CTE,
     CompoundSelect,
-    Connection,
     any_,
     func,
     literal,
@@ -19,9 +18,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 
-from halo_engine.audience.moments import ANY_MOMENT, Moment
-from halo_engine.domain.reasons import ReasonCode
-from halo_engine.domain.series import Series
+from halo_engine.audience.moments import ANY_MOMENT
+from halo_engine.domain.series.definition import Series
+from halo_engine.domain.series.guards import ReasonCode
+from halo_engine.domain.series.happenings import Happening, Kinds
 from halo_engine.enrollment.candidates import Candidates, Entrants
 from halo_engine.enrollment.first_recipients import (
     clear_earlier_recipients,
@@ -32,12 +32,17 @@ from halo_engine.enrollment.first_recipients import (
 from halo_engine.enrollment.guards import judge
 from halo_engine.enrollment.kept_refusals import keep_refusals
 from halo_engine.enrollment.rules import have_seats, keeps_refusals
-from halo_engine.prepared import KeptStatements
+from halo_engine.happenings import Happened, note_happenings
+from halo_engine.sql.cache import StatementCache
+from halo_engine.sql.metadata import arrivals
+from halo_engine.sql.statements import statement
 from halo_engine.tables import automation_enrollments
-from halo_engine.tables.metadata import arrivals
+from halo_engine.work import Work
 
-#: Keyed by organisation, shape of the candidates, and series.
-_KEPT: Final = KeptStatements()
+#: Keyed by organisation, shape of the candidates, series, and what webhooks ask for.
+_KEPT: Final = StatementCache()
+#: What can happen to candidates.
+_TOLD: Final[Kinds] = frozenset({Happening.ENTERED, Happening.REFUSED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +54,16 @@ class Admission:
     count: int
 
 
-def enroll(
-    connection: Connection,
-    org_id: UUID,
-    series: Sequence[Series],
-    moment: Moment,
-    candidates: Entrants,
-) -> list[Admission]:
+def enroll(work: Work, series: Sequence[Series], candidates: Entrants) -> list[Admission]:
     """Enroll every candidate that no guard refuses, in one statement (contract §4).
 
     If another transaction took the contact's next number or the company's seat first, the unique
     indexes let it win without an error. The caller holds the series lock (``series.locks``).
     """
+    org_id, kinds = work.org_id, work.org.webhook_kinds & _TOLD
     statement = _KEPT.get(
-        (org_id, candidates.shape, tuple(series)),
-        lambda: _statement(org_id, series, candidates),
+        (org_id, candidates.shape, tuple(series), kinds),
+        lambda: _statement(org_id, series, candidates, kinds),
         size=len(series),
     )
     values = {**candidates.values, **openings(series, candidates.instants)}
@@ -74,23 +74,28 @@ def enroll(
             ReasonCode(row["code"]) if row["code"] else None,
             row["contacts"],
         )
-        for row in statement.rows(connection, values, moment)
+        for row in statement.rows(work.connection, values, work.moment)
     ]
 
 
+@statement("enroll", kinds=frozenset())
 def _statement(
-    org_id: UUID, series: Sequence[Series], candidates: Candidates
+    org_id: UUID, series: Sequence[Series], candidates: Candidates, kinds: Kinds
 ) -> CompoundSelect[Any]:
     """Build the statement, without the parts that none of the series needs."""
     verdicts = judge(org_id, series, ANY_MOMENT, candidates)
     enrolled = _insert_enrollments(org_id, verdicts, seats=have_seats(series))
     beside: list[CTE] = []
+    happened = [_entered(enrolled)]
     cleared = None
     if any(each.settings.reenroll_enabled for each in series):
         cleared = clear_earlier_recipients(org_id, enrolled)
         beside.append(count_cleared(org_id, cleared))
     if any(keeps_refusals(each) for each in series):
-        beside.append(keep_refusals(org_id, verdicts))
+        refused = keep_refusals(org_id, verdicts)
+        beside.append(refused)
+        happened.append(_refused(refused))
+    beside.extend(note_happenings(org_id, kinds, *happened))
     placed = insert_first_recipients(org_id, series, enrolled, cleared)
     placed_count = select(
         placed.c.automation_id, null().label("code"), func.count().label("contacts")
@@ -103,9 +108,19 @@ def _statement(
     return placed_count.union_all(refused_count).add_cte(*beside)
 
 
+def _entered(enrolled: CTE) -> Happened:
+    given = {"enrollment_number": enrolled.c.number}
+    return Happened(Happening.ENTERED, enrolled, enrolled.c.created_at, given)
+
+
+def _refused(refused: CTE) -> Happened:
+    given = {"reason": refused.c.code}
+    return Happened(Happening.REFUSED, refused, refused.c.refused_at, given)
+
+
 def _insert_enrollments(org_id: UUID, verdicts: CTE, *, seats: bool) -> CTE:
-    """Insert the runs, numbered in order of their contacts' creation, which decides whose is
-    earlier (guard 10), and sorted by ``seats``: transactions that lock in one order do not
+    """Insert the runs in order of their contacts' creation: their ids then decide which is earlier
+    (guard 10). With ``seats`` they are inserted sorted by seat, so that two transactions do not
     deadlock.
     """
     admitted = (
@@ -118,6 +133,7 @@ def _insert_enrollments(org_id: UUID, verdicts: CTE, *, seats: bool) -> CTE:
             verdicts.c.seat,
             verdicts.c.entered_at,
             (verdicts.c.ordinal == any_(verdicts.c.goals)).label("goal_held"),
+            verdicts.c.series_version,
         )
         .where(verdicts.c.code.is_(None))
         .order_by(verdicts.c.contact_created_at, verdicts.c.end_user_id)
@@ -133,6 +149,7 @@ def _insert_enrollments(org_id: UUID, verdicts: CTE, *, seats: bool) -> CTE:
         runs.c.company_seat,
         runs.c.created_at,
         runs.c.goal_held,
+        runs.c.series_version,
     ]
     return (
         insert(runs)

@@ -26,10 +26,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.types import TypeEngine
 
 from halo_engine.domain.reasons import FailReason, Status
-from halo_engine.domain.series import Series
+from halo_engine.domain.series.definition import Series
+from halo_engine.sql.rows import asked_values, rows_asked, rows_of
 from halo_engine.tables import automation_recipients, cleared_recipients
-from halo_engine.tables.enrollments import ACTIVE
-from halo_engine.tables.rows import asked_values, rows_asked, rows_of
+from halo_engine.tables.enrollments import ACTIVE, NEW_RECIPIENT
 
 _INSTANT: Final = DateTime(timezone=True)
 _OPENINGS: Final[Mapping[str, TypeEngine[Any]]] = {
@@ -40,7 +40,7 @@ _OPENINGS: Final[Mapping[str, TypeEngine[Any]]] = {
 
 
 def clear_earlier_recipients(org_id: UUID, enrolled: CTE) -> CTE:
-    """Delete an earlier run's rows, since (step, contact) is unique; active rows stay (facts)."""
+    """Delete the finished rows of an earlier run, since (step, contact) is unique (§4)."""
     rows, left = automation_recipients, automation_recipients.alias("left_behind")
     # Looked up for each contact: a join would read all rows, even when nobody enters again.
     found = (
@@ -69,7 +69,9 @@ def clear_earlier_recipients(org_id: UUID, enrolled: CTE) -> CTE:
 
 
 def count_cleared(org_id: UUID, cleared: CTE) -> CTE:
-    """Count the deleted rows by result; the send ledger keeps what became of emails."""
+    """Count the deleted rows by result; the log of sent mail (``messages``) keeps what became of
+    emails.
+    """
     is_skipped = cleared.c.status == Status.SKIPPED
     reason = case((is_skipped, cleared.c.reason)).label("reason")
     has_failed = and_(
@@ -120,25 +122,7 @@ def insert_first_recipients(
 
     Counting ``cleared`` makes the deletion run first. The ``openings`` are parameters.
     """
-    steps = [(each.id, step) for each in series if (step := each.first_step) is not None]
-    places = rows_of(
-        "places",
-        {
-            "automation_id": (Uuid(), [id_ for id_, _ in steps]),
-            "step_id": (Uuid(), [step.id for _, step in steps]),
-            "delay": (Interval(), [step.delay for _, step in steps]),
-        },
-    )
-    due: ColumnElement[datetime] = enrolled.c.created_at + places.c.delay
-    source: FromClause = enrolled.join(places, places.c.automation_id == enrolled.c.automation_id)
-    if any(step.window for _, step in steps):
-        opening = rows_asked("openings", _OPENINGS)
-        is_its = and_(
-            opening.c.automation_id == enrolled.c.automation_id,
-            opening.c.reached_at == enrolled.c.created_at,
-        )
-        due = func.coalesce(opening.c.opens_at, due)
-        source = source.outerjoin(opening, is_its)
+    source, step_id, due = _first_steps(series, enrolled)
     if cleared is not None:
         done = select(func.count().label("rows")).select_from(cleared).subquery("done")
         due = case((done.c.rows >= 0, due))
@@ -147,7 +131,7 @@ def insert_first_recipients(
         select(
             literal(org_id),
             enrolled.c.automation_id,
-            places.c.step_id,
+            step_id,
             enrolled.c.end_user_id,
             enrolled.c.number,
             due,
@@ -157,18 +141,40 @@ def insert_first_recipients(
         .order_by(enrolled.c.id)
     )
     rows = automation_recipients
-    columns = [
-        rows.c.org_id,
-        rows.c.automation_id,
-        rows.c.step_id,
-        rows.c.end_user_id,
-        rows.c.enrollment_number,
-        rows.c.scheduled_for,
-        rows.c.created_at,
-    ]
     return (
         insert(rows)
-        .from_select(columns, placed, include_defaults=False)
+        .from_select(NEW_RECIPIENT, placed, include_defaults=False)
         .returning(rows.c.automation_id)
         .cte("placed")
     )
+
+
+def _first_steps(
+    series: Sequence[Series], enrolled: CTE
+) -> tuple[FromClause, ColumnElement[UUID], ColumnElement[datetime]]:
+    """Join the new runs with the first steps of their series; return the step and when it is due.
+
+    A first step with a send window is due at the opening of that window.
+    """
+    steps = [(each.id, step) for each in series if (step := each.first_step) is not None]
+    first_steps = rows_of(
+        "first_steps",
+        {
+            "automation_id": (Uuid(), [id_ for id_, _ in steps]),
+            "step_id": (Uuid(), [step.id for _, step in steps]),
+            "delay": (Interval(), [step.delay for _, step in steps]),
+        },
+    )
+    due: ColumnElement[datetime] = enrolled.c.created_at + first_steps.c.delay
+    source: FromClause = enrolled.join(
+        first_steps, first_steps.c.automation_id == enrolled.c.automation_id
+    )
+    if any(step.window for _, step in steps):
+        opening = rows_asked("openings", _OPENINGS)
+        is_its = and_(
+            opening.c.automation_id == enrolled.c.automation_id,
+            opening.c.reached_at == enrolled.c.created_at,
+        )
+        due = func.coalesce(opening.c.opens_at, due)
+        source = source.outerjoin(opening, is_its)
+    return source, first_steps.c.step_id, due

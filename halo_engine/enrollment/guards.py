@@ -4,13 +4,17 @@ or none.
 Enrollment inserts from this query; explain and the ledger read it. So the three cannot disagree.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
     CTE,
     ColumnElement,
     FromClause,
+    Select,
     Uuid,
     and_,
     any_,
@@ -28,21 +32,42 @@ from sqlalchemy.sql.selectable import LateralFromClause
 from halo_engine.audience.compiler import Subject, custom_reads, predicate
 from halo_engine.audience.matching import audience, matches, scan, suppressed
 from halo_engine.audience.moments import When
-from halo_engine.domain.reasons import ContactTypeChoice, ReasonCode
-from halo_engine.domain.series import Series
+from halo_engine.domain.series.definition import Series
+from halo_engine.domain.series.guard_parts import GuardScope
+from halo_engine.domain.series.guards import GUARDS, ReasonCode
 from halo_engine.enrollment.candidates import Candidates
 from halo_engine.enrollment.rules import have_seats
 from halo_engine.tables import automation_enrollments
 from halo_engine.tables.enrollments import holds_seat
 
-_Refusal = tuple[ColumnElement[bool], ReasonCode]
+
+@dataclass(frozen=True, slots=True)
+class AfterSave:
+    """What a save that is planned would change of what the guards look at (contract §18).
+
+    ``moved_audience``: it changes the audience, so those who match were not put outside by the
+    definition. ``taken``: the companies whose seat is taken, if the save gives seats.
+    """
+
+    moved_audience: bool = False
+    taken: Select[Any] | None = None
 
 
-def judge(org_id: UUID, series: Sequence[Series], moment: When, candidates: Candidates) -> CTE:
+#: Nothing is planned.
+AS_SAVED: Final = AfterSave()
+
+
+def judge(
+    org_id: UUID,
+    series: Sequence[Series],
+    moment: When,
+    candidates: Candidates,
+    save: AfterSave = AS_SAVED,
+) -> CTE:
     """Return the CTE ``verdicts``: a row for each candidate and series, ``code`` NULL when nothing
     refuses.
     """
-    judged = as_they_stand(org_id, series, moment, candidates)
+    judged = as_they_stand(org_id, series, moment, candidates, save)
     # It is read several times.
     judged = judged.prefix_with("MATERIALIZED")
     if not have_seats(series):
@@ -51,7 +76,11 @@ def judge(org_id: UUID, series: Sequence[Series], moment: When, candidates: Cand
 
 
 def as_they_stand(
-    org_id: UUID, series: Sequence[Series], moment: When, candidates: Candidates
+    org_id: UUID,
+    series: Sequence[Series],
+    moment: When,
+    candidates: Candidates,
+    save: AfterSave = AS_SAVED,
 ) -> CTE:
     """Return the CTE ``judged``: each candidate judged by itself, ``guard`` NULL when nothing
     refuses.
@@ -60,14 +89,14 @@ def as_they_stand(
     """
     scanned = _scan(org_id, series, moment, candidates)
     pairs = candidates.paired(scanned, series).cte("pairs")
-    return _judge_pairs(org_id, pairs, seats=have_seats(series))
+    return _judge_pairs(org_id, pairs, save, seats=have_seats(series))
 
 
 def is_matched(judged: FromClause) -> ColumnElement[bool]:
     """Return whether a judged candidate is *matched*: guards 2 to 4 let it through (contract
     §3).
     """
-    return and_(~_misfits(judged), judged.c.audience_holds, ~judged.c.suppressed)
+    return and_(*(~guard.refuses(judged.c) for guard in GUARDS if guard.about is GuardScope.MATCH))
 
 
 def _scan(org_id: UUID, series: Sequence[Series], moment: When, candidates: Candidates) -> CTE:
@@ -115,29 +144,31 @@ def _scan(org_id: UUID, series: Sequence[Series], moment: When, candidates: Cand
     return cte.prefix_with("MATERIALIZED") if len(series) > 1 else cte
 
 
-def _judge_pairs(org_id: UUID, pairs: CTE, *, seats: bool) -> CTE:
-    """Apply guards 1 to 10 in their documented order; the first that refuses gives ``code``.
+def _judge_pairs(org_id: UUID, pairs: CTE, save: AfterSave, *, seats: bool) -> CTE:
+    """Ask the guards in their documented order; the first that refuses gives ``guard``.
 
-    Guard 10 is asked only if there are ``seats``.
+    The guard about the company's seat is asked only if there are ``seats``.
     """
-    latest = latest_run(org_id, pairs)
+    latest = latest_run(org_id, pairs, save)
     holds = pairs.c.ordinal == any_(pairs.c.audiences)
+    facts = {"audience_holds": holds, "exit_filter_holds": _exit_filter_holds(pairs)}
     seat: ColumnElement[UUID | None] = cast(null(), Uuid())
+    source = pairs.outerjoin(latest, true())
     if seats:
         seat = case((pairs.c.one_per_company, pairs.c.company_id))
-    source = pairs.outerjoin(latest, true())
-    refusals: list[_Refusal] = [
-        (~pairs.c.is_active, ReasonCode.SERIES_NOT_ACTIVE),
-        (_misfits(pairs), ReasonCode.CONTACT_TYPE),
-        (~holds, ReasonCode.AUDIENCE_MISMATCH),
-        (pairs.c.suppressed, ReasonCode.SUPPRESSED),
-        *refused_by_history(pairs, latest),
-        (pairs.c.ordinal == any_(pairs.c.exit_filters), ReasonCode.EXIT_FILTER),
+        if save.taken is None:
+            seated = _seated(org_id, pairs, seat)
+            source = source.outerjoin(seated, true())
+            facts["seat_is_taken"] = seated.c.number.is_not(None)
+        else:
+            # In an expression PostgreSQL hashes them; joined without statistics, it compares all.
+            facts["seat_is_taken"] = seat.in_(save.taken)
+    pair = SimpleNamespace(**pairs.c, **_history(latest), **facts)
+    refusals = [
+        (guard.refuses(pair), guard.key.value)
+        for guard in GUARDS
+        if seats or guard.about is not GuardScope.SEAT
     ]
-    if seats:
-        seated = _seated(org_id, pairs, seat)
-        source = source.outerjoin(seated, true())
-        refusals.append((seated.c.number.is_not(None), ReasonCode.COMPANY_ALREADY_ENROLLED))
     return (
         select(
             pairs,
@@ -146,26 +177,31 @@ def _judge_pairs(org_id: UUID, pairs: CTE, *, seats: bool) -> CTE:
             latest.c.id.label("latest_id"),
             latest.c.number.label("latest_number"),
             latest.c.created_at.label("latest_at"),
-            _is_enrolled(latest).label("is_enrolled"),
-            case(*[(refuses, code.value) for refuses, code in refusals], else_=null()).label(
-                "guard"
-            ),
+            pair.is_enrolled.label("is_enrolled"),
+            case(*refusals, else_=null()).label("guard"),
         )
         .select_from(source)
         .cte("judged")
     )
 
 
-def latest_run(org_id: UUID, pairs: FromClause) -> LateralFromClause:
+def _exit_filter_holds(pairs: CTE) -> ColumnElement[bool]:
+    return pairs.c.ordinal == any_(pairs.c.exit_filters)
+
+
+def latest_run(org_id: UUID, pairs: FromClause, save: AfterSave = AS_SAVED) -> LateralFromClause:
     """Return the last run of each pair's contact in its series, if there is any."""
     runs = automation_enrollments
+    was_outside: ColumnElement[bool] = runs.c.left_audience
+    if not save.moved_audience:
+        was_outside = was_outside | runs.c.outside_by_definition
     return (
         select(
             runs.c.id,
             runs.c.number,
             runs.c.created_at,
             runs.c.ended_at,
-            (runs.c.left_audience | runs.c.outside_by_definition).label("was_outside"),
+            was_outside.label("was_outside"),
         )
         .where(
             runs.c.org_id == org_id,
@@ -178,31 +214,21 @@ def latest_run(org_id: UUID, pairs: FromClause) -> LateralFromClause:
     )
 
 
-def refused_by_history(pairs: FromClause, latest: FromClause) -> list[_Refusal]:
-    """Return guards 5 to 8: what the contact's last run in the series refuses."""
-    enrolled_before = latest.c.number.is_not(None)
-    return [
-        (_is_enrolled(latest), ReasonCode.ALREADY_ACTIVE),
-        (and_(enrolled_before, ~pairs.c.reenrolls), ReasonCode.ALREADY_ENROLLED),
-        (
-            pairs.c.entered_at - latest.c.created_at < pairs.c.reenroll_delay,
-            ReasonCode.REENROLL_DELAY,
-        ),
-        (
-            and_(enrolled_before, pairs.c.wants_new_match, ~latest.c.was_outside),
-            ReasonCode.NOT_NEWLY_MATCHING,
-        ),
-    ]
+def refused_by_history(pairs: FromClause, latest: FromClause) -> list[ColumnElement[bool]]:
+    """Return for each guard about history whether the contact's last run makes it refuse."""
+    pair = SimpleNamespace(**pairs.c, **_history(latest))
+    return [guard.refuses(pair) for guard in GUARDS if guard.about is GuardScope.HISTORY]
 
 
-def _is_enrolled(latest: FromClause) -> ColumnElement[bool]:
-    return and_(latest.c.number.is_not(None), latest.c.ended_at.is_(None))
-
-
-def _misfits(pairs: FromClause) -> ColumnElement[bool]:
-    return and_(
-        pairs.c.wants != ContactTypeChoice.BOTH.value, pairs.c.wants != pairs.c.contact_type
-    )
+def _history(latest: FromClause) -> Mapping[str, ColumnElement[Any]]:
+    """Return what the guards look at in the contact's last run in the series."""
+    was_enrolled = latest.c.number.is_not(None)
+    return {
+        "was_enrolled": was_enrolled,
+        "is_enrolled": and_(was_enrolled, latest.c.ended_at.is_(None)),
+        "latest_at": latest.c.created_at,
+        "was_outside": latest.c.was_outside,
+    }
 
 
 def _seated(org_id: UUID, pairs: CTE, seat: ColumnElement[UUID | None]) -> LateralFromClause:
@@ -218,11 +244,11 @@ def _seated(org_id: UUID, pairs: CTE, seat: ColumnElement[UUID | None]) -> Later
 
 def _seat_in_order_of_creation(judged: CTE) -> CTE:
     """Give a company's seat to the first created of the contacts enrolled together (guard 10)."""
-    turn = func.row_number().over(
+    rank = func.row_number().over(
         partition_by=(judged.c.ordinal, judged.c.seat, judged.c.guard.is_(None)),
         order_by=(judged.c.contact_created_at, judged.c.end_user_id),
     )
-    too_late = and_(judged.c.guard.is_(None), judged.c.seat.is_not(None), turn > 1)
+    too_late = and_(judged.c.guard.is_(None), judged.c.seat.is_not(None), rank > 1)
     return select(
         judged,
         case((too_late, ReasonCode.COMPANY_ALREADY_ENROLLED.value), else_=judged.c.guard).label(

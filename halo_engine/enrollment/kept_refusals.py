@@ -5,9 +5,9 @@ from uuid import UUID
 from sqlalchemy import CTE, and_, literal, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
-from halo_engine.domain.reasons import ReasonCode
+from halo_engine.domain.series.guards import ReasonCode
+from halo_engine.sql.metadata import arrivals
 from halo_engine.tables import enrollment_refusals
-from halo_engine.tables.metadata import arrivals
 
 
 def keep_refusals(org_id: UUID, verdicts: CTE) -> CTE:
@@ -49,6 +49,6 @@ def keep_refusals(org_id: UUID, verdicts: CTE) -> CTE:
         keeping.on_conflict_do_update(
             index_elements=key, set_={name: keeping.excluded[name] for name in said}
         )
-        .returning(enrollment_refusals.c.end_user_id)
+        .returning(*[enrollment_refusals.c[name] for name in (*key, "code", "refused_at")])
         .cte("refused")
     )

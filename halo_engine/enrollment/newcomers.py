@@ -1,8 +1,8 @@
 """Find who newly matches a series, by a statement that only reads: PostgreSQL can run it in
 parallel (contract §4).
 
-Few enter by a pass over everybody. A statement that writes never runs in parallel, so it gets those
-few only, and judges them again.
+Few enter in a pass over everybody. A statement that writes never runs in parallel, so it gets only
+those few, and judges them again.
 """
 
 from collections.abc import Sequence
@@ -10,32 +10,33 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
-    BigInteger,
-    DateTime,
     Select,
-    bindparam,
     or_,
     select,
     true,
 )
 
-from halo_engine.audience.everybody import ORG, Everybody
+from halo_engine.audience.everybody import Everybody
 from halo_engine.audience.matching import audience, matches
 from halo_engine.audience.moments import ANY_MOMENT
-from halo_engine.domain.series import Series
+from halo_engine.domain.series.definition import Series
 from halo_engine.enrollment.candidates import matched_pairs
 from halo_engine.enrollment.guards import latest_run, refused_by_history
-from halo_engine.enrollment.pages import Page, Place, is_in_page
-from halo_engine.prepared import KeptStatements
+from halo_engine.enrollment.pages import ContactCursor, ContactRange, is_in_page
+from halo_engine.sql.cache import StatementCache
+from halo_engine.sql.parameters import parameter
+from halo_engine.sql.statements import statement
 from halo_engine.tables import end_users
 from halo_engine.work import Work
 
 _IN_PAGE: Final = is_in_page(end_users)
 #: Keyed by organisation and series.
-_KEPT: Final = KeptStatements()
+_KEPT: Final = StatementCache()
 
 
-def newcomers(work: Work, series: Sequence[Series], page: Page, limit: int) -> list[Place]:
+def newcomers(
+    work: Work, series: Sequence[Series], page: ContactRange, limit: int
+) -> list[ContactCursor]:
     """Return the contacts of ``page`` who match a series and whom their history lets enter it, at
     most ``limit``, in order of creation.
 
@@ -44,13 +45,14 @@ def newcomers(work: Work, series: Sequence[Series], page: Page, limit: int) -> l
     statement = _KEPT.get(
         (work.org_id, tuple(series)), lambda: _statement(work.org_id, series), size=len(series)
     )
-    asked = {ORG: work.org_id, "entered_at": work.now, "most": limit, **page.values()}
+    asked = {"org_id": work.org_id, "entered_at": work.now, "limit": limit, **page.values()}
     return [
-        Place(row["created_at"], row["end_user_id"])
+        ContactCursor(row["created_at"], row["end_user_id"])
         for row in statement.rows(work.connection, asked, work.moment)
     ]
 
 
+@statement("find_newcomers")
 def _statement(org_id: UUID, series: Sequence[Series]) -> Select[Any]:
     filters = [item for each in series for group in each.audience_filters for item in group]
     everybody = Everybody([item.target for item in filters], also=("created_at",), within=_IN_PAGE)
@@ -70,15 +72,15 @@ def _statement(org_id: UUID, series: Sequence[Series]) -> Select[Any]:
         .cte("scanned")
         .prefix_with("MATERIALIZED")
     )
-    entered_at = bindparam("entered_at", type_=DateTime(timezone=True)).label("entered_at")
+    entered_at = parameter("entered_at").label("entered_at")
     pairs = matched_pairs(scanned, series).add_columns(entered_at).cte("pairs")
     latest = latest_run(org_id, pairs)
-    refuses = [refused for refused, _ in refused_by_history(pairs, latest)]
+    refuses = refused_by_history(pairs, latest)
     return (
         select(pairs.c.created_at, pairs.c.end_user_id)
         .select_from(pairs.outerjoin(latest, true()))
         .where(or_(*refuses).is_not(true()))
         .distinct()
         .order_by(pairs.c.created_at, pairs.c.end_user_id)
-        .limit(bindparam("most", type_=BigInteger()))
+        .limit(parameter("limit"))
     )

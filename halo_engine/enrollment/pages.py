@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, DateTime, FromClause, Uuid, bindparam, select, tuple_
+from sqlalchemy import ColumnElement, DateTime, FromClause, Select, select, tuple_
 
+from halo_engine.sql.parameters import parameter
+from halo_engine.sql.statements import statement
 from halo_engine.tables import end_users
 from halo_engine.work import Work
 
@@ -15,39 +17,39 @@ _INSTANT = DateTime(timezone=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A contact's place in the order of creation."""
+class ContactCursor:
+    """A contact in the order of creation, by which a wide signal knows how far it came."""
 
     created_at: datetime
     contact_id: UUID
 
     def as_cursor(self) -> dict[str, str]:
-        """Return the place as a signal's ``cursor`` keeps it."""
+        """Return it as a signal's ``cursor`` stores it."""
         return {"created_at": self.created_at.isoformat(), "contact_id": str(self.contact_id)}
 
     @classmethod
-    def of_cursor(cls, cursor: Mapping[str, Any] | None) -> "Place | None":
-        """Return the place that a ``cursor`` keeps; None at the beginning."""
+    def of_cursor(cls, cursor: Mapping[str, Any] | None) -> "ContactCursor | None":
+        """Return what a signal's ``cursor`` stores; None at the beginning."""
         if cursor is None or "contact_id" not in cursor:
             return None
         return cls(datetime.fromisoformat(cursor["created_at"]), UUID(cursor["contact_id"]))
 
 
 #: Before and after everybody.
-_FIRST: Final = Place(datetime.min.replace(tzinfo=UTC), UUID(int=0))
-_LAST: Final = Place(datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1))
+_FIRST: Final = ContactCursor(datetime.min.replace(tzinfo=UTC), UUID(int=0))
+_LAST: Final = ContactCursor(datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1))
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """The contacts after one place and up to another; without a last place, up to the end.
+class ContactRange:
+    """The contacts ``after`` one and up to another, the ``last``; without it, up to the end.
 
     Only contacts created up to ``until`` count, and with a ``company_id`` only those of the
     company.
     """
 
-    after: Place | None
-    last: Place | None
+    after: ContactCursor | None
+    last: ContactCursor | None
     until: datetime
     company_id: UUID | None = None
 
@@ -60,62 +62,64 @@ class Page:
         """Return the conditions under which ``contact`` (``end_users``) is in the page, which is
         given with the statement (``values``).
         """
-        of_company = (contact.c.company_id == bindparam("page_company", type_=Uuid()),)
+        of_company = (contact.c.company_id == parameter("company_id"),)
         return (*is_in_page(contact), *(of_company if self.is_of_company else ()))
 
     def values(self) -> dict[str, object]:
         """Return the page's bounds as ``holds`` takes them."""
         after, last = self.after or _FIRST, self.last or _LAST
         bounds = {
-            "page_until": self.until,
-            "page_after_at": after.created_at,
-            "page_after_id": after.contact_id,
-            "page_last_at": last.created_at,
-            "page_last_id": last.contact_id,
+            "until": self.until,
+            "after_at": after.created_at,
+            "after_id": after.contact_id,
+            "last_at": last.created_at,
+            "last_id": last.contact_id,
         }
-        return {**bounds, "page_company": self.company_id} if self.is_of_company else bounds
+        return {**bounds, "company_id": self.company_id} if self.is_of_company else bounds
 
 
 def is_in_page(contact: FromClause) -> tuple[ColumnElement[bool], ...]:
     """Return the conditions under which ``contact`` is in a page of everybody."""
     created_at = contact.c.created_at
-    place = tuple_(created_at, contact.c.id)
+    position = tuple_(created_at, contact.c.id)
     return (
-        created_at <= bindparam("page_until", type_=_INSTANT),
-        place > _bound("page_after"),
-        place <= _bound("page_last"),
+        created_at <= parameter("until"),
+        position > _bound("after"),
+        position <= _bound("last"),
         # Implied by the pairs, but PostgreSQL cannot estimate a comparison of pairs.
-        created_at.between(
-            bindparam("page_after_at", type_=_INSTANT), bindparam("page_last_at", type_=_INSTANT)
-        ),
+        created_at.between(parameter("after_at"), parameter("last_at")),
     )
 
 
-def page_after(work: Work, rest: Page, size: int) -> Page:
+def page_after(work: Work, rest: ContactRange, size: int) -> ContactRange:
     """Return the first ``size`` contacts of ``rest`` as a page of their own."""
+    bounds = work.connection.execute(_page_bounds(work, rest, size), rest.values()).all()
+    return replace(rest, last=ContactCursor(*bounds[0])) if len(bounds) == 2 else rest
+
+
+@statement("page_bounds")
+def _page_bounds(work: Work, page: ContactRange, limit: int) -> Select[Any]:
     contact = end_users
-    places = work.connection.execute(
+    return (
         select(contact.c.created_at, contact.c.id)
-        .where(contact.c.org_id == work.org_id, *rest.holds(contact))
+        .where(contact.c.org_id == work.org_id, *page.holds(contact))
         .order_by(contact.c.created_at, contact.c.id)
-        .offset(size - 1)
+        .offset(limit - 1)
         # The last contact of the page, and the one after it, if there is one.
-        .limit(2),
-        rest.values(),
-    ).all()
-    return replace(rest, last=Place(*places[0])) if len(places) == 2 else rest
-
-
-def contacts_of(work: Work, page: Page) -> list[UUID]:
-    """Return the ids of the page's contacts."""
-    contact = end_users
-    return list(
-        work.connection.scalars(
-            select(contact.c.id).where(contact.c.org_id == work.org_id, *page.holds(contact)),
-            page.values(),
-        )
+        .limit(2)
     )
+
+
+def contacts_of(work: Work, page: ContactRange) -> list[UUID]:
+    """Return the ids of the page's contacts."""
+    return list(work.connection.scalars(_read_page(work, page), page.values()))
+
+
+@statement("read_page")
+def _read_page(work: Work, page: ContactRange) -> Select[Any]:
+    contact = end_users
+    return select(contact.c.id).where(contact.c.org_id == work.org_id, *page.holds(contact))
 
 
 def _bound(name: str) -> ColumnElement[Any]:
-    return tuple_(bindparam(f"{name}_at", type_=_INSTANT), bindparam(f"{name}_id", type_=Uuid()))
+    return tuple_(parameter(f"{name}_at"), parameter(f"{name}_id"))

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     ARRAY,
@@ -19,8 +19,15 @@ from sqlalchemy.sql.elements import Grouping
 from sqlalchemy.types import TypeEngine
 
 from halo_engine.domain.reasons import EntryTrigger
-from halo_engine.domain.series import Series
-from halo_engine.tables.rows import rows_of
+from halo_engine.domain.series.definition import Series
+from halo_engine.domain.series.guards import GUARDS
+from halo_engine.sql.rows import rows_of
+
+_TYPES: Final[Mapping[type, TypeEngine[Any]]] = {
+    bool: Boolean(),
+    str: Text(),
+    timedelta: Interval(),
+}
 
 
 def keeps_refusals(series: Series) -> bool:
@@ -53,21 +60,14 @@ def rules_at(series: Sequence[Series], ordinal: ColumnElement[int]) -> list[Colu
 
 
 def _rules(series: Sequence[Series]) -> Mapping[str, tuple[TypeEngine[Any], Sequence[Any]]]:
-    def delay(each: Series) -> timedelta | None:
-        days = each.settings.reenroll_delay_days
-        return timedelta(days=days) if days else None
-
+    readings = [guard.reads for guard in GUARDS if guard.reads is not None]
     return {
         "ordinal": (Integer(), range(len(series))),
         "automation_id": (Uuid(), [each.id for each in series]),
-        "is_active": (Boolean(), [each.is_active for each in series]),
-        "wants": (Text(), [each.contact_type.value for each in series]),
         "keeps_refusals": (Boolean(), [keeps_refusals(each) for each in series]),
-        "reenrolls": (Boolean(), [each.settings.reenroll_enabled for each in series]),
-        "reenroll_delay": (Interval(), [delay(each) for each in series]),
-        "wants_new_match": (
-            Boolean(),
-            [each.entry_trigger is EntryTrigger.SEGMENT_MATCH for each in series],
-        ),
-        "one_per_company": (Boolean(), [each.settings.one_per_company for each in series]),
+        "series_version": (Integer(), [each.version for each in series]),
+        **{
+            reading.name: (_TYPES[reading.type], [reading.value(each) for each in series])
+            for reading in readings
+        },
     }

@@ -7,34 +7,29 @@ skips locked rows (``SKIP LOCKED``) and comes back for them.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
     Connection,
-    DateTime,
     FromClause,
-    Integer,
     Select,
     Uuid,
     all_,
     and_,
     any_,
-    bindparam,
     func,
     select,
     true,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
 
 from halo_engine.domain.reasons import SeriesStatus
-from halo_engine.prepared import Prepared
+from halo_engine.sql.parameters import parameter
+from halo_engine.sql.prepared import prepared
+from halo_engine.sql.rows import asked_values, rows_asked
 from halo_engine.tables import automation_enrollments, automation_recipients, automations
 from halo_engine.tables.enrollments import IS_PENDING
-from halo_engine.tables.metadata import OrganizationId
-from halo_engine.tables.rows import array_of, asked_values, rows_asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +61,10 @@ class DueRow:
     run: Run
 
 
-def _held() -> Prepared:
+@prepared("hold_runs")
+def _held() -> Select[Any]:
     runs = automation_enrollments
-    contacts = bindparam("asked_contacts", type_=ARRAY(Uuid()))
-    return Prepared(
+    return (
         select(
             runs.c.end_user_id,
             runs.c.automation_id,
@@ -77,15 +72,12 @@ def _held() -> Prepared:
             runs.c.ended_at.is_(None).label("is_active"),
         )
         .where(
-            runs.c.org_id == bindparam("asked_org", type_=OrganizationId()),
-            runs.c.end_user_id == any_(contacts),
+            runs.c.org_id == parameter("org_id"),
+            runs.c.end_user_id == any_(parameter("contact_ids")),
         )
         .order_by(runs.c.end_user_id, runs.c.automation_id, runs.c.number)
         .with_for_update()
     )
-
-
-_HELD: Final = _held()
 
 
 def hold_runs(connection: Connection, org_id: UUID, contacts: Collection[UUID]) -> list[Run]:
@@ -93,10 +85,10 @@ def hold_runs(connection: Connection, org_id: UUID, contacts: Collection[UUID]) 
 
     Waits until other transactions are done with them; what is read afterwards is up to date.
     """
-    asked = {"asked_org": org_id, "asked_contacts": list(contacts)}
+    asked = {"org_id": org_id, "contact_ids": list(contacts)}
     return [
         Run(row["end_user_id"], row["automation_id"], row["number"], row["is_active"])
-        for row in _HELD.rows(connection, asked)
+        for row in _held().rows(connection, asked)
     ]
 
 
@@ -115,11 +107,11 @@ def claim_due(
     series with due rows gets an equal share of the batch, so a large one does not hold up a small
     one (contract §5).
     """
-    asked: dict[str, Any] = {"asked_org": org_id, "asked_now": now, "asked_limit": limit}
+    asked: dict[str, Any] = {"org_id": org_id, "now": now, "limit": limit}
     if beside is not None:
         series, waiting = beside
-        asked |= {**asked_values("asked", {"automation_id": series}), "asked_waiting": waiting}
-    statement = _CLAIM if beside is None else _CLAIM_BESIDE
+        asked |= {**asked_values("asked", {"automation_id": series}), "waiting_step_ids": waiting}
+    statement = _claiming() if beside is None else _claiming_beside()
     return [
         Claimed(row["automation_id"], row["step_id"], row["recipient_ids"])
         for row in statement.rows(connection, asked)
@@ -137,34 +129,35 @@ def claim_these(
     caller knows to be active.
     """
     asked = {
-        "asked_org": org_id,
-        "asked_now": now,
-        "asked_series": list(series),
-        "asked_ids": list(rows),
+        "org_id": org_id,
+        "now": now,
+        "series_ids": list(series),
+        "row_ids": list(rows),
     }
     return [
         Claimed(row["automation_id"], row["step_id"], row["recipient_ids"])
-        for row in _CLAIM_THESE.rows(connection, asked)
+        for row in _claiming_these().rows(connection, asked)
     ]
 
 
-def _claim_these() -> Prepared:
+@prepared("claim_these_rows")
+def _claiming_these() -> Select[Any]:
     rows, runs = automation_recipients, automation_enrollments
     claimed = (
         select(rows.c.id, rows.c.automation_id, rows.c.step_id)
         .select_from(rows.join(runs, _is_run_of(rows)))
         .where(
-            rows.c.org_id == bindparam("asked_org", type_=OrganizationId()),
-            rows.c.id == any_(bindparam("asked_ids", type_=ARRAY(BigInteger()))),
-            rows.c.automation_id == any_(bindparam("asked_series", type_=ARRAY(Uuid()))),
+            rows.c.org_id == parameter("org_id"),
+            rows.c.id == any_(parameter("row_ids")),
+            rows.c.automation_id == any_(parameter("series_ids")),
             IS_PENDING,
-            rows.c.scheduled_for <= bindparam("asked_now", type_=DateTime(timezone=True)),
+            rows.c.scheduled_for <= parameter("now"),
         )
         .order_by(rows.c.scheduled_for, rows.c.id)
         .with_for_update(of=[rows, runs], skip_locked=True)
         .subquery("claimed")
     )
-    return Prepared(_grouped(claimed, claimed))
+    return _grouped(claimed, claimed)
 
 
 def _is_run_of(rows: FromClause) -> ColumnElement[bool]:
@@ -194,28 +187,38 @@ def _active() -> FromClause:
     return (
         select(series.c.id.label("automation_id"))
         .where(
-            series.c.org_id == bindparam("asked_org", type_=OrganizationId()),
+            series.c.org_id == parameter("org_id"),
             series.c.status == SeriesStatus.ACTIVE,
         )
         .subquery("asked")
     )
 
 
-def _claim(*, beside: bool) -> Prepared:
+@prepared("claim_due_rows")
+def _claiming() -> Select[Any]:
+    return _claim(beside=False)
+
+
+@prepared("claim_due_rows_beside")
+def _claiming_beside() -> Select[Any]:
+    return _claim(beside=True)
+
+
+def _claim(*, beside: bool) -> Select[Any]:
     """Build the claim: which series have due rows, what share each gets, and their first rows."""
     rows, runs = automation_recipients, automation_enrollments
-    now = bindparam("asked_now", type_=DateTime(timezone=True))
+    now = parameter("now")
     asked = rows_asked("asked", {"automation_id": Uuid()}) if beside else _active()
 
     def due_in(series_id: ColumnElement[UUID]) -> list[ColumnElement[bool]]:
         due = [
-            rows.c.org_id == bindparam("asked_org", type_=OrganizationId()),
+            rows.c.org_id == parameter("org_id"),
             rows.c.automation_id == series_id,
             IS_PENDING,
             rows.c.scheduled_for <= now,
         ]
         if beside:
-            waiting = bindparam("asked_waiting", type_=array_of(Uuid()))
+            waiting = parameter("waiting_step_ids")
             due.append(rows.c.step_id != all_(waiting))
         return due
 
@@ -227,27 +230,23 @@ def _claim(*, beside: bool) -> Prepared:
         .limit(1)
         .lateral("earliest")
     )
-    turns = (
+    due_series = (
         select(asked.c.automation_id)
         .select_from(asked.join(earliest, true()))
-        .cte("turns")
+        .cte("due_series")
         .prefix_with("MATERIALIZED")
     )
-    limit = bindparam("asked_limit", type_=Integer())
-    share = select(func.greatest(limit // func.greatest(func.count(), 1), 1)).select_from(turns)
+    limit = parameter("limit")
+    share = select(func.greatest(limit // func.greatest(func.count(), 1), 1)).select_from(
+        due_series
+    )
     claimed = (
         select(rows.c.id, rows.c.automation_id, rows.c.step_id)
         .select_from(rows.join(runs, _is_run_of(rows)))
-        .where(*due_in(turns.c.automation_id))
+        .where(*due_in(due_series.c.automation_id))
         .order_by(rows.c.scheduled_for, rows.c.id)
         .limit(share.scalar_subquery())
         .with_for_update(of=[rows, runs], skip_locked=True)
         .lateral("claimed")
     )
-    return Prepared(_grouped(claimed, turns.join(claimed, true())))
-
-
-#: Built once, for every doorbell. The second is used while mail or a series has to wait.
-_CLAIM: Final = _claim(beside=False)
-_CLAIM_BESIDE: Final = _claim(beside=True)
-_CLAIM_THESE: Final = _claim_these()
+    return _grouped(claimed, due_series.join(claimed, true()))

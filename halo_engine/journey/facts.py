@@ -1,9 +1,9 @@
-"""Gather everything that exit rules and steps look at, for a set of runs, in one statement.
+"""Gather the facts that exit rules and steps need, for a set of runs, in one statement.
 
 What no rule or step of the set asks for is not computed. Rows with equal facts are returned as one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -11,15 +11,17 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from halo_engine.audience.moments import Moment
-from halo_engine.domain.decisions import DueFacts, RunFacts, SeatHolder, Seating
-from halo_engine.domain.series import Series, Step
+from halo_engine.domain.series.decisions import DueFacts, RunFacts, SeatHolder, Seating
+from halo_engine.domain.series.definition import Series, Step
+from halo_engine.domain.series.exits import EXIT_RULES, ExitReason, OutsideAudience
 from halo_engine.journey.claim import Claimed, DueRow, Run
 from halo_engine.journey.questions import about_rows, about_rows_alike, about_runs
-from halo_engine.prepared import KeptStatements
-from halo_engine.tables.rows import array_text, asked_values
+from halo_engine.sql.cache import StatementCache
+from halo_engine.sql.rows import array_text, asked_values
 
 #: Keyed by organisation, kind of statement, series and steps.
-_KEPT: Final = KeptStatements()
+_KEPT: Final = StatementCache()
+_QUESTIONS: Final = [(rule.key, rule.asks) for rule in EXIT_RULES if rule.asks is not None]
 
 
 def gather_runs(
@@ -36,7 +38,7 @@ def gather_runs(
     asked = tuple(series[id_] for id_ in ids)
     numbers = {id_: number for number, id_ in enumerate(ids)}
     values = {
-        "place": range(len(runs)),
+        "ordinal": range(len(runs)),
         "end_user_id": [run.contact_id for run in runs],
         "automation_id": [run.series_id for run in runs],
         "number": [run.number for run in runs],
@@ -46,7 +48,7 @@ def gather_runs(
         (org_id, "runs", asked), lambda: about_runs(org_id, asked), size=len(asked)
     )
     return [
-        _run_facts(row, series[runs[row["place"]].series_id])
+        _run_facts(row, series[runs[row["ordinal"]].series_id])
         for row in statement.rows(connection, asked_values("given", values), moment)
     ]
 
@@ -131,8 +133,8 @@ class _Asked:
         """Return the steps whose rows come one by one: each mail and each seat has its contact."""
         return [
             number
-            for number, (step, place) in enumerate(zip(self.steps, self.in_series, strict=True))
-            if step.email is not None or self.series[place].settings.one_per_company
+            for number, (step, ordinal) in enumerate(zip(self.steps, self.in_series, strict=True))
+            if step.email is not None or self.series[ordinal].settings.one_per_company
         ]
 
     def values(self, rows: Mapping[UUID, Sequence[int]]) -> dict[str, Sequence[Any]]:
@@ -153,12 +155,18 @@ def _run_facts(row: Mapping[str, Any], series: Series) -> RunFacts:
         contact_id=row["end_user_id"],
         number=row["number"],
         seating=_seating(row),
-        audience_holds=row["audience_holds"],
-        exit_filter_holds=row["exit_filter_holds"],
-        suppressed=row["suppressed"],
-        replied=row["replied"],
-        exit_event_fired=row["exit_event_fired"],
+        holding=frozenset(_holding(row, series)),
     )
+
+
+def _holding(row: Mapping[str, Any], series: Series) -> Iterator[ExitReason]:
+    """Yield the exit rules whose question is answered with yes."""
+    for key, asks in _QUESTIONS:
+        if isinstance(asks, OutsideAudience):
+            if asks.concerns(series) and not row["audience_holds"]:
+                yield key
+        elif row[key]:
+            yield key
 
 
 def _seating(row: Mapping[str, Any]) -> Seating | None:
@@ -180,14 +188,12 @@ def _seating(row: Mapping[str, Any]) -> Seating | None:
 
 
 def _due_facts(row: Mapping[str, Any], asked: _Asked, recipient_ids: Sequence[int]) -> DueFacts:
+    step = asked.steps[row["step"]]
     return DueFacts(
         run=_run_facts(row, asked.series[row["series"]]),
         recipient_ids=recipient_ids,
-        step=asked.steps[row["step"]],
+        step=step,
         has_address=row["has_address"],
-        email_opened=row["email_opened"],
-        link_clicked=row["link_clicked"],
-        property_holds=row["property_holds"],
-        event_fired=row["event_fired"],
+        condition_holds=bool(step.condition and row[step.condition.type]),
         visited=row["visited"] or (),
     )

@@ -12,16 +12,16 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
-    BigInteger,
+    CTE,
     Boolean,
     ColumnElement,
     DateTime,
+    Executable,
     FromClause,
     Update,
     Uuid,
     and_,
     any_,
-    bindparam,
     case,
     cast,
     false,
@@ -39,17 +39,21 @@ from halo_engine.audience.compiler import Subject, custom_reads, predicate
 from halo_engine.audience.matching import audience, scan
 from halo_engine.audience.moments import ANY_MOMENT
 from halo_engine.domain.reasons import EntryTrigger
-from halo_engine.domain.series import Series
-from halo_engine.enrollment.pages import Page
-from halo_engine.prepared import KeptStatements
+from halo_engine.domain.series.definition import Series
+from halo_engine.domain.series.happenings import Happening, Kinds
+from halo_engine.enrollment.pages import ContactRange
+from halo_engine.happenings import Happened, note_happenings
+from halo_engine.sql.cache import StatementCache
+from halo_engine.sql.parameters import parameter
+from halo_engine.sql.statements import statement
 from halo_engine.tables import automation_enrollments, automation_recipients, events
 from halo_engine.work import Work
 
 _RUNS = automation_enrollments
 _INSTANT: Final = DateTime(timezone=True)
 _NOW: Final = ANY_MOMENT.parameter(lambda at: at.now, _INSTANT)
-#: Keyed by organisation, kind of ``Observed``, and series.
-_KEPT: Final = KeptStatements()
+#: Keyed by organisation, kind of ``Observed``, series, and what webhooks ask for.
+_KEPT: Final = StatementCache()
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class Observed:
 
     contacts: Collection[UUID] | None = None
     recipients: Collection[int] | None = None
-    page: Page | None = None
+    page: ContactRange | None = None
 
     @property
     def shape(self) -> Hashable:
@@ -72,8 +76,9 @@ class Observed:
         """Whose runs they are, as parameters."""
         if self.page is not None:
             return self.page.values()
-        asked = self.contacts if self.contacts is not None else self.recipients
-        return {"asked": list(asked or ())}
+        if self.contacts is not None:
+            return {"contact_ids": list(self.contacts)}
+        return {"row_ids": list(self.recipients or ())}
 
     def is_in(self, series: Sequence[Series]) -> ColumnElement[bool]:
         """Return whether a run is in one of the series."""
@@ -88,11 +93,11 @@ class Observed:
         if self.page is not None:
             return self.page.holds(contact)
         if self.contacts is not None:
-            return [contact.c.id == any_(bindparam("asked", type_=ARRAY(Uuid())))]
+            return [contact.c.id == any_(parameter("contact_ids"))]
         rows = automation_recipients
         having = select(rows.c.end_user_id).where(
             rows.c.org_id == org_id,
-            rows.c.id == any_(bindparam("asked", type_=ARRAY(BigInteger()))),
+            rows.c.id == any_(parameter("row_ids")),
         )
         return [contact.c.id.in_(having)]
 
@@ -109,18 +114,22 @@ def observe(work: Work, series: Sequence[Series], whose: Observed, *, leaving: b
     )
     if not asked:
         return
+    kinds = work.org.webhook_kinds & {Happening.CONVERTED}
     statement = _KEPT.get(
-        (work.org_id, whose.shape, leaving, asked),
-        lambda: _statement(work.org_id, asked, whose, leaving=leaving),
+        (work.org_id, whose.shape, leaving, asked, kinds),
+        lambda: _statement(work.org_id, asked, whose, kinds, leaving=leaving),
         size=len(asked),
     )
     statement.rows(work.connection, whose.values, work.moment)
 
 
-def _statement(org_id: UUID, series: Sequence[Series], whose: Observed, *, leaving: bool) -> Update:
+@statement("observe_runs", kinds=frozenset(), leaving=True)
+def _statement(
+    org_id: UUID, series: Sequence[Series], whose: Observed, kinds: Kinds, *, leaving: bool
+) -> Executable:
     seen = _seen(org_id, series, whose, leaving=leaving).cte("seen")
     converts = and_(seen.c.goal_holds, ~_RUNS.c.goal_held)
-    return (
+    observed = (
         update(_RUNS)
         .where(
             _RUNS.c.org_id == org_id,
@@ -134,6 +143,22 @@ def _statement(org_id: UUID, series: Sequence[Series], whose: Observed, *, leavi
             goal_held=func.coalesce(seen.c.goal_holds, _RUNS.c.goal_held),
             converted_at=case((converts, _NOW), else_=_RUNS.c.converted_at),
         )
+    )
+    return _telling(org_id, observed, seen, kinds) if kinds else observed
+
+
+def _telling(org_id: UUID, observed: Update, seen: CTE, kinds: Kinds) -> Executable:
+    """Return the statement that also tells who converted: goals are asked of no other run."""
+    runs = observed.returning(
+        _RUNS.c.end_user_id,
+        _RUNS.c.automation_id,
+        _RUNS.c.number,
+        and_(seen.c.goal_holds, _RUNS.c.converted_at.is_not(None)).label("converted"),
+    ).cte("observed")
+    given = {"enrollment_number": runs.c.number}
+    converted = Happened(Happening.CONVERTED, runs, _NOW, given, where=runs.c.converted)
+    return (
+        select(func.count()).select_from(runs).add_cte(*note_happenings(org_id, kinds, converted))
     )
 
 

@@ -15,9 +15,11 @@ from typing import Any, Final
 from sqlalchemy import (
     ColumnElement,
     DateTime,
+    Executable,
     Integer,
     Interval,
     Table,
+    Update,
     case,
     func,
     literal,
@@ -25,8 +27,9 @@ from sqlalchemy import (
     update,
 )
 
+from halo_engine.sql.statements import statement
 from halo_engine.tables import automation_recipients
-from halo_engine.tables.enrollments import IS_ACTIVE, IS_PENDING, IS_PROCESSING, NEVER
+from halo_engine.tables.enrollments import DUE, IS_ACTIVE, IS_PENDING, IS_PROCESSING, NEVER
 from halo_engine.work import Work
 
 #: It is set aside after so many failures while others succeed, spread over at least so long.
@@ -42,7 +45,7 @@ _INSTANT: Final = DateTime(timezone=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class FailedAlone:
     """A signal or row that failed alone, and its error; ``counts`` as a try if others succeeded."""
 
     id: int
@@ -55,7 +58,7 @@ def pause_after(failing_for: timedelta) -> timedelta:
     return min(max(failing_for, SHORTEST_PAUSE), LONGEST_PAUSE)
 
 
-def parked(table: Table, now: datetime, fault: Fault) -> dict[str, Any]:
+def parked(table: Table, now: datetime, fault: FailedAlone) -> dict[str, Any]:
     """Return the values of a row of ``table`` (signals or recipients) that failed now."""
     columns = table.c
     first = func.coalesce(columns.failed_at, literal(now, _INSTANT))
@@ -78,44 +81,54 @@ def parked(table: Table, now: datetime, fault: Fault) -> dict[str, Any]:
 #: Puts a row back into the queue; its tries still count.
 UNPARKED: Final[dict[str, Any]] = dict.fromkeys(("parked_at", "error", "retry_at"))
 #: The same for what a person retries: its tries are forgotten.
-FORGIVEN: Final[dict[str, Any]] = {**UNPARKED, "failed_at": None, "tries": 0}
+RESET: Final[dict[str, Any]] = {**UNPARKED, "failed_at": None, "tries": 0}
 #: The same two for recipient rows, which also remember when they were due.
 IN_THE_QUEUE: Final[dict[str, Any]] = {**UNPARKED, "was_due": None}
-CAME_THROUGH: Final[dict[str, Any]] = {**FORGIVEN, "was_due": None}
-DUE: Final = func.coalesce(automation_recipients.c.was_due, automation_recipients.c.scheduled_for)
+SUCCEEDED: Final[dict[str, Any]] = {**RESET, "was_due": None}
 
 
-def park_rows(work: Work, faults: Sequence[Fault]) -> None:
+def park_rows(work: Work, faults: Sequence[FailedAlone]) -> None:
     """Park active rows that failed; they stay active for every guard.
 
     At ``retry_at`` a pending row is due again, and the lease of a leased one expires.
     """
-    rows = automation_recipients
     for fault in faults:
-        values = parked(rows, work.now, fault)
-        again = func.coalesce(values["retry_at"], NEVER)
-        # Leases always run on the database's clock.
-        leased = func.clock_timestamp() + (again - literal(work.now, _INSTANT))
-        work.connection.execute(
-            update(rows)
-            .where(rows.c.org_id == work.org_id, rows.c.id == fault.id, IS_ACTIVE)
-            .values(
-                **values,
-                was_due=DUE,
-                scheduled_for=case((IS_PENDING, again), else_=rows.c.scheduled_for),
-                lease_expires_at=case((IS_PROCESSING, leased), else_=rows.c.lease_expires_at),
-            )
-        )
+        work.connection.execute(_park_row(work, fault))
 
 
-def forgive_rows(work: Work, *which: ColumnElement[bool]) -> list[int]:
-    """Put parked rows back into the queue, due as before; return their ids."""
+@statement("park_row")
+def _park_row(work: Work, fault: FailedAlone) -> Update:
     rows = automation_recipients
-    back = work.connection.scalars(
+    values = parked(rows, work.now, fault)
+    again = func.coalesce(values["retry_at"], NEVER)
+    # Leases always run on the database's clock.
+    leased = func.clock_timestamp() + (again - literal(work.now, _INSTANT))
+    return (
+        update(rows)
+        .where(rows.c.org_id == work.org_id, rows.c.id == fault.id, IS_ACTIVE)
+        .values(
+            **values,
+            was_due=DUE,
+            scheduled_for=case((IS_PENDING, again), else_=rows.c.scheduled_for),
+            lease_expires_at=case((IS_PROCESSING, leased), else_=rows.c.lease_expires_at),
+        )
+    )
+
+
+def unpark_rows(work: Work, *which: ColumnElement[bool]) -> list[int]:
+    """Put parked rows back into the queue, due as before; return their ids."""
+    back = work.connection.scalars(_unpark_rows(work, which))
+    return sorted(back)
+
+
+@statement("unpark_rows")
+def _unpark_rows(work: Work, which: tuple[ColumnElement[bool], ...]) -> Executable:
+    rows = automation_recipients
+    return (
         update(rows)
         .where(rows.c.org_id == work.org_id, rows.c.parked_at.is_not(None), IS_ACTIVE, *which)
         .values(
-            **CAME_THROUGH,
+            **SUCCEEDED,
             scheduled_for=DUE,
             lease_expires_at=case(
                 (IS_PROCESSING, func.clock_timestamp()), else_=rows.c.lease_expires_at
@@ -123,4 +136,3 @@ def forgive_rows(work: Work, *which: ColumnElement[bool]) -> list[int]:
         )
         .returning(rows.c.id)
     )
-    return sorted(back)

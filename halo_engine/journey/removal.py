@@ -2,20 +2,22 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
-from halo_engine.domain.decisions import Exit
 from halo_engine.domain.errors import Refusal
-from halo_engine.domain.reasons import ExitReason
-from halo_engine.domain.series import Series
+from halo_engine.domain.series.decisions import Exit
+from halo_engine.domain.series.definition import Series
+from halo_engine.domain.series.exits import ExitReason
 from halo_engine.journey.claim import hold_runs
-from halo_engine.journey.record import record_exits
+from halo_engine.journey.record_exits import record_exits
 from halo_engine.series.completion import complete_finished
 from halo_engine.series.lifecycle import stop
 from halo_engine.series.locks import hold_series_still
 from halo_engine.series.orders import Ordered, in_order, overtaken
+from halo_engine.sql.statements import statement
 from halo_engine.tables import automation_enrollments
 from halo_engine.work import Transact, Work
 
@@ -55,8 +57,14 @@ def stop_series(transact: Transact, key: str, by: str, sent_at: datetime | None 
 
 def remove_everybody(work: Work, series: Series, limit: int) -> int:
     """End active runs of the series, at most ``limit``, and return how many there were."""
+    contacts = work.connection.scalars(_page_active_runs(work, series, limit)).all()
+    return _end(work, contacts, series)
+
+
+@statement("page_active_runs")
+def _page_active_runs(work: Work, series: Series, limit: int) -> Select[Any]:
     runs = automation_enrollments
-    contacts = work.connection.scalars(
+    return (
         select(runs.c.end_user_id)
         .where(
             runs.c.org_id == work.org_id,
@@ -65,23 +73,25 @@ def remove_everybody(work: Work, series: Series, limit: int) -> int:
         )
         .order_by(runs.c.id)
         .limit(limit)
-    ).all()
-    return _end(work, contacts, series)
+    )
 
 
 def _refuse_if_newer(work: Work, contact_id: UUID, series: Series, sent_at: datetime) -> None:
-    runs = automation_enrollments
-    began_at = work.connection.scalar(
-        select(runs.c.created_at).where(
-            runs.c.org_id == work.org_id,
-            runs.c.automation_id == series.id,
-            runs.c.end_user_id == contact_id,
-            runs.c.ended_at.is_(None),
-            runs.c.created_at > sent_at,
-        )
-    )
+    began_at = work.connection.scalar(_find_newer_run(work, contact_id, series, sent_at))
     if began_at is not None:
         raise overtaken(f"The contact's place in series ‘{series.key}’", sent_at, began_at)
+
+
+@statement("find_newer_run")
+def _find_newer_run(work: Work, contact_id: UUID, series: Series, sent_at: datetime) -> Select[Any]:
+    runs = automation_enrollments
+    return select(runs.c.created_at).where(
+        runs.c.org_id == work.org_id,
+        runs.c.automation_id == series.id,
+        runs.c.end_user_id == contact_id,
+        runs.c.ended_at.is_(None),
+        runs.c.created_at > sent_at,
+    )
 
 
 def _end(work: Work, contacts: Sequence[UUID], series: Series) -> int:
@@ -92,6 +102,6 @@ def _end(work: Work, contacts: Sequence[UUID], series: Series) -> int:
         for run in runs
         if run.is_active and run.series_id == series.id
     ]
-    record_exits(work.connection, work.org_id, exits, work.now)
+    record_exits(work, exits)
     complete_finished(work, [series])
     return len(exits)

@@ -1,7 +1,7 @@
 """Advancing due rows: exit rules, then the step, then the next row or the end (contract §5).
 
-One batch is one transaction. Emails are only leased here; ``delivery.outbox`` sends them after the
-commit.
+One batch is one transaction. Emails are only leased here; ``mail.sending.outbox`` sends them after
+the commit.
 """
 
 from collections import Counter
@@ -11,8 +11,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID, uuid4
 
-from halo_engine.delivery.ledger import Outcome
-from halo_engine.domain.decisions import (
+from halo_engine.domain.series.decisions import (
     DueFacts,
     Finish,
     Postpone,
@@ -21,15 +20,17 @@ from halo_engine.domain.decisions import (
     exit_reason,
     leave,
 )
-from halo_engine.domain.running import RunningSeries
+from halo_engine.domain.series.running import RunningSeries
 from halo_engine.journey.claim import Claimed, claim_due, claim_these
 from halo_engine.journey.facts import gather_alike
 from halo_engine.journey.observe import Observed, observe
-from halo_engine.journey.record import record_finished, record_leases, record_postponed
+from halo_engine.journey.record_finished import record_finished
+from halo_engine.journey.record_pending import record_leases, record_postponed
+from halo_engine.mail.sending.outcomes import Outcome
 from halo_engine.pipeline.reaction import settle_seats
+from halo_engine.series.cache import running_series
 from halo_engine.series.completion import complete_finished
 from halo_engine.series.locks import hold_series_still
-from halo_engine.series.shelf import running_series
 from halo_engine.work import Work
 
 #: How long a worker may take to send what it leased, by the database's clock.
@@ -41,7 +42,7 @@ class DueChoice:
     """Which due rows a transaction handles.
 
     Without ``mail``, and while sending is stopped, rows at an email are not claimed. ``only`` takes
-    these rows, if they are still due. ``without`` returns the series that stand aside at an
+    these rows, if they are still due. ``without`` returns the series that are withheld at an
     instant, and why.
     """
 
@@ -106,7 +107,7 @@ def _end_runs(work: Work, facts: Sequence[DueFacts]) -> tuple[list[Finish], list
     """Record exits and the moves of seats; return the rows that left, and the facts of others."""
     decided = [(each, exit_reason(each.run)) for each in facts]
     exits = [leave(each, reason) for each, reason in decided if reason is not None]
-    record_finished(work.connection, work.org_id, exits, work.now)
+    record_finished(work, exits)
     ending = [each.run for each, reason in decided if reason is not None]
     staying = [each for each, reason in decided if reason is None]
     without_seat = settle_seats(work, [each.run for each in staying], ending)
@@ -124,7 +125,7 @@ def _take_steps(work: Work, facts: Sequence[DueFacts], lease_seconds: float) -> 
         token=uuid4(),
     )
     connection, org_id = work.connection, work.org_id
-    record_finished(connection, org_id, advanced.finished, work.now)
+    record_finished(work, advanced.finished)
     record_postponed(connection, org_id, advanced.postponed)
     record_leases(connection, org_id, advanced.sends, advanced.token, lease_seconds)
     return advanced

@@ -1,6 +1,5 @@
 """The installation's tick: note that it came, and find the organisations to ring for (§1)."""
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +8,9 @@ from sqlalchemy import (
     Connection,
     Exists,
     FromClause,
+    Insert,
     Row,
+    Select,
     and_,
     exists,
     func,
@@ -19,13 +20,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 
-from halo_engine.domain.cron import next_instant
 from halo_engine.domain.errors import Refusal
-from halo_engine.domain.instants import parse_zone
 from halo_engine.domain.reasons import EntryTrigger, SeriesStatus
+from halo_engine.domain.times.cron import next_instant
+from halo_engine.domain.times.instants import parse_zone
+from halo_engine.sql.statements import statement
 from halo_engine.tables import (
     automation_recipients,
     automations,
+    confirmations,
     installation,
     organizations,
     signals,
@@ -35,18 +38,19 @@ from halo_engine.tables.enrollments import IS_PENDING, IS_PROCESSING
 
 def note_tick(connection: Connection) -> None:
     """Store that a tick came now, by the database's clock; ``halo status`` shows it."""
-    ticked = insert(installation).values(singleton=True, ticked_at=func.now())
-    connection.execute(
-        ticked.on_conflict_do_update(
-            index_elements=["singleton"], set_={"ticked_at": ticked.excluded.ticked_at}
-        )
+    connection.execute(_noting_tick())
+
+
+@statement("note_tick")
+def _noting_tick() -> Insert:
+    ticked = insert(installation).values(singleton=True, ticked_at=func.now(), ticks=1)
+    return ticked.on_conflict_do_update(
+        index_elements=["singleton"],
+        set_={
+            "ticked_at": ticked.excluded.ticked_at,
+            "ticks": installation.c.ticks + 1,
+        },
     )
-
-
-def last_tick(connection: Connection) -> tuple[datetime | None, datetime]:
-    """Return when the last tick came, None before the first, and the current time."""
-    ticked: datetime | None = connection.scalar(select(installation.c.ticked_at))
-    return ticked, connection.execute(select(func.now())).scalar_one()
 
 
 def _some_row(series: FromClause, *conditions: ColumnElement[bool]) -> Exists:
@@ -62,6 +66,12 @@ def organizations_with_work(connection: Connection) -> list[UUID]:
 
     The clock is the database's.
     """
+    found = connection.execute(_find_orgs_with_work())
+    return [row.id for row in found if row.has_work or _reevaluates(row)]
+
+
+@statement("find_orgs_with_work")
+def _find_orgs_with_work() -> Select[Any]:
     org, series, rows = organizations, automations, automation_recipients
     waits = exists().where(signals.c.org_id == org.c.id, signals.c.parked_at.is_(None))
     active = and_(series.c.org_id == org.c.id, series.c.status == SeriesStatus.ACTIVE)
@@ -69,18 +79,23 @@ def organizations_with_work(connection: Connection) -> list[UUID]:
     stale = _some_row(series, IS_PROCESSING, rows.c.lease_expires_at <= func.now()).where(
         series.c.org_id == org.c.id
     )
-    reevaluates = exists().where(active, series.c.entry_trigger == EntryTrigger.SEGMENT_MATCH)
-    found = connection.execute(
-        select(
-            org.c.id,
-            org.c.timezone,
-            org.c.reevaluate_cron,
-            org.c.reevaluated_at,
-            or_(waits, due, stale).label("has_work"),
-            func.now().label("now"),
-        ).where(or_(waits, due, stale, reevaluates))
+    asks = and_(
+        org.c.asks_to_confirm,
+        exists().where(
+            confirmations.c.org_id == org.c.id,
+            confirmations.c.state.in_(["waiting", "intended"]),
+            confirmations.c.due_at <= func.now(),
+        ),
     )
-    return [row.id for row in found if row.has_work or _reevaluates(row)]
+    reevaluates = exists().where(active, series.c.entry_trigger == EntryTrigger.SEGMENT_MATCH)
+    return select(
+        org.c.id,
+        org.c.timezone,
+        org.c.reevaluate_cron,
+        org.c.reevaluated_at,
+        or_(waits, due, stale, asks).label("has_work"),
+        func.now().label("now"),
+    ).where(or_(waits, due, stale, asks, reevaluates))
 
 
 def _reevaluates(row: Row[Any]) -> bool:

@@ -17,15 +17,15 @@ from uuid import UUID
 
 import structlog
 
-from halo_engine.domain.signals import Signal
-from halo_engine.journey.parking import Fault
-from halo_engine.pipeline.health import Health, Kind, Record
+from halo_engine.domain.series.signals import Signal
+from halo_engine.journey.parking import FailedAlone
+from halo_engine.pipeline.health import Health, Record, WorkKind
 from halo_engine.pipeline.inbox import MOST_HALVINGS, note_too_much, park_signal
 from halo_engine.pipeline.isolate import (
     PROBES,
-    Alone,
     BatchError,
-    Hopeless,
+    FailedGroup,
+    FailedItem,
     Interruptions,
     attempt,
     isolate,
@@ -35,8 +35,8 @@ from halo_engine.pipeline.isolate import (
 from halo_engine.pipeline.react import Choice, react
 from halo_engine.pipeline.reaction import Reaction, TooMuchError
 from halo_engine.pipeline.wide import is_part, pass_over_next
-from halo_engine.series.locks import hold_series_still, take_turn_at_signals
-from halo_engine.series.shelf import running_series
+from halo_engine.series.cache import running_series
+from halo_engine.series.locks import hold_series_still, lock_signals
 from halo_engine.work import Transact, Work
 
 #: Signals that one transaction handles at most, chosen by measurement.
@@ -58,7 +58,7 @@ class Drain:
 
     @property
     def _record(self) -> Record:
-        return self.health.records[Kind.SIGNALS]
+        return self.health.records[WorkKind.SIGNALS]
 
     def run(self) -> Generator[Reaction, None, bool]:
         """React to signals until none waits or the turn is over; return whether some may still
@@ -93,7 +93,7 @@ class Drain:
             yield from self._find_fault(failed)
             return Reaction(failed.batch, [], [], unfinished=True)
         if reaction is not None:
-            yield self._came_through(reaction)
+            yield self._succeeded(reaction)
         return reaction
 
     def _react(self, choice: Choice) -> Reaction | None:
@@ -117,15 +117,15 @@ class Drain:
             return
         # Copies kept for one series are told apart from ordinary signals.
         for found in isolate_in_groups(failed, _series_of, self._react_to):
-            if isinstance(found, Alone):
-                yield from self._blame(found)
-            elif isinstance(found, Hopeless):
+            if isinstance(found, FailedItem):
+                yield from self._isolate_series(found)
+            elif isinstance(found, FailedGroup):
                 if found.group is not None:
                     self._withhold(found.group, found.problem)
             else:
-                yield self._came_through(found)
+                yield self._succeeded(found)
 
-    def _came_through(self, reaction: Reaction) -> Reaction:
+    def _succeeded(self, reaction: Reaction) -> Reaction:
         if reaction.signals:
             self._record.succeeded()
         return reaction
@@ -134,7 +134,7 @@ class Drain:
         reaction = self._react(Choice(only=[each.id for each in signals]))
         return reaction if reaction is not None and reaction.signals else None
 
-    def _blame(self, alone: Alone[Signal]) -> Iterator[Reaction]:
+    def _isolate_series(self, alone: FailedItem[Signal]) -> Iterator[Reaction]:
         """Handle a signal that fails alone for the series that can take it, else park it."""
         signal = alone.item
         faulty = self._faulty_series(signal)
@@ -145,10 +145,10 @@ class Drain:
                 alone = replace(alone, problem=failed.problem)
             else:
                 if reaction is not None:
-                    yield self._came_through(reaction)
+                    yield self._succeeded(reaction)
                 return
         counts = alone.others_succeed or self._record.went_well
-        fault = Fault(signal.id, alone.problem, counts)
+        fault = FailedAlone(signal.id, alone.problem, counts)
         now = self.transact(partial(self._park, signal=signal, fault=fault))
         # A copy kept for one series proves nothing about other signals.
         if not alone.others_succeed and signal.series_id is None:
@@ -156,13 +156,13 @@ class Drain:
             self._record.failed((signal.id, str(signal.cursor)), now)
         _log.error("signal parked", signal=signal.id, problem=kind_of(alone.problem), counts=counts)
 
-    def _park(self, work: Work, *, signal: Signal, fault: Fault) -> datetime:
-        take_turn_at_signals(work.connection, work.org_id)
+    def _park(self, work: Work, *, signal: Signal, fault: FailedAlone) -> datetime:
+        lock_signals(work.connection, work.org_id)
         if not self._pass_over(work, signal, fault):
             park_signal(work, fault)
         return work.now
 
-    def _pass_over(self, work: Work, signal: Signal, fault: Fault) -> bool:
+    def _pass_over(self, work: Work, signal: Signal, fault: FailedAlone) -> bool:
         """Move a wide signal past its next contact; return whether that was possible."""
         if not _is_page(signal):
             return False
@@ -177,7 +177,7 @@ class Drain:
         """Return the series that cannot take the signal, each with its problem; empty if all can by
         now, None if no series can.
 
-        A series that is found at fault ``PROBES`` times stands aside for a while.
+        A series that is found at fault ``PROBES`` times is withheld for a while.
         """
         if signal.series_id is not None:
             return None
@@ -185,7 +185,7 @@ class Drain:
         if len(ids) < 2:
             return None
         found = list(isolate(BatchError(ids, ""), partial(self._rehearse, signal)))
-        failing = [each for each in found if isinstance(each, Alone)]
+        failing = [each for each in found if isinstance(each, FailedItem)]
         if not all(each.others_succeed for each in failing):
             return None
         for each in failing:

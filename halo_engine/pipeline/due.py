@@ -1,7 +1,7 @@
 """Handle an organisation's due rows and send its emails; isolate and park what fails (§5, §9).
 
 A batch that fails is handled again series by series; a series that fails, row by row. A series of
-which no row succeeds stands aside for a while.
+which no row succeeds is withheld for a while.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,29 +13,29 @@ from uuid import UUID
 
 import structlog
 
-from halo_engine.delivery.gate import Gate
-from halo_engine.delivery.ledger import Outcome
-from halo_engine.delivery.letters import Desk, gather
-from halo_engine.delivery.message import Sender
-from halo_engine.delivery.outbox import give_back, send_leased
-from halo_engine.delivery.reap import reap
-from halo_engine.delivery.transports import Transport
-from halo_engine.domain.decisions import Send
+from halo_engine.domain.series.decisions import Send
 from halo_engine.journey.claim import Claimed
-from halo_engine.journey.parking import Fault, park_rows
+from halo_engine.journey.parking import FailedAlone, park_rows
+from halo_engine.mail.composing.sender import Sender
+from halo_engine.mail.sending.letters import MailFacts, gather
+from halo_engine.mail.sending.outbox import give_back, send_leased
+from halo_engine.mail.sending.outcomes import Outcome
+from halo_engine.mail.sending.reap import reap
+from halo_engine.mail.sending.throttle import Throttle
+from halo_engine.mail.transports.transports import Transport
 from halo_engine.pipeline.advance import LEASE_SECONDS, Advance, DueChoice, advance
-from halo_engine.pipeline.health import Health, Kind, Record
+from halo_engine.pipeline.health import Health, Record, WorkKind
 from halo_engine.pipeline.isolate import (
-    Alone,
     BatchError,
-    Hopeless,
+    FailedGroup,
+    FailedItem,
     Interruptions,
     attempt,
     isolate,
     isolate_in_groups,
     kind_of,
 )
-from halo_engine.work import Transactions, Work
+from halo_engine.work import ALL_LEAD, Reach, Transactions, Work
 
 #: Due rows that one transaction handles at most, chosen by measurement.
 DUE_ROWS: Final = 5_000
@@ -47,13 +47,15 @@ _log = structlog.get_logger(__name__)
 class PostOffice:
     """How emails are sent: the transport, the sender, the rate, and the length of leases.
 
-    ``lease_seconds`` are counted by the database's clock; a lease outlasts every task.
+    ``lease_seconds`` are counted by the database's clock; a lease outlasts every task. ``reach``
+    says which links in the mail lead to a page.
     """
 
     transport: Transport
     sender: Sender
-    gate: Gate = field(default_factory=Gate)
+    throttle: Throttle = field(default_factory=Throttle)
     lease_seconds: float = LEASE_SECONDS
+    reach: Reach = ALL_LEAD
 
 
 @dataclass(frozen=True)
@@ -67,14 +69,14 @@ class Due:
 
     @property
     def _record(self) -> Record:
-        return self.health.records[Kind.ROWS]
+        return self.health.records[WorkKind.ROWS]
 
     def run(self) -> Iterator[Advance]:
         """Handle a batch of due rows and send its emails; when mail is limited, rows at other steps
         go first.
         """
         at_once = self.health.rows_at_once or DUE_ROWS
-        room = self.post.gate.room(at_once)
+        room = self.post.throttle.room(at_once)
         if room < at_once:
             yield from self._batch(at_once, DueChoice(mail=False))
         if room:
@@ -101,6 +103,7 @@ class Due:
         choice = replace(choice, without=self.health.withheld)
 
         def advancing(work: Work, taken: list[Claimed]) -> Advance | None:
+            self.health.asks_to_confirm = work.org.asks_to_confirm
             return advance(work, limit, self.post.lease_seconds, choice, taken)
 
         return attempt(self.transact, advancing, self.interruptions)
@@ -110,35 +113,35 @@ class Due:
         rows = [_DueRow(each.series_id, row) for each in failed.batch for row in each.recipient_ids]
         by_row = BatchError(rows, failed.problem)
         for found in isolate_in_groups(by_row, _DueRow.series_of, self._advance_only):
-            if isinstance(found, Alone):
-                self._park(Alone(found.item.id, found.problem, found.others_succeed))
-            elif isinstance(found, Hopeless):
+            if isinstance(found, FailedItem):
+                self._park(FailedItem(found.item.id, found.problem, found.others_succeed))
+            elif isinstance(found, FailedGroup):
                 self._withhold(found)
             else:
-                yield self._came_through(found)
+                yield self._succeeded(found)
 
     def _advance_only(self, rows: Sequence["_DueRow"]) -> Advance | None:
         return self._advance(len(rows), DueChoice(only=[each.id for each in rows]))
 
-    def _withhold(self, hopeless: Hopeless[UUID]) -> None:
-        _log.error("series aside", series=hopeless.group, problem=kind_of(hopeless.problem))
+    def _withhold(self, failed: FailedGroup[UUID]) -> None:
+        _log.error("series aside", series=failed.group, problem=kind_of(failed.problem))
         now = self.transact(lambda work: work.now)
-        self.health.withhold(hopeless.group, hopeless.problem, now)
+        self.health.withhold(failed.group, failed.problem, now)
 
-    def _came_through(self, advanced: Advance) -> Advance:
+    def _succeeded(self, advanced: Advance) -> Advance:
         self._record.succeeded()
         return self._send(advanced)
 
-    def _park(self, alone: Alone[int]) -> None:
-        counts = alone.others_succeed or self._record.went_well
-        fault = Fault(alone.item, alone.problem, counts)
+    def _park(self, failed: FailedItem[int]) -> None:
+        counts = failed.others_succeed or self._record.went_well
+        fault = FailedAlone(failed.item, failed.problem, counts)
 
         def parking(work: Work) -> datetime:
             park_rows(work, [fault])
             return work.now
 
         now = self.transact(parking)
-        if not alone.others_succeed:
+        if not failed.others_succeed:
             self._record.failed(fault.id, now)
         _log.error("row parked", row=fault.id, problem=kind_of(fault.problem), counts=fault.counts)
 
@@ -155,12 +158,12 @@ class Due:
     def _find_email(self, token: UUID, sends: Sequence[Send], failed: BatchError) -> list[Outcome]:
         """Send the emails of a batch whose values can be gathered; give back the others."""
         outcomes: list[Outcome] = []
-        faults: list[Fault] = []
+        faults: list[FailedAlone] = []
         for found in isolate_in_groups(failed, _series_of, partial(self._send_some, token)):
-            if isinstance(found, Alone):
+            if isinstance(found, FailedItem):
                 row = found.item.due.recipient_id
-                faults.append(Fault(row, found.problem, found.others_succeed))
-            elif isinstance(found, Hopeless):
+                faults.append(FailedAlone(row, found.problem, found.others_succeed))
+            elif isinstance(found, FailedGroup):
                 self._withhold(found)
             else:
                 outcomes += found
@@ -171,12 +174,12 @@ class Due:
     def _send_some(self, token: UUID, sends: Sequence[Send]) -> list[Outcome]:
         sender = self.post.sender
 
-        def gathering(work: Work, taken: list[Send]) -> Desk:
+        def gathering(work: Work, taken: list[Send]) -> MailFacts:
             taken.extend(sends)
             return gather(work, sender=sender, token=token, sends=sends)
 
-        desk = attempt(self.transact, gathering, self.interruptions)
-        return send_leased(self.transact, self.post.transport, desk, sends, self.post.gate)
+        facts = attempt(self.transact, gathering, self.interruptions)
+        return send_leased(self.transact, self.post.transport, facts, sends, self.post.throttle)
 
     def reap(self) -> None:
         """Take back the leases of dead workers (contract §9)."""
@@ -187,7 +190,7 @@ class Due:
             except BatchError as failed:
                 goes_on = False
                 for found in isolate(failed, self._reap):
-                    if not isinstance(found, Alone):
+                    if not isinstance(found, FailedItem):
                         goes_on = True
                         self._record.succeeded()
                         continue

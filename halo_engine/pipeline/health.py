@@ -1,5 +1,4 @@
-"""What one process remembers of an organisation: does its work succeed, and which series stand
-aside?
+"""What one process remembers of an organisation: does its work succeed, which series are withheld?
 
 Nothing of it is stored: a new process finds out again. Failures are stored with the signals and
 rows themselves (``journey.parking``).
@@ -15,7 +14,7 @@ from halo_engine.journey.parking import LONGEST_PAUSE, pause_after
 from halo_engine.pipeline.isolate import PROBES
 
 
-class Kind(StrEnum):
+class WorkKind(StrEnum):
     """The kinds of work, which fail independently of each other."""
 
     SIGNALS = "signals"
@@ -24,7 +23,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """A series that stands aside ``until`` an instant, because of ``problem``."""
+    """A series that is left out ``until`` an instant, because of ``problem``; the others go on."""
 
     problem: str
     since: datetime
@@ -36,7 +35,7 @@ class Record:
     """How one kind of work went lately.
 
     ``went_well``: the last try succeeded. ``failing`` are the items that failed since the last
-    success: the same item failing again proves nothing about others.
+    success, each once: an item that fails again says nothing about others.
     """
 
     went_well: bool = False
@@ -65,23 +64,25 @@ class Record:
 
 @dataclass
 class Health:
-    """One organisation's records, the series that stand aside, and the size of a batch of due rows:
-    smaller after one that took too long, None for the usual size.
+    """One organisation's records, the withheld series, and the size of a batch of due rows: smaller
+    after one that took too long, None for the usual size. ``asks_to_confirm``: mails to confirm a
+    list may wait.
     """
 
-    records: Mapping[Kind, Record] = field(
-        default_factory=lambda: {kind: Record() for kind in Kind}
+    records: Mapping[WorkKind, Record] = field(
+        default_factory=lambda: {kind: Record() for kind in WorkKind}
     )
     rows_at_once: int | None = None
+    asks_to_confirm: bool = False
     _withheld: dict[UUID, Withheld] = field(default_factory=dict)
 
     def withhold(self, series_id: UUID, problem: str, now: datetime) -> None:
-        """Let a series stand aside, for as long as it has been failing."""
+        """Withhold a series for as long as it has been failing."""
         before = self._withheld.get(series_id)
         is_again = before is not None and now - before.until <= LONGEST_PAUSE
         since = before.since if before is not None and is_again else now
         self._withheld[series_id] = Withheld(problem, since, now + pause_after(now - since))
 
     def withheld(self, now: datetime) -> Mapping[UUID, str]:
-        """Return the series that stand aside now, each with its problem."""
+        """Return the series that are withheld now, each with its problem."""
         return {id_: each.problem for id_, each in self._withheld.items() if now < each.until}

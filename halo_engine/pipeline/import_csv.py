@@ -1,4 +1,4 @@
-"""CSV imports, and what one would do: tried in a transaction that is taken back (contract §2).
+"""CSV imports, and trials of them, which are rolled back (contract §2).
 
 A trial goes through the same statements, the same exits and the same guards, so it cannot disagree
 with the import. It holds locks as an import does, so only the first rows of a long file are tried;
@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BigInteger, Uuid, any_, func, literal, select
+from sqlalchemy import ARRAY, BigInteger, Select, Uuid, any_, func, literal, select
 
-from halo_engine.contacts.csv_import import (
+from halo_engine.contacts.csv_import.importing import (
     Faults,
     ImportCsvAnswer,
     ImportCsvCall,
@@ -23,17 +23,18 @@ from halo_engine.contacts.csv_import import (
     import_page,
     known_before,
 )
-from halo_engine.contacts.csv_page import Page
-from halo_engine.contacts.csv_resume import FileOptions
-from halo_engine.contacts.csv_rows import Known, pages
-from halo_engine.contacts.csv_text import open_csv
-from halo_engine.contacts.sending import sending_time
+from halo_engine.contacts.csv_import.page import CsvPage
+from halo_engine.contacts.csv_import.resume import FileOptions
+from halo_engine.contacts.csv_import.rows import Known, pages
+from halo_engine.contacts.csv_import.text import open_csv
+from halo_engine.contacts.sending_order import sending_time
 from halo_engine.domain.reasons import EntryTrigger
 from halo_engine.enrollment.candidates import Found
 from halo_engine.enrollment.enroll import Admission, enroll
 from halo_engine.pipeline.react import Choice, react
+from halo_engine.series.cache import running_series
 from halo_engine.series.locks import hold_series_still
-from halo_engine.series.shelf import running_series
+from halo_engine.sql.statements import statement
 from halo_engine.tables import signals
 from halo_engine.work import Organization, Transact, Work
 
@@ -43,7 +44,7 @@ _BATCH: Final = 1_000
 
 
 class ImportOrTryCall(ImportCsvCall):
-    """A CSV file's text, and which of its columns are which field.
+    """A CSV file's text, and the field that each column maps to.
 
     With ``dry_run`` nothing is written: the answer says what would be, and what would start.
     """
@@ -66,12 +67,12 @@ class DryRunAnswer(ImportCsvAnswer):
 
 
 def import_or_try(work: Work, call: ImportOrTryCall) -> ImportCsvAnswer:
-    """Import a text in one transaction; with ``dry_run`` say what would come of it (§2)."""
+    """Import a text in one transaction; with ``dry_run`` say what an import would do (§2)."""
     if not call.dry_run:
         return import_csv(work, call)
     known = known_before(work, call)
 
-    def read() -> Iterator[Page]:
+    def read() -> Iterator[CsvPage]:
         return pages(work.org, io.StringIO(call.text, newline=""), call, known, done=MOST_TRIED)
 
     sent_at = sending_time(work.org, call.sent_at)
@@ -84,7 +85,7 @@ def try_file(transact: Transact, path: Path, how: FileOptions) -> DryRunAnswer:
     Raises 400 for a bad mapping, OSError for a file that cannot be read.
     """
 
-    def read(org: Organization, known: Known) -> Iterator[Page]:
+    def read(org: Organization, known: Known) -> Iterator[CsvPage]:
         with open_csv(path, how.encoding) as file:
             yield from pages(org, file, how, known, done=MOST_TRIED)
 
@@ -106,7 +107,7 @@ class _Trial:
         self.starts: Counter[str] = Counter()
         self.starts_later: Counter[str] = Counter()
 
-    def add(self, work: Work, page: Page, sent_at: datetime | None) -> None:
+    def add(self, work: Work, page: CsvPage, sent_at: datetime | None) -> None:
         """Import a page."""
         outcomes = import_page(work, page, sent_at)
         self.created += outcomes.created
@@ -116,11 +117,11 @@ class _Trial:
         self.rows = page.after
 
 
-def _try(work: Work, read: Iterable[Page], sent_at: datetime | None = None) -> _Trial:
+def _try(work: Work, read: Iterable[CsvPage], sent_at: datetime | None = None) -> _Trial:
     trial = _Trial()
     savepoint = work.connection.begin_nested()
     try:
-        last = work.connection.scalar(select(func.coalesce(func.max(signals.c.id), 0)))
+        last = work.connection.scalar(_read_last_signal())
         for page in read:
             trial.add(work, page, sent_at)
             if page.after >= MOST_TRIED:
@@ -135,7 +136,12 @@ def _try(work: Work, read: Iterable[Page], sent_at: datetime | None = None) -> _
     return trial
 
 
-def _answer(trial: _Trial, read: Iterable[Page]) -> DryRunAnswer:
+@statement("read_last_signal")
+def _read_last_signal() -> Select[Any]:
+    return select(func.coalesce(func.max(signals.c.id), 0))
+
+
+def _answer(trial: _Trial, read: Iterable[CsvPage]) -> DryRunAnswer:
     """Return the answer for a trial, and for the rows after it, which are read for what is bad."""
     rows = trial.rows
     for page in read if rows >= MOST_TRIED else ():
@@ -156,23 +162,30 @@ def _answer(trial: _Trial, read: Iterable[Page]) -> DryRunAnswer:
 
 
 def _signals_after(work: Work, last: int, contacts: list[UUID]) -> list[tuple[int, UUID]]:
-    """Return what was told of the contacts since, in order of arrival."""
-    told = (
+    """Return the signals about the contacts that came after ``last``, in order of arrival."""
+    return [
+        (row.id, row.end_user_id)
+        for row in work.connection.execute(_read_signals_after(work, last, contacts))
+    ]
+
+
+@statement("read_signals_after")
+def _read_signals_after(work: Work, signal_id: int, contact_ids: list[UUID]) -> Select[Any]:
+    return (
         select(signals.c.id, signals.c.end_user_id)
         .where(
             signals.c.org_id == work.org_id,
-            signals.c.id > literal(last, BigInteger()),
-            signals.c.end_user_id == any_(literal(contacts, ARRAY(Uuid()))),
+            signals.c.id > literal(signal_id, BigInteger()),
+            signals.c.end_user_id == any_(literal(contact_ids, ARRAY(Uuid()))),
         )
         .order_by(signals.c.id)
     )
-    return [(row.id, row.end_user_id) for row in work.connection.execute(told)]
 
 
-def _batches(told: Iterable[tuple[int, UUID]]) -> Iterator[list[int]]:
+def _batches(written: Iterable[tuple[int, UUID]]) -> Iterator[list[int]]:
     """Cut signals into batches as a worker would: before a contact's second one (``inbox``)."""
     batch: dict[UUID, int] = {}
-    for signal, contact in told:
+    for signal, contact in written:
         if contact in batch or len(batch) == _BATCH:
             yield list(batch.values())
             batch = {}
@@ -192,7 +205,7 @@ def _admitted_later(work: Work, contacts: list[UUID]) -> list[Admission]:
     if not matching or not contacts:
         return []
     found = Found(contacts, work.now)
-    return enroll(work.connection, work.org_id, matching, work.moment, found)
+    return enroll(work, matching, found)
 
 
 def _count(counts: Counter[str], admissions: Iterable[Admission]) -> None:

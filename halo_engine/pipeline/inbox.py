@@ -10,9 +10,12 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
-    Integer,
+    Delete,
+    Executable,
+    Insert,
+    Select,
+    Update,
     any_,
-    bindparam,
     case,
     delete,
     func,
@@ -23,19 +26,20 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from halo_engine.domain.signals import Signal, SignalKind
+from halo_engine.domain.series.signals import Signal, SignalKind
 from halo_engine.journey.parking import (
     LONGEST_PAUSE,
     MOST_TEXT,
     SHORTEST_PAUSE,
     UNPARKED,
-    Fault,
+    FailedAlone,
     parked,
 )
-from halo_engine.prepared import Prepared
 from halo_engine.series.lifecycle import held_by_pause
+from halo_engine.sql.parameters import parameter
+from halo_engine.sql.prepared import prepared
+from halo_engine.sql.statements import statement
 from halo_engine.tables import signals
-from halo_engine.tables.metadata import OrganizationId
 from halo_engine.work import Work
 
 #: After so many halvings a signal has been tried alone ten times, and a page has one contact.
@@ -51,14 +55,16 @@ def next_signals(
     The batch ends before a contact's second signal and before a wide one; a wide one comes alone.
     After a batch that was too large it is halved (``note_too_much``). ``beside_wide`` skips wide
     ones that are under way, unless nothing else waits. ``only`` takes these signals, if they still
-    wait. The caller has the turn at signals (``series.locks``).
+    wait. The caller holds the lock on signals (``series.locks``).
     """
     if only is not None:
-        rows = _THESE.rows(work.connection, {"asked_org": work.org_id, "asked_ids": list(only)})
+        rows = _these_waiting().rows(
+            work.connection, {"org_id": work.org_id, "signal_ids": list(only)}
+        )
         return [_signal(row) for row in rows]
-    asked = {"asked_org": work.org_id, "asked_limit": limit}
-    rows = _WAITING_BESIDE_WIDE.rows(work.connection, asked) if beside_wide else []
-    rows = rows or _WAITING.rows(work.connection, asked)
+    asked = {"org_id": work.org_id, "limit": limit}
+    rows = _waiting_beside_wide().rows(work.connection, asked) if beside_wide else []
+    rows = rows or _waiting().rows(work.connection, asked)
     batch: list[Signal] = []
     contacts = set()
     room = max(limit >> rows[0]["attempts"], 1) if rows else 0
@@ -91,46 +97,56 @@ def _signal(row: Mapping[str, Any]) -> Signal:
 
 #: Conditions: the signals that wait, and those asked for by id.
 _IS_WAITING: Final = (
-    signals.c.org_id == bindparam("asked_org", type_=OrganizationId()),
+    signals.c.org_id == parameter("org_id"),
     signals.c.parked_at.is_(None),
     ~held_by_pause(),
 )
-_IS_ASKED: Final = signals.c.id == any_(bindparam("asked_ids", type_=ARRAY(BigInteger())))
+_IS_ASKED: Final = signals.c.id == any_(parameter("signal_ids"))
 
 
-def _waiting(*narrowed: ColumnElement[bool]) -> Prepared:
-    limit = bindparam("asked_limit", type_=Integer())
-    waiting = select(signals).where(*_IS_WAITING, *narrowed)
-    return Prepared(waiting.order_by(signals.c.id).limit(limit))
+@prepared("read_waiting_signals")
+def _waiting() -> Select[Any]:
+    return _in_order(*_IS_WAITING).limit(parameter("limit"))
 
 
-#: Built once: every doorbell asks twice.
-_WAITING: Final = _waiting()
-_WAITING_BESIDE_WIDE: Final = _waiting(signals.c.cursor.is_(None))
-_THESE: Final = Prepared(select(signals).where(*_IS_WAITING, _IS_ASKED).order_by(signals.c.id))
-_REMOVED: Final = Prepared(
-    delete(signals).where(
-        signals.c.org_id == bindparam("asked_org", type_=OrganizationId()), _IS_ASKED
-    )
-)
+@prepared("read_waiting_signals_beside_wide")
+def _waiting_beside_wide() -> Select[Any]:
+    return _in_order(*_IS_WAITING, signals.c.cursor.is_(None)).limit(parameter("limit"))
+
+
+@prepared("read_these_signals")
+def _these_waiting() -> Select[Any]:
+    return _in_order(*_IS_WAITING, _IS_ASKED)
+
+
+def _in_order(*conditions: ColumnElement[bool]) -> Select[Any]:
+    return select(signals).where(*conditions).order_by(signals.c.id)
+
+
+@prepared("remove_signals")
+def _removing() -> Delete:
+    return delete(signals).where(signals.c.org_id == parameter("org_id"), _IS_ASKED)
 
 
 def remove(work: Work, handled: Sequence[Signal]) -> None:
     """Delete handled signals, in the transaction that handled them."""
-    _REMOVED.rows(
-        work.connection,
-        {"asked_org": work.org_id, "asked_ids": [signal.id for signal in handled]},
-    )
+    given = {"org_id": work.org_id, "signal_ids": [signal.id for signal in handled]}
+    _removing().rows(work.connection, given)
 
 
-def keep_place(work: Work, signal: Signal, cursor: Mapping[str, object], *, quick: bool) -> None:
+def keep_cursor(work: Work, signal: Signal, cursor: Mapping[str, object], *, quick: bool) -> None:
     """Store a wide signal's cursor, in the transaction that worked the page; after a ``quick`` page
     the next one may be twice as large, up to the usual size.
     """
+    work.connection.execute(_keep_signal_cursor(work, signal, cursor, quick))
+
+
+@statement("keep_signal_cursor", cursor={})
+def _keep_signal_cursor(
+    work: Work, signal: Signal, cursor: Mapping[str, object], quick: bool
+) -> Update:
     attempts = max(signal.attempts - 1, 0) if quick else signal.attempts
-    work.connection.execute(
-        update(signals).where(*_these(work, [signal])).values(cursor=cursor, attempts=attempts)
-    )
+    return update(signals).where(*_these(work, [signal])).values(cursor=cursor, attempts=attempts)
 
 
 def note_too_much(work: Work, batch: Sequence[Signal], limit: int, problem: str) -> bool:
@@ -140,31 +156,41 @@ def note_too_much(work: Work, batch: Sequence[Signal], limit: int, problem: str)
     A signal that is alone is parked after ``MOST_HALVINGS``. A wide one counts as under way from
     now on, so that others do not wait for its next try.
     """
-    first = batch[0]
+    noted = work.connection.execute(_halve_signals(work, batch, limit, problem))
+    return any(noted.scalars())
+
+
+@statement("halve_signals")
+def _halve_signals(work: Work, waiting: Sequence[Signal], limit: int, error: str) -> Executable:
+    first = waiting[0]
     halved = signals.c.attempts + 1
     values: dict[str, Any] = {"attempts": halved}
     if first.kind.is_wide:
         # Keep the stored cursor: another worker may have moved it on meanwhile.
         values["cursor"] = func.coalesce(signals.c.cursor, literal({}, signals.c.cursor.type))
     else:
-        # The batch may have been smaller than its limit: halve what it really had.
-        values["attempts"] = func.greatest(halved, (limit // len(batch)).bit_length())
-    if len(batch) == 1:
+        # The waiting may have been smaller than its limit: halve what it really had.
+        values["attempts"] = func.greatest(halved, (limit // len(waiting)).bit_length())
+    if len(waiting) == 1:
         parks = halved >= MOST_HALVINGS
         values["parked_at"] = case((parks, work.now))
-        values["error"] = case((parks, problem[:MOST_TEXT]))
-    noted = work.connection.execute(
+        values["error"] = case((parks, error[:MOST_TEXT]))
+    return (
         update(signals)
-        .where(*_these(work, batch))
+        .where(*_these(work, waiting))
         .values(values)
         .returning(signals.c.parked_at.is_not(None))
     )
-    return any(noted.scalars())
 
 
-def park_signal(work: Work, fault: Fault) -> None:
+def park_signal(work: Work, fault: FailedAlone) -> None:
     """Park a signal that failed alone, so that the rest of the queue goes on."""
-    work.connection.execute(
+    work.connection.execute(_parking(work, fault))
+
+
+@statement("park_signal")
+def _parking(work: Work, fault: FailedAlone) -> Update:
+    return (
         update(signals)
         .where(signals.c.org_id == work.org_id, signals.c.id == fault.id)
         .values(parked(signals, work.now, fault))
@@ -175,13 +201,20 @@ def unpark_signals(
     work: Work, *which: ColumnElement[bool], values: Mapping[str, Any] = UNPARKED
 ) -> list[int]:
     """Put parked signals back at their place in the queue; return their ids."""
-    back = work.connection.scalars(
+    back = work.connection.scalars(_unparking(work, values, which))
+    return sorted(back)
+
+
+@statement("unpark_signals", values=UNPARKED)
+def _unparking(
+    work: Work, values: Mapping[str, Any], which: tuple[ColumnElement[bool], ...]
+) -> Executable:
+    return (
         update(signals)
         .where(signals.c.org_id == work.org_id, signals.c.parked_at.is_not(None), *which)
         .values(values)
         .returning(signals.c.id)
     )
-    return sorted(back)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,19 +254,29 @@ def keep_for_later(work: Work, kept: Sequence[Kept]) -> None:
         }
         for each in kept
     ]
-    work.connection.execute(insert(signals), rows)
+    work.connection.execute(_keeping(), rows)
+
+
+@statement("keep_signals_for_later")
+def _keeping() -> Insert:
+    return insert(signals)
 
 
 def put_off(work: Work, waiting: Sequence[Signal], problem: str) -> None:
-    """Park signals of series that stand aside; it does not count as a try."""
+    """Park signals of withheld series; it does not count as a try."""
     if not waiting:
         return
-    work.connection.execute(
+    work.connection.execute(_put_off_signals(work, waiting, problem))
+
+
+@statement("put_off_signals")
+def _put_off_signals(work: Work, waiting: Sequence[Signal], error: str) -> Update:
+    return (
         update(signals)
         .where(*_these(work, waiting))
         .values(
             parked_at=work.now,
-            error=problem[:MOST_TEXT],
+            error=error[:MOST_TEXT],
             failed_at=func.coalesce(signals.c.failed_at, work.now),
             retry_at=work.now + LONGEST_PAUSE,
         )

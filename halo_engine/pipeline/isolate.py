@@ -42,7 +42,7 @@ class BatchError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Alone(Generic[_Item]):
+class FailedItem(Generic[_Item]):
     """An item that failed when handled by itself, its error, and whether others of its batch
     succeeded.
     """
@@ -53,7 +53,7 @@ class Alone(Generic[_Item]):
 
 
 @dataclass(frozen=True, slots=True)
-class Hopeless(Generic[_Key]):
+class FailedGroup(Generic[_Key]):
     """A group in which every item that was tried failed; the rest was not tried."""
 
     group: _Key
@@ -110,7 +110,7 @@ def kind_of(problem: str) -> str:
 
 def isolate(
     failed: BatchError, handle: Callable[[Sequence[_Item]], _Result | None]
-) -> Iterator[_Result | Alone[_Item]]:
+) -> Iterator[_Result | FailedItem[_Item]]:
     """Handle a failed batch again, in parts and in order; yield the result of each part, and each
     item that fails alone as soon as it is known whether others succeed.
 
@@ -120,11 +120,11 @@ def isolate(
     """
     batch: Sequence[_Item] = failed.batch
     if len(batch) == 1:
-        yield Alone(batch[0], failed.problem, others_succeed=False)
+        yield FailedItem(batch[0], failed.problem, others_succeed=False)
         return
     probes = [batch[n : n + 1] for n in range(min(PROBES, len(batch)))]
     parts = [*probes, *_halves(batch[PROBES:])]
-    doubtful: list[Alone[_Item]] = []
+    doubtful: list[FailedItem[_Item]] = []
     others_succeed = False
     while parts and len(doubtful) < PROBES:
         part = parts.pop(0)
@@ -134,9 +134,9 @@ def isolate(
             if len(part) > 1:
                 parts[:0] = _halves(part)
             elif others_succeed:
-                yield Alone(part[0], error.problem, others_succeed)
+                yield FailedItem(part[0], error.problem, others_succeed)
             else:
-                doubtful.append(Alone(part[0], error.problem, others_succeed))
+                doubtful.append(FailedItem(part[0], error.problem, others_succeed))
             continue
         if result is None:
             continue
@@ -152,7 +152,7 @@ def isolate_in_groups(
     failed: BatchError,
     group_of: Callable[[_Item], _Key],
     handle: Callable[[Sequence[_Item]], _Result | None],
-) -> Iterator[_Result | Alone[_Item] | Hopeless[_Key]]:
+) -> Iterator[_Result | FailedItem[_Item] | FailedGroup[_Key]]:
     """Isolate the failing groups of a batch, then the failing items of each.
 
     So a group in which everything fails does not stop the others.
@@ -165,19 +165,19 @@ def isolate_in_groups(
         return handle([item for key in keys for item in groups[key]])
 
     for found in isolate(BatchError(list(groups), failed.problem), of_groups):
-        if not isinstance(found, Alone):
+        if not isinstance(found, FailedItem):
             yield found
             continue
         doubtful = 0
         for each in isolate(BatchError(groups[found.item], found.problem), handle):
-            if isinstance(each, Alone):
+            if isinstance(each, FailedItem):
                 doubtful += not each.others_succeed
                 others_succeed = each.others_succeed or found.others_succeed
                 yield replace(each, others_succeed=others_succeed)
             else:
                 yield each
         if doubtful >= PROBES:
-            yield Hopeless(found.item, found.problem)
+            yield FailedGroup(found.item, found.problem)
 
 
 def _halves(items: Sequence[_Item]) -> list[Sequence[_Item]]:

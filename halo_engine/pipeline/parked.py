@@ -1,22 +1,23 @@
 """Retry or discard what is parked (``halo signals``, ``halo rows``)."""
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Table, delete, select
+from sqlalchemy import ColumnElement, Executable, Select, Table, delete, select
 
-from halo_engine.answers.parked import Sort, WhichParked, are_parked, is_parked
-from halo_engine.answers.shape import Answer
-from halo_engine.domain.decisions import Exit
+from halo_engine.answers.operations.parked import Sort, WhichParked, are_parked, is_parked
+from halo_engine.domain.answer import Answer
 from halo_engine.domain.errors import bad_input
-from halo_engine.domain.reasons import ExitReason
+from halo_engine.domain.series.decisions import Exit
+from halo_engine.domain.series.exits import ExitReason
 from halo_engine.journey.claim import hold_runs
-from halo_engine.journey.parking import FORGIVEN, forgive_rows
-from halo_engine.journey.record import record_exits
+from halo_engine.journey.parking import RESET, unpark_rows
+from halo_engine.journey.record_exits import record_exits
 from halo_engine.pipeline.inbox import unpark_signals
 from halo_engine.series.catalogue import load_series
 from halo_engine.series.completion import complete_finished
 from halo_engine.series.locks import hold_series_still
+from halo_engine.sql.statements import statement
 from halo_engine.tables import automation_recipients, signals
 from halo_engine.work import Work
 
@@ -24,7 +25,7 @@ _TABLES: Final[Mapping[Sort, Table]] = {
     Sort.SIGNALS: signals,
     Sort.ROWS: automation_recipients,
 }
-#: What is said of what was discarded.
+#: What discarding means, as the answer says it.
 MEANING: Final[Mapping[Sort, str]] = {
     Sort.SIGNALS: (
         "Nobody enters a series by them any more. Exits and goals are judged again when the"
@@ -52,8 +53,8 @@ def retry_parked(work: Work, sort: Sort, which: WhichParked) -> Retried:
     work = hold_series_still(work)
     chosen = are_parked(work, _TABLES[sort], which)
     if sort is Sort.SIGNALS:
-        return Retried(retried=len(unpark_signals(work, *chosen, values=FORGIVEN)))
-    return Retried(retried=len(forgive_rows(work, *chosen)))
+        return Retried(retried=len(unpark_signals(work, *chosen, values=RESET)))
+    return Retried(retried=len(unpark_rows(work, *chosen)))
 
 
 def discard_parked(work: Work, sort: Sort, which: WhichParked) -> Discarded:
@@ -67,20 +68,22 @@ def discard_parked(work: Work, sort: Sort, which: WhichParked) -> Discarded:
 
 
 def _discard_signals(work: Work, *chosen: ColumnElement[bool]) -> int:
-    gone = work.connection.scalars(
-        delete(signals).where(*is_parked(work, signals), *chosen).returning(signals.c.automation_id)
-    ).all()
+    gone = work.connection.scalars(_discarding(work, chosen)).all()
     # Without its activation, a series in which nobody is may be complete.
     activated = {series_id for series_id in gone if series_id is not None}
     complete_finished(work, load_series(work.connection, work.org_id, work.org.zone, ids=activated))
     return len(gone)
 
 
+@statement("discard_signals")
+def _discarding(work: Work, chosen: tuple[ColumnElement[bool], ...]) -> Executable:
+    return (
+        delete(signals).where(*is_parked(work, signals), *chosen).returning(signals.c.automation_id)
+    )
+
+
 def _discard_rows(work: Work, *chosen: ColumnElement[bool]) -> int:
-    rows = automation_recipients
-    found = work.connection.execute(
-        select(rows.c.end_user_id, rows.c.automation_id).where(*is_parked(work, rows), *chosen)
-    ).all()
+    found = work.connection.execute(_read_parked_runs(work, chosen)).all()
     leaving = {(row.end_user_id, row.automation_id) for row in found}
     ids = {series_id for _, series_id in leaving}
     series = {
@@ -91,9 +94,15 @@ def _discard_rows(work: Work, *chosen: ColumnElement[bool]) -> int:
         for run in hold_runs(work.connection, work.org_id, {contact for contact, _ in leaving})
         if run.is_active and (run.contact_id, run.series_id) in leaving and run.series_id in series
     ]
-    record_exits(work.connection, work.org_id, exits, work.now)
+    record_exits(work, exits)
     complete_finished(work, series.values())
     return len(exits)
+
+
+@statement("read_parked_runs")
+def _read_parked_runs(work: Work, chosen: tuple[ColumnElement[bool], ...]) -> Select[Any]:
+    rows = automation_recipients
+    return select(rows.c.end_user_id, rows.c.automation_id).where(*is_parked(work, rows), *chosen)
 
 
 _DISCARD: Final[Mapping[Sort, Callable[..., int]]] = {

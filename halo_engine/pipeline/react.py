@@ -13,16 +13,16 @@ from uuid import UUID
 from sqlalchemy.exc import OperationalError
 
 from halo_engine.database import problem_of, took_too_long
-from halo_engine.domain.running import RunningSeries
-from halo_engine.domain.signals import Signal
+from halo_engine.domain.series.running import RunningSeries
+from halo_engine.domain.series.signals import Signal
 from halo_engine.enrollment.candidates import candidates_of_signals
 from halo_engine.enrollment.enroll import Admission, enroll
 from halo_engine.pipeline.inbox import Kept, keep_for_later, next_signals, put_off, remove
 from halo_engine.pipeline.reaction import Reaction, TooMuchError, revisit_runs
 from halo_engine.pipeline.wide import work_page
+from halo_engine.series.cache import running_series
 from halo_engine.series.completion import complete_finished
-from halo_engine.series.locks import hold_series_still, take_turn_at_signals
-from halo_engine.series.shelf import running_series
+from halo_engine.series.locks import hold_series_still, lock_signals
 from halo_engine.work import Work
 
 
@@ -31,7 +31,7 @@ class Choice:
     """Which signals a transaction handles, and for which series.
 
     ``only`` takes these signals, if they still wait; ``among`` ignores all series but these.
-    ``without`` returns the series that stand aside at an instant, and why.
+    ``without`` returns the series that are withheld at an instant, and why.
     """
 
     beside_wide: bool = False
@@ -53,7 +53,7 @@ def react(
     TooMuchError when a statement about the signals took too long; waiting for a lock does not
     count.
     """
-    take_turn_at_signals(work.connection, work.org_id)
+    lock_signals(work.connection, work.org_id)
     batch = next_signals(work, limit, beside_wide=choice.beside_wide, only=choice.only)
     if not batch:
         return None
@@ -85,7 +85,7 @@ def _handle(work: Work, batch: Sequence[Signal], running: RunningSeries) -> Reac
 
 
 def _put_off(work: Work, batch: Sequence[Signal], running: RunningSeries) -> Sequence[Signal]:
-    """Keep signals for the series that stand aside; return those to be handled for other series."""
+    """Keep signals for withheld series; return the signals to be handled for other series."""
     waiting = [each for each in batch if each.series_id in running.aside]
     for series_id, aside in running.aside.items():
         held = [each for each in waiting if each.series_id == series_id]
@@ -106,4 +106,4 @@ def _admit(work: Work, batch: Sequence[Signal], running: RunningSeries) -> list[
     if at_the_door is None:
         return []
     concerned, candidates = at_the_door
-    return enroll(work.connection, work.org_id, concerned, work.moment, candidates)
+    return enroll(work, concerned, candidates)

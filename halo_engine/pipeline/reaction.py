@@ -5,15 +5,15 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from halo_engine.domain.decisions import Exit, RunFacts, decide_exit
-from halo_engine.domain.running import RunningSeries
-from halo_engine.domain.seats import decide_seats
-from halo_engine.domain.signals import Signal
+from halo_engine.domain.series.decisions import Exit, RunFacts, decide_exit
+from halo_engine.domain.series.running import RunningSeries
+from halo_engine.domain.series.seats import decide_seats
+from halo_engine.domain.series.signals import Signal
 from halo_engine.enrollment.enroll import Admission
 from halo_engine.journey.claim import Run, hold_runs
 from halo_engine.journey.facts import gather_runs
 from halo_engine.journey.observe import Observed, observe
-from halo_engine.journey.record import record_exits, record_seats
+from halo_engine.journey.record_exits import record_exits, record_seats
 from halo_engine.work import Work
 
 
@@ -68,7 +68,7 @@ def _end_runs(work: Work, running: RunningSeries, runs: Sequence[Run]) -> list[E
     facts = gather_runs(work.connection, work.org_id, work.moment, running.by_id, runs)
     decided = [(each, decide_exit(each)) for each in facts]
     exits = [leaves for _, leaves in decided if leaves is not None]
-    record_exits(work.connection, work.org_id, exits, work.now)
+    record_exits(work, exits)
     ending = [each for each, leaves in decided if leaves is not None]
     staying = [each for each, leaves in decided if leaves is None]
     return exits + settle_seats(work, staying, ending)
@@ -81,6 +81,6 @@ def settle_seats(work: Work, staying: Sequence[RunFacts], ending: Sequence[RunFa
     without_seat, moves = decide_seats(staying, ending)
     if without_seat:
         hold_runs(work.connection, work.org_id, {each.contact_id for each in without_seat})
-    record_exits(work.connection, work.org_id, without_seat, work.now)
+    record_exits(work, without_seat)
     record_seats(work.connection, work.org_id, moves)
     return without_seat

@@ -5,8 +5,10 @@ A doorbell asks for it; a tick does it and then begins a re-evaluation that is d
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 from time import monotonic
 
+from halo_engine.mail.sending.confirming import Confirmations, Confirmed
 from halo_engine.pipeline import drain
 from halo_engine.pipeline.advance import Advance
 from halo_engine.pipeline.due import Due, PostOffice
@@ -22,7 +24,7 @@ def tick(
     post: PostOffice,
     interruptions: Interruptions = (),
     health: Health | None = None,
-) -> Iterator[Reaction | Advance]:
+) -> Iterator[Reaction | Advance | Confirmed]:
     """Take back dead workers' leases, settle, and re-evaluate if that is due (contract §1, §9)."""
     health = health or Health()
     Due(transact, post, health, interruptions).reap()
@@ -42,7 +44,7 @@ def settle(
     post: PostOffice,
     interruptions: Interruptions = (),
     health: Health | None = None,
-) -> Iterator[Reaction | Advance]:
+) -> Iterator[Reaction | Advance | Confirmed]:
     """Handle signals and due rows until nothing is left; yield the result of each transaction.
 
     If signals keep coming, due rows wait for one turn of them at most. Raises the ``interruptions``
@@ -57,3 +59,13 @@ def settle(
         for advanced in Due(transact, post, health, interruptions).run():
             moved = True
             yield advanced
+        for confirmed in _confirm(transact, post, health):
+            moved = True
+            yield confirmed
+
+
+def _confirm(transact: Transactions, post: PostOffice, health: Health) -> Iterator[Confirmed]:
+    """Send mails that ask to confirm a list, where there may be any."""
+    if health.asks_to_confirm:
+        lease = timedelta(seconds=post.lease_seconds)
+        yield from Confirmations(transact, post.transport, post.sender, post.throttle, lease).run()

@@ -4,24 +4,31 @@ The installation's tick does this once a minute. Parked rows need no such step: 
 at their ``scheduled_for``.
 """
 
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Uuid, all_, func, literal, or_, select
+from sqlalchemy import Connection, Select, Uuid, all_, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from halo_engine.pipeline.inbox import unpark_signals
+from halo_engine.series.cache import running_series
 from halo_engine.series.locks import hold_series_still
-from halo_engine.series.shelf import running_series
+from halo_engine.sql.statements import statement
 from halo_engine.tables import signals
 from halo_engine.work import Work
 
 
 def organizations_to_wake(connection: Connection) -> list[UUID]:
     """Return the organisations with signals whose pause is over, by the database's clock."""
+    return list(connection.scalars(_find_orgs_to_wake()))
+
+
+@statement("find_orgs_to_wake")
+def _find_orgs_to_wake() -> Select[Any]:
     due = select(signals.c.org_id).where(
         signals.c.parked_at.is_not(None), signals.c.retry_at <= func.now()
     )
-    return list(connection.scalars(due.distinct()))
+    return due.distinct()
 
 
 def wake(work: Work) -> int:

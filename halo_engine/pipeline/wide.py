@@ -12,22 +12,22 @@ from typing import Any, Final
 from uuid import UUID
 
 from halo_engine.database import plan_anew, share_statement_timeout
-from halo_engine.domain.decisions import Exit
 from halo_engine.domain.reasons import SeriesStatus
-from halo_engine.domain.running import RunningSeries
-from halo_engine.domain.series import Series
-from halo_engine.domain.signals import PART_OF, Signal, SignalKind
+from halo_engine.domain.series.decisions import Exit
+from halo_engine.domain.series.definition import Series
+from halo_engine.domain.series.running import RunningSeries
+from halo_engine.domain.series.signals import PART_OF, Signal, SignalKind
 from halo_engine.enrollment.candidates import Entrants, Found, Paged
 from halo_engine.enrollment.enroll import Admission, enroll
 from halo_engine.enrollment.newcomers import newcomers
-from halo_engine.enrollment.pages import Page, Place, contacts_of, page_after
+from halo_engine.enrollment.pages import ContactCursor, ContactRange, contacts_of, page_after
 from halo_engine.journey.observe import Observed, observe
-from halo_engine.journey.parking import Fault
-from halo_engine.pipeline.inbox import Kept, keep_for_later, keep_place, remove
+from halo_engine.journey.parking import FailedAlone
+from halo_engine.pipeline.inbox import Kept, keep_cursor, keep_for_later, remove
 from halo_engine.pipeline.reaction import Reaction, revisit_runs
 from halo_engine.pipeline.reevaluate import note_pass
 from halo_engine.series.completion import complete_finished
-from halo_engine.tables.statistics import analyze_unknown
+from halo_engine.sql.statistics import analyze_unknown
 from halo_engine.work import Work
 
 #: How many contacts one transaction looks at and may enroll.
@@ -50,8 +50,8 @@ _LONG: Final = 3
 _ENTRIES = {"phase": "entries"}
 
 #: Keys of a cursor: the part of the contacts that the signal is about, after one place and up to
-#: another (``PART_OF`` also names a single contact); and the series that stand aside, for which a
-#: copy of the signal waits.
+#: another (``PART_OF`` also names a single contact); and the withheld series, for which a copy of
+#: the signal waits.
 _PART: Final = "part"
 _WITHOUT: Final = "without"
 
@@ -66,7 +66,7 @@ def work_page(work: Work, signal: Signal, running: RunningSeries) -> Reaction:
     worked = _work(work, signal, _concerned(signal, running, carried))
     is_quick = monotonic() - began < QUICK_SECONDS
     if worked.cursor is not None:
-        keep_place(work, signal, {**worked.cursor, **carried, "quick": is_quick}, quick=is_quick)
+        keep_cursor(work, signal, {**worked.cursor, **carried, "quick": is_quick}, quick=is_quick)
     else:
         remove(work, [signal])
         if signal.kind is SignalKind.REEVALUATED:
@@ -81,7 +81,7 @@ def is_part(signal: Signal) -> bool:
     return PART_OF in (signal.cursor or {})
 
 
-def pass_over_next(work: Work, signal: Signal, fault: Fault) -> None:
+def pass_over_next(work: Work, signal: Signal, fault: FailedAlone) -> None:
     """Keep a copy of a wide signal for its next contact, which failed; move the signal past it."""
     rest = _rest(signal)
     page = page_after(work, rest, 1)
@@ -95,12 +95,12 @@ def pass_over_next(work: Work, signal: Signal, fault: Fault) -> None:
     if last is None or page.last == rest.last:
         remove(work, [signal])
     else:
-        keep_place(work, signal, {**cursor, **last}, quick=True)
+        keep_cursor(work, signal, {**cursor, **last}, quick=True)
 
 
 def _carried(work: Work, signal: Signal, running: RunningSeries) -> dict[str, object]:
-    """Return the part of the cursor that all pages share; for a series that now stands aside, keep
-    a copy of the signal that begins at this page.
+    """Return the part of the cursor that all pages share; for a series that is now withheld, keep a
+    copy of the signal that begins at this page.
     """
     cursor = signal.cursor or {}
     before: list[str] = cursor.get(_WITHOUT, [])
@@ -202,23 +202,23 @@ def _was_quick(signal: Signal) -> bool | None:
 
 
 def _entered(
-    signal: Signal, page: Page, touched: Sequence[Series], admissions: Sequence[Admission]
+    signal: Signal, page: ContactRange, touched: Sequence[Series], admissions: Sequence[Admission]
 ) -> _Worked:
     if page.last is None or page.last == _rest(signal).last:
         return _Worked(None, touched, admissions=admissions)
     return _Worked({**(signal.cursor or {}), **page.last.as_cursor()}, admissions=admissions)
 
 
-def _rest(signal: Signal) -> Page:
+def _rest(signal: Signal) -> ContactRange:
     """Return the contacts that are left for the signal: those that existed when it arrived, within
     its part if it has one.
     """
     cursor = signal.cursor or {}
-    after, last = map(Place.of_cursor, cursor.get(_PART, (None, None)))
-    place = Place.of_cursor(cursor) or after
-    return Page(place, last, signal.arrived_at, signal.company_id)
+    after, last = map(ContactCursor.of_cursor, cursor.get(_PART, (None, None)))
+    begins_after = ContactCursor.of_cursor(cursor) or after
+    return ContactRange(begins_after, last, signal.arrived_at, signal.company_id)
 
 
 def _admit(work: Work, concerned: Sequence[Series], entrants: Entrants) -> list[Admission]:
     """Enroll who matches, in order of creation (contract §1, §4)."""
-    return enroll(work.connection, work.org_id, concerned, work.moment, entrants)
+    return enroll(work, concerned, entrants)

@@ -6,61 +6,71 @@ from typing import Any, Final
 
 from pydantic import Field
 
-from halo_engine.audit import Via
+from halo_engine.answers.plans.plan import plan
 from halo_engine.contacts.calls import Call, Identifier
-from halo_engine.contacts.companies import IdentifyCompanyCall, identify_company
-from halo_engine.contacts.complaints import complain
-from halo_engine.contacts.csv_text import open_csv, undecoded
-from halo_engine.contacts.finding import find_contacts
-from halo_engine.contacts.identify import IdentifyAnswer, IdentifyCall, identify
-from halo_engine.contacts.leads import (
-    AddContactCall,
-    CaptureLeadCall,
-    add_contact,
-    capture_lead,
-)
-from halo_engine.contacts.lists import (
+from halo_engine.contacts.companies.identify import IdentifyCompanyCall, identify_company
+from halo_engine.contacts.consent.lists import (
     SubscribeCall,
     UnsubscribeCall,
     subscribe,
     unsubscribe,
 )
-from halo_engine.contacts.mail_events import MailCall, click_mail, open_mail, reply_to_mail
-from halo_engine.contacts.stripe import StripeSubscriptionCall, stripe_subscription
-from halo_engine.contacts.suppression import BounceCall, ComplaintCall, bounce
-from halo_engine.contacts.track import TrackCall, track
-from halo_engine.contacts.unsuppress import UnsuppressCall, unsuppress
-from halo_engine.contacts.update import UpdateCall, update
+from halo_engine.contacts.consent.subscriptions import SaveListCall, save_list
+from halo_engine.contacts.consent.suppression import BounceCall, ComplaintCall, bounce
+from halo_engine.contacts.consent.unsuppress import UnsuppressCall, unsuppress
+from halo_engine.contacts.csv_import.text import open_csv, undecoded
+from halo_engine.contacts.events.track import TrackCall, track
+from halo_engine.contacts.finding import find_contacts
+from halo_engine.contacts.identifying.identify import IdentifyAnswer, IdentifyCall, identify
+from halo_engine.contacts.identifying.leads import (
+    AddContactCall,
+    CaptureLeadCall,
+    add_contact,
+    capture_lead,
+)
+from halo_engine.contacts.identifying.update import UpdateCall, update
+from halo_engine.contacts.stripe.subscription import StripeSubscriptionCall, stripe_subscription
 from halo_engine.domain.errors import Refusal, bad_input, shown, validated
 from halo_engine.journey.removal import remove
+from halo_engine.mail.incoming.complaints import complain
+from halo_engine.mail.incoming.events import (
+    MailCall,
+    ReadMailCall,
+    click_mail,
+    open_mail,
+    reply_to_mail,
+)
 from halo_engine.pipeline.import_csv import ImportOrTryCall, import_or_try
 from halo_engine.rehearsal.calendar import move_clock, target_of
-from halo_engine.rehearsal.stage import Stage
+from halo_engine.rehearsal.confirming import ConfirmCall, follow_confirmation
+from halo_engine.rehearsal.sandbox import Sandbox
 from halo_engine.rehearsal.tokens import signed
 from halo_engine.series import lifecycle
-from halo_engine.series.save import parse_definition, save_series
+from halo_engine.series.files.apply import Saving, apply_definitions
+from halo_engine.series.save import parse_definition
+from halo_engine.series.versions import Author
 from halo_engine.work import Work
 
 BY: Final = "rehearsal"
 
-Action = Callable[[Stage, Any], str | None]
+Action = Callable[[Sandbox, Any], str | None]
 
 
-def play(stage: Stage, name: str, value: Any) -> str | None:
+def play(sandbox: Sandbox, name: str, value: Any) -> str | None:
     """Play an action and settle; return how its answer differs from the ``expect`` beside it.
 
     Raises the door's Refusal, and a 400 for an unknown action.
     """
     if name == "at":
-        move_clock(stage, target_of(stage, value))
+        move_clock(sandbox, target_of(sandbox, value))
         return None
     if name == "repeat":
-        return _repeat(stage, value)
+        return _repeat(sandbox, value)
     if name not in ACTIONS:
         known = ", ".join(("at", "repeat", "expect", *ACTIONS))
         raise bad_input("timeline", f"{shown(name)} is no action; allowed are {known}")
-    problem = ACTIONS[name](stage, value)
-    stage.settle()
+    problem = ACTIONS[name](sandbox, value)
+    sandbox.settle()
     return problem
 
 
@@ -89,11 +99,11 @@ class _Key(Call):
     series: Identifier
 
 
-def _repeat(stage: Stage, value: Any) -> str | None:
+def _repeat(sandbox: Sandbox, value: Any) -> str | None:
     """Play an action several times, like a duplicated task."""
     repeated = validated(_Repeat, value, "repeat")
     [(name, action)] = repeated.action.items()
-    problems = [play(stage, name, action) for _ in range(repeated.times)]
+    problems = [play(sandbox, name, action) for _ in range(repeated.times)]
     return next(filter(None, problems), None)
 
 
@@ -103,19 +113,19 @@ def _mapping(value: Any, action: str) -> dict[str, Any]:
     return dict(value)
 
 
-def _token(stage: Stage, claims: Any, lasts: timedelta) -> str | None:
+def _token(sandbox: Sandbox, claims: Any, lasts: timedelta) -> str | None:
     if claims is None:
         return None
     claimed = _mapping(claims, "user_token_claims")
-    secret = stage.scenario.org.identity_secret
-    return None if secret is None else signed(claimed, secret, stage.now, lasts)
+    secret = sandbox.scenario.org.identity_secret
+    return None if secret is None else signed(claimed, secret, sandbox.now, lasts)
 
 
-def _identify(stage: Stage, value: Any) -> None:
+def _identify(sandbox: Sandbox, value: Any) -> None:
     """Identify a user and its company in one transaction: both or neither."""
     given = _mapping(value, "identify")
     company = given.pop("company", None)
-    token = _token(stage, given.pop("user_token_claims", None), timedelta(hours=1))
+    token = _token(sandbox, given.pop("user_token_claims", None), timedelta(hours=1))
     call = validated(IdentifyCall, {**given, "user_token": token}, "identify")
     belongs = None
     if company is not None:
@@ -128,20 +138,42 @@ def _identify(stage: Stage, value: Any) -> None:
             identify_company(work, belongs)
         return answer
 
-    stage.answer = stage.perform(both).model_dump(mode="json")
+    sandbox.answer = sandbox.perform(both).model_dump(mode="json")
 
 
-def _save(stage: Stage, value: Any) -> None:
+def _save(sandbox: Sandbox, value: Any) -> None:
     """Save series, each merged over its last definition; all in one transaction."""
-    merged = {}
-    for key, changes in _mapping(value, "save").items():
-        last = stage.definitions.get(key)
-        if last is None:
-            raise bad_input(f"save.{key}", "there is no such series in this scenario")
-        merged[key] = _merge(last, _mapping(changes, f"save.{key}"))
+    merged, reschedule = _merged(sandbox, value, "save")
     parsed = {key: parse_definition(key, data) for key, data in merged.items()}
-    stage.perform(lambda work: [save_series(work, key, each) for key, each in parsed.items()])
-    stage.definitions |= merged
+    saving = Saving(Author(BY), reschedule=reschedule)
+    sandbox.perform(lambda work: apply_definitions(work, parsed, saving))
+    sandbox.definitions |= merged
+
+
+def _plan(sandbox: Sandbox, value: Any) -> None:
+    """Say what saving a series would do; save nothing."""
+    merged, reschedule = _merged(sandbox, value, "plan")
+    if len(merged) != 1:
+        raise bad_input("plan", "plans one series; allowed is one key")
+    [(key, data)] = merged.items()
+    definition = parse_definition(key, data)
+    sandbox.plan = sandbox.perform(lambda work: plan(work, key, definition, reschedule=reschedule))
+    sandbox.answer = sandbox.plan.model_dump(mode="json")
+
+
+def _merged(sandbox: Sandbox, value: Any, action: str) -> tuple[dict[str, dict[str, Any]], bool]:
+    """Return the definitions to be saved by key, and whether rows are rescheduled: ``reschedule``
+    stands beside the keys.
+    """
+    changed = _mapping(value, action)
+    reschedule = isinstance(changed.get("reschedule"), bool) and changed.pop("reschedule")
+    merged = {}
+    for key, changes in changed.items():
+        last = sandbox.definitions.get(key)
+        if last is None:
+            raise bad_input(f"{action}.{key}", "there is no such series in this scenario")
+        merged[key] = _merge(last, _mapping(changes, f"{action}.{key}"))
+    return merged, reschedule
 
 
 def _merge(last: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,82 +185,82 @@ def _merge(last: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
     return merged
 
 
-def _restart(_stage: Stage, value: Any) -> None:
+def _restart(_sandbox: Sandbox, value: Any) -> None:
     """Do nothing: each action makes a new engine, so no memory is kept anyway."""
     if value not in ({}, None):
         raise bad_input("restart", "takes nothing: {}")
 
 
 def _door(call: Any, door: Callable[..., Any], name: str) -> Action:
-    def perform(stage: Stage, value: Any) -> None:
+    def perform(sandbox: Sandbox, value: Any) -> None:
         asked = validated(call, _mapping(value, name), name)
-        stage.answer = stage.perform(lambda work: door(work, asked)).model_dump(mode="json")
+        sandbox.answer = sandbox.perform(lambda work: door(work, asked)).model_dump(mode="json")
 
     return perform
 
 
 def _operation(change: Callable[..., Any], name: str) -> Action:
-    def perform(stage: Stage, value: Any) -> None:
+    def perform(sandbox: Sandbox, value: Any) -> None:
         key = validated(_Key, {"series": value}, name).series
-        stage.perform(lambda work: change(work, key, BY))
+        sandbox.perform(lambda work: change(work, key, BY))
 
     return perform
 
 
-def _bounce(stage: Stage, value: Any) -> None:
-    """Bounce a contact's address; series and step may say which mail came back."""
+def _bounce(sandbox: Sandbox, value: Any) -> None:
+    """Bounce a contact's address; series and step may name the mail that bounced."""
     call = BounceCall(contact=validated(_Bounce, value, "bounce").contact)
-    stage.perform(lambda work: bounce(work, call))
+    sandbox.perform(lambda work: bounce(work, call))
 
 
-def _unsuppress(stage: Stage, value: Any) -> None:
+def _unsuppress(sandbox: Sandbox, value: Any) -> None:
     """Lift an address's suppression, as an operator does."""
     call = validated(UnsuppressCall, value, "unsuppress")
-    answer = stage.perform(lambda work: unsuppress(work, call, Via.COMMAND))
-    stage.answer = answer.model_dump(mode="json")
+    answer = sandbox.perform(lambda work: unsuppress(work, call))
+    sandbox.answer = answer.model_dump(mode="json")
 
 
-def _update(stage: Stage, value: Any) -> str | None:
+def _update(sandbox: Sandbox, value: Any) -> str | None:
     """Update a batch of users, signed like a backend; an ``expect`` may stand beside it."""
     given = _mapping(value, "update")
     expected = given.pop("expect", None)
     claims = given.pop("user_token_claims", {"scope": "users.update"})
-    token = _token(stage, claims, timedelta(minutes=5))
+    token = _token(sandbox, claims, timedelta(minutes=5))
     call = validated(UpdateCall, {**given, "user_token": token}, "update")
-    answer = stage.perform(lambda work: update(work, call)).model_dump(mode="json")
-    stage.answer = {**answer, "errors": [error["index"] for error in answer["errors"]]}
-    return _unlike(stage.answer, expected, "update")
+    answer = sandbox.perform(lambda work: update(work, call)).model_dump(mode="json")
+    sandbox.answer = {**answer, "errors": [error["index"] for error in answer["errors"]]}
+    return _unlike(sandbox.answer, expected, "update")
 
 
-def _import_csv(stage: Stage, value: Any) -> str | None:
+def _import_csv(sandbox: Sandbox, value: Any) -> str | None:
     given = _mapping(value, "import_csv")
     expected = given.pop("expect", None)
     if "file" in given:
         file = validated(_File, given, "import_csv").file
-        given = {"text": _text_of(stage, file), **given}
+        given = {"text": _text_of(sandbox, file), **given}
         del given["file"]
     call = validated(ImportOrTryCall, given, "import_csv")
-    answer = stage.perform(lambda work: import_or_try(work, call)).model_dump(mode="json")
-    stage.answer = {**answer, "errors": [error["line"] for error in answer["errors"]]}
-    return _unlike(_as_asked(stage, expected), expected, "import_csv")
+    answer = sandbox.perform(lambda work: import_or_try(work, call)).model_dump(mode="json")
+    sandbox.answer = {**answer, "errors": [error["line"] for error in answer["errors"]]}
+    return _unlike(_as_asked(sandbox, expected), expected, "import_csv")
 
 
-def _as_asked(stage: Stage, expected: Any) -> Mapping[str, Any]:
+def _as_asked(sandbox: Sandbox, expected: Any) -> Mapping[str, Any]:
     """Return the last answer; for a dry run, add 0 for expected series that nobody enters."""
-    answer: Mapping[str, Any] = stage.answer
+    answer: Mapping[str, Any] = sandbox.answer
     asked = expected.get("starts") if isinstance(expected, Mapping) else None
     if "starts" not in answer or not isinstance(asked, Mapping):
         return answer
     for key in asked:
-        if key not in stage.definitions:
+        if key not in sandbox.definitions:
             raise bad_input(f"import_csv.expect.starts.{key}", "there is no such series")
     return {**answer, "starts": {key: answer["starts"].get(key, 0) for key in asked}}
 
 
-def _text_of(stage: Stage, file: str) -> str:
+def _text_of(sandbox: Sandbox, file: str) -> str:
     """Return a file's text, decoded as a CSV import decodes it."""
     try:
-        with open_csv(stage.scenario.path.parent / file) as opened:
+        with open_csv(sandbox.scenario.path.parent / file) as opened:
             text = opened.read()
     except (OSError, ValueError) as error:
         said = (isinstance(error, OSError) and error.strerror) or error
@@ -257,14 +289,14 @@ def _unlike(answer: Mapping[str, Any], expected: Any, action: str) -> str | None
     return None if seen == wanted else f"expected {wanted}, but it is {seen}"
 
 
-def _remove(stage: Stage, value: Any) -> None:
+def _remove(sandbox: Sandbox, value: Any) -> None:
     call = validated(_Remove, value, "remove")
 
     def removed(work: Work) -> None:
         [contact_id] = find_contacts(work, [call.contact])
         remove(work, contact_id, lifecycle.find_series(work, call.series))
 
-    stage.perform(removed)
+    sandbox.perform(removed)
 
 
 ACTIONS: Final[dict[str, Action]] = {
@@ -279,17 +311,20 @@ ACTIONS: Final[dict[str, Action]] = {
         StripeSubscriptionCall, stripe_subscription, "stripe_subscription"
     ),
     "subscribe": _door(SubscribeCall, subscribe, "subscribe"),
+    "save_list": _door(SaveListCall, save_list, "save_list"),
+    "confirm": _door(ConfirmCall, follow_confirmation, "confirm"),
     "unsubscribe": _door(UnsubscribeCall, unsubscribe, "unsubscribe"),
     "bounce": _bounce,
     "complain": _door(ComplaintCall, complain, "complain"),
     "unsuppress": _unsuppress,
-    "open": _door(MailCall, open_mail, "open"),
-    "click": _door(MailCall, click_mail, "click"),
+    "open": _door(ReadMailCall, open_mail, "open"),
+    "click": _door(ReadMailCall, click_mail, "click"),
     "reply": _door(MailCall, reply_to_mail, "reply"),
     "remove": _remove,
     "activate": _operation(lifecycle.activate, "activate"),
     "pause": _operation(lifecycle.pause, "pause"),
     "resume": _operation(lifecycle.resume, "resume"),
     "save": _save,
+    "plan": _plan,
     "restart": _restart,
 }

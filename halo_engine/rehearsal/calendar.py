@@ -1,56 +1,59 @@
-"""Moving the virtual clock: a tick at each instant at which something may change."""
+"""Move the virtual clock: play a tick at each instant at which something may change."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import and_, func, select, update
+from sqlalchemy import Select, Update, and_, func, select, update
 
-from halo_engine.domain.cron import instants_between, next_instant
-from halo_engine.domain.durations import parse_duration
 from halo_engine.domain.errors import bad_input
-from halo_engine.domain.instants import parse_instant
 from halo_engine.domain.reasons import SeriesStatus
-from halo_engine.rehearsal.stage import Stage
+from halo_engine.domain.times.cron import instants_between, next_instant
+from halo_engine.domain.times.durations import parse_duration
+from halo_engine.domain.times.instants import parse_instant
+from halo_engine.rehearsal.sandbox import Sandbox
 from halo_engine.rehearsal.turning_points import turning_points
+from halo_engine.sql.statements import statement
 from halo_engine.tables import automation_recipients, automations, organizations
 from halo_engine.tables.enrollments import IS_PENDING
 from halo_engine.work import Work
 
-#: Ten years take some seconds to play; more is a typing error that would seem to hang.
+#: Ten years take some seconds to play; more is a typing error, and would seem to hang.
 _FURTHEST: Final = timedelta(days=3_653)
 
 
-def target_of(stage: Stage, value: object) -> datetime:
+def target_of(sandbox: Sandbox, value: object) -> datetime:
     """Return the instant of an ``at``: absolute, or ``+`` a duration from now."""
     if isinstance(value, str) and value.startswith("+"):
         ahead = parse_duration(value[1:], "at")
     else:
-        ahead = stage.perform(lambda work: parse_instant(value, work.org.zone, "at")) - stage.now
+        ahead = (
+            sandbox.perform(lambda work: parse_instant(value, work.org.zone, "at")) - sandbox.now
+        )
     if ahead < timedelta(0):
         raise bad_input("at", f"{value} lies before the clock; allowed is now or later")
     if ahead > _FURTHEST:
         problem = f"{value} lies too far ahead; allowed are {_FURTHEST.days} days (ten years)"
         raise bad_input("at", f"{problem} in one entry")
-    return stage.now + ahead
+    return sandbox.now + ahead
 
 
-def move_clock(stage: Stage, target: datetime) -> None:
+def move_clock(sandbox: Sandbox, target: datetime) -> None:
     """Play the ticks up to ``target``, at instants when a row or a re-evaluation is due.
 
-    After a re-evaluation that moved nobody, further ones are skipped until a row falls due or time
-    changes a rule.
+    After a re-evaluation that moved no contact, further ones are skipped until a row is due or time
+    changes the result of a rule.
     """
     quiet = False
-    while stage.now < target:
-        reevaluation = _next_turn if quiet else _next_reevaluation
-        following = stage.perform(partial(_following, reevaluation))
-        stage.now = min([target, *following])
+    while sandbox.now < target:
+        reevaluation = _next_turning_point if quiet else _next_reevaluation
+        following = sandbox.perform(partial(_following, reevaluation))
+        sandbox.now = min([target, *following])
         if quiet:
-            stage.perform(_pass_over_reevaluations)
-        quiet = not stage.tick()
-    stage.tick()
+            sandbox.perform(_pass_over_reevaluations)
+        quiet = not sandbox.tick()
+    sandbox.tick()
 
 
 def _following(reevaluation: Callable[[Work], datetime | None], work: Work) -> list[datetime]:
@@ -59,8 +62,13 @@ def _following(reevaluation: Callable[[Work], datetime | None], work: Work) -> l
 
 
 def _next_due(work: Work) -> datetime | None:
+    return work.connection.execute(_rehearsal_next_due(work)).scalar()
+
+
+@statement("rehearsal_next_due")
+def _rehearsal_next_due(work: Work) -> Select[Any]:
     rows = automation_recipients
-    return work.connection.execute(
+    return (
         select(func.min(rows.c.scheduled_for))
         .join(
             automations,
@@ -72,7 +80,7 @@ def _next_due(work: Work) -> datetime | None:
             automations.c.status == SeriesStatus.ACTIVE,
             rows.c.scheduled_for > work.now,
         )
-    ).scalar()
+    )
 
 
 def _next_reevaluation(work: Work) -> datetime:
@@ -88,17 +96,22 @@ def _pass_over_reevaluations(work: Work) -> None:
         if instant < work.now
     ]
     if passed:
-        work.connection.execute(
-            update(organizations)
-            .where(organizations.c.id == work.org_id)
-            .values(reevaluated_at=passed[-1])
-        )
+        work.connection.execute(_rehearsal_pass_over_reevaluations(work, passed[-1]))
 
 
-def _next_turn(work: Work) -> datetime | None:
-    """Return the first re-evaluation after time changes a rule; None if it never does."""
-    turns = [turn for turn in turning_points(work) if turn > work.now]
-    if not turns:
+@statement("rehearsal_pass_over_reevaluations")
+def _rehearsal_pass_over_reevaluations(work: Work, since: datetime) -> Update:
+    return (
+        update(organizations).where(organizations.c.id == work.org_id).values(reevaluated_at=since)
+    )
+
+
+def _next_turning_point(work: Work) -> datetime | None:
+    """Return the first re-evaluation after time changes the result of a rule; None if it never
+    does.
+    """
+    points = [point for point in turning_points(work) if point > work.now]
+    if not points:
         return None
-    just_before = min(turns) - timedelta(microseconds=1)
+    just_before = min(points) - timedelta(microseconds=1)
     return next_instant(work.org.reevaluate_cron, work.org.zone, just_before)

@@ -1,34 +1,41 @@
-"""Compares what a scenario expects with the database; one line a difference."""
+"""Compares a scenario's expectations with the database; one line for each difference."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from halo_engine.answers.plans.fate_names import FateName
 from halo_engine.domain.errors import Refusal, shown
-from halo_engine.domain.instants import parse_instant
+from halo_engine.domain.times.instants import parse_instant
 from halo_engine.rehearsal import observations
-from halo_engine.rehearsal.scenario import Expectation, ExpectedDiagnosis, ExpectedMail
-from halo_engine.rehearsal.stage import Stage
+from halo_engine.rehearsal.sandbox import Sandbox
+from halo_engine.rehearsal.scenario import (
+    Expectation,
+    ExpectedDiagnosis,
+    ExpectedMail,
+    ExpectedPlan,
+)
 from halo_engine.work import Work
 
 _CONTACT_KEYS: Final = "columns, custom:NAME and context:KEY"
 
-Check = Callable[[Stage, Any], Iterator[str]]
+Check = Callable[[Sandbox, Any], Iterator[str]]
 
 
-def differences(stage: Stage, expected: Expectation) -> list[str]:
+def differences(sandbox: Sandbox, expected: Expectation) -> list[str]:
     """Return a line for each difference; only what the scenario names is compared."""
-    return stage.look(lambda: _differences(stage, expected))
+    return sandbox.look(lambda: _differences(sandbox, expected))
 
 
-def _differences(stage: Stage, expected: Expectation) -> list[str]:
+def _differences(sandbox: Sandbox, expected: Expectation) -> list[str]:
     found: list[str] = []
     for name in Expectation.model_fields:
         if name not in expected.model_fields_set:
             continue
         try:
-            found += _CHECKS[name](stage, getattr(expected, name))
+            found += _CHECKS[name](sandbox, getattr(expected, name))
         except Refusal as refusal:
             found.append(f"{name}: {refusal}")
     return found
@@ -53,9 +60,9 @@ def _shown(value: Any) -> str:
 
 
 def _by_series(observe: Callable[[Work, str], Any], name: str, *, ordered: bool = True) -> Check:
-    def check(stage: Stage, expected: Mapping[str, Any]) -> Iterator[str]:
+    def check(sandbox: Sandbox, expected: Mapping[str, Any]) -> Iterator[str]:
         for key, wanted in expected.items():
-            actual = stage.observe(observe, key)
+            actual = sandbox.observe(observe, key)
             what = f"{name} of {key}"
             if ordered:
                 yield from _differs(what, actual, wanted)
@@ -65,8 +72,8 @@ def _by_series(observe: Callable[[Work, str], Any], name: str, *, ordered: bool 
     return check
 
 
-def _answer(stage: Stage, expected: Mapping[str, Any]) -> Iterator[str]:
-    given = stage.answer or {}
+def _answer(sandbox: Sandbox, expected: Mapping[str, Any]) -> Iterator[str]:
+    given = sandbox.answer or {}
     for key, wanted in expected.items():
         if key in given:
             yield from _differs(f"answer {key}", given[key], wanted)
@@ -74,9 +81,9 @@ def _answer(stage: Stage, expected: Mapping[str, Any]) -> Iterator[str]:
             yield f"answer: {shown(key)} is no key of it; it has {', '.join(given) or 'none'}"
 
 
-def _recipients(stage: Stage, expected: Mapping[str, Any]) -> Iterator[str]:
+def _recipients(sandbox: Sandbox, expected: Mapping[str, Any]) -> Iterator[str]:
     for key, rows in expected.items():
-        left = stage.observe(observations.recipients, key)
+        left = sandbox.observe(observations.recipients, key)
         for wanted in rows:
             unknown = [name for name in wanted if name not in observations.RECIPIENT_KEYS]
             if unknown:
@@ -92,24 +99,24 @@ def _recipients(stage: Stage, expected: Mapping[str, Any]) -> Iterator[str]:
             yield f"recipients of {key}: there is also a row with {shown}"
 
 
-def _exited(stage: Stage, expected: Mapping[str, Any]) -> Iterator[str]:
+def _exited(sandbox: Sandbox, expected: Mapping[str, Any]) -> Iterator[str]:
     for key, wanted in expected.items():
-        actual = stage.observe(observations.exited, key)
+        actual = sandbox.observe(observations.exited, key)
         for contact, reason in wanted.items():
             yield from _differs(f"exited of {key} for {contact}", actual.get(contact), reason)
 
 
-def _explain(stage: Stage, expected: Mapping[str, Any]) -> Iterator[str]:
+def _explain(sandbox: Sandbox, expected: Mapping[str, Any]) -> Iterator[str]:
     for key, wanted in expected.items():
-        codes = stage.observe(observations.explanations, key, list(wanted))
+        codes = sandbox.observe(observations.explanations, key, list(wanted))
         for contact, code in wanted.items():
             yield from _differs(f"explain of {key} for {contact}", codes[contact], code)
 
 
-def _diagnose(stage: Stage, expected: Mapping[str, ExpectedDiagnosis]) -> Iterator[str]:
+def _diagnose(sandbox: Sandbox, expected: Mapping[str, ExpectedDiagnosis]) -> Iterator[str]:
     for key, diagnosis in expected.items():
         wanted = diagnosis.model_dump(exclude_unset=True)
-        actual = stage.observe(observations.diagnosis, key)
+        actual = sandbox.observe(observations.diagnosis, key)
         if "matched" in wanted:
             yield from _differs(f"diagnose of {key}, matched", actual["matched"], wanted["matched"])
         filters = wanted.get("filters", [])
@@ -121,9 +128,34 @@ def _diagnose(stage: Stage, expected: Mapping[str, ExpectedDiagnosis]) -> Iterat
                 yield from _differs(what, seen[name], value)
 
 
-def _contact(stage: Stage, expected: Mapping[str, Any]) -> Iterator[str]:
+def _plan(sandbox: Sandbox, expected: ExpectedPlan) -> Iterator[str]:
+    found = sandbox.plan
+    if found is None:
+        yield "plan: there was none"
+        return
+    outside = found.outside
+    counts = {each.fate: each for each in found.fates}
+    exits = Counter[str]()
+    for part in counts[FateName.EXITS].parts if FateName.EXITS in counts else ():
+        exits[part.exit_reason or ""] += part.contacts
+    for name, wanted in expected.model_dump(exclude_unset=True).items():
+        match name:
+            case "exits":
+                for reason, number in wanted.items():
+                    yield from _differs(f"plan, exits by {reason}", exits[reason], number)
+            case "matched":
+                seen = (outside.matched_before, outside.matched_after)
+                yield from _differs("plan, matched", seen, wanted)
+            case "would_enter":
+                yield from _differs("plan, would_enter", outside.would_enter, wanted)
+            case _:
+                fate = counts.get(FateName(name))
+                yield from _differs(f"plan, {name}", fate.contacts if fate else 0, wanted)
+
+
+def _contact(sandbox: Sandbox, expected: Mapping[str, Any]) -> Iterator[str]:
     for name, wanted in expected.items():
-        actual = stage.observe(observations.contact_values, name)
+        actual = sandbox.observe(observations.contact_values, name)
         if wanted is None or actual is None:
             if wanted is not actual:
                 state = "there is one" if actual else "there is none"
@@ -136,21 +168,21 @@ def _contact(stage: Stage, expected: Mapping[str, Any]) -> Iterator[str]:
                 yield f"contact {name}: {shown(key)} is no column; allowed are {_CONTACT_KEYS}"
 
 
-def _last_seen(stage: Stage, expected: Mapping[str, str]) -> Iterator[str]:
+def _last_seen(sandbox: Sandbox, expected: Mapping[str, str]) -> Iterator[str]:
     for name, wanted in expected.items():
-        actual = stage.observe(observations.contact_values, name) or {}
+        actual = sandbox.observe(observations.contact_values, name) or {}
         yield from _differs(f"last_seen of {name}", actual.get("last_seen"), wanted)
 
 
-def _fields(stage: Stage, expected: list[str]) -> Iterator[str]:
-    registered = stage.observe(observations.registered_fields)
+def _fields(sandbox: Sandbox, expected: list[str]) -> Iterator[str]:
+    registered = sandbox.observe(observations.registered_fields)
     for name in expected:
         if name not in registered:
             yield f"fields: {name} is not registered"
 
 
-def _mail(stage: Stage, expected: list[ExpectedMail]) -> Iterator[str]:
-    sent = observations.mails(stage.transport.sent)
+def _mail(sandbox: Sandbox, expected: list[ExpectedMail]) -> Iterator[str]:
+    sent = observations.mails(sandbox.transport.sent)
     if len(sent) != len(expected):
         yield f"mail: expected {len(expected)}, but {len(sent)} were sent"
     for number, (mail, expectation) in enumerate(zip(sent, expected, strict=False), 1):
@@ -171,6 +203,7 @@ _CHECKS: dict[str, Check] = {
     "status": _by_series(observations.status, "status"),
     "matched": _by_series(observations.matched, "matched"),
     "enrolled": _by_series(observations.enrolled, "enrolled"),
+    "versions": _by_series(observations.versions, "versions"),
     "enrollments": _by_series(observations.enrollments, "enrollments"),
     "active": _by_series(observations.active, "active", ordered=False),
     "sent": _by_series(observations.sent, "sent"),
@@ -181,6 +214,7 @@ _CHECKS: dict[str, Check] = {
     "ledger": _by_series(observations.ledger_of, "ledger"),
     "diagnose": _diagnose,
     "preflight": _by_series(observations.preflight, "preflight"),
+    "plan": _plan,
     "contact": _contact,
     "last_seen": _last_seen,
     "fields": _fields,

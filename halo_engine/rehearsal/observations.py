@@ -1,21 +1,23 @@
-"""What a scenario can observe: queries of the database, and the engine's answers."""
+"""The observations of scenarios: queries of the database, and the engine's answers."""
 
 from collections.abc import Iterable, Sequence
 from email.message import EmailMessage
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, distinct, func, or_, select
+from sqlalchemy import Select, and_, distinct, func, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from halo_engine.answers.diagnose import diagnose
-from halo_engine.answers.explain import explain
-from halo_engine.answers.ledger import ledger
+from halo_engine.answers.diagnose.diagnose import diagnose
+from halo_engine.answers.explain.explain import explain
+from halo_engine.answers.reports.ledger import ledger
 from halo_engine.audience.matched import count_matched
 from halo_engine.contacts.finding import find_contacts
-from halo_engine.domain.series import Series
-from halo_engine.series.check import check
+from halo_engine.domain.series.definition import Series
+from halo_engine.series.files.check import check
+from halo_engine.series.files.history import history
 from halo_engine.series.lifecycle import find_series
+from halo_engine.sql.statements import statement
 from halo_engine.tables import (
     audience_fields,
     automation_enrollments,
@@ -52,6 +54,11 @@ def matched(work: Work, key: str) -> int:
     return count_matched(work.connection, work.org_id, find_series(work, key), work.moment)
 
 
+def versions(work: Work, key: str) -> int:
+    """Return how many versions a series has."""
+    return len(history(work, key).versions)
+
+
 def enrolled(work: Work, key: str) -> int:
     """Return how many contacts were ever enrolled, each counted once."""
     return _count(work, key, distinct(_RUNS.c.end_user_id))
@@ -63,9 +70,15 @@ def enrollments(work: Work, key: str) -> int:
 
 
 def _count(work: Work, key: str, what: Any) -> int:
-    return work.connection.execute(
-        select(func.count(what)).where(*_of_series(work, find_series(work, key)))
+    number: int = work.connection.execute(
+        _rehearsal_count(work, find_series(work, key), what)
     ).scalar_one()
+    return number
+
+
+@statement("rehearsal_count", what=_RUNS.c.id)
+def _rehearsal_count(work: Work, series: Series, what: Any) -> Select[Any]:
+    return select(func.count(what)).where(*_of_series(work, series))
 
 
 def _of_series(work: Work, series: Series) -> list[Any]:
@@ -73,13 +86,19 @@ def _of_series(work: Work, series: Series) -> list[Any]:
 
 
 def _contacts(work: Work, key: str, condition: Any) -> list[str]:
-    statement = (
+    return list(
+        work.connection.scalars(_rehearsal_contacts(work, find_series(work, key), condition))
+    )
+
+
+@statement("rehearsal_contacts", condition=_RUNS.c.ended_at.is_(None))
+def _rehearsal_contacts(work: Work, series: Series, condition: Any) -> Select[Any]:
+    return (
         select(_NAME)
         .distinct()
         .select_from(_RUNS.join(end_users, _is_contact_of(_RUNS)))
-        .where(*_of_series(work, find_series(work, key)), condition)
+        .where(*_of_series(work, series), condition)
     )
-    return list(work.connection.scalars(statement))
 
 
 def _is_contact_of(table: Any) -> Any:
@@ -98,19 +117,36 @@ def converted(work: Work, key: str) -> list[str]:
 
 def exited(work: Work, key: str) -> dict[str, str]:
     """Return the exit reason of each contact whose latest run has ended."""
-    latest = (
+    return {
+        row.name: row.exit_reason
+        for row in work.connection.execute(_rehearsal_exits(work, find_series(work, key)))
+        if row.exit_reason
+    }
+
+
+@statement("rehearsal_exits")
+def _rehearsal_exits(work: Work, series: Series) -> Select[Any]:
+    return (
         select(_RUNS.c.end_user_id, _RUNS.c.exit_reason, _NAME.label("name"))
         .ext(distinct_on(_RUNS.c.end_user_id))
         .select_from(_RUNS.join(end_users, _is_contact_of(_RUNS)))
-        .where(*_of_series(work, find_series(work, key)))
+        .where(*_of_series(work, series))
         .order_by(_RUNS.c.end_user_id, _RUNS.c.number.desc())
     )
-    return {row.name: row.exit_reason for row in work.connection.execute(latest) if row.exit_reason}
 
 
 def sent(work: Work, key: str) -> dict[str, list[str]]:
     """Return the steps whose email each contact was sent, in order of sending."""
-    rows = work.connection.execute(
+    rows = work.connection.execute(_rehearsal_mails(work, find_series(work, key)))
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(row.name, []).append(row.key)
+    return found
+
+
+@statement("rehearsal_mails")
+def _rehearsal_mails(work: Work, series: Series) -> Select[Any]:
+    return (
         select(_NAME.label("name"), automation_steps.c.key)
         .select_from(
             messages.join(end_users, _is_contact_of(messages)).join(
@@ -123,21 +159,25 @@ def sent(work: Work, key: str) -> dict[str, list[str]]:
         )
         .where(
             messages.c.org_id == work.org_id,
-            messages.c.automation_id == find_series(work, key).id,
+            messages.c.automation_id == series.id,
             messages.c.state == "sent",
         )
         .order_by(messages.c.sent_at, messages.c.recipient_id)
     )
-    found: dict[str, list[str]] = {}
-    for row in rows:
-        found.setdefault(row.name, []).append(row.key)
-    return found
 
 
 def recipients(work: Work, key: str) -> list[dict[str, Any]]:
     """Return the recipient rows of a series."""
+    return [
+        dict(row)
+        for row in work.connection.execute(_rehearsal_rows(work, find_series(work, key))).mappings()
+    ]
+
+
+@statement("rehearsal_rows")
+def _rehearsal_rows(work: Work, series: Series) -> Select[Any]:
     rows = automation_recipients
-    statement = (
+    return (
         select(
             _NAME.label("contact"),
             automation_steps.c.key.label("step"),
@@ -152,10 +192,9 @@ def recipients(work: Work, key: str) -> list[dict[str, Any]]:
                 ),
             )
         )
-        .where(rows.c.org_id == work.org_id, rows.c.automation_id == find_series(work, key).id)
+        .where(rows.c.org_id == work.org_id, rows.c.automation_id == series.id)
         .order_by(rows.c.id)
     )
-    return [dict(row) for row in work.connection.execute(statement).mappings()]
 
 
 def explanations(work: Work, key: str, names: Sequence[str]) -> dict[str, str]:
@@ -181,20 +220,7 @@ def preflight(work: Work, key: str) -> list[str]:
 
 def contact_values(work: Work, name: str) -> dict[str, Any] | None:
     """Return a contact's columns, ``custom:NAME`` and ``context:KEY``; None when there is none."""
-    contact = end_users
-    row = (
-        work.connection.execute(
-            select(contact).where(
-                contact.c.org_id == work.org_id,
-                or_(
-                    contact.c.external_id == name,
-                    and_(contact.c.external_id.is_(None), contact.c.address == name.lower()),
-                ),
-            )
-        )
-        .mappings()
-        .one_or_none()
-    )
+    row = work.connection.execute(_rehearsal_contact(work, name)).mappings().one_or_none()
     if row is None:
         return None
     custom = {f"custom:{key}": value for key, value in row["custom_fields"].items()}
@@ -202,14 +228,29 @@ def contact_values(work: Work, name: str) -> dict[str, Any] | None:
     return {**row, **custom, **context}
 
 
+@statement("rehearsal_contact")
+def _rehearsal_contact(work: Work, contact_name: str) -> Select[Any]:
+    contact = end_users
+    return select(contact).where(
+        contact.c.org_id == work.org_id,
+        or_(
+            contact.c.external_id == contact_name,
+            and_(contact.c.external_id.is_(None), contact.c.address == contact_name.lower()),
+        ),
+    )
+
+
 def registered_fields(work: Work) -> set[str]:
     """Return the registered custom fields by their names in filters."""
-    table = audience_fields
     prefix = {"contact": "custom:", "company": "company.custom:"}
-    rows = work.connection.execute(
-        select(table.c.entity, table.c.key).where(table.c.org_id == work.org_id)
-    )
+    rows = work.connection.execute(_rehearsal_fields(work))
     return {prefix[row.entity] + row.key for row in rows}
+
+
+@statement("rehearsal_fields")
+def _rehearsal_fields(work: Work) -> Select[Any]:
+    table = audience_fields
+    return select(table.c.entity, table.c.key).where(table.c.org_id == work.org_id)
 
 
 def mails(sent_messages: Iterable[EmailMessage]) -> list[dict[str, Any]]:

@@ -7,17 +7,17 @@ from pathlib import Path
 import sqlalchemy
 from sqlalchemy.exc import DBAPIError
 
-from halo_engine.answers.parked import parked_rows, parked_signals
+from halo_engine.answers.operations.parked import parked_rows, parked_signals
 from halo_engine.database import problem_of, server_is_gone
 from halo_engine.domain.errors import Refusal
 from halo_engine.rehearsal.actions import play
 from halo_engine.rehearsal.expectations import differences
-from halo_engine.rehearsal.scenario import Entry, Expectation, read_scenario
-from halo_engine.rehearsal.stage import Stage, set_stage
+from halo_engine.rehearsal.sandbox import Sandbox, open_sandbox
+from halo_engine.rehearsal.scenario import Expectation, ScenarioEntry, read_scenario
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class FileResult:
     """One file's result: its title, None if unreadable, and a line for each difference."""
 
     path: Path
@@ -30,7 +30,7 @@ class Result:
         return not self.differences
 
 
-def play_file(path: Path, database: sqlalchemy.Engine) -> Result:
+def play_file(path: Path, database: sqlalchemy.Engine) -> FileResult:
     """Play the scenario in a file and return what differed.
 
     A malformed file is a difference, and so is a database error. Raises DBAPIError only if the
@@ -39,16 +39,16 @@ def play_file(path: Path, database: sqlalchemy.Engine) -> Result:
     try:
         scenario = read_scenario(path)
     except Refusal as refusal:
-        return Result(path, None, tuple(str(refusal).splitlines()))
+        return FileResult(path, None, tuple(str(refusal).splitlines()))
     found: list[str] = []
     try:
-        with set_stage(scenario, database) as stage:
-            found.extend(_play(stage))
+        with open_sandbox(scenario, database) as sandbox:
+            found.extend(_play(sandbox))
     except Refusal as refusal:
-        found.append(f"stage: {refusal}")
+        found.append(f"setup: {refusal}")
     except DBAPIError as error:
-        found.append(f"stage: {_said(error)}")
-    return Result(path, scenario.title, tuple(found))
+        found.append(f"setup: {_said(error)}")
+    return FileResult(path, scenario.title, tuple(found))
 
 
 def scenario_files(paths: list[Path]) -> list[Path]:
@@ -59,27 +59,27 @@ def scenario_files(paths: list[Path]) -> list[Path]:
     return found
 
 
-def _play(stage: Stage) -> Iterator[str]:
-    for entry in stage.scenario.timeline:
+def _play(sandbox: Sandbox) -> Iterator[str]:
+    for entry in sandbox.scenario.timeline:
         try:
-            lines, goes_on = _take(stage, entry)
+            lines, goes_on = _take(sandbox, entry)
         except DBAPIError as error:
             lines, goes_on = [_said(error)], False
         yield from (f"{entry.where}: {line}" for line in lines)
         if not goes_on:
             break
-    signals, rows = stage.perform(parked_signals), stage.perform(parked_rows)
+    signals, rows = sandbox.perform(parked_signals), sandbox.perform(parked_rows)
     parked = [("signal", each.error) for each in signals] + [("row", each.error) for each in rows]
     for sort, raised in parked:
         said, _, _ = raised.partition("\n")
         yield f"a {sort} failed and was set aside: {said}"
 
 
-def _take(stage: Stage, entry: Entry) -> tuple[Sequence[str], bool]:
+def _take(sandbox: Sandbox, entry: ScenarioEntry) -> tuple[Sequence[str], bool]:
     """Play one entry; return its differences, and whether to go on."""
     if isinstance(entry.value, Expectation):
-        return list(differences(stage, entry.value)), True
-    problem, goes_on = _perform(stage, entry)
+        return list(differences(sandbox, entry.value)), True
+    problem, goes_on = _perform(sandbox, entry)
     return [problem] if problem else [], goes_on
 
 
@@ -90,10 +90,10 @@ def _said(error: DBAPIError) -> str:
     return f"the database says: {problem_of(error)}"
 
 
-def _perform(stage: Stage, entry: Entry) -> tuple[str | None, bool]:
+def _perform(sandbox: Sandbox, entry: ScenarioEntry) -> tuple[str | None, bool]:
     """Play an action; return how it differs, and whether to go on."""
     try:
-        problem = play(stage, entry.action, entry.value)
+        problem = play(sandbox, entry.action, entry.value)
     except Refusal as refusal:
         if entry.error is None:
             return f"was refused: {refusal.status} {refusal.message}", False

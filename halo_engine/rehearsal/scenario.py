@@ -10,11 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from halo_engine.contacts.calls import Identifier
 from halo_engine.domain.errors import Fault, Refusal, examined, shown
-from halo_engine.domain.instants import parse_instant, parse_zone
-from halo_engine.domain.series import UTC, SeriesDefinition
+from halo_engine.domain.series.definition import UTC, SeriesDefinition
+from halo_engine.domain.times.instants import parse_instant, parse_zone
 from halo_engine.domain.values import check_json, check_text
-from halo_engine.domain.yaml_source import YamlSource
-from halo_engine.series.files import SeriesFile, read_series
+from halo_engine.domain.yaml_files.source import YamlSource
+from halo_engine.series.files.reading import SeriesFile, read_series
 
 _Value = TypeVar("_Value")
 
@@ -28,8 +28,8 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class OrgStage(_Part):
-    """The organisation that a scenario plays in."""
+class ScenarioOrg(_Part):
+    """The scenario's organisation."""
 
     timezone: str = "UTC"
     verified_domain: bool = True
@@ -48,7 +48,7 @@ class ExpectedError(_Part):
 
 
 class ExpectedFilter(_Part):
-    """What a diagnosis says of one filter; only the keys given are compared."""
+    """A diagnosis of one filter; only the keys given are compared."""
 
     place: str = ""
     field: str = ""
@@ -60,14 +60,14 @@ class ExpectedFilter(_Part):
 
 
 class ExpectedDiagnosis(_Part):
-    """What a diagnosis says; only the keys given are compared."""
+    """A diagnosis; only the keys given are compared."""
 
     matched: int = 0
     filters: list[ExpectedFilter] = []
 
 
 class ExpectedMail(_Part):
-    """What a mail says; only the keys given are compared."""
+    """A mail; only the keys given are compared."""
 
     to: str = ""
     subject: str = ""
@@ -75,39 +75,106 @@ class ExpectedMail(_Part):
     headers: dict[str, str] = {}
 
 
-class Expectation(_Part):
-    """What must be true at a point of the timeline; only what is named is checked."""
+class ExpectedPlan(_Part):
+    """The counts of the last plan; only the keys given are compared."""
 
-    answer: dict[str, Any] = {}
-    status: dict[str, str] = {}
-    matched: dict[str, int] = {}
-    enrolled: dict[str, int] = {}
-    enrollments: dict[str, int] = {}
-    active: dict[str, list[str]] = {}
-    sent: dict[str, dict[str, list[str]]] = {}
-    recipients: dict[str, list[dict[str, Any]]] = {}
-    exited: dict[str, dict[str, str]] = {}
-    converted: dict[str, list[str]] = {}
-    explain: dict[str, dict[str, str]] = {}
-    ledger: dict[str, dict[str, int]] = {}
-    diagnose: dict[str, ExpectedDiagnosis] = {}
-    preflight: dict[str, list[str]] = {}
-    contact: dict[str, dict[str, Any] | None] = {}
-    last_seen: dict[str, str] = {}
-    fields: list[str] = []
-    mail: list[ExpectedMail] = []
+    stays: int = Field(default=0, description="How many contacts stay as they are.")
+    rescheduled: int = Field(default=0, description="How many are due at another time.")
+    sent_now: int = Field(default=0, description="How many are due at once.")
+    skips_step: int = Field(default=0, description="How many walk on from a step that goes.")
+    completes: int = Field(
+        default=0, description="How many are at a step that goes, and nothing is left after it."
+    )
+    exits: dict[str, int] = Field(default={}, description="By exit reason.")
+    matched: tuple[int, int] = Field(
+        default=(0, 0), description="How many outside match, before and after."
+    )
+    would_enter: int = Field(default=0, description="How many of those outside would enter.")
+
+
+class Expectation(_Part):
+    """What must be true at this point of the timeline; only the keys given are checked."""
+
+    answer: dict[str, Any] = Field(
+        default={}, description="The last action's answer; only the keys given are compared."
+    )
+    status: dict[str, str] = Field(default={}, description="The status of each series.")
+    matched: dict[str, int] = Field(default={}, description="How many match each series now.")
+    enrolled: dict[str, int] = Field(
+        default={}, description="How many contacts ever entered, each counted once."
+    )
+    versions: dict[str, int] = Field(
+        default={}, description="How many versions each series has; the draft is the first."
+    )
+    enrollments: dict[str, int] = Field(
+        default={}, description="How many runs there ever were, repeated ones included."
+    )
+    active: dict[str, list[str]] = Field(
+        default={}, description="Who is in each series now, in any order."
+    )
+    sent: dict[str, dict[str, list[str]]] = Field(
+        default={},
+        description="By series and contact the steps whose emails were sent, in order; a contact "
+        "that is not named got none.",
+    )
+    recipients: dict[str, list[dict[str, Any]]] = Field(
+        default={},
+        description="Exactly these rows of each series, in any order; only the keys given are "
+        "compared.",
+    )
+    exited: dict[str, dict[str, str]] = Field(
+        default={}, description="By series and contact why its latest run ended."
+    )
+    converted: dict[str, list[str]] = Field(
+        default={}, description="Who converted in each series, in any order."
+    )
+    explain: dict[str, dict[str, str]] = Field(
+        default={}, description="By series and contact the reason code, or `active`."
+    )
+    ledger: dict[str, dict[str, int]] = Field(
+        default={}, description="By series the buckets of the ledger that are not empty."
+    )
+    diagnose: dict[str, ExpectedDiagnosis] = Field(
+        default={}, description="What the diagnosis of each series says."
+    )
+    preflight: dict[str, list[str]] = Field(
+        default={}, description="By series every activation check that fails, as it is worded."
+    )
+    plan: ExpectedPlan = Field(
+        default=ExpectedPlan(), description="What the last `plan` says of the contacts."
+    )
+    contact: dict[str, dict[str, Any] | None] = Field(
+        default={},
+        description="By contact its columns, `custom:NAME` and `context:KEY`; null says that there "
+        "is no such contact.",
+    )
+    last_seen: dict[str, str] = Field(default={}, description="When each contact was last seen.")
+    fields: list[str] = Field(
+        default=[], description="Custom fields that are registered, at least these."
+    )
+    mail: list[ExpectedMail] = Field(
+        default=[],
+        description="Every mail sent so far, in order; only the keys given are compared.",
+    )
 
 
 class ScenarioFile(_Part):
-    """A scenario: the stage that it sets, and a timeline of actions and expectations."""
+    """A scenario: the sandbox that it sets, and a timeline of actions and expectations."""
 
-    scenario: str = Field(min_length=1)
-    start: str = DEFAULT_START
-    org: OrgStage = OrgStage()
-    lists: tuple[Identifier, ...] = ()
-    # Definitions by key, or paths of series files (``_series_of``).
-    series: Any = Field(default_factory=dict)
-    timeline: list[dict[str, Any]] = Field(default_factory=list)
+    scenario: str = Field(min_length=1, description="What it shows, in one sentence.")
+    start: str = Field(default=DEFAULT_START, description="The first instant of the clock.")
+    org: ScenarioOrg = Field(
+        default=ScenarioOrg(), description="The organisation that it plays in."
+    )
+    lists: tuple[Identifier, ...] = Field(default=(), description="Subscription lists, by key.")
+    # ``_series_of`` reads both forms.
+    series: Any = Field(
+        default_factory=dict,
+        description="Series by their keys, or the paths of series files from this folder.",
+    )
+    timeline: list[dict[str, Any]] = Field(
+        default_factory=list, description="What happens, and what must be true, in order."
+    )
 
     @field_validator("lists")
     @classmethod
@@ -118,7 +185,7 @@ class ScenarioFile(_Part):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ScenarioEntry:
     """One entry of the timeline: an action with its value, or an ``expect``."""
 
     number: int
@@ -139,11 +206,11 @@ class Scenario:
     path: Path
     title: str
     start: datetime
-    org: OrgStage
+    org: ScenarioOrg
     lists: tuple[str, ...]
     series: Mapping[str, SeriesDefinition]
     written: Mapping[str, Any]
-    timeline: tuple[Entry, ...]
+    timeline: tuple[ScenarioEntry, ...]
 
 
 def read_scenario(path: Path) -> Scenario:
@@ -153,8 +220,8 @@ def read_scenario(path: Path) -> Scenario:
     file, faults = examined(ScenarioFile, source.data)
     series, in_series = _series_of(written.get("series", {}), path)
     timeline, in_timeline = _timeline_of(written.get("timeline"))
-    start, on_stage = _start_of(file) if file else (None, [])
-    source.refuse([*faults, *in_series, *in_timeline, *on_stage])
+    start, in_setup = _start_of(file) if file else (None, [])
+    source.refuse([*faults, *in_series, *in_timeline, *in_setup])
     # If either is missing, it was refused above.
     assert file is not None
     assert start is not None
@@ -171,7 +238,7 @@ def read_scenario(path: Path) -> Scenario:
 
 
 def _start_of(file: ScenarioFile) -> tuple[datetime | None, list[Fault]]:
-    """Return when the scenario begins, or the faults of its stage."""
+    """Return when the scenario begins, or the faults of its setup."""
     faults = []
 
     def noted(read: Callable[[], _Value]) -> _Value | None:
@@ -192,8 +259,8 @@ def _start_of(file: ScenarioFile) -> tuple[datetime | None, list[Fault]]:
     return start, faults
 
 
-def _timeline_of(written: object) -> tuple[list[Entry], list[Fault]]:
-    """Read the entries of a timeline; what is no list was refused before."""
+def _timeline_of(written: object) -> tuple[list[ScenarioEntry], list[Fault]]:
+    """Read the entries of a timeline; anything but a list was refused before."""
     entries, wrong = [], []
     for place, data in enumerate(written if isinstance(written, list) else ()):
         if not isinstance(data, dict):
@@ -236,7 +303,7 @@ def _series_of(written: object, scenario: Path) -> tuple[SeriesFile, list[Fault]
     return series, faults
 
 
-def _entry(number: int, data: dict[str, Any]) -> tuple[Entry | None, Sequence[Fault]]:
+def _entry(number: int, data: dict[str, Any]) -> tuple[ScenarioEntry | None, Sequence[Fault]]:
     """Read one entry of the timeline; return None and its faults if it has any."""
     named = [key for key in data if key != "error"]
     if len(named) != 1:
@@ -248,9 +315,9 @@ def _entry(number: int, data: dict[str, Any]) -> tuple[Entry | None, Sequence[Fa
         if "error" in data:
             problem = "only an action can be refused, and this is an expect"
             wrong.append(Fault(("error",), problem))
-        return (None, wrong) if wrong else (Entry(number, action, value), ())
+        return (None, wrong) if wrong else (ScenarioEntry(number, action, value), ())
     if "error" not in data:
-        return Entry(number, action, data[action]), ()
+        return ScenarioEntry(number, action, data[action]), ()
     error, faults = examined(ExpectedError, data["error"])
     wrong = [each.below("error") for each in faults]
-    return (None, wrong) if wrong else (Entry(number, action, data[action], error), ())
+    return (None, wrong) if wrong else (ScenarioEntry(number, action, data[action], error), ())

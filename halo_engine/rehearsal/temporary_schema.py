@@ -9,13 +9,26 @@ from contextlib import contextmanager
 from typing import Any, Final
 from uuid import uuid4
 
-from sqlalchemy import Connection, Engine, NullPool, event, func, make_url, select, text
+from sqlalchemy import (
+    Connection,
+    Engine,
+    NullPool,
+    Select,
+    TextClause,
+    column,
+    event,
+    func,
+    make_url,
+    select,
+    text,
+)
 from sqlalchemy import create_engine as create_plain_engine
 from sqlalchemy.exc import ProgrammingError
 
 from halo_engine import migrate
 from halo_engine.database import create_engine, sqlstate
 from halo_engine.settings import ConfigurationError
+from halo_engine.sql.statements import as_sent, send_names, statement
 
 _PREFIX: Final = "halo_rehearsal_"
 _NOT_ALLOWED: Final = "42501"
@@ -25,20 +38,22 @@ _NOT_ALLOWED: Final = "42501"
 def temporary_schema(url: str) -> Iterator[str]:
     """Create a schema with all tables on the database at ``url``; yield its name, drop it after.
 
-    Drops first what killed runs left. Raises ConfigurationError where the user may not create one.
+    It first drops the schemas of killed runs. Raises ConfigurationError if the user may not create
+    one.
     """
     engine = create_plain_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    send_names(engine)
     # Held open: the lock says that this run is alive.
     with engine.connect() as connection:
         _clear_leftovers(connection)
         schema = f"{_PREFIX}{uuid4().hex}"
-        connection.execute(select(func.pg_advisory_lock(func.hashtext(schema))))
+        connection.execute(_locking(schema))
         _create(connection, schema)
         try:
             migrate.upgrade(_inside(url, schema))
             yield schema
         finally:
-            connection.execute(text(f"DROP SCHEMA IF EXISTS {schema} CASCADE"))
+            connection.execute(_dropping(schema))
 
 
 def engine_in(url: str, schema: str) -> Engine:
@@ -47,16 +62,21 @@ def engine_in(url: str, schema: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _enter(connection: Any, _record: Any) -> None:
-        # Nothing that is rehearsed has to survive a power cut.
-        connection.execute(f"SET search_path = {schema}; SET synchronous_commit = off")
+        # A rehearsal need not survive a power cut.
+        connection.execute(as_sent(_entering(schema)))
         connection.commit()
 
     return engine
 
 
+@statement("enter_schema")
+def _entering(schema: str) -> TextClause:
+    return text(f"SET search_path = {schema}; SET synchronous_commit = off")
+
+
 def _create(connection: Connection, schema: str) -> None:
     try:
-        connection.execute(text(f"CREATE SCHEMA {schema}"))
+        connection.execute(_creating(schema))
     except ProgrammingError as error:
         if sqlstate(error) != _NOT_ALLOWED:
             raise
@@ -68,15 +88,44 @@ def _create(connection: Connection, schema: str) -> None:
 
 def _clear_leftovers(connection: Connection) -> None:
     """Drop the schemas of dead runs: those whose lock nobody holds."""
-    names = connection.scalars(
-        text("SELECT nspname FROM pg_namespace WHERE starts_with(nspname, :prefix)"),
-        {"prefix": _PREFIX},
-    ).all()
-    for name in names:
-        lock = func.hashtext(name)
-        if connection.scalar(select(func.pg_try_advisory_lock(lock))):
-            connection.execute(text(f"DROP SCHEMA IF EXISTS {name} CASCADE"))
-            connection.execute(select(func.pg_advisory_unlock(lock)))
+    for schema in connection.scalars(_finding()).all():
+        if connection.scalar(_trying_to_lock(schema)):
+            connection.execute(_dropping(schema))
+            connection.execute(_unlocking(schema))
+
+
+@statement("find_schemas")
+def _finding() -> Select[Any]:
+    return (
+        select(column("nspname"))
+        .select_from(text("pg_namespace"))
+        .where(func.starts_with(column("nspname"), _PREFIX))
+    )
+
+
+@statement("create_schema")
+def _creating(schema: str) -> TextClause:
+    return text(f"CREATE SCHEMA {schema}")
+
+
+@statement("drop_schema")
+def _dropping(schema: str) -> TextClause:
+    return text(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+
+
+@statement("lock_schema")
+def _locking(schema: str) -> Select[Any]:
+    return select(func.pg_advisory_lock(func.hashtext(schema)))
+
+
+@statement("try_to_lock_schema")
+def _trying_to_lock(schema: str) -> Select[Any]:
+    return select(func.pg_try_advisory_lock(func.hashtext(schema)))
+
+
+@statement("unlock_schema")
+def _unlocking(schema: str) -> Select[Any]:
+    return select(func.pg_advisory_unlock(func.hashtext(schema)))
 
 
 def _inside(url: str, schema: str) -> str:

@@ -1,4 +1,4 @@
-"""When time alone changes a rule: relative dates, and re-enrollment delays.
+"""Instants at which time alone changes a rule's result: relative dates, re-enrollment delays.
 
 A live engine re-evaluates at every instant of the cron; a rehearsal skips those that change
 nothing.
@@ -7,17 +7,20 @@ nothing.
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import Select, and_, func, select
 
 from halo_engine.audience.compiler import Subject, value_of
 from halo_engine.audience.matching import scan
 from halo_engine.domain.errors import Refusal
-from halo_engine.domain.fields import FieldType
-from halo_engine.domain.filters import Filter
-from halo_engine.domain.instants import RelativeInstant, parse_date_value, parse_instant
-from halo_engine.domain.series import Series
+from halo_engine.domain.fields.catalogue import FieldType
+from halo_engine.domain.fields.filters import Filter
+from halo_engine.domain.series.definition import Series
+from halo_engine.domain.series.guards import GUARDS
+from halo_engine.domain.times.instants import RelativeInstant, parse_date_value, parse_instant
 from halo_engine.series.catalogue import load_series
+from halo_engine.sql.statements import statement
 from halo_engine.tables import automation_enrollments
 from halo_engine.work import Work
 
@@ -26,22 +29,27 @@ def turning_points(work: Work) -> Iterator[datetime]:
     """Yield the instants at which a re-evaluation may find something new."""
     for series in load_series(work.connection, work.org_id, work.org.zone):
         yield from _ends_of_delays(work, series)
-        for group in (*series.audience_filters, *series.exit_filters, *series.goal_filters):
+        for group in (*series.audience_filters, *series.filters_of_exits, *series.goal_filters):
             for item in group:
                 yield from _turns(work, item)
 
 
 def _ends_of_delays(work: Work, series: Series) -> Iterator[datetime]:
-    days = series.settings.reenroll_delay_days
-    if not days:
+    delays = [delay for guard in GUARDS if guard.waits and (delay := guard.waits(series))]
+    if not delays:
         return
+    began = work.connection.scalars(_rehearsal_latest_runs(work, series))
+    yield from (instant + delay for instant in began for delay in delays)
+
+
+@statement("rehearsal_latest_runs")
+def _rehearsal_latest_runs(work: Work, series: Series) -> Select[Any]:
     runs = automation_enrollments
-    began = work.connection.scalars(
+    return (
         select(func.max(runs.c.created_at))
         .where(and_(runs.c.org_id == work.org_id, runs.c.automation_id == series.id))
         .group_by(runs.c.end_user_id)
     )
-    yield from (instant + timedelta(days=days) for instant in began)
 
 
 def _turns(work: Work, item: Filter) -> Iterator[datetime]:
@@ -58,16 +66,21 @@ def _turns(work: Work, item: Filter) -> Iterator[datetime]:
 
 
 def _stored(work: Work, item: Filter) -> Iterator[datetime]:
-    subject = Subject.of_contacts()
-    value = value_of(item.target, subject)
-    values = work.connection.scalars(
-        select(value)
-        .select_from(scan(subject, [value]))
-        .where(subject.contact.c.org_id == work.org_id)
-    )
+    values = work.connection.scalars(_rehearsal_stored_values(work, item))
     for stored in values:
         if isinstance(stored, datetime):
             yield stored
         elif isinstance(stored, str):
             with suppress(Refusal):
                 yield parse_instant(stored, work.org.zone)
+
+
+@statement("rehearsal_stored_values")
+def _rehearsal_stored_values(work: Work, item: Filter) -> Select[Any]:
+    subject = Subject.of_contacts()
+    value = value_of(item.target, subject)
+    return (
+        select(value)
+        .select_from(scan(subject, [value]))
+        .where(subject.contact.c.org_id == work.org_id)
+    )

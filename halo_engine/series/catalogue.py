@@ -8,24 +8,27 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, Select, select
 
 from halo_engine.domain.errors import shown, validated
-from halo_engine.domain.filters import parse_groups
+from halo_engine.domain.fields.filters import parse_groups
 from halo_engine.domain.reasons import (
     AudienceType,
-    ConditionType,
     ContactTypeChoice,
     EntryTrigger,
     SeriesKind,
     SeriesStatus,
 )
-from halo_engine.domain.series import Condition, Email, Series, Settings, Step
-from halo_engine.domain.windows import SendWindow
+from halo_engine.domain.series.conditions import ConditionType
+from halo_engine.domain.series.definition import Condition, Series, Step
+from halo_engine.domain.series.email import Email
+from halo_engine.domain.series.settings import Settings
+from halo_engine.domain.times.windows import SendWindow
+from halo_engine.sql.statements import statement
 from halo_engine.tables import automation_active_periods, automation_steps, automations
 
 #: Series in these states still have something to do for a contact.
@@ -33,10 +36,10 @@ RUNNING = (SeriesStatus.ACTIVE, SeriesStatus.PAUSED, SeriesStatus.COMPLETED)
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
+class UnreadableDefinition:
     """A stored series that this code cannot read: another version of it saved the definition.
 
-    ``problem`` says what it does not know; the status and the trigger are as they are stored.
+    ``problem`` says why; the status and the trigger are as they are stored.
     """
 
     id: UUID
@@ -75,41 +78,53 @@ def read_series(
     statuses: Collection[SeriesStatus] = RUNNING,
     ids: Collection[UUID] | None = None,
     keys: Collection[str] | None = None,
-) -> tuple[Series | Unreadable, ...]:
+) -> tuple[Series | UnreadableDefinition, ...]:
     """Return the organisation's series in order of creation, in three statements; one that cannot
-    be read does not stop the others.
+    be read is returned as ``UnreadableDefinition``.
 
     ``statuses``, ``ids`` and ``keys`` narrow which; ``zone`` is the organisation's, for windows
     without their own.
     """
+    rows = connection.execute(_reading(org_id, statuses, ids, keys)).mappings()
+    found = {row["id"]: row for row in rows}
+    steps = _rows_by_series(connection.execute(_reading_steps(org_id, found.keys())).mappings())
+    periods = _rows_by_series(connection.execute(_reading_periods(org_id, found.keys())).mappings())
+    return tuple(_read(row, steps[id_], periods[id_], zone) for id_, row in found.items())
+
+
+@statement("read_series", ids=None, keys=None, statuses=RUNNING)
+def _reading(
+    org_id: UUID,
+    statuses: Collection[SeriesStatus],
+    ids: Collection[UUID] | None,
+    keys: Collection[str] | None,
+) -> Select[Any]:
     wanted = [automations.c.org_id == org_id, automations.c.status.in_(statuses)]
     if ids is not None:
         wanted.append(automations.c.id.in_(ids))
     if keys is not None:
         wanted.append(automations.c.key.in_(keys))
-    rows = connection.execute(
-        select(automations).where(*wanted).order_by(automations.c.created_at, automations.c.id)
-    ).mappings()
-    found = {row["id"]: row for row in rows}
-    steps = _rows_by_series(
-        connection.execute(
-            select(automation_steps)
-            .where(
-                automation_steps.c.org_id == org_id,
-                automation_steps.c.automation_id.in_(found.keys()),
-            )
-            .order_by(automation_steps.c.position)
-        ).mappings()
+    return select(automations).where(*wanted).order_by(automations.c.created_at, automations.c.id)
+
+
+@statement("read_series_steps")
+def _reading_steps(org_id: UUID, series_ids: Collection[UUID]) -> Select[Any]:
+    return (
+        select(automation_steps)
+        .where(
+            automation_steps.c.org_id == org_id,
+            automation_steps.c.automation_id.in_(series_ids),
+        )
+        .order_by(automation_steps.c.position)
     )
-    periods = _rows_by_series(
-        connection.execute(
-            select(automation_active_periods).where(
-                automation_active_periods.c.org_id == org_id,
-                automation_active_periods.c.automation_id.in_(found.keys()),
-            )
-        ).mappings()
+
+
+@statement("read_series_periods")
+def _reading_periods(org_id: UUID, series_ids: Collection[UUID]) -> Select[Any]:
+    return select(automation_active_periods).where(
+        automation_active_periods.c.org_id == org_id,
+        automation_active_periods.c.automation_id.in_(series_ids),
     )
-    return tuple(_read(row, steps[id_], periods[id_], zone) for id_, row in found.items())
 
 
 def _rows_by_series(rows: Iterable[RowMapping]) -> Mapping[UUID, list[RowMapping]]:
@@ -121,12 +136,14 @@ def _rows_by_series(rows: Iterable[RowMapping]) -> Mapping[UUID, list[RowMapping
 
 def _read(
     row: RowMapping, steps: Sequence[RowMapping], periods: Sequence[RowMapping], zone: ZoneInfo
-) -> Series | Unreadable:
+) -> Series | UnreadableDefinition:
     try:
         return _series(row, steps, periods, zone)
     except Exception as error:  # noqa: BLE001 -- whatever a definition of another version raises
         problem = str(error).partition("\n")[0] or type(error).__name__
-        return Unreadable(row["id"], row["key"], row["status"], row["entry_trigger"], problem)
+        return UnreadableDefinition(
+            row["id"], row["key"], row["status"], row["entry_trigger"], problem
+        )
 
 
 def _series(
@@ -146,7 +163,8 @@ def _series(
         settings=settings,
         steps=tuple(_step(step, settings) for step in steps if step["removed_at"] is None),
         removed_steps=tuple(_step(step, settings) for step in steps if step["removed_at"]),
-        # At the same instant it is unknown which came first: it counts as edited.
+        version=row["version"],
+        # If both have the same instant, the order is unknown: it counts as edited.
         edited=row["activated_at"] is not None and row["updated_at"] >= row["activated_at"],
         active_periods=tuple((period["started_at"], period["ended_at"]) for period in periods),
         zone=zone,

@@ -4,12 +4,23 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CollectionAggregate, Uuid, any_, exists, literal, select, update
+from sqlalchemy import (
+    CollectionAggregate,
+    Executable,
+    Select,
+    Uuid,
+    any_,
+    exists,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from halo_engine.domain.reasons import EntryTrigger, SeriesStatus
-from halo_engine.domain.series import Series
-from halo_engine.domain.signals import SignalKind
+from halo_engine.domain.series.definition import Series
+from halo_engine.domain.series.signals import SignalKind
+from halo_engine.sql.statements import statement
 from halo_engine.tables import (
     automation_active_periods,
     automation_recipients,
@@ -38,19 +49,30 @@ def complete_finished(work: Work, touched: Iterable[Series]) -> None:
     )
     if not manual:
         return
-    series, rows = automations, automation_recipients
     # Two transactions that end the last two runs do not see each other: the second waits here.
-    work.connection.execute(
+    work.connection.execute(_hold_touched_series(work, manual))
+    work.connection.execute(_complete_series(work, manual))
+
+
+@statement("hold_touched_series")
+def _hold_touched_series(work: Work, series_ids: Sequence[UUID]) -> Select[Any]:
+    series = automations
+    return (
         select(series.c.id)
-        .where(series.c.org_id == work.org_id, series.c.id == _any_of(manual))
+        .where(series.c.org_id == work.org_id, series.c.id == _any_of(series_ids))
         .order_by(series.c.id)
         .with_for_update(key_share=True)
     )
+
+
+@statement("complete_series")
+def _complete_series(work: Work, series_ids: Sequence[UUID]) -> Executable:
+    series, rows = automations, automation_recipients
     completed = (
         update(series)
         .where(
             series.c.org_id == work.org_id,
-            series.c.id == _any_of(manual),
+            series.c.id == _any_of(series_ids),
             series.c.status.in_([SeriesStatus.ACTIVE, SeriesStatus.PAUSED]),
             ~exists().where(
                 rows.c.org_id == work.org_id, rows.c.automation_id == series.c.id, IS_ACTIVE
@@ -66,7 +88,7 @@ def complete_finished(work: Work, touched: Iterable[Series]) -> None:
         .cte("completed")
     )
     periods = automation_active_periods
-    work.connection.execute(
+    return (
         update(periods)
         .where(
             periods.c.org_id == work.org_id,

@@ -4,16 +4,19 @@ Each change takes the organisation's exclusive lock, so a pause that has returne
 after it.
 """
 
-from sqlalchemy import ColumnElement, exists, func, select, update
+from typing import Any
+
+from sqlalchemy import ColumnElement, Insert, Select, Update, exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from halo_engine.domain.errors import conflict, not_found
 from halo_engine.domain.reasons import EntryTrigger, SeriesStatus
-from halo_engine.domain.series import Series
-from halo_engine.domain.signals import SignalKind
+from halo_engine.domain.series.definition import Series
+from halo_engine.domain.series.signals import SignalKind
+from halo_engine.series.checking.preflight import refuse_unless_ready
 from halo_engine.series.locks import lock_series_for_change
-from halo_engine.series.preflight import refuse_unless_ready
 from halo_engine.series.save import load_saved
+from halo_engine.sql.statements import statement
 from halo_engine.tables import (
     automation_active_periods,
     automation_enrollments,
@@ -24,7 +27,7 @@ from halo_engine.work import Work
 
 
 def find_series(work: Work, key: str) -> Series:
-    """Return the series ``key`` in whatever state; a 404 when there is none."""
+    """Return the series ``key`` in any state; a 404 when there is none."""
     found = load_saved(work, key)
     if not found:
         raise not_found("series", key)
@@ -42,29 +45,37 @@ def activate(work: Work, key: str, by: str) -> Series:
     refuse_unless_ready(work, series, first_activation=True)
     _open_period(work, series, by)
     if series.entry_trigger in (EntryTrigger.MANUAL, EntryTrigger.SEGMENT_MATCH):
-        work.connection.execute(
-            insert(signals).values(
-                org_id=work.org_id,
-                kind=SignalKind.ACTIVATED,
-                automation_id=series.id,
-                happened_at=work.now,
-                created_at=work.now,
-            )
-        )
+        work.connection.execute(_signal_activation(work, series))
     return series
+
+
+@statement("signal_activation")
+def _signal_activation(work: Work, series: Series) -> Insert:
+    return insert(signals).values(
+        org_id=work.org_id,
+        kind=SignalKind.ACTIVATED,
+        automation_id=series.id,
+        happened_at=work.now,
+        created_at=work.now,
+    )
 
 
 def pause(work: Work, key: str, by: str) -> Series:
     """Pause an active series: nobody enters, nothing is sent or advanced (contract §5, §8)."""
     work = lock_series_for_change(work)
     series = _find_in(work, key, SeriesStatus.ACTIVE, "paused")
-    work.connection.execute(
+    work.connection.execute(_pause_series(work, series))
+    _close_period(work, series, by)
+    return series
+
+
+@statement("pause_series")
+def _pause_series(work: Work, series: Series) -> Update:
+    return (
         update(automations)
         .where(automations.c.org_id == work.org_id, automations.c.id == series.id)
         .values(status=SeriesStatus.PAUSED, status_ordered_at=work.now, updated_at=work.now)
     )
-    _close_period(work, series, by)
-    return series
 
 
 def resume(work: Work, key: str, by: str) -> Series:
@@ -77,7 +88,7 @@ def resume(work: Work, key: str, by: str) -> Series:
 
 
 def stop(work: Work, key: str, by: str) -> Series:
-    """Complete a series for good: nobody enters it any more, and nothing is sent (contract §6, §8).
+    """Complete a series: no contact enters it, and no mail is sent any more (contract §6, §8).
 
     ``journey.removal.remove_everybody`` then ends its runs page by page. So stopping a series that
     is already completed is no error while somebody is still in it.
@@ -89,13 +100,18 @@ def stop(work: Work, key: str, by: str) -> Series:
     if series.status not in (SeriesStatus.ACTIVE, SeriesStatus.PAUSED):
         problem = f"Series ‘{key}’ is {series.status}; only one that is active or paused can be"
         raise conflict("not_running", f"{problem} stopped.")
-    work.connection.execute(
+    work.connection.execute(_stop_series(work, series))
+    _close_period(work, series, by)
+    return series
+
+
+@statement("stop_series")
+def _stop_series(work: Work, series: Series) -> Update:
+    return (
         update(automations)
         .where(automations.c.org_id == work.org_id, automations.c.id == series.id)
         .values(status=SeriesStatus.COMPLETED, status_ordered_at=work.now, updated_at=work.now)
     )
-    _close_period(work, series, by)
-    return series
 
 
 def held_by_pause() -> ColumnElement[bool]:
@@ -111,17 +127,20 @@ def held_by_pause() -> ColumnElement[bool]:
 
 
 def _somebody_is_in(work: Work, series: Series) -> bool:
+    return bool(work.connection.scalar(_check_has_active_runs(work, series)))
+
+
+@statement("check_has_active_runs")
+def _check_has_active_runs(work: Work, series: Series) -> Select[Any]:
     runs = automation_enrollments
     is_active = exists().where(
         runs.c.org_id == work.org_id, runs.c.automation_id == series.id, runs.c.ended_at.is_(None)
     )
-    return bool(work.connection.scalar(select(is_active)))
+    return select(is_active)
 
 
 def _find_in(work: Work, key: str, status: SeriesStatus, done: str) -> Series:
-    """Return the series if it is in ``status``; a 409 says in which it is and in which it had to
-    be.
-    """
+    """Return the series if it is in ``status``; else raise a 409 that names both statuses."""
     series = find_series(work, key)
     if series.status is not status:
         problem = f"Series ‘{key}’ is {series.status}; only one that is {status} can be {done}."
@@ -130,8 +149,13 @@ def _find_in(work: Work, key: str, status: SeriesStatus, done: str) -> Series:
 
 
 def _close_period(work: Work, series: Series, by: str) -> None:
+    work.connection.execute(_closing(work, series, by))
+
+
+@statement("close_period")
+def _closing(work: Work, series: Series, by: str) -> Update:
     periods = automation_active_periods
-    work.connection.execute(
+    return (
         update(periods)
         .where(
             periods.c.org_id == work.org_id,
@@ -144,7 +168,14 @@ def _close_period(work: Work, series: Series, by: str) -> None:
 
 def _open_period(work: Work, series: Series, by: str) -> None:
     """Make the series active from now on; "while active" is judged by these periods (§4)."""
-    work.connection.execute(
+    work.connection.execute(_activate_series(work, series))
+    # Paused and resumed at the same instant: the period simply continues.
+    work.connection.execute(_opening(work, series, by))
+
+
+@statement("activate_series")
+def _activate_series(work: Work, series: Series) -> Update:
+    return (
         update(automations)
         .where(automations.c.org_id == work.org_id, automations.c.id == series.id)
         .values(
@@ -153,14 +184,15 @@ def _open_period(work: Work, series: Series, by: str) -> None:
             activated_at=func.coalesce(automations.c.activated_at, work.now),
         )
     )
+
+
+@statement("open_period")
+def _opening(work: Work, series: Series, by: str) -> Insert:
     periods = automation_active_periods
     opened = insert(periods).values(
         org_id=work.org_id, automation_id=series.id, started_at=work.now, started_by=by
     )
-    # Paused and resumed at the same instant: the period simply continues.
-    work.connection.execute(
-        opened.on_conflict_do_update(
-            index_elements=[periods.c.org_id, periods.c.automation_id, periods.c.started_at],
-            set_={"ended_at": None, "ended_by": None},
-        )
+    return opened.on_conflict_do_update(
+        index_elements=[periods.c.org_id, periods.c.automation_id, periods.c.started_at],
+        set_={"ended_at": None, "ended_by": None},
     )

@@ -7,20 +7,25 @@ for the batches under way, no newer batch overtakes it, and after its commit nob
 ``docs/decisions/0004-locks.md``.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Text, bindparam, cast, func, select
+from sqlalchemy import Connection, Select, Text, cast, func, select
 
 from halo_engine.database import PLANNED_WITHOUT_VALUES
-from halo_engine.prepared import Call, Prepared
+from halo_engine.sql.parameters import parameter
+from halo_engine.sql.prepared import BoundStatement, prepared
 from halo_engine.work import Work
 
 #: The first key of the two-part advisory locks; one number for each purpose.
 SERIES_LOCK = 1
 DRAIN_LOCK = 2
 ADDRESS_LOCK = 3
+CALL_LOCK = 4
+WAITING_LOCK = 5
 
 
 def _key(org_id: UUID) -> int:
@@ -30,18 +35,27 @@ def _key(org_id: UUID) -> int:
     return org_id.int & 0x7FFFFFFF
 
 
-#: The clock is read after the wait: PostgreSQL evaluates the FROM before the selected columns.
-_shared = Prepared(
-    select(
+@prepared("hold_series_still")
+def _sharing() -> Select[Any]:
+    return _held_by(func.pg_advisory_xact_lock_shared)
+
+
+@prepared("lock_series_for_change")
+def _excluding() -> Select[Any]:
+    return _held_by(func.pg_advisory_xact_lock)
+
+
+def _held_by(lock: Callable[..., Any]) -> Select[Any]:
+    # The clock is read after the wait: PostgreSQL evaluates the FROM before the selected columns.
+    return select(
         func.clock_timestamp().label("held_at"), PLANNED_WITHOUT_VALUES.label("planned")
-    ).select_from(func.pg_advisory_xact_lock_shared(SERIES_LOCK, bindparam("key")))
-)
-_exclusive = select(func.clock_timestamp(), PLANNED_WITHOUT_VALUES).select_from(
-    func.pg_advisory_xact_lock(SERIES_LOCK, bindparam("key"))
-)
-_drain = Prepared(
-    select(cast(func.pg_advisory_xact_lock(DRAIN_LOCK, bindparam("key")), Text).label("held"))
-)
+    ).select_from(lock(SERIES_LOCK, parameter("lock_key")))
+
+
+@prepared("lock_signals")
+def _locking_signals() -> Select[Any]:
+    held = func.pg_advisory_xact_lock(DRAIN_LOCK, parameter("lock_key"))
+    return select(cast(held, Text).label("held"))
 
 
 def hold_series_still(work: Work) -> Work:
@@ -56,20 +70,20 @@ def hold_series_still(work: Work) -> Work:
     return _as_of(work, held["held_at"])
 
 
-def holding_series_still(org_id: UUID) -> Call:
-    """Return the same as a call: the first of those that are sent in one round trip."""
-    return Call(_shared, {"key": _key(org_id)})
+def holding_series_still(org_id: UUID) -> BoundStatement:
+    """Return the same as a bound statement, to be sent first in a round trip."""
+    return BoundStatement(_sharing(), {"lock_key": _key(org_id)})
 
 
 def lock_series_for_change(work: Work) -> Work:
-    """Wait until all movement in the organisation's series has committed, block more until this
-    transaction ends, and return the work as of now.
+    """Wait until every transaction that moves contacts in the organisation's series has committed,
+    block new ones until this transaction ends, and return the work as of now.
 
     A change happens when the lock is held. With the instant before the wait, an activation would
     miss contacts who came during the wait, and a period of a series could end before it began.
     """
-    locked_at = work.connection.execute(_exclusive, {"key": _key(work.org_id)}).scalar_one()
-    return _as_of(work, locked_at)
+    [held] = _excluding().rows(work.connection, {"lock_key": _key(work.org_id)})
+    return _as_of(work, held["held_at"])
 
 
 def _as_of(work: Work, instant: datetime) -> Work:
@@ -77,8 +91,8 @@ def _as_of(work: Work, instant: datetime) -> Work:
     return replace(work, now=instant) if work.reads_clock else work
 
 
-def take_turn_at_signals(connection: Connection, org_id: UUID) -> None:
-    """Take the lock on the organisation's signals: one transaction handles them at a time, since
-    their order of arrival counts (§1).
+def lock_signals(connection: Connection, org_id: UUID) -> None:
+    """Lock the organisation's signals: one transaction handles them at a time, since their order of
+    arrival counts (§1).
     """
-    _drain.rows(connection, {"key": _key(org_id)})
+    _locking_signals().rows(connection, {"lock_key": _key(org_id)})

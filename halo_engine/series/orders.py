@@ -9,13 +9,15 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import and_, select, update
+from sqlalchemy import ColumnElement, Select, Update, select, update
 
 from halo_engine.domain.errors import Refusal, conflict
-from halo_engine.domain.instants import format_instant
 from halo_engine.domain.reasons import SeriesStatus
+from halo_engine.domain.times.instants import format_instant
 from halo_engine.series.locks import lock_series_for_change
+from halo_engine.sql.statements import statement
 from halo_engine.tables import automations
 from halo_engine.work import Work
 
@@ -47,15 +49,39 @@ def in_order(
         yield
         return
     work = lock_series_for_change(work)
-    changed_at = automations.c[what]
-    these = and_(automations.c.org_id == work.org_id, automations.c.key.in_(keys))
-    later = select(automations.c.key, changed_at.label("changed_at")).where(
-        these, automations.c.status != SeriesStatus.COMPLETED, changed_at > sent_at
-    )
-    found = work.connection.execute(later.order_by(automations.c.key)).first()
+    found = work.connection.execute(_find_later_orders(work, keys, what, sent_at)).first()
     if found is not None:
         raise overtaken(f"Series ‘{found.key}’", sent_at, found.changed_at)
     yield
+    work.connection.execute(_note_order(work, keys, what, sent_at))
+
+
+@statement("find_later_orders", what="status_ordered_at")
+def _find_later_orders(
+    work: Work, series_keys: Collection[str], what: Ordered, sent_at: datetime
+) -> Select[Any]:
+    changed_at = automations.c[what]
+    return (
+        select(automations.c.key, changed_at.label("changed_at"))
+        .where(
+            *_are_named(work, series_keys),
+            automations.c.status != SeriesStatus.COMPLETED,
+            changed_at > sent_at,
+        )
+        .order_by(automations.c.key)
+    )
+
+
+@statement("note_order", what="status_ordered_at")
+def _note_order(
+    work: Work, series_keys: Collection[str], what: Ordered, sent_at: datetime
+) -> Update:
     # Only what the body changed has a later instant: a trial run leaves no note.
-    changed = update(automations).where(these, changed_at > sent_at)
-    work.connection.execute(changed.values({what: sent_at}))
+    changed = update(automations).where(
+        *_are_named(work, series_keys), automations.c[what] > sent_at
+    )
+    return changed.values({what: sent_at})
+
+
+def _are_named(work: Work, keys: Collection[str]) -> tuple[ColumnElement[bool], ...]:
+    return automations.c.org_id == work.org_id, automations.c.key.in_(keys)

@@ -1,13 +1,25 @@
-"""The effects of saving a series on contacts who are or were in it (§4, guards 8 and 10)."""
+"""The effects of a new definition on contacts who are or were in the series (§4, guards 8, 10)."""
 
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, insert, literal, null, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Insert,
+    Update,
+    and_,
+    func,
+    insert,
+    literal,
+    null,
+    select,
+    update,
+)
 
 from halo_engine.audience.compiler import Subject
 from halo_engine.audience.matching import audience, scan
-from halo_engine.domain.series import Series
-from halo_engine.domain.signals import SignalKind
+from halo_engine.domain.series.definition import Series
+from halo_engine.domain.series.signals import SignalKind
+from halo_engine.sql.statements import statement
 from halo_engine.tables import automation_enrollments, end_users, signals
 from halo_engine.work import Work
 
@@ -15,7 +27,12 @@ _RUNS = automation_enrollments
 
 
 def rebase_audience(work: Work, series: Series) -> None:
-    """Note whom the new definition puts outside the audience: they did not leave it (guard 8)."""
+    """Note which contacts the new definition puts outside: they did not leave (guard 8)."""
+    work.connection.execute(_rebasing_audience(work, series))
+
+
+@statement("rebase_audience")
+def _rebasing_audience(work: Work, series: Series) -> Update:
     subject = Subject.of_contacts()
     holds = audience(series, subject, work.moment)
     contact, later = subject.contact, _RUNS.alias("later")
@@ -45,7 +62,7 @@ def rebase_audience(work: Work, series: Series) -> None:
         )
         .cte("seen")
     )
-    work.connection.execute(
+    return (
         update(_RUNS)
         .where(
             *_runs_of(work, series.id),
@@ -60,21 +77,31 @@ def rebase_audience(work: Work, series: Series) -> None:
 def rebase_seats(work: Work, series: Series) -> None:
     """Give each company's seat to its earliest active run, or take all seats back (guard 10).
 
-    A company with several runs gets a signal that it changed, by which its later runs end.
+    A company with several runs gets a signal that it changed; handling it ends the later runs.
     """
-    work.connection.execute(
+    work.connection.execute(_free_seats(work, series))
+    if not series.settings.one_per_company:
+        return
+    work.connection.execute(_seat_earliest_runs(work, series))
+
+
+@statement("free_seats")
+def _free_seats(work: Work, series: Series) -> Update:
+    return (
         update(_RUNS)
         .where(*_runs_of(work, series.id), _RUNS.c.company_seat.is_not(None), _is_active())
         .values(company_seat=null())
     )
-    if not series.settings.one_per_company:
-        return
+
+
+@statement("seat_earliest_runs")
+def _seat_earliest_runs(work: Work, series: Series) -> Insert:
     contact = end_users
-    turn = func.row_number().over(
+    rank = func.row_number().over(
         partition_by=contact.c.company_id, order_by=(_RUNS.c.created_at, _RUNS.c.id)
     )
-    turns = (
-        select(_RUNS.c.end_user_id, contact.c.company_id, turn.label("turn"))
+    ranked = (
+        select(_RUNS.c.end_user_id, contact.c.company_id, rank.label("rank"))
         .select_from(
             _RUNS.join(
                 contact,
@@ -82,30 +109,28 @@ def rebase_seats(work: Work, series: Series) -> None:
             )
         )
         .where(*_runs_of(work, series.id), _is_active(), contact.c.company_id.is_not(None))
-        .cte("turns")
+        .cte("ranked")
     )
     seated = (
         update(_RUNS)
         .where(
             *_runs_of(work, series.id),
             _is_active(),
-            _RUNS.c.end_user_id == turns.c.end_user_id,
-            turns.c.turn == 1,
+            _RUNS.c.end_user_id == ranked.c.end_user_id,
+            ranked.c.rank == 1,
         )
-        .values(company_seat=turns.c.company_id)
+        .values(company_seat=ranked.c.company_id)
         .cte("seated")
     )
     crowded = select(
         literal(work.org_id),
         literal(SignalKind.COMPANY_CHANGED.value),
-        turns.c.company_id,
+        ranked.c.company_id,
         literal(work.now),
         literal(work.now),
-    ).where(turns.c.turn == 2)
+    ).where(ranked.c.rank == 2)
     columns = ["org_id", "kind", "company_id", "happened_at", "created_at"]
-    work.connection.execute(
-        insert(signals).from_select(columns, crowded, include_defaults=False).add_cte(seated)
-    )
+    return insert(signals).from_select(columns, crowded, include_defaults=False).add_cte(seated)
 
 
 def _runs_of(work: Work, series_id: UUID) -> list[ColumnElement[bool]]:

@@ -1,23 +1,29 @@
 """Save what a user wrote: validate it, then write the series' row and its steps (§3, §5, §11)."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import Executable, Insert, Select, Update, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from halo_engine.domain.choices import unknown_choices
 from halo_engine.domain.errors import Fault, bad_input, conflict, examined, together
-from halo_engine.domain.filters import dump_groups
+from halo_engine.domain.fields.filters import dump_groups
 from halo_engine.domain.reasons import SeriesStatus
-from halo_engine.domain.series import Series, SeriesDefinition, StepDefinition
+from halo_engine.domain.series.choices import unknown_choices
+from halo_engine.domain.series.definition import Series, SeriesDefinition, StepDefinition
+from halo_engine.domain.series.settings import SINCE_THIS_VERSION, Settings
 from halo_engine.domain.values import check_json
-from halo_engine.series.catalogue import Unreadable, read_series
+from halo_engine.series.catalogue import UnreadableDefinition, read_series
+from halo_engine.series.checking.preflight import refuse_unless_ready
 from halo_engine.series.completion import complete_finished
 from halo_engine.series.locks import lock_series_for_change
-from halo_engine.series.preflight import refuse_unless_ready
 from halo_engine.series.rebase import rebase_audience, rebase_seats
+from halo_engine.series.rescheduling import reschedule_rows
+from halo_engine.series.versions import UNKNOWN, Author, keep_present, keep_version
+from halo_engine.series.writing import load_written
+from halo_engine.sql.statements import statement
 from halo_engine.tables import automation_steps, automations, subscriptions
 from halo_engine.work import Work
 
@@ -39,36 +45,60 @@ def read_definition(key: str, data: object) -> tuple[SeriesDefinition | None, tu
     return (None, faults) if faults else (definition, ())
 
 
-def save_series(work: Work, key: str, definition: SeriesDefinition) -> UUID:
-    """Save the series ``key``, new ones as drafts, and return its id; nothing is half written.
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A series that was saved, its new version, and how many rows were rescheduled."""
 
-    Recipients keep their rows and their ``scheduled_for``; a step that is gone is kept as removed
-    for contacts who are at it. An active series must stay activatable (contract §5): else it is
-    refused with the first failing check of §8. One that becomes ``manual`` with nobody in it is
-    completed.
+    id: UUID
+    version: int
+    rescheduled: int
+
+
+def save_series(
+    work: Work,
+    key: str,
+    definition: SeriesDefinition,
+    author: Author = UNKNOWN,
+    *,
+    reschedule: bool = False,
+) -> Saved:
+    """Save the series ``key``, new ones as drafts; nothing is half written.
+
+    Each call makes a new version, so it is called only if the definition changes (contract §18).
+
+    Recipients keep their rows, and without ``reschedule`` their ``scheduled_for``; a step that is
+    gone is kept as removed for contacts who are at it. An active series must stay activatable
+    (contract §5): else it is refused with the first failing check of §8. One that becomes
+    ``manual`` with nobody in it is completed.
     """
     work = lock_series_for_change(work)
     before = _read_saved(work, key)
+    if before is not None:
+        keep_present(work, before.id, load_written(work, [key])[key])
     series_id = _save_row(work, key, definition)
     _save_steps(work, series_id, definition.steps)
     [saved] = load_saved(work, key)
+    keep_version(work, series_id, saved.version, definition, author)
     if saved.status is SeriesStatus.ACTIVE:
         refuse_unless_ready(work, saved, first_activation=False)
+    moved = 0
+    if reschedule and before is not None:
+        moved = reschedule_rows(work, before if isinstance(before, Series) else None, saved)
     if _differs(before, saved, _audience_of):
         rebase_audience(work, saved)
     if _differs(before, saved, _seats_of):
         rebase_seats(work, saved)
     complete_finished(work, [saved])
-    return series_id
+    return Saved(series_id, saved.version, moved)
 
 
 def load_saved(work: Work, key: str) -> tuple[Series, ...]:
-    """Return the series ``key`` as it is stored, in whatever state; nothing when there is none.
+    """Return the series ``key`` as it is stored, in any state; nothing when there is none.
 
     One that this code cannot read is a 409 that says why.
     """
     found = _read_saved(work, key)
-    if isinstance(found, Unreadable):
+    if isinstance(found, UnreadableDefinition):
         why = f"{found.why[:1].upper()}{found.why[1:]}"
         raise conflict(
             "unreadable_series", f"{why}. Run the version that saved it, or save it again."
@@ -76,7 +106,7 @@ def load_saved(work: Work, key: str) -> tuple[Series, ...]:
     return () if found is None else (found,)
 
 
-def _read_saved(work: Work, key: str) -> Series | Unreadable | None:
+def _read_saved(work: Work, key: str) -> Series | UnreadableDefinition | None:
     found = read_series(
         work.connection, work.org_id, work.org.zone, statuses=list(SeriesStatus), keys=[key]
     )
@@ -84,7 +114,7 @@ def _read_saved(work: Work, key: str) -> Series | Unreadable | None:
 
 
 def _differs(
-    before: Series | Unreadable | None, saved: Series, part: Callable[[Series], object]
+    before: Series | UnreadableDefinition | None, saved: Series, part: Callable[[Series], object]
 ) -> bool:
     """Return whether a part of the definition changed; if the old one cannot be read, assume so."""
     if isinstance(before, Series):
@@ -101,26 +131,44 @@ def _seats_of(series: Series) -> bool:
 
 
 def _save_row(work: Work, key: str, definition: SeriesDefinition) -> UUID:
+    its_list = list_id(work, key, definition.subscription)
+    series_id: UUID = work.connection.execute(_saving(work, key, definition, its_list)).scalar_one()
+    return series_id
+
+
+@statement("save_series")
+def _saving(
+    work: Work, series_key: str, definition: SeriesDefinition, list_id: UUID | None
+) -> Executable:
     values = {
-        "name": definition.name or key,
+        "name": definition.name or series_key,
         "kind": definition.kind,
         "entry_trigger": definition.entry_trigger,
         "audience_type": definition.audience_type,
         "contact_type": definition.contact_type,
-        "subscription_id": list_id(work, key, definition.subscription),
+        "subscription_id": list_id,
         "audience_filters": dump_groups(definition.audience_filters),
-        "settings": definition.settings.model_dump(mode="json"),
+        "settings": _stored(definition.settings),
         "definition_ordered_at": work.now,
         "updated_at": work.now,
     }
     statement = insert(automations).values(
-        org_id=work.org_id, key=key, status=SeriesStatus.DRAFT, created_at=work.now, **values
+        org_id=work.org_id, key=series_key, status=SeriesStatus.DRAFT, created_at=work.now, **values
     )
-    saved = statement.on_conflict_do_update(
-        index_elements=[automations.c.org_id, automations.c.key], set_=values
+    return statement.on_conflict_do_update(
+        index_elements=[automations.c.org_id, automations.c.key],
+        set_={**values, "version": automations.c.version + 1},
     ).returning(automations.c.id)
-    series_id: UUID = work.connection.execute(saved).scalar_one()
-    return series_id
+
+
+def _stored(settings: Settings) -> dict[str, Any]:
+    """Return the settings of a series as they are stored."""
+    stored = settings.model_dump(mode="json")
+    at_default = Settings().model_dump(mode="json", include=SINCE_THIS_VERSION)
+    for name, value in at_default.items():
+        if stored[name] == value:
+            del stored[name]
+    return stored
 
 
 def list_id(work: Work, key: str, list_key: str | None) -> UUID | None:
@@ -130,13 +178,18 @@ def list_id(work: Work, key: str, list_key: str | None) -> UUID | None:
     if list_key is None:
         return None
     found: UUID | None = work.connection.execute(
-        select(subscriptions.c.id).where(
-            subscriptions.c.org_id == work.org_id, subscriptions.c.key == list_key
-        )
+        _find_list_of_series(work, list_key)
     ).scalar_one_or_none()
     if found is None:
         raise bad_input(f"series.{key}.subscription", f"there is no subscription list ‘{list_key}’")
     return found
+
+
+@statement("find_list_of_series")
+def _find_list_of_series(work: Work, list_key: str) -> Select[Any]:
+    return select(subscriptions.c.id).where(
+        subscriptions.c.org_id == work.org_id, subscriptions.c.key == list_key
+    )
 
 
 def _save_steps(work: Work, series_id: UUID, steps: Sequence[StepDefinition]) -> None:
@@ -144,8 +197,16 @@ def _save_steps(work: Work, series_id: UUID, steps: Sequence[StepDefinition]) ->
 
     Steps are identified by key: one that comes back is the same step again.
     """
+    work.connection.execute(_remove_steps(work, series_id, steps))
+    if not steps:
+        return
+    work.connection.execute(_saving_steps(work, series_id, steps))
+
+
+@statement("remove_steps")
+def _remove_steps(work: Work, series_id: UUID, steps: Sequence[StepDefinition]) -> Update:
     table = automation_steps
-    work.connection.execute(
+    return (
         update(table)
         .where(
             table.c.org_id == work.org_id,
@@ -155,22 +216,23 @@ def _save_steps(work: Work, series_id: UUID, steps: Sequence[StepDefinition]) ->
         )
         .values(removed_at=work.now)
     )
-    if not steps:
-        return
+
+
+@statement("save_steps")
+def _saving_steps(work: Work, series_id: UUID, steps: Sequence[StepDefinition]) -> Insert:
+    table = automation_steps
     rows = [
         {"org_id": work.org_id, "automation_id": series_id, "position": n, **_step_row(step)}
         for n, step in enumerate(steps)
     ]
     statement = insert(table).values(rows)
     kept = ("position", "delay_seconds", "email", "condition_type", "condition_value")
-    work.connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=[table.c.org_id, table.c.automation_id, table.c.key],
-            set_={
-                name: statement.excluded[name]
-                for name in (*kept, "has_own_window", "send_window", "removed_at")
-            },
-        )
+    return statement.on_conflict_do_update(
+        index_elements=[table.c.org_id, table.c.automation_id, table.c.key],
+        set_={
+            name: statement.excluded[name]
+            for name in (*kept, "has_own_window", "send_window", "removed_at")
+        },
     )
 
 
@@ -178,7 +240,7 @@ def _step_row(step: StepDefinition) -> Mapping[str, Any]:
     return {
         "key": step.key,
         "delay_seconds": int(step.delay.total_seconds()),
-        "email": step.email.model_dump(mode="json") if step.email else None,
+        "email": step.email.as_stored() if step.email else None,
         "condition_type": step.condition.type if step.condition else None,
         "condition_value": step.condition.value if step.condition else None,
         "has_own_window": step.has_own_window,

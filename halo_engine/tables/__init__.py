@@ -2,7 +2,8 @@
 all.
 """
 
-from halo_engine.tables.audit import audit_log
+from halo_engine.sql.metadata import metadata
+from halo_engine.tables.clients import anonymous_traits, taken_messages, waiting_calls
 from halo_engine.tables.contacts import audience_field_counts, audience_fields, companies, end_users
 from halo_engine.tables.enrollments import (
     automation_enrollments,
@@ -11,23 +12,38 @@ from halo_engine.tables.enrollments import (
     enrollment_refusals,
 )
 from halo_engine.tables.events import contact_sessions, event_counts, events
-from halo_engine.tables.idempotency import idempotency_keys
-from halo_engine.tables.imports import csv_imports
+from halo_engine.tables.idempotency import hook_deliveries, idempotency_keys
+from halo_engine.tables.imports import csv_chunks, csv_imports, csv_uploads
 from halo_engine.tables.installation import installation
 from halo_engine.tables.lists import (
+    confirmations,
     erased_suppressions,
+    former_members,
+    pending_members,
     subscription_members,
     subscriptions,
     suppressions,
 )
-from halo_engine.tables.messages import bounce_reports, messages
-from halo_engine.tables.metadata import metadata
+from halo_engine.tables.messages import bounce_reports, followed_links, messages
+from halo_engine.tables.operators import (
+    audit_log,
+    operator_keys,
+    operator_sessions,
+    sign_in_links,
+)
 from halo_engine.tables.organizations import organizations
-from halo_engine.tables.series import automation_active_periods, automation_steps, automations
+from halo_engine.tables.series import (
+    automation_active_periods,
+    automation_steps,
+    automation_versions,
+    automations,
+)
 from halo_engine.tables.signals import signals
 from halo_engine.tables.stripe import stripe_passed_over
+from halo_engine.tables.webhooks import webhook_deliveries, webhook_endpoints, webhook_events
 
 __all__ = [
+    "anonymous_traits",
     "audience_field_counts",
     "audience_fields",
     "audit_log",
@@ -35,25 +51,41 @@ __all__ = [
     "automation_enrollments",
     "automation_recipients",
     "automation_steps",
+    "automation_versions",
     "automations",
     "bounce_reports",
     "cleared_recipients",
     "companies",
+    "confirmations",
     "contact_sessions",
+    "csv_chunks",
     "csv_imports",
+    "csv_uploads",
     "end_users",
     "enrollment_refusals",
     "erased_suppressions",
     "event_counts",
     "events",
+    "followed_links",
+    "former_members",
+    "hook_deliveries",
     "idempotency_keys",
     "installation",
     "messages",
     "metadata",
+    "operator_keys",
+    "operator_sessions",
     "organizations",
+    "pending_members",
+    "sign_in_links",
     "signals",
     "stripe_passed_over",
     "subscription_members",
     "subscriptions",
     "suppressions",
+    "taken_messages",
+    "waiting_calls",
+    "webhook_deliveries",
+    "webhook_endpoints",
+    "webhook_events",
 ]

@@ -17,14 +17,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from halo_engine.domain.traits import RENEWAL_STATUSES, TERMS
-from halo_engine.tables.metadata import INSTANT, OrganizationId, entity_id, metadata, one_of
+from halo_engine.domain.fields.traits import RENEWAL_STATUSES, TERMS
+from halo_engine.sql.metadata import INSTANT, OrganizationId, entity_id, metadata, one_of
 
 
 def _account_columns() -> list[Column[object]]:
     """Return the recognised traits that contacts and companies share (contract §2, Identify).
 
-    ``field_times`` notes when fields were said last (``contacts.sending``).
+    ``field_times`` stores when each field was last sent (``contacts.sending_order``).
     """
     return [
         Column("name", Text),
@@ -86,7 +86,7 @@ end_users = Table(
     Column("stripe_trial_end", INSTANT),
     Column("stripe_current_period_end", INSTANT),
     Column("stripe_cancel_at_period_end", Boolean),
-    # The customer, its subscription, and when Stripe last told of it (decision 8).
+    # The customer, its subscription, and the time of Stripe's last event about it (decision 8).
     Column("stripe_customer_id", Text),
     Column("stripe_subscription_id", Text),
     Column("stripe_said_at", INSTANT),

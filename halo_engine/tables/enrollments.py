@@ -1,9 +1,8 @@
-"""Enrollments, recipients and kept refusals: what a series decided about a contact (contract §4 to
-§7).
+"""Enrollments, recipients and kept refusals: what a series decided about a contact (§4 to §7).
 
-The promises are constraints here. ``(series, contact, number)`` is the key, and a new number is
-taken only when the latest run has ended, so two racers collide; a company's seat is a unique index
-over active runs.
+Constraints hold the contract's promises. ``(series, contact, number)`` is the key, and a new number
+is taken only when the latest run has ended, so of two that race one fails. A company's seat is a
+unique index over active runs.
 """
 
 from collections.abc import Sequence
@@ -26,12 +25,15 @@ from sqlalchemy import (
     Text,
     Uuid,
     and_,
+    func,
     literal_column,
     text,
 )
 
-from halo_engine.domain.reasons import ExitReason, ReasonCode, SkipReason, Status
-from halo_engine.tables.metadata import (
+from halo_engine.domain.reasons import SkipReason, Status
+from halo_engine.domain.series.exits import ExitReason
+from halo_engine.domain.series.guards import ReasonCode
+from halo_engine.sql.metadata import (
     INSTANT,
     QUEUE_STORAGE,
     OrganizationId,
@@ -56,10 +58,11 @@ automation_enrollments = Table(
     # definition.
     Column("left_audience", Boolean, nullable=False, server_default=text("false")),
     Column("outside_by_definition", Boolean, nullable=False, server_default=text("false")),
-    # §7: what the goal's filters said when they were last looked at; a conversion is a change to
-    # true.
+    # §7: whether the goal's filters held at the last look; a change to true is a conversion.
     Column("goal_held", Boolean, nullable=False, server_default=text("false")),
     Column("converted_at", INSTANT),
+    # The version of the series in which this run began; unknown of runs that are older than that.
+    Column("series_version", Integer),
     one_of("exit_reason", ExitReason),
     CheckConstraint("(ended_at IS NULL) = (exit_reason IS NULL)", name="ended_for_a_reason"),
     CheckConstraint("number >= 1", name="number_from_one"),
@@ -147,7 +150,7 @@ automation_recipients = Table(
     Index(
         "automation_recipients_step_contact_key", "org_id", "end_user_id", "step_id", unique=True
     ),
-    # All columns of the claim's ORDER BY, or every batch would sort the whole backlog.
+    # All columns of the claim's ORDER BY; else every batch would sort the whole backlog.
     Index(
         "automation_recipients_due_idx",
         "org_id",
@@ -171,7 +174,7 @@ automation_recipients = Table(
     postgresql_with=QUEUE_STORAGE,
 )
 
-#: When a row is due that waits for an operator: later than any clock here, and still a date that
+#: The due time of a row that waits for an operator: later than any clock, and still a date that
 #: Python can read.
 NEVER: Final = datetime(9000, 1, 1, tzinfo=UTC)
 
@@ -185,7 +188,7 @@ cleared_recipients = Table(
     arrival_id(),
     Column("step_id", Uuid, nullable=False),
     Column("status", Text, nullable=False),
-    # Of skipped rows alone: what a mail server said may name somebody.
+    # Of skipped rows only: the words of a mail server may name somebody.
     Column("reason", Text),
     Column("recipients", Integer, nullable=False),
     one_of("status", (Status.SKIPPED, Status.FAILED)),
@@ -203,6 +206,8 @@ ACTIVE: Final[Sequence[ColumnElement[str]]] = [
     literal_column("'processing'"),
 ]
 IS_ACTIVE = automation_recipients.c.status.in_(ACTIVE)
+#: When a row is due, or was before it was parked.
+DUE: Final = func.coalesce(automation_recipients.c.was_due, automation_recipients.c.scheduled_for)
 
 
 def is_run(
@@ -232,7 +237,7 @@ def holds_seat(
         runs.c.org_id == org_id,
         runs.c.company_seat == company_id,
         runs.c.ended_at.is_(None),
-        # No index can be asked for this.
+        # Written so that no index can be used for this condition.
         runs.c.automation_id.is_not_distinct_from(automation_id),
     )
 
@@ -245,7 +250,7 @@ enrollment_refusals = Table(
     Column("end_user_id", Uuid, primary_key=True),
     Column("code", Text, nullable=False),
     Column("refused_at", INSTANT, nullable=False),
-    # An arrival number, to compare with an enrollment's within one instant.
+    # An arrival number: within one instant it is compared with an enrollment's.
     Column("arrival", BigInteger, nullable=False),
     one_of("code", ReasonCode),
     ForeignKeyConstraint(["org_id", "automation_id"], ["automations.org_id", "automations.id"]),
@@ -253,3 +258,16 @@ enrollment_refusals = Table(
         ["org_id", "end_user_id"], ["end_users.org_id", "end_users.id"], ondelete="CASCADE"
     ),
 )
+#: The columns that a new row is inserted with, in order; the others have defaults.
+NEW_RECIPIENT = [
+    automation_recipients.c[name]
+    for name in (
+        "org_id",
+        "automation_id",
+        "step_id",
+        "end_user_id",
+        "enrollment_number",
+        "scheduled_for",
+        "created_at",
+    )
+]

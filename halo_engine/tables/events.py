@@ -15,7 +15,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from halo_engine.tables.metadata import INSTANT, OrganizationId, arrival_id, metadata
+from halo_engine.sql.metadata import INSTANT, OrganizationId, arrival_id, metadata
 
 #: ``live``: arrived within a day of happening, for a known contact; the rest is history (contract
 #: §2, Events).
@@ -54,7 +54,7 @@ events = Table(
     ),
 )
 
-#: Whose an anonymous session turned out to be: for the systems that hold transcripts and tickets.
+#: The contacts of sessions that were anonymous: for the systems that hold transcripts and tickets.
 contact_sessions = Table(
     "contact_sessions",
     metadata,

@@ -1,4 +1,4 @@
-"""Answers kept under idempotency keys (contract §2, Events)."""
+"""What was done once: answers under idempotency keys (§2, Events), webhooks taken (§12)."""
 
 from sqlalchemy import (
     CheckConstraint,
@@ -6,6 +6,7 @@ from sqlalchemy import (
     ForeignKey,
     ForeignKeyConstraint,
     Index,
+    LargeBinary,
     Table,
     Text,
     Uuid,
@@ -13,7 +14,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from halo_engine.tables.metadata import INSTANT, OrganizationId, metadata
+from halo_engine.sql.metadata import INSTANT, OrganizationId, metadata
 
 #: ``fingerprint``: SHA-256 of the call, in hex; the call itself is not kept twice.
 idempotency_keys = Table(
@@ -37,4 +38,16 @@ idempotency_keys = Table(
         "end_user_id",
         postgresql_where=text("end_user_id IS NOT NULL"),
     ),
+)
+
+#: Webhooks that were taken, by the SHA-256 of the hook's name and the sender's id: ids are others'
+#: text. Deleted when the same id may be taken again.
+hook_deliveries = Table(
+    "hook_deliveries",
+    metadata,
+    Column("org_id", OrganizationId, ForeignKey("organizations.id"), primary_key=True),
+    Column("name", LargeBinary, primary_key=True),
+    Column("taken_at", INSTANT, nullable=False),
+    CheckConstraint("octet_length(name) = 32", name="name_whole"),
+    Index("hook_deliveries_taken_idx", "org_id", "taken_at"),
 )

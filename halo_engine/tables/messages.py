@@ -1,4 +1,4 @@
-"""The send ledger: what was meant to be sent, what was, and what came of it (contract §9)."""
+"""The send log: each intent to send a mail, its outcome, and what the reader did (contract §9)."""
 
 from sqlalchemy import (
     BigInteger,
@@ -8,6 +8,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
+    LargeBinary,
     Table,
     Text,
     Uuid,
@@ -15,12 +16,19 @@ from sqlalchemy import (
 )
 
 from halo_engine.domain.bounce_reasons import BounceReason
-from halo_engine.tables.metadata import INSTANT, OrganizationId, arrival_id, metadata, one_of
+from halo_engine.sql.metadata import (
+    INSTANT,
+    QUEUE_STORAGE,
+    OrganizationId,
+    arrival_id,
+    metadata,
+    one_of,
+)
 
 #: ``intended``: committed, outcome not known yet; ``unknown``: it never will be.
 MESSAGE_STATES = ("intended", "sent", "failed", "unknown")
 
-#: No key to ``automation_recipients``: the ledger outlives a recipient row that re-enrollment
+#: No foreign key to ``automation_recipients``: the log outlives a recipient row that re-enrollment
 #: deletes.
 messages = Table(
     "messages",
@@ -41,6 +49,9 @@ messages = Table(
     Column("error", Text),
     Column("opened_at", INSTANT),
     Column("clicked_at", INSTANT),
+    # The first time that a machine did: it says nothing about the reader (§16).
+    Column("machine_opened_at", INSTANT),
+    Column("machine_clicked_at", INSTANT),
     # The latest reply; its arrival number orders it with enrollments within one instant.
     Column("replied_at", INSTANT),
     Column("reply_arrival", BigInteger),
@@ -73,6 +84,42 @@ messages = Table(
         "enrollment_number",
         "recipient_id",
     ),
+)
+
+#: Links of mails that were followed in the last moments. Once all that were followed beside it are
+#: here, it is known whether a link was followed by a scanner (§16). ``link`` is a hash, ``machine``
+#: what the request said of itself; ``is_click`` is false for a link to unsubscribe.
+followed_links = Table(
+    "followed_links",
+    metadata,
+    Column("org_id", OrganizationId, primary_key=True),
+    arrival_id(),
+    Column("recipient_id", BigInteger, nullable=False),
+    Column("link", LargeBinary, nullable=False),
+    Column("at", INSTANT, nullable=False),
+    Column("noted_at", INSTANT, nullable=False),
+    Column("machine", Boolean, nullable=False),
+    Column("is_click", Boolean, nullable=False),
+    Column("judged", Boolean, nullable=False, server_default=text("false")),
+    ForeignKeyConstraint(
+        ["org_id", "recipient_id"],
+        ["messages.org_id", "messages.recipient_id"],
+        ondelete="CASCADE",
+    ),
+    Index("followed_links_mail_idx", "org_id", "recipient_id", "at"),
+    Index(
+        "followed_links_waiting_idx",
+        "org_id",
+        "noted_at",
+        postgresql_where=text("NOT judged"),
+    ),
+    Index(
+        "followed_links_judged_idx",
+        "org_id",
+        "noted_at",
+        postgresql_where=text("judged"),
+    ),
+    postgresql_with=QUEUE_STORAGE,
 )
 
 #: Why mails bounced: a row for each report, and for each recipient that the mail server refused.

@@ -1,8 +1,18 @@
 """Organisations: the customers' workspaces that every other row belongs to (contract §1)."""
 
-from sqlalchemy import Boolean, CheckConstraint, Column, LargeBinary, Table, Text, text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    LargeBinary,
+    Table,
+    Text,
+    text,
+)
 
-from halo_engine.tables.metadata import INSTANT, entity_id, metadata, one_of
+from halo_engine.sql.metadata import INSTANT, entity_id, metadata, one_of
 
 organizations = Table(
     "organizations",
@@ -11,10 +21,13 @@ organizations = Table(
     Column("key", Text, nullable=False, unique=True),
     Column("name", Text, nullable=False),
     Column("widget_key", Text, nullable=False, unique=True),
+    # The widget key before this one, which works until it is revoked.
+    Column("old_widget_key", Text, unique=True),
     Column("identity_secret", Text),
     # Keys the hashes of erased addresses; made at the first erasure that keeps one.
     Column("address_key", LargeBinary),
-    # Signs the tokens in the links of its mails. Made with the row, by whomever: 244 random bits.
+    # Signs the tokens in the links of its mails. The database makes it with the row: 244 random
+    # bits.
     Column(
         "mail_key",
         LargeBinary,
@@ -24,11 +37,21 @@ organizations = Table(
     Column("timezone", Text, nullable=False, server_default="UTC"),
     Column("mrr_mode", Text, nullable=False, server_default="manual"),
     Column("stripe_connected", Boolean, nullable=False, server_default=text("false")),
+    # Signs what Stripe sends to the hook; the one before works until it is revoked.
+    Column("stripe_endpoint_secret", Text),
+    Column("old_stripe_endpoint_secret", Text),
     Column("verified_domain", Boolean, nullable=False, server_default=text("false")),
     Column("company_footer", Text),
+    # Who sends its mail; the installation's settings where these are not set.
+    Column("mail_from_name", Text),
+    Column("mail_from_address", Text),
+    Column("mail_reply_to", Text),
+    Column("mail_bounce_domain", Text),
     Column("reevaluate_cron", Text, nullable=False, server_default="*/15 * * * *"),
-    # When the last pass of re-evaluation began; a new organisation counts as having had one.
+    # When the last pass of re-evaluation began, and how many did; a new organisation counts as
+    # having had one then.
     Column("reevaluated_at", INSTANT, nullable=False),
+    Column("passes", BigInteger, nullable=False, server_default=text("0")),
     # Whether the last pass was quick: then the next one begins with a large page.
     Column("passes_are_quick", Boolean, nullable=False, server_default=text("false")),
     # Since when no mail of the organisation goes out, and who stopped it.
@@ -36,6 +59,12 @@ organizations = Table(
     Column("sending_stopped_by", Text),
     # When an operator last ordered to stop or start mail.
     Column("sending_ordered_at", INSTANT),
+    # What its webhook endpoints ask for; only that is written down (contract §14).
+    Column("webhook_kinds", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    # Whether contacts join a list when they are created (contract §16).
+    Column("has_default_lists", Boolean, nullable=False, server_default=text("false")),
+    # Whether it ever had a list with double opt-in: then mails to confirm may wait.
+    Column("asks_to_confirm", Boolean, nullable=False, server_default=text("false")),
     Column("created_at", INSTANT, nullable=False),
     one_of("mrr_mode", ("manual", "stripe")),
     CheckConstraint("key <> ''", name="key_not_blank"),

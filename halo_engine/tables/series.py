@@ -1,4 +1,6 @@
-"""Series, their steps, and the periods in which they were active (contract §1, §4, §5, §8)."""
+"""Series, their steps, their versions, and the periods in which they were active (contract §1, §4,
+§5, §8, §18).
+"""
 
 from sqlalchemy import (
     BigInteger,
@@ -18,13 +20,13 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from halo_engine.domain.reasons import (
     AudienceType,
-    ConditionType,
     ContactTypeChoice,
     EntryTrigger,
     SeriesKind,
     SeriesStatus,
 )
-from halo_engine.tables.metadata import INSTANT, OrganizationId, entity_id, metadata, one_of
+from halo_engine.domain.series.conditions import ConditionType
+from halo_engine.sql.metadata import INSTANT, OrganizationId, entity_id, metadata, one_of
 
 automations = Table(
     "automations",
@@ -47,6 +49,8 @@ automations = Table(
     # When the last change of its status, and of its definition, was ordered (``series.orders``).
     Column("status_ordered_at", INSTANT),
     Column("definition_ordered_at", INSTANT),
+    # How many saves changed its definition; the first one counts.
+    Column("version", Integer, nullable=False, server_default=text("1")),
     one_of("kind", SeriesKind),
     one_of("status", SeriesStatus),
     one_of("entry_trigger", EntryTrigger),
@@ -84,6 +88,23 @@ automation_steps = Table(
     CheckConstraint("position >= 0", name="position_not_negative"),
     ForeignKeyConstraint(["org_id", "automation_id"], ["automations.org_id", "automations.id"]),
     Index("automation_steps_key_key", "org_id", "automation_id", "key", unique=True),
+)
+
+#: What each save made of a definition, as a file writes it.
+automation_versions = Table(
+    "automation_versions",
+    metadata,
+    Column("org_id", OrganizationId, primary_key=True),
+    Column("automation_id", Uuid, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("saved_at", INSTANT, nullable=False),
+    # Both are unknown of a version that was saved before versions were kept.
+    Column("saved_by", Text),
+    Column("via", Text),
+    Column("definition", JSONB, nullable=False),
+    ForeignKeyConstraint(
+        ["org_id", "automation_id"], ["automations.org_id", "automations.id"], ondelete="CASCADE"
+    ),
 )
 
 automation_active_periods = Table(

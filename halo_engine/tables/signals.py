@@ -19,8 +19,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from halo_engine.domain.signals import SignalKind
-from halo_engine.tables.metadata import (
+from halo_engine.domain.series.signals import SignalKind
+from halo_engine.sql.metadata import (
     INSTANT,
     QUEUE_STORAGE,
     OrganizationId,
@@ -40,13 +40,14 @@ signals = Table(
     Column("end_user_id", Uuid),
     Column("company_id", Uuid),
     Column("automation_id", Uuid),
-    # The canonical names of the fields that changed; of a created contact, none: everything is new.
+    # The keys of the fields that changed; none for a created contact: everything is new.
     Column("changed", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     Column("event_name", Text),
     Column("happened_at", INSTANT, nullable=False),
     Column("created_at", INSTANT, nullable=False),
     Column("cursor", JSONB(none_as_null=True)),
-    # How often to halve the batch or page that begins here, since it was too large for one go.
+    # How often to halve the batch or page that begins here, since it was too large for one
+    # transaction.
     Column("attempts", SmallInteger, nullable=False, server_default=text("0")),
     # Set aside for the error it raised: until ``retry_at``, or else until an operator acts.
     Column("parked_at", INSTANT),

@@ -3,7 +3,7 @@
 from sqlalchemy import BigInteger, Column, ForeignKey, Table, Text
 
 from halo_engine.domain.reasons import PassedOver
-from halo_engine.tables.metadata import INSTANT, OrganizationId, metadata, one_of
+from halo_engine.sql.metadata import INSTANT, OrganizationId, metadata, one_of
 
 stripe_passed_over = Table(
     "stripe_passed_over",

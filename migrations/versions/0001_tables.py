@@ -1,4 +1,4 @@
-"""The tables as they begin.
+"""The first tables.
 
 Revision ID: 0001
 Revises:

@@ -1,7 +1,7 @@
-"""What failed is out of the queue until it is tried again, signals and rows alike.
+"""Park signals and rows that failed, until they are retried.
 
-Code that does not know the new columns passes a parked signal over as before, and a parked row by its
-``scheduled_for``.
+Code that does not know the new columns skips a parked signal as before, and a parked row because of
+its ``scheduled_for``.
 
 Revision ID: 0002
 Revises: 0001
@@ -20,7 +20,7 @@ _TABLES = ("signals", "automation_recipients")
 
 
 def upgrade() -> None:
-    """Add what is known of failures, and an index of what is parked, which is little."""
+    """Add the columns about failures, and small indexes of what is parked."""
     op.add_column("automation_recipients", sa.Column("parked_at", _INSTANT))
     op.add_column("automation_recipients", sa.Column("error", sa.Text))
     op.add_column("automation_recipients", sa.Column("was_due", _INSTANT))
@@ -47,7 +47,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take them away; what is parked is due again as it was."""
+    """Drop them; what is parked is due again as before."""
     op.execute(
         "UPDATE automation_recipients SET scheduled_for = was_due WHERE parked_at IS NOT NULL"
     )

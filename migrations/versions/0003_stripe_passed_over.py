@@ -1,4 +1,4 @@
-"""Count what Stripe sent about nobody.
+"""Count Stripe's objects that name no customer.
 
 Revision ID: 0003
 Revises: 0002

@@ -1,6 +1,7 @@
-"""How many custom fields an organisation has registered, so that nobody has to count them.
+"""Store how many custom fields an organisation has registered, so that no call counts them.
 
-Code that does not know the count registers fields beside it: the bound is then a little higher.
+Code that does not know the count registers fields without counting: the bound is then a little
+higher.
 
 Revision ID: 0004
 Revises: 0003
@@ -34,5 +35,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Forget the counts."""
+    """Drop the counts."""
     op.drop_table("audience_field_counts")

@@ -1,6 +1,6 @@
-"""Why mails came back, complaints, and what operators did about it.
+"""Store why mails bounced, complaints, and the suppressions that operators lifted.
 
-Code that does not know of complaints finds their addresses suppressed all the same, since they are
+Code that does not know complaints still sees their addresses as suppressed, since they are
 unsubscribed too.
 
 Revision ID: 0005
@@ -42,7 +42,7 @@ _REASONS = (
 
 
 def upgrade() -> None:
-    """Add the columns and the tables; what was a cause of a suppression stays one."""
+    """Add the columns and the tables; existing causes of suppressions stay."""
     for table in _SUPPRESSIONS:
         op.add_column(table, sa.Column("complained_at", _INSTANT))
         op.drop_constraint(op.f(f"{table}_has_a_cause"), table)
@@ -101,7 +101,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them; a suppression that only a complaint caused goes too."""
+    """Drop them, and suppressions that only a complaint caused."""
     op.drop_table("audit_log")
     op.drop_table("bounce_reports")
     op.drop_index("messages_relay_id_idx", "messages")

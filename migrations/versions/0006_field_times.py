@@ -1,6 +1,6 @@
-"""Which fields of contacts and companies were said when, so that a late call undoes nothing.
+"""Store when fields of contacts and companies were last sent, so that a late call undoes nothing.
 
-What code that does not know it writes is not noted: a late call may then undo it.
+Code that does not know the column notes nothing: a late call may undo what it wrote.
 
 Revision ID: 0006
 Revises: 0005
@@ -19,7 +19,7 @@ _TABLES = ("end_users", "companies")
 
 
 def upgrade() -> None:
-    """Begin with nothing noted."""
+    """Add the columns, without notes."""
     for table in _TABLES:
         op.add_column(
             table,
@@ -33,6 +33,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Forget the order of sending."""
+    """Drop the notes."""
     for table in _TABLES:
         op.drop_column(table, "field_times")

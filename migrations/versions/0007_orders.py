@@ -1,7 +1,7 @@
-"""When the last change of what operators order was ordered.
+"""Store when operators' last orders about a series and about mail were sent.
 
-Code that does not know these columns changes a series without a note: an order that is older than such
-a change is not refused.
+Code that does not know these columns changes a series without a note: an older order is then not
+refused.
 
 Revision ID: 0007
 Revises: 0006
@@ -24,12 +24,12 @@ _COLUMNS = (
 
 
 def upgrade() -> None:
-    """Begin without notes."""
+    """Add the columns, without notes."""
     for table, column in _COLUMNS:
         op.add_column(table, sa.Column(column, sa.DateTime(timezone=True)))
 
 
 def downgrade() -> None:
-    """Forget the order of orders."""
+    """Drop the notes."""
     for table, column in _COLUMNS:
         op.drop_column(table, column)

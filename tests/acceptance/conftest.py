@@ -1,4 +1,4 @@
-"""A stack for the whole module: database, broker, a real worker and a real beat as processes."""
+"""A stack: database, broker, a real worker and a real beat as processes."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -18,8 +18,9 @@ from halo_engine.database import create_engine
 from halo_engine.settings import Settings
 from halo_engine.tables import organizations
 from halo_engine.work import OrgRef
-from tests.pipeline.stage import Stage
-from workers.broker_scripts import REDELIVERED
+from tests.conftest import clone_of
+from tests.pipeline.sandbox import Sandbox
+from workers.broker.scripts import REDELIVERED
 from workers.configuration import CALLS_QUEUE, EngineApp, create_app
 from workers.connections import broker
 from workers.stack.folders import throwaway_folder
@@ -70,9 +71,9 @@ class Stack:
             )
         return key
 
-    def stage(self, key: str) -> Stage:
+    def sandbox(self, key: str) -> Sandbox:
         """Return a way to look into the organisation, and to write beside the tasks, now."""
-        return Stage(self.database, OrgRef(key=key), now=datetime.now(UTC))
+        return Sandbox(self.database, OrgRef(key=key), now=datetime.now(UTC))
 
     def wait_until(self, holds: Callable[[], bool], what: str) -> None:
         """Wait until a condition holds; fail naming it when it does not in half a minute."""
@@ -82,7 +83,7 @@ class Stack:
             sleep(_LOOK_AGAIN_SECONDS)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def start_stack(
     servers: Servers, administrate: Callable[[str], None], template: str
 ) -> Callable[..., AbstractContextManager[Stack]]:
@@ -91,13 +92,6 @@ def start_stack(
     ``level`` is how much they write into ``worker.log`` and ``beat.log`` in the folder ``logs``.
     """
     return lambda **settings: _running_stack(servers, administrate, template, **settings)
-
-
-@pytest.fixture(scope="module")
-def stack(start_stack: Callable[..., AbstractContextManager[Stack]]) -> Iterator[Stack]:
-    """Run a worker and a beat, whose mail goes into a folder."""
-    with start_stack() as stack:
-        yield stack
 
 
 @contextmanager
@@ -111,9 +105,11 @@ def _running_stack(
     **settings: object,
 ) -> Iterator[Stack]:
     name = f"halo_acceptance_{uuid4().hex}"
-    administrate(f"CREATE DATABASE {name} TEMPLATE {template}")
+    administrate(f"CREATE DATABASE {name} {clone_of(template)}")
     url = make_url(servers.database_url).set(database=name).render_as_string(hide_password=False)
     own = Servers(url, servers.broker_url)
+    # What another module's tests had set aside is nothing of this installation's.
+    broker(servers.broker_url).flushdb()
     with throwaway_folder("acceptance") as folder:
         mail = folder / "mail"
         environment = stack_environment(own, tick_seconds=1, mail_folder=mail, **settings)

@@ -15,9 +15,9 @@ from celery.result import AsyncResult
 from sqlalchemy import text
 
 from tests.acceptance.conftest import Stack
-from tests.acceptance.test_main_job import draft
-from tests.delivery.mail_server import mail_server
-from workers.log import MOST_BYTES
+from tests.acceptance.one_stack.test_main_job import draft
+from tests.mail.mail_server import mail_server
+from workers.logs.log import MOST_BYTES
 
 MAILS = 100
 #: Everything in here stands in a trait, a body, a key, a token or a password.
@@ -112,12 +112,14 @@ def _go_wrong(stack: Stack, org: str) -> None:
 
 
 def test_a_mail_costs_at_most_300_bytes(logs: Logs) -> None:
-    """This is an average; it includes the calls, the start and the stop."""
+    """A mail costs at most 300 bytes of log on average, including the calls, the start and the
+    stop.
+    """
     assert logs.size <= 300 * MAILS
 
 
 def test_nothing_of_a_call_a_mail_or_a_login_is_written(logs: Logs) -> None:
-    """No trait, body, key, token or password at any level, whatever goes wrong."""
+    """No log line holds a trait, body, key, token or password, at any level, whatever fails."""
     assert [line for line in logs.lines if MARK in line.lower()] == []
 
 
@@ -132,9 +134,9 @@ def test_every_entry_is_one_short_line(logs: Logs) -> None:
 
 
 def test_what_happened_is_counted(logs: Logs) -> None:
-    """Entries of the settling add up to the mails; refusals and failures say what they are."""
+    """The mails in the log's entries add up; refusals and failures are logged with their codes."""
     written = "\n".join(logs.lines)
     sent = sum(map(int, re.findall(r"mails_sent\W+(\d+)", written)))
     assert sent == MAILS
-    for said in ("unknown_widget_key", "bad_call", "IntegrityError", "workers/tasks/doors.py"):
+    for said in ("unknown_widget_key", "bad_call", "IntegrityError", "halo_engine/database.py"):
         assert said in written

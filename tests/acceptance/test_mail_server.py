@@ -10,8 +10,8 @@ import pytest
 
 from halo_engine.tables import automation_recipients
 from tests.acceptance.conftest import Stack
-from tests.acceptance.test_main_job import draft
-from tests.delivery.mail_server import MailServer, mail_server
+from tests.acceptance.one_stack.test_main_job import draft
+from tests.mail.mail_server import MailServer, mail_server
 
 WELCOME = {
     "entry_trigger": "user_created",
@@ -66,10 +66,10 @@ def test_a_worker_sends_holds_and_goes_on(sending: Sending) -> None:
     assert [(each["org"], each["by"]) for each in stopped["stops"]] == [(None, "Pat")]
     sending.identify("ben", "cyd")
     assert sending.stack.ask("halo.sending.show", org=sending.org) == stopped
-    stage = sending.stack.stage(sending.org)
+    sandbox = sending.stack.sandbox(sending.org)
     waits = automation_recipients.c.status == "pending"
     sending.stack.wait_until(
-        lambda: stage.count(automation_recipients, waits) == 2, "two mails are due"
+        lambda: sandbox.count(automation_recipients, waits) == 2, "two mails are due"
     )
     sending.wait_for("ann")
     assert sending.stack.ask("halo.sending.start") == {"stops": [], "outage": None}
@@ -88,7 +88,7 @@ def test_a_worker_sends_holds_and_goes_on(sending: Sending) -> None:
 
 
 def test_bad_calls_are_answered_as_data(sending: Sending) -> None:
-    """An organisation that is nobody's, and an argument that is none, are refused in one line."""
+    """An unknown organisation and a wrong argument are each refused in one line."""
     nobody = sending.stack.ask("halo.sending.stop", org="nobody")
     assert nobody["refused"]["code"] == "unknown_organisation"
     for task in ("stop", "start", "show"):

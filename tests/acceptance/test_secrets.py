@@ -11,11 +11,13 @@ from urllib.parse import quote
 import jwt
 import pytest
 import redis
+from click.testing import CliRunner
 from sqlalchemy import create_engine, text
 
 from halo_engine.settings import Settings
-from tests.delivery.mail_server import MailServer, mail_server
+from tests.mail.mail_server import MailServer, mail_server
 from tests.platform.commands import run_halo
+from workers.command.main import main
 from workers.configuration import create_app
 from workers.stack.folders import throwaway_folder
 from workers.stack.postgres import start_postgres
@@ -117,6 +119,11 @@ class Trial:
         """Run a command, whatever comes of it."""
         self.printed.append(run_halo(*arguments, **self._named)[1])
 
+    def prepare(self, *arguments: str) -> None:
+        """Run a command in this process, while all servers answer; it must succeed."""
+        result = CliRunner(env=self._named).invoke(main, arguments)
+        assert result.exit_code == 0, result.output
+
     @property
     def written(self) -> str:
         """What the processes have logged so far."""
@@ -193,16 +200,14 @@ def _processes(trial: Trial, log_format: str) -> Iterator[None]:
 
 def _set_up(trial: Trial, file: Path) -> None:
     file.write_text(WELCOME)
-    trial.halo("migrate")
-    trial.halo("org", "create", "acme", "--identity-secret", IDENTITY)
-    trial.halo("series", "apply", str(file))
-    trial.halo("series", "activate", "welcome")
+    trial.prepare("migrate")
+    trial.prepare("org", "create", "acme", "--identity-secret", IDENTITY)
+    trial.prepare("series", "apply", str(file))
+    trial.prepare("series", "activate", "welcome")
     engine = create_engine(trial.ground.database_url)
     with engine.begin() as connection:
         connection.execute(text("UPDATE organizations SET widget_key = 'acme'"))
     engine.dispose()
-    # Till here it answered what it was asked.
-    trial.printed.clear()
 
 
 def _refuse_mail(trial: Trial) -> None:

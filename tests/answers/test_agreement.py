@@ -11,14 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from halo_engine.answers.explain import Explanation, explain
-from halo_engine.answers.preview import preview
+from halo_engine.answers.explain.explain import Explanation, explain
+from halo_engine.answers.reports.preview import preview
 from halo_engine.enrollment.candidates import Paged
 from halo_engine.enrollment.enroll import enroll
-from halo_engine.enrollment.pages import Page
+from halo_engine.enrollment.pages import ContactRange
 from halo_engine.tables import automation_enrollments
-from tests.answers.stage import BY_PLAN, Stage
-from tests.contacts.stage import new_organization
+from tests.answers.sandbox import BY_PLAN, Sandbox
+from tests.contacts.sandbox import new_organization
 
 NAMES = ("ann", "bob", "cyd", "dee")
 VIP = [[{"field": "custom:vip", "operator": "is", "value": True}]]
@@ -72,15 +72,15 @@ happenings = st.lists(
     happened=happenings,
 )
 def test_explain_ledger_preview_and_enrollment_agree(
-    stage: Stage,
+    sandbox: Sandbox,
     crowd: tuple[dict[str, Any], ...],
     definition: dict[str, Any],
     by_plan: bool,
     happened: list[tuple[str, str]],
 ) -> None:
     """Every contact has one code, the ledger counts them, and nobody else could be enrolled."""
-    with stage.work.connection.begin_nested() as savepoint:
-        scene = Stage(new_organization(stage.work.connection))
+    with sandbox.work.connection.begin_nested() as savepoint:
+        scene = Sandbox(new_organization(sandbox.work.connection))
         populate(scene, crowd)
         needs_filter = by_plan or definition["entry_trigger"] == "segment_match"
         scene.series(**definition, **(BY_PLAN if needs_filter else {}))
@@ -92,7 +92,7 @@ def test_explain_ledger_preview_and_enrollment_agree(
         savepoint.rollback()
 
 
-def populate(scene: Stage, crowd: tuple[dict[str, Any], ...]) -> None:
+def populate(scene: Sandbox, crowd: tuple[dict[str, Any], ...]) -> None:
     """Write the contacts and the companies."""
     companies = {"acme": scene.company("acme"), "beta": scene.company("beta"), None: None}
     for name, each in zip(NAMES, crowd, strict=True):
@@ -108,7 +108,7 @@ def populate(scene: Stage, crowd: tuple[dict[str, Any], ...]) -> None:
     scene.pro("lead", external_id=None)
 
 
-def let_happen(scene: Stage, what: str, name: str) -> None:
+def let_happen(scene: Sandbox, what: str, name: str) -> None:
     """Let one thing happen, if it is possible."""
     match what:
         case "created":
@@ -130,7 +130,7 @@ def let_happen(scene: Stage, what: str, name: str) -> None:
             (scene.pause if scene.saved().is_active else scene.resume)()
 
 
-def running(scene: Stage, name: str) -> int | None:
+def running(scene: Sandbox, name: str) -> int | None:
     """Return the number of the contact's active enrollment."""
     runs = automation_enrollments
     return scene.work.connection.scalar(
@@ -142,7 +142,7 @@ def running(scene: Stage, name: str) -> int | None:
     )
 
 
-def check_ledger(scene: Stage, codes: dict[str, Explanation]) -> None:
+def check_ledger(scene: Sandbox, codes: dict[str, Explanation]) -> None:
     """Compare the ledger with the preview's contacts, counted by code."""
     ledger = scene.ledger()
     matched = {each.id for each in preview(scene.work, scene.saved()).contacts}
@@ -154,7 +154,7 @@ def check_ledger(scene: Stage, codes: dict[str, Explanation]) -> None:
     assert ledger.active_outside == len(active - matched)
 
 
-def together_and_alone(scene: Stage) -> dict[str, Explanation]:
+def together_and_alone(scene: Sandbox) -> dict[str, Explanation]:
     """Explain all contacts together and one by one; both must be equal."""
     series = scene.saved()
     answers = explain(scene.work, series, list(scene.ids.values()))
@@ -163,11 +163,11 @@ def together_and_alone(scene: Stage) -> dict[str, Explanation]:
     return dict(zip(scene.ids, answers, strict=True))
 
 
-def check_enrollment(scene: Stage, before: dict[str, Explanation]) -> None:
+def check_enrollment(scene: Sandbox, before: dict[str, Explanation]) -> None:
     """Enroll everybody possible: contacts that nothing refused, or whose trigger came too early."""
     work = scene.work
-    everybody = Paged(Page(None, None, work.now), work.now)
-    enroll(work.connection, work.org_id, [scene.saved()], work.moment, everybody)
+    everybody = Paged(ContactRange(None, None, work.now), work.now)
+    enroll(work, [scene.saved()], everybody)
     after = scene.codes()
     for name, answer in before.items():
         waited = answer.code in ("awaiting_evaluation", "trigger_not_fired")

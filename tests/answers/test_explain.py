@@ -7,13 +7,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import event
 
-from halo_engine.answers.explain import explain
-from halo_engine.answers.phrases import on_the_clock
-from halo_engine.answers.unhandled import unhandled
+from halo_engine.answers.explain.explain import explain
+from halo_engine.answers.explain.unhandled import unhandled
 from halo_engine.domain.errors import Refusal
-from halo_engine.domain.reasons import ExitReason
-from tests.answers.stage import BY_PLAN, PRO, Stage
-from tests.contacts.stage import NOW, add_contact, new_organization, statements
+from halo_engine.domain.phrases import on_the_clock
+from halo_engine.domain.series.exits import ExitReason
+from tests.answers.sandbox import BY_PLAN, PRO, Sandbox
+from tests.contacts.sandbox import NOW, add_contact, new_organization, statements
 
 AGAIN: dict[str, Any] = {"reenroll_enabled": True}
 
@@ -21,28 +21,28 @@ AGAIN: dict[str, Any] = {"reenroll_enabled": True}
 # The codes, in the order of the table.
 
 
-def test_active(stage: Stage) -> None:
+def test_active(sandbox: Sandbox) -> None:
     """A contact with an active enrollment is active."""
-    stage.pro("ann")
-    stage.series(**BY_PLAN)
-    assert stage.explain("ann").code == "active"
+    sandbox.pro("ann")
+    sandbox.series(**BY_PLAN)
+    assert sandbox.explain("ann").code == "active"
 
 
-def test_active_comes_before_everything_else(stage: Stage) -> None:
+def test_active_comes_before_everything_else(sandbox: Sandbox) -> None:
     """A pause, or an audience that no longer holds, does not change the code."""
-    stage.pro("ann")
-    stage.series(**BY_PLAN)
-    stage.change("ann", custom_fields={})
-    stage.suppress("ann")
-    stage.pause()
-    assert stage.explain("ann").code == "active"
+    sandbox.pro("ann")
+    sandbox.series(**BY_PLAN)
+    sandbox.change("ann", custom_fields={})
+    sandbox.suppress("ann")
+    sandbox.pause()
+    assert sandbox.explain("ann").code == "active"
 
 
-def test_series_not_active(stage: Stage) -> None:
+def test_series_not_active(sandbox: Sandbox) -> None:
     """A draft enrolls nobody, and says what to do."""
-    stage.pro("ann")
-    stage.series(active=False, **BY_PLAN)
-    answer = stage.explain("ann")
+    sandbox.pro("ann")
+    sandbox.series(active=False, **BY_PLAN)
+    answer = sandbox.explain("ann")
     assert answer.code == "series_not_active"
     assert answer.why == "The series is still a draft, and a draft enrolls nobody."
     assert answer.change == "Activate the series."
@@ -84,12 +84,14 @@ def test_series_not_active(stage: Stage) -> None:
     ],
 )
 def test_of_a_draft_it_says_what_would_be(
-    stage: Stage, definition: dict[str, Any], code: str, why: str
+    sandbox: Sandbox, definition: dict[str, Any], code: str, why: str
 ) -> None:
-    """Once active: enrolled, refused by a guard, or waiting for a trigger."""
-    stage.add("ann")
-    stage.series(active=False, **definition)
-    answer = stage.explain("ann")
+    """For a draft explain says what its activation would do: enroll, refuse by a guard, or wait for
+    a trigger.
+    """
+    sandbox.add("ann")
+    sandbox.series(active=False, **definition)
+    answer = sandbox.explain("ann")
     assert answer.code == "series_not_active"
     assert answer.once_active is not None
     assert (answer.once_active.code, answer.once_active.why) == (code, why)
@@ -98,41 +100,41 @@ def test_of_a_draft_it_says_what_would_be(
     )
 
 
-def test_only_of_a_draft_is_it_said_what_would_be(stage: Stage) -> None:
-    """Other series have no such outlook."""
-    stage.add("ann")
-    stage.series(**BY_PLAN)
-    assert stage.explain("ann").once_active is None
+def test_only_of_a_draft_is_it_said_what_would_be(sandbox: Sandbox) -> None:
+    """Only drafts have that outlook."""
+    sandbox.add("ann")
+    sandbox.series(**BY_PLAN)
+    assert sandbox.explain("ann").once_active is None
 
 
-def test_series_not_active_while_paused(stage: Stage) -> None:
-    """A paused series takes nobody either."""
-    stage.series(**BY_PLAN)
-    stage.pro("ann")
-    stage.pause()
-    answer = stage.explain("ann")
+def test_series_not_active_while_paused(sandbox: Sandbox) -> None:
+    """A paused series enrolls nobody: the code is series_not_active."""
+    sandbox.series(**BY_PLAN)
+    sandbox.pro("ann")
+    sandbox.pause()
+    answer = sandbox.explain("ann")
     assert answer.code == "series_not_active"
     assert answer.why == "The series is paused, and nobody enters meanwhile."
 
 
-def test_series_not_active_once_completed(stage: Stage) -> None:
+def test_series_not_active_once_completed(sandbox: Sandbox) -> None:
     """A completed manual series takes nobody, not even who was in it before."""
-    stage.add("ann")
-    stage.series(entry_trigger="manual")
-    stage.end("ann")
-    stage.reevaluate()
-    answer = stage.explain("ann")
+    sandbox.add("ann")
+    sandbox.series(entry_trigger="manual")
+    sandbox.end("ann")
+    sandbox.reevaluate()
+    answer = sandbox.explain("ann")
     assert answer.code == "series_not_active"
     assert answer.why == (
         "The series is completed: it was stopped, or a manual series has run its course."
     )
 
 
-def test_contact_type(stage: Stage) -> None:
+def test_contact_type(sandbox: Sandbox) -> None:
     """A lead does not enter a series of users; identifying makes it a user."""
-    stage.series(contact_type="user", **BY_PLAN)
-    stage.pro("lea", external_id=None)
-    answer = stage.explain("lea")
+    sandbox.series(contact_type="user", **BY_PLAN)
+    sandbox.pro("lea", external_id=None)
+    answer = sandbox.explain("lea")
     assert answer.code == "contact_type"
     assert answer.contact == "lea@a.example"
     assert answer.why == "The series is for users only, and this contact is a lead."
@@ -142,9 +144,9 @@ def test_contact_type(stage: Stage) -> None:
     )
 
 
-def test_audience_mismatch_names_the_filters_that_failed(stage: Stage) -> None:
+def test_audience_mismatch_names_the_filters_that_failed(sandbox: Sandbox) -> None:
     """Each group's failing filters are named, with the stored and the wanted values."""
-    stage.series(
+    sandbox.series(
         audience_type="segment",
         audience_filters=[
             [
@@ -155,8 +157,8 @@ def test_audience_mismatch_names_the_filters_that_failed(stage: Stage) -> None:
             [{"field": "custom:seats", "operator": "gte", "value": 10}],
         ],
     )
-    stage.add("ann", signed_up_at=NOW - timedelta(days=31), custom_fields={"seats": "many"})
-    answer = stage.explain("ann")
+    sandbox.add("ann", signed_up_at=NOW - timedelta(days=31), custom_fields={"seats": "many"})
+    answer = sandbox.explain("ann")
     assert answer.code == "audience_mismatch"
     assert answer.why == (
         "The audience filter does not hold: role is missing, signed_up_at is 2026-05-01 09:00 UTC; "
@@ -194,22 +196,22 @@ def test_audience_mismatch_names_the_filters_that_failed(stage: Stage) -> None:
     ]
 
 
-def test_audience_mismatch_of_everybody_is_a_missing_address(stage: Stage) -> None:
+def test_audience_mismatch_of_everybody_is_a_missing_address(sandbox: Sandbox) -> None:
     """The audience ‘all’ is every contact with an email."""
-    stage.series(entry_trigger="user_created")
-    stage.add("ann", email=None)
-    answer = stage.explain("ann")
+    sandbox.series(entry_trigger="user_created")
+    sandbox.add("ann", email=None)
+    answer = sandbox.explain("ann")
     assert answer.code == "audience_mismatch"
     assert answer.why == "It has no email address."
     assert answer.filters == ()
 
 
-def test_audience_mismatch_of_a_list_names_the_list(stage: Stage) -> None:
+def test_audience_mismatch_of_a_list_names_the_list(sandbox: Sandbox) -> None:
     """A list series is for its subscribers."""
-    stage.list("news")
-    stage.series(entry_trigger="user_created", audience_type="subscription", subscription="news")
-    stage.add("ann")
-    answer = stage.explain("ann")
+    sandbox.list("news")
+    sandbox.series(entry_trigger="user_created", audience_type="subscription", subscription="news")
+    sandbox.add("ann")
+    answer = sandbox.explain("ann")
     assert answer.code == "audience_mismatch"
     assert answer.why == "It is not an active subscriber of the list ‘news’."
     assert answer.change == "It has to subscribe to ‘news’."
@@ -221,7 +223,7 @@ def test_audience_mismatch_of_a_list_names_the_list(stage: Stage) -> None:
         (
             "bounced_at",
             "Mail to its address bounced on 2026-06-01 09:00 UTC.",
-            "Give it another email address; a bounce is not lifted.",
+            "Give it another email address, or lift it: `halo contacts unsuppress`.",
         ),
         (
             "complained_at",
@@ -235,46 +237,46 @@ def test_audience_mismatch_of_a_list_names_the_list(stage: Stage) -> None:
         ),
     ],
 )
-def test_suppressed(stage: Stage, cause: str, why: str, change: str) -> None:
+def test_suppressed(sandbox: Sandbox, cause: str, why: str, change: str) -> None:
     """Only an unsubscription ends by subscribing again."""
-    stage.series(**BY_PLAN)
-    stage.pro("ann")
-    stage.suppress("ann", cause)
-    answer = stage.explain("ann")
+    sandbox.series(**BY_PLAN)
+    sandbox.pro("ann")
+    sandbox.suppress("ann", cause)
+    answer = sandbox.explain("ann")
     assert (answer.code, answer.why, answer.change) == ("suppressed", why, change)
 
 
-def test_waiting_signals_are_told_by_the_oldest(stage: Stage) -> None:
-    """Of several waiting signals explain names the oldest; it reads one row a contact."""
-    stage.series(**BY_PLAN)
-    stage.add("ann", "bob")
+def test_waiting_signals_are_told_by_the_oldest(sandbox: Sandbox) -> None:
+    """Explain names the oldest of several waiting signals, and reads one row for each contact."""
+    sandbox.series(**BY_PLAN)
+    sandbox.add("ann", "bob")
     for name in ("ann", "bob"):
         for _ in range(3):
-            stage.wait(minutes=1)
-            stage.left(name, "plan")
+            sandbox.wait(minutes=1)
+            sandbox.left(name, "plan")
     read: list[int] = []
 
     def note(_connection: Any, cursor: Any, *_: Any) -> None:
         read.append(cursor.rowcount)
 
-    series, connection = stage.saved(), stage.work.connection
+    series, connection = sandbox.saved(), sandbox.work.connection
     event.listen(connection, "after_cursor_execute", note)
-    found = unhandled(stage.work, series, list(stage.ids.values()))
+    found = unhandled(sandbox.work, series, list(sandbox.ids.values()))
     event.remove(connection, "after_cursor_execute", note)
-    assert [found[stage.ids[name]].why for name in ("ann", "bob")] == [
+    assert [found[sandbox.ids[name]].why for name in ("ann", "bob")] == [
         f"A signal of a change of it, of 2026-06-01 {at} UTC, has not been handled yet."
         for at in ("09:01", "09:04")
     ]
     assert read == [2]
 
 
-def test_already_enrolled(stage: Stage) -> None:
+def test_already_enrolled(sandbox: Sandbox) -> None:
     """Without re-enrollment a contact enters once; explain says when and how that run ended."""
-    stage.pro("ann")
-    stage.series(**BY_PLAN)
-    stage.wait(days=1)
-    stage.end("ann", ExitReason.REPLIED)
-    answer = stage.explain("ann")
+    sandbox.pro("ann")
+    sandbox.series(**BY_PLAN)
+    sandbox.wait(days=1)
+    sandbox.end("ann", ExitReason.REPLIED)
+    answer = sandbox.explain("ann")
     assert answer.code == "already_enrolled"
     assert answer.why == (
         "Enrollment 1 began on 2026-06-01 09:00 UTC and ended on 2026-06-02 09:00 UTC (replied). "
@@ -283,37 +285,37 @@ def test_already_enrolled(stage: Stage) -> None:
     assert answer.change == "Switch re-enrollment on."
 
 
-def test_reenroll_delay_says_until_when(stage: Stage) -> None:
+def test_reenroll_delay_says_until_when(sandbox: Sandbox) -> None:
     """The delay counts from the creation of the latest enrollment, in days of 86,400 seconds."""
-    stage.pro("ann")
-    stage.series(**BY_PLAN, settings={**AGAIN, "reenroll_delay_days": 1.5})
-    stage.end("ann")
-    stage.wait(hours=36, microseconds=-1)
-    answer = stage.explain("ann")
+    sandbox.pro("ann")
+    sandbox.series(**BY_PLAN, settings={**AGAIN, "reenroll_delay_days": 1.5})
+    sandbox.end("ann")
+    sandbox.wait(hours=36, microseconds=-1)
+    answer = sandbox.explain("ann")
     assert answer.code == "reenroll_delay"
     assert answer.until == NOW + timedelta(hours=36)
     assert answer.change == "Wait until 2026-06-02 21:00 UTC, or shorten the delay."
 
-    stage.wait(microseconds=1)
-    assert stage.explain("ann").code == "not_newly_matching"
+    sandbox.wait(microseconds=1)
+    assert sandbox.explain("ann").code == "not_newly_matching"
 
 
-def test_not_newly_matching_until_seen_outside(stage: Stage) -> None:
-    """A contact must have been seen outside the audience to match anew."""
-    stage.pro("ann")
-    stage.series(**BY_PLAN, settings=AGAIN)
-    stage.end("ann")
-    answer = stage.explain("ann")
+def test_not_newly_matching_until_seen_outside(sandbox: Sandbox) -> None:
+    """A contact matches anew only after it was found outside the audience."""
+    sandbox.pro("ann")
+    sandbox.series(**BY_PLAN, settings=AGAIN)
+    sandbox.end("ann")
+    answer = sandbox.explain("ann")
     assert answer.code == "not_newly_matching"
     assert answer.change == "It has to leave the audience, be seen outside, and match again."
 
-    stage.change("ann", custom_fields={})
-    stage.changed("ann", "custom:plan")
-    stage.change("ann", custom_fields={"plan": "pro"})
-    assert stage.explain("ann").code == "awaiting_evaluation"
+    sandbox.change("ann", custom_fields={})
+    sandbox.changed("ann", "custom:plan")
+    sandbox.change("ann", custom_fields={"plan": "pro"})
+    assert sandbox.explain("ann").code == "awaiting_evaluation"
 
 
-def test_exit_filter_names_the_group_that_holds(stage: Stage) -> None:
+def test_exit_filter_names_the_group_that_holds(sandbox: Sandbox) -> None:
     """Groups that do not hold are not named."""
     exits = [
         [
@@ -322,9 +324,9 @@ def test_exit_filter_names_the_group_that_holds(stage: Stage) -> None:
         ],
         [{"field": "mrr", "operator": "gt", "value": 100}],
     ]
-    stage.series(**BY_PLAN, settings={"exit_rules": ["filter_match"], "exit_filters": exits})
-    stage.add("ann", custom_fields={"plan": "pro", "vip": True})
-    answer = stage.explain("ann")
+    sandbox.series(**BY_PLAN, settings={"exit_rules": ["filter_match"], "exit_filters": exits})
+    sandbox.add("ann", custom_fields={"plan": "pro", "vip": True})
+    answer = sandbox.explain("ann")
     assert answer.code == "exit_filter"
     assert answer.why == "The exit filter holds already: custom:vip is true, event:login is 0."
     assert answer.change == (
@@ -336,53 +338,53 @@ def test_exit_filter_names_the_group_that_holds(stage: Stage) -> None:
     ]
 
 
-def test_exit_filter_only_when_its_rule_is_on(stage: Stage) -> None:
-    """Exit filters keep nobody out unless the series lists their rule."""
-    stage.series(**BY_PLAN, settings={"exit_filters": PRO})
-    stage.pro("ann")
-    assert stage.explain("ann").code == "awaiting_evaluation"
+def test_exit_filter_only_when_its_rule_is_on(sandbox: Sandbox) -> None:
+    """Exit filters refuse a contact only if the series lists their rule."""
+    sandbox.series(**BY_PLAN, settings={"exit_filters": PRO})
+    sandbox.pro("ann")
+    assert sandbox.explain("ann").code == "awaiting_evaluation"
 
 
-def test_company_already_enrolled_names_who_has_the_seat(stage: Stage) -> None:
+def test_company_already_enrolled_names_who_has_the_seat(sandbox: Sandbox) -> None:
     """The seat is free when that contact's enrollment ends."""
-    acme = stage.company("acme")
-    stage.pro("ann", company_id=acme)
-    stage.series(**BY_PLAN, settings={"one_per_company": True})
-    stage.pro("bob", company_id=acme)
-    stage.pro("cyd")
-    answer = stage.explain("bob")
+    acme = sandbox.company("acme")
+    sandbox.pro("ann", company_id=acme)
+    sandbox.series(**BY_PLAN, settings={"one_per_company": True})
+    sandbox.pro("bob", company_id=acme)
+    sandbox.pro("cyd")
+    answer = sandbox.explain("bob")
     assert answer.code == "company_already_enrolled"
     assert answer.why == (
         "The series takes one contact of each company, and ‘ann’ has been in it since "
         "2026-06-01 09:00 UTC."
     )
     assert answer.change == "The enrollment of ‘ann’ has to end."
-    assert stage.explain("cyd").code == "awaiting_evaluation"
+    assert sandbox.explain("cyd").code == "awaiting_evaluation"
 
-    stage.end("ann")
-    assert stage.explain("bob").code == "awaiting_evaluation"
+    sandbox.end("ann")
+    assert sandbox.explain("bob").code == "awaiting_evaluation"
 
 
-def test_awaiting_evaluation_says_when(stage: Stage) -> None:
+def test_awaiting_evaluation_says_when(sandbox: Sandbox) -> None:
     """The next re-evaluation by the organisation's cron will enroll the contact."""
-    stage.series(**BY_PLAN)
-    stage.wait(minutes=5)
-    stage.pro("ann")
-    answer = stage.explain("ann")
+    sandbox.series(**BY_PLAN)
+    sandbox.wait(minutes=5)
+    sandbox.pro("ann")
+    answer = sandbox.explain("ann")
     assert answer.code == "awaiting_evaluation"
     assert answer.until == NOW + timedelta(minutes=15)
 
-    stage.wait(hours=1)
-    assert stage.explain("ann").until == NOW + timedelta(minutes=65)
+    sandbox.wait(hours=1)
+    assert sandbox.explain("ann").until == NOW + timedelta(minutes=65)
 
 
-def test_trigger_not_fired_of_a_manual_series(stage: Stage) -> None:
+def test_trigger_not_fired_of_a_manual_series(sandbox: Sandbox) -> None:
     """Contacts that match later are not added."""
-    stage.add("ann")
-    stage.series(entry_trigger="manual")
-    stage.wait(minutes=1)
-    stage.add("bob")
-    answer = stage.explain("bob")
+    sandbox.add("ann")
+    sandbox.series(entry_trigger="manual")
+    sandbox.wait(minutes=1)
+    sandbox.add("bob")
+    answer = sandbox.explain("bob")
     assert answer.code == "trigger_not_fired"
     assert answer.why == (
         "A manual series enrolls who matches when it is activated, which was on "
@@ -390,41 +392,41 @@ def test_trigger_not_fired_of_a_manual_series(stage: Stage) -> None:
     )
 
 
-def test_trigger_not_fired_of_a_series_for_new_contacts(stage: Stage) -> None:
+def test_trigger_not_fired_of_a_series_for_new_contacts(sandbox: Sandbox) -> None:
     """Explain says whether it was created before the series was active, or silently."""
-    stage.add("old")
-    stage.wait(hours=1)
-    stage.series(entry_trigger="user_created")
-    stage.add("silent")
-    assert stage.codes() == {"old": "trigger_not_fired", "silent": "trigger_not_fired"}
-    assert stage.explain("old").why == (
+    sandbox.add("old")
+    sandbox.wait(hours=1)
+    sandbox.series(entry_trigger="user_created")
+    sandbox.add("silent")
+    assert sandbox.codes() == {"old": "trigger_not_fired", "silent": "trigger_not_fired"}
+    assert sandbox.explain("old").why == (
         "It was created on 2026-06-01 09:00 UTC, when the series was not active."
     )
-    assert stage.explain("silent").why == (
+    assert sandbox.explain("silent").why == (
         "It was created on 2026-06-01 10:00 UTC, through a door that is silent."
     )
 
 
-def test_trigger_not_fired_of_an_event(stage: Stage) -> None:
+def test_trigger_not_fired_of_an_event(sandbox: Sandbox) -> None:
     """The event never fired, or only as history."""
-    stage.series(entry_trigger="event", settings={"entry_event_name": "go"})
-    stage.add("ann", "bob")
-    stage.fires("bob", "go", live=False)
-    assert stage.codes() == {"ann": "trigger_not_fired", "bob": "trigger_not_fired"}
-    assert stage.explain("ann").why == "The event ‘go’ has never fired for it."
-    assert stage.explain("bob").why == (
+    sandbox.series(entry_trigger="event", settings={"entry_event_name": "go"})
+    sandbox.add("ann", "bob")
+    sandbox.fires("bob", "go", live=False)
+    assert sandbox.codes() == {"ann": "trigger_not_fired", "bob": "trigger_not_fired"}
+    assert sandbox.explain("ann").why == "The event ‘go’ has never fired for it."
+    assert sandbox.explain("bob").why == (
         "The event ‘go’ fired for it, the last time on 2026-06-01 09:00 UTC, but never live while "
         "the series was active."
     )
 
 
-def test_trigger_not_fired_again_after_an_enrollment(stage: Stage) -> None:
+def test_trigger_not_fired_again_after_an_enrollment(sandbox: Sandbox) -> None:
     """A contact that may enter again needs another trigger."""
-    stage.series(entry_trigger="event", settings={"entry_event_name": "go", **AGAIN})
-    stage.add("ann")
-    stage.fires("ann", "go")
-    stage.end("ann")
-    answer = stage.explain("ann")
+    sandbox.series(entry_trigger="event", settings={"entry_event_name": "go", **AGAIN})
+    sandbox.add("ann")
+    sandbox.fires("ann", "go")
+    sandbox.end("ann")
+    answer = sandbox.explain("ann")
     assert answer.code == "trigger_not_fired"
     assert answer.why.endswith("(manual). The event ‘go’ has not brought it again since.")
 
@@ -432,14 +434,14 @@ def test_trigger_not_fired_again_after_an_enrollment(stage: Stage) -> None:
 # Kept refusals.
 
 
-def test_a_kept_refusal_outlives_its_reason(stage: Stage) -> None:
+def test_a_kept_refusal_outlives_its_reason(sandbox: Sandbox) -> None:
     """A refusal at the trigger stays, even if the contact would enter now."""
-    stage.series(entry_trigger="event", settings={"entry_event_name": "go"}, **BY_PLAN)
-    stage.add("ann")
-    stage.fires("ann", "go")
-    stage.wait(minutes=1)
-    stage.change("ann", custom_fields={"plan": "pro"})
-    answer = stage.explain("ann")
+    sandbox.series(entry_trigger="event", settings={"entry_event_name": "go"}, **BY_PLAN)
+    sandbox.add("ann")
+    sandbox.fires("ann", "go")
+    sandbox.wait(minutes=1)
+    sandbox.change("ann", custom_fields={"plan": "pro"})
+    answer = sandbox.explain("ann")
     assert (answer.code, answer.refused_at) == ("audience_mismatch", NOW)
     assert answer.why == (
         "The trigger fired on 2026-06-01 09:00 UTC and was refused: the audience did not hold. "
@@ -449,12 +451,12 @@ def test_a_kept_refusal_outlives_its_reason(stage: Stage) -> None:
     assert answer.filters == ()
 
 
-def test_a_kept_refusal_says_what_would_refuse_now(stage: Stage) -> None:
+def test_a_kept_refusal_says_what_would_refuse_now(sandbox: Sandbox) -> None:
     """It names the filter and the current value."""
-    stage.series(entry_trigger="user_created", **BY_PLAN)
-    stage.add("ann")
-    stage.created("ann")
-    answer = stage.explain("ann")
+    sandbox.series(entry_trigger="user_created", **BY_PLAN)
+    sandbox.add("ann")
+    sandbox.created("ann")
+    answer = sandbox.explain("ann")
     assert answer.why == (
         "It was created on 2026-06-01 09:00 UTC and was refused: the audience did not hold. "
         "As it stands now: The audience filter does not hold: plan is missing."
@@ -466,71 +468,71 @@ def test_a_kept_refusal_says_what_would_refuse_now(stage: Stage) -> None:
     assert [each.place for each in answer.filters] == ["audience_filters[0][0]"]
 
 
-def test_a_kept_refusal_is_hidden_while_the_series_is_not_active(stage: Stage) -> None:
+def test_a_kept_refusal_is_hidden_while_the_series_is_not_active(sandbox: Sandbox) -> None:
     """The order of §4: not active comes first."""
-    stage.series(entry_trigger="user_created", **BY_PLAN)
-    stage.add("ann")
-    stage.created("ann")
-    stage.pause()
-    assert stage.explain("ann").code == "series_not_active"
-    stage.resume()
-    assert stage.explain("ann").code == "audience_mismatch"
+    sandbox.series(entry_trigger="user_created", **BY_PLAN)
+    sandbox.add("ann")
+    sandbox.created("ann")
+    sandbox.pause()
+    assert sandbox.explain("ann").code == "series_not_active"
+    sandbox.resume()
+    assert sandbox.explain("ann").code == "audience_mismatch"
 
 
-def test_a_kept_refusal_is_overtaken_by_an_enrollment(stage: Stage) -> None:
+def test_a_kept_refusal_is_overtaken_by_an_enrollment(sandbox: Sandbox) -> None:
     """After a later enrollment the current guards answer, even within one instant."""
-    stage.series(entry_trigger="user_created", **BY_PLAN, settings={"reenroll_delay_days": 1})
-    stage.add("ann")
-    stage.created("ann")
-    stage.change("ann", custom_fields={"plan": "pro"})
-    stage.created("ann")
-    stage.end("ann")
-    answer = stage.explain("ann")
+    sandbox.series(entry_trigger="user_created", **BY_PLAN, settings={"reenroll_delay_days": 1})
+    sandbox.add("ann")
+    sandbox.created("ann")
+    sandbox.change("ann", custom_fields={"plan": "pro"})
+    sandbox.created("ann")
+    sandbox.end("ann")
+    answer = sandbox.explain("ann")
     assert (answer.code, answer.refused_at) == ("already_enrolled", None)
 
 
-def test_segment_match_keeps_no_refusals(stage: Stage) -> None:
+def test_segment_match_keeps_no_refusals(sandbox: Sandbox) -> None:
     """The current guards answer."""
-    stage.series(**BY_PLAN)
-    stage.add("ann")
-    stage.changed("ann", "custom:plan")
-    stage.change("ann", custom_fields={"plan": "pro"})
-    assert stage.explain("ann").code == "awaiting_evaluation"
+    sandbox.series(**BY_PLAN)
+    sandbox.add("ann")
+    sandbox.changed("ann", "custom:plan")
+    sandbox.change("ann", custom_fields={"plan": "pro"})
+    assert sandbox.explain("ann").code == "awaiting_evaluation"
 
 
 # Sets.
 
 
-def test_colleagues_who_wait_for_a_free_seat_are_explained_alike(stage: Stage) -> None:
+def test_colleagues_who_wait_for_a_free_seat_are_explained_alike(sandbox: Sandbox) -> None:
     """With a free seat all get the same answer, explained together or alone."""
-    acme = stage.company("acme")
-    stage.series(**BY_PLAN, settings={"one_per_company": True})
-    stage.pro("ann", "bob", company_id=acme)
-    together = stage.codes()
+    acme = sandbox.company("acme")
+    sandbox.series(**BY_PLAN, settings={"one_per_company": True})
+    sandbox.pro("ann", "bob", company_id=acme)
+    together = sandbox.codes()
     assert together == {"ann": "awaiting_evaluation", "bob": "awaiting_evaluation"}
-    assert together == {name: stage.explain(name).code for name in stage.ids}
-    assert stage.explain("bob").why == (
+    assert together == {name: sandbox.explain(name).code for name in sandbox.ids}
+    assert sandbox.explain("bob").why == (
         "Nothing refuses it: the next re-evaluation enrolls it. Of several contacts of its "
         "company, the one that was created first enters."
     )
 
 
-def test_answers_come_in_the_order_that_was_asked(stage: Stage) -> None:
+def test_answers_come_in_the_order_that_was_asked(sandbox: Sandbox) -> None:
     """A contact may be asked about twice."""
-    stage.pro("ann")
-    stage.series(**BY_PLAN)
-    stage.add("bob")
-    ids = [stage.ids[name] for name in ("bob", "ann", "bob")]
-    assert [each.contact_id for each in explain(stage.work, stage.saved(), ids)] == ids
-    assert explain(stage.work, stage.saved(), []) == []
+    sandbox.pro("ann")
+    sandbox.series(**BY_PLAN)
+    sandbox.add("bob")
+    ids = [sandbox.ids[name] for name in ("bob", "ann", "bob")]
+    assert [each.contact_id for each in explain(sandbox.work, sandbox.saved(), ids)] == ids
+    assert explain(sandbox.work, sandbox.saved(), []) == []
 
 
-def test_an_unknown_contact_is_a_404(stage: Stage) -> None:
+def test_an_unknown_contact_is_a_404(sandbox: Sandbox) -> None:
     """A contact of another organisation is unknown too."""
-    stage.series(**BY_PLAN)
-    stranger = add_contact(new_organization(stage.work.connection), "ann")
+    sandbox.series(**BY_PLAN)
+    stranger = add_contact(new_organization(sandbox.work.connection), "ann")
     with pytest.raises(Refusal) as refusal:
-        explain(stage.work, stage.saved(), [stranger])
+        explain(sandbox.work, sandbox.saved(), [stranger])
     assert refusal.value.as_dict() == {
         "status": 404,
         "code": "unknown_contact",
@@ -538,28 +540,28 @@ def test_an_unknown_contact_is_a_404(stage: Stage) -> None:
     }
 
 
-def test_the_number_of_statements_does_not_grow_with_the_contacts(stage: Stage) -> None:
+def test_the_number_of_statements_does_not_grow_with_the_contacts(sandbox: Sandbox) -> None:
     """This holds for active contacts, for those a filter refuses, and for all others."""
-    stage.pro("p1", "p2", "p3")
-    stage.series(**BY_PLAN)
-    stage.add("n1", "n2", "n3")
-    stage.pro("w1", "w2", "w3")
-    series = stage.saved()
+    sandbox.pro("p1", "p2", "p3")
+    sandbox.series(**BY_PLAN)
+    sandbox.add("n1", "n2", "n3")
+    sandbox.pro("w1", "w2", "w3")
+    series = sandbox.saved()
     counts = []
-    for names in (["p1", "n1", "w1"], list(stage.ids)):
-        with statements(stage.work.connection) as seen:
-            explain(stage.work, series, [stage.ids[name] for name in names])
+    for names in (["p1", "n1", "w1"], list(sandbox.ids)):
+        with statements(sandbox.work.connection) as seen:
+            explain(sandbox.work, series, [sandbox.ids[name] for name in names])
         counts.append(len(seen))
     assert counts == [7, 7]
 
 
-def test_an_explanation_is_ready_for_json(stage: Stage) -> None:
+def test_an_explanation_is_ready_for_json(sandbox: Sandbox) -> None:
     """Instants are ISO 8601 with microseconds and an offset of ``+00:00``."""
-    stage.pro("ann")
-    stage.series(**BY_PLAN, settings={**AGAIN, "reenroll_delay_days": 1})
-    stage.end("ann")
-    assert stage.explain("ann").model_dump(mode="json") == {
-        "contact_id": str(stage.ids["ann"]),
+    sandbox.pro("ann")
+    sandbox.series(**BY_PLAN, settings={**AGAIN, "reenroll_delay_days": 1})
+    sandbox.end("ann")
+    assert sandbox.explain("ann").model_dump(mode="json") == {
+        "contact_id": str(sandbox.ids["ann"]),
         "contact": "ann",
         "series": "s",
         "code": "reenroll_delay",
@@ -569,7 +571,7 @@ def test_an_explanation_is_ready_for_json(stage: Stage) -> None:
         "refused_at": None,
         "until": "2026-06-02T09:00:00.000000+00:00",
         "filters": [],
-        "whereabouts": None,
+        "position": None,
         "failed_mails": [],
         "once_active": None,
     }

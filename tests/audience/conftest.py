@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine
 
 from tests.audience.people import People
-from tests.contacts.stage import new_organization
+from tests.contacts.sandbox import new_organization
 
 
 @pytest.fixture

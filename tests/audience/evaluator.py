@@ -14,7 +14,7 @@ from math import isfinite
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.model.clock import instant_of_wall
+from tests.model.language.clock import instant_of_wall
 
 _DATE = re.compile(
     r"(\d{4}-\d\d-\d\d)([T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,6})?)?)?(Z|[+-]\d\d(?::?\d\d)?)?", re.ASCII

@@ -12,13 +12,13 @@ from sqlalchemy import ColumnElement, Connection, insert, select
 from halo_engine.audience.compiler import Subject, expression_predicate, predicate
 from halo_engine.audience.matching import matches, scan
 from halo_engine.audience.moments import Moment
-from halo_engine.domain.expressions import parse_expression
-from halo_engine.domain.filters import parse_groups
+from halo_engine.domain.fields.expressions import parse_expression
+from halo_engine.domain.fields.filters import parse_groups
 from halo_engine.tables import companies, end_users, event_counts
 from halo_engine.work import Work
 from tests.audience.evaluator import Person
 from tests.audience.strategies import ACCOUNT, CONTACT
-from tests.contacts.stage import EARLIER, NOW, add_contact
+from tests.contacts.sandbox import EARLIER, NOW, add_contact
 
 #: psycopg prepares a statement at its 5th execution, PostgreSQL plans it for all parameters at its
 #: 10th: what fails only then fails here.

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.audience.evaluator import Clock, Person
-from tests.contacts.stage import EARLIER
+from tests.contacts.sandbox import EARLIER
 
 Filter = dict[str, Any]
 Scene = tuple[list[Person], list[Filter], Clock]

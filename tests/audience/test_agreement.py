@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement
 from halo_engine.audience.compiler import Subject, expression_predicate, lacks, predicate
 from halo_engine.audience.moments import Moment
 from halo_engine.domain.errors import Refusal
-from halo_engine.domain.expressions import Expression, parse_expression
-from halo_engine.domain.filters import parse_groups
+from halo_engine.domain.fields.expressions import Expression, parse_expression
+from halo_engine.domain.fields.filters import parse_groups
 from tests.audience.evaluator import Person, passes
 from tests.audience.evaluator import holds as holds_in_python
 from tests.audience.evaluator import lacks as lacks_in_python

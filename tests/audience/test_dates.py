@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from halo_engine.audience.dates import first_shown
-from halo_engine.domain.instants import from_wall_clock
+from halo_engine.domain.times.instants import from_wall_clock
 from tests.audience.people import People
 
 ZONES = (
@@ -100,7 +100,7 @@ def test_a_date_is_iso_8601(people: People, text: str) -> None:
     ],
 )
 def test_other_text_is_no_date(people: People, text: str) -> None:
-    """It matches nothing and raises nothing, however much PostgreSQL's own reading would take."""
+    """It matches nothing and raises nothing, even if PostgreSQL itself would read a date."""
     people.add_traits("d", text=text)
     assert people.passing("custom:d", "before", "9999-01-01") == ""
     assert people.passing("custom:d", "after", "0001-01-02") == ""
@@ -189,7 +189,7 @@ _CHANGES = st.sampled_from(
 def test_one_wall_clock_time_divides_all_others(
     change: datetime, until_bound: timedelta, until_other: timedelta, zone: str
 ) -> None:
-    """Comparing what the clock shows is comparing instants, around every change of the clock."""
+    """Comparing wall-clock times equals comparing instants, around every change of the clock."""
     place = ZoneInfo(zone)
     bound = change + until_bound
     other = (change + until_other).astimezone(place).replace(tzinfo=None)
@@ -199,7 +199,7 @@ def test_one_wall_clock_time_divides_all_others(
 @pytest.mark.parametrize("bound", ["0001-01-01T00:00+00:00", "9999-12-31T23:59+00:00"])
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
 def test_the_ends_of_the_calendar_divide_too(bound: str, zone: str) -> None:
-    """Where a zone's clock would show a year that does not exist, nothing raises."""
+    """An instant whose local year does not exist is compared without an error."""
     instant = datetime.fromisoformat(bound)
     shown = first_shown(instant, ZoneInfo(zone)).replace(tzinfo=UTC)
     assert abs(shown - instant) < timedelta(days=1)

@@ -8,9 +8,9 @@ import pytest
 
 from halo_engine.audience.compiler import Subject, predicate
 from halo_engine.audience.moments import Moment
-from halo_engine.domain.filters import parse_groups
+from halo_engine.domain.fields.filters import parse_groups
 from tests.audience.people import People
-from tests.contacts.stage import NOW
+from tests.contacts.sandbox import NOW
 
 HUGE = 2**63 - 1
 
@@ -23,7 +23,7 @@ def test_is_compares_text_exactly(people: People) -> None:
 
 
 def test_custom_text_is_compared_exactly_too(people: People) -> None:
-    """The same holds for text in a custom field, quotes and backslashes included."""
+    """Text in a custom field is compared exactly, quotes and backslashes included."""
     people.add_traits("role", same='o"w\\ner', case='O"w\\ner', other="owner")
     assert people.passing("custom:role", "is", 'o"w\\ner') == "same"
     assert people.passing("role", "is_not", 'o"w\\ner') == "case other"
@@ -58,7 +58,7 @@ def test_numbers_compare_exactly(
 
 
 def test_booleans_take_is(people: People) -> None:
-    """True is true and false is false; nothing is neither."""
+    """``is`` compares booleans; a missing value is neither true nor false."""
     people.add_with("on_contract", yes=True, no=False, unknown=None)
     assert people.passing("on_contract", "is", True) == "yes"
     assert people.passing("on_contract", "is", False) == "no"
@@ -77,7 +77,7 @@ def test_after_is_at_or_after_and_before_is_strictly_before(people: People) -> N
 
 
 def test_a_date_alone_is_its_midnight_in_the_zone_of_the_organisation(people: People) -> None:
-    """The same filter divides elsewhere when the organisation lives elsewhere."""
+    """The same filter selects other contacts in an organisation with another time zone."""
     people.add_with("signed_up_at", at=datetime(2026, 5, 26, 22, tzinfo=UTC))
     assert people.passing("signed_up_at", "after", "2026-05-27", zone="Europe/Berlin") == "at"
     assert people.passing("signed_up_at", "after", "2026-05-27", zone="UTC") == ""
@@ -200,7 +200,7 @@ def test_a_custom_value_of_the_wrong_type_is_a_missing_one(
 
 
 def test_bare_role_plan_and_avatar_are_custom_fields(people: People) -> None:
-    """Without a prefix they name the app's own traits."""
+    """Without a prefix these names mean the application's own traits."""
     people.add("ann", custom_fields={"role": "owner", "plan": "pro", "avatar": "a.png"})
     for name, value in (("role", "owner"), ("plan", "pro"), ("avatar", "a.png")):
         assert people.passing(name, "is", value) == "ann"
@@ -209,7 +209,7 @@ def test_bare_role_plan_and_avatar_are_custom_fields(people: People) -> None:
 
 @pytest.mark.parametrize("key", ["a.b", "a b", 'a"b', "a\\b", "$", "ключ", "x' OR true --"])
 def test_any_name_can_be_a_custom_field(people: People, key: str) -> None:
-    """What is syntax elsewhere is a letter like any other in a name."""
+    """Characters that are syntax elsewhere are ordinary in a field's name."""
     people.add("ann", custom_fields={key: "x"})
     people.add("bob", custom_fields={"other": "x"})
     assert people.passing(f"custom:{key}", "is", "x") == "ann"
@@ -284,7 +284,7 @@ def test_stripe_fields_read_what_stripe_said(people: People) -> None:
 def test_an_event_is_the_number_of_times_it_fired(
     people: People, operator: str, value: float, passing: str
 ) -> None:
-    """It is 0 when the event never fired: that is no missing value."""
+    """The value is 0 if the event never fired; it does not count as missing."""
     for name in ("never", "once", "thrice"):
         people.add(name)
     people.fire("once", "paid", 1)
@@ -294,7 +294,7 @@ def test_an_event_is_the_number_of_times_it_fired(
 
 
 def test_events_may_be_counted_in_another_way(people: People) -> None:
-    """A goal counts events since enrollment: the subject says how, whatever was asked before."""
+    """A goal counts events since the enrollment: its subject replaces the usual count."""
     people.add("ann")
     people.fire("ann", "paid", 3)
     groups = parse_groups([{"field": "event:paid", "operator": "gt", "value": 2}], "goal_filters")
@@ -322,7 +322,7 @@ def test_groups_are_joined_by_or_and_their_filters_by_and(people: People) -> Non
 
 
 def test_a_predicate_is_never_null(people: People) -> None:
-    """What does not hold is false, so that its opposite holds."""
+    """A filter that does not hold is false, not null, so its opposite holds."""
     people.add("nothing")
     groups = parse_groups([{"field": "role", "operator": "is", "value": "x"}], "audience_filters")
     subject = Subject.of_contacts()

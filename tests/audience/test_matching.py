@@ -16,11 +16,11 @@ from halo_engine.audience.matching import (
     suppressed,
 )
 from halo_engine.audience.moments import Moment
-from halo_engine.domain.filters import FilterGroups, parse_groups
+from halo_engine.domain.fields.filters import FilterGroups, parse_groups
 from halo_engine.domain.reasons import AudienceType, ContactTypeChoice
 from halo_engine.tables import subscription_members, subscriptions, suppressions
 from tests.audience.people import EXECUTIONS, SUBJECTS, People
-from tests.contacts.stage import EARLIER, NOW
+from tests.contacts.sandbox import EARLIER, NOW
 
 MOMENT = Moment(NOW, "UTC")
 SUBJECT = Subject.of_contacts()
@@ -75,14 +75,16 @@ def suppress(people: People, address: str, **causes: Any) -> None:
 
 
 def test_all_is_every_contact_with_an_email(people: People) -> None:
-    """An empty address is none."""
+    """The audience ‘all’ is every contact with an email; an empty one counts as none."""
     people.add_with("email", ann="ann@a.example", empty="", none=None)
     assert in_audience(people, Series()) == "ann"
     assert people.where(SUBJECT, ~has_address(SUBJECT)) == "empty none"
 
 
 def test_segment_is_whom_the_filters_mean(people: People) -> None:
-    """An address is not asked for, and without filters it is nobody."""
+    """A segment is every contact that passes the filters, with or without an email; without filters
+    it is empty.
+    """
     people.add_traits("role", ann="owner", bob="member")
     segment = AudienceType.SEGMENT
     assert in_audience(people, Series(segment, audience_filters=owners())) == "ann"
@@ -90,7 +92,7 @@ def test_segment_is_whom_the_filters_mean(people: People) -> None:
 
 
 def test_subscription_is_who_is_on_the_list(people: People) -> None:
-    """Other lists do not count, and without a list it is nobody."""
+    """A list audience is the list's subscribers; without a list it is empty."""
     people.add("ann")
     people.add("bob")
     news, tips = add_list(people, "news"), add_list(people, "tips")
@@ -112,7 +114,9 @@ def test_contact_type_narrows_to_users_or_leads(people: People, choice: str, pas
 
 
 def test_suppressed_addresses_are_compared_in_lower_case(people: People) -> None:
-    """Bounced or unsubscribed from everything; another organisation's suppressions do not count."""
+    """An address that bounced or unsubscribed is out in any case; another organisation's
+    suppressions do not count.
+    """
     people.add_with(
         "email", ann="Ann@A.example", bob="bob@a.example", cyd="cyd@a.example", none=None
     )
@@ -126,7 +130,9 @@ def test_suppressed_addresses_are_compared_in_lower_case(people: People) -> None
 def test_one_scan_says_of_each_contact_which_series_it_matches(
     people: People, subject: Subject
 ) -> None:
-    """Numbers come in the order of the predicates; who matches nothing has an empty list."""
+    """One scan returns the numbers of the series that each contact matches, in the order of the
+    predicates.
+    """
     acme = people.add_company("acme", name="Acme", custom_fields={"tier": 1})
     people.add("ann", email="ann@a.example", custom_fields={"role": "owner"}, company_id=acme)
     people.add("bob", email="bob@a.example")
@@ -147,7 +153,7 @@ def test_one_scan_says_of_each_contact_which_series_it_matches(
 
 
 def test_no_series_match_nobody(people: People) -> None:
-    """Of no predicates none holds."""
+    """Without any series, no contact matches."""
     people.add("ann")
     assert people.matching(SUBJECT, []) == {people.ids["ann"]: []}
 
@@ -167,7 +173,7 @@ def filters_on(field: str) -> FilterGroups:
     ],
 )
 def test_a_scan_joins_only_what_is_read(field: str, joined: list[str]) -> None:
-    """A company, or custom fields to be unpacked, cost nothing where no predicate reads them."""
+    """A scan joins companies and unpacks custom fields only if a predicate reads them."""
     subject = Subject.of_contacts(reads=9)
     source = scan(subject, [predicate(filters_on(field), subject, MOMENT)])
     parts = ("companies ", "contact_fields", "company_fields")
@@ -175,7 +181,7 @@ def test_a_scan_joins_only_what_is_read(field: str, joined: list[str]) -> None:
 
 
 def test_custom_fields_of_many_series_are_unpacked_once() -> None:
-    """The statement names the stored column as often for nine filters as for one."""
+    """Nine filters name the stored column as often as one filter does."""
     subject = Subject.of_contacts(reads=9)
     asked = [predicate(filters_on(f"custom:k{n}"), subject, MOMENT) for n in range(9)]
     named = [str(scan(subject, some)).count("custom_fields") for some in (asked[:1], asked)]

@@ -6,21 +6,21 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, delete, insert, select
 
-from benchmarks.naive import handle_changes
-from halo_engine.domain.signals import SignalKind
+from benchmarks.workloads.naive import handle_changes
+from halo_engine.domain.series.signals import SignalKind
 from halo_engine.tables import (
     automation_enrollments,
     automation_recipients,
     companies,
     suppressions,
 )
-from tests.pipeline.stage import EMAIL, Stage, new_stage
+from tests.pipeline.sandbox import EMAIL, Sandbox, new_sandbox
 
 CONTACTS = 60
 _VALUES = {"plan": ("pro", "free"), "role": ("owner", "member"), "custom:team": ("a", "b", "c")}
 
 
-def _enrolled(stage: Stage) -> set[tuple[Any, ...]]:
+def _enrolled(sandbox: Sandbox) -> set[tuple[Any, ...]]:
     runs, rows = automation_enrollments, automation_recipients
     same_run = (
         (runs.c.org_id == rows.c.org_id)
@@ -37,17 +37,17 @@ def _enrolled(stage: Stage) -> set[tuple[Any, ...]]:
         rows.c.step_id,
         rows.c.status,
         rows.c.scheduled_for - rows.c.created_at,
-    ).where(runs.c.org_id == stage.org_id)
-    with stage.database.connect() as connection:
+    ).where(runs.c.org_id == sandbox.org_id)
+    with sandbox.database.connect() as connection:
         placed = connection.execute(found.select_from(runs.join(rows, same_run))).all()
-        counted = stage.count(runs), stage.count(rows)
+        counted = sandbox.count(runs), sandbox.count(rows)
     assert counted == (len(placed), len(placed))
     return {tuple(row) for row in placed}
 
 
-def _populate(stage: Stage, dice: random.Random) -> list[Any]:
-    org_id = stage.org_id
-    with stage.database.begin() as connection:
+def _populate(sandbox: Sandbox, dice: random.Random) -> list[Any]:
+    org_id = sandbox.org_id
+    with sandbox.database.begin() as connection:
         added = insert(companies).returning(companies.c.id)
         firms = [
             connection.execute(
@@ -55,8 +55,8 @@ def _populate(stage: Stage, dice: random.Random) -> list[Any]:
                 {
                     "org_id": org_id,
                     "external_id": f"c{n}",
-                    "created_at": stage.now,
-                    "updated_at": stage.now,
+                    "created_at": sandbox.now,
+                    "updated_at": sandbox.now,
                 },
             ).scalar_one()
             for n in range(12)
@@ -69,16 +69,16 @@ def _populate(stage: Stage, dice: random.Random) -> list[Any]:
             if dice.random() < 0.9
         }
         firm = dice.choice([None, *firms])
-        ids += stage.contacts([f"u{number}"], custom_fields=custom, company_id=firm)
-    with stage.database.begin() as connection:
+        ids += sandbox.contacts([f"u{number}"], custom_fields=custom, company_id=firm)
+    with sandbox.database.begin() as connection:
         for number in dice.sample(range(CONTACTS), 5):
             address = f"u{number}@a.example"
-            values = {"org_id": org_id, "address": address, "bounced_at": stage.now}
+            values = {"org_id": org_id, "address": address, "bounced_at": sandbox.now}
             connection.execute(insert(suppressions).values(**values))
     return ids
 
 
-def _series(stage: Stage, dice: random.Random) -> None:
+def _series(sandbox: Sandbox, dice: random.Random) -> None:
     for number in range(8):
         groups = [
             [
@@ -87,7 +87,7 @@ def _series(stage: Stage, dice: random.Random) -> None:
             ]
             for _ in range(dice.randint(1, 2))
         ]
-        stage.series(
+        sandbox.series(
             f"s{number}",
             entry_trigger="segment_match",
             audience_type="segment",
@@ -100,18 +100,20 @@ def _series(stage: Stage, dice: random.Random) -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_naive_baseline_enrolls_the_same(shared_database: Engine, seed: int) -> None:
-    """Of a random organisation whose contacts changed, both enroll the same contacts the same."""
+    """Engine and baseline make the same enrollments in a random organisation whose contacts
+    changed.
+    """
     dice = random.Random(seed)
-    stage = new_stage(shared_database, f"naive-{seed}")
-    _series(stage, dice)
-    stage.settle()
-    ids = _populate(stage, dice)
-    stage.signal(ids, SignalKind.CHANGED)
-    stage.settle()
-    expected = _enrolled(stage)
-    with stage.database.begin() as connection:
+    sandbox = new_sandbox(shared_database, f"naive-{seed}")
+    _series(sandbox, dice)
+    sandbox.settle()
+    ids = _populate(sandbox, dice)
+    sandbox.signal(ids, SignalKind.CHANGED)
+    sandbox.settle()
+    expected = _enrolled(sandbox)
+    with sandbox.database.begin() as connection:
         runs = automation_enrollments
-        connection.execute(delete(runs).where(runs.c.org_id == stage.org_id))
-    assert not _enrolled(stage)
-    assert len(expected) == handle_changes(stage.database, stage.org_id, ids) > 5
-    assert _enrolled(stage) == expected
+        connection.execute(delete(runs).where(runs.c.org_id == sandbox.org_id))
+    assert not _enrolled(sandbox)
+    assert len(expected) == handle_changes(sandbox.database, sandbox.org_id, ids) > 5
+    assert _enrolled(sandbox) == expected

@@ -1,4 +1,4 @@
-"""W2 measures what it says: each row is done, and by two workers none twice."""
+"""W2 measures what it says: each row is done once, also by two workers."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from benchmarks.ground import Ground
 from benchmarks.sizes import SIZES
-from benchmarks.ticking import benchmark
+from benchmarks.workloads.ticking import benchmark
 from workers.stack.servers import Servers
 
 _TINY = replace(SIZES["small"], name="tiny", rounds=1, due=60)

@@ -10,12 +10,12 @@ from click.testing import CliRunner
 from sqlalchemy import Engine
 
 from halo_engine.cli.installation import Installation
-from halo_engine.delivery.message import Sender
-from halo_engine.delivery.transports import MemoryTransport
 from halo_engine.engine import Engine as HaloEngine
+from halo_engine.mail.composing.sender import Sender
+from halo_engine.mail.transports.transports import MemoryTransport
 from halo_engine.pipeline.due import PostOffice
 from halo_engine.work import OrgRef, Work
-from workers.command import main
+from workers.command.main import main
 
 _Result = TypeVar("_Result")
 
@@ -42,6 +42,7 @@ class Console:
         *arguments: str,
         status: int = 0,
         installation: Installation | None = None,
+        stdin: str | None = None,
         **environment: str,
     ) -> str:
         """Run the command and return all that it printed; it must end with ``status``."""
@@ -49,6 +50,7 @@ class Console:
             main,
             arguments,
             obj=installation,
+            input=stdin,
             env={**self._environment, **environment},
         )
         if result.exception is not None and not isinstance(result.exception, SystemExit):

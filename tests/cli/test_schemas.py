@@ -3,13 +3,13 @@
 import json
 from pathlib import Path
 
-from halo_engine.cli.schemas import DOORS, as_text, schemas
-from halo_engine.cli.series import series
+from halo_engine.cli.groups import series
+from halo_engine.cli.schemas.schemas import as_text, schemas
+from halo_engine.doors.table import DOORS
 from halo_engine.rehearsal.actions import ACTIONS
 from halo_engine.rehearsal.scenario import Expectation
 from tests.cli.console import Console
 from workers.app import app
-from workers.tasks import doors
 
 FOLDER = Path(__file__).parents[2] / "docs" / "schemas"
 
@@ -22,13 +22,23 @@ def test_schemas_are_up_to_date() -> None:
 
 
 def test_every_door_has_a_schema() -> None:
-    """Schemas are named after the doors' tasks."""
-    calls = {name: door.call for name, door in doors.DOORS.items()}
-    assert {f"halo.{name}": call for name, call in DOORS.items()} == calls
+    """A schema is named after its door, and has the fields of the door's call."""
+    for name, door in DOORS.items():
+        schema = schemas()[name]
+        assert schema["title"] == f"halo.{name}"
+        assert set(schema["properties"]) == set(door.call.model_fields)
+
+
+def test_entries_that_are_read_one_by_one_are_described() -> None:
+    """A batch's schema says what its entries are, and how many it takes."""
+    users = schemas()["users.update"]["properties"]["users"]
+    assert (users["items"], users["maxItems"]) == ({"$ref": "#/$defs/UpdatedUser"}, 500)
+    definitions = schemas()["series.apply"]["properties"]["series"]
+    assert definitions["additionalProperties"] == {"$ref": "#/$defs/SeriesDefinition"}
 
 
 def test_every_command_about_a_series_is_a_task_too() -> None:
-    """Tasks offer what commands do, under the same names."""
+    """Tasks offer what commands do, under the same names; what only pages need is a task alone."""
     app.loader.import_default_modules()
     named = {name.removeprefix("halo.series.") for name in app.tasks if ".series." in name}
     of_an_organisation = series.commands.keys() - {"example"}
@@ -36,6 +46,14 @@ def test_every_command_about_a_series_is_a_task_too() -> None:
         *(name.replace("-", "_") for name in of_an_organisation),
         "explain",
         "failures",
+        "foresee",
+        "runs",
+        "recipients",
+        "bucket",
+        "find",
+        "count",
+        "save",
+        "delete",
     }
 
 
@@ -52,7 +70,7 @@ def test_series_schema_describes_what_files_may_say() -> None:
 
 
 def test_scenario_schema_knows_every_action() -> None:
-    """It has the actions of `halo test`, `expect` and `error`."""
+    """The schema has the actions of `halo test`, `expect` and `error`."""
     scenario = schemas()["scenario"]
     known = set(scenario["$defs"]["Entry"]["properties"])
     assert known == {"at", "repeat", "expect", "error", *ACTIONS}
@@ -64,7 +82,9 @@ def test_schema_is_printed(bare: Console) -> None:
     """Series files' by default, else a door's; no database is needed."""
     assert json.loads(bare("schema")) == schemas()["series"]
     assert json.loads(bare("schema", "track")) == schemas()["track"]
-    assert bare("schema", "dance", status=1) == "Error: There is no schema ‘dance’.\n"
+    said = bare("schema", "dance", status=1)
+    assert said.startswith("Error: There is no schema ‘dance’; allowed are series, scenario, ide")
+    assert said.endswith(f"{[*schemas()][-1]}.\n")
 
 
 def test_schemas_are_written(bare: Console, tmp_path: Path) -> None:

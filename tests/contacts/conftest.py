@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine
 
 from halo_engine.work import Work
-from tests.contacts.stage import new_organization
+from tests.contacts.sandbox import new_organization
 
 
 @pytest.fixture

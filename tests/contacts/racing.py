@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine
 
 from halo_engine.database import run_in_transaction
 from halo_engine.work import OrgRef, Work, open_work
-from tests.contacts.stage import NOW
+from tests.contacts.sandbox import NOW
 
 _Result = TypeVar("_Result")
 

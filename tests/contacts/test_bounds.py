@@ -1,4 +1,4 @@
-"""How large what is known of somebody may become (contract §2, Bounds)."""
+"""How much may be stored of one contact (contract §2, Bounds)."""
 
 import json
 from collections.abc import Callable
@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from halo_engine.contacts.companies import IdentifyCompanyCall, identify_company
-from halo_engine.contacts.csv_import import ImportCsvCall, import_csv
-from halo_engine.contacts.identify import IdentifyAnswer, IdentifyCall, identify
-from halo_engine.contacts.sync import SyncCall, sync
-from halo_engine.contacts.update import UpdateCall, update
+from halo_engine.contacts.companies.identify import IdentifyCompanyCall, identify_company
+from halo_engine.contacts.csv_import.importing import ImportCsvCall, import_csv
+from halo_engine.contacts.identifying.identify import IdentifyAnswer, IdentifyCall, identify
+from halo_engine.contacts.identifying.sync import SyncCall, sync
+from halo_engine.contacts.identifying.update import UpdateCall, update
 from halo_engine.domain.errors import Refusal
 from halo_engine.rehearsal.tokens import signed
 from halo_engine.tables import audience_fields, companies, end_users, signals
 from halo_engine.work import Work, open_work
 from tests.contacts.racing import at_once
-from tests.contacts.stage import NOW, add_contact, committed_organization, rows
+from tests.contacts.sandbox import NOW, add_contact, committed_organization, rows
 
 SECRET = "a-secret-of-at-least-thirty-two-bytes!"
 BOUND = 400_000
@@ -49,7 +49,7 @@ def everything(work: Work) -> list[list[tuple[Any, ...]]]:
 
 
 def test_documents_may_fill_the_bound(work: Work) -> None:
-    """Custom fields and context together are counted as compact JSON: no space between parts."""
+    """Custom fields and context count together, as compact JSON, and may fill the bound."""
     context = {'é: , " ': 1, "list": [1, {"a": None}], "text": "a, b: c"}
     custom = padded(BOUND - size(context) + 1, n=11)
     add_contact(work, "ann", custom_fields=custom, context=context)
@@ -63,7 +63,7 @@ def test_documents_may_fill_the_bound(work: Work) -> None:
     "call", [{"traits": {"n": 12}}, {"context": {"c": 12}}, {"traits": {"name": "Ann", "n": 12}}]
 )
 def test_a_byte_more_is_refused_and_nothing_is_written(work: Work, call: dict[str, Any]) -> None:
-    """The 400 names the size that the documents would have."""
+    """One byte more is a 400 that names the resulting size, and nothing is written."""
     context = {"c": 1}
     add_contact(work, "ann", custom_fields=padded(BOUND - size(context), n=1), context=context)
     before = everything(work)
@@ -79,7 +79,7 @@ def test_a_byte_more_is_refused_and_nothing_is_written(work: Work, call: dict[st
 
 
 def test_documents_that_were_too_large_before_may_shrink(work: Work) -> None:
-    """A call that makes them no larger is taken; one that does is refused."""
+    """Documents above the bound may shrink or stay, but not grow."""
     add_contact(work, "ann", custom_fields=padded(BOUND + 1_000, large="x" * 500))
     says(work, traits={"large": None, "name": "Ann"})
     with pytest.raises(Refusal, match="they would be 400508 bytes"):
@@ -89,7 +89,7 @@ def test_documents_that_were_too_large_before_may_shrink(work: Work) -> None:
 
 
 def test_a_user_that_is_too_large_does_not_spoil_its_batch(work: Work) -> None:
-    """Update reports all entries of the user by index; the others go in."""
+    """Update reports each entry of a user that is too large by index; the others are written."""
     work = replace(work, org=replace(work.org, identity_secret=SECRET))
     add_contact(work, "full", custom_fields=padded(BOUND))
     users = [
@@ -114,7 +114,7 @@ def test_a_user_that_is_too_large_does_not_spoil_its_batch(work: Work) -> None:
 
 
 def test_a_row_that_is_too_large_does_not_spoil_its_file(work: Work) -> None:
-    """CSV import reports it by line, beside rows that cannot be read."""
+    """CSV import reports a row that is too large by line; the others are imported."""
     add_contact(work, "full", custom_fields=padded(BOUND))
     answer = import_csv(
         work,
@@ -130,7 +130,7 @@ def test_a_row_that_is_too_large_does_not_spoil_its_file(work: Work) -> None:
 
 
 def test_a_contact_that_is_too_large_does_not_spoil_its_sync(work: Work) -> None:
-    """Sync reports it by index."""
+    """Sync reports a contact that is too large by index; the others are written."""
     add_contact(work, "full", custom_fields=padded(BOUND))
     contacts = [{"user_id": name, "traits": {"plan": "pro"}} for name in ("full", "ann")]
     answer = sync(work, SyncCall(source="crm", contacts=contacts))
@@ -140,7 +140,7 @@ def test_a_contact_that_is_too_large_does_not_spoil_its_sync(work: Work) -> None
 
 
 def test_a_company_has_the_bound_too(work: Work) -> None:
-    """Its custom fields have it; if they are refused, its user does not move."""
+    """A company that is too large is refused, and its user does not join it."""
     add_contact(work, "ann")
     identify_company(work, IdentifyCompanyCall(id="acme", traits={"n": 1}))
     for letter in "abcdefghijklmnopqrst":
@@ -157,7 +157,7 @@ def test_a_company_has_the_bound_too(work: Work) -> None:
 
 
 def test_calls_that_race_cannot_pass_the_bound(database: Engine) -> None:
-    """Of eight calls at once the five that fit go in, whichever come first."""
+    """Of eight calls at once only the five that fit are taken, whichever come first."""
     org = committed_organization(database)
     with database.begin() as connection:
         add_contact(

@@ -12,18 +12,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from halo_engine.contacts.companies import (
+from halo_engine.contacts.companies.identify import (
     IdentifyCompanyAnswer,
     IdentifyCompanyCall,
     identify_company,
 )
-from halo_engine.contacts.company_rows import Account, write_companies
+from halo_engine.contacts.companies.rows import GivenCompany, write_companies
 from halo_engine.database import run_in_transaction
 from halo_engine.domain.errors import Refusal, validated
-from halo_engine.domain.traits import Traits
+from halo_engine.domain.fields.traits import Traits
 from halo_engine.tables import audience_fields, companies, end_users, signals
 from halo_engine.work import Work, open_work
-from tests.contacts.stage import (
+from tests.contacts.hostile import json_with, texts_among
+from tests.contacts.sandbox import (
     EARLIER,
     NOW,
     add_contact,
@@ -48,7 +49,7 @@ def identify(work: Work, **data: Any) -> IdentifyCompanyAnswer:
 
 
 def test_a_company_is_created(work: Work) -> None:
-    """The first call makes the company; it has nobody, so nobody is told."""
+    """The first call creates the company; it has no members, so no signal is written."""
     answer = identify(work, traits={"name": "Acme", "mrr": 4900, "tier": "gold"})
     [(company_id,)] = rows(work, companies, "id")
     assert answer.model_dump(mode="json") == {
@@ -62,7 +63,7 @@ def test_a_company_is_created(work: Work) -> None:
     assert rows(work, companies, "external_id", "name", "mrr", "custom_fields") == [
         ("acme", "Acme", 4900, {"tier": "gold"})
     ]
-    assert told(work) == []
+    assert signals_of(work) == []
 
 
 def test_no_contact_is_created(work: Work) -> None:
@@ -79,7 +80,7 @@ def test_no_contact_is_created(work: Work) -> None:
 
 
 def test_a_known_company_is_left_alone_for_an_unknown_user(work: Work) -> None:
-    """A 404 writes nothing to a company that is there."""
+    """A call for an unknown user is a 404 and changes nothing of its company."""
     identify(work, traits={"tier": "gold"})
     with pytest.raises(Refusal):
         identify(work, user_id="nobody", traits={"tier": "lead", "new": 1})
@@ -88,26 +89,26 @@ def test_a_known_company_is_left_alone_for_an_unknown_user(work: Work) -> None:
 
 
 def test_a_move_is_told_of_the_contact(work: Work) -> None:
-    """The user joins the company, which is one change of the contact; ``last_seen`` stays."""
+    """A user who joins a company has one signal, and ``last_seen`` stays."""
     ann = add_contact(work, "ann")
     answer = identify(work, user_id="ann", traits={"tier": "gold"})
     assert rows(work, end_users, "company_id") == [(answer.id,)]
-    assert told(work) == [("changed", ann, None, ["company_id"])]
+    assert signals_of(work) == [("changed", ann, None, ["company_id"])]
     assert last_seen(work, ann) == EARLIER
 
 
 def test_a_contact_is_in_one_company_at_a_time(work: Work) -> None:
-    """Joining a second company leaves the first; being there already is no move."""
+    """Joining a second company leaves the first; joining the same one again is no move."""
     ann = add_contact(work, "ann")
     identify(work, user_id="ann")
     other = identify(work, id="other", user_id="ann")
     identify(work, id="other", user_id="ann")
     assert rows(work, end_users, "company_id") == [(other.id,)]
-    assert told(work) == [("changed", ann, None, ["company_id"])] * 2
+    assert signals_of(work) == [("changed", ann, None, ["company_id"])] * 2
 
 
 def test_changed_traits_are_told_once_for_all_contacts(work: Work) -> None:
-    """A company of three contacts has one signal, with the keys of what changed."""
+    """A change of a company with three contacts writes one signal, with the changed keys."""
     company_id = identify(work, traits={"tier": "gold", "mrr": 1}).id
     for name in ("ann", "ben", "cyd"):
         identify(work, user_id=add_user(work, name))
@@ -115,7 +116,7 @@ def test_changed_traits_are_told_once_for_all_contacts(work: Work) -> None:
     identify(
         work, traits={"tier": "lead", "mrr": 1.0, "arr": 12, "renewal_date": "2026-07-01", "x": 0}
     )
-    assert told(work) == [
+    assert signals_of(work) == [
         (
             "company_changed",
             None,
@@ -132,18 +133,18 @@ def test_changed_traits_are_told_once_for_all_contacts(work: Work) -> None:
 
 
 def test_a_move_precedes_the_change(work: Work) -> None:
-    """With both in one call the contact's signal arrives first, then the company's."""
+    """If one call moves the user and changes the company, the contact's signal comes first."""
     company = identify(work).id
     ann = add_contact(work, "ann")
     identify(work, user_id="ann", traits={"tier": "gold"})
-    assert told(work) == [
+    assert signals_of(work) == [
         ("changed", ann, None, ["company_id"]),
         ("company_changed", None, company, ["company.custom:tier"]),
     ]
 
 
 def test_the_same_again_changes_nothing(work: Work) -> None:
-    """Traits that are what they were are no change, and ``updated_at`` stays."""
+    """Traits with the stored values are no change, and ``updated_at`` stays."""
     traits = {
         "name": "Acme",
         "signed_up_at": "2026-01-01",
@@ -160,7 +161,7 @@ def test_the_same_again_changes_nothing(work: Work) -> None:
     identify(work, traits=traits)
     again = identify(replace(work, now=NOW + A_DAY), traits=traits)
     assert (again.created, again.updated_at) == (False, "2026-06-01T09:00:00.000000+00:00")
-    assert told(work) == []
+    assert signals_of(work) == []
 
 
 # Merging.
@@ -184,7 +185,7 @@ def test_traits_merge(work: Work) -> None:
         "2026-06-01T09:00:00.000000+00:00",
         "2026-06-02T09:00:00.000000+00:00",
     )
-    assert told(work)[0][3] == ["company.mrr", "company.custom:a", "company.custom:e"]
+    assert signals_of(work)[0][3] == ["company.mrr", "company.custom:a", "company.custom:e"]
 
 
 def test_dates_are_read_on_the_organisations_clock(work: Work) -> None:
@@ -195,7 +196,7 @@ def test_dates_are_read_on_the_organisations_clock(work: Work) -> None:
 
 
 def test_email_is_a_custom_field_of_a_company(work: Work) -> None:
-    """A company has no address of its own."""
+    """A company's email is a custom field, since companies have no address."""
     identify(work, traits={"email": "not an address"})
     assert rows(work, companies, "custom_fields") == [({"email": "not an address"},)]
 
@@ -212,7 +213,9 @@ def test_email_is_a_custom_field_of_a_company(work: Work) -> None:
 def test_revenue_is_ignored_where_it_comes_from_stripe(
     work: Work, settings_: dict[str, Any], taken: bool
 ) -> None:
-    """Then the rest is written, and the answer says so."""
+    """Where Stripe sets the revenue, a call's is ignored with a warning, and the rest is
+    written.
+    """
     own = new_organization(work.connection, **settings_)
     answer = identify(own, traits={"name": "Acme", "mrr": 1, "arr": 12})
     assert rows(own, companies, "name", "mrr", "arr") == [
@@ -226,7 +229,9 @@ def test_revenue_is_ignored_where_it_comes_from_stripe(
 
 
 def test_custom_fields_are_registered_with_the_type_seen(work: Work) -> None:
-    """Each kind of value has its type; the first seen stays, null learns."""
+    """A custom field is registered with the type seen first; one seen as null learns its type
+    later.
+    """
     identify(
         work,
         traits={
@@ -315,14 +320,14 @@ def test_traits_that_are_refused_write_nothing(
     assert rows(work, end_users, "company_id") == [(None,)]
 
 
-def test_organisations_do_not_meet(work: Work) -> None:
+def test_organisations_are_apart(work: Work) -> None:
     """The same ids in two organisations are two companies and two users."""
     elsewhere = new_organization(work.connection)
     for each in (work, elsewhere):
         identify(each, user_id=add_user(each, "ann"), traits={"key": each.org.key})
     for each in (work, elsewhere):
         assert rows(each, companies, "custom_fields") == [({"key": each.org.key},)]
-        assert len(told(each)) == 1
+        assert len(signals_of(each)) == 1
 
 
 # Races and sets.
@@ -352,7 +357,9 @@ def test_a_race_of_creations_is_one_company(shared_database: Engine) -> None:
 
 
 def test_a_change_is_told_against_what_was_waited_for(shared_database: Engine) -> None:
-    """Who waited for another's change merges with it, and announces only what is still new."""
+    """A call that waited for another's change merges with it, and announces only what is still
+    new.
+    """
     org = committed_organization(shared_database)
     with shared_database.begin() as connection:
         identify(open_work(connection, org, NOW), traits={"tier": "lead"})
@@ -365,14 +372,14 @@ def test_a_change_is_told_against_what_was_waited_for(shared_database: Engine) -
     with shared_database.connect() as connection:
         work = open_work(connection, org, NOW)
         assert rows(work, companies, "custom_fields") == [({"tier": "gold", "a": 1, "b": 1},)]
-        assert [changed for *_, changed in told(work)] == [
+        assert [changed for *_, changed in signals_of(work)] == [
             ["company.custom:a", "company.custom:tier"],
             ["company.custom:b"],
         ]
 
 
 def test_a_race_of_moves_leaves_the_contact_in_one(shared_database: Engine) -> None:
-    """A user pulled to four companies at once is told of as often as it moved."""
+    """A user whom four companies claim at once is in one, and has a signal for each move."""
     org = committed_organization(shared_database, "ann")
     start = Barrier(4)
 
@@ -391,52 +398,44 @@ def test_a_race_of_moves_leaves_the_contact_in_one(shared_database: Engine) -> N
         work = open_work(connection, org, NOW)
         [(company_id,)] = rows(work, end_users, "company_id")
         assert company_id in ids
-        assert len(told(work)) == 4
+        assert len(signals_of(work)) == 4
 
 
 @pytest.mark.parametrize("size", [1, 500])
 def test_a_set_of_any_size_is_one_statement(work: Work, size: int) -> None:
-    """One company and five hundred are one statement, each with its own user."""
+    """A set of one and a set of five hundred companies each take one statement, users included."""
     for number in range(size):
         add_contact(work, f"u{number}")
     accounts = [
-        Account(f"c{n}", Traits({"name": f"C{n}"}, {"tier": n}), f"u{n}") for n in range(size)
+        GivenCompany(f"c{n}", Traits({"name": f"C{n}"}, {"tier": n}), f"u{n}") for n in range(size)
     ]
     with statements(work.connection) as seen:
         written = write_companies(work, accounts)
     assert len(seen) == 1
-    assert [each.place for each in written] == list(range(size))
-    assert [row[:2] for row in told(work)] == [
+    assert [each.ordinal for each in written] == list(range(size))
+    assert [row[:2] for row in signals_of(work)] == [
         ("changed", contact_id) for (contact_id,) in rows(work, end_users, "id")
     ]
     assert sorted(rows(work, end_users, "external_id", "company_id")) == sorted(
-        (f"u{each.place}", each.id) for each in written
+        (f"u{each.ordinal}", each.id) for each in written
     )
 
 
-def test_the_statement_holds_on_a_worn_connection(work: Work) -> None:
-    """The fifteenth time on one connection it does what it did the first time."""
+def test_the_statement_works_with_a_reused_plan(work: Work) -> None:
+    """The statement does the same at its fifteenth run on a connection, when the server reuses its
+    plan.
+    """
     add_contact(work, "ann")
     for number in range(15):
         identify(work, user_id="ann", traits={"n": number, "mrr": number})
     assert rows(work, companies, "mrr", "custom_fields") == [(14, {"n": 14})]
-    assert len(told(work)) == 15
+    assert len(signals_of(work)) == 15
 
 
 # Hostile input.
 
-_TEXTS = st.one_of(
-    st.sampled_from(["ann", "nobody", "acme", "name", "mrr", "2026-05-31", "at_risk", "id"]),
-    st.text(max_size=300),
-    st.text(st.characters(codec=None), max_size=20),
-)
-_JSON = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), _TEXTS),
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=4), st.dictionaries(_TEXTS, inner, max_size=4)
-    ),
-    max_leaves=8,
-)
+_TEXTS = texts_among(["ann", "nobody", "acme", "name", "mrr", "2026-05-31", "at_risk", "id"])
+_JSON = json_with(_TEXTS)
 _BODIES = st.fixed_dictionaries(
     {"id": st.one_of(st.sampled_from(["acme", "b"]), _JSON)},
     optional={
@@ -453,8 +452,8 @@ _BODIES = st.fixed_dictionaries(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(body=_BODIES)
-def test_nothing_but_refusals_comes_back(work: Work, body: dict[str, Any]) -> None:
-    """Whatever is sent, it is written or refused, and a sound call after it goes in."""
+def test_any_input_is_written_or_refused(work: Work, body: dict[str, Any]) -> None:
+    """Any input is written or refused, and a valid call after it is written."""
     if not rows(work, end_users, "id"):
         add_contact(work, "ann")
     try:
@@ -478,6 +477,6 @@ def forget_signals(work: Work) -> None:
     work.connection.execute(signals.delete().where(signals.c.org_id == work.org_id))
 
 
-def told(work: Work) -> list[tuple[Any, ...]]:
+def signals_of(work: Work) -> list[tuple[Any, ...]]:
     """Return the organisation's signals in order of arrival: kind, whose, what changed."""
     return rows(work, signals, "kind", "end_user_id", "company_id", "changed")

@@ -12,15 +12,20 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, select
 
-from halo_engine.contacts.erasure import EraseContactCall, erase_contact
-from halo_engine.contacts.identify import IdentifyAnswer, IdentifyCall, identify, identifying
-from halo_engine.contacts.track import TrackCall, track
-from halo_engine.contacts.verification import LEEWAY
-from halo_engine.delivery.message import Sender
-from halo_engine.delivery.transports import MemoryTransport
+from halo_engine.contacts.consent.erasure import EraseContactCall, erase_contact
+from halo_engine.contacts.events.track import TrackCall, track
+from halo_engine.contacts.identifying.identify import (
+    IdentifyAnswer,
+    IdentifyCall,
+    identify,
+    identifying,
+)
+from halo_engine.contacts.identifying.verification import LEEWAY
 from halo_engine.domain.errors import Refusal, validated
-from halo_engine.domain.signals import EVERYTHING
+from halo_engine.domain.series.signals import EVERYTHING
 from halo_engine.engine import Engine as HaloEngine
+from halo_engine.mail.composing.sender import Sender
+from halo_engine.mail.transports.transports import MemoryTransport
 from halo_engine.organizations import OrganizationSettings, change_organization
 from halo_engine.pipeline.due import PostOffice
 from halo_engine.rehearsal.tokens import signed
@@ -34,7 +39,7 @@ from halo_engine.tables import (
 )
 from halo_engine.work import OrgRef, Work, open_work
 from tests.contacts.racing import at_once
-from tests.contacts.stage import (
+from tests.contacts.sandbox import (
     EARLIER,
     NOW,
     add_contact,
@@ -68,7 +73,9 @@ def refusal(work: Work, **call: Any) -> dict[str, Any]:
 
 
 def test_an_unknown_user_is_created(work: Work) -> None:
-    """The first call makes a user of source ``sdk``, seen now, and signals the creation alone."""
+    """The first call creates a user of source ``sdk``, seen now, with one signal for its
+    creation.
+    """
     answer = says(work, traits={"name": "Ann", "email": "Ann@A.example", "plan": "pro"})
     now = "2026-06-01T09:00:00.000000+00:00"
     assert answer.model_dump(mode="json") == {
@@ -104,7 +111,7 @@ def test_a_known_user_is_updated(work: Work) -> None:
 
 
 def test_last_seen_alone_is_no_change(work: Work) -> None:
-    """A call that says nothing new bumps ``last_seen`` and ``updated_at`` and signals nothing."""
+    """A call without changes moves ``last_seen`` and ``updated_at``, and writes no signal."""
     ann = add_contact(work, "ann", name="Ann", custom_fields={"n": 1}, context={"tab": "home"})
     answer = says(work, traits={"name": "Ann", "n": 1.0}, context={"tab": "home"})
     assert (last_seen(work, ann), answer.updated_at) == (NOW, NOW)
@@ -112,7 +119,7 @@ def test_last_seen_alone_is_no_change(work: Work) -> None:
 
 
 def test_a_change_of_the_context_is_no_change_of_traits(work: Work) -> None:
-    """Context is for the assistant: no filter names it, so no series is told."""
+    """A changed context writes no signal, since no filter can name it."""
     add_contact(work, "ann", context={"tab": "home", "deep": {"a": 1}})
     says(work, context={"deep": {"b": 2}, "n": 1})
     assert rows(work, end_users, "context") == [({"tab": "home", "deep": {"b": 2}, "n": 1},)]
@@ -123,7 +130,7 @@ def test_a_change_of_the_context_is_no_change_of_traits(work: Work) -> None:
 
 
 def test_traits_merge_as_the_documents_show(work: Work) -> None:
-    """Two calls add up: a given key overwrites, a missing one stays."""
+    """Traits of two calls are merged: a given key overwrites, a missing one stays."""
     says(work, traits={"name": "Jane", "role": "viewer"})
     says(work, traits={"role": "admin", "email": "jane@a.example"})
     assert rows(work, end_users, "name", "email", "custom_fields") == [
@@ -186,20 +193,20 @@ def test_null_overwrites_all_but_signed_up_at(work: Work) -> None:
 
 
 def test_dates_without_an_offset_are_the_organisations(work: Work) -> None:
-    """A date alone is its midnight in the organisation's time zone."""
+    """A date alone is midnight in the organisation's time zone."""
     in_berlin = replace(work, org=replace(work.org, timezone="Europe/Berlin"))
     says(in_berlin, traits={"signed_up_at": "2026-05-27"})
     assert rows(work, end_users, "signed_up_at") == [(datetime(2026, 5, 26, 22, tzinfo=UTC),)]
 
 
 def test_first_seen_of_a_live_user_is_now(work: Work) -> None:
-    """A sign-up long ago does not make a user who comes today one who was seen then."""
+    """``first_seen`` is now, even if the user signed up long ago."""
     answer = says(work, traits={"signed_up_at": "2023-04-12"})
     assert (answer.first_seen, answer.last_seen) == (NOW, NOW)
 
 
 def test_custom_fields_are_registered_with_the_type_seen(work: Work) -> None:
-    """Each custom field is registered once; one seen as null so far learns its type later."""
+    """Each custom field is registered once; one seen as null learns its type later."""
     traits = {"s": "x", "n": 1, "b": True, "d": "2026-01-01", "o": {}, "a": [], "u": None}
     says(work, traits={**traits, "email": "a@a.example"})
     says(work, traits={"n": "two", "u": 2.5})
@@ -229,7 +236,7 @@ def test_custom_fields_are_registered_with_the_type_seen(work: Work) -> None:
 def test_revenue_is_taken_unless_stripe_rules(
     work: Work, mode: str, connected: bool, taken: bool
 ) -> None:
-    """``mrr`` and ``arr`` are ignored, and the answer says so, only where Stripe sets them."""
+    """``mrr`` and ``arr`` are ignored with a warning only where Stripe sets them."""
     org = replace(work.org, mrr_mode=mode, stripe_connected=connected)
     answer = says(replace(work, org=org), traits={"mrr": 100, "arr": 1200, "name": "Ann"})
     assert rows(work, end_users, "name", "mrr", "arr") == [
@@ -309,7 +316,7 @@ def test_a_call_without_a_user_is_refused() -> None:
 
 
 def test_a_lead_becomes_the_user(work: Work) -> None:
-    """A new ``user_id`` with a lead's email, in any case, is that lead from now on."""
+    """A new ``user_id`` with a lead's email, in any case, promotes that lead."""
     lea = add_contact(work, None, source="lead_form", email="Lea@a.example", name="Lea")
     answer = says(work, user_id="lea", traits={"email": "lea@A.example", "plan": "pro"})
     assert (answer.id, answer.created, answer.contact_type) == (lea, False, "user")
@@ -322,7 +329,7 @@ def test_a_lead_becomes_the_user(work: Work) -> None:
 
 
 def test_a_known_user_never_absorbs_a_lead(work: Work) -> None:
-    """A user who takes the email of a lead leaves the lead alone."""
+    """A known user who takes a lead's email leaves the lead as it is."""
     add_contact(work, None, email="lea@a.example")
     add_contact(work, "ann")
     says(work, traits={"email": "lea@a.example"})
@@ -333,7 +340,7 @@ def test_a_known_user_never_absorbs_a_lead(work: Work) -> None:
 
 
 def test_a_user_of_the_same_email_is_another_contact(work: Work) -> None:
-    """Only leads are promoted: two users may share an address."""
+    """Two users may share an email; only leads are promoted."""
     add_contact(work, "ben", email="shared@a.example")
     assert says(work, traits={"email": "shared@a.example"}).created
     assert len(rows(work, end_users, "id")) == 2
@@ -343,7 +350,7 @@ def test_a_user_of_the_same_email_is_another_contact(work: Work) -> None:
 
 
 def test_a_sessions_events_become_the_contacts(work: Work) -> None:
-    """They count from now on and lower ``first_seen``; no series is told of them."""
+    """A session's events count from now on and lower ``first_seen``, without a signal."""
     before = replace(work, now=NOW - timedelta(hours=2))
     for name in ("viewed", "clicked", "viewed"):
         track(before, TrackCall(event=name, session_id="s1"))
@@ -365,7 +372,7 @@ def test_a_sessions_events_become_the_contacts(work: Work) -> None:
 
 
 def test_a_link_is_kept_once_and_adds_up(work: Work) -> None:
-    """Identifying again with the session links what came since, and keeps the first link."""
+    """A second identify with the session links its later events, and keeps the first link."""
     ann = add_contact(work, "ann")
     track(work, TrackCall(event="viewed", user_id="ann"))
     for hours in (1, 2):
@@ -382,7 +389,7 @@ def test_a_link_is_kept_once_and_adds_up(work: Work) -> None:
 
 
 def test_a_session_of_two_users_belongs_to_both(work: Work) -> None:
-    """Who identifies first gets the events; the link is kept for either."""
+    """Two users may link one session; the first who identifies gets its events."""
     track(work, TrackCall(event="viewed", session_id="s1"))
     ann, ben = (says(work, user_id=user, session_id="s1").id for user in ("ann", "ben"))
     assert rows(work, events, "end_user_id") == [(ann,)]
@@ -392,8 +399,8 @@ def test_a_session_of_two_users_belongs_to_both(work: Work) -> None:
 # Isolation, races, numbers of statements.
 
 
-def test_organisations_do_not_meet(work: Work) -> None:
-    """The same ``user_id``, email and session in another organisation are another's."""
+def test_organisations_are_apart(work: Work) -> None:
+    """The same ``user_id``, email and session in two organisations are two contacts."""
     other = new_organization(work.connection)
     add_contact(other, None, email="ann@a.example")
     track(other, TrackCall(event="viewed", session_id="s1"))
@@ -408,7 +415,9 @@ def call(user_id: str, **traits: Any) -> Callable[[Work], IdentifyAnswer]:
 
 
 def test_two_first_calls_make_one_contact(database: Engine) -> None:
-    """Racing first calls end as one contact with the traits of both, and created once."""
+    """First calls at once make one contact with the traits of both; one says that it was
+    created.
+    """
     org = committed_organization(database)
     for number in range(10):
         answers = at_once(
@@ -430,7 +439,7 @@ def test_two_first_calls_make_one_contact(database: Engine) -> None:
 
 
 def test_two_changes_of_one_contact_both_stay(database: Engine) -> None:
-    """Calls that race on one contact are merged one after the other: neither is lost."""
+    """Calls at once for one contact are merged one after the other, and both changes stay."""
     org = committed_organization(database, "ann")
     for n in range(10):
         at_once(database, org, call("ann", **{f"a{n}": 1}), call("ann", **{f"b{n}": 1}))
@@ -456,8 +465,8 @@ def test_a_lead_is_promoted_once(database: Engine) -> None:
     }
 
 
-def test_whoever_waits_for_a_lead_looks_again(database: Engine) -> None:
-    """A call that waits while another promotes the lead makes a contact of its own."""
+def test_a_call_that_waited_for_a_lead_looks_again(database: Engine) -> None:
+    """A call that waited while another promoted the lead makes a contact of its own."""
     org = committed_organization(database)
     with database.begin() as connection:
         lead = add_contact(open_work(connection, org, NOW), None, email="lea@a.example")
@@ -473,8 +482,8 @@ def test_whoever_waits_for_a_lead_looks_again(database: Engine) -> None:
         ]
 
 
-def test_whoever_waits_merges_over_what_the_other_wrote(database: Engine) -> None:
-    """What changed is told against the row as it is by then, not as it was when the call began."""
+def test_a_call_that_waited_merges_with_what_the_other_wrote(database: Engine) -> None:
+    """A call that waited compares with the row as it is then, not as it was when the call began."""
     org = committed_organization(database, "ann")
     overtaken(database, org, call("ann", plan="pro", a=1), call("ann", plan="pro", b=2))
     with database.connect() as connection:
@@ -487,8 +496,8 @@ def test_whoever_waits_merges_over_what_the_other_wrote(database: Engine) -> Non
 
 
 def test_a_call_is_one_statement_and_a_session_one_more(work: Work) -> None:
-    """Contact, signal and registered fields are one statement, and the address is held by one
-    before it; the plan is reused on and on.
+    """A call takes one statement after the lock of its address, and one more with a session; plans
+    are reused.
     """
     for n in range(12):
         with statements(work.connection) as seen:
@@ -518,8 +527,8 @@ class Caller:
     def says(self, **call: Any) -> IdentifyAnswer:
         """Identify ``ann``, unless the call says otherwise."""
         asked = validated(IdentifyCall, {"user_id": "ann", **call}, "identify")
-        by_trip = partial(identifying, asked)
-        return self.engine.perform(self.org, partial(identify, call=asked), by_trip)
+        in_one_trip = partial(identifying, asked)
+        return self.engine.perform(self.org, partial(identify, call=asked), in_one_trip)
 
 
 @pytest.fixture
@@ -533,7 +542,9 @@ def caller(shared_database: Engine) -> Caller:
 def test_a_later_call_is_a_transaction_of_its_own_in_one_round_trip(
     shared_database: Engine, caller: Caller
 ) -> None:
-    """It is answered as any other, and committed then; whoever handles signals is rung for."""
+    """A call for a cached organisation is one round trip: answered, committed, and rung for as
+    ever.
+    """
     first = caller.says(traits={"plan": "pro", "email": "ann@a.example"})
     with statements(shared_database) as seen:
         again = caller.says(traits={"plan": "free"})
@@ -553,10 +564,10 @@ def test_a_later_call_is_a_transaction_of_its_own_in_one_round_trip(
         assert caller.rung == [work.org_id] * 4
 
 
-def test_without_a_clock_it_takes_place_at_the_databases(
+def test_without_a_clock_the_databases_instant_counts(
     shared_database: Engine, caller: Caller
 ) -> None:
-    """Contact and signal bear one instant, that of the statement."""
+    """Without a given clock contact and signal have the instant of the database's statement."""
     caller.engine = replace(caller.engine, clock=None)
     caller.says(user_id="cleo")
     with statements(shared_database) as seen:
@@ -571,7 +582,9 @@ def test_without_a_clock_it_takes_place_at_the_databases(
 
 
 def test_a_contact_that_grows_too_large_is_refused(shared_database: Engine, caller: Caller) -> None:
-    """The bound of §2 holds on this way too, and nothing is written."""
+    """In one round trip a contact beyond the bound of §2 is refused, too, and nothing is
+    written.
+    """
     with shared_database.begin() as connection:
         add_contact(
             open_work(connection, caller.org, NOW), "ann", custom_fields={"full": "x" * 399_977}
@@ -586,7 +599,9 @@ def test_a_contact_that_grows_too_large_is_refused(shared_database: Engine, call
 def test_only_what_may_be_new_is_looked_up_in_the_registry(
     shared_database: Engine, caller: Caller
 ) -> None:
-    """A field that was registered is known from then on; one seen as null has a type to learn."""
+    """A field that is known to be registered is not looked up again, unless it has yet to learn its
+    type.
+    """
     caller.says(traits={"plan": "pro", "seats": None})
     with statements(shared_database) as seen:
         caller.says(traits={"plan": "free"})
@@ -603,7 +618,7 @@ def test_only_what_may_be_new_is_looked_up_in_the_registry(
 
 
 def test_a_zone_that_changed_is_heeded(shared_database: Engine, caller: Caller) -> None:
-    """Nothing of the call is written before the organisation was read again."""
+    """If the organisation's zone changed, a call reads the organisation again before it writes."""
     with shared_database.begin() as connection:
         change_organization(
             connection, _key(connection, caller.org), OrganizationSettings(timezone="Asia/Tokyo")
@@ -621,7 +636,7 @@ def test_a_zone_that_changed_is_heeded(shared_database: Engine, caller: Caller) 
 def test_verification_that_was_switched_on_is_heeded(
     shared_database: Engine, caller: Caller
 ) -> None:
-    """A call without a token is refused from then on, and leaves nothing."""
+    """Once verification is switched on, a call without a token is refused and writes nothing."""
     secret = OrganizationSettings(identity_secret=SECRET)
     with shared_database.begin() as connection:
         change_organization(connection, _key(connection, caller.org), secret)
@@ -633,8 +648,10 @@ def test_verification_that_was_switched_on_is_heeded(
         assert rows(open_work(connection, caller.org, NOW), end_users, "external_id") == [("ben",)]
 
 
-def test_a_token_holds_to_the_last_moment(shared_database: Engine, caller: Caller) -> None:
-    """Who is verified is told what is stored; an expired token is refused, and changes nothing."""
+def test_a_token_is_valid_until_it_expires(shared_database: Engine, caller: Caller) -> None:
+    """A verified caller is answered with what is stored; an expired token is refused and changes
+    nothing.
+    """
     with shared_database.begin() as connection:
         change_organization(
             connection, _key(connection, caller.org), OrganizationSettings(identity_secret=SECRET)
@@ -657,10 +674,10 @@ def test_a_token_holds_to_the_last_moment(shared_database: Engine, caller: Calle
         assert rows(work, end_users, "last_seen") == [(last_moment,)]
 
 
-def test_who_is_erased_meanwhile_comes_as_the_lead(shared_database: Engine, caller: Caller) -> None:
-    """A call that waited for a user who is gone by then looks again, and promotes the lead of the
-    email that it comes with.
-    """
+def test_a_user_erased_meanwhile_comes_back_as_the_lead(
+    shared_database: Engine, caller: Caller
+) -> None:
+    """A call that waited for a user who was erased meanwhile promotes the lead with its email."""
     with shared_database.begin() as connection:
         lead = add_contact(open_work(connection, caller.org, NOW), None, email="ben@a.example")
     answer = while_open(
@@ -675,15 +692,15 @@ def test_who_is_erased_meanwhile_comes_as_the_lead(shared_database: Engine, call
         assert rows(work, end_users, "id", "external_id") == [(lead, "ben")]
 
 
-def test_what_is_refused_is_refused_as_ever(caller: Caller) -> None:
-    """Also for an organisation that is known."""
+def test_a_cached_organisations_bad_call_is_refused(caller: Caller) -> None:
+    """A cached organisation's bad calls are refused as those of any other."""
     with pytest.raises(Refusal) as raised:
         caller.says(traits={"email": "nobody"})
     assert raised.value.code == "bad_email"
 
 
 def test_a_session_is_linked(shared_database: Engine, caller: Caller) -> None:
-    """A call with a session takes more than one statement, and is taken all the same."""
+    """A call with a session needs more than one statement, and takes the usual way."""
     caller.says(session_id="s1")
     with shared_database.connect() as connection:
         work = open_work(connection, caller.org, NOW)

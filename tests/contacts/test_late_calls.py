@@ -12,21 +12,26 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, select
 
-from halo_engine.contacts.companies import IdentifyCompanyCall, identify_company
-from halo_engine.contacts.csv_import import ImportCsvCall, import_csv
-from halo_engine.contacts.identify import IdentifyAnswer, IdentifyCall, identify, identifying
-from halo_engine.contacts.sending import LARGEST_NOTES
-from halo_engine.contacts.sync import SyncCall, sync
-from halo_engine.contacts.update import UpdateCall, update
-from halo_engine.delivery.message import Sender
-from halo_engine.delivery.transports import MemoryTransport
+from halo_engine.contacts.companies.identify import IdentifyCompanyCall, identify_company
+from halo_engine.contacts.csv_import.importing import ImportCsvCall, import_csv
+from halo_engine.contacts.identifying.identify import (
+    IdentifyAnswer,
+    IdentifyCall,
+    identify,
+    identifying,
+)
+from halo_engine.contacts.identifying.sync import SyncCall, sync
+from halo_engine.contacts.identifying.update import UpdateCall, update
+from halo_engine.contacts.sending_order import LARGEST_NOTES
 from halo_engine.domain.errors import Refusal, validated
 from halo_engine.engine import Engine as HaloEngine
+from halo_engine.mail.composing.sender import Sender
+from halo_engine.mail.transports.transports import MemoryTransport
 from halo_engine.pipeline.due import PostOffice
 from halo_engine.rehearsal.tokens import signed
 from halo_engine.tables import companies, end_users
 from halo_engine.work import Work, open_work
-from tests.contacts.stage import (
+from tests.contacts.sandbox import (
     NOW,
     add_contact,
     committed_organization,
@@ -58,7 +63,9 @@ def known(work: Work) -> tuple[Any, ...]:
 
 
 def test_a_late_identify_changes_only_what_was_not_said_since(work: Work) -> None:
-    """It leaves fields alone that were said later, in columns, custom fields and context alike."""
+    """A late call leaves the fields alone that a later call gave: columns, custom fields and
+    context.
+    """
     says(work, sent=1, traits={"name": "New", "plan": "pro"}, context={"tab": "new"})
     old = {"name": "Old", "email": "old@a.example", "plan": "free", "seats": 3}
     says(work, sent=2, traits=old, context={"tab": "old", "page": "old"})
@@ -69,21 +76,23 @@ def test_a_late_identify_changes_only_what_was_not_said_since(work: Work) -> Non
 
 
 def test_a_null_that_was_said_since_stays(work: Work) -> None:
-    """Setting a field to null is a change like any other."""
+    """A null that a later call gave stays."""
     says(work, sent=1, traits={"name": None, "plan": None})
     says(work, sent=2, traits={"name": "Old", "plan": "free"})
     assert known(work) == (None, None, {"plan": None}, {})
 
 
 def test_a_value_that_was_said_again_counts_as_said_then(work: Work) -> None:
-    """After free, pro, free the value is free, though pro arrives last."""
+    """After free, pro, free the value stays free, though pro arrives last."""
     for sent, plan in ((3, "free"), (1, "free"), (2, "pro")):
         says(work, sent=sent, traits={"plan": plan})
     assert known(work)[2] == {"plan": "free"}
 
 
 def test_a_call_without_a_sending_time_was_sent_now(work: Work) -> None:
-    """It overwrites, and a late call does not undo it."""
+    """A call without a sending time counts as sent now: it overwrites, and late calls do not undo
+    it.
+    """
     says(work, sent=1, traits={"plan": "free"})
     says(work, traits={"plan": "pro"})
     says(work, sent=1, traits={"plan": "free"})
@@ -91,14 +100,14 @@ def test_a_call_without_a_sending_time_was_sent_now(work: Work) -> None:
 
 
 def test_a_clock_that_is_ahead_means_now(work: Work) -> None:
-    """A later call without a sending time overwrites what a future one said."""
+    """A sending time in the future counts as now."""
     says(work, sent=-60, traits={"plan": "free"})
     says(replace(work, now=NOW + MINUTE), traits={"plan": "pro"})
     assert known(work)[2] == {"plan": "pro"}
 
 
 def test_a_late_call_is_seen_when_it_was_sent(work: Work) -> None:
-    """``last_seen`` never goes back and ``first_seen`` never forward; a late call may create."""
+    """A late call never lowers ``last_seen`` nor raises ``first_seen``; it may create a contact."""
     assert says(work, sent=5).created
     seen = partial(rows, work, end_users, "created_at", "first_seen", "last_seen")
     assert seen() == [(NOW, NOW - 5 * MINUTE, NOW - 5 * MINUTE)]
@@ -108,7 +117,7 @@ def test_a_late_call_is_seen_when_it_was_sent(work: Work) -> None:
 
 
 def test_a_lead_is_promoted_by_a_late_call(work: Work) -> None:
-    """The lead becomes the user, and the newer name stays."""
+    """A late call promotes the lead, and the newer name stays."""
     lead = add_contact(work, None, email="ann@a.example")
     sync(
         work,
@@ -124,7 +133,7 @@ def test_a_lead_is_promoted_by_a_late_call(work: Work) -> None:
 
 
 def test_batches_and_files_keep_the_order_of_sending_too(work: Work) -> None:
-    """Late updates and imports change nothing newer, and late calls change nothing of theirs."""
+    """Late updates and imports leave newer values alone, and newer calls overwrite theirs."""
     proven = replace(work, org=replace(work.org, identity_secret=SECRET))
     token = signed({"scope": "users.update"}, SECRET, NOW, timedelta(minutes=5))
 
@@ -151,7 +160,9 @@ def test_batches_and_files_keep_the_order_of_sending_too(work: Work) -> None:
 
 
 def test_an_address_that_a_late_batch_gives_in_vain_is_free(work: Work) -> None:
-    """The user keeps its newer address, so the next contact of the batch is a lead of its own."""
+    """If a late batch's email is not taken by its user, the next contact of the batch with it is a
+    lead.
+    """
     says(work, sent=1, traits={"email": "new@a.example"})
     contacts = [
         {"user_id": "ann", "email": "old@a.example"},
@@ -192,7 +203,7 @@ def test_a_late_company_changes_nothing_newer_and_moves_nobody_back(work: Work) 
 
 
 def test_after_a_week_a_call_only_fills_in(work: Work) -> None:
-    """Notes are kept no longer, so every field that has a value keeps it."""
+    """A call more than a week late only fills empty fields, since notes are not kept longer."""
     says(work, sent=60 * 24 * 9, traits={"plan": "free", "name": "Ann"})
     says(work, sent=60, traits={"seats": 1})
     says(work, sent=60 * 24 * 8, traits={"plan": "pro", "name": None, "email": "a@b.example"})
@@ -200,7 +211,7 @@ def test_after_a_week_a_call_only_fills_in(work: Work) -> None:
 
 
 def test_notes_are_bounded(work: Work) -> None:
-    """Calls with ever new fields clear them; a late call then only fills in."""
+    """Calls with ever new fields clear the notes; a late call then only fills empty fields."""
     for number in range(300):
         says(work, sent=300 - number, traits={f"field{number:03}": "new"})
     [(notes,)] = rows(work, end_users, "field_times")
@@ -211,7 +222,7 @@ def test_notes_are_bounded(work: Work) -> None:
 
 
 def test_a_late_call_that_clears_the_notes_hides_no_later_call(work: Work) -> None:
-    """Its names are too long to note; a call that is late after it still changes nothing newer."""
+    """A late call whose names are too long to note still leaves newer values alone."""
     says(work, traits={"plan": "new"})
     for prefix in ("a", "b", "c"):
         says(work, traits=dict.fromkeys(long_names(prefix, 18), "new"))
@@ -228,7 +239,9 @@ def long_names(prefix: str, count: int) -> list[str]:
 
 
 def test_a_transaction_that_waited_does_not_set_the_clock_back(work: Work) -> None:
-    """It began before the last write; a call that was late before it is late after it."""
+    """A transaction that began before the last write does not lower ``updated_at``, so late calls
+    stay late.
+    """
     before, after = (replace(work, now=NOW + minutes * MINUTE) for minutes in (-2, 1))
     says(work, traits={"plan": "pro"})
     says(before, traits={"seats": 1})
@@ -259,7 +272,7 @@ def test_an_invalid_sending_time_is_refused(work: Work) -> None:
 
 
 def test_in_one_round_trip_order_of_sending_holds_too(shared_database: Engine) -> None:
-    """A call in order takes one round trip; one that may be late takes the usual way."""
+    """A call in order takes one round trip; a call that may be late takes the usual way."""
     org = committed_organization(shared_database, "ann")
     post = PostOffice(MemoryTransport(), Sender("Halo", "halo@halo.example"))
     engine = HaloEngine(shared_database, post, lambda: NOW)
@@ -324,6 +337,6 @@ def deliver(work: Work, calls: Sequence[tuple[int, Mapping[str, Any]]]) -> tuple
 def test_in_whatever_order_calls_come_the_contact_is_the_same(
     work: Work, calls: list[dict[str, Any]], data: st.DataObject
 ) -> None:
-    """The result is that of the order of sending, in whatever order the calls come."""
+    """Calls that arrive in any order leave what their order of sending leaves."""
     sent = list(enumerate(calls))
     assert deliver(work, data.draw(st.permutations(sent))) == deliver(work, sent)

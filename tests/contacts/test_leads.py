@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from halo_engine.contacts.answers import ContactAnswer
-from halo_engine.contacts.erasure import EraseContactCall, erase_contact
-from halo_engine.contacts.identify import IdentifyCall, identify
-from halo_engine.contacts.leads import (
+from halo_engine.contacts.consent.erasure import EraseContactCall, erase_contact
+from halo_engine.contacts.identifying.answers import ContactAnswer
+from halo_engine.contacts.identifying.identify import IdentifyCall, identify
+from halo_engine.contacts.identifying.leads import (
     AddContactCall,
     CaptureLeadAnswer,
     CaptureLeadCall,
@@ -21,9 +21,9 @@ from halo_engine.contacts.leads import (
 from halo_engine.domain.errors import Refusal, validated
 from halo_engine.tables import audience_fields, end_users, signals
 from halo_engine.work import Work, open_work
-from tests.contacts import stage
+from tests.contacts import sandbox
 from tests.contacts.racing import at_once
-from tests.contacts.stage import (
+from tests.contacts.sandbox import (
     EARLIER,
     NOW,
     committed_organization,
@@ -51,7 +51,7 @@ def added(work: Work, **call: Any) -> ContactAnswer:
 
 
 def test_a_new_email_makes_a_lead(work: Work) -> None:
-    """The lead is seen now, whatever sign-up it names, and its creation is signalled."""
+    """A new email creates a lead that is seen now, with one signal, whatever sign-up it names."""
     answer = left(work, traits={"name": "Lea", "signed_up_at": "2023-04-12", "size": 12})
     assert answer.model_dump(mode="json") == {"created": True, "warnings": []}
     names = ("external_id", "contact_type", "source", "name", "email", "first_seen", "last_seen")
@@ -64,8 +64,8 @@ def test_a_new_email_makes_a_lead(work: Work) -> None:
 
 @pytest.mark.parametrize("user_id", [None, "lea"])
 def test_a_known_contact_changes_nothing_but_last_seen(work: Work, user_id: str | None) -> None:
-    """A lead or a user who leaves its email again, in any case, was seen; nothing else is kept."""
-    lea = stage.add_contact(
+    """A known email, in any case, moves only ``last_seen`` of its lead or user."""
+    lea = sandbox.add_contact(
         work, user_id, email="Lea@a.example", name="Lea", custom_fields={"n": 1}
     )
     answer = left(work, "LEA@a.example", traits={"name": "Other", "n": 2, "new": 3})
@@ -77,9 +77,9 @@ def test_a_known_contact_changes_nothing_but_last_seen(work: Work, user_id: str 
     assert rows(work, audience_fields, "key") == []
 
 
-def test_of_several_contacts_the_first_was_seen(work: Work) -> None:
-    """Contacts who share an address: the one created first stands for it."""
-    ids = [stage.add_contact(work, name, email="us@a.example") for name in ("ann", "ben")]
+def test_of_several_contacts_the_first_is_seen(work: Work) -> None:
+    """If contacts share an address, the one created first is seen."""
+    ids = [sandbox.add_contact(work, name, email="us@a.example") for name in ("ann", "ben")]
     left(work, "us@a.example")
     assert [last_seen(work, each) for each in ids] == [NOW, EARLIER]
 
@@ -117,7 +117,7 @@ def test_a_form_without_an_email_is_refused(
 
 
 def test_a_teammate_makes_a_user(work: Work) -> None:
-    """With a ``user_id`` it is a user, seen when it signed up."""
+    """With a ``user_id`` a teammate creates a user, seen at its sign-up."""
     answer = added(
         work,
         user_id="ann",
@@ -137,7 +137,7 @@ def test_a_teammate_makes_a_user(work: Work) -> None:
 
 
 def test_a_teammate_makes_a_lead(work: Work) -> None:
-    """With an email alone it is a lead, seen now."""
+    """With an email alone a teammate creates a lead, seen now."""
     answer = added(work, email="lea@a.example")
     assert (answer.user_id, answer.contact_type, answer.last_seen) == (None, "lead", NOW)
 
@@ -152,9 +152,11 @@ def test_a_teammate_makes_a_lead(work: Work) -> None:
         ),
     ],
 )
-def test_who_exists_is_not_added_again(work: Work, call: dict[str, Any], message: str) -> None:
-    """An existing contact is a 409, and is left as it was, though the caller goes on to commit."""
-    ann = stage.add_contact(work, "ann", email="ann@a.example", name="Ann")
+def test_an_existing_contact_is_not_added_again(
+    work: Work, call: dict[str, Any], message: str
+) -> None:
+    """An existing contact is a 409 and stays as it is, even if the caller commits."""
+    ann = sandbox.add_contact(work, "ann", email="ann@a.example", name="Ann")
     with pytest.raises(Refusal) as raised:
         added(work, **call, traits={"name": "Other", "new": 1})
     assert raised.value.as_dict() == {"status": 409, "code": "contact_exists", "message": message}
@@ -166,14 +168,14 @@ def test_who_exists_is_not_added_again(work: Work, call: dict[str, Any], message
 
 
 def test_a_user_may_share_an_email(work: Work) -> None:
-    """A ``user_id`` that is new is a new contact, whoever has the email; leads are left alone."""
-    stage.add_contact(work, None, email="ann@a.example")
+    """A new ``user_id`` is a new contact, whoever has its email, and leads stay as they are."""
+    sandbox.add_contact(work, None, email="ann@a.example")
     assert added(work, user_id="ann", email="ann@a.example").created
     assert sorted(rows(work, end_users, "contact_type")) == [("lead",), ("user",)]
 
 
-def test_nobody_cannot_be_added() -> None:
-    """A contact has a ``user_id`` or an email."""
+def test_a_contact_without_id_and_email_is_refused() -> None:
+    """A contact without a ``user_id`` and an email is refused."""
     said = "contact: user_id: is required, unless there is an email"
     assert refused(AddContactCall, {"traits": {}}, "contact") == (400, "missing_key", said)
 
@@ -186,8 +188,8 @@ def leaving(email: str) -> Callable[[Work], CaptureLeadAnswer]:
     return lambda work: left(work, email)
 
 
-def test_two_first_leads_of_an_email_are_one(database: Engine) -> None:
-    """Racing forms with one email, in different cases, end as one lead that was created once."""
+def test_forms_at_once_make_one_lead(database: Engine) -> None:
+    """Forms at once with one email, in any case, create one lead; one says that it was created."""
     org = committed_organization(database)
     for n in range(10):
         answers = at_once(database, org, leaving(f"{n}lea@a.example"), leaving(f"{n}LEA@A.EXAMPLE"))
@@ -206,17 +208,17 @@ def test_two_first_leads_of_an_email_are_one(database: Engine) -> None:
     ],
     ids=["renamed", "erased"],
 )
-def test_whoever_has_the_email_next_is_found_when_the_first_leaves_it(
+def test_a_form_that_waited_finds_the_next_with_the_email(
     database: Engine, leave: Callable[[Work], object]
 ) -> None:
-    """A form that waited for the first of two, who has another email by then or is gone, makes no
-    lead of an email that is the second one's.
+    """A form waits for a contact that gives up its email or is erased, and then finds the next with
+    that email.
     """
     org = committed_organization(database)
     with database.begin() as connection:
         work = open_work(connection, org, NOW)
         for user in ("ann", "ben"):
-            stage.add_contact(work, user, email="both@a.example")
+            sandbox.add_contact(work, user, email="both@a.example")
     answer = while_open(
         database, org, leave, lambda: committing(database, org)(leaving("both@a.example"))
     )
@@ -228,8 +230,8 @@ def test_whoever_has_the_email_next_is_found_when_the_first_leaves_it(
 
 
 def test_each_call_is_one_statement_or_two(work: Work) -> None:
-    """Also on the twelfth run on one connection, when the server reuses its plan; one before it
-    holds the address that a contact is looked for by.
+    """A call takes one statement, or two where an address is locked first; the same at its twelfth
+    run.
     """
     for n in range(12):
         with statements(work.connection) as seen:

@@ -2,18 +2,22 @@
 
 from collections.abc import Callable
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
-from halo_engine.contacts.companies import IdentifyCompanyCall, identify_company
-from halo_engine.contacts.csv_import import ImportCsvCall, import_csv
-from halo_engine.contacts.identify import IdentifyAnswer, IdentifyCall, identify
-from halo_engine.contacts.sync import SyncCall, sync
+from halo_engine.contacts.companies.identify import IdentifyCompanyCall, identify_company
+from halo_engine.contacts.csv_import.importing import ImportCsvCall, import_csv
+from halo_engine.contacts.identifying.identify import IdentifyAnswer, IdentifyCall, identify
+from halo_engine.contacts.identifying.sync import SyncCall, sync
 from halo_engine.tables import audience_field_counts, audience_fields, end_users
 from halo_engine.work import Work, open_work
 from tests.contacts.racing import at_once
-from tests.contacts.stage import NOW, committed_organization, rows
+from tests.contacts.sandbox import NOW, committed_organization, rows
 
 MOST = 5_000
+_WAITING = """
+SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
+WHERE datname = current_database() AND NOT granted
+"""
 
 
 def fill(work: Work, fields: int) -> None:
@@ -30,9 +34,14 @@ def says(work: Work, *names: str, user_id: str = "ann") -> IdentifyAnswer:
 
 def registered(work: Work) -> list[str]:
     """Return the names of the registered fields, but for those of ``fill``."""
+    return [key for key in counted(work) if not key[1:].isdigit()]
+
+
+def counted(work: Work) -> list[str]:
+    """Return the names of all registered fields, of which there are as many as the count says."""
     keys = [key for (key,) in rows(work, audience_fields, "key")]
     assert rows(work, audience_field_counts, "registered") == [(len(keys),)]
-    return [key for key in keys if not key[1:].isdigit()]
+    return keys
 
 
 def warning(names: str) -> str:
@@ -41,7 +50,7 @@ def warning(names: str) -> str:
 
 
 def test_beyond_5000_a_field_is_kept_not_registered_and_named(work: Work) -> None:
-    """The first by name is registered; the others can still be read back."""
+    """Beyond 5,000 a new field is stored and named in a warning, but not registered."""
     fill(work, MOST - 1)
     answer = says(work, "zeta", "beta", "alpha", "f7")
     assert answer.warnings == (warning("‘custom:beta’, ‘custom:zeta’"),)
@@ -51,7 +60,9 @@ def test_beyond_5000_a_field_is_kept_not_registered_and_named(work: Work) -> Non
 
 
 def test_a_full_registry_changes_nothing_for_known_fields(work: Work) -> None:
-    """They cause no warning, and a field that was only null so far gets its type."""
+    """In a full registry known fields cause no warning, and a field seen as null learns its
+    type.
+    """
     fill(work, MOST - 1)
     identify(work, IdentifyCall(user_id="ann", traits={"plan": None}))
     answer = identify(work, IdentifyCall(user_id="ann", traits={"plan": "pro", "f7": 2}))
@@ -61,7 +72,7 @@ def test_a_full_registry_changes_nothing_for_known_fields(work: Work) -> None:
 
 
 def test_fields_of_contacts_and_companies_count_together(work: Work) -> None:
-    """A company's field beyond the bound is named as filters name it."""
+    """Fields of companies count too; a warning names them as filters do."""
     fill(work, MOST - 1)
     identify_company(work, IdentifyCompanyCall(id="acme", traits={"tier": "gold"}))
     answer = identify_company(work, IdentifyCompanyCall(id="acme", traits={"tier": 1, "size": 2}))
@@ -71,7 +82,7 @@ def test_fields_of_contacts_and_companies_count_together(work: Work) -> None:
 
 
 def test_batches_warn_once(work: Work) -> None:
-    """The answer to a file or a batch has one warning."""
+    """A file or a batch is answered with one warning."""
     fill(work, MOST)
     contacts = [{"user_id": name, "traits": {"size": 1, name: 2}} for name in ("x", "y")]
     assert sync(work, SyncCall(source="crm", contacts=contacts)).warnings == (
@@ -82,7 +93,7 @@ def test_batches_warn_once(work: Work) -> None:
 
 
 def test_calls_that_race_cannot_pass_the_bound(database: Engine) -> None:
-    """Of 8 times 40 new fields 100 are registered, and the count equals the rows."""
+    """Of 320 new fields at once the 100 that fit are registered, and the count equals the rows."""
     org = committed_organization(database)
     with database.begin() as connection:
         fill(open_work(connection, org, NOW), MOST - 100)
@@ -98,8 +109,32 @@ def test_calls_that_race_cannot_pass_the_bound(database: Engine) -> None:
     assert (len(found), named) == (100, 220)
 
 
+def test_an_organisations_first_calls_cannot_pass_the_bound(database: Engine) -> None:
+    """Of an organisation's first 6,000 fields at once, 5,000 are registered."""
+    org = committed_organization(database)
+
+    def call(letter: str) -> Callable[[Work], IdentifyAnswer | None]:
+        names = [f"{letter}{number}" for number in range(1_000)]
+        return lambda work: says(work, *names, user_id=letter)
+
+    with database.connect() as holding:
+        # Until all have come this far; then their statements begin together.
+        holding.execute(text("LOCK TABLE audience_field_counts"))
+
+        def release(work: Work) -> None:
+            while work.connection.scalars(text(_WAITING)).one() < 6:
+                pass
+            holding.commit()
+
+        answers = at_once(database, org, *map(call, "abcdef"), release)
+    named = sum(warned.count("‘custom:") for each in answers if each for warned in each.warnings)
+    with database.connect() as connection:
+        assert len(counted(open_work(connection, org, NOW))) == MOST
+    assert named == 6_000 - MOST
+
+
 def test_the_same_new_fields_at_once_are_counted_once(database: Engine) -> None:
-    """Calls that race with the same fields register each field once."""
+    """Calls at once with the same new fields register each field once."""
     org = committed_organization(database)
     for number in range(5):
         names = [f"n{number}-{each}" for each in range(10)]

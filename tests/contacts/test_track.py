@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from halo_engine.contacts.track import TrackAnswer, TrackCall, track, track_all
+from halo_engine.contacts.events.track import TrackAnswer, TrackCall, track, track_all
 from halo_engine.database import run_in_transaction
 from halo_engine.domain.errors import Refusal, validated
 from halo_engine.tables import (
@@ -22,7 +22,8 @@ from halo_engine.tables import (
     signals,
 )
 from halo_engine.work import OrgRef, Work, open_work
-from tests.contacts.stage import (
+from tests.contacts.hostile import json_with, texts_among
+from tests.contacts.sandbox import (
     EARLIER,
     NOW,
     add_contact,
@@ -55,7 +56,7 @@ def ago(delta: timedelta) -> str:
 
 
 def test_an_event_of_a_user_is_written_counted_seen_and_told(work: Work) -> None:
-    """One event makes one row, a count of one, a later ``last_seen`` and one signal."""
+    """An event writes a row, a count of one, a later ``last_seen``, and one signal."""
     ann = add_contact(work, "ann")
     answer = track(work, call(user_id="ann", properties={"plan": "pro"}))
 
@@ -71,7 +72,7 @@ def test_an_event_of_a_user_is_written_counted_seen_and_told(work: Work) -> None
     [(event_id,)] = rows(work, events, "id")
     assert counts(work) == [(ann, "signed", 1, NOW, NOW, NOW, event_id)]
     assert last_seen(work, ann) == NOW
-    assert told(work) == [("event", ann, "signed", NOW, NOW)]
+    assert signals_of(work) == [("event", ann, "signed", NOW, NOW)]
 
 
 def test_no_contact_is_created(work: Work) -> None:
@@ -88,14 +89,14 @@ def test_no_contact_is_created(work: Work) -> None:
 
 
 def test_last_seen_is_never_lowered(work: Work) -> None:
-    """A contact that was seen later than this call's clock stays so."""
+    """An event never lowers ``last_seen``."""
     ann = add_contact(work, "ann", last_seen=NOW + A_DAY)
     track(work, call(user_id="ann"))
     assert last_seen(work, ann) == NOW + A_DAY
 
 
 def test_nobody_else_is_touched(work: Work) -> None:
-    """A namesake in another organisation and another contact here keep what they have."""
+    """Neither a namesake in another organisation nor another contact here changes."""
     elsewhere = new_organization(work.connection)
     namesake = add_contact(elsewhere, "ann")
     add_contact(work, "ann")
@@ -114,7 +115,7 @@ def test_nobody_else_is_touched(work: Work) -> None:
     [(timedelta(0), True), (A_DAY, True), (A_DAY + A_MICROSECOND, False), (90 * A_DAY, False)],
 )
 def test_older_than_24_hours_is_history(work: Work, age: timedelta, live: bool) -> None:
-    """History is stored, counted and bumps ``last_seen``, but tells nobody."""
+    """An event older than 24 hours is stored, counted and seen, but writes no signal."""
     ann = add_contact(work, "ann")
     track(work, call(user_id="ann", timestamp=ago(age)))
     at = NOW - age
@@ -123,21 +124,21 @@ def test_older_than_24_hours_is_history(work: Work, age: timedelta, live: bool) 
     latest = (at, event_id) if live else (None, None)
     assert counts(work) == [(ann, "signed", 1, at, at, *latest)]
     assert last_seen(work, ann) == NOW
-    assert told(work) == ([("event", ann, "signed", at, NOW)] if live else [])
+    assert signals_of(work) == ([("event", ann, "signed", at, NOW)] if live else [])
 
 
 @pytest.mark.parametrize("ahead", [A_MICROSECOND, FIVE_MINUTES])
 def test_a_timestamp_of_a_clock_that_differs_means_now(work: Work, ahead: timedelta) -> None:
-    """Up to five minutes ahead the event happened now: stored, answered and told so."""
+    """A timestamp up to five minutes ahead means now, in the row, the answer and the signal."""
     ann = add_contact(work, "ann")
     answer = track(work, call(user_id="ann", timestamp=ago(-ahead)))
     assert answer.timestamp == "2026-06-01T09:00:00.000000+00:00"
     assert rows(work, events, "live", "happened_at") == [(True, NOW)]
-    assert told(work) == [("event", ann, "signed", NOW, NOW)]
+    assert signals_of(work) == [("event", ann, "signed", NOW, NOW)]
 
 
 def test_a_timestamp_further_ahead_is_refused(work: Work) -> None:
-    """A microsecond beyond that is a 400 that says what is allowed, and nothing is written."""
+    """A timestamp a microsecond further ahead is a 400 that says what is allowed."""
     add_contact(work, "ann")
     ahead = FIVE_MINUTES + A_MICROSECOND
     with pytest.raises(Refusal) as refusal:
@@ -171,19 +172,19 @@ def test_a_bad_timestamp_is_refused(work: Work) -> None:
 
 
 def test_an_anonymous_event_waits_for_its_contact(work: Work) -> None:
-    """An event of a session is kept as history: not counted, told to nobody."""
+    """A session's event is stored as history: not counted, and without a signal."""
     track(work, call(session_id="s-1"))
     assert rows(work, events, "end_user_id", "session_id", "live") == [(None, "s-1", False)]
     assert counts(work) == []
-    assert told(work) == []
+    assert signals_of(work) == []
 
 
 def test_with_user_and_session_it_is_the_users(work: Work) -> None:
-    """The user's event keeps its session, and counts at once."""
+    """An event of a user with a session counts at once, and keeps its session."""
     ann = add_contact(work, "ann")
     track(work, call(user_id="ann", session_id="s-1"))
     assert rows(work, events, "end_user_id", "session_id", "live") == [(ann, "s-1", True)]
-    assert len(told(work)) == 1
+    assert len(signals_of(work)) == 1
 
 
 # Refusals of what a call looks like.
@@ -260,7 +261,7 @@ def test_what_is_not_a_call_is_refused(data: object, code: str, message: str) ->
 
 
 def test_properties_may_fill_their_bounds(work: Work) -> None:
-    """32,000 bytes as compact JSON, and 1,000 keys, are not too many."""
+    """Properties of 32,000 bytes of compact JSON, or with 1,000 keys, are accepted."""
     add_contact(work, "ann")
     large = {"a": "x" * (32_000 - len('{"a":""}'))}
     many = dict.fromkeys(map(str, range(1000)))
@@ -273,7 +274,9 @@ def test_properties_may_fill_their_bounds(work: Work) -> None:
 
 
 def test_the_same_call_again_is_answered_as_before(work: Work) -> None:
-    """Later, in another order of keys, the same body is answered alike, and nothing is written."""
+    """The same body under a used key gets the first answer, in any order of keys, and writes
+    nothing.
+    """
     ann = add_contact(work, "ann")
     first = track(work, call(user_id="ann", properties={"a": 1, "b": [True]}, idempotency_key="k"))
     before = everything(work)
@@ -316,7 +319,7 @@ def test_another_body_is_a_conflict(work: Work, change: dict[str, Any]) -> None:
 
 
 def test_a_key_is_the_organisations_own(work: Work) -> None:
-    """Two organisations use the same key, each for its own event."""
+    """Two organisations use the same key for two events."""
     elsewhere = new_organization(work.connection)
     for each in (work, elsewhere):
         add_contact(each, "ann")
@@ -325,7 +328,7 @@ def test_a_key_is_the_organisations_own(work: Work) -> None:
 
 
 def test_a_refused_call_does_not_use_its_key_up(work: Work) -> None:
-    """After a 404 the same key tracks, once the user is known."""
+    """A key whose call was a 404 tracks once the user is known."""
     with pytest.raises(Refusal, match="There is no contact"):
         track(work, call(user_id="ann", idempotency_key="k"))
     add_contact(work, "ann")
@@ -333,7 +336,7 @@ def test_a_refused_call_does_not_use_its_key_up(work: Work) -> None:
 
 
 def test_who_waited_for_a_key_answers_as_before(shared_database: Engine) -> None:
-    """The second call finds the key taken by one that had not committed when it began."""
+    """A call that waits for another with its key gets that one's answer."""
     org = committed_organization(shared_database, "ann", "ben")
     answers: list[TrackAnswer] = []
     again = call(session_id="s", idempotency_key="k")
@@ -349,18 +352,18 @@ def test_who_waited_for_a_key_answers_as_before(shared_database: Engine) -> None
 
 
 def test_a_race_on_a_key_is_one_event_and_one_answer(shared_database: Engine) -> None:
-    """Of eight at once with one key one writes, and all have its answer."""
+    """Of eight calls at once with one key one writes, and all get its answer."""
     org = committed_organization(shared_database, "ann")
     outcomes = race(shared_database, org, [call(user_id="ann", idempotency_key="k")] * 8)
     assert len({repr(outcome) for outcome in outcomes}) == 1
     with shared_database.connect() as connection:
         work = open_work(connection, org, NOW)
         assert rows(work, event_counts, "count") == [(1,)]
-        assert len(told(work)) == 1
+        assert len(signals_of(work)) == 1
 
 
 def test_a_race_of_two_bodies_on_a_key_has_one_winner(shared_database: Engine) -> None:
-    """Of two bodies with one key one is written; who comes with the other has a 409."""
+    """Of two bodies at once with one key one is written, and the other is a 409."""
     org = committed_organization(shared_database, "ann")
     names = ["a", "b"] * 4
     outcomes = race(
@@ -376,7 +379,7 @@ def test_a_race_of_two_bodies_on_a_key_has_one_winner(shared_database: Engine) -
 
 
 def test_a_race_without_keys_counts_every_event(shared_database: Engine) -> None:
-    """Eight at once for one contact are eight events, counted as eight; the latest is known."""
+    """Eight events at once for one contact are counted as eight."""
     org = committed_organization(shared_database, "ann", "ben")
     outcomes = race(shared_database, org, [call(user_id="ann")] * 8)
     assert all(isinstance(outcome, TrackAnswer) for outcome in outcomes)
@@ -387,7 +390,7 @@ def test_a_race_without_keys_counts_every_event(shared_database: Engine) -> None
 
 
 def test_batches_that_meet_crosswise_do_not_fail(shared_database: Engine) -> None:
-    """Sets about the same contacts in opposite orders wait for each other, and all are counted."""
+    """Sets about the same contacts in opposite orders wait for each other, and all events count."""
     org = committed_organization(shared_database, "ann", "ben", "cyd")
     forward = [call(user_id=name) for name in ("ann", "ben", "cyd")] * 5
     start = Barrier(4)
@@ -409,7 +412,7 @@ def test_batches_that_meet_crosswise_do_not_fail(shared_database: Engine) -> Non
 
 
 def test_the_latest_live_firing_is_the_last_by_instant_then_by_arrival(work: Work) -> None:
-    """What arrives later at an earlier instant does not replace it; at the same instant it does."""
+    """The latest firing is that of the latest instant, and of equal instants the last to arrive."""
     add_contact(work, "ann")
     latest = []
     for age in (2, 1, 1, 3, 1):
@@ -430,7 +433,9 @@ def test_the_latest_live_firing_is_the_last_by_instant_then_by_arrival(work: Wor
 
 
 def test_history_is_counted_beside_the_latest_live_firing(work: Work) -> None:
-    """History moves the count and the first instant, never the latest live firing."""
+    """History raises the count and may lower the first instant, but never replaces the latest
+    firing.
+    """
     add_contact(work, "ann")
     track(work, call(user_id="ann", timestamp=ago(90 * A_DAY)))
     track(work, call(user_id="ann"))
@@ -442,18 +447,20 @@ def test_history_is_counted_beside_the_latest_live_firing(work: Work) -> None:
 
 
 def test_a_set_is_written_in_its_order(work: Work) -> None:
-    """Events and signals of a set carry numbers in the order of the calls, whoever they are of."""
+    """Events and signals of a set are numbered in the order of the calls, whichever contacts they
+    name.
+    """
     contacts = {name: add_contact(work, name) for name in ("ann", "ben")}
     names = ["ben", "ann", "ben", "ann"] * 3
     track_all(work, [call(user_id=name, event=f"e{n}") for n, name in enumerate(names)])
     assert rows(work, events, "name") == [(f"e{n}",) for n in range(12)]
-    assert [(id_, name) for _, id_, name, *_ in told(work)] == [
+    assert [(id_, name) for _, id_, name, *_ in signals_of(work)] == [
         (contacts[name], f"e{n}") for n, name in enumerate(names)
     ]
 
 
-def test_the_bad_ones_do_not_spoil_the_set(work: Work) -> None:
-    """Each call has its own outcome, in its place; the good ones are written."""
+def test_a_bad_call_spoils_no_other_of_its_set(work: Work) -> None:
+    """Each call of a set has its own outcome, in its place; the valid ones are written."""
     add_contact(work, "ann")
     track(work, call(user_id="ann", idempotency_key="old"))
     outcomes = track_all(
@@ -476,7 +483,7 @@ def test_the_bad_ones_do_not_spoil_the_set(work: Work) -> None:
 
 @pytest.mark.parametrize("size", [1, 500])
 def test_a_set_of_any_size_is_one_statement(work: Work, size: int) -> None:
-    """One event and five hundred take one statement each."""
+    """A set of one and a set of five hundred events each take one statement."""
     for number in range(size):
         add_contact(work, f"u{number}")
     calls = [call(user_id=f"u{number}", idempotency_key=f"k{number}") for number in range(size)]
@@ -485,11 +492,13 @@ def test_a_set_of_any_size_is_one_statement(work: Work, size: int) -> None:
         assert len(seen) == 1
         track_all(work, calls)
         assert len(seen) == 3
-    assert len(told(work)) == size
+    assert len(signals_of(work)) == size
 
 
-def test_the_statements_hold_on_a_worn_connection(work: Work) -> None:
-    """The fifteenth time on one connection they do what they did the first time."""
+def test_the_statements_work_with_a_reused_plan(work: Work) -> None:
+    """The statements do the same at their fifteenth run on a connection, when the server reuses
+    plans.
+    """
     add_contact(work, "ann")
     for number in range(15):
         for _ in range(2):
@@ -499,18 +508,8 @@ def test_the_statements_hold_on_a_worn_connection(work: Work) -> None:
 
 # Hostile input.
 
-_TEXTS = st.one_of(
-    st.sampled_from(["ann", "nobody", "k", "", " ", "2026-05-31", "9999-12-31T23:59:59Z"]),
-    st.text(max_size=300),
-    st.text(st.characters(codec=None), max_size=20),
-)
-_JSON = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), _TEXTS),
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=4), st.dictionaries(_TEXTS, inner, max_size=4)
-    ),
-    max_leaves=8,
-)
+_TEXTS = texts_among(["ann", "nobody", "k", "", " ", "2026-05-31", "9999-12-31T23:59:59Z"])
+_JSON = json_with(_TEXTS)
 _BODIES = st.fixed_dictionaries(
     {"event": st.one_of(st.just("e"), _JSON), "user_id": st.one_of(st.just("ann"), _JSON)},
     optional={
@@ -529,8 +528,8 @@ _BODIES = st.fixed_dictionaries(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(bodies=st.lists(_BODIES, min_size=1, max_size=3))
-def test_nothing_but_refusals_comes_back(work: Work, bodies: list[object]) -> None:
-    """Whatever is sent, it is tracked or refused, and the good ones of a set go in."""
+def test_any_input_is_written_or_refused(work: Work, bodies: list[object]) -> None:
+    """Any input is tracked or refused, and the valid calls of a set are written."""
     if not rows(work, end_users, "id"):
         add_contact(work, "ann")
     calls = [each for body in bodies if (each := sound(body)) is not None]
@@ -574,7 +573,7 @@ def counts(work: Work) -> list[tuple[Any, ...]]:
     return rows(work, event_counts, *columns)
 
 
-def told(work: Work) -> list[tuple[Any, ...]]:
+def signals_of(work: Work) -> list[tuple[Any, ...]]:
     """Return the organisation's signals in order of arrival, as far as events concern."""
     columns = ("kind", "end_user_id", "event_name", "happened_at", "created_at")
     return rows(work, signals, *columns)
@@ -585,7 +584,7 @@ def everything(work: Work) -> list[object]:
     return [
         rows(work, events, "id", "name"),
         counts(work),
-        told(work),
+        signals_of(work),
         rows(work, idempotency_keys, "key", "fingerprint"),
         rows(work, end_users, "id", "last_seen", "updated_at"),
         written_signals(work),

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from halo_engine.contacts.update import UpdateAnswer, UpdateCall, update
+from halo_engine.contacts.identifying.update import UpdateAnswer, UpdateCall, update
 from halo_engine.domain.errors import Refusal, validated
 from halo_engine.tables import audience_fields, end_users, signals
 from halo_engine.work import Work
-from tests.contacts.stage import (
+from tests.contacts.sandbox import (
     EARLIER,
     NOW,
     add_contact,
@@ -57,7 +57,7 @@ def counts(answer: UpdateAnswer) -> tuple[int, int, int, list[int]]:
 
 
 def test_an_unknown_user_is_created_in_silence(work: Work) -> None:
-    """A new user is of source ``api``, seen when it signed up, and enrolled nowhere."""
+    """A new user is of source ``api``, seen at its sign-up, and no series enrolls it."""
     traits = {
         "name": "Jane Doe",
         "email": "jane@a.example",
@@ -87,7 +87,7 @@ def test_without_a_sign_up_a_new_user_is_seen_now(work: Work) -> None:
 
 
 def test_a_known_user_is_merged_and_not_bumped(work: Work) -> None:
-    """Traits merge; no activity timestamp moves, and the change is silent."""
+    """Traits of a known user are merged in silence, and no activity timestamp moves."""
     ann = add_contact(work, "ann", name="Ann", custom_fields={"plan": "pro"})
     traits = {"role": "owner", "signed_up_at": "2020-01-01", "mrr": 5}
     assert counts(updated(work, {"user_id": "ann", "traits": traits})) == (0, 1, 0, [])
@@ -99,7 +99,7 @@ def test_a_known_user_is_merged_and_not_bumped(work: Work) -> None:
 
 
 def test_what_changes_nothing_writes_nothing(work: Work) -> None:
-    """Sending what is stored counts as updated, but neither the row nor a signal is written."""
+    """Entries with the stored values count as updated, and write neither a row nor a signal."""
     add_contact(work, "ann", name="Ann", custom_fields={"plan": "pro"})
     same = {"user_id": "ann", "traits": {"name": "Ann", "plan": "pro", "signed_up_at": None}}
     assert counts(updated(work, same)) == (0, 1, 0, [])
@@ -108,7 +108,7 @@ def test_what_changes_nothing_writes_nothing(work: Work) -> None:
 
 
 def test_a_lead_is_left_alone(work: Work) -> None:
-    """Only identify promotes: an updated user with a lead's email is a contact of its own."""
+    """A user with a lead's email is a contact of its own, since only identify promotes leads."""
     add_contact(work, None, email="lea@a.example")
     updated(work, {"user_id": "lea", "traits": {"email": "lea@a.example"}})
     assert sorted(rows(work, end_users, "contact_type")) == [("lead",), ("user",)]
@@ -124,7 +124,7 @@ def test_backfilled_fields_are_registered(work: Work) -> None:
 
 
 def test_update_only_skips_the_unknown(work: Work) -> None:
-    """Unknown users are counted and leave nothing, their custom fields included."""
+    """With ``update_only`` unknown users are counted and write nothing, not even custom fields."""
     add_contact(work, "ann")
     users = [{"user_id": user, "traits": {f"of_{user}": 1}} for user in ("ann", "ben", "ben")]
     assert counts(updated(work, *users, update_only=True)) == (0, 1, 2, [])
@@ -133,7 +133,7 @@ def test_update_only_skips_the_unknown(work: Work) -> None:
 
 
 def test_one_bad_user_does_not_spoil_the_batch(work: Work) -> None:
-    """Each bad user is an error by its index, an error before it is unknown; the rest goes in."""
+    """Each bad user is an error by index, also an unknown one; the others are written."""
     add_contact(work, "ann")
     answer = updated(
         work,
@@ -200,13 +200,13 @@ def test_the_same_user_twice_is_merged_in_order(work: Work) -> None:
 
 
 def test_ignored_revenue_is_said_once(work: Work) -> None:
-    """A batch whose ``mrr`` is ignored has one warning, not one for each user."""
+    """A batch whose ``mrr`` is ignored has one warning, however many users give it."""
     ruled = replace(work, org=replace(work.org, mrr_mode="stripe", stripe_connected=True))
     answer = updated(ruled, *({"user_id": f"u{n}", "traits": {"mrr": n}} for n in range(3)))
     assert answer.warnings == ("mrr is ignored: it comes from Stripe",)
 
 
-def test_organisations_do_not_meet(work: Work) -> None:
+def test_organisations_are_apart(work: Work) -> None:
     """The same users in another organisation stay as they are."""
     other = new_organization(work.connection)
     add_contact(other, "ann", name="Ann")
@@ -217,7 +217,7 @@ def test_organisations_do_not_meet(work: Work) -> None:
 
 
 def test_new_users_are_created_in_order(work: Work) -> None:
-    """Of users created together, the first in the batch is the first of them for good."""
+    """Users created by one batch are ordered as in the batch."""
     users = [f"u{n:03}" for n in range(500)]
     updated(work, *({"user_id": user} for user in users))
     assert [user for (user,) in rows(work, end_users, "external_id")] == users
@@ -232,7 +232,7 @@ def test_more_than_500_users_are_refused() -> None:
 
 
 def test_an_update_without_proof_writes_nothing(work: Work) -> None:
-    """Without a token the batch is a 401."""
+    """A batch without a token is a 401, and nothing is written."""
     with pytest.raises(Refusal) as raised:
         updated(work, {"user_id": "ann"}, user_token=None)
     assert (raised.value.status, raised.value.code) == (401, "user_token_required")
@@ -240,7 +240,9 @@ def test_an_update_without_proof_writes_nothing(work: Work) -> None:
 
 
 def test_batches_of_1_and_of_500_take_the_same_statements(work: Work) -> None:
-    """One statement each, twelve times on one connection, new users and known ones."""
+    """A batch takes the same statements for 1 or 500 users, new or known, twelve times on one
+    connection.
+    """
     for n in range(12):
         for size in (1, 500):
             users = [{"user_id": f"u{n % 3}-{i}", "traits": {"n": n}} for i in range(size)]
@@ -273,7 +275,9 @@ USERS = st.lists(
 )
 @given(users=USERS, update_only=st.booleans())
 def test_the_good_half_goes_in(work: Work, users: list[Any], update_only: bool) -> None:
-    """Whatever is in a batch, the good users go in, and each user is counted once."""
+    """Whatever half of a batch is bad, the good users are written, and each user is counted
+    once.
+    """
     with work.connection.begin_nested() as savepoint:
         add_contact(work, "ann")
         answer = updated(

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from halo_engine.contacts.identify import IdentifyAnswer, IdentifyCall, identify
-from halo_engine.contacts.verification import verify_update_scope, verify_user
+from halo_engine.contacts.identifying.identify import IdentifyAnswer, IdentifyCall, identify
+from halo_engine.contacts.identifying.verification import verify_update_scope, verify_user
 from halo_engine.domain.errors import Refusal
 from halo_engine.tables import end_users
 from halo_engine.work import Organization, Work
-from tests.contacts.stage import NOW, rows
+from tests.contacts.sandbox import NOW, rows
 
 SECRET = "a-secret-of-at-least-thirty-two-bytes!"
 ANOTHER = "another-secret-of-thirty-two-bytes-or-more"
@@ -56,13 +56,13 @@ def guarded(work: Work) -> Work:
 
 
 def test_a_proper_token_verifies(guarded: Work) -> None:
-    """A token of the user, without ``exp`` or with one to come, proves who calls."""
+    """A user's token proves the caller, without ``exp`` or with one in the future."""
     assert code_of(guarded, signed(user_id="ann")) is True
     assert code_of(guarded, signed(user_id="ann", exp=at(SOON))) is True
 
 
 def test_where_verification_is_off_nothing_is_proved(work: Work) -> None:
-    """Without an identity secret any call is taken, and none counts as verified."""
+    """Without an identity secret every call is accepted, and none counts as verified."""
     assert code_of(work, None) is False
     assert code_of(work, signed(user_id="ann")) is False
 
@@ -96,7 +96,7 @@ def test_a_token_that_is_missing_or_wrong_is_refused(
 
 
 def test_a_number_is_not_the_text_of_it(guarded: Work) -> None:
-    """The claim is compared as text with text: 7 is not the user ‘7’."""
+    """The claim 7 is not the user ‘7’: claims are compared as text."""
     assert code_of(guarded, signed(user_id=7), user_id="7") == "bad_user_token"
 
 
@@ -117,20 +117,22 @@ def test_expiry_is_judged_by_the_engines_clock(
 
 
 def test_the_machines_clock_means_nothing(guarded: Work) -> None:
-    """In a rehearsal of 1999 a token of 1999 is current, and other time claims are not judged."""
+    """In a rehearsal of 1999 a token of 1999 is current; other time claims are ignored."""
     then = datetime(1999, 1, 1, tzinfo=UTC)
     token = signed(user_id="ann", exp=int(then.timestamp()), nbf=at(SOON), iat=at(SOON), aud="x")
     assert code_of(replace(guarded, now=then), token) is True
 
 
 def test_a_short_secret_verifies_nobody(work: Work) -> None:
-    """A secret shorter than 32 bytes could be guessed: no token signed with it is taken."""
+    """A token signed with a secret shorter than 32 bytes is refused, since the secret could be
+    guessed.
+    """
     short = replace(work, org=replace(work.org, identity_secret="short"))
     assert code_of(short, signed("short", user_id="ann")) == "bad_user_token"
 
 
 def test_an_unproved_call_writes_nothing(guarded: Work) -> None:
-    """The refusal comes before any row, and names what is allowed."""
+    """A refused token writes nothing, and the refusal says what is allowed."""
     with pytest.raises(Refusal) as raised:
         identify(guarded, IdentifyCall(user_id="ann", traits={"role": "owner"}))
     assert raised.value.as_dict() == {
@@ -143,7 +145,7 @@ def test_an_unproved_call_writes_nothing(guarded: Work) -> None:
 
 
 def test_stored_traits_are_for_verified_callers_alone(guarded: Work) -> None:
-    """A verified call is answered with everything stored; an unverified one with none of it."""
+    """Only a verified caller is answered with what is stored."""
     said = {"email": "a@a.example", "mrr": 49.5, "arr": 600, "signed_up_at": "2026-05-01", "x": [1]}
 
     def answer(work: Work) -> IdentifyAnswer:

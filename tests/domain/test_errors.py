@@ -21,7 +21,7 @@ from halo_engine.domain.errors import (
 
 
 def test_a_refusal_is_its_message_and_tells_the_rest_as_data() -> None:
-    """Printed it is the message; as data it has status, code and message."""
+    """Printed, a refusal is its message; as data it has status, code and message."""
     refusal = bad_input(
         "traits.mrr", "‘N/A’ is refused; allowed are a number, or null", "bad_trait"
     )
@@ -43,7 +43,7 @@ def test_a_refusal_survives_pickling_and_a_json_result_backend() -> None:
 
 
 def test_each_status_has_its_constructor() -> None:
-    """The four statuses of the contract are made by four words."""
+    """Each status of the contract has a constructor."""
     refusals = [
         bad_input("user_id", "is required"),
         unauthorized("bad_token", "The token is expired."),

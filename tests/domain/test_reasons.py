@@ -1,12 +1,8 @@
 """The words that are stored and answered are those of the contract, in its order."""
 
-from halo_engine.domain.reasons import (
-    ContactType,
-    ContactTypeChoice,
-    ExitReason,
-    ReasonCode,
-    Status,
-)
+from halo_engine.domain.reasons import Status
+from halo_engine.domain.series.exits import ExitReason
+from halo_engine.domain.series.guards import ReasonCode
 
 
 def test_reason_codes_stand_in_the_order_of_the_guards() -> None:
@@ -28,7 +24,7 @@ def test_reason_codes_stand_in_the_order_of_the_guards() -> None:
 
 
 def test_exit_reasons_stand_in_the_order_in_which_one_is_stamped() -> None:
-    """When several rules hold the first in the table is stamped (§6); the gate comes last."""
+    """If several rules hold, the first in the table is stamped (§6); a condition comes last."""
     assert list(ExitReason) == [
         "completed",
         "unsubscribed",
@@ -46,12 +42,3 @@ def test_exit_reasons_stand_in_the_order_in_which_one_is_stamped() -> None:
 def test_pending_and_processing_recipients_are_active() -> None:
     """A recipient is active until its step is over (§1)."""
     assert [status for status in Status if status.is_active] == ["pending", "processing"]
-
-
-def test_a_series_admits_the_contact_types_it_is_for() -> None:
-    """Both admits users and leads, the other choices admit their own (§3)."""
-    admitted = {
-        choice.value: [kind.value for kind in ContactType if choice.admits(kind)]
-        for choice in ContactTypeChoice
-    }
-    assert admitted == {"both": ["user", "lead"], "user": ["user"], "lead": ["lead"]}

@@ -9,7 +9,7 @@ from uuid import UUID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from halo_engine.domain.filters import parse_groups
+from halo_engine.domain.fields.filters import parse_groups
 from halo_engine.domain.reasons import (
     AudienceType,
     ContactTypeChoice,
@@ -17,9 +17,10 @@ from halo_engine.domain.reasons import (
     SeriesKind,
     SeriesStatus,
 )
-from halo_engine.domain.running import RunningSeries
-from halo_engine.domain.series import Series, Settings
-from halo_engine.domain.signals import EVERYTHING, Signal, SignalKind
+from halo_engine.domain.series.definition import Series
+from halo_engine.domain.series.running import RunningSeries
+from halo_engine.domain.series.settings import Settings
+from halo_engine.domain.series.signals import EVERYTHING, Signal, SignalKind
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 HOURS = [NOON + timedelta(hours=hour) for hour in range(4)]
@@ -160,16 +161,14 @@ def active_at(each: Series, instant: datetime) -> bool:
 def test_the_index_finds_whom_the_contract_names(
     scene: tuple[tuple[Series, ...], list[Signal]],
 ) -> None:
-    """Whatever runs and whatever happened: just the series that a look at each of them would find,
-    in order of creation.
-    """
+    """The index finds the series that a look at each one would find, in order of creation."""
     running, signals = scene
     naive = [
         tuple(place for place, each in enumerate(running) if is_triggered(each, signal))
         for signal in signals
     ]
     index = RunningSeries(running)
-    assert list(index.places_triggered(signals)) == naive
+    assert list(index.indexes_triggered(signals)) == naive
     assert [index.triggered_by(signal) for signal in signals] == [
         [running[place] for place in places] for places in naive
     ]
@@ -189,9 +188,7 @@ class Watched(tuple[Series, ...]):
 
 
 def test_a_batch_looks_at_no_series_that_it_does_not_concern() -> None:
-    """Once the series are indexed, a signal is brought to those that name what changed, and a run
-    to its own, without a look at any other.
-    """
+    """A signal is matched only with the series that name what changed, a run only with its own."""
     fields = ["role", "plan", "role", "company.name", "plan"]
     running = tuple(segment(number, [field]) for number, field in enumerate(fields))
     index = RunningSeries(running)

@@ -1,4 +1,4 @@
-"""Only what PostgreSQL keeps and compares without surprises is let in (contract §2)."""
+"""Only values that PostgreSQL stores and compares exactly are accepted (contract §2)."""
 
 import pytest
 
@@ -31,7 +31,7 @@ def nested(depth: int) -> object:
     ],
 )
 def test_sound_json_is_let_in(value: object) -> None:
-    """Up to int64, finite doubles, any text, 32 levels."""
+    """JSON of up to int64, finite doubles, any text, and 32 levels is accepted."""
     check_json(value, "traits")
 
 
@@ -59,7 +59,7 @@ def test_sound_json_is_let_in(value: object) -> None:
 def test_what_would_poison_a_row_is_refused_with_its_path(
     value: object, code: str, message: str
 ) -> None:
-    """In values and in keys, at any depth."""
+    """A value or key that cannot be stored is refused with its path, at any depth."""
     with pytest.raises(Refusal) as caught:
         check_json(value, "traits")
     assert (caught.value.status, caught.value.code) == (400, code)
@@ -67,7 +67,7 @@ def test_what_would_poison_a_row_is_refused_with_its_path(
 
 
 def test_nesting_without_end_is_refused_and_not_followed() -> None:
-    """A document deeper than Python's stack ends as a refusal."""
+    """A document deeper than Python's stack is refused."""
     with pytest.raises(Refusal, match=r"nests deeper than allowed; the limit is 32 levels$"):
         check_json(nested(100_000), "traits")
 

@@ -65,7 +65,7 @@ class Everything(BaseModel):
     ],
 )
 def test_each_finding_says_what_is_allowed(data: dict[str, Any], said: str) -> None:
-    """A message shows the value, and says what is allowed."""
+    """Each message shows the value and says what is allowed."""
     _, faults = examined(Everything, data)
     assert [each.problem for each in faults] == [said]
 
@@ -73,7 +73,7 @@ def test_each_finding_says_what_is_allowed(data: dict[str, Any], said: str) -> N
 @pytest.mark.parametrize("field", list(Everything.model_fields))
 @pytest.mark.parametrize("value", [None, True, 7, 0.5, "text", [], {}, float("nan")])
 def test_no_words_of_the_library_come_through(field: str, value: object) -> None:
-    """This holds for any value in any field."""
+    """No message has Pydantic's words, whatever the value and the field."""
     _, faults = examined(Everything, {field: value})
     try:
         Everything.model_validate({field: value})
@@ -89,5 +89,5 @@ def test_no_words_of_the_library_come_through(field: str, value: object) -> None
 
 
 def test_the_table_names_findings_that_there_are() -> None:
-    """A misspelt type would never be used."""
+    """Each type in the table is one of Pydantic's; a misspelt one would never be used."""
     assert set(ALLOWED) <= set(get_args(ErrorType))

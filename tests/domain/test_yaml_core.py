@@ -1,12 +1,12 @@
-"""YAML files: what is dumped is read back unchanged, and limits hold."""
+"""YAML files: what is written is read back unchanged, and limits hold."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from halo_engine.domain import yaml_core
 from halo_engine.domain.errors import Refusal
-from halo_engine.domain.yaml_core import DEEPEST, LONGEST_NUMBER, dump_yaml, load_yaml
+from halo_engine.domain.yaml_files import core as yaml_core
+from halo_engine.domain.yaml_files.core import DEEPEST, LONGEST_NUMBER, dump_yaml, load_yaml
 
 _SCALARS = (
     st.none()
@@ -47,7 +47,9 @@ def test_text_stays_text(text: str) -> None:
 
 
 def test_what_is_short_stands_on_one_line() -> None:
-    """Short objects and lists are written flat, longer ones and several lines of text are not."""
+    """Short objects and lists are written on one line; longer ones, and text of several lines, are
+    not.
+    """
     filters = [{"field": "plan", "operator": "is", "value": "pro"}]
     assert dump_yaml(
         {"filters": filters, "body": "Hello\nBye\n", "long": ["a" * 50, "b" * 50]}
@@ -63,7 +65,7 @@ def test_what_is_short_stands_on_one_line() -> None:
 
 
 def test_aliases_are_written_out_within_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An alias counts as all the values that it stands for."""
+    """An alias counts as all values that it stands for."""
     monkeypatch.setattr(yaml_core, "MOST_VALUES", 12)
     assert load_yaml("a: &a [1, 2]\nb: &b [*a]\nc: 1", "f.yaml") == {
         "a": [1, 2],

@@ -1,4 +1,4 @@
-"""Faults in YAML files: each has its place, and is in our words (§11)."""
+"""Faults in YAML files: each has its place, in our words (§11)."""
 
 from pathlib import Path
 from textwrap import dedent
@@ -6,11 +6,12 @@ from textwrap import dedent
 import pytest
 import yaml
 
-from halo_engine.domain import yaml_source, yaml_wording
 from halo_engine.domain.errors import Fault, Refusal
-from halo_engine.domain.yaml_core import load_yaml, node_tree
-from halo_engine.domain.yaml_source import YamlSource
-from halo_engine.series.files import read_series_file
+from halo_engine.domain.yaml_files import source as yaml_source
+from halo_engine.domain.yaml_files import wording as yaml_wording
+from halo_engine.domain.yaml_files.core import load_yaml, node_tree
+from halo_engine.domain.yaml_files.source import YamlSource
+from halo_engine.series.files.reading import read_series_file
 
 
 def refused(folder: Path, text: str) -> Refusal:
@@ -23,7 +24,7 @@ def refused(folder: Path, text: str) -> Refusal:
 
 
 def test_all_faults_of_a_file_are_said_at_once(tmp_path: Path) -> None:
-    """Each has its line and column, in the order of the file, whatever part of it is wrong."""
+    """All faults are listed with line and column, in the order of the file."""
     refusal = refused(
         tmp_path,
         """\
@@ -78,7 +79,7 @@ def test_all_faults_of_a_file_are_said_at_once(tmp_path: Path) -> None:
 
 
 def test_a_fault_inside_groups_and_at_a_key_given_twice_has_its_own_place(tmp_path: Path) -> None:
-    """A filter in a group, a choice outside its list, the second of two steps of one key."""
+    """A filter in a group, a bad choice and a repeated step key each have their own place."""
     refusal = refused(
         tmp_path,
         """\
@@ -124,7 +125,7 @@ def test_a_fault_inside_groups_and_at_a_key_given_twice_has_its_own_place(tmp_pa
 
 
 def test_a_gate_on_a_value_outside_the_list_is_refused(tmp_path: Path) -> None:
-    """An expression is a filter too."""
+    """An expression's value is checked against the list, as a filter's is."""
     refusal = refused(
         tmp_path,
         """\
@@ -197,7 +198,7 @@ def test_a_value_that_needs_quotes_is_shown_with_them(text: str, said: str) -> N
 
 
 def test_a_long_file_is_not_read_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error is reported, but no correction is tried."""
+    """In a long file the error is reported, but no correction is tried."""
     monkeypatch.setattr(yaml_wording, "LONGEST_FILE", 20)
     with pytest.raises(Refusal, match=r"line 1, column 19: a colon stands .*; allowed is YAML"):
         load_yaml("subject: A welcome: hi\n", "file")
@@ -216,7 +217,7 @@ def test_a_long_file_is_not_read_again_and_again(monkeypatch: pytest.MonkeyPatch
     ],
 )
 def test_what_quotes_do_not_mend_is_said_alone(text: str, said: str) -> None:
-    """Every error of the YAML reader is in our words."""
+    """An error that quotes would not fix is reported without that advice, in our words."""
     with pytest.raises(Refusal) as caught:
         load_yaml(text, "file")
     assert str(caught.value).startswith(f"file, {said}")

@@ -11,20 +11,20 @@ from pydantic import BaseModel
 from sqlalchemy import Text, any_, literal, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from halo_engine.contacts.csv_import import ImportCsvCall, import_csv
-from halo_engine.contacts.lists import (
+from halo_engine.contacts.consent.lists import (
     SubscribeCall,
     UnsubscribeCall,
     subscribe_all,
     unsubscribe_all,
 )
-from halo_engine.contacts.mail_events import MailCall, MailEvent, note_all
-from halo_engine.contacts.stripe_sync import StripeSyncCall, stripe_sync
-from halo_engine.contacts.suppression import BounceCall, bounce_all
-from halo_engine.contacts.sync import SyncCall, sync
-from halo_engine.contacts.track import TrackCall, track_all
-from halo_engine.contacts.update import UpdateCall, update
+from halo_engine.contacts.consent.suppression import BounceCall, bounce_all
+from halo_engine.contacts.csv_import.importing import ImportCsvCall, import_csv
+from halo_engine.contacts.events.track import TrackCall, track_all
+from halo_engine.contacts.identifying.sync import SyncCall, sync
+from halo_engine.contacts.identifying.update import UpdateCall, update
+from halo_engine.contacts.stripe.sync import StripeSyncCall, stripe_sync
 from halo_engine.domain.errors import Refusal
+from halo_engine.mail.incoming.events import MailCall, MailEvent, note_all
 from halo_engine.tables import end_users, event_counts, messages
 from halo_engine.work import Work
 from tests.fuzz.hostile import hostile_value, spoiled
@@ -119,7 +119,7 @@ def play_stripe_sync(target: Target) -> None:
             "customer": f"cus_{name}",
             "status": "active",
             "items": {"data": [{"price": {"id": "p", "nickname": target.canary}}]},
-            "current_period_end": int(target.stage.now.timestamp()),
+            "current_period_end": int(target.sandbox.now.timestamp()),
             "metadata": {"user_id": name},
         }
 

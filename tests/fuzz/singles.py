@@ -6,13 +6,18 @@ import jwt
 import pytest
 from sqlalchemy import func, select
 
-from halo_engine.contacts.companies import IdentifyCompanyCall, identify_company
-from halo_engine.contacts.erasure import EraseContactCall, erase_contact
-from halo_engine.contacts.identify import IdentifyCall, identify
-from halo_engine.contacts.leads import AddContactCall, CaptureLeadCall, add_contact, capture_lead
-from halo_engine.contacts.stripe import StripeSubscriptionCall, stripe_subscription
-from halo_engine.contacts.stripe_sync import StripeWebhookCall, stripe_webhook
-from halo_engine.contacts.update import UpdateCall, update
+from halo_engine.contacts.companies.identify import IdentifyCompanyCall, identify_company
+from halo_engine.contacts.consent.erasure import EraseContactCall, erase_contact
+from halo_engine.contacts.identifying.identify import IdentifyCall, identify
+from halo_engine.contacts.identifying.leads import (
+    AddContactCall,
+    CaptureLeadCall,
+    add_contact,
+    capture_lead,
+)
+from halo_engine.contacts.identifying.update import UpdateCall, update
+from halo_engine.contacts.stripe.subscription import StripeSubscriptionCall, stripe_subscription
+from halo_engine.contacts.stripe.sync import StripeWebhookCall, stripe_webhook
 from halo_engine.domain.errors import Refusal
 from halo_engine.tables import end_users
 from halo_engine.work import OrgRef
@@ -81,7 +86,7 @@ def play_token(target: Target) -> None:
         jwt.encode(claims, SECRET),
         jwt.encode({"user_id": f"p{number}", "exp": 5}, SECRET),
         jwt.encode({"user_id": f"p{number}"}, SECRET[::-1]),
-        jwt.encode({"user_id": f"p{number}"}, None, algorithm="none"),
+        jwt.encode({"user_id": f"p{number}"}, "", algorithm="none"),
         jwt.encode({"user_id": f"p{number}"}, SECRET, algorithm="HS512"),
         "a.b.c",
         "..",
@@ -154,7 +159,7 @@ def play_webhook(target: Target) -> None:
         "customer": customer,
         "status": "trialing",
         "items": {"data": [{"price": {"id": "p", "nickname": target.canary}}]},
-        "trial_end": int(target.stage.now.timestamp()) + number,
+        "trial_end": int(target.sandbox.now.timestamp()) + number,
         "cancel_at_period_end": False,
         "metadata": {"user_id": user_id},
     }
@@ -163,7 +168,7 @@ def play_webhook(target: Target) -> None:
     event = {
         "id": f"evt_{number}",
         "type": "customer.subscription.trial_will_end",
-        "created": int(target.stage.now.timestamp()) - number,
+        "created": int(target.sandbox.now.timestamp()) - number,
         "data": {"object": object_},
     }
     if is_spoiled and random.random() < 0.3:
@@ -194,7 +199,7 @@ def play_widget_key(target: Target) -> None:
     key = target.random.choice((*TEXTS, *EMAILS))
     for ref, status in ((OrgRef(widget_key=key), 401), (OrgRef(key=key), 404)):
         with pytest.raises(Refusal) as raised:
-            target.stage.engine.perform(ref, lambda work: work.org_id)
+            target.sandbox.engine.perform(ref, lambda work: work.org_id)
         target.hear(raised.value)
         assert raised.value.status == status
 

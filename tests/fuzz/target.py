@@ -14,15 +14,15 @@ from uuid import UUID
 from pydantic import BaseModel
 from sqlalchemy import Engine, Select, Table, text, update
 
-from halo_engine.contacts.companies import IdentifyCompanyCall, identify_company
-from halo_engine.contacts.leads import CaptureLeadCall, capture_lead
-from halo_engine.contacts.subscriptions import create_list
+from halo_engine.contacts.companies.identify import IdentifyCompanyCall, identify_company
+from halo_engine.contacts.consent.subscriptions import create_list
+from halo_engine.contacts.identifying.leads import CaptureLeadCall, capture_lead
 from halo_engine.domain.errors import Refusal, validated
 from halo_engine.rehearsal.tokens import signed
 from halo_engine.series.lifecycle import pause
 from halo_engine.tables import metadata, organizations
 from halo_engine.work import Work
-from tests.pipeline.stage import Stage, new_stage
+from tests.pipeline.sandbox import Sandbox, new_sandbox
 
 SECRET: Final = "as many bytes as the longest hash has, which are sixty-four or more"
 USERS: Final = tuple(f"user{number}" for number in range(60))
@@ -53,7 +53,7 @@ _Call = TypeVar("_Call", bound=BaseModel)
 class Target:
     """One organisation, and what its doors said; what is good in its calls has its ``canary``."""
 
-    stage: Stage
+    sandbox: Sandbox
     org_id: UUID
     random: Random
     canary: str
@@ -88,7 +88,7 @@ class Target:
     def perform(self, action: Callable[[Work], Any]) -> Any:
         """Run a door in a transaction of its own; return its answer, or the refusal."""
         try:
-            answer = self.stage.perform(action)
+            answer = self.sandbox.perform(action)
         except Refusal as refusal:
             answer = refusal
         for each in answer if isinstance(answer, list) else [answer]:
@@ -111,11 +111,11 @@ class Target:
 
     def token(self, **claims: Any) -> str:
         """Return a token as the organisation's backend signs it."""
-        return signed(claims, SECRET, self.stage.now, timedelta(minutes=5))
+        return signed(claims, SECRET, self.sandbox.now, timedelta(minutes=5))
 
     def read(self, statement: Select[Any]) -> list[Any]:
         """Return the first column of what a statement selects."""
-        return self.stage.perform(lambda work: list(work.connection.scalars(statement)))
+        return self.sandbox.perform(lambda work: list(work.connection.scalars(statement)))
 
     def ids_told(self) -> set[str]:
         """Return every id that any answer contained."""
@@ -133,24 +133,24 @@ class Target:
             f" FROM {table.name} AS row WHERE {whose} = :org_id"
         )
         values = {"org_id": self.org_id}
-        return self.stage.perform(
+        return self.sandbox.perform(
             lambda work: str(work.connection.execute(statement, values).scalar_one())
         )
 
 
 def new_target(database: Engine, name: str, random: Random) -> Target:
     """Make an organisation in which there is something to be hit, named as in any other."""
-    stage = new_stage(database, name)
-    target = Target(stage, stage.org_id, random, f"canary of {name}")
-    stage.perform(_furnish)
-    stage.series(LETTER)
-    stage.signal(stage.contacts(USERS, custom_fields={"plan": target.canary}))
-    stage.settle()
-    stage.perform(lambda work: pause(work, LETTER, "test"))
+    sandbox = new_sandbox(database, name)
+    target = Target(sandbox, sandbox.org_id, random, f"canary of {name}")
+    sandbox.perform(_furnish)
+    sandbox.series(LETTER)
+    sandbox.signal(sandbox.contacts(USERS, custom_fields={"plan": target.canary}))
+    sandbox.settle()
+    sandbox.perform(lambda work: pause(work, LETTER, "test"))
     for number, each in enumerate(_FILTERS):
         entry = {"entry_trigger": "segment_match", "audience_type": "segment"}
         steps = [{"key": "later", "delay": "1d", "email": {"subject": "Later", "body": "Later"}}]
-        stage.series(f"series-{number}", **entry, audience_filters=[each], steps=steps)
+        sandbox.series(f"series-{number}", **entry, audience_filters=[each], steps=steps)
     return target
 
 

@@ -3,16 +3,17 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from tests.model.clock import parse_instant
 from tests.model.doors import Answer
 from tests.model.imports import ImportDoors
-from tests.model.people import Contact, Event
-from tests.model.refusals import RefusedError, refuse_unless
+from tests.model.language.clock import parse_instant
+from tests.model.language.people import Contact, Event
+from tests.model.language.refusals import RefusedError, refuse_unless
+from tests.model.language.values import check_json, same_json
 from tests.model.runs import Mail, Run
 from tests.model.signals import Signal
-from tests.model.values import check_json, same_json
 
 HISTORY = timedelta(hours=24)
+CONFIRMED_WITHIN = timedelta(days=7)
 #: A timestamp that is no further ahead means now.
 CLOCKS_DIFFER = timedelta(minutes=5)
 
@@ -69,9 +70,32 @@ class Activity(ImportDoors):
         if contact is not None and not history:
             self.signals.append(Signal((contact,), event=event))
 
-    def subscribe(self, contact: str, list: str) -> None:  # noqa: A002
-        """Put a contact on a list; this lifts an unsubscription, and nothing else (§2, §3)."""
+    def save_list(self, list: str, *, double_opt_in: bool = False, **_: Any) -> None:  # noqa: A002
+        """Make a list, or say how it is joined (contract §16)."""
+        self.lists.setdefault(list, set())
+        (self.confirmed_lists.add if double_opt_in else self.confirmed_lists.discard)(list)
+
+    def subscribe(self, contact: str, list: str, *, confirmed: bool = False) -> None:  # noqa: A002
+        """Put a contact on a list, or ask it to confirm (§2, §3, §16)."""
         person = self.known_contact(contact)
+        is_member = person in self.known_list(list)
+        if list not in self.confirmed_lists or confirmed or is_member:
+            self._joins(person, list)
+            return
+        refuse_unless(person.address, 400, "the contact has no email")
+        self.pending[person, list] = (self.now, person.address or "")
+
+    def confirm(self, contact: str, list: str) -> None:  # noqa: A002
+        """Confirm a list for everybody who waits at the contact's address (contract §16)."""
+        address = self.known_contact(contact).address
+        for (person, key), (since, asked) in [*self.pending.items()]:
+            is_in_time = self.now < since + CONFIRMED_WITHIN
+            if key == list and is_in_time and address == asked == person.address:
+                self._joins(person, list)
+
+    def _joins(self, person: Contact, list: str) -> None:  # noqa: A002
+        """Put a contact on a list; this lifts an unsubscription, and nothing else (§2, §3)."""
+        self.pending.pop((person, list), None)
         self.known_list(list).add(person)
         self.unsubscribed.discard(person.address or "")
         self._reacts([person])
@@ -81,10 +105,12 @@ class Activity(ImportDoors):
         person = self.known_contact(contact)
         if list is not None:
             self.known_list(list).discard(person)
+            self.pending.pop((person, list), None)
             self._reacts([person])
             return
-        for members in self.lists.values():
+        for key, members in self.lists.items():
             members.discard(person)
+            self.pending.pop((person, key), None)
         if person.address is not None:
             self.unsubscribed.add(person.address)
         self._reacts(self.with_email(person.email) or [person])
@@ -114,15 +140,24 @@ class Activity(ImportDoors):
             causes.discard(address)
         self._reacts(self.with_email(address))
 
-    def open(self, contact: str, series: str, step: str) -> None:
-        """Note that a contact opened an email; 404 when none was sent (contract §5)."""
+    def open(self, contact: str, series: str, step: str, *, machine: bool = False) -> None:
+        """Note that a contact opened an email; 404 when none was sent (contract §5).
+
+        A machine's open is kept apart, and nobody reacts to it (§16).
+        """
         person, mail, _ = self._mail_of(contact, series, step)
+        if machine:
+            mail.machine_opened = True
+            return
         mail.opened = True
         self._reacts([person])
 
-    def click(self, contact: str, series: str, step: str) -> None:
-        """Note that a contact clicked a link in an email; 404 when none was sent (§5)."""
+    def click(self, contact: str, series: str, step: str, *, machine: bool = False) -> None:
+        """Note that a contact clicked a link in an email; 404 when none was sent (§5, §16)."""
         person, mail, _ = self._mail_of(contact, series, step)
+        if machine:
+            mail.machine_clicked = True
+            return
         mail.clicked = True
         self._reacts([person])
 

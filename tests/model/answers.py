@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Any
 
 from tests.model.control import Control
-from tests.model.people import Contact
+from tests.model.language.people import Contact
+from tests.model.language.series import Groups
+from tests.model.language.values import CONTACT_TRAITS
 from tests.model.runs import Mail, Run, Series
-from tests.model.series import Groups
-from tests.model.values import CONTACT_TRAITS
 
 Reasons = dict[str, str]
 CONTACT_COLUMNS = (
@@ -36,6 +36,10 @@ class Answers(Control):
     def enrolled(self, key: str) -> int:
         """Return how many contacts were ever enrolled, each once."""
         return len({run.contact for run in self.known_series(key).runs})
+
+    def versions(self, key: str) -> int:
+        """Return how many versions there are (contract §18)."""
+        return self.known_series(key).versions
 
     def enrollments(self, key: str) -> int:
         """Return how many runs there ever were."""

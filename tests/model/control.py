@@ -3,9 +3,9 @@
 from typing import Any
 
 from tests.model.activity import Activity
-from tests.model.refusals import RefusedError, refuse_unless
+from tests.model.language.refusals import RefusedError, refuse_unless
+from tests.model.language.series import Definition, merge, parse_definition
 from tests.model.runs import Series
-from tests.model.series import Definition, merge, parse_definition
 from tests.model.signals import Signal
 
 NO_LIST = "Pick a subscription list under Audience before activating."
@@ -85,14 +85,32 @@ class Control(Activity):
         series.status = "active"
         series.periods.append((self.now, None))
 
-    def save(self, **changes: Any) -> None:
-        """Save series again, each merged over its last definition (contract §5, §8)."""
-        checked = [(self.known_series(key), self._checked(key, changes[key])) for key in changes]
+    def save(self, *, reschedule: bool = False, **changes: Any) -> None:
+        """Save series again, each merged over its last definition (contract §5, §8, §18)."""
+        checked = [(self.known_series(key), self.checked(key, changes[key])) for key in changes]
         for series, definition in checked:
-            self._replace_definition(series, definition)
+            if reschedule:
+                self.reschedule(series, definition)
+            if definition.raw != merge(series.definition.raw, {}):
+                series.versions += 1
+            self.replace_definition(series, definition)
         self.settle()
 
-    def _checked(self, key: str, change: Any) -> Definition:
+    def reschedule(self, series: Series, definition: Definition) -> None:
+        """Give rows at steps whose delay or window changes their new times (contract §18)."""
+        before = {step.key: step for step in (*series.gone, *series.definition.steps)}
+        for run in series.active_runs():
+            row = run.rows[-1]
+            position = definition.position(row.step)
+            if position is None:
+                continue
+            old, new = before[row.step], definition.steps[position]
+            if (old.delay, old.window) != (new.delay, new.window):
+                due = max(row.created_at + new.delay, self.now)
+                row.scheduled_for = new.window.next_opening(due) if new.window else due
+
+    def checked(self, key: str, change: Any) -> Definition:
+        """Return the definition that a change makes of a series, if it can be saved."""
         series = self.known_series(key)
         definition = parse_definition(merge(series.definition.raw, change), self.zone)
         self.check_list(definition)
@@ -100,7 +118,11 @@ class Control(Activity):
             self._check(series, definition, first=False)
         return definition
 
-    def _replace_definition(self, series: Series, definition: Definition) -> None:
+    def replace_definition(self, series: Series, definition: Definition) -> None:
+        """Put a definition in force (contract §5)."""
+        stays = {step.key for step in definition.steps}
+        gone = [*series.gone, *series.definition.steps]
+        series.gone = [step for step in gone if step.key not in stays]
         shared = not series.definition.settings["one_per_company"]
         series.definition = definition
         if shared and definition.settings["one_per_company"]:

@@ -4,13 +4,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from tests.model.clock import parse_instant
-from tests.model.people import Company, Contact
-from tests.model.pipeline import Pipeline
-from tests.model.refusals import RefusedError, refuse_unless
-from tests.model.signals import EVERYTHING, Signal
-from tests.model.tokens import check_identity, check_update_scope
-from tests.model.values import (
+from tests.model.language.clock import parse_instant
+from tests.model.language.people import Company, Contact
+from tests.model.language.refusals import RefusedError, refuse_unless
+from tests.model.language.tokens import check_identity, check_update_scope
+from tests.model.language.values import (
     COMPANY_TRAITS,
     CONTACT_TRAITS,
     REVENUE,
@@ -20,6 +18,8 @@ from tests.model.values import (
     parse_trait,
     same_json,
 )
+from tests.model.pipeline import Pipeline
+from tests.model.signals import EVERYTHING, Signal
 
 Answer = dict[str, Any]
 MAXIMUM_BATCH = 500

@@ -2,9 +2,9 @@
 
 from datetime import datetime, timedelta
 
-from tests.model.people import Contact
+from tests.model.language.people import Contact
+from tests.model.language.series import Step
 from tests.model.runs import Row, Run, Series, Watch
-from tests.model.series import Step
 from tests.model.state import State
 
 
@@ -24,7 +24,7 @@ class Entry(State):
             return "audience_mismatch"
         if self.is_suppressed(contact):
             return "suppressed"
-        return self._history_code(series, contact) or self._situation_code(series, contact)
+        return self._history_code(series, contact) or self._state_code(series, contact)
 
     def _history_code(self, series: Series, contact: Contact) -> str | None:
         latest = series.latest_run(contact)
@@ -43,7 +43,7 @@ class Entry(State):
         segment_match = series.definition.entry_trigger == "segment_match"
         return "not_newly_matching" if segment_match and stayed else None
 
-    def _situation_code(self, series: Series, contact: Contact) -> str | None:
+    def _state_code(self, series: Series, contact: Contact) -> str | None:
         if self.exit_filters_hold(series, contact):
             return "exit_filter"
         return "company_already_enrolled" if self.rivals(series, contact) else None

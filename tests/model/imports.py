@@ -5,15 +5,15 @@ import io
 from copy import deepcopy
 from typing import Any
 
-from tests.model.cells import read_cell, split_field
 from tests.model.doors import Answer, ContactDoors, Traits, check_user_id
-from tests.model.fields import BARE_CUSTOM
-from tests.model.filters import value_type
-from tests.model.people import Contact
-from tests.model.refusals import RefusedError, refuse_unless
+from tests.model.language.cells import read_cell, split_field
+from tests.model.language.fields import BARE_CUSTOM
+from tests.model.language.filters import value_type
+from tests.model.language.people import Contact
+from tests.model.language.refusals import RefusedError, refuse_unless
+from tests.model.language.values import CONTACT_TRAITS, parse_trait, same_json
+from tests.model.language.windows import parse_zone
 from tests.model.signals import EVERYTHING, Signal
-from tests.model.values import CONTACT_TRAITS, parse_trait, same_json
-from tests.model.windows import parse_zone
 
 SEPARATORS = ",;\t|"
 STRIPE_DATES = ("trial_end", "current_period_end")
@@ -126,7 +126,7 @@ class ImportDoors(ContactDoors):
         for row in reader:
             cells = [cell.strip() for cell in row]
             try:
-                if len(cells) > 1 or any(cells):
+                if any(cells):
                     answer[self._import_row(header, cells, mapping)] += 1
             except RefusedError:
                 answer["errors"].append(line)

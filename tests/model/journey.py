@@ -3,11 +3,11 @@
 from datetime import timedelta
 
 from tests.model.entry import Entry
-from tests.model.expressions import parse_expression
-from tests.model.people import Contact
+from tests.model.language.expressions import parse_expression
+from tests.model.language.people import Contact
+from tests.model.language.series import Step
 from tests.model.rendering import render_mail
 from tests.model.runs import Row, Run, Series
-from tests.model.series import Step
 
 
 class Journey(Entry):
@@ -146,11 +146,13 @@ class Journey(Entry):
     def _condition_holds(self, run: Run, row: Row, step: Step) -> bool:
         assert step.condition is not None
         value = step.condition.get("value")
+        machines = run.series.definition.settings["count_machine_opens"]
         match step.condition["type"]:
             case "email_opened":
-                return bool(run.mails) and run.mails[-1].opened
+                last = run.mails[-1] if run.mails else None
+                return bool(last and (last.opened or (machines and last.machine_opened)))
             case "link_clicked":
-                return any(mail.clicked for mail in run.mails)
+                return any(m.clicked or (machines and m.machine_clicked) for m in run.mails)
             case "event_fired":
                 return self.fired_since(run.contact, value, row)
         return self.passes(run.contact, parse_expression(value))

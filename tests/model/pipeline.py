@@ -3,10 +3,10 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from tests.model.clock import parse_duration, parse_instant
 from tests.model.journey import Journey
-from tests.model.people import Contact
-from tests.model.refusals import refuse_unless
+from tests.model.language.clock import parse_duration, parse_instant
+from tests.model.language.people import Contact
+from tests.model.language.refusals import refuse_unless
 from tests.model.runs import Run, Series
 from tests.model.signals import Signal
 

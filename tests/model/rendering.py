@@ -5,9 +5,9 @@ import re
 from datetime import datetime
 from typing import Any
 
-from tests.model.people import Contact
+from tests.model.language.people import Contact
+from tests.model.language.series import Step
 from tests.model.runs import Mail, Series
-from tests.model.series import Step
 from tests.model.state import State
 
 MERGE_FIELD = re.compile(r"\{\{\s*([^|{}]+?)\s*(?:\|([^{}]*?)\s*)?\}\}")

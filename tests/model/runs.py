@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from tests.model.people import Contact
-from tests.model.series import Definition
+from tests.model.language.people import Contact
+from tests.model.language.series import Definition, Step
 
 
 @dataclass(eq=False)
@@ -18,6 +18,8 @@ class Mail:
     headers: dict[str, str]
     opened: bool = False
     clicked: bool = False
+    machine_opened: bool = False
+    machine_clicked: bool = False
 
 
 @dataclass(eq=False)
@@ -72,7 +74,10 @@ class Watch:
 
 @dataclass(eq=False)
 class Series:
-    """A series with its state; `periods` are the spans in which it was active (contract §4)."""
+    """A series with its state; `periods` are the spans in which it was active (contract §4).
+
+    `versions` counts the saves that changed it, the draft included; `gone` are its removed steps.
+    """
 
     key: str
     definition: Definition
@@ -81,6 +86,8 @@ class Series:
     runs: list[Run] = field(default_factory=list)
     refusals: dict[Contact, tuple[str, int]] = field(default_factory=dict)
     watches: dict[Contact, Watch] = field(default_factory=dict)
+    versions: int = 1
+    gone: list[Step] = field(default_factory=list)
 
     def was_active_at(self, instant: datetime) -> bool:
         """Say whether the series was active at an instant (contract §4)."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from tests.model.people import Contact, Event
+from tests.model.language.people import Contact, Event
 
 #: In `changed`: the contact is new, so all of it is.
 EVERYTHING: Final = frozenset({"*"})

@@ -6,16 +6,16 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.model.clock import Cron, parse_instant
-from tests.model.expressions import Expression
-from tests.model.fields import field_value
-from tests.model.filters import Filter
-from tests.model.people import Company, Contact, Event
-from tests.model.refusals import RefusedError, refuse_unless
+from tests.model.language.clock import Cron, parse_instant
+from tests.model.language.expressions import Expression
+from tests.model.language.fields import field_value
+from tests.model.language.filters import Filter
+from tests.model.language.people import Company, Contact, Event
+from tests.model.language.refusals import RefusedError, refuse_unless
+from tests.model.language.series import Definition, Groups, parse_definition
+from tests.model.language.windows import parse_zone
 from tests.model.runs import Mail, Run, Series
-from tests.model.series import Definition, Groups, parse_definition
 from tests.model.signals import Signal
-from tests.model.windows import parse_zone
 
 DEFAULT_START = "2026-06-01T09:00:00Z"
 ORG_DEFAULTS: dict[str, Any] = {
@@ -55,6 +55,9 @@ class State:
         self.events: list[Event] = []
         self.answers_by_key: dict[str, tuple[Any, Any]] = {}
         self.lists: dict[str, set[Contact]] = {key: set() for key in lists}
+        #: Lists that are joined by confirming; who has yet to, since when, and at which address.
+        self.confirmed_lists: set[str] = set()
+        self.pending: dict[tuple[Contact, str], tuple[datetime, str]] = {}
         self.bounced: set[str] = set()
         self.unsubscribed: set[str] = set()
         self.complained: set[str] = set()

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.model.expectations import differences
-from tests.model.player import report, scenario_files
-from tests.model.snapshot import snapshot
+from tests.model.playing.expectations import differences
+from tests.model.playing.player import report, scenario_files
+from tests.model.playing.snapshot import snapshot
 from tests.model.world import World
 
 SCENARIOS = scenario_files([str(Path(__file__).parent / "scenarios")])

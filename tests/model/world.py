@@ -1,9 +1,9 @@
 """The whole model of the contract in one class."""
 
-from tests.model.answers import Answers
+from tests.model.planning import Planning
 
 
-class World(Answers):
+class World(Planning):
     """One organisation on a virtual clock: one method per action and per `expect` key.
 
     Every action handles its signals and the rows due by then before it returns; `at` moves the

@@ -1,4 +1,4 @@
-"""A stage for each test, on the shared database."""
+"""A sandbox for each test, on the shared database."""
 
 from itertools import count
 from uuid import uuid4
@@ -6,12 +6,12 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Engine
 
-from tests.pipeline.stage import Stage, new_stage
+from tests.pipeline.sandbox import Sandbox, new_sandbox
 
 _numbers = count(1)
 
 
 @pytest.fixture
-def stage(shared_database: Engine) -> Stage:
+def sandbox(shared_database: Engine) -> Sandbox:
     """An organisation of the test's own, at noon."""
-    return new_stage(shared_database, f"pipeline-{next(_numbers)}-{uuid4()}")
+    return new_sandbox(shared_database, f"pipeline-{next(_numbers)}-{uuid4()}")

@@ -17,7 +17,7 @@ from halo_engine.tables import (
     signals,
 )
 from halo_engine.tables.enrollments import IS_ACTIVE
-from tests.pipeline.stage import EMAIL, Stage
+from tests.pipeline.sandbox import EMAIL, Sandbox
 
 _numbers = count(1)
 
@@ -68,7 +68,9 @@ class Parked(NamedTuple):
     error: str
 
 
-def parked(stage: Stage, table: Table = signals, *conditions: ColumnElement[bool]) -> list[Parked]:
+def parked(
+    sandbox: Sandbox, table: Table = signals, *conditions: ColumnElement[bool]
+) -> list[Parked]:
     """Return what is parked of the signals, or of another table's rows."""
     columns = table.c
     waits = columns.retry_at.is_not(None)
@@ -77,30 +79,30 @@ def parked(stage: Stage, table: Table = signals, *conditions: ColumnElement[bool
         .where(columns.parked_at.is_not(None), *conditions)
         .order_by(columns.id)
     )
-    rows = stage.perform(
+    rows = sandbox.perform(
         lambda work: work.connection.execute(found.where(columns.org_id == work.org_id)).all()
     )
     return [Parked(*row) for row in rows]
 
 
-def parked_rows(stage: Stage) -> list[Parked]:
+def parked_rows(sandbox: Sandbox) -> list[Parked]:
     """Return what is parked of the active rows."""
-    return parked(stage, automation_recipients, IS_ACTIVE)
+    return parked(sandbox, automation_recipients, IS_ACTIVE)
 
 
-def enrolled(stage: Stage, *conditions: ColumnElement[bool]) -> int:
+def enrolled(sandbox: Sandbox, *conditions: ColumnElement[bool]) -> int:
     """Return how many runs there are."""
-    return stage.count(automation_enrollments, *conditions)
+    return sandbox.count(automation_enrollments, *conditions)
 
 
-def id_of(stage: Stage, key: str) -> UUID:
+def id_of(sandbox: Sandbox, key: str) -> UUID:
     """Return a series' id."""
-    return stage.perform(lambda work: find_series(work, key).id)
+    return sandbox.perform(lambda work: find_series(work, key).id)
 
 
-def kept_for(stage: Stage) -> list[UUID | None]:
+def kept_for(sandbox: Sandbox) -> list[UUID | None]:
     """Return for which series each parked signal is kept."""
-    return stage.perform(
+    return sandbox.perform(
         lambda work: list(
             work.connection.scalars(
                 select(signals.c.automation_id).where(

@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import Engine, func, text, update
 
 from halo_engine.database import create_engine
-from halo_engine.delivery import message, values
-from halo_engine.delivery.transports import Mail
+from halo_engine.mail.composing import message, values
+from halo_engine.mail.transports.transports import Mail
 from halo_engine.pipeline.advance import advance
 from halo_engine.pipeline.isolate import PROBES
 from halo_engine.tables import (
@@ -29,93 +29,97 @@ from tests.pipeline.faults import (
     parked_rows,
     refusing,
 )
-from tests.pipeline.stage import EMAIL, Stage
+from tests.pipeline.sandbox import EMAIL, Sandbox
 
 
-def due(stage: Stage, contacts: int, *keys: str) -> list[UUID]:
+def due(sandbox: Sandbox, contacts: int, *keys: str) -> list[UUID]:
     """Enroll contacts whose first email is due in these series now."""
     for key in keys:
-        stage.series(key, steps=[{**EMAIL, "delay": "1h"}])
-    entered = stage.contacts(f"u{number}" for number in range(contacts))
-    stage.signal(entered)
-    stage.settle()
-    stage.now += timedelta(hours=1)
+        sandbox.series(key, steps=[{**EMAIL, "delay": "1h"}])
+    entered = sandbox.contacts(f"u{number}" for number in range(contacts))
+    sandbox.signal(entered)
+    sandbox.settle()
+    sandbox.now += timedelta(hours=1)
     return entered
 
 
-def refusing_leases(stage: Stage, condition: str = "true") -> AbstractContextManager[None]:
+def refusing_leases(sandbox: Sandbox, condition: str = "true") -> AbstractContextManager[None]:
     """Within the block, fail every lease of a row for which ``condition`` holds."""
-    return refusing(stage.database, ROWS, f"NEW.lease_token IS NOT NULL AND {condition}", "UPDATE")
+    return refusing(
+        sandbox.database, ROWS, f"NEW.lease_token IS NOT NULL AND {condition}", "UPDATE"
+    )
 
 
-def test_a_poisonous_row_stands_alone(stage: Stage) -> None:
+def test_a_poisonous_row_stands_alone(sandbox: Sandbox) -> None:
     """All other due rows are handled and sent in the same turn. The failing one stays active and is
     retried; when the cause is mended it is sent, and keeps the time at which it was due.
     """
-    contacts, due_at = due(stage, 40, "one"), stage.now
-    with refusing_leases(stage, f"NEW.end_user_id = '{contacts[11]}'"):
-        stage.settle()
-        assert len(stage.transport.sent) == 39
-        assert parked_rows(stage) == [(contacts[11], 1, True, f"RaiseException: no {ROWS}")]
-        assert stage.count(automation_recipients, IS_ACTIVE) == 1
-        stage.now += MINUTE
-        stage.settle()
-    stage.now += MINUTE
-    stage.settle()
-    assert len(stage.transport.sent) == 40
-    assert enrolled(stage, automation_enrollments.c.ended_at.is_(None)) == 0
-    assert stage.count(automation_recipients, automation_recipients.c.scheduled_for == due_at) == 40
+    contacts, due_at = due(sandbox, 40, "one"), sandbox.now
+    with refusing_leases(sandbox, f"NEW.end_user_id = '{contacts[11]}'"):
+        sandbox.settle()
+        assert len(sandbox.transport.sent) == 39
+        assert parked_rows(sandbox) == [(contacts[11], 1, True, f"RaiseException: no {ROWS}")]
+        assert sandbox.count(automation_recipients, IS_ACTIVE) == 1
+        sandbox.now += MINUTE
+        sandbox.settle()
+    sandbox.now += MINUTE
+    sandbox.settle()
+    assert len(sandbox.transport.sent) == 40
+    assert enrolled(sandbox, automation_enrollments.c.ended_at.is_(None)) == 0
+    assert (
+        sandbox.count(automation_recipients, automation_recipients.c.scheduled_for == due_at) == 40
+    )
 
 
-def test_a_row_is_set_aside_after_five_tries_over_five_minutes(stage: Stage) -> None:
-    """Then it is not retried any more, and is still active."""
-    [bad] = due(stage, 1, "one")
+def test_a_row_is_set_aside_after_five_tries_over_five_minutes(sandbox: Sandbox) -> None:
+    """After the fifth try the row is not retried any more, and is still active."""
+    [bad] = due(sandbox, 1, "one")
     waited = []
-    with refusing_leases(stage, f"NEW.end_user_id = '{bad}'"):
+    with refusing_leases(sandbox, f"NEW.end_user_id = '{bad}'"):
         for minute in range(8):
-            due_too = stage.contacts([f"due{minute}"])
-            stage.now -= timedelta(hours=1)
-            stage.signal(due_too)
-            stage.now += timedelta(hours=1)
-            stage.settle()
-            [(_, tries, waits, _)] = parked_rows(stage)
+            due_too = sandbox.contacts([f"due{minute}"])
+            sandbox.now -= timedelta(hours=1)
+            sandbox.signal(due_too)
+            sandbox.now += timedelta(hours=1)
+            sandbox.settle()
+            [(_, tries, waits, _)] = parked_rows(sandbox)
             waited.append((tries, waits))
-            stage.now += MINUTE
+            sandbox.now += MINUTE
     assert waited == [(n, True) for n in range(1, 6)] + [(6, False)] * 3
-    assert len(stage.transport.sent) == 8
-    assert stage.count(automation_recipients, IS_ACTIVE) == 1
+    assert len(sandbox.transport.sent) == 8
+    assert sandbox.count(automation_recipients, IS_ACTIVE) == 1
 
 
-def test_a_poisonous_series_holds_up_no_other_series_rows(stage: Stage) -> None:
+def test_a_poisonous_series_holds_up_no_other_series_rows(sandbox: Sandbox) -> None:
     """However many of its rows are due: each try touches a few of them, and none is lost."""
-    due(stage, 30, "bad", "good")
-    bad = id_of(stage, "bad")
-    with refusing_leases(stage, f"NEW.automation_id = '{bad}'"):
-        stage.settle()
-    assert len(stage.transport.sent) == 30
-    assert len(parked_rows(stage)) == PROBES
-    stage.now += MINUTE
-    stage.settle()
-    assert len(stage.transport.sent) == 60
+    due(sandbox, 30, "bad", "good")
+    bad = id_of(sandbox, "bad")
+    with refusing_leases(sandbox, f"NEW.automation_id = '{bad}'"):
+        sandbox.settle()
+    assert len(sandbox.transport.sent) == 30
+    assert len(parked_rows(sandbox)) == PROBES
+    sandbox.now += MINUTE
+    sandbox.settle()
+    assert len(sandbox.transport.sent) == 60
 
 
-def test_rows_that_all_fail_are_nobodys_fault(stage: Stage) -> None:
+def test_rows_that_all_fail_are_nobodys_fault(sandbox: Sandbox) -> None:
     """No try counts, and all are sent when the fault is over."""
-    due(stage, 30, "one", "two")
-    with refusing_leases(stage):
+    due(sandbox, 30, "one", "two")
+    with refusing_leases(sandbox):
         for _ in range(8):
-            stage.settle()
-            stage.now += MINUTE
-    assert {each.tries for each in parked_rows(stage)} == {0}
-    stage.settle()
-    assert len(stage.transport.sent) == 60
+            sandbox.settle()
+            sandbox.now += MINUTE
+    assert {each.tries for each in parked_rows(sandbox)} == {0}
+    sandbox.settle()
+    assert len(sandbox.transport.sent) == 60
 
 
 def test_an_email_that_cannot_be_written_holds_up_no_other(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its row is parked without an attempt at sending, and it is sent when it can be written."""
-    contacts = due(stage, 10, "one")
+    """The row of such an email is parked without sending, and is sent once it can be written."""
+    contacts = due(sandbox, 10, "one")
     write = message.write_mail
 
     def failing(*args: Any, to: str, **kwargs: Any) -> Mail:
@@ -124,26 +128,28 @@ def test_an_email_that_cannot_be_written_holds_up_no_other(
         return write(*args, to=to, **kwargs)
 
     with monkeypatch.context() as patch:
-        patch.setattr("halo_engine.delivery.letters.write_mail", failing)
-        stage.settle()
-        assert len(stage.transport.sent) == 9
-        assert parked_rows(stage) == [(contacts[4], 1, True, "RecursionError: too deep")]
-        stage.now += MINUTE
-        stage.settle()
-        assert parked_rows(stage) == [(contacts[4], 1, True, "RecursionError: too deep")]
-    assert stage.count(automation_recipients, IS_ACTIVE, automation_recipients.c.attempts == 0) == 1
-    stage.now += MINUTE
-    stage.settle()
-    assert len(stage.transport.sent) == 10
+        patch.setattr("halo_engine.mail.composing.message.write_mail", failing)
+        sandbox.settle()
+        assert len(sandbox.transport.sent) == 9
+        assert parked_rows(sandbox) == [(contacts[4], 1, True, "RecursionError: too deep")]
+        sandbox.now += MINUTE
+        sandbox.settle()
+        assert parked_rows(sandbox) == [(contacts[4], 1, True, "RecursionError: too deep")]
+    assert (
+        sandbox.count(automation_recipients, IS_ACTIVE, automation_recipients.c.attempts == 0) == 1
+    )
+    sandbox.now += MINUTE
+    sandbox.settle()
+    assert len(sandbox.transport.sent) == 10
 
 
 def test_emails_whose_values_cannot_be_gathered_hold_up_no_other(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A batch that fails before its first email is sent in parts; an email that fails alone is
     given back at once.
     """
-    contacts = due(stage, 10, "one")
+    contacts = due(sandbox, 10, "one")
     gather_values = values.gather_values
 
     def failing(work: Work, asked: Collection[UUID], *rest: Any) -> Any:
@@ -152,65 +158,65 @@ def test_emails_whose_values_cannot_be_gathered_hold_up_no_other(
         return gather_values(work, asked, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr("halo_engine.delivery.letters.gather_values", failing)
-        stage.settle()
-    assert len(stage.transport.sent) == 9
-    assert parked_rows(stage) == [(contacts[4], 1, True, "ValueError: no values")]
-    stage.now += MINUTE
-    stage.settle()
-    assert len(stage.transport.sent) == 10
+        patch.setattr("halo_engine.mail.sending.letters.gather_values", failing)
+        sandbox.settle()
+    assert len(sandbox.transport.sent) == 9
+    assert parked_rows(sandbox) == [(contacts[4], 1, True, "ValueError: no values")]
+    sandbox.now += MINUTE
+    sandbox.settle()
+    assert len(sandbox.transport.sent) == 10
 
 
 def test_emails_that_all_lack_their_values_are_given_back(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No try counts, and none of them waits until its lease expires."""
-    due(stage, 10, "one")
+    due(sandbox, 10, "one")
 
     def failing(*_: Any) -> Any:
         raise ValueError("no values")
 
     with monkeypatch.context() as patch:
-        patch.setattr("halo_engine.delivery.letters.gather_values", failing)
-        stage.settle()
-    assert [each.tries for each in parked_rows(stage)] == [0] * PROBES
-    assert stage.count(automation_recipients, IS_PROCESSING) == 0
-    stage.now += MINUTE
-    stage.settle()
-    assert len(stage.transport.sent) == 10
+        patch.setattr("halo_engine.mail.sending.letters.gather_values", failing)
+        sandbox.settle()
+    assert [each.tries for each in parked_rows(sandbox)] == [0] * PROBES
+    assert sandbox.count(automation_recipients, IS_PROCESSING) == 0
+    sandbox.now += MINUTE
+    sandbox.settle()
+    assert len(sandbox.transport.sent) == 10
 
 
-def test_a_lease_that_cannot_be_taken_up_holds_up_no_other(stage: Stage) -> None:
+def test_a_lease_that_cannot_be_taken_up_holds_up_no_other(sandbox: Sandbox) -> None:
     """A dead worker's other rows are settled; the one that fails is retried."""
-    contacts = due(stage, 10, "one")
-    stage.perform(lambda work: advance(work, 100, lease_seconds=-1))
+    contacts = due(sandbox, 10, "one")
+    sandbox.perform(lambda work: advance(work, 100, lease_seconds=-1))
     with refusing(
-        stage.database,
+        sandbox.database,
         ROWS,
         f"NEW.status = 'pending' AND NEW.end_user_id = '{contacts[4]}'",
         "UPDATE",
     ):
-        stage.tick()
-    assert len(stage.transport.sent) == 9
-    assert [(each.contact_id, each.tries) for each in parked_rows(stage)] == [(contacts[4], 1)]
-    stage.perform(
+        sandbox.tick()
+    assert len(sandbox.transport.sent) == 9
+    assert [(each.contact_id, each.tries) for each in parked_rows(sandbox)] == [(contacts[4], 1)]
+    sandbox.perform(
         lambda work: work.connection.execute(
             update(automation_recipients)
             .where(automation_recipients.c.org_id == work.org_id, IS_ACTIVE)
             .values(lease_expires_at=func.now())
         )
     )
-    stage.tick()
-    assert len(stage.transport.sent) == 10
+    sandbox.tick()
+    assert len(sandbox.transport.sent) == 10
 
 
 def test_a_batch_of_rows_that_takes_too_long_is_halved(
-    stage: Stage, shared_database: Engine
+    sandbox: Sandbox, shared_database: Engine
 ) -> None:
     """Each next batch is half as large, until one succeeds; no row counts a try."""
-    due(stage, 40, "one")
+    due(sandbox, 40, "one")
     url = shared_database.url.render_as_string(hide_password=False)
-    limited = replace(stage, database=create_engine(url, statement_timeout_seconds=1.0))
+    limited = replace(sandbox, database=create_engine(url, statement_timeout_seconds=3.0))
     engine = limited.engine
     with shared_database.begin() as connection:
         connection.execute(
@@ -234,5 +240,5 @@ def test_a_batch_of_rows_that_takes_too_long_is_halved(
         with shared_database.begin() as connection:
             connection.execute(text("DROP FUNCTION dawdle() CASCADE"))
         limited.database.dispose()
-    assert len(stage.transport.sent) == 40
-    assert stage.count(automation_recipients, automation_recipients.c.failed_at.is_not(None)) == 0
+    assert len(sandbox.transport.sent) == 40
+    assert sandbox.count(automation_recipients, automation_recipients.c.failed_at.is_not(None)) == 0

@@ -6,13 +6,20 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Table, UniqueConstraint
 
-from halo_engine.contacts.identify import IdentifyCall, identify
-from halo_engine.contacts.track import TrackCall, track
+from halo_engine.contacts.events.track import TrackCall, track
+from halo_engine.contacts.identifying.identify import IdentifyCall, identify
+from halo_engine.sql.statements import unmarked
 from halo_engine.tables import installation, metadata, organizations
-from tests.pipeline.stage import EMAIL, Stage, counted_statements
+from tests.pipeline.sandbox import EMAIL, Sandbox, counted_statements
 
 #: All but the organisations themselves, and the one row of what concerns all of them.
 _OWNED = [each for each in metadata.sorted_tables if each not in (organizations, installation)]
+#: A key tells whose it is: it is found by its prefix, before the organisation is known.
+_FOUND_FIRST = {
+    "operator_keys_prefix_key",
+    "operator_sessions_hash_key",
+    "sign_in_links_hash_key",
+}
 #: They name the organisation by its own id, hold a lock whose number is made of it, note what
 #: concerns all, or are about no rows at all.
 _BY_OTHER_MEANS = (
@@ -29,7 +36,7 @@ def _unique_keys(table: Table) -> Iterator[list[str]]:
         if isinstance(constraint, UniqueConstraint):
             yield [column.name for column in constraint.columns]
     for index in table.indexes:
-        if index.unique:
+        if index.unique and index.name not in _FOUND_FIRST:
             yield [column.name for column in index.columns]
 
 
@@ -39,32 +46,34 @@ def test_every_key_begins_with_the_organisation(table: Table) -> None:
     for key in _unique_keys(table):
         assert key[0] == "org_id", key
     for index in table.indexes:
+        if index.name in _FOUND_FIRST:
+            continue
         assert index.columns[0].name == "org_id", index.name
     for constraint in table.foreign_key_constraints:
         assert constraint.column_keys[0] == "org_id", constraint.name
 
 
-def test_every_statement_of_the_flows_names_the_organisation(stage: Stage) -> None:
+def test_every_statement_of_the_flows_names_the_organisation(sandbox: Sandbox) -> None:
     """No statement of identify, track, reacting, advancing or re-evaluating could see others."""
     gate = {"key": "gate", "condition": {"type": "user_property", "value": "plan=pro"}}
     pro = {"field": "plan", "operator": "is", "value": "pro"}
     rules = {"exit_rules": ["replied", "segment_leave", "filter_match"], "exit_filters": [pro]}
     segment = {"entry_trigger": "segment_match", "audience_type": "segment"}
-    stage.series("welcome", steps=[gate, EMAIL])
-    stage.series("pros", **segment, audience_filters=[pro], settings={"one_per_company": True})
-    stage.series("left", **segment, audience_filters=[pro], settings=rules)
-    with counted_statements(stage.database) as statements:
+    sandbox.series("welcome", steps=[gate, EMAIL])
+    sandbox.series("pros", **segment, audience_filters=[pro], settings={"one_per_company": True})
+    sandbox.series("left", **segment, audience_filters=[pro], settings=rules)
+    with counted_statements(sandbox.database) as statements:
         for plan in ("free", "pro"):
             call = IdentifyCall(user_id="ann", traits={"plan": plan, "email": "ann@a.example"})
-            stage.perform(lambda work, call=call: identify(work, call))  # type: ignore[misc]
-            stage.settle()
+            sandbox.perform(lambda work, call=call: identify(work, call))  # type: ignore[misc]
+            sandbox.settle()
         tracked = TrackCall(user_id="ann", event="paid")
-        stage.perform(lambda work: track(work, tracked))
-        stage.tick()
-        stage.tick(timedelta(hours=1))
+        sandbox.perform(lambda work: track(work, tracked))
+        sandbox.tick()
+        sandbox.tick(timedelta(hours=1))
     assert len(statements) > 50
     assert {
         statement
-        for statement in statements
+        for statement in map(unmarked, statements)
         if "org_id" not in statement and not any(each in statement for each in _BY_OTHER_MEANS)
     } == set()

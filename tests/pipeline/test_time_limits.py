@@ -12,13 +12,13 @@ from sqlalchemy import Engine, func, select, text
 from sqlalchemy.exc import OperationalError
 
 from halo_engine.database import create_engine
-from halo_engine.domain.signals import SignalKind
+from halo_engine.domain.series.signals import SignalKind
 from halo_engine.pipeline import inbox, wide
 from halo_engine.pipeline.reaction import Reaction
 from halo_engine.series.locks import lock_series_for_change
 from halo_engine.tables import automation_enrollments, signals
 from halo_engine.work import Work
-from tests.pipeline.stage import EMAIL, NOON, Stage
+from tests.pipeline.sandbox import EMAIL, NOON, Sandbox
 from tests.pipeline.test_passes import PRO, start_pass
 
 #: What a statement may take: far more than these do, unless they are made to take longer.
@@ -30,11 +30,11 @@ Slow = Callable[..., AbstractContextManager[None]]
 
 
 @pytest.fixture
-def limited(stage: Stage, shared_database: Engine) -> Iterator[Stage]:
-    """The stage, with little time for each statement."""
+def limited(sandbox: Sandbox, shared_database: Engine) -> Iterator[Sandbox]:
+    """The sandbox, with little time for each statement."""
     url = shared_database.url.render_as_string(hide_password=False)
     database = create_engine(url, statement_timeout_seconds=LIMIT_SECONDS)
-    yield replace(stage, database=database)
+    yield replace(sandbox, database=database)
     database.dispose()
 
 
@@ -77,17 +77,17 @@ def later(**definition: Any) -> dict[str, Any]:
     return {"steps": [{**EMAIL, "delay": "1d"}], **definition}
 
 
-def sizes(stage: Stage) -> Iterator[int]:
+def sizes(sandbox: Sandbox) -> Iterator[int]:
     """Settle, and yield how many runs there are after each transaction with signals."""
-    for each in stage.engine.settle(stage.org_id):
+    for each in sandbox.engine.settle(sandbox.org_id):
         if isinstance(each, Reaction):
-            yield stage.count(automation_enrollments)
+            yield sandbox.count(automation_enrollments)
 
 
-def attempts(stage: Stage) -> list[int]:
+def attempts(sandbox: Sandbox) -> list[int]:
     """Return how often each waiting signal was halved."""
     return list(
-        stage.perform(
+        sandbox.perform(
             lambda work: work.connection.scalars(
                 select(signals.c.attempts)
                 .where(signals.c.org_id == work.org_id, signals.c.parked_at.is_(None))
@@ -97,11 +97,11 @@ def attempts(stage: Stage) -> list[int]:
     )
 
 
-def entered_once(stage: Stage) -> int:
+def entered_once(sandbox: Sandbox) -> int:
     """Return how many contacts have a run, and see that nobody has two."""
     runs = automation_enrollments
-    assert stage.count(runs) == stage.count(runs, runs.c.number == 1)
-    return stage.perform(
+    assert sandbox.count(runs) == sandbox.count(runs, runs.c.number == 1)
+    return sandbox.perform(
         lambda work: work.connection.execute(
             select(func.count(runs.c.end_user_id.distinct())).where(runs.c.org_id == work.org_id)
         ).scalar_one()
@@ -110,7 +110,7 @@ def entered_once(stage: Stage) -> int:
 
 @pytest.mark.parametrize("series", [PRO, later(entry_trigger="manual")], ids=["pass", "activation"])
 def test_a_page_that_takes_too_long_is_halved(
-    limited: Stage, slow: Slow, monkeypatch: pytest.MonkeyPatch, series: dict[str, Any]
+    limited: Sandbox, slow: Slow, monkeypatch: pytest.MonkeyPatch, series: dict[str, Any]
 ) -> None:
     """When only 30 contacts can be enrolled in time, the page is halved until it fits: everybody is
     enrolled once, and nothing is parked.
@@ -132,7 +132,7 @@ def test_a_page_that_takes_too_long_is_halved(
 
 
 def test_the_statements_of_a_page_have_the_time_of_one(
-    limited: Stage, slow: Slow, monkeypatch: pytest.MonkeyPatch
+    limited: Sandbox, slow: Slow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A task has little more time than a statement, and would be cut off in each try: the page is
     halved before that.
@@ -147,7 +147,7 @@ def test_the_statements_of_a_page_have_the_time_of_one(
 
 
 def test_the_next_worker_goes_on_with_half(
-    limited: Stage, slow: Slow, monkeypatch: pytest.MonkeyPatch
+    limited: Sandbox, slow: Slow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The halving is stored with the signal, since a task has no time for another try. When pages
     are quick again, each is twice as large as the one before.
@@ -163,19 +163,19 @@ def test_the_next_worker_goes_on_with_half(
     assert list(sizes(limited)) == [48, 112, 176, 200]
 
 
-def test_what_somebody_else_did_meanwhile_stays_done(stage: Stage) -> None:
+def test_a_slow_worker_does_no_page_twice(sandbox: Sandbox) -> None:
     """A worker that was too slow stores the halving, not its old cursor: no page is done twice."""
-    stage.contacts(f"u{number}" for number in range(3))
-    stage.series("all", **later(entry_trigger="manual"))
-    begun = stage.perform(lambda work: inbox.next_signals(work, 1, beside_wide=False))
-    place = {"created_at": NOON.isoformat(), "contact_id": str(stage.org_id)}
-    stage.perform(lambda work: inbox.keep_place(work, begun[0], place, quick=True))
-    stage.perform(lambda work: inbox.note_too_much(work, begun, 1, "too long"))
-    [signal] = stage.perform(lambda work: inbox.next_signals(work, 1, beside_wide=False))
+    sandbox.contacts(f"u{number}" for number in range(3))
+    sandbox.series("all", **later(entry_trigger="manual"))
+    begun = sandbox.perform(lambda work: inbox.next_signals(work, 1, beside_wide=False))
+    place = {"created_at": NOON.isoformat(), "contact_id": str(sandbox.org_id)}
+    sandbox.perform(lambda work: inbox.keep_cursor(work, begun[0], place, quick=True))
+    sandbox.perform(lambda work: inbox.note_too_much(work, begun, 1, "too long"))
+    [signal] = sandbox.perform(lambda work: inbox.next_signals(work, 1, beside_wide=False))
     assert (signal.cursor, signal.attempts) == (place, 1)
 
 
-def test_others_do_not_wait_for_the_next_try(limited: Stage, slow: Slow) -> None:
+def test_others_do_not_wait_for_the_next_try(limited: Sandbox, slow: Slow) -> None:
     """A later signal is handled while an activation's first page is still being halved."""
     limited.contacts(f"old{number}" for number in range(40))
     limited.series("all", **later(entry_trigger="manual"))
@@ -190,7 +190,7 @@ def test_others_do_not_wait_for_the_next_try(limited: Stage, slow: Slow) -> None
     assert limited.count(automation_enrollments) == 1
 
 
-def test_a_batch_that_takes_too_long_is_halved(limited: Stage, slow: Slow) -> None:
+def test_a_batch_that_takes_too_long_is_halved(limited: Sandbox, slow: Slow) -> None:
     """Signals of contacts are halved too: all are handled and none is parked. Those that were
     halved keep the smaller size.
     """
@@ -205,7 +205,7 @@ def test_a_batch_that_takes_too_long_is_halved(limited: Stage, slow: Slow) -> No
 
 
 def test_what_takes_too_long_by_itself_is_parked_in_the_end(
-    limited: Stage, slow: Slow, monkeypatch: pytest.MonkeyPatch
+    limited: Sandbox, slow: Slow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A signal that always times out is set aside with its error, and delays nobody any more."""
     monkeypatch.setattr(inbox, "MOST_HALVINGS", 10)
@@ -228,8 +228,8 @@ def test_what_takes_too_long_by_itself_is_parked_in_the_end(
     assert parked == (ann, 10, reason)
 
 
-def test_time_lost_waiting_is_no_signals_fault(limited: Stage, stage: Stage) -> None:
-    """A worker that waits too long for the series lock gives up, and nothing is halved."""
+def test_time_lost_waiting_is_no_signals_fault(limited: Sandbox, sandbox: Sandbox) -> None:
+    """A worker that waits too long for the series lock gives up and changes nothing."""
     limited.series("welcome", **later())
     limited.signal(limited.contacts(["ann"]))
 
@@ -238,7 +238,7 @@ def test_time_lost_waiting_is_no_signals_fault(limited: Stage, stage: Stage) -> 
         with pytest.raises(OperationalError, match="statement timeout"):
             limited.settle()
 
-    stage.perform(changing)
+    sandbox.perform(changing)
     assert attempts(limited) == [0]
     limited.settle()
     assert entered_once(limited) == 1

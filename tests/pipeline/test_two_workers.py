@@ -8,26 +8,26 @@ from sqlalchemy import func, select
 from halo_engine.domain.reasons import Status
 from halo_engine.pipeline.advance import advance
 from halo_engine.tables import automation_recipients
-from tests.pipeline.stage import Stage
+from tests.pipeline.sandbox import Sandbox
 
 CONTACTS = 200
 BATCH = 10
 
 
-def test_no_due_row_is_done_twice_and_both_workers_have_some(stage: Stage) -> None:
+def test_no_due_row_is_done_twice_and_both_workers_have_some(sandbox: Sandbox) -> None:
     """Two that claim small batches at the same time finish each row once, and none is left."""
     gate = {"key": "gate", "condition": {"type": "user_property", "value": "email contains a."}}
     later = {"key": "later", "delay": "1d", "email": {"subject": "Later", "body": "Later"}}
-    stage.series("gated", steps=[{**gate, "delay": "1h"}, later])
-    stage.signal(stage.contacts(f"u{number}" for number in range(CONTACTS)))
-    stage.settle()
-    stage.now += timedelta(hours=1)
+    sandbox.series("gated", steps=[{**gate, "delay": "1h"}, later])
+    sandbox.signal(sandbox.contacts(f"u{number}" for number in range(CONTACTS)))
+    sandbox.settle()
+    sandbox.now += timedelta(hours=1)
     together = threading.Barrier(2)
     done: list[list[int]] = [[], []]
 
     def work(mine: list[int]) -> None:
         together.wait()
-        while advanced := stage.perform(lambda work: advance(work, BATCH)):
+        while advanced := sandbox.perform(lambda work: advance(work, BATCH)):
             mine += [row for each in advanced.finished for row in each.recipient_ids]
 
     workers = [threading.Thread(target=work, args=(mine,)) for mine in done]
@@ -41,7 +41,7 @@ def test_no_due_row_is_done_twice_and_both_workers_have_some(stage: Stage) -> No
     assert not first & second
     assert len(done[0]) + len(done[1]) == len(first | second) == CONTACTS
     rows = automation_recipients
-    counted = select(rows.c.status, func.count()).where(rows.c.org_id == stage.org_id)
-    with stage.database.connect() as connection:
+    counted = select(rows.c.status, func.count()).where(rows.c.org_id == sandbox.org_id)
+    with sandbox.database.connect() as connection:
         counts = connection.execute(counted.group_by(rows.c.status)).all()
     assert dict(map(tuple, counts)) == {Status.COMPLETED: CONTACTS, Status.PENDING: CONTACTS}

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Engine, text
 
 from halo_engine.tables import metadata
-from tests.pipeline.stage import EMAIL, NOON, Stage, new_stage
+from tests.pipeline.sandbox import EMAIL, NOON, Sandbox, new_sandbox
 
 #: The rows of every series but ``open``: contacts, companies, runs, due rows and histories.
 _ROWS = (
@@ -126,13 +126,13 @@ _SERIES: dict[str, dict[str, Any]] = {
 }
 
 
-def never_analyzed(database: Engine, contacts: int) -> Stage:
+def never_analyzed(database: Engine, contacts: int) -> Sandbox:
     """Return an organisation whose rows came right after ``halo migrate``."""
     _stop_autovacuum(database)
     return _organization(database, "young", contacts)
 
 
-def analyzed_before(database: Engine, contacts: int) -> Stage:
+def analyzed_before(database: Engine, contacts: int) -> Sandbox:
     """Return an organisation created after the statistics were taken of a small, finished one."""
     _stop_autovacuum(database)
     old = _organization(database, "old", 300)
@@ -142,21 +142,23 @@ def analyzed_before(database: Engine, contacts: int) -> Stage:
     return _organization(database, "young", contacts)
 
 
-def _organization(database: Engine, key: str, contacts: int) -> Stage:
-    stage = new_stage(database, key)
-    _run(stage, ["INSERT INTO subscriptions (org_id, key, created_at) VALUES (:org, 'news', :now)"])
+def _organization(database: Engine, key: str, contacts: int) -> Sandbox:
+    sandbox = new_sandbox(database, key)
+    _run(
+        sandbox, ["INSERT INTO subscriptions (org_id, key, created_at) VALUES (:org, 'news', :now)"]
+    )
     for name, definition in _SERIES.items():
-        stage.series(name, **definition)
-    _run(stage, _ROWS, contacts=contacts)
-    return stage
+        sandbox.series(name, **definition)
+    _run(sandbox, _ROWS, contacts=contacts)
+    return sandbox
 
 
-def _run(stage: Stage, statements: list[str] | tuple[str, ...], **values: object) -> None:
-    named = {"org": stage.org_id, "now": NOON, **values}
+def _run(sandbox: Sandbox, statements: list[str] | tuple[str, ...], **values: object) -> None:
+    named = {"org": sandbox.org_id, "now": NOON, **values}
     for statement in statements:
         # A new session each time: it has cached no plan for smaller tables.
-        stage.database.dispose()
-        with stage.database.begin() as connection:
+        sandbox.database.dispose()
+        with sandbox.database.begin() as connection:
             given = {name: named[name] for name in named if f":{name}" in statement}
             connection.execute(text(statement), given)
 

@@ -50,8 +50,10 @@ def touched(connection: Connection) -> Iterator[list[Statement]]:
     def note(diagnostic: psycopg.errors.Diagnostic) -> None:
         _, is_plan, plan = (diagnostic.message_primary or "").partition("plan:\n")
         if is_plan:
-            told = json.loads(plan)
-            seen.append(Statement(told["Query Text"], _rows(told["Plan"]), told["Plan"]))
+            document = json.loads(plan)
+            seen.append(
+                Statement(document["Query Text"], _rows(document["Plan"]), document["Plan"])
+            )
 
     connection.exec_driver_sql("LOAD 'auto_explain'")
     for name, value in _SETTINGS.items():

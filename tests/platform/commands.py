@@ -26,3 +26,14 @@ def run_halo(*arguments: str, **environment: str) -> tuple[int, str]:
     process = start_halo(*arguments, **environment)
     output, _ = process.communicate(timeout=60)
     return process.returncode, output
+
+
+def lines_until(process: "subprocess.Popen[str]", word: str) -> list[str]:
+    """Return what a process prints, up to the line that begins with ``word``; [] if none does."""
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if line.startswith(word):
+            return lines
+    return []

@@ -2,8 +2,11 @@
 
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
+import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from time import monotonic, sleep
@@ -15,16 +18,17 @@ from click.testing import CliRunner
 from sqlalchemy import Engine, make_url, text
 
 from halo_engine import ZONE_DATA, migrate
+from halo_engine.answers.operations.ticks import last_tick
 from halo_engine.database import create_engine
-from halo_engine.delivery.smtp_url import Tls
-from halo_engine.pipeline.agenda import last_tick
-from tests.delivery.mail_server import TLS, mail_server
+from halo_engine.mail.transports.smtp_url import Tls
+from halo_engine.organizations import OrganizationSettings, create_organization
+from tests.mail.mail_server import TLS, mail_server
 from tests.platform.commands import HALO, run_halo, start_halo
-from workers.command import main
+from workers.command.main import main
+from workers.command.zones import differing
 from workers.stack.folders import throwaway_folder
 from workers.stack.processes import stack_environment, start_worker
 from workers.stack.servers import Servers
-from workers.zones import differing
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 _NOWHERE = "postgresql://halo:s3cret@127.0.0.1:1/halo"
@@ -33,7 +37,9 @@ _NOWHERE = "postgresql://halo:s3cret@127.0.0.1:1/halo"
 def test_doctor_finds_nothing_wrong_while_a_worker_answers(
     monkeypatch: pytest.MonkeyPatch, database: Engine, broker_url: str
 ) -> None:
-    """With servers, schema, mail folder and a worker it says so, and which versions run."""
+    """With servers, schema, mail folder and a worker doctor finds no fault, and names the
+    versions.
+    """
     url = database.url.render_as_string(hide_password=False)
     named = {"HALO_DATABASE_URL": url, "HALO_BROKER_URL": broker_url}
     with throwaway_folder("test") as folder:
@@ -51,7 +57,7 @@ def test_doctor_finds_nothing_wrong_while_a_worker_answers(
 def test_doctor_names_zones_that_differ_in_postgresql(
     monkeypatch: pytest.MonkeyPatch, database: Engine
 ) -> None:
-    """It says which database is read here, and where PostgreSQL's offsets are others."""
+    """Doctor says which zone database is read here, and where PostgreSQL's offsets differ."""
     monkeypatch.setenv("HALO_DATABASE_URL", database.url.render_as_string(hide_password=False))
     _, findings = _doctor(monkeypatch)
     state, said = findings["time zones"]
@@ -60,7 +66,7 @@ def test_doctor_names_zones_that_differ_in_postgresql(
 
 
 def test_zones_are_compared_over_two_years(database: Engine) -> None:
-    """What changes in eighteen months is found today; a zone that is the same is not named."""
+    """A change in eighteen months is found today; a zone without a difference is not named."""
     tokyo = ZoneInfo("Asia/Tokyo")
 
     def read(name: str) -> ZoneInfo:
@@ -68,7 +74,7 @@ def test_zones_are_compared_over_two_years(database: Engine) -> None:
 
     with pytest.MonkeyPatch.context() as patched, database.connect() as connection:
         before = differing(connection, NOW)
-        patched.setattr("workers.zones.ZoneInfo", read)
+        patched.setattr("workers.command.zones.ZoneInfo", read)
         assert set(differing(connection, NOW)) - set(before) == {"Europe/Berlin"}
 
 
@@ -119,6 +125,23 @@ def test_doctor_with_a_wrong_url(monkeypatch: pytest.MonkeyPatch) -> None:
     assert findings["settings"] == ("wrong", said)
 
 
+def test_doctor_notes_whose_identity_verification_is_off(
+    monkeypatch: pytest.MonkeyPatch, database: Engine
+) -> None:
+    """Doctor names organisations in which a caller with the public widget key may write as any
+    user.
+    """
+    secret = OrganizationSettings(identity_secret="a secret of thirty-two bytes or more")
+    with database.begin() as connection:
+        create_organization(connection, "closed", secret)
+    monkeypatch.setenv("HALO_DATABASE_URL", database.url.render_as_string(hide_password=False))
+    assert "identity verification" not in _doctor(monkeypatch)[1]
+    with database.begin() as connection:
+        create_organization(connection, "open", OrganizationSettings())
+    said = "it is off for open: whoever knows the widget key may write as any user"
+    assert _doctor(monkeypatch)[1]["identity verification"] == ("note", said)
+
+
 def test_doctor_with_an_empty_database(
     monkeypatch: pytest.MonkeyPatch, empty_database: str, broker_url: str
 ) -> None:
@@ -143,7 +166,7 @@ def test_doctor_with_a_schema_of_another_version(
 
 
 def test_doctor_asks_the_mail_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It greets, encrypts and logs in without sending, and masks the password."""
+    """Doctor connects, encrypts and logs in without sending, and masks the password."""
     monkeypatch.setenv("HALO_MAIL_FROM_ADDRESS", "series@acme.example")
     with mail_server(tls=Tls.IMPLICIT, login=("halo", "s3cret")) as server:
         ca = TLS / "ca.pem"
@@ -211,23 +234,40 @@ def test_migrate_says_from_where_to_where(empty_database: str) -> None:
 def test_up_migrates_runs_a_worker_and_a_beat_and_stops_them(
     empty_database: str, broker_url: str
 ) -> None:
-    """`halo up` gets from an empty database to a ticking stack; Ctrl-C ends all of it with 0."""
-    up = start_halo("up", **_stack(empty_database, broker_url))
-    assert up.stdout is not None
-    lines = []
-    for line in up.stdout:
-        lines.append(line)
-        if line.startswith("ready"):
-            break
+    """`halo up` gets from an empty database to a ticking stack that answers HTTP, on a free port
+    where its own is taken, and prints a link to its panel; Ctrl-C ends all of it with 0.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        bind = f"127.0.0.1:{taken.getsockname()[1]}"
+        environment = {**_stack(empty_database, broker_url), "HALO_WEB_BIND": bind}
+        up = start_halo("up", "--sample", **environment)
+        assert up.stdout is not None
+        lines = []
+        for line in up.stdout:
+            lines.append(line)
+            if line.startswith("ready"):
+                break
+    said = "".join(lines)
+    assert f"{bind} is taken; 127.0.0.1:" in said
+    [command] = [line for line in lines if "curl" in line]
+    key, url = re.findall(r"hk_\S+?(?=\")|http://\S+", command)
+    asked = urllib.request.Request(url, headers={"Authorization": f"Bearer {key}"})
+    with urllib.request.urlopen(asked, timeout=30) as answer:
+        series = json.loads(answer.read())
+    assert "welcome" in json.dumps(series)
+    [link] = re.findall(r"^panel +(http://\S+)", said, re.MULTILINE)
+    # It leads on to the panel, signed in.
+    with urllib.request.build_opener(urllib.request.HTTPCookieProcessor()).open(link) as page:
+        assert (page.url, "Welcome" in page.read().decode()) == (f"{url[:-11]}/series", True)
     _wait_for_a_tick(empty_database)
     family = psutil.Process(up.pid).children(recursive=True)
-    assert len(family) >= 4  # the worker, its two processes, the beat
+    assert len(family) >= 5  # the worker, its two processes, the beat, HTTP
     up.send_signal(signal.SIGINT)
     rest, _ = up.communicate(timeout=60)
     assert up.returncode == 0
     assert rest.endswith("stopped\n")
     assert f"schema    {migrate.head_revision()}\n" in lines
-    assert psutil.wait_procs(family, timeout=5)[1] == []
+    assert psutil.wait_procs(family, timeout=30)[1] == []
 
 
 def test_up_ends_with_an_error_when_its_beat_dies(empty_database: str, broker_url: str) -> None:
@@ -243,7 +283,7 @@ def test_up_ends_with_an_error_when_its_beat_dies(empty_database: str, broker_ur
     rest, _ = up.communicate(timeout=60)
     assert up.returncode == 1
     assert "Error: beat ended with status -9" in rest
-    assert psutil.wait_procs(family, timeout=5)[1] == []
+    assert psutil.wait_procs(family, timeout=30)[1] == []
 
 
 def _wait_for_a_tick(database_url: str) -> None:
@@ -262,6 +302,7 @@ def _stack(database_url: str, broker_url: str) -> dict[str, str]:
         "HALO_DATABASE_URL": database_url,
         "HALO_BROKER_URL": broker_url,
         "HALO_TICK_SECONDS": "1",
+        "HALO_WEB_BIND": "127.0.0.1:0",
     }
 
 

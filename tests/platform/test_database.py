@@ -32,7 +32,7 @@ def test_sessions_are_read_committed_in_utc_and_limited(database: Engine) -> Non
 
 
 def test_work_is_committed_and_its_result_returned(pairs: Engine) -> None:
-    """What the work wrote is there afterwards, and what it returned comes back."""
+    """What the work wrote is stored afterwards, and its result is returned."""
     assert run_in_transaction(pairs, lambda connection: _add(connection, 1)) == 1
     assert _counts(pairs) == [1, 0]
 
@@ -53,7 +53,9 @@ def test_failing_work_leaves_nothing(pairs: Engine) -> None:
 
 
 def test_two_transactions_in_a_deadlock_both_succeed(pairs: Engine) -> None:
-    """Of two transactions that lock the same rows crosswise the loser runs again, and wins."""
+    """If two transactions lock the same rows crosswise, the one that loses is run again and
+    succeeds.
+    """
     both_hold_one = threading.Barrier(2)
     runs: list[int] = []
 
@@ -62,7 +64,7 @@ def test_two_transactions_in_a_deadlock_both_succeed(pairs: Engine) -> None:
             runs.append(first)
             _add(connection, first)
             if runs.count(first) == 1:
-                both_hold_one.wait(timeout=10)
+                both_hold_one.wait(timeout=60)
             _add(connection, second)
 
         run_in_transaction(pairs, work)

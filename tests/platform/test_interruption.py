@@ -1,4 +1,4 @@
-"""Stopping signals: one exception, at a moment when nothing is torn."""
+"""Stopping signals become one exception, raised where nothing is left half done."""
 
 import signal
 
@@ -16,7 +16,7 @@ def test_a_stopping_signal_is_an_exception(signum: signal.Signals) -> None:
 
 
 def test_a_shield_holds_the_signal_back() -> None:
-    """What must not be torn runs to its end before the exception comes, nested shields too."""
+    """A shielded block runs to its end before the exception, also a nested one."""
     done = []
 
     def work() -> None:
@@ -32,7 +32,7 @@ def test_a_shield_holds_the_signal_back() -> None:
 
 
 def test_only_the_first_signal_counts() -> None:
-    """On the way down an impatient second Ctrl-C does not leave things half stopped."""
+    """A second Ctrl-C does not interrupt the stop."""
     stopped = []
 
     def work() -> None:
@@ -48,7 +48,7 @@ def test_only_the_first_signal_counts() -> None:
 
 
 def test_handlers_are_put_back() -> None:
-    """Afterwards signals mean what they meant before."""
+    """Afterwards the former handlers are back."""
     before = [signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)]
     with interruptible():
         pass

@@ -31,7 +31,7 @@ def test_up_from_nothing_and_down_to_nothing(empty_database: str) -> None:
 
 
 def test_two_at_once_wait_for_each_other(empty_database: str) -> None:
-    """Of two `halo migrate` started together one does the work and the other finds it done."""
+    """If two `halo migrate` start together, one does the work and the other finds it done."""
     processes = [start_halo("migrate", HALO_DATABASE_URL=empty_database) for _ in range(2)]
     for process in processes:
         output, _ = process.communicate(timeout=60)

@@ -1,4 +1,4 @@
-"""Statements that are run by the driver itself, on a real server."""
+"""Statements that the driver itself prepares, on a real server."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -29,9 +29,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from halo_engine import prepared
-from halo_engine.database import Line, line, sqlstate
-from halo_engine.prepared import Call, KeptStatements, Later, Prepared, Rows
+from halo_engine.database import AtOnce, kept_connection, sqlstate
+from halo_engine.sql import prepared
+from halo_engine.sql.cache import StatementCache
+from halo_engine.sql.prepared import BoundStatement, Later, Prepared, Rows
 
 COUNTERS = Table("counters", MetaData(), Column("name", Text, primary_key=True))
 GIVEN = bindparam("given", type_=JSONB())
@@ -54,7 +55,7 @@ WAIT = Prepared(
 
 
 def test_rows_come_by_name_and_values_are_written_by_type(database: Engine) -> None:
-    """Values of the statement's own and given ones arrive, JSON as JSON; again and again."""
+    """Rows have named columns, and values are sent by their type, JSON as JSON."""
     with database.connect() as connection:
         for n in range(12):
             values = {"given": {"n": n}, "word": None}
@@ -64,13 +65,13 @@ def test_rows_come_by_name_and_values_are_written_by_type(database: Engine) -> N
 
 
 def test_a_value_that_is_missing_is_no_null(database: Engine) -> None:
-    """A parameter without a value of its own must be given."""
+    """A parameter without a default must be given."""
     with database.connect() as connection, pytest.raises(KeyError, match="word"):
         TWICE.rows(connection, {"given": {"n": 1}})
 
 
 def test_it_begins_a_transaction(database: Engine) -> None:
-    """What is executed first on a connection belongs to a transaction that can be committed."""
+    """The first statement on a connection begins a transaction that can be committed."""
     made = Prepared(select(func.set_config("halo.test", "x", True).label("made")))
     asked = select(func.current_setting("halo.test", True))
     with database.connect() as connection:
@@ -89,7 +90,7 @@ def test_errors_are_those_of_any_statement(database: Engine) -> None:
 
 
 def test_a_lost_connection_is_given_up(database: Engine) -> None:
-    """A connection that the server closes under it says so, and the next one is another."""
+    """A connection that the server closes raises a lost connection, and the next one is new."""
     ended = Prepared(select(func.pg_terminate_backend(func.pg_backend_pid()).label("ended")))
     with database.connect() as connection, pytest.raises(OperationalError) as raised:
         ended.rows(connection, {})
@@ -106,34 +107,37 @@ def counters(database: Engine) -> Engine:
 
 
 def test_calls_at_once_are_one_transaction(counters: Engine) -> None:
-    """Each sees the ones before; if one fails, nothing of them is left, and the error is any
-    statement's.
+    """Pipelined calls are one transaction: each sees the earlier ones, and a failure rolls all
+    back.
     """
-    both = [Call(COUNT_UP, {"asked_name": "a"}), Call(COUNTED, {})]
+    both = [BoundStatement(COUNT_UP, {"asked_name": "a"}), BoundStatement(COUNTED, {})]
     assert run_at_once(counters, both) == [[{"name": "a"}], [{"count": 1}]]
     with pytest.raises(DBAPIError) as raised:
-        run_at_once(counters, [Call(COUNT_UP, {"asked_name": "b"}), Call(HALF, {"by": 0})])
+        run_at_once(
+            counters,
+            [BoundStatement(COUNT_UP, {"asked_name": "b"}), BoundStatement(HALF, {"by": 0})],
+        )
     assert sqlstate(raised.value) == "22012"
-    assert run_at_once(counters, [Call(COUNTED, {})]) == [[{"count": 1}]]
+    assert run_at_once(counters, [BoundStatement(COUNTED, {})]) == [[{"count": 1}]]
     with counters.begin() as connection:
         assert COUNTED.rows(connection, {}) == [{"count": 1}]
         COUNT_UP.rows(connection, {"asked_name": "c"})
         connection.rollback()
-    assert run_at_once(counters, [Call(COUNTED, {})]) == [[{"count": 1}]]
+    assert run_at_once(counters, [BoundStatement(COUNTED, {})]) == [[{"count": 1}]]
 
 
 @pytest.mark.parametrize("names", ["a", "ab"])
 def test_a_stop_between_calls_leaves_nothing(counters: Engine, names: str) -> None:
-    """Up to the last of them, with which they are committed."""
+    """A stop before the last pipelined call rolls all of them back."""
 
     def stop(_connection: object) -> None:
         raise SystemExit(1)
 
     event.listen(counters, "commit", stop)
     with pytest.raises(SystemExit):
-        run_at_once(counters, [Call(COUNT_UP, {"asked_name": name}) for name in names])
+        run_at_once(counters, [BoundStatement(COUNT_UP, {"asked_name": name}) for name in names])
     event.remove(counters, "commit", stop)
-    assert run_at_once(counters, [Call(COUNTED, {})]) == [[{"count": 0}]]
+    assert run_at_once(counters, [BoundStatement(COUNTED, {})]) == [[{"count": 0}]]
 
 
 class Stopped(BaseException):
@@ -142,13 +146,13 @@ class Stopped(BaseException):
 
 @pytest.mark.parametrize("names", ["a", "ab"])
 def test_a_stop_at_any_bytecode_leaves_all_or_nothing(counters: Engine, names: str) -> None:
-    """No half transaction, and no connection that commits each statement by itself."""
-    calls = [Call(COUNT_UP, {"asked_name": name}) for name in names]
+    """A stop at any bytecode leaves no half transaction, and no connection in autocommit."""
+    calls = [BoundStatement(COUNT_UP, {"asked_name": name}) for name in names]
     is_over, point = False, 0
     while not is_over:
         point += 1
         try:
-            with _stopping_at(point), line(counters) as at_once:
+            with _stopping_at(point), kept_connection(counters) as at_once:
                 at_once(calls)
             is_over = True
         except Stopped:
@@ -186,18 +190,21 @@ def _stopping_at(point: int) -> Iterator[None]:
 
 
 def test_a_call_that_the_driver_refuses_leaves_nothing(counters: Engine) -> None:
-    """It never reaches the server, which has the calls before it."""
-    refused = [Call(COUNT_UP, {"asked_name": "a"}), Call(COUNT_UP, {"asked_name": "\0"})]
+    """A call that the driver refuses rolls the calls before it back."""
+    refused = [
+        BoundStatement(COUNT_UP, {"asked_name": "a"}),
+        BoundStatement(COUNT_UP, {"asked_name": "\0"}),
+    ]
     with pytest.raises(DBAPIError, match="NUL"):
         run_at_once(counters, refused)
-    assert run_at_once(counters, [Call(COUNTED, {})]) == [[{"count": 0}]]
+    assert run_at_once(counters, [BoundStatement(COUNTED, {})]) == [[{"count": 0}]]
 
 
 def test_calls_behind_one_that_fails_can_be_made_again(counters: Engine) -> None:
-    """Also if the driver was about to prepare them, and takes them for prepared from then on."""
-    with line(counters) as at_once:
+    """Later calls work even if the driver believes that it prepared their statements."""
+    with kept_connection(counters) as at_once:
         for divisor in (1, 1, 1, 1, 1, 0, 1):
-            calls = [Call(HALF, {"by": divisor}), Call(COUNTED, {})]
+            calls = [BoundStatement(HALF, {"by": divisor}), BoundStatement(COUNTED, {})]
             if divisor:
                 assert at_once(calls)[1] == [{"count": 0}]
                 continue
@@ -206,38 +213,38 @@ def test_calls_behind_one_that_fails_can_be_made_again(counters: Engine) -> None
 
 
 def test_calls_whose_commit_fails_leave_nothing(database: Engine) -> None:
-    """Neither rows nor a connection with which nothing can be done any more."""
+    """A failed commit returns no rows, and the broken connection is discarded."""
     once = UniqueConstraint("name", deferrable=True, initially="DEFERRED")
     table = Table("checked_late", MetaData(), Column("name", Text), once)
     table.create(database)
     add = Prepared(insert(table).values(name="a").returning(table.c.name))
     counted = Prepared(select(func.count().label("count")).select_from(table))
-    with line(database) as at_once:
-        at_once([Call(add, {})])
+    with kept_connection(database) as at_once:
+        at_once([BoundStatement(add, {})])
         # The driver does not expect an end that fails, and stumbles sooner or later.
         with pytest.raises((DBAPIError, IndexError)):
-            at_once([Call(add, {})])
-        assert at_once([Call(counted, {})]) == [[{"count": 1}]]
+            at_once([BoundStatement(add, {})])
+        assert at_once([BoundStatement(counted, {})]) == [[{"count": 1}]]
 
 
 def test_a_call_sees_what_was_committed_while_an_earlier_one_waited(counters: Engine) -> None:
-    """Behind a lock things are as its last holder left them."""
+    """A call behind a lock sees what the lock's last holder committed."""
     with ThreadPoolExecutor(1) as worker, counters.connect() as other:
         WAIT.rows(other, {"asked_lock": 7})
-        behind = [Call(WAIT, {"asked_lock": 7}), Call(COUNTED, {})]
+        behind = [BoundStatement(WAIT, {"asked_lock": 7}), BoundStatement(COUNTED, {})]
         counted = worker.submit(run_at_once, counters, behind)
         while not _somebody_waits(counters):
             assert not counted.done()
         COUNT_UP.rows(other, {"asked_name": "a"})
         other.commit()
-        assert counted.result(timeout=10)[1] == [{"count": 1}]
+        assert counted.result(timeout=60)[1] == [{"count": 1}]
 
 
 def test_a_race_that_calls_at_once_lose_is_run_again(counters: Engine) -> None:
-    """It is run again as often as any transaction."""
-    run_at_once(counters, [Call(COUNT_UP, {"asked_name": "a"})])
+    """Pipelined calls that lose a race are run again as often as any transaction."""
+    run_at_once(counters, [BoundStatement(COUNT_UP, {"asked_name": "a"})])
     with pytest.raises(DBAPIError) as raised:
-        run_at_once(counters, [Call(COUNT_UP, {"asked_name": "a"})])
+        run_at_once(counters, [BoundStatement(COUNT_UP, {"asked_name": "a"})])
     assert sqlstate(raised.value) == "23505"
 
 
@@ -245,32 +252,36 @@ def test_a_connection_lost_amid_calls_is_given_up(counters: Engine) -> None:
     """The next calls use another connection."""
     ended = Prepared(select(func.pg_terminate_backend(func.pg_backend_pid()).label("ended")))
     with pytest.raises(OperationalError) as raised:
-        run_at_once(counters, [Call(COUNT_UP, {"asked_name": "a"}), Call(ended, {})])
+        run_at_once(
+            counters, [BoundStatement(COUNT_UP, {"asked_name": "a"}), BoundStatement(ended, {})]
+        )
     assert raised.value.connection_invalidated
-    assert run_at_once(counters, [Call(COUNTED, {})]) == [[{"count": 0}]]
+    assert run_at_once(counters, [BoundStatement(COUNTED, {})]) == [[{"count": 0}]]
 
 
-def run_at_once(database: Engine, calls: Sequence[Call]) -> Sequence[Rows]:
+def run_at_once(database: Engine, calls: Sequence[BoundStatement]) -> Sequence[Rows]:
     """Run calls as a transaction of their own, on a connection of their own."""
-    with line(database) as at_once:
+    with kept_connection(database) as at_once:
         return at_once(calls)
 
 
 def test_a_line_goes_on_when_its_connection_is_lost(counters: Engine) -> None:
-    """Whether it breaks amid calls, or was closed by the server meanwhile."""
+    """A kept line of calls continues on a new connection, whether the old one broke amid calls or
+    while idle.
+    """
     ended = Prepared(select(func.pg_terminate_backend(bindparam("pid", type_=Integer()), 5000)))
-    with line(counters) as at_once:
+    with kept_connection(counters) as at_once:
         first = _backend(at_once)
         with pytest.raises(OperationalError):
-            at_once([Call(ended, {"pid": first})])
+            at_once([BoundStatement(ended, {"pid": first})])
         second = _backend(at_once)
         with counters.connect() as other:
             ended.rows(other, {"pid": second})
         assert len({first, second, _backend(at_once)}) == 3
 
 
-def _backend(at_once: Line) -> int:
-    [[row]] = at_once([Call(ME, {})])
+def _backend(at_once: AtOnce) -> int:
+    [[row]] = at_once([BoundStatement(ME, {})])
     return int(row["pid"])
 
 
@@ -284,8 +295,10 @@ def _somebody_waits(database: Engine) -> bool:
 
 
 def test_statements_are_kept_up_to_so_many_series() -> None:
-    """The least recently used is given up for a new one; one that is larger than all room stays."""
-    kept = KeptStatements(room=3)
+    """The least recently used statement gives way to a new one; one larger than the whole cache
+    stays.
+    """
+    kept = StatementCache(room=3)
     built: list[str] = []
 
     def get(key: str, size: int) -> Prepared:
@@ -307,9 +320,9 @@ def test_statements_are_kept_up_to_so_many_series() -> None:
 
 
 def test_what_depends_on_the_moment_is_worked_out_for_each_execution(database: Engine) -> None:
-    """One statement, built once, answers for the moment that each execution names."""
-    doubled: Any = bindparam(None, Later(lambda told: told * 2), Integer(), unique=True)
+    """A statement that is built once uses the instant of each execution."""
+    doubled: Any = bindparam(None, Later(lambda given: given * 2), Integer(), unique=True)
     statement = Prepared(select(doubled.label("doubled")))
     with database.connect() as connection:
-        found = [statement.rows(connection, {}, told) for told in (2, 21)]
+        found = [statement.rows(connection, {}, given) for given in (2, 21)]
     assert found == [[{"doubled": 4}], [{"doubled": 42}]]

@@ -45,7 +45,7 @@ def test_a_worker_outlives_its_broker(folder: Path, database: Engine) -> None:
 def test_processes_without_servers_say_which_setting_is_missing(
     folder: Path, start: Callable[..., Child]
 ) -> None:
-    """Without a broker's URL neither starts, and the last word is the variable to set."""
+    """Without a broker's URL neither process starts, and the last word is the variable to set."""
     with pytest.raises(StackError, match=r"ended with status 1 .*HALO_[A-Z]+_URL is not set"):
         start(folder, {}, log=folder / "log")
 
@@ -53,7 +53,9 @@ def test_processes_without_servers_say_which_setting_is_missing(
 def test_a_worker_on_an_empty_database_says_so(
     folder: Path, empty_database: str, broker_url: str
 ) -> None:
-    """It starts, as the schema may come any moment, and its log says in a line what is missing."""
+    """The worker starts, since the schema may come any moment, and logs in one line what is
+    missing.
+    """
     log = folder / "log"
     environment = stack_environment(Servers(empty_database, broker_url))
     start_worker(folder, environment, log=log).stop()
@@ -70,7 +72,7 @@ def _organizations_waiting(broker_url: str) -> object:
 def test_the_ready_file_goes_when_the_process_stops(
     folder: Path, database: Engine, broker_url: str, start: Callable[..., Child]
 ) -> None:
-    """Whoever looks at HALO_READY_FILE sends no work to a process that is gone."""
+    """HALO_READY_FILE is removed, so that no work is sent to a process that has ended."""
     url = database.url.render_as_string(hide_password=False)
     child = start(folder, stack_environment(Servers(url, broker_url)))
     [ready] = folder.glob("*.ready")

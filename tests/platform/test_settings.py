@@ -85,7 +85,7 @@ def test_a_wrong_broker_url_is_one_line(
 
 
 def test_a_url_that_is_missing_is_one_line() -> None:
-    """What needs a server says which variable to set."""
+    """A command that needs a server says in one line which variable to set."""
     said = r"^HALO_BROKER_URL is not set; write redis://.*, or run `halo up`$"
     with pytest.raises(ConfigurationError, match=said):
         load_settings().required_broker_url()

@@ -210,6 +210,7 @@ def _unsuppress(draw: st.DrawFn, world: World) -> Action:
 def _mail(draw: st.DrawFn, world: World) -> Action:
     """What becomes of a mail that was sent, or at times of one that was not."""
     what = draw(st.sampled_from(["open", "click", "reply"]))
+    by = {"machine": True} if what != "reply" and draw(st.integers(0, 3)) == 0 else {}
     sent = [
         {"contact": contact, "series": key, "step": step}
         for key in world.series
@@ -217,8 +218,8 @@ def _mail(draw: st.DrawFn, world: World) -> Action:
         for step in dict.fromkeys(steps)
     ]
     if sent and draw(st.integers(0, 9)) < 9:
-        return what, draw(st.sampled_from(sent))
-    return what, {"contact": draw(_names(world)), "series": draw(series_keys), "step": "a"}
+        return what, {**draw(st.sampled_from(sent)), **by}
+    return what, {"contact": draw(_names(world)), "series": draw(series_keys), "step": "a", **by}
 
 
 @st.composite

@@ -87,6 +87,7 @@ settings = st.fixed_dictionaries(
         "goal_filters": groups,
         "goal_window_days": st.sampled_from([1, 3, 30]),
         "send_window": windows,
+        "count_machine_opens": st.booleans(),
     },
 )
 #: A save changes one setting or a few.
@@ -101,6 +102,7 @@ new_settings = st.fixed_dictionaries(
         "goal_enabled": st.booleans(),
         "goal_filters": maybe_groups,
         "send_window": windows,
+        "count_machine_opens": st.booleans(),
     },
 )
 

@@ -25,10 +25,10 @@ from tests.properties.twins import Twins, set_twins
 
 #: How many sequences are played, each of STEPS actions; `make torture` asks for more, and for
 #: others than those of every run of the suite.
-SEQUENCES = int(os.environ.get("HALO_TEST_SEQUENCES", "200"))
+SEQUENCES = int(os.environ.get("HALO_TEST_SEQUENCES", "48"))
 SEED = os.environ.get("HALO_TEST_SEED", "the suite")
-#: How many of them are a test, so that two processes can share the work.
-SHARE = 30
+#: How many of them are a test, so that the processes can share the work.
+SHARE = 12
 #: Hypothesis cuts one in four short, to vary what it has played.
 FULL = 0.75
 STEPS = 30
@@ -63,7 +63,7 @@ class Side(RuleBasedStateMachine):
             self.twins.compare()
 
     def teardown(self) -> None:
-        """Compare what it came to, and clear the stage."""
+        """Compare what it came to, and clear the sandbox."""
         with self._stack:
             if self._played % PACE:
                 self.twins.compare()
@@ -71,7 +71,7 @@ class Side(RuleBasedStateMachine):
 
 @pytest.mark.parametrize("part", range(-(-SEQUENCES // SHARE)))
 def test_engine_agrees_with_model(part: int, shared_database: Engine, tmp_path: Path) -> None:
-    """Whatever is done, both refuse, answer and remember the same."""
+    """After any sequence of actions engine and model refuse, answer and store the same."""
 
     def side() -> Side:
         return Side(shared_database, tmp_path)
@@ -80,7 +80,7 @@ def test_engine_agrees_with_model(part: int, shared_database: Engine, tmp_path: 
         cast("type[RuleBasedStateMachine]", seed(f"{SEED} {part}")(side)),
         settings=settings(
             max_examples=round(min(SHARE, SEQUENCES - part * SHARE) / FULL),
-            # Setting the stage is a step too.
+            # Setting the sandbox is a step too.
             stateful_step_count=STEPS + 1,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -12,12 +12,12 @@ from sqlalchemy import Engine, func, select
 from halo_engine.domain.errors import Refusal
 from halo_engine.rehearsal.actions import play
 from halo_engine.rehearsal.expectations import differences
+from halo_engine.rehearsal.sandbox import Sandbox, open_sandbox
 from halo_engine.rehearsal.scenario import Expectation, read_scenario
-from halo_engine.rehearsal.stage import Stage, set_stage
 from halo_engine.tables import signals
 from halo_engine.work import Work
-from tests.model.refusals import RefusedError
-from tests.model.snapshot import snapshot
+from tests.model.language.refusals import RefusedError
+from tests.model.playing.snapshot import snapshot
 from tests.model.world import World
 
 Value = Any
@@ -37,9 +37,9 @@ class DisagreementError(AssertionError):
 class Twins:
     """An engine and a model that were set on the same stage; ``timeline`` is what they played."""
 
-    def __init__(self, written: Written, stage: Stage) -> None:
+    def __init__(self, written: Written, sandbox: Sandbox) -> None:
         self.written = written
-        self.stage = stage
+        self.sandbox = sandbox
         parts = {key: written[key] for key in ("start", "org", "lists", "series")}
         self.world = World(**deepcopy(parts))
         self.timeline: list[dict[str, Any]] = []
@@ -52,7 +52,7 @@ class Twins:
         if refused is not None:
             entry["error"] = {"status": refused.status}
         try:
-            play(self.stage, name, deepcopy(value))
+            play(self.sandbox, name, deepcopy(value))
         except Refusal as refusal:
             if refused is None or refusal.status != refused.status:
                 self._disagree([f"{name}: the engine refused: {refusal.status} {refusal}"])
@@ -75,7 +75,7 @@ class Twins:
 
     def compare(self) -> None:
         """Raise a `DisagreementError` unless everything expected of both is the same."""
-        waiting = self.stage.perform(_waiting_signals)
+        waiting = self.sandbox.perform(_waiting_signals)
         if waiting:
             self._disagree([f"signals still wait, the first with: {waiting}"])
         self._expect(self._everything())
@@ -94,7 +94,7 @@ class Twins:
         return found
 
     def _expect(self, expected: dict[str, Any]) -> None:
-        found = differences(self.stage, Expectation.model_validate(expected))
+        found = differences(self.sandbox, Expectation.model_validate(expected))
         if found:
             self.timeline.append({"expect": self._narrowed(expected)})
             self._disagree(found)
@@ -108,7 +108,7 @@ class Twins:
                 key: part
                 for key, part in parts
                 if differences(
-                    self.stage, Expectation.model_validate({name: {key: part} if key else part})
+                    self.sandbox, Expectation.model_validate({name: {key: part} if key else part})
                 )
             }
             if wrong:
@@ -135,11 +135,11 @@ class Twins:
 
 @contextmanager
 def set_twins(written: Written, database: Engine, folder: Path) -> Iterator[Twins]:
-    """Set both on the stage that is ``written`` as a scenario file writes it."""
+    """Set both on the sandbox that is ``written`` as a scenario file writes it."""
     path = folder / "stage.yaml"
     path.write_text(yaml.safe_dump({"scenario": "generated", **written}), encoding="utf-8")
-    with set_stage(read_scenario(path), database) as stage:
-        yield Twins(written, stage)
+    with open_sandbox(read_scenario(path), database) as sandbox:
+        yield Twins(written, sandbox)
 
 
 def _waiting_signals(work: Work) -> str | None:

@@ -13,12 +13,12 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from halo_engine.contacts.companies import IdentifyCompanyCall, identify_company
-from halo_engine.contacts.identify import IdentifyCall, identify, identifying
-from halo_engine.contacts.track import TrackCall, track_all
-from halo_engine.delivery.message import Sender
-from halo_engine.delivery.transports import MemoryTransport
+from halo_engine.contacts.companies.identify import IdentifyCompanyCall, identify_company
+from halo_engine.contacts.events.track import TrackCall, track_all
+from halo_engine.contacts.identifying.identify import IdentifyCall, identify, identifying
 from halo_engine.engine import Engine
+from halo_engine.mail.composing.sender import Sender
+from halo_engine.mail.transports.transports import MemoryTransport
 from halo_engine.pipeline.due import PostOffice
 from halo_engine.series.save import parse_definition, save_series
 from halo_engine.work import OrgRef, Work
@@ -26,7 +26,7 @@ from tests.races.ground import Users, copy, lay_out, place
 from tests.races.invariants import violations
 from tests.races.track import Track
 
-ROUNDS = int(os.environ.get("HALO_TEST_ROUNDS", "100"))
+ROUNDS = int(os.environ.get("HALO_TEST_ROUNDS", "30"))
 
 #: Steps: a mail, gates that are open and shut for whoever's ``plan`` is pro, and one tomorrow.
 EMAIL: Final = {"key": "hi", "email": {"subject": "Hi", "body": "Hi"}}
@@ -85,7 +85,7 @@ class Round:
         call = IdentifyCall(user_id=user_id, traits=traits)
         door = partial(identify, call=call)
         return self.engine.perform(
-            OrgRef(id=self.org_id), door, by_trip=partial(identifying, call)
+            OrgRef(id=self.org_id), door, in_one_trip=partial(identifying, call)
         ).id
 
     def move(self, user_id: str, company: str) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 from sqlalchemy import text
 
-from halo_engine.contacts.lists import UnsubscribeCall, unsubscribe
-from halo_engine.contacts.mail_events import MailCall, reply_to_mail
-from halo_engine.contacts.suppression import BounceCall, bounce
+from halo_engine.contacts.consent.lists import UnsubscribeCall, unsubscribe
+from halo_engine.contacts.consent.suppression import BounceCall, bounce
 from halo_engine.domain.errors import Refusal
 from halo_engine.journey.removal import remove
+from halo_engine.mail.incoming.events import MailCall, reply_to_mail
 from halo_engine.series.lifecycle import find_series
 from tests.races.ground import users
 from tests.races.rounds import EMAIL, ENTERED, LATER, OPEN, PRO, Race, Round

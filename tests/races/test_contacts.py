@@ -4,8 +4,8 @@ from functools import partial
 
 from sqlalchemy import text
 
-from halo_engine.contacts.erasure import EraseContactCall, erase_contact
-from halo_engine.contacts.leads import CaptureLeadCall, capture_lead
+from halo_engine.contacts.consent.erasure import EraseContactCall, erase_contact
+from halo_engine.contacts.identifying.leads import CaptureLeadCall, capture_lead
 from tests.races.ground import users
 from tests.races.rounds import EMAIL, ENTERED, LATER, Race, Round, telling
 from tests.races.track import Track

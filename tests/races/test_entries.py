@@ -54,7 +54,7 @@ def test_two_triggers_begin_one_run_anew(track: Track) -> None:
 def test_nobody_falls_between_identify_and_activation(
     track: Track, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever begins to match while the series is being activated, page by page, is enrolled."""
+    """A contact that begins to match while the series is activated page by page is enrolled."""
     monkeypatch.setattr(wide, "PAGE", 2)
     people = {**users("old", "late", plan="pro"), **users("mid", plan="free")}
     race = Race(track, people, {"pro": {**SEGMENT, "active": False}})
@@ -73,8 +73,8 @@ def test_nobody_falls_between_identify_and_activation(
 
 
 def test_a_company_has_one_run_whoever_comes_first(track: Track) -> None:
-    """Of colleagues who come by identify, by an event, by the activation and by a re-evaluation,
-    one enters, and never none.
+    """Of colleagues who come by identify, event, activation and re-evaluation at once, exactly one
+    enters.
     """
     people = {
         "told": {"company": "A", "plan": "free"},
@@ -97,7 +97,9 @@ def test_a_company_has_one_run_whoever_comes_first(track: Track) -> None:
 
 
 def test_seats_are_right_after_the_rule_was_switched(track: Track) -> None:
-    """One per company, off and on again while colleagues enter: each company has one run then."""
+    """One per company is switched off and on while colleagues enter: each
+    company has one run then.
+    """
     people = {f"{company}{number}": {"company": company} for company in "AB" for number in (1, 2)}
     race = Race(track, people, {"one": {**ONE, "steps": [LATER]}})
 
@@ -111,8 +113,8 @@ def test_seats_are_right_after_the_rule_was_switched(track: Track) -> None:
 
 
 def test_seats_follow_those_who_change_places(track: Track) -> None:
-    """Two change companies both ways while their rows are due: who entered first stays, nobody
-    enters anew, and no deadlock comes out.
+    """Two contacts swap companies again and again while their rows are due: runs and seats stay
+    right, without a deadlock.
     """
     people = {name: {"company": name, "plan": "pro"} for name in "AB"}
     race = Race(track, people, {"one": ONE})

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from halo_engine.answers.parked import Sort, WhichParked
+from halo_engine.answers.operations.parked import Sort, WhichParked
 from halo_engine.pipeline.parked import retry_parked
 from tests.pipeline.faults import ROWS, RUNS, refusing
 from tests.races.ground import users

@@ -44,9 +44,7 @@ def test_nobody_enters_after_a_pause(track: Track) -> None:
 
 
 def test_a_pause_waits_for_batches_under_way_alone(track: Track) -> None:
-    """While entries go on from two sides, a pause comes to its turn: it waits for what is under
-    way, and what comes later waits for it.
-    """
+    """While entries go on from two sides, a pause waits only for those under way."""
     race = Race(track, users(*"ab"), {"one": {**ENTERED, "steps": [LATER]}})
 
     def paused(each: Round) -> int:
@@ -58,11 +56,11 @@ def test_a_pause_waits_for_batches_under_way_alone(track: Track) -> None:
         return each.perform(waited)
 
     def busy(name: str) -> Callable[[Round], None]:
-        def told(each: Round) -> None:
+        def check(each: Round) -> None:
             for number in range(BUSY):
                 each.tell(name, key=str(number))
 
-        return told
+        return check
 
     handled = [result for _, (result, *_) in race.rounds(paused, busy("a"), busy("b"))]
     # A pause may be delayed before it reaches the queue; the others wait for a batch or two.
@@ -71,9 +69,7 @@ def test_a_pause_waits_for_batches_under_way_alone(track: Track) -> None:
 
 
 def test_operators_who_disagree_leave_one_truth(track: Track) -> None:
-    """Pauses and resumes from two sides are each done or refused, and their periods do not
-    overlap.
-    """
+    """Pauses and resumes at once are each done or refused, and their periods do not overlap."""
     race = Race(track, users(*"ab"), {"one": {**ENTERED, "steps": [LATER]}})
 
     def operated(each: Round) -> None:

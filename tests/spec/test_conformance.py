@@ -1,4 +1,4 @@
-"""Every scenario file holds, in the engine on real PostgreSQL and in the independent model."""
+"""Every scenario file holds in the engine, on real PostgreSQL, and in the independent model."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine
 
 from halo_engine.rehearsal.player import play_file
-from tests.model.player import report, scenario_files
+from tests.model.playing.player import report, scenario_files
 
 TESTS = Path(__file__).parents[1]
 SCENARIOS = scenario_files(

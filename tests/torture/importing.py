@@ -10,10 +10,10 @@ from pathlib import Path
 import click
 
 from benchmarks.measuring import peak_memory
-from halo_engine.contacts.csv_resume import FileOptions, import_file
+from halo_engine.contacts.csv_import.resume import FileOptions, import_file
 from halo_engine.database import create_engine
 from halo_engine.work import OrgRef
-from tests.contacts.stage import committing
+from tests.contacts.sandbox import committing
 
 MAPPING = {
     "ID": "external_id",

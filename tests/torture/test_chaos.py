@@ -19,7 +19,7 @@ from sqlalchemy import Engine, func, insert, text
 from sqlalchemy.exc import DBAPIError
 
 from halo_engine import migrate
-from halo_engine.answers.ledger import ledger
+from halo_engine.answers.reports.ledger import ledger
 from halo_engine.database import create_engine
 from halo_engine.series.lifecycle import activate, find_series
 from halo_engine.series.save import parse_definition, save_series
@@ -30,7 +30,7 @@ from tests.races.invariants import violations
 from tests.torture.chaos.faults import Faults
 from tests.torture.chaos.plant import Plant, running_plant
 from tests.torture.chaos.traffic import Sent, Traffic, turn_field
-from workers.broker_scripts import IN_HAND
+from workers.broker.scripts import IN_HAND
 from workers.configuration import CALLS_QUEUE, SIGNALS_QUEUE, TICK_QUEUE, create_app
 
 pytestmark = pytest.mark.torture

@@ -1,5 +1,4 @@
-"""A file of a million rows: imported in the memory of a small one, killed half way, gone on with.
-
+"""A file of a million rows is imported in the memory of a small one, and resumed after a kill.
 `HALO_TEST_ROWS` says how many rows there are.
 """
 
@@ -17,10 +16,10 @@ import click
 import pytest
 from sqlalchemy import Engine, func, select
 
-from halo_engine.contacts.erasure import erase_organization
+from halo_engine.contacts.consent.erasure import erase_organization
 from halo_engine.tables import csv_imports, end_users, organizations, signals
 from halo_engine.work import OrgRef
-from tests.contacts.stage import committed_organization, committing
+from tests.contacts.sandbox import committed_organization, committing
 
 pytestmark = pytest.mark.torture
 

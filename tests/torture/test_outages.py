@@ -14,7 +14,7 @@ from sqlalchemy import Engine, text
 from halo_engine import database as halo_database
 from halo_engine import migrate
 from halo_engine.settings import Settings
-from tests.platform.callers import create_organization, identify, left, users
+from tests.workers.callers import create_organization, identify, left, users
 from workers.configuration import create_app
 from workers.stack.children import wait_until
 from workers.stack.folders import throwaway_folder
@@ -37,7 +37,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.mark.parametrize("seconds", [15, 120, 900])
 def test_no_call_is_lost_in_an_outage(folder: Path, broker_url: str, seconds: int) -> None:
-    """However long the database is away, what was sent before and meanwhile is done after."""
+    """However long the database is away, every call that was sent before or meanwhile is done."""
     with ExitStack() as stack:
         postgres, url = start_postgres(folder, durable=False)
         migrate.upgrade(url)
@@ -67,7 +67,7 @@ def test_no_call_is_lost_in_an_outage(folder: Path, broker_url: str, seconds: in
 def test_a_killed_workers_calls_arrive_within_two_minutes(
     folder: Path, database: Engine, broker_url: str
 ) -> None:
-    """Another worker lives, and takes up what the killed one had in hand."""
+    """Another worker takes up a killed worker's calls within two minutes."""
     create_organization(database)
     app = create_app(Settings(broker_url=broker_url))
     url = database.url.render_as_string(hide_password=False)

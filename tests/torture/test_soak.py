@@ -1,7 +1,5 @@
-"""Minutes of a steady load: nothing grows, and nothing becomes slower.
-
-`HALO_TEST_SOAK_SECONDS` says how long: ten minutes unless it is set, three at least. The second
-minute is compared with the last.
+"""Minutes of a steady load: nothing grows and nothing slows down. `HALO_TEST_SOAK_SECONDS` says how
+long: ten minutes unless it is set, three at least. The second minute is compared with the last.
 """
 
 import os
@@ -15,11 +13,11 @@ import click
 import pytest
 from sqlalchemy import Engine, text
 
-from halo_engine.contacts.identify import IdentifyCall, identify
-from halo_engine.contacts.track import TrackCall, track
+from halo_engine.contacts.events.track import TrackCall, track
+from halo_engine.contacts.identifying.identify import IdentifyCall, identify
 from halo_engine.journey.claim import claim_due
 from halo_engine.work import OrgRef, open_work
-from tests.pipeline.stage import Stage, new_stage
+from tests.pipeline.sandbox import Sandbox, new_sandbox
 
 pytestmark = pytest.mark.torture
 
@@ -78,24 +76,24 @@ def _timed(action: Any) -> float:
     return monotonic() - began
 
 
-def _call(stage: Stage, number: int) -> None:
+def _call(sandbox: Sandbox, number: int) -> None:
     """Change a user's plan, so that it leaves and re-enters, or fire its event."""
     turn, place = divmod(number // 2, USERS)
     user = f"u{place}"
     if number % 2:
         called = TrackCall(user_id=user, event="paid")
-        stage.perform(lambda work: track(work, called))
+        sandbox.perform(lambda work: track(work, called))
     else:
         # At any time half of them become pro, and half of them leave.
         traits = {"email": f"{user}@a.example", "plan": "pro" if (turn + place) % 2 else "free"}
         named = IdentifyCall(user_id=user, traits=traits)
-        stage.perform(lambda work: identify(work, named))
+        sandbox.perform(lambda work: identify(work, named))
 
 
-def _claim(stage: Stage, minute: _Minute) -> None:
+def _claim(sandbox: Sandbox, minute: _Minute) -> None:
     """Claim what is due, and give it back: the tick that follows claims it again."""
-    with stage.database.connect() as connection:
-        work = open_work(connection, OrgRef(id=stage.org_id), stage.now)
+    with sandbox.database.connect() as connection:
+        work = open_work(connection, OrgRef(id=sandbox.org_id), sandbox.now)
         began = monotonic()
         rows = claim_due(connection, work.org_id, work.now, _LIMIT)
         minute.claims.append(monotonic() - began)
@@ -103,7 +101,7 @@ def _claim(stage: Stage, minute: _Minute) -> None:
         connection.rollback()
 
 
-def _look(stage: Stage, minute: _Minute) -> None:
+def _look(sandbox: Sandbox, minute: _Minute) -> None:
     """Note how large the tables are for each row, and how many dead rows there are beside."""
     for table in _QUEUES:
         asked = text(
@@ -111,24 +109,24 @@ def _look(stage: Stage, minute: _Minute) -> None:
             f" (SELECT count(*) FROM {table}) AS rows"
             f" FROM pg_stat_user_tables WHERE relname = '{table}'"
         )
-        with stage.database.connect() as connection:
+        with sandbox.database.connect() as connection:
             found = connection.execute(asked).one()
         rows = max(found.rows, USERS)
         minute.sizes[table].append(found.size / rows)
         minute.dead[table].append(found.dead / rows)
 
 
-def _beat(stage: Stage, minute: _Minute, number: int) -> None:
+def _beat(sandbox: Sandbox, minute: _Minute, number: int) -> None:
     began = monotonic()
     for call in range(CALLS):
-        minute.calling.append(_timed(lambda n=number * CALLS + call: _call(stage, n)))
+        minute.calling.append(_timed(lambda n=number * CALLS + call: _call(sandbox, n)))
         minute.calls += 1
-        minute.control.append(_timed(lambda: stage.perform(lambda work: work.org)))
-    stage.now += timedelta(seconds=BEAT_SECONDS)
-    _claim(stage, minute)
-    minute.settling.append(_timed(stage.tick))
+        minute.control.append(_timed(lambda: sandbox.perform(lambda work: work.org)))
+    sandbox.now += timedelta(seconds=BEAT_SECONDS)
+    _claim(sandbox, minute)
+    minute.settling.append(_timed(sandbox.tick))
     if number % 4 == 0:
-        _look(stage, minute)
+        _look(sandbox, minute)
     sleep(max(0.0, began + BEAT_SECONDS - monotonic()))  # the rate is what is steady here
     minute.seconds += monotonic() - began
 
@@ -138,18 +136,18 @@ def test_a_steady_load_neither_slows_down_nor_bloats(
 ) -> None:
     """The rate, calls, ticks, claims and tables of the last minute are those of the second."""
     assert MINUTES >= 3, "HALO_TEST_SOAK_SECONDS is too small; allowed is 180 and more"
-    stage = new_stage(database, "soak")
+    sandbox = new_sandbox(database, "soak")
     pro = [{"field": "plan", "operator": "is", "value": "pro"}]
     gate = {"key": "gate", "condition": {"type": "event_fired", "value": "paid"}}
     later = {"key": "later", "delay": "30s", "email": {"subject": "Later", "body": "Later"}}
     again = {"exit_rules": ["segment_leave"], "reenroll_enabled": True}
     segment = {"entry_trigger": "segment_match", "audience_type": "segment"}
-    stage.series("pros", **segment, audience_filters=pro, settings=again, steps=[later, gate])
-    stage.series("welcome", steps=[gate, later])
+    sandbox.series("pros", **segment, audience_filters=pro, settings=again, steps=[later, gate])
+    sandbox.series("welcome", steps=[gate, later])
     minutes = [_Minute() for _ in range(MINUTES)]
     began, number = monotonic(), 0
     while (passed := monotonic() - began) < MINUTES * MINUTE:
-        _beat(stage, minutes[int(passed / MINUTE)], number)
+        _beat(sandbox, minutes[int(passed / MINUTE)], number)
         number += 1
     _show(minutes, capsys)
     second, last = minutes[1], minutes[-1]

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from workers.stack.interruption import Interrupted, interruptible
+from ..stack.interruption import Interrupted, interruptible
 
 
 def main() -> None:
@@ -15,16 +15,16 @@ def main() -> None:
         os.environ.pop(name, None)
     try:
         with interruptible():
-            # Not before: loading takes a second, and Ctrl-C in it must be as quiet as later.
-            from workers.demo.play import play  # noqa: PLC0415
-            from workers.stack.children import StackError  # noqa: PLC0415
+            # Imported here: loading takes a second, and Ctrl-C must be quiet during it, too.
+            from ..stack.children import StackError  # noqa: PLC0415
+            from .play import play  # noqa: PLC0415
 
             try:
                 play()
             except StackError as error:
                 sys.exit(f"demo: {error}")
     except Interrupted as interrupted:
-        sys.stderr.write("stopped, and everything that was started with it\n")
+        sys.stderr.write("stopped, with everything that it started\n")
         raise SystemExit(interrupted.exit_status) from None
 
 

@@ -1,4 +1,4 @@
-"""What the demo shows: everything on it is read back from the database or the mail folder."""
+"""The demo's display: everything on it is read from the database or the mail folder."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,13 +27,13 @@ from halo_engine.tables.enrollments import IS_ACTIVE
 
 _LATEST_MAILS = 3
 
-#: A signal is deleted by whoever handled it; the server counts what was deleted.
+#: A signal is deleted once it is handled; the server counts deleted rows.
 _HANDLED = text("SELECT n_tup_del FROM pg_stat_user_tables WHERE relname = 'signals'")
 
 
 @dataclass(frozen=True)
 class Picture:
-    """What the database says at one moment."""
+    """The state of the database at one moment."""
 
     contacts: int
     companies: int
@@ -48,7 +48,7 @@ class Picture:
 
     @property
     def settled(self) -> bool:
-        """Whether nothing waits and nobody has a step before them."""
+        """Whether nothing waits and no run is under way."""
         return self.waiting == 0 and all(row.active == 0 for row in self.series)
 
 
@@ -127,7 +127,7 @@ def draw(
 
 
 def series_table(picture: Picture) -> Table:
-    """Return a table with a row for each series, and what became of those at its door."""
+    """Return a table with a row for each series: its runs by status, and refusals by reason."""
     table = Table(box=SIMPLE_HEAD, expand=True, pad_edge=False)
     for column in ("series", "status", "entered", "in it"):
         table.add_column(column, no_wrap=True)
@@ -160,6 +160,6 @@ def newest_mails(folder: Path) -> list[str]:
 
 
 def subject_of(path: Path) -> str:
-    """Return what a mail file says of itself: to whom, and its subject."""
+    """Return a mail file's recipient and subject."""
     message = message_from_bytes(path.read_bytes(), policy=default)
     return f"{message['To']}: {message['Subject']}"

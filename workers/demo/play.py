@@ -1,4 +1,4 @@
-"""One demo, from nothing to the summary; it stops everything that it started."""
+"""Play one demo, from the start to the summary, and stop everything that it started."""
 
 import shutil
 import threading
@@ -15,23 +15,27 @@ from sqlalchemy.exc import OperationalError
 
 from halo_engine import migrate
 from halo_engine.database import create_engine
+from halo_engine.domain.roles import Role
 from halo_engine.engine import Engine
+from halo_engine.operators.keys import CreateKeyCall, create_key
 from halo_engine.series.save import save_series
 from halo_engine.settings import Settings
 from halo_engine.work import OrgRef, Work
-from workers.configuration import create_app
-from workers.demo.board import Picture, draw, series_table, take_picture
-from workers.demo.sample import ORG, create_organization, series
-from workers.demo.script import Script
-from workers.mail import post_office
-from workers.stack.children import Child, StackError
-from workers.stack.folders import PROJECT, throwaway_folder
-from workers.stack.processes import running_processes, stack_environment
-from workers.stack.servers import running_servers
+
+from ..configuration import create_app
+from ..mail import post_office
+from ..stack.children import Child, StackError
+from ..stack.folders import PROJECT, throwaway_folder
+from ..stack.processes import running_processes, stack_environment, start_web
+from ..stack.servers import running_servers
+from .board import Picture, draw, series_table, take_picture
+from .sample import ORG, create_organization, series
+from .script import Script
+from .site import Site
 
 _TICK_SECONDS = 1.0
 _REFRESH_SECONDS = 0.5
-#: However slow the machine: after this the demo says that it did not come to its end.
+#: After this time the demo fails, even on a slow machine.
 _LONGEST_SECONDS = 50.0
 _TALLEST = 30
 
@@ -47,7 +51,7 @@ def play() -> None:
         folder = stack.enter_context(throwaway_folder("demo"))
         _console.print("starting PostgreSQL and Valkey …")
         servers = stack.enter_context(running_servers(folder))
-        # Nobody is to be written to, whatever server the environment names.
+        # No mail may be sent, whatever server the environment names.
         settings = Settings(
             database_url=servers.database_url,
             broker_url=servers.broker_url,
@@ -57,18 +61,26 @@ def play() -> None:
         migrate.upgrade(servers.database_url)
         database = create_engine(servers.database_url, application_name="halo-demo")
         stack.callback(database.dispose)
-        _set_up(database, settings)
-        _console.print("starting a worker and a beat …")
+        key = _set_up(database, settings)
+        _console.print("starting a worker, a beat and the web server …")
         own_mail = {"smtp_url": "", "mail_per_second": "", "mail_folder": mail}
-        environment = stack_environment(servers, tick_seconds=_TICK_SECONDS, **own_mail)
+        environment = stack_environment(
+            servers, tick_seconds=_TICK_SECONDS, web_bind="127.0.0.1:0", **own_mail
+        )
         processes = stack.enter_context(running_processes(folder, environment, logs=folder))
-        script = Script(create_app(settings))
-        picture = _watch(script, database, mail, (*servers.children, *processes))
+        web, url = start_web(folder, environment, log=folder / "web.log")
+        stack.callback(web.stop)
+        _console.print(f"HTTP at {url}")
+        script = Script(create_app(settings), Site(url, key))
+        picture = _watch(script, database, mail, (*servers.children, *processes, web))
         _summarize(picture, script, mail, time.monotonic() - began)
+        _console.print(
+            "`.venv/bin/halo up --sample` prints a link that opens the panel in a browser"
+        )
 
 
 def _empty(folder: Path) -> None:
-    """Make the folder anew; one line says so when somebody else's is in the way."""
+    """Make the folder anew; raise StackError if one of another user is in the way."""
     try:
         if folder.exists():
             shutil.rmtree(folder)
@@ -77,7 +89,8 @@ def _empty(folder: Path) -> None:
         raise StackError(f"{folder}: {error.strerror}; remove it, and run again") from None
 
 
-def _set_up(database: Database, settings: Settings) -> None:
+def _set_up(database: Database, settings: Settings) -> str:
+    """Make the organisation with its series; return an operator key of it."""
     create_organization(database)
     engine = Engine(database, post_office(settings))
 
@@ -86,12 +99,14 @@ def _set_up(database: Database, settings: Settings) -> None:
             save_series(work, key, definition)
 
     engine.perform(OrgRef(key=ORG), save)
+    call = CreateKeyCall(role=Role.EDITOR, name="demo")
+    return engine.perform(OrgRef(key=ORG), lambda work: create_key(work, call)).key
 
 
 def _watch(script: Script, database: Database, mail: Path, children: Sequence[Child]) -> Picture:
-    """Show what happens until the script is through and nobody has a step before them.
+    """Show what happens until the script has ended and no run is under way.
 
-    Raises StackError when a process ends meanwhile, or when it takes too long.
+    Raises StackError if a process ends early, or if it takes too long.
     """
     player = threading.Thread(target=script.run, daemon=True)
     player.start()
@@ -111,7 +126,7 @@ def _watch(script: Script, database: Database, mail: Path, children: Sequence[Ch
                     return picture
                 if time.monotonic() > ends:
                     seconds = f"{_LONGEST_SECONDS:.0f} s"
-                    raise StackError(f"after {seconds} some are still in their series")
+                    raise StackError(f"after {seconds} some contacts are still in their series")
                 time.sleep(_REFRESH_SECONDS)
     finally:
         script.stopping.set()
@@ -119,7 +134,7 @@ def _watch(script: Script, database: Database, mail: Path, children: Sequence[Ch
 
 
 def _seen(database: Database) -> Picture | None:
-    """Take the picture; None when the server went, whose end then is what there is to say."""
+    """Take the picture; None if a server has stopped, which is then the message to show."""
     try:
         with database.connect() as connection:
             return take_picture(connection)
@@ -136,7 +151,8 @@ def _summarize(picture: Picture, script: Script, mail: Path, seconds: float) -> 
     _console.print(series_table(picture))
     _console.print(
         f"{picture.contacts} contacts, {picture.companies} companies; "
-        f"{script.answered} calls answered, {len(script.refusals)} refused; "
+        f"{script.answered} calls answered, {len(script.refusals)} refused, "
+        f"{script.over_http} of them over HTTP; "
         f"{picture.waiting} signals waiting; {picture.mails} mails sent, "
         f"{len(list(mail.glob('*.eml')))} files in {mail.relative_to(PROJECT)}; {seconds:.0f} s"
     )

@@ -1,6 +1,6 @@
 """The account of the embedded PostgreSQL when we are root; the server refuses to run as root.
 
-Anybody who reaches the socket is let in, and other processes of the account can read the data. So
+Anybody who reaches the socket may connect, and other processes of the account can read the data. So
 the server runs under a user number that has no name, no login and no other program; each project
 has a number of its own.
 """
@@ -11,8 +11,8 @@ import pwd
 from pathlib import Path
 from typing import Final
 
-from workers.stack.children import Account, StackError
-from workers.stack.folders import PROJECT
+from .children import Account, StackError
+from .folders import PROJECT
 
 #: Numbers that systems keep for services without a name (systemd's DynamicUser).
 _FIRST: Final = 61_184
@@ -24,8 +24,8 @@ def server_account() -> Account | None:
     if os.geteuid() != 0:
         return None
     digest = int(hashlib.sha256(str(PROJECT).encode()).hexdigest(), 16)
-    for turn in range(_NUMBERS):
-        number = _FIRST + (digest + turn) % _NUMBERS
+    for attempt in range(_NUMBERS):
+        number = _FIRST + (digest + attempt) % _NUMBERS
         if not _has_name(number):
             return Account(number, number)
     raise StackError(
@@ -35,7 +35,9 @@ def server_account() -> Account | None:
 
 
 def making_account() -> Account | None:
-    """Return the account to run initdb as: it needs a name. ``give`` gives the data away after."""
+    """Return the account to run initdb as: it needs a name. ``give`` hands the data over
+    afterwards.
+    """
     if os.geteuid() != 0:
         return None
     try:
@@ -53,7 +55,7 @@ def give(folder: Path, account: Account) -> None:
     for parent, folders, files in os.walk(folder):
         for name in (*folders, *files):
             os.chown(Path(parent) / name, account.uid, account.gid, follow_symlinks=False)
-    # The folder comes last: it marks that all within is done.
+    # The folder itself comes last: its owner marks that everything in it is done.
     os.chown(folder, account.uid, account.gid)
 
 

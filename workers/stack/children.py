@@ -1,4 +1,4 @@
-"""Child processes, noted down in a folder so that the next run can end what a crash left."""
+"""Child processes, recorded in a folder so that the next run can end what a crash left."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from typing import IO
 
 import psutil
 
-from workers.stack.interruption import shielded
+from .interruption import shielded
 
 _NOTES = "processes"
 _POLL_SECONDS = 0.02
@@ -29,9 +29,9 @@ class StackError(Exception):
 
 @dataclass(frozen=True)
 class Stopping:
-    """How a kind of process is asked to stop: signals in turn, each with seconds of patience.
+    """The way to stop a kind of process: signals, one after the other, each with seconds to wait.
 
-    What outlives the last one is killed, with its process group.
+    A process that outlives the last one is killed, with its process group.
     """
 
     steps: tuple[tuple[signal.Signals, float], ...] = ((signal.SIGTERM, 10.0),)
@@ -39,7 +39,7 @@ class Stopping:
 
 @dataclass(frozen=True)
 class Child:
-    """A running process, its note in the stack's folder, its log (None: it shares our output)."""
+    """A running process, its record in the stack's folder, its log (None: it shares our output)."""
 
     name: str
     process: subprocess.Popen[bytes]
@@ -60,7 +60,7 @@ class Child:
         return " | ".join(line.strip() for line in text)
 
     def stop(self) -> None:
-        """End the process, politely at first, and forget it. Stopping twice is harmless."""
+        """Stop the process, and remove its record. Stopping twice is harmless."""
         with shielded():
             for signum, patience in self.stopping.steps:
                 if not self.exited:
@@ -100,8 +100,8 @@ def start_child(
     """Start `command` in a session of its own, noted in `folder` under `name`.
 
     Its own session keeps a terminal's Ctrl-C from it: its owner stops it in the right order. The
-    log is begun anew; without one the child writes where this process writes. It works in our
-    working directory; under another account, which may be barred from there, in `folder`.
+    log is overwritten; without one the child shares this process's output. Its working directory is
+    ours; under another account, which may have no access there, it is `folder`.
     """
     stopping = stopping or Stopping()
     note = folder / _NOTES / f"{name}.json"
@@ -137,7 +137,7 @@ def start_child(
 
 
 def _begun(log: Path) -> IO[bytes]:
-    """Begin a log anew that its owner alone reads, whatever it was before."""
+    """Overwrite a log; only its owner may read it."""
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     os.fchmod(output, 0o600)
     return os.fdopen(output, "wb")
@@ -146,7 +146,7 @@ def _begun(log: Path) -> IO[bytes]:
 def wait_until(
     child: Child, condition: Callable[[], bool], what: str, *, seconds: float = 60.0
 ) -> None:
-    """Poll `condition`, which `what` words, until it holds.
+    """Poll `condition`, which `what` describes, until it holds.
 
     Raises StackError when the child ends first, or when `seconds` are over.
     """
@@ -163,9 +163,9 @@ def wait_until(
 
 
 def stop_leftovers(folder: Path) -> None:
-    """End the processes that a crashed owner of `folder` left running, newest first.
+    """Stop the processes that a crashed owner of `folder` left running, newest first.
 
-    A note whose pid belongs to another process by now is only removed.
+    A record whose pid belongs to another process by now is only removed.
     """
     notes = sorted((folder / _NOTES).glob("*.json"), key=lambda note: note.stat().st_mtime)
     for note in reversed(notes):
@@ -189,7 +189,7 @@ def _stop_foreign(process: psutil.Process, steps: Sequence[tuple[int, float]]) -
 
 
 def _gone_within(process: psutil.Process, seconds: float) -> bool:
-    """Wait for the end of a process that is not our child; nobody may have noted its end yet."""
+    """Wait for the end of a process that is not our child, a zombie included."""
     deadline = time.monotonic() + seconds
     with suppress(psutil.NoSuchProcess):
         while process.status() != psutil.STATUS_ZOMBIE:

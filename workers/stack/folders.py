@@ -1,4 +1,4 @@
-"""Where a stack keeps its data, and who owns it while it runs."""
+"""The folders of a stack's data, and the process that owns one while the stack runs."""
 
 import fcntl
 import hashlib
@@ -13,12 +13,15 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
-from workers.stack.children import StackError, stop_leftovers
-from workers.stack.interruption import shielded
+from .children import StackError, stop_leftovers
+from .interruption import shielded
 
-PROJECT = Path(__file__).resolve().parents[2]
+_CLONE = Path(__file__).resolve().parents[2]
+#: The stack's project: the clone that holds the code. For an installed wheel it is the folder in
+#: which the command was called.
+PROJECT = _CLONE if (_CLONE / "pyproject.toml").exists() else Path.cwd()
 
-#: As root PostgreSQL runs as another account, which must be able to walk down to its data.
+#: As root, PostgreSQL runs as another account, which must have access to its data.
 _PASSABLE = 0o711
 _PRIVATE = 0o700
 _PATIENCE_SECONDS = 0.3
@@ -45,10 +48,10 @@ def lasting_folder(name: str) -> Path:
 
 @contextmanager
 def claimed(folder: Path) -> Iterator[None]:
-    """Own `folder` for the body's time, and end what runs in it before and afterwards.
+    """Own `folder` during the body, and stop what runs in it before and afterwards.
 
     Before, that is what a crashed owner left; afterwards, what an interruption did. Raises
-    StackError when another process owns it. A killed owner owns nothing: the lock goes with it.
+    StackError when another process owns it. A killed owner no longer owns it: its lock is gone.
     """
     with (folder / "owner").open("a+") as lock:
         if not _locked(lock):
@@ -84,15 +87,16 @@ def is_claimed(folder: Path) -> bool:
 
 @contextmanager
 def throwaway_folder(name: str) -> Iterator[Path]:
-    """Own a new folder of the stack called `name` for the body's time, then delete it.
+    """Own a new folder of the stack called `name` during the body, then delete it.
 
-    Any number may exist at once. Those that killed processes left are cleared away first, and
-    what still runs in them is ended.
+    Any number may exist at once. Folders that killed processes left are deleted first, and what
+    still runs in them is stopped.
     """
     runs = _made(state_folder() / "runs", _folder_mode())
     with ExitStack() as stack:
         with (runs / "lock").open("w") as lock:
-            # Held until the new folder is claimed: nobody may take it for a leftover before.
+            # Held until the new folder is claimed: else another process could take it for a
+            # leftover.
             fcntl.flock(lock, fcntl.LOCK_EX)
             _clear_leftovers(runs)
             folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=runs))
@@ -117,7 +121,7 @@ def _clear(folder: Path) -> None:
 
 
 def _locked(lock: IO[str]) -> bool:
-    """Take the lock; a moment's patience covers somebody who only looks whether it is taken."""
+    """Take the lock; try for a moment, since another process may only be looking at it."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while True:
         try:

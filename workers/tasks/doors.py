@@ -1,57 +1,34 @@
-"""The doors of contract §2 as tasks, each under the name by which applications call it."""
+"""The doors as tasks: each door of the table is the task ``halo.NAME`` (decision 35)."""
 
-from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from pydantic import BaseModel
+from pydantic import create_model
 
 from halo_engine.contacts.calls import Call, Identifier, SentAt
-from halo_engine.contacts.companies import IdentifyCompanyCall, identify_company
-from halo_engine.contacts.complaints import complain
-from halo_engine.contacts.erasure import EraseContactCall, erase_contact
-from halo_engine.contacts.identify import IdentifyCall, identify, identifying
-from halo_engine.contacts.leads import (
-    AddContactCall,
-    CaptureLeadCall,
-    add_contact,
-    capture_lead,
-)
-from halo_engine.contacts.lists import (
-    SubscribeCall,
-    UnsubscribeCall,
-    subscribe,
-    unsubscribe,
-)
-from halo_engine.contacts.mail_events import MailCall, click_mail, open_mail, reply_to_mail
-from halo_engine.contacts.stripe import StripeSubscriptionCall, stripe_subscription
-from halo_engine.contacts.stripe_sync import (
-    StripeSyncCall,
-    StripeWebhookCall,
-    stripe_sync,
-    stripe_webhook,
-)
-from halo_engine.contacts.suppression import BounceCall, ComplaintCall, bounce
-from halo_engine.contacts.sync import SyncCall, sync
-from halo_engine.contacts.track import TrackCall, track
-from halo_engine.contacts.update import UpdateCall, update
 from halo_engine.domain.errors import Refusal, validated
-from halo_engine.domain.instants import format_instant
-from halo_engine.pipeline.import_csv import ImportOrTryCall, import_or_try
-from halo_engine.work import Organization, OrgRef, Trip, Work
-from workers.app import app
-from workers.engine import engine
-from workers.engine_task import EngineTask
-from workers.orders import sending_time
+from halo_engine.domain.times.instants import format_instant
+from halo_engine.doors.acts import Follow, Manage, Unfinished, Write
+from halo_engine.doors.door import AnyDoor, as_data
+from halo_engine.doors.table import DOORS
+from halo_engine.operators.origin import Origin, Via
+from halo_engine.work import OrgRef
 
-#: How often a task that met an unknown contact tries again: about a minute in all (contract §2).
+from ..app import app
+from ..engine import engine
+from ..engine_task import EngineTask
+from ..orders import OperatorTask, sending_time
+
+#: How often a task for an unknown contact is retried: for about a minute in all (contract §2).
 _OVERTAKEN_RETRIES = 12
 _OVERTAKEN_PAUSE_SECONDS = 5
 
+#: The origin of calls by applications and by people who follow a link: no operator's.
+_FROM_APP: Final = Origin(by="app", via=Via.APP)
 
-class _Knock(Call):
-    """What every door's call carries besides its own fields: the organisation's widget key, and
+
+class FromApp(Call):
+    """The fields of every application's call besides its own: the organisation's widget key, and
     when the call was sent, which some doors use.
     """
 
@@ -59,65 +36,85 @@ class _Knock(Call):
     sent_at: SentAt = None
 
 
-class _Door(NamedTuple):
-    """A door: what it is called with, what it does, and how it does that in one round trip."""
+class _Operators(Call):
+    """The field of every operator's call besides its own: the organisation's key."""
 
-    call: type[Call]
-    perform: Callable[[Work, Any], BaseModel]
-    by_trip: Callable[[Any, Organization, datetime | None], Trip[BaseModel] | None] | None = None
+    org: Identifier
 
 
-def _task(name: str, door: _Door) -> None:
-    """Make the task form of a door; the organisation is named by its widget key (contract §2)."""
+class _Anybodys(Call):
+    """The field of a call about one organisation or about all: the key of the one, if any."""
 
-    @app.task(name=name, bind=True)
+    org: Identifier | None = None
+
+
+class _Signed(Call):
+    """The field of a call that changes something: in whose name."""
+
+    by: Identifier = "operator"
+
+
+def _application_task(door: AnyDoor) -> None:
+    """Make the task of a door by which an application writes."""
+
+    @app.task(name=door.task, bind=True)
     def run(task: EngineTask, /, **fields: Any) -> Any:
-        knock = {key: fields.pop(key) for key in _Knock.model_fields if key in fields}
-        knocking = validated(_Knock, knock, name)
-        sent_at = sending_time(task.request, knocking.sent_at)
+        given = {key: fields.pop(key) for key in FromApp.model_fields if key in fields}
+        sender = validated(FromApp, given, door.task)
+        sent_at = sending_time(task.request, sender.sent_at)
         dated = {"sent_at": sent_at} if "sent_at" in door.call.model_fields else {}
-        asked = validated(door.call, {**fields, **dated}, name)
+        call = door.read({**fields, **dated})
         try:
-            answered = engine().perform(
-                OrgRef(widget_key=knocking.widget_key),
-                lambda work: door.perform(work, asked),
-                by_trip=door.by_trip and partial(door.by_trip, asked),
-            )
+            answer = door.run(engine(), OrgRef(widget_key=sender.widget_key), call, _FROM_APP)
         except Refusal as refusal:
-            # Tasks overtake each other: the identify that creates the contact may be on its way.
+            # Tasks overtake each other: the identify that creates the contact may still be waiting.
             overtaken = refusal.code == "unknown_contact"
             if overtaken and task.request.retries < _OVERTAKEN_RETRIES:
-                again = {**knock, **fields, "sent_at": sent_at or format_instant(datetime.now(UTC))}
+                again = {**given, **fields, "sent_at": sent_at or format_instant(datetime.now(UTC))}
                 raise task.retry(
                     kwargs=again,
                     countdown=_OVERTAKEN_PAUSE_SECONDS,
                     max_retries=_OVERTAKEN_RETRIES,
                 ) from None
             raise
-        return answered.model_dump(mode="json")
+        return as_data(answer)
 
 
-#: The doors of contract §2, each under the name by which applications call it.
-DOORS: Final[Mapping[str, _Door]] = {
-    "halo.identify": _Door(IdentifyCall, identify, identifying),
-    "halo.companies.identify": _Door(IdentifyCompanyCall, identify_company),
-    "halo.track": _Door(TrackCall, track),
-    "halo.users.update": _Door(UpdateCall, update),
-    "halo.contacts.import_csv": _Door(ImportOrTryCall, import_or_try),
-    "halo.contacts.add": _Door(AddContactCall, add_contact),
-    "halo.contacts.sync": _Door(SyncCall, sync),
-    "halo.contacts.erase": _Door(EraseContactCall, erase_contact),
-    "halo.leads.capture": _Door(CaptureLeadCall, capture_lead),
-    "halo.stripe.subscription": _Door(StripeSubscriptionCall, stripe_subscription),
-    "halo.stripe.sync": _Door(StripeSyncCall, stripe_sync),
-    "halo.stripe.webhook": _Door(StripeWebhookCall, stripe_webhook),
-    "halo.lists.subscribe": _Door(SubscribeCall, subscribe),
-    "halo.lists.unsubscribe": _Door(UnsubscribeCall, unsubscribe),
-    "halo.mail.bounced": _Door(BounceCall, bounce),
-    "halo.mail.complained": _Door(ComplaintCall, complain),
-    "halo.mail.opened": _Door(MailCall, open_mail),
-    "halo.mail.clicked": _Door(MailCall, click_mail),
-    "halo.mail.replied": _Door(MailCall, reply_to_mail),
-}
-for _name, _door in DOORS.items():
-    _task(_name, _door)
+def _open_task(door: AnyDoor) -> None:
+    """Make the task of a door whose call names the organisation itself: by a token, or a mail."""
+
+    @app.task(name=door.task)
+    def run(**fields: Any) -> Any:
+        return as_data(door.run(engine(), None, door.read(fields), _FROM_APP))
+
+
+def _operators_task(door: AnyDoor) -> None:
+    """Make the task of a door that operators use."""
+    whose = _Anybodys if isinstance(door.act, Manage) else _Operators
+    signed = (_Signed,) if door.act.changes else ()
+    # One model of all the fields, so that a refusal names them all.
+    model: type[Any] = create_model(door.call.__name__, __base__=(*signed, door.call, whose))
+
+    @app.task(base=OperatorTask, name=door.task, bind=True)
+    def run(task: OperatorTask, /, **fields: Any) -> Any:
+        call: Any = validated(model, fields, door.task)
+        org = None if call.org is None else OrgRef(key=call.org)
+        origin = Origin(getattr(call, "by", "operator"), Via.TASK, task.sent_at)
+        answer = door.run(engine(), org, call, origin)
+        if isinstance(answer, Unfinished):
+            task.delay(**answer.rest.model_dump(mode="json", exclude_unset=True))
+            answer = answer.answer
+        return as_data(answer)
+
+
+def _make_task(door: AnyDoor) -> None:
+    if isinstance(door.act, Write):
+        _application_task(door)
+    elif isinstance(door.act, Follow) or (isinstance(door.act, Manage) and not door.act.takes_org):
+        _open_task(door)
+    else:
+        _operators_task(door)
+
+
+for _door in DOORS.values():
+    _make_task(_door)

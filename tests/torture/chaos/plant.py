@@ -13,7 +13,7 @@ from typing import Final
 import psutil
 import redis
 
-from tests.delivery.mail_server import MailServer, mail_server
+from tests.mail.mail_server import MailServer, mail_server
 from workers.connections import broker
 from workers.stack.children import Child, StackError
 from workers.stack.folders import throwaway_folder
@@ -148,5 +148,6 @@ def running_plant(prepare: Callable[[Plant], None]) -> Iterator[Plant]:
             plant.stop()
             kept = os.environ.get("HALO_TEST_CHAOS_LOGS")
             if kept:
+                Path(kept).mkdir(parents=True, exist_ok=True)
                 for log in folder.glob("*.log"):
                     (Path(kept) / log.name).write_bytes(log.read_bytes())

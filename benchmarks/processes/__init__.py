@@ -1,0 +1,1 @@
+"""Processes that workloads measure with: a mail server, workers, a load over HTTP."""

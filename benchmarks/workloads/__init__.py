@@ -1,0 +1,1 @@
+"""The workloads by number (`docs/explanation/performance.md`), and the naive baseline."""

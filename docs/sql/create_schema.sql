@@ -1,0 +1,3 @@
+-- create_schema
+-- halo_engine/rehearsal/temporary_schema.py
+CREATE SCHEMA halo_rehearsal_1;

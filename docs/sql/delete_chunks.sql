@@ -1,0 +1,9 @@
+-- delete_chunks
+-- Delete a file
+-- halo_engine/contacts/csv_import/upload_rows.py
+-- Parameters: org_id uuid, upload_id uuid
+DELETE
+FROM csv_chunks
+WHERE csv_chunks.org_id =
+    (SELECT :org_id::UUID AS anon_1)
+  AND csv_chunks.upload_id = :upload_id::UUID;

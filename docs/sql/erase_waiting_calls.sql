@@ -1,0 +1,13 @@
+-- erase_waiting_calls
+-- halo_engine/contacts/consent/erasure.py
+-- Parameters: org_id uuid, contact_id uuid
+DELETE
+FROM waiting_calls
+WHERE waiting_calls.org_id =
+    (SELECT :org_id::UUID AS anon_1)
+  AND waiting_calls.user_id =
+    (SELECT end_users.external_id
+     FROM end_users
+     WHERE end_users.org_id =
+         (SELECT :org_id::UUID AS anon_2)
+       AND end_users.id = :contact_id::UUID);

@@ -1,0 +1,10 @@
+-- grow_upload
+-- Count the bytes that came
+-- halo_engine/contacts/csv_import/upload_rows.py
+-- Parameters: now timestamp with time zone, org_id uuid, upload_id uuid
+UPDATE csv_uploads
+SET bytes=(csv_uploads.bytes + 8::BIGINT),
+    touched_at=:now::TIMESTAMP WITH TIME ZONE
+WHERE csv_uploads.org_id =
+    (SELECT :org_id::UUID AS anon_1)
+  AND csv_uploads.id = :upload_id::UUID;

@@ -1,0 +1,8 @@
+-- hold_org
+-- halo_engine/contacts/consent/erasure.py
+-- Parameters: org_id uuid
+SELECT organizations.id
+FROM organizations
+WHERE organizations.id = :org_id::UUID
+  FOR
+  UPDATE;

@@ -1,0 +1,3 @@
+-- probe_connection
+-- halo_engine/database.py
+SELECT 1;

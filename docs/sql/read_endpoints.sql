@@ -1,0 +1,24 @@
+-- read_endpoints
+-- halo_engine/webhooks/endpoints.py
+-- Parameters: org_id uuid
+SELECT webhook_endpoints.org_id,
+       webhook_endpoints.id,
+       webhook_endpoints.url,
+       webhook_endpoints.kinds,
+       webhook_endpoints.series_ids,
+       webhook_endpoints.with_traits,
+       webhook_endpoints.secret,
+       webhook_endpoints.old_secret,
+       webhook_endpoints.old_secret_until,
+       webhook_endpoints.created_at,
+       webhook_endpoints.off_since,
+       webhook_endpoints.off_reason,
+       webhook_endpoints.failing_since,
+       webhook_endpoints.failures,
+       webhook_endpoints.resting_until,
+       webhook_endpoints.problem,
+       webhook_endpoints.delivered_at
+FROM webhook_endpoints
+WHERE webhook_endpoints.org_id =
+    (SELECT :org_id::UUID AS anon_1)
+ORDER BY webhook_endpoints.id;

@@ -1,0 +1,4 @@
+-- read_last_signal
+-- halo_engine/pipeline/import_csv.py
+SELECT coalesce(max(signals.id), 0::INTEGER) AS coalesce_1
+FROM signals;

@@ -1,0 +1,8 @@
+-- read_mail_address
+-- halo_engine/mail/incoming/links.py
+-- Parameters: org_id uuid, row_id bigint
+SELECT messages.to_address
+FROM messages
+WHERE messages.org_id =
+    (SELECT :org_id::UUID AS anon_1)
+  AND messages.recipient_id = :row_id::BIGINT;

@@ -1,0 +1,9 @@
+-- read_taken_bodies
+-- halo_engine/contacts/clients/repeats.py
+-- Parameters: org_id uuid, message_keys uuid[]
+SELECT taken_messages.key,
+       taken_messages.body
+FROM taken_messages
+WHERE taken_messages.org_id =
+    (SELECT :org_id::UUID AS anon_1)
+  AND taken_messages.key = ANY (:message_keys::UUID[]);

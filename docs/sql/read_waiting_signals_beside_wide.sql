@@ -1,0 +1,34 @@
+-- read_waiting_signals_beside_wide
+-- halo_engine/pipeline/inbox.py
+-- Parameters: org_id uuid, limit integer
+SELECT signals.org_id,
+       signals.id,
+       signals.kind,
+       signals.end_user_id,
+       signals.company_id,
+       signals.automation_id,
+       signals.changed,
+       signals.event_name,
+       signals.happened_at,
+       signals.created_at,
+       signals.cursor,
+       signals.attempts,
+       signals.parked_at,
+       signals.error,
+       signals.retry_at,
+       signals.failed_at,
+       signals.tries
+FROM signals
+WHERE signals.org_id =
+    (SELECT :org_id::UUID AS anon_1)
+  AND signals.parked_at IS NULL
+  AND NOT (EXISTS
+             (SELECT *
+              FROM automations
+              WHERE signals.kind = 'activated'::VARCHAR
+                AND automations.org_id = signals.org_id
+                AND automations.id = signals.automation_id
+                AND automations.status = 'paused'::VARCHAR))
+  AND signals.cursor IS NULL
+ORDER BY signals.id
+LIMIT :limit::INTEGER;

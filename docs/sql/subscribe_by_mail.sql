@@ -1,0 +1,116 @@
+-- subscribe_by_mail
+-- halo_engine/contacts/consent/choosing.py
+-- Parameters: given_rows jsonb, org_id uuid, now timestamp with time zone
+WITH given AS
+  (SELECT given.ordinal AS ordinal,
+          given.recipient_id AS recipient_id,
+          given.list_id AS list_id
+   FROM jsonb_to_recordset(:given_rows::JSONB) AS given(ordinal INTEGER, recipient_id BIGINT, list_id UUID)),
+     found AS
+  (SELECT given.ordinal AS ordinal,
+          end_users.id AS contact_id,
+          end_users.address AS address,
+          CAST(given.list_id AS TEXT) AS list,
+          given.list_id AS list_id
+   FROM given
+   JOIN messages ON messages.org_id =
+     (SELECT :org_id::UUID AS anon_1)
+   AND messages.recipient_id = given.recipient_id
+   JOIN end_users ON end_users.org_id = messages.org_id
+   AND end_users.id = messages.end_user_id), joined AS
+  (INSERT INTO subscription_members (org_id, end_user_id, subscription_id, subscribed_at) SELECT DISTINCT
+     (SELECT :org_id::UUID AS anon_1) AS anon_1,
+                                                                                                          found.contact_id AS contact_id,
+                                                                                                          found.list_id AS list_id,
+                                                                                                          coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS coalesce_1
+   FROM found
+   ORDER BY found.contact_id,
+            found.list_id ON CONFLICT DO NOTHING),
+                                             no_longer_pending AS
+  (DELETE
+   FROM pending_members USING found
+   WHERE pending_members.org_id =
+       (SELECT :org_id::UUID AS anon_1)
+     AND pending_members.end_user_id = found.contact_id
+     AND pending_members.subscription_id = found.list_id),
+                                             held AS
+  (SELECT suppressions.address AS address,
+          coalesce(suppressions.bounced_at, suppressions.complained_at, NULL) AS other
+   FROM suppressions
+   WHERE suppressions.org_id =
+       (SELECT :org_id::UUID AS anon_1)
+     AND suppressions.address IN
+       (SELECT found.address
+        FROM found)
+     AND suppressions.unsubscribed_at IS NOT NULL
+   ORDER BY suppressions.address
+   FOR UPDATE),
+                                             gone AS
+  (DELETE
+   FROM suppressions USING held
+   WHERE suppressions.org_id =
+       (SELECT :org_id::UUID AS anon_1)
+     AND suppressions.address = held.address
+     AND held.other IS NULL),
+                                             kept AS
+  (UPDATE suppressions
+   SET unsubscribed_at=CASE
+                           WHEN (coalesce(suppressions.bounced_at, suppressions.complained_at, NULL) IS NULL) THEN suppressions.unsubscribed_at
+                           ELSE NULL
+                       END
+   FROM held
+   WHERE suppressions.org_id =
+       (SELECT :org_id::UUID AS anon_1)
+     AND suppressions.address = held.address
+     AND held.other IS NOT NULL),
+                                             said AS
+  (SELECT found.contact_id AS contact_id,
+          CAST(jsonb_build_object('lists'::VARCHAR, coalesce(jsonb_agg(DISTINCT found.list_id) FILTER (
+                                                                                                       WHERE found.list_id IS NOT NULL), '[]'::jsonb), 'mail'::VARCHAR, jsonb_build_array('wanted'::VARCHAR)) AS TEXT) AS about,
+          max(coalesce(NULL, coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()))) AS sent_at
+   FROM found
+   GROUP BY found.contact_id),
+                                             noting AS
+  (UPDATE end_users
+   SET field_times=CASE
+                       WHEN (said.about IS NULL) THEN coalesce(end_users.field_times, '{}'::jsonb)
+                       WHEN (end_users.field_times IS NULL
+                             OR end_users.updated_at < coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()) - INTERVAL '7 days 0 seconds') THEN jsonb_build_object(said.about, greatest(CAST(end_users.field_times ->> said.about AS BIGINT), CAST(EXTRACT(epoch
+                                                                                                                                                                                                                                                                      FROM least(said.sent_at, coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()))) * 1000000::INTEGER AS BIGINT)))
+                       WHEN (octet_length(CAST(end_users.field_times AS TEXT)) > 4000::INTEGER
+                             AND coalesce(said.sent_at IS NOT NULL
+                                          AND least(said.sent_at, coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp())) < end_users.updated_at, false)) THEN jsonb_build_object(said.about, greatest(CAST((end_users.field_times ->> said.about) AS BIGINT), CAST(EXTRACT(epoch
+                                                                                                                                                                                                                                                                                     FROM least(said.sent_at, coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()))) * 1000000::INTEGER AS BIGINT))) || jsonb_build_object('', CAST(EXTRACT(epoch
+                                                                                                                                                                                                                                                                                                                                                                                                                                                       FROM end_users.updated_at) * 1000000::INTEGER AS BIGINT))
+                       WHEN (octet_length(CAST(end_users.field_times AS TEXT)) > 4000::INTEGER) THEN jsonb_build_object('', CAST(EXTRACT(epoch
+                                                                                                                                         FROM end_users.updated_at) * 1000000::INTEGER AS BIGINT)) || jsonb_build_object(said.about, greatest(CAST((end_users.field_times ->> said.about) AS BIGINT), CAST(EXTRACT(epoch
+                                                                                                                                                                                                                                                                                                                   FROM least(said.sent_at, coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()))) * 1000000::INTEGER AS BIGINT)))
+                       ELSE end_users.field_times || jsonb_build_object(said.about, greatest(CAST((end_users.field_times ->> said.about) AS BIGINT), CAST(EXTRACT(epoch
+                                                                                                                                                                  FROM least(said.sent_at, coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()))) * 1000000::INTEGER AS BIGINT)))
+                   END,
+                   updated_at=greatest(end_users.updated_at, coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()))
+   FROM said
+   WHERE end_users.org_id =
+       (SELECT :org_id::UUID AS anon_1)
+     AND end_users.id = said.contact_id),
+                                             concerned AS
+  (SELECT DISTINCT found.ordinal AS ordinal,
+                   found.contact_id AS contact_id
+   FROM found),
+                                             told AS
+  (INSERT INTO signals (org_id, kind, end_user_id, changed, happened_at, created_at) SELECT
+     (SELECT :org_id::UUID AS anon_1) AS anon_1,
+                                                                                            'silent'::VARCHAR AS anon_2,
+                                                                                            concerned.contact_id AS contact_id, ARRAY['list'::VARCHAR,
+                                                                                                                                      'suppression'::VARCHAR] AS anon_3,
+                                                                                                                                     coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS coalesce_1,
+                                                                                                                                     coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS coalesce__1
+   FROM concerned
+   ORDER BY concerned.ordinal,
+            concerned.contact_id RETURNING signals.id)
+SELECT found.ordinal,
+       found.contact_id,
+       found.address,
+       found.list,
+       found.list_id
+FROM found;

@@ -1,0 +1,181 @@
+-- suppress_complaining
+-- halo_engine/mail/incoming/complaints.py
+-- Parameters: given_rows jsonb, org_id uuid, now timestamp with time zone
+WITH given AS
+  (SELECT given.ordinal AS ordinal,
+          given.contact AS contact,
+          given.message_id AS message_id
+   FROM jsonb_to_recordset(:given_rows::JSONB) AS given(ordinal INTEGER, contact TEXT, message_id TEXT)),
+     named AS
+  (SELECT given.ordinal AS ordinal,
+          coalesce(named_user.id, named_lead.id) AS contact_id,
+          coalesce(named_user.address, named_lead.address) AS address
+   FROM given
+   LEFT OUTER JOIN LATERAL
+     (SELECT end_users.id AS id,
+             end_users.address AS address
+      FROM end_users
+      WHERE end_users.org_id =
+          (SELECT :org_id::UUID AS anon_1)
+        AND end_users.external_id = given.contact
+      LIMIT 1::INTEGER) AS named_user ON true
+   LEFT OUTER JOIN LATERAL
+     (SELECT end_users.id AS id,
+             end_users.address AS address
+      FROM end_users
+      WHERE end_users.org_id =
+          (SELECT :org_id::UUID AS anon_1)
+        AND named_user.id IS NULL
+        AND end_users.external_id IS NULL
+        AND end_users.address = lower(given.contact)
+      LIMIT 1::INTEGER) AS named_lead ON true
+   WHERE coalesce(named_user.id, named_lead.id) IS NOT NULL),
+     found AS
+  (SELECT named.ordinal AS ordinal,
+          named.contact_id AS contact_id,
+          named.address AS address
+   FROM named
+   UNION ALL SELECT given.ordinal AS ordinal,
+                    messages.end_user_id AS contact_id,
+                    lower(messages.to_address) AS address
+   FROM given
+   JOIN messages ON messages.org_id =
+     (SELECT :org_id::UUID AS anon_1)
+   AND messages.message_id = given.message_id), "both" AS
+  (SELECT found.ordinal AS ordinal,
+          found.contact_id AS contact_id,
+          found.address AS address
+   FROM found
+   UNION SELECT found.ordinal AS ordinal,
+                found.contact_id AS contact_id,
+                end_users.address AS address
+   FROM found
+   JOIN end_users ON end_users.org_id =
+     (SELECT :org_id::UUID AS anon_1)
+   AND end_users.id = found.contact_id
+   WHERE end_users.address IS NOT NULL),
+                                                leaving AS
+  (SELECT "both".ordinal AS ordinal,
+          "both".contact_id AS contact_id,
+          "both".address AS address,
+          CAST(NULL AS TEXT) AS list,
+          CAST(NULL AS UUID) AS list_id
+   FROM "both"),
+                                                sound AS
+  (SELECT leaving.ordinal AS ordinal,
+          leaving.contact_id AS contact_id,
+          leaving.address AS address,
+          leaving.list AS list,
+          leaving.list_id AS list_id
+   FROM leaving
+   WHERE leaving.list IS NULL
+     OR leaving.list_id IS NOT NULL),
+                                                left_lists AS
+  (DELETE
+   FROM subscription_members USING sound
+   WHERE subscription_members.org_id =
+       (SELECT :org_id::UUID AS anon_1)
+     AND subscription_members.end_user_id = sound.contact_id
+     AND (sound.list IS NULL
+          OR subscription_members.subscription_id = sound.list_id) RETURNING subscription_members.end_user_id,
+                                                                             subscription_members.subscription_id),
+                                                remembered AS
+  (INSERT INTO former_members (org_id, end_user_id, subscription_id, left_at) SELECT
+     (SELECT :org_id::UUID AS anon_1) AS anon_1,
+                                                                                     left_lists.end_user_id AS end_user_id,
+                                                                                     left_lists.subscription_id AS subscription_id,
+                                                                                     coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS coalesce_1
+   FROM left_lists
+   ORDER BY left_lists.end_user_id,
+            left_lists.subscription_id ON CONFLICT (org_id,
+                                                    end_user_id,
+                                                    subscription_id) DO UPDATE
+   SET left_at = excluded.left_at),
+                                                no_longer_pending AS
+  (DELETE
+   FROM pending_members USING sound
+   WHERE pending_members.org_id =
+       (SELECT :org_id::UUID AS anon_1)
+     AND pending_members.end_user_id = sound.contact_id
+     AND (sound.list IS NULL
+          OR pending_members.subscription_id = sound.list_id)),
+                                                everything AS
+  (SELECT sound.ordinal AS ordinal,
+          sound.contact_id AS contact_id,
+          sound.address AS address,
+          sound.list AS list,
+          sound.list_id AS list_id
+   FROM sound
+   WHERE sound.list IS NULL),
+                                                suppressed AS
+  (INSERT INTO suppressions (org_id, address, unsubscribed_at, complained_at) SELECT DISTINCT
+     (SELECT :org_id::UUID AS anon_1) AS anon_1,
+                                                                                              everything.address AS address,
+                                                                                              coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS unsubscribed_at,
+                                                                                              coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS complained_at
+   FROM everything
+   WHERE everything.address IS NOT NULL
+   ORDER BY everything.address ON CONFLICT (org_id,
+                                            address) DO UPDATE
+   SET unsubscribed_at = coalesce(suppressions.unsubscribed_at, excluded.unsubscribed_at),
+       complained_at = coalesce(suppressions.complained_at, excluded.complained_at)),
+                                                said AS
+  (SELECT sound.contact_id AS contact_id,
+          CAST(jsonb_build_object('lists'::VARCHAR, coalesce(jsonb_agg(DISTINCT sound.list_id) FILTER (
+                                                                                                       WHERE sound.list_id IS NOT NULL), '[]'::jsonb), 'mail'::VARCHAR, CASE
+                                                                                                                                                                            WHEN bool_or(sound.list_id IS NULL) THEN jsonb_build_array('left'::VARCHAR)
+                                                                                                                                                                            ELSE '[]'::jsonb
+                                                                                                                                                                        END) AS TEXT) AS about,
+          max(coalesce(NULL, coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()))) AS sent_at
+   FROM sound
+   GROUP BY sound.contact_id),
+                                                noting AS
+  (UPDATE end_users
+   SET field_times=CASE
+                       WHEN (said.about IS NULL) THEN coalesce(end_users.field_times, '{}'::jsonb)
+                       WHEN (end_users.field_times IS NULL
+                             OR end_users.updated_at < coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()) - INTERVAL '7 days 0 seconds') THEN jsonb_build_object(said.about, greatest(CAST(end_users.field_times ->> said.about AS BIGINT), CAST(EXTRACT(epoch
+                                                                                                                                                                                                                                                                      FROM least(said.sent_at, coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()))) * 1000000::INTEGER AS BIGINT)))
+                       WHEN (octet_length(CAST(end_users.field_times AS TEXT)) > 4000::INTEGER
+                             AND coalesce(said.sent_at IS NOT NULL
+                                          AND least(said.sent_at, coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp())) < end_users.updated_at, false)) THEN jsonb_build_object(said.about, greatest(CAST((end_users.field_times ->> said.about) AS BIGINT), CAST(EXTRACT(epoch
+                                                                                                                                                                                                                                                                                     FROM least(said.sent_at, coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()))) * 1000000::INTEGER AS BIGINT))) || jsonb_build_object('', CAST(EXTRACT(epoch
+                                                                                                                                                                                                                                                                                                                                                                                                                                                       FROM end_users.updated_at) * 1000000::INTEGER AS BIGINT))
+                       WHEN (octet_length(CAST(end_users.field_times AS TEXT)) > 4000::INTEGER) THEN jsonb_build_object('', CAST(EXTRACT(epoch
+                                                                                                                                         FROM end_users.updated_at) * 1000000::INTEGER AS BIGINT)) || jsonb_build_object(said.about, greatest(CAST((end_users.field_times ->> said.about) AS BIGINT), CAST(EXTRACT(epoch
+                                                                                                                                                                                                                                                                                                                   FROM least(said.sent_at, coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()))) * 1000000::INTEGER AS BIGINT)))
+                       ELSE end_users.field_times || jsonb_build_object(said.about, greatest(CAST((end_users.field_times ->> said.about) AS BIGINT), CAST(EXTRACT(epoch
+                                                                                                                                                                  FROM least(said.sent_at, coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()))) * 1000000::INTEGER AS BIGINT)))
+                   END,
+                   updated_at=greatest(end_users.updated_at, coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()))
+   FROM said
+   WHERE end_users.org_id =
+       (SELECT :org_id::UUID AS anon_1)
+     AND end_users.id = said.contact_id),
+                                                concerned AS
+  (SELECT sound.ordinal AS ordinal,
+          sound.contact_id AS contact_id
+   FROM sound
+   UNION SELECT everything.ordinal AS ordinal,
+                end_users.id AS contact_id
+   FROM everything
+   JOIN end_users ON end_users.org_id =
+     (SELECT :org_id::UUID AS anon_1)
+   AND end_users.address = everything.address),
+                                                told AS
+  (INSERT INTO signals (org_id, kind, end_user_id, changed, happened_at, created_at) SELECT
+     (SELECT :org_id::UUID AS anon_1) AS anon_1,
+                                                                                            'silent'::VARCHAR AS anon_2,
+                                                                                            concerned.contact_id AS contact_id, ARRAY['list'::VARCHAR,
+                                                                                                                                      'suppression'::VARCHAR] AS anon_3,
+                                                                                                                                     coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS coalesce_1,
+                                                                                                                                     coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS coalesce__1
+   FROM concerned
+   ORDER BY concerned.ordinal,
+            concerned.contact_id RETURNING signals.id)
+SELECT leaving.ordinal,
+       leaving.contact_id,
+       leaving.address,
+       leaving.list,
+       leaving.list_id
+FROM leaving;

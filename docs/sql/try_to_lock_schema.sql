@@ -1,0 +1,4 @@
+-- try_to_lock_schema
+-- halo_engine/rehearsal/temporary_schema.py
+-- Parameters: schema text
+SELECT pg_try_advisory_lock(hashtext(:schema::VARCHAR)) AS pg_try_advisory_lock_1;

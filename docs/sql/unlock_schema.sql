@@ -1,0 +1,4 @@
+-- unlock_schema
+-- halo_engine/rehearsal/temporary_schema.py
+-- Parameters: schema text
+SELECT pg_advisory_unlock(hashtext(:schema::VARCHAR)) AS pg_advisory_unlock_1;

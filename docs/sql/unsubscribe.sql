@@ -1,0 +1,237 @@
+-- unsubscribe
+-- halo_engine/contacts/consent/lists.py
+-- Parameters: given_rows jsonb, org_id uuid, now timestamp with time zone
+WITH given AS
+  (SELECT given.ordinal AS ordinal,
+          given.contact AS contact,
+          given.list AS list,
+          given.sent_at AS sent_at,
+          given.confirmed AS confirmed,
+          given.day AS day
+   FROM jsonb_to_recordset(:given_rows::JSONB) AS given(ordinal INTEGER, contact TEXT, list TEXT, sent_at TIMESTAMP WITH TIME ZONE, confirmed BOOLEAN, day DATE)),
+     named AS
+  (SELECT given.ordinal AS ordinal,
+          coalesce(named_user.id, named_lead.id) AS contact_id,
+          coalesce(named_user.address, named_lead.address) AS address
+   FROM given
+   LEFT OUTER JOIN LATERAL
+     (SELECT end_users.id AS id,
+             end_users.address AS address
+      FROM end_users
+      WHERE end_users.org_id =
+          (SELECT :org_id::UUID AS anon_1)
+        AND end_users.external_id = given.contact
+      LIMIT 1::INTEGER) AS named_user ON true
+   LEFT OUTER JOIN LATERAL
+     (SELECT end_users.id AS id,
+             end_users.address AS address
+      FROM end_users
+      WHERE end_users.org_id =
+          (SELECT :org_id::UUID AS anon_1)
+        AND named_user.id IS NULL
+        AND end_users.external_id IS NULL
+        AND end_users.address = lower(given.contact)
+      LIMIT 1::INTEGER) AS named_lead ON true
+   WHERE coalesce(named_user.id, named_lead.id) IS NOT NULL),
+     found AS
+  (SELECT named.ordinal AS ordinal,
+          named.contact_id AS contact_id,
+          named.address AS address,
+          given.list AS list,
+          given.sent_at AS sent_at,
+          given.day AS day,
+          coalesce(subscriptions.double_opt_in
+                   AND given.confirmed IS NOT true
+                   AND NOT (EXISTS
+                              (SELECT *
+                               FROM subscription_members
+                               WHERE subscription_members.org_id =
+                                   (SELECT :org_id::UUID AS anon_1)
+                                 AND subscription_members.end_user_id = named.contact_id
+                                 AND subscription_members.subscription_id = subscriptions.id)), false) AS asks,
+          subscriptions.id AS list_id,
+          end_users.field_times AS field_times,
+          end_users.updated_at AS updated_at
+   FROM named
+   JOIN given ON given.ordinal = named.ordinal
+   JOIN end_users ON end_users.org_id =
+     (SELECT :org_id::UUID AS anon_1)
+   AND end_users.id = named.contact_id
+   LEFT OUTER JOIN subscriptions ON subscriptions.org_id =
+     (SELECT :org_id::UUID AS anon_1)
+   AND subscriptions.key = given.list), sound AS
+  (SELECT found.ordinal AS ordinal,
+          found.contact_id AS contact_id,
+          found.address AS address,
+          found.list AS list,
+          found.sent_at AS sent_at,
+          found.day AS day,
+          found.asks AS asks,
+          found.list_id AS list_id,
+          found.field_times AS field_times,
+          found.updated_at AS updated_at
+   FROM found
+   WHERE (found.list IS NULL
+          OR found.list_id IS NOT NULL)
+     AND NOT (coalesce(found.sent_at IS NOT NULL
+                       AND least(found.sent_at, coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp())) < found.updated_at, false)
+              AND ((EXISTS
+                      (SELECT note.key
+                       FROM jsonb_each_text(found.field_times) AS note
+                       WHERE ((CAST(nullif(note.key, ''::VARCHAR) AS JSONB))['lists'::TEXT] ? CAST(found.list_id AS TEXT))
+                         AND CAST(note.value AS BIGINT) > CAST(EXTRACT(epoch
+                                                                       FROM least(found.sent_at, coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()))) * 1000000::INTEGER AS BIGINT)))
+                   OR false)
+              OR coalesce(found.sent_at IS NOT NULL
+                          AND least(found.sent_at, coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp())) < found.updated_at, false)
+              AND ((EXISTS
+                      (SELECT note.key
+                       FROM jsonb_each_text(found.field_times) AS note
+                       WHERE ((CAST(nullif(note.key, ''::VARCHAR) AS JSONB))['mail'::TEXT] ? 'left'::VARCHAR)
+                         AND CAST(note.value AS BIGINT) > CAST(EXTRACT(epoch
+                                                                       FROM least(found.sent_at, coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()))) * 1000000::INTEGER AS BIGINT)))
+                   OR false))),
+                                        left_lists AS
+  (DELETE
+   FROM subscription_members USING sound
+   WHERE subscription_members.org_id =
+       (SELECT :org_id::UUID AS anon_1)
+     AND subscription_members.end_user_id = sound.contact_id
+     AND (sound.list IS NULL
+          OR subscription_members.subscription_id = sound.list_id)
+     AND NOT (coalesce(sound.sent_at IS NOT NULL
+                       AND least(sound.sent_at, coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp())) < sound.updated_at, false)
+              AND ((EXISTS
+                      (SELECT note.key
+                       FROM jsonb_each_text(sound.field_times) AS note
+                       WHERE ((CAST(nullif(note.key, ''::VARCHAR) AS JSONB))['lists'::TEXT] ? CAST(subscription_members.subscription_id AS TEXT))
+                         AND CAST(note.value AS BIGINT) > CAST(EXTRACT(epoch
+                                                                       FROM least(sound.sent_at, coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()))) * 1000000::INTEGER AS BIGINT)))
+                   OR false)
+              OR coalesce(sound.sent_at IS NOT NULL
+                          AND least(sound.sent_at, coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp())) < sound.updated_at, false)
+              AND ((EXISTS
+                      (SELECT note.key
+                       FROM jsonb_each_text(sound.field_times) AS note
+                       WHERE ((CAST(nullif(note.key, ''::VARCHAR) AS JSONB))['mail'::TEXT] ? 'left'::VARCHAR)
+                         AND CAST(note.value AS BIGINT) > CAST(EXTRACT(epoch
+                                                                       FROM least(sound.sent_at, coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()))) * 1000000::INTEGER AS BIGINT)))
+                   OR false)) RETURNING subscription_members.end_user_id,
+                                        subscription_members.subscription_id),
+                                        remembered AS
+  (INSERT INTO former_members (org_id, end_user_id, subscription_id, left_at) SELECT
+     (SELECT :org_id::UUID AS anon_1) AS anon_1,
+                                                                                     left_lists.end_user_id AS end_user_id,
+                                                                                     left_lists.subscription_id AS subscription_id,
+                                                                                     coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS coalesce_6
+   FROM left_lists
+   ORDER BY left_lists.end_user_id,
+            left_lists.subscription_id ON CONFLICT (org_id,
+                                                    end_user_id,
+                                                    subscription_id) DO UPDATE
+   SET left_at = excluded.left_at),
+                                        no_longer_pending AS
+  (DELETE
+   FROM pending_members USING sound
+   WHERE pending_members.org_id =
+       (SELECT :org_id::UUID AS anon_1)
+     AND pending_members.end_user_id = sound.contact_id
+     AND (sound.list IS NULL
+          OR pending_members.subscription_id = sound.list_id)),
+                                        everything AS
+  (SELECT sound.ordinal AS ordinal,
+          sound.contact_id AS contact_id,
+          sound.address AS address,
+          sound.list AS list,
+          sound.sent_at AS sent_at,
+          sound.day AS day,
+          sound.asks AS asks,
+          sound.list_id AS list_id,
+          sound.field_times AS field_times,
+          sound.updated_at AS updated_at
+   FROM sound
+   WHERE sound.list IS NULL
+     AND NOT (coalesce(sound.sent_at IS NOT NULL
+                       AND least(sound.sent_at, coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp())) < sound.updated_at, false)
+              AND ((EXISTS
+                      (SELECT note.key
+                       FROM jsonb_each_text(sound.field_times) AS note
+                       WHERE ((CAST(nullif(note.key, ''::VARCHAR) AS JSONB))['mail'::TEXT] ? 'wanted'::VARCHAR)
+                         AND CAST(note.value AS BIGINT) > CAST(EXTRACT(epoch
+                                                                       FROM least(sound.sent_at, coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()))) * 1000000::INTEGER AS BIGINT)))
+                   OR false))),
+                                        suppressed AS
+  (INSERT INTO suppressions (org_id, address, unsubscribed_at) SELECT DISTINCT
+     (SELECT :org_id::UUID AS anon_1) AS anon_1,
+                                                                               everything.address AS address,
+                                                                               coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS unsubscribed_at
+   FROM everything
+   WHERE everything.address IS NOT NULL
+   ORDER BY everything.address ON CONFLICT (org_id,
+                                            address) DO UPDATE
+   SET unsubscribed_at = coalesce(suppressions.unsubscribed_at, excluded.unsubscribed_at)),
+                                        said AS
+  (SELECT sound.contact_id AS contact_id,
+          CAST(jsonb_build_object('lists'::VARCHAR, coalesce(jsonb_agg(DISTINCT sound.list_id) FILTER (
+                                                                                                       WHERE sound.list_id IS NOT NULL), '[]'::jsonb), 'mail'::VARCHAR, CASE
+                                                                                                                                                                            WHEN bool_or(sound.list_id IS NULL) THEN jsonb_build_array('left'::VARCHAR)
+                                                                                                                                                                            ELSE '[]'::jsonb
+                                                                                                                                                                        END) AS TEXT) AS about,
+          max(coalesce(sound.sent_at, coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()))) AS sent_at
+   FROM sound
+   GROUP BY sound.contact_id),
+                                        noting AS
+  (UPDATE end_users
+   SET field_times=CASE
+                       WHEN (said.about IS NULL) THEN coalesce(end_users.field_times, '{}'::jsonb)
+                       WHEN (end_users.field_times IS NULL
+                             OR end_users.updated_at < coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()) - INTERVAL '7 days 0 seconds') THEN jsonb_build_object(said.about, greatest(CAST(end_users.field_times ->> said.about AS BIGINT), CAST(EXTRACT(epoch
+                                                                                                                                                                                                                                                                      FROM least(said.sent_at, coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()))) * 1000000::INTEGER AS BIGINT)))
+                       WHEN (octet_length(CAST(end_users.field_times AS TEXT)) > 4000::INTEGER
+                             AND coalesce(said.sent_at IS NOT NULL
+                                          AND least(said.sent_at, coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp())) < end_users.updated_at, false)) THEN jsonb_build_object(said.about, greatest(CAST((end_users.field_times ->> said.about) AS BIGINT), CAST(EXTRACT(epoch
+                                                                                                                                                                                                                                                                                     FROM least(said.sent_at, coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()))) * 1000000::INTEGER AS BIGINT))) || jsonb_build_object('', CAST(EXTRACT(epoch
+                                                                                                                                                                                                                                                                                                                                                                                                                                                       FROM end_users.updated_at) * 1000000::INTEGER AS BIGINT))
+                       WHEN (octet_length(CAST(end_users.field_times AS TEXT)) > 4000::INTEGER) THEN jsonb_build_object('', CAST(EXTRACT(epoch
+                                                                                                                                         FROM end_users.updated_at) * 1000000::INTEGER AS BIGINT)) || jsonb_build_object(said.about, greatest(CAST((end_users.field_times ->> said.about) AS BIGINT), CAST(EXTRACT(epoch
+                                                                                                                                                                                                                                                                                                                   FROM least(said.sent_at, coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()))) * 1000000::INTEGER AS BIGINT)))
+                       ELSE end_users.field_times || jsonb_build_object(said.about, greatest(CAST((end_users.field_times ->> said.about) AS BIGINT), CAST(EXTRACT(epoch
+                                                                                                                                                                  FROM least(said.sent_at, coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()))) * 1000000::INTEGER AS BIGINT)))
+                   END,
+                   updated_at=greatest(end_users.updated_at, coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()))
+   FROM said
+   WHERE end_users.org_id =
+       (SELECT :org_id::UUID AS anon_1)
+     AND end_users.id = said.contact_id),
+                                        concerned AS
+  (SELECT sound.ordinal AS ordinal,
+          sound.contact_id AS contact_id
+   FROM sound
+   UNION SELECT everything.ordinal AS ordinal,
+                end_users.id AS contact_id
+   FROM everything
+   JOIN end_users ON end_users.org_id =
+     (SELECT :org_id::UUID AS anon_1)
+   AND end_users.address = everything.address),
+                                        told AS
+  (INSERT INTO signals (org_id, kind, end_user_id, changed, happened_at, created_at) SELECT
+     (SELECT :org_id::UUID AS anon_1) AS anon_1,
+                                                                                            'silent'::VARCHAR AS anon_2,
+                                                                                            concerned.contact_id AS contact_id, ARRAY['list'::VARCHAR,
+                                                                                                                                      'suppression'::VARCHAR] AS anon_3,
+                                                                                                                                     coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS coalesce_6,
+                                                                                                                                     coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS coalesce__1
+   FROM concerned
+   ORDER BY concerned.ordinal,
+            concerned.contact_id RETURNING signals.id)
+SELECT found.ordinal,
+       found.contact_id,
+       found.address,
+       found.list,
+       found.sent_at,
+       found.day,
+       found.asks,
+       found.list_id,
+       found.field_times,
+       found.updated_at
+FROM found;

@@ -1,0 +1,160 @@
+-- unsubscribe_imported
+-- Return the statement that unsubscribes contacts, leaving out those it would not change
+-- halo_engine/contacts/csv_import/lists.py
+-- Parameters: given_rows jsonb, org_id uuid, now timestamp with time zone
+WITH given AS
+  (SELECT given.ordinal AS ordinal,
+          given.contact_id AS contact_id,
+          given.list AS list
+   FROM jsonb_to_recordset(:given_rows::JSONB) AS given(ordinal INTEGER, contact_id UUID, list TEXT)),
+     named_rows AS
+  (SELECT given.ordinal AS ordinal,
+          given.contact_id AS contact_id,
+          given.list AS list,
+          end_users.address AS address,
+          subscriptions.id AS list_id
+   FROM given
+   JOIN end_users ON end_users.org_id =
+     (SELECT :org_id::UUID AS anon_1)
+   AND end_users.id = given.contact_id
+   LEFT OUTER JOIN subscriptions ON subscriptions.org_id =
+     (SELECT :org_id::UUID AS anon_1)
+   AND subscriptions.key = given.list),
+     found AS
+  (SELECT named_rows.ordinal AS ordinal,
+          named_rows.contact_id AS contact_id,
+          named_rows.list AS list,
+          named_rows.address AS address,
+          named_rows.list_id AS list_id
+   FROM named_rows
+   WHERE (EXISTS
+            (SELECT *
+             FROM subscription_members
+             WHERE subscription_members.org_id =
+                 (SELECT :org_id::UUID AS anon_1)
+               AND subscription_members.end_user_id = named_rows.contact_id
+               AND (named_rows.list IS NULL
+                    OR subscription_members.subscription_id = named_rows.list_id)))
+     OR named_rows.list IS NULL
+     AND NOT (EXISTS
+                (SELECT *
+                 FROM suppressions
+                 WHERE suppressions.org_id =
+                     (SELECT :org_id::UUID AS anon_1)
+                   AND suppressions.address = named_rows.address
+                   AND suppressions.unsubscribed_at IS NOT NULL))), sound AS
+  (SELECT found.ordinal AS ordinal,
+          found.contact_id AS contact_id,
+          found.list AS list,
+          found.address AS address,
+          found.list_id AS list_id
+   FROM found
+   WHERE found.list IS NULL
+     OR found.list_id IS NOT NULL),
+                                                                    left_lists AS
+  (DELETE
+   FROM subscription_members USING sound
+   WHERE subscription_members.org_id =
+       (SELECT :org_id::UUID AS anon_1)
+     AND subscription_members.end_user_id = sound.contact_id
+     AND (sound.list IS NULL
+          OR subscription_members.subscription_id = sound.list_id) RETURNING subscription_members.end_user_id,
+                                                                             subscription_members.subscription_id),
+                                                                    remembered AS
+  (INSERT INTO former_members (org_id, end_user_id, subscription_id, left_at) SELECT
+     (SELECT :org_id::UUID AS anon_1) AS anon_1,
+                                                                                     left_lists.end_user_id AS end_user_id,
+                                                                                     left_lists.subscription_id AS subscription_id,
+                                                                                     coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS coalesce_1
+   FROM left_lists
+   ORDER BY left_lists.end_user_id,
+            left_lists.subscription_id ON CONFLICT (org_id,
+                                                    end_user_id,
+                                                    subscription_id) DO UPDATE
+   SET left_at = excluded.left_at),
+                                                                    no_longer_pending AS
+  (DELETE
+   FROM pending_members USING sound
+   WHERE pending_members.org_id =
+       (SELECT :org_id::UUID AS anon_1)
+     AND pending_members.end_user_id = sound.contact_id
+     AND (sound.list IS NULL
+          OR pending_members.subscription_id = sound.list_id)),
+                                                                    everything AS
+  (SELECT sound.ordinal AS ordinal,
+          sound.contact_id AS contact_id,
+          sound.list AS list,
+          sound.address AS address,
+          sound.list_id AS list_id
+   FROM sound
+   WHERE sound.list IS NULL),
+                                                                    suppressed AS
+  (INSERT INTO suppressions (org_id, address, unsubscribed_at) SELECT DISTINCT
+     (SELECT :org_id::UUID AS anon_1) AS anon_1,
+                                                                               everything.address AS address,
+                                                                               coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS unsubscribed_at
+   FROM everything
+   WHERE everything.address IS NOT NULL
+   ORDER BY everything.address ON CONFLICT (org_id,
+                                            address) DO UPDATE
+   SET unsubscribed_at = coalesce(suppressions.unsubscribed_at, excluded.unsubscribed_at)),
+                                                                    said AS
+  (SELECT sound.contact_id AS contact_id,
+          CAST(jsonb_build_object('lists'::VARCHAR, coalesce(jsonb_agg(DISTINCT sound.list_id) FILTER (
+                                                                                                       WHERE sound.list_id IS NOT NULL), '[]'::jsonb), 'mail'::VARCHAR, CASE
+                                                                                                                                                                            WHEN bool_or(sound.list_id IS NULL) THEN jsonb_build_array('left'::VARCHAR)
+                                                                                                                                                                            ELSE '[]'::jsonb
+                                                                                                                                                                        END) AS TEXT) AS about,
+          max(coalesce(NULL, coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()))) AS sent_at
+   FROM sound
+   GROUP BY sound.contact_id),
+                                                                    noting AS
+  (UPDATE end_users
+   SET field_times=CASE
+                       WHEN (said.about IS NULL) THEN coalesce(end_users.field_times, '{}'::jsonb)
+                       WHEN (end_users.field_times IS NULL
+                             OR end_users.updated_at < coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()) - INTERVAL '7 days 0 seconds') THEN jsonb_build_object(said.about, greatest(CAST(end_users.field_times ->> said.about AS BIGINT), CAST(EXTRACT(epoch
+                                                                                                                                                                                                                                                                      FROM least(said.sent_at, coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()))) * 1000000::INTEGER AS BIGINT)))
+                       WHEN (octet_length(CAST(end_users.field_times AS TEXT)) > 4000::INTEGER
+                             AND coalesce(said.sent_at IS NOT NULL
+                                          AND least(said.sent_at, coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp())) < end_users.updated_at, false)) THEN jsonb_build_object(said.about, greatest(CAST((end_users.field_times ->> said.about) AS BIGINT), CAST(EXTRACT(epoch
+                                                                                                                                                                                                                                                                                     FROM least(said.sent_at, coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()))) * 1000000::INTEGER AS BIGINT))) || jsonb_build_object('', CAST(EXTRACT(epoch
+                                                                                                                                                                                                                                                                                                                                                                                                                                                       FROM end_users.updated_at) * 1000000::INTEGER AS BIGINT))
+                       WHEN (octet_length(CAST(end_users.field_times AS TEXT)) > 4000::INTEGER) THEN jsonb_build_object('', CAST(EXTRACT(epoch
+                                                                                                                                         FROM end_users.updated_at) * 1000000::INTEGER AS BIGINT)) || jsonb_build_object(said.about, greatest(CAST((end_users.field_times ->> said.about) AS BIGINT), CAST(EXTRACT(epoch
+                                                                                                                                                                                                                                                                                                                   FROM least(said.sent_at, coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()))) * 1000000::INTEGER AS BIGINT)))
+                       ELSE end_users.field_times || jsonb_build_object(said.about, greatest(CAST((end_users.field_times ->> said.about) AS BIGINT), CAST(EXTRACT(epoch
+                                                                                                                                                                  FROM least(said.sent_at, coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()))) * 1000000::INTEGER AS BIGINT)))
+                   END,
+                   updated_at=greatest(end_users.updated_at, coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()))
+   FROM said
+   WHERE end_users.org_id =
+       (SELECT :org_id::UUID AS anon_1)
+     AND end_users.id = said.contact_id),
+                                                                    concerned AS
+  (SELECT sound.ordinal AS ordinal,
+          sound.contact_id AS contact_id
+   FROM sound
+   UNION SELECT everything.ordinal AS ordinal,
+                end_users.id AS contact_id
+   FROM everything
+   JOIN end_users ON end_users.org_id =
+     (SELECT :org_id::UUID AS anon_1)
+   AND end_users.address = everything.address),
+                                                                    told AS
+  (INSERT INTO signals (org_id, kind, end_user_id, changed, happened_at, created_at) SELECT
+     (SELECT :org_id::UUID AS anon_1) AS anon_1,
+                                                                                            'silent'::VARCHAR AS anon_2,
+                                                                                            concerned.contact_id AS contact_id, ARRAY['list'::VARCHAR,
+                                                                                                                                      'suppression'::VARCHAR] AS anon_3,
+                                                                                                                                     coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS coalesce_1,
+                                                                                                                                     coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS coalesce__1
+   FROM concerned
+   ORDER BY concerned.ordinal,
+            concerned.contact_id RETURNING signals.id)
+SELECT found.ordinal,
+       found.contact_id,
+       found.list,
+       found.address,
+       found.list_id
+FROM found;

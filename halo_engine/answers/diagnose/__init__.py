@@ -1,0 +1,1 @@
+"""Why an audience matches few contacts (contract §10)."""

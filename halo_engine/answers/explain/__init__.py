@@ -1,0 +1,1 @@
+"""Why a contact is, or is not, in a series (contract §10)."""

@@ -1,0 +1,70 @@
+"""Why a contact that no guard refuses is not in the series: its trigger has not come (§4, §10)."""
+
+from datetime import datetime
+
+from halo_engine.domain.errors import shown
+from halo_engine.domain.reasons import EntryTrigger
+from halo_engine.domain.series.definition import Series
+from halo_engine.domain.series.explain_facts import ExplainFacts, Reason
+from halo_engine.domain.times.cron import next_instant
+from halo_engine.work import Work
+
+
+def awaiting_evaluation(work: Work, facts: ExplainFacts) -> Reason:
+    """Return the next re-evaluation, which will enroll the contact (contract §4)."""
+    org = work.org
+    until = max(next_instant(org.reevaluate_cron, org.zone, org.reevaluated_at), work.now)
+    seat = ""
+    if facts.series.settings.one_per_company:
+        seat = " Of several contacts of its company, the one that was created first enters."
+    return Reason(
+        f"Nothing refuses it: the next re-evaluation enrolls it.{seat}",
+        f"Wait until {facts.said(until)}.",
+        until,
+    )
+
+
+def trigger_not_fired(facts: ExplainFacts) -> Reason:
+    """Return which trigger the contact waits for, and what happened instead (contract §4)."""
+    match facts.series.entry_trigger:
+        case EntryTrigger.USER_CREATED:
+            return _not_created_while_active(facts)
+        case EntryTrigger.EVENT:
+            return _event_not_fired(facts)
+    return Reason(
+        f"{facts.earlier_run}A manual series enrolls who matches when it is activated, which "
+        f"was on {facts.said(_activated_at(facts.series))}.",
+        "Nothing: later matches are not added. Send another series.",
+    )
+
+
+def _activated_at(series: Series) -> datetime | None:
+    return min((start for start, _ in series.active_periods), default=None)
+
+
+def _not_created_while_active(facts: ExplainFacts) -> Reason:
+    created_at = facts.known.created_at
+    if facts.known.latest_number:
+        how = ""
+    elif facts.series.was_active_at(created_at):
+        how = ", through a door that is silent"
+    else:
+        how = ", when the series was not active"
+    return Reason(
+        f"{facts.earlier_run}It was created on {facts.said(created_at)}{how}.",
+        "Nothing: the series takes a contact when it is created. Send another series.",
+    )
+
+
+def _event_not_fired(facts: ExplainFacts) -> Reason:
+    known, name = facts.known, shown(facts.series.settings.entry_event_name)
+    if known.latest_number:
+        why = f"{facts.earlier_run}The event {name} has not brought it again since."
+    elif known.event_count:
+        why = (
+            f"The event {name} fired for it, the last time on {facts.said(known.event_at)}, "
+            "but never live while the series was active."
+        )
+    else:
+        why = f"The event {name} has never fired for it."
+    return Reason(why, f"The event {name} has to fire while the series is active.")

@@ -1,0 +1,1 @@
+"""What an operator asks: status, what is parked, progress (``halo status``)."""

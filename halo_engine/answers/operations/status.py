@@ -1,0 +1,292 @@
+"""The state of an organisation: what waits, and what needs a person (``halo status``)."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Select, and_, exists, func, literal, select, union_all
+
+from halo_engine.answers.bounce_counts import Returned, rising_bounces
+from halo_engine.answers.held_mail import MailServer, Stopped, mail_holds
+from halo_engine.answers.operations.mail_troubles import MailTrouble, mail_needs, mail_troubles
+from halo_engine.answers.operations.parked import (
+    ParkedRow,
+    ParkedSignal,
+    is_parked,
+    parked_rows,
+    parked_signals,
+)
+from halo_engine.answers.operations.ticks import last_tick
+from halo_engine.answers.operations.usual_hours import BelowUsual, below_usual
+from halo_engine.contacts.clients.waiting import waiting_now
+from halo_engine.contacts.stripe.passed_over import passed_over
+from halo_engine.domain.answer import Answer
+from halo_engine.domain.reasons import EntryTrigger, PassedOver, SeriesStatus
+from halo_engine.domain.times.cron import next_instant
+from halo_engine.domain.times.durations import format_duration
+from halo_engine.domain.times.instants import Instant
+from halo_engine.series.catalogue import UnreadableDefinition, read_series
+from halo_engine.series.lifecycle import held_by_pause
+from halo_engine.sql.statements import statement
+from halo_engine.tables import (
+    automation_recipients,
+    automation_steps,
+    automations,
+    signals,
+)
+from halo_engine.tables.enrollments import IS_PENDING, IS_PROCESSING
+from halo_engine.webhooks.troubles import EndpointTrouble, endpoint_needs, endpoint_troubles
+from halo_engine.work import Work
+
+#: What waits longer than this needs a person: a tick runs once a minute (contract §1).
+PATIENCE: Final = timedelta(minutes=5)
+#: How far back failed and unknown mails are counted.
+SINCE: Final = timedelta(days=1)
+
+
+class UnreadableSeries(Answer):
+    """A series whose stored definition this version cannot read, and why."""
+
+    series: str
+    problem: str
+
+
+class Status(Answer):
+    """What waits in an organisation, and since when; ``needs`` lists what needs a person.
+
+    ``oldest_signal`` is when the oldest unhandled signal arrived, ``oldest_due`` when the oldest
+    due row fell due. An activation that a pause holds, and rows of a paused series, are not
+    counted. While mail is ``stopped`` or the ``mail_server`` is down, rows due at an email count as
+    ``held``, not ``due``. ``abandoned`` rows were leased by a worker that never finished.
+
+    ``last_tick`` is the installation's last tick, None before the first.
+    ``last_reevaluation`` is when a tick last began a full pass; ``reevaluation_due`` is None if no
+    series needs one. Mails and rising bounces are counted from ``since``. ``below_usual`` has the
+    series whose last two whole hours were far below their usual ones. ``parked`` and
+    ``parked_rows`` count signals and rows that were set aside; ``retried`` what failed and is
+    retried, the oldest since ``oldest_retried``. ``stripe_passed_over`` counts Stripe's events that
+    are about no contact. ``waiting_calls`` are clients' calls
+    about users who are unknown yet.
+
+    ``webhooks`` lists the endpoints that fail or are off.
+    """
+
+    org: str
+    needs: tuple[str, ...]
+    signals: int
+    oldest_signal: Instant | None
+    due: int
+    oldest_due: Instant | None
+    held: int
+    oldest_held: Instant | None
+    stopped: tuple[Stopped, ...]
+    mail_server: MailServer | None
+    abandoned: int
+    last_tick: Instant | None
+    last_reevaluation: Instant
+    reevaluation_due: Instant | None
+    parked: int
+    parked_signals: tuple[ParkedSignal, ...]
+    parked_rows: int
+    rows_set_aside: tuple[ParkedRow, ...]
+    retried: int
+    oldest_retried: Instant | None
+    unreadable: tuple[UnreadableSeries, ...]
+    since: Instant
+    failed_mails: int
+    unknown_mails: int
+    mail_troubles: tuple[MailTrouble, ...]
+    rising_bounces: tuple[Returned, ...]
+    below_usual: tuple[BelowUsual, ...]
+    stripe_passed_over: Mapping[PassedOver, int]
+    webhooks: tuple[EndpointTrouble, ...]
+    waiting_calls: int
+    oldest_waiting_call: Instant | None
+
+
+#: The most parked signals, rows and troubles that are listed; all are counted.
+_MOST_SHOWN: Final = 20
+
+
+def status(work: Work, patience: timedelta = PATIENCE, since: timedelta = SINCE) -> Status:
+    """Return the state of the organisation, from the database alone: no worker is asked."""
+    waiting = work.connection.execute(_waiting_signals(work)).one()
+    holds = mail_holds(work)
+    due = work.connection.execute(_due_rows(work, mail_waits=holds.any)).one()
+    aside = work.connection.execute(_parked(work)).one()
+    calls = waiting_now(work)
+    troubles = mail_troubles(work, work.now - since)
+    found = Status(
+        org=work.org.key,
+        needs=(),
+        signals=waiting.number,
+        oldest_signal=waiting.oldest,
+        due=due.number,
+        oldest_due=due.oldest,
+        held=due.held,
+        oldest_held=due.oldest_held,
+        stopped=holds.stopped,
+        mail_server=holds.mail_server,
+        abandoned=_abandoned(work, patience),
+        last_tick=last_tick(work.connection)[0],
+        last_reevaluation=work.org.reevaluated_at,
+        reevaluation_due=_reevaluation_due(work),
+        parked=aside.signals,
+        parked_signals=tuple(
+            parked_signals(work, None, signals.c.retry_at.is_(None), most=_MOST_SHOWN)
+        ),
+        parked_rows=aside.rows,
+        rows_set_aside=tuple(
+            parked_rows(work, None, automation_recipients.c.retry_at.is_(None), most=_MOST_SHOWN)
+        ),
+        retried=aside.retried,
+        oldest_retried=aside.oldest_retried,
+        unreadable=tuple(_unreadable(work)),
+        since=work.now - since,
+        failed_mails=sum(each.mails for each in troubles if each.state == "failed"),
+        unknown_mails=sum(each.mails for each in troubles if each.state == "unknown"),
+        mail_troubles=tuple(troubles[:_MOST_SHOWN]),
+        rising_bounces=tuple(rising_bounces(work, work.now - since)[:_MOST_SHOWN]),
+        below_usual=tuple(below_usual(work.connection, work.now, work.org_id)[:_MOST_SHOWN]),
+        stripe_passed_over=passed_over(work),
+        webhooks=tuple(endpoint_troubles(work)),
+        waiting_calls=calls.number,
+        oldest_waiting_call=calls.oldest,
+    )
+    needs = [*_needs(found, work.now, patience), *mail_needs(troubles, found.rising_bounces)]
+    needs += endpoint_needs(found.webhooks)
+    return found.model_copy(update={"needs": tuple(needs)})
+
+
+def _needs(found: Status, now: datetime, patience: timedelta) -> Iterator[str]:
+    late = now - patience
+    than = f"longer than {format_duration(patience)}"
+    if found.oldest_signal is not None and found.oldest_signal < late:
+        yield f"signals wait {than}: no worker handles them"
+    if found.oldest_due is not None and found.oldest_due < late:
+        yield f"rows are due {than}: no worker advances them, or mail is sent too slowly"
+    if found.last_tick is not None and found.last_tick < late:
+        yield f"no tick came for {than}: no beat runs"
+    if found.reevaluation_due is not None and found.reevaluation_due < late:
+        yield f"the re-evaluation is overdue {than}: no tick comes"
+    if found.mail_server is not None and found.held:
+        yield f"the mail server is down: {found.mail_server.reason}"
+    if found.abandoned:
+        yield f"rows that a worker took and never finished: {found.abandoned}"
+    for each in found.below_usual:
+        counts, usual = (" and ".join(map(str, some)) for some in (each.counts, each.usual))
+        said = f"{each.activity} are far below their usual hour: {counts}, usually {usual}"
+        yield f"series {each.series}: {said}"
+    yield from _faults(found, late, than)
+
+
+def _faults(found: Status, late: datetime, than: str) -> Iterator[str]:
+    if found.parked:
+        yield f"signals that failed and were set aside: {found.parked} (`halo signals list`)"
+    if found.parked_rows:
+        yield f"rows that failed and were set aside: {found.parked_rows} (`halo rows list`)"
+    if found.oldest_retried is not None and found.oldest_retried < late:
+        yield f"signals or rows fail again and again, {than}: {found.retried}"
+    for each in found.unreadable:
+        yield f"series {each.series} cannot be read by this version: {each.problem}"
+
+
+@statement("count_waiting_signals")
+def _waiting_signals(work: Work) -> Select[int, Any]:
+    return select(
+        func.count().label("number"), func.min(signals.c.created_at).label("oldest")
+    ).where(signals.c.org_id == work.org_id, signals.c.parked_at.is_(None), ~held_by_pause())
+
+
+@statement("count_parked")
+def _parked(work: Work) -> Select[int, int, int, Any]:
+    """Count what is set aside and what is retried."""
+    each = union_all(
+        *[
+            select(literal(table.name).label("name"), table.c.retry_at, table.c.failed_at).where(
+                *is_parked(work, table)
+            )
+            for table in (signals, automation_recipients)
+        ]
+    ).subquery("parked")
+    is_aside = each.c.retry_at.is_(None)
+    return select(
+        func.count().filter(is_aside, each.c.name == signals.name).label("signals"),
+        func.count().filter(is_aside, each.c.name == automation_recipients.name).label("rows"),
+        func.count().filter(~is_aside).label("retried"),
+        func.min(each.c.failed_at).filter(~is_aside).label("oldest_retried"),
+    )
+
+
+def _unreadable(work: Work) -> Iterator[UnreadableSeries]:
+    for each in read_series(work.connection, work.org_id, work.org.zone):
+        if isinstance(each, UnreadableDefinition):
+            yield UnreadableSeries(series=each.key, problem=each.problem)
+
+
+@statement("count_due_rows", mail_waits=False)
+def _due_rows(work: Work, *, mail_waits: bool) -> Select[int, Any, int, Any]:
+    series, rows, steps = automations, automation_recipients, automation_steps
+    # Counted before the joins: there may be very many rows.
+    due = (
+        select(
+            rows.c.automation_id,
+            rows.c.step_id,
+            func.count().label("number"),
+            func.min(rows.c.scheduled_for).label("oldest"),
+        )
+        .where(rows.c.org_id == work.org_id, IS_PENDING, rows.c.scheduled_for <= work.now)
+        .group_by(rows.c.automation_id, rows.c.step_id)
+        .subquery("due")
+    )
+    of_series = series.c.id == due.c.automation_id
+    is_mail = and_(steps.c.email.is_not(None), steps.c.removed_at.is_(None))
+    held = and_(is_mail, literal(mail_waits))
+    return (
+        select(
+            func.coalesce(func.sum(due.c.number).filter(~held), 0).label("number"),
+            func.min(due.c.oldest).filter(~held).label("oldest"),
+            func.coalesce(func.sum(due.c.number).filter(held), 0).label("held"),
+            func.min(due.c.oldest).filter(held).label("oldest_held"),
+        )
+        .select_from(due.join(series, of_series).join(steps, steps.c.id == due.c.step_id))
+        .where(
+            series.c.org_id == work.org_id,
+            steps.c.org_id == work.org_id,
+            series.c.status == SeriesStatus.ACTIVE,
+        )
+    )
+
+
+def _abandoned(work: Work, patience: timedelta) -> int:
+    """Count rows whose lease ran out long ago, by the database's clock, which leases use."""
+    number: int = work.connection.execute(_count_abandoned_leases(work, patience)).scalar_one()
+    return number
+
+
+@statement("count_abandoned_leases")
+def _count_abandoned_leases(work: Work, patience: timedelta) -> Select[Any]:
+    rows = automation_recipients
+    return select(func.count()).where(
+        rows.c.org_id == work.org_id,
+        IS_PROCESSING,
+        rows.c.lease_expires_at < func.clock_timestamp() - patience,
+    )
+
+
+def _reevaluation_due(work: Work) -> datetime | None:
+    """Return when the next re-evaluation is or was due; None if no series needs one."""
+    if not work.connection.scalar(_check_reevaluates(work)):
+        return None
+    org = work.org
+    return next_instant(org.reevaluate_cron, org.zone, org.reevaluated_at)
+
+
+@statement("check_reevaluates")
+def _check_reevaluates(work: Work) -> Select[Any]:
+    reevaluates = exists().where(
+        automations.c.org_id == work.org_id,
+        automations.c.status == SeriesStatus.ACTIVE,
+        automations.c.entry_trigger == EntryTrigger.SEGMENT_MATCH,
+    )
+    return select(reevaluates)

@@ -1,0 +1,1 @@
+"""Lists and counts for people: contacts, fields, ledger, funnel, failures."""

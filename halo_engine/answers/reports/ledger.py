@@ -1,0 +1,61 @@
+"""The ledger of a series: the matched contacts, each in one bucket (contract §10)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Select, func, select
+
+from halo_engine.answers.codes import ACTIVE, CODES, coded
+from halo_engine.domain.answer import Answer
+from halo_engine.domain.series.definition import Series
+from halo_engine.enrollment.guards import is_matched
+from halo_engine.sql.statements import statement
+from halo_engine.sql.statistics import analyze_unknown
+from halo_engine.tables import automation_enrollments
+from halo_engine.work import Work
+
+
+class Ledger(Answer):
+    """The matched contacts by code: ``active``, or the reason that keeps them out.
+
+    ``buckets`` has the non-empty ones in the order of §4; they sum up to ``matched``.
+    ``active_outside`` counts active contacts that no longer match.
+    """
+
+    series: str
+    matched: int
+    buckets: Mapping[str, int]
+    active_outside: int
+
+
+def ledger(work: Work, series: Series) -> Ledger:
+    """Return the ledger of ``series`` as it stands now, in one statement (contract §10)."""
+    analyze_unknown(work.connection)
+    counts, everywhere = work.connection.execute(_count_ledger(work, series)).one()
+    return Ledger(
+        series=series.key,
+        matched=sum(counts.values()),
+        buckets={code: counts[code] for code in CODES if code in counts},
+        active_outside=everywhere - counts.get(ACTIVE, 0),
+    )
+
+
+@statement("count_ledger")
+def _count_ledger(work: Work, series: Series) -> Select[Any]:
+    found = coded(work, series)
+    codes = (
+        select(found.c.code, func.count().label("contacts"))
+        .where(is_matched(found))
+        .group_by(found.c.code)
+        .subquery("codes")
+    )
+    runs = automation_enrollments
+    active = select(func.count()).where(
+        runs.c.org_id == work.org_id, runs.c.automation_id == series.id, runs.c.ended_at.is_(None)
+    )
+    return select(
+        func.coalesce(
+            func.jsonb_object_agg(codes.c.code, codes.c.contacts), func.jsonb_build_object()
+        ),
+        active.scalar_subquery(),
+    ).select_from(codes)

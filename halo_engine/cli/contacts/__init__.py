@@ -1,0 +1,1 @@
+"""`halo contacts`, `halo list`, `halo identify`, `halo track`: work on contacts."""

@@ -1,0 +1,1 @@
+"""`halo status`, `halo org`, `halo sending` and other commands that operate an installation."""

@@ -1,0 +1,273 @@
+"""`halo org`: organisations; every other command works in one."""
+
+import sys
+from collections.abc import Callable
+from typing import Any, Final
+
+import click
+from sqlalchemy import Connection
+
+from halo_engine.cli.context import json_option, operator_name, refusing
+from halo_engine.cli.installation import Installation
+from halo_engine.cli.output import print_facts, print_json, print_table
+from halo_engine.database import run_in_transaction
+from halo_engine.domain.errors import Refusal, validated
+from halo_engine.doors.operators import RotateCall
+from halo_engine.doors.table import DOORS
+from halo_engine.operators.audit import AuditedChange, note
+from halo_engine.operators.origin import Origin, Via
+from halo_engine.organizations import (
+    ChangeOrganizationCall,
+    OrganizationAnswer,
+    OrganizationSettings,
+    all_organizations,
+    change_organization,
+    create_organization,
+    find_organization,
+    new_secret,
+    settings_of,
+)
+from halo_engine.widget_keys import revoke_old_widget_key, rotate_widget_key
+from halo_engine.work import OrgRef, open_work
+
+_HIDDEN: Final = "on (the secret is shown with --secret)"
+
+
+@click.group(name="org")
+def org() -> None:
+    """Make and change organisations; everything else belongs to one."""
+
+
+def _settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command an option for each setting; options not given are no arguments."""
+    for option in reversed(
+        (
+            click.option("--name", help="Its name; the key if unset."),
+            click.option("--timezone", metavar="ZONE", help="IANA name; UTC if unset."),
+            click.option("--mrr-mode", type=click.Choice(["manual", "stripe"])),
+            click.option("--stripe-connected/--no-stripe-connected", default=None),
+            click.option("--verified-domain/--no-verified-domain", default=None),
+            click.option("--footer", "company_footer", help="The footer of marketing emails."),
+            click.option("--from-name", "mail_from_name", help="The sender's name in its mail."),
+            click.option("--from-address", "mail_from_address", help="The sender's address."),
+            click.option("--reply-to", "mail_reply_to", help="Where replies to its mail go."),
+            click.option(
+                "--bounce-domain", "mail_bounce_domain", help="The domain of envelope senders."
+            ),
+            click.option(
+                "--cron", "reevaluate_cron", help="When segments are re-evaluated; */15 * * * *."
+            ),
+            click.option("--identity-secret", help="Switches identity verification on."),
+            click.option(
+                "--identity-verification/--no-identity-verification",
+                default=None,
+                help="On with a new secret, or off.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@org.command()
+@click.argument("key")
+@_settings
+@json_option
+@click.pass_obj
+def create(installation: Installation, /, key: str, as_json: bool, **given: Any) -> None:
+    """Make the organisation KEY, and show its new widget key."""
+    with refusing(as_json), installation.engine() as engine:
+        settings = _read(given)
+        made = run_in_transaction(
+            engine.database, lambda connection: _make(connection, key, settings)
+        )
+        _show(made, as_json=as_json, secret=True)
+
+
+def _make(connection: Connection, key: str, settings: OrganizationSettings) -> OrganizationAnswer:
+    """Make an organisation, and note it as the first row of its audit log."""
+    made = create_organization(connection, key, settings)
+    work = open_work(connection, OrgRef(id=made.id), None)
+    after = settings_of(connection, made.id)
+    note(work, _operator(), "organizations.create", AuditedChange(key, after=after))
+    return made
+
+
+def _operator() -> Origin:
+    return Origin(operator_name(None), Via.COMMAND)
+
+
+@org.command()
+@click.argument("key")
+@_settings
+@json_option
+@click.pass_obj
+def change(installation: Installation, /, key: str, as_json: bool, **given: Any) -> None:
+    """Change the settings of KEY that are given; the others stay."""
+    with refusing(as_json), installation.engine() as engine:
+        settings = _read(given)
+        door = DOORS["organizations.change"].noting(engine, settings, _operator())
+        changed = door.perform(
+            OrgRef(key=key), lambda work: change_organization(work.connection, key, settings)
+        )
+        _show(changed, as_json=as_json, secret="identity_secret" in settings.model_fields_set)
+
+
+@org.command(name="rotate-widget-key")
+@click.argument("key")
+@click.option("--revoke-old", is_flag=True, help="Revoke the key before this one; make none.")
+@json_option
+@click.pass_obj
+def rotate(installation: Installation, key: str, as_json: bool, revoke_old: bool) -> None:
+    """Give KEY a new widget key; the old one works too.
+
+    Once every application uses the new key, revoke the old one with --revoke-old.
+    """
+    change = revoke_old_widget_key if revoke_old else rotate_widget_key
+    with refusing(as_json), installation.engine() as engine:
+        door = DOORS["organizations.rotate_widget_key"].noting(
+            engine, RotateCall(revoke_old=revoke_old), _operator()
+        )
+        found = door.perform(OrgRef(key=key), lambda work: change(work.connection, key))
+    _show(found, as_json=as_json, secret=False)
+
+
+@org.command(name="stripe-secret")
+@click.argument("key")
+@click.argument("secret", required=False)
+@click.option("--revoke-old", is_flag=True, help="End the secret before this one.")
+@click.option("--off", is_flag=True, help="Take nothing from Stripe any more.")
+@json_option
+@click.pass_obj
+def stripe_secret(
+    installation: Installation,
+    key: str,
+    secret: str | None,
+    as_json: bool,
+    revoke_old: bool,
+    off: bool,
+) -> None:
+    """Set the SECRET with which Stripe signs its webhooks for KEY.
+
+    It is the signing secret (whsec_...) of the endpoint at Stripe; - reads it from standard input.
+    The secret before it works too, until it is ended with --revoke-old.
+    """
+    given: dict[str, Any] = {"old_stripe_endpoint_secret": None} if revoke_old else {}
+    if secret is not None or off:
+        given["stripe_endpoint_secret"] = None if off else _typed(secret)
+    if not given or (off and secret):
+        raise click.UsageError("Name one of SECRET, --revoke-old and --off.")
+    with refusing(as_json), installation.engine() as engine:
+        call = validated(ChangeOrganizationCall, given, "org")
+        door = DOORS["organizations.change"].noting(engine, call, _operator())
+        found = door.perform(
+            OrgRef(key=key), lambda work: change_organization(work.connection, key, call)
+        )
+    _show(found, as_json=as_json, secret=False)
+
+
+def _typed(secret: str | None) -> str | None:
+    """Return a secret as it was given, or the line of standard input that has it."""
+    return sys.stdin.readline().strip() if secret == "-" else secret
+
+
+@org.command()
+@click.argument("key")
+@click.option("--secret", is_flag=True, help="Show the identity secret too.")
+@json_option
+@click.pass_obj
+def show(installation: Installation, key: str, as_json: bool, secret: bool) -> None:
+    """Show the organisation KEY: its settings, and its widget key."""
+    with (
+        refusing(as_json),
+        installation.engine() as engine,
+        engine.database.connect() as connection,
+    ):
+        _show(find_organization(connection, key), as_json=as_json, secret=secret)
+
+
+@org.command(name="list")
+@json_option
+@click.pass_obj
+def list_command(installation: Installation, as_json: bool) -> None:
+    """List every organisation."""
+    with installation.engine() as engine, engine.database.connect() as connection:
+        found = all_organizations(connection)
+    if as_json:
+        print_json([_data(each, secret=False) for each in found])
+        return
+    columns = ("key", "name", "timezone", "widget key", "created")
+    print_table(
+        columns,
+        [
+            (each.key, each.name, each.timezone, each.widget_key, f"{each.created_at:%Y-%m-%d}")
+            for each in found
+        ],
+    )
+
+
+def _read(given: dict[str, Any]) -> OrganizationSettings:
+    settings = {name: value for name, value in given.items() if value is not None}
+    verifies = settings.pop("identity_verification", None)
+    if verifies is not None and "identity_secret" not in settings:
+        settings["identity_secret"] = new_secret() if verifies else None
+    try:
+        return validated(OrganizationSettings, settings, "org")
+    except Refusal as refusal:
+        raise _as_typed(refusal) from None
+
+
+def _as_typed(refusal: Refusal) -> Refusal:
+    """Name the option instead of the setting, if their names differ."""
+    for option in click.get_current_context().command.params:
+        setting, typed = f"org: {option.name}: ", option.opts[0]
+        differs = typed.removeprefix("--").replace("-", "_") != option.name
+        if differs and refusal.message.startswith(setting):
+            said = refusal.message.removeprefix(setting)
+            return Refusal(refusal.status, refusal.code, f"org: {typed}: {said}")
+    return refusal
+
+
+def _show(found: OrganizationAnswer, *, as_json: bool, secret: bool) -> None:
+    if as_json:
+        print_json(_data(found, secret=secret))
+        return
+    verification = "off" if found.identity_secret is None else _HIDDEN
+    print_facts(
+        {
+            "key": found.key,
+            "name": found.name,
+            "widget key": found.widget_key,
+            **({"old widget key": found.old_widget_key} if found.old_widget_key else {}),
+            "time zone": found.timezone,
+            "identity verification": (found.identity_secret if secret else None) or verification,
+            "MRR mode": found.mrr_mode,
+            "Stripe connected": found.stripe_connected,
+            "Stripe's hook": _hook_of(found),
+            "verified domain": found.verified_domain,
+            "footer": found.company_footer,
+            **{
+                label: value
+                for label, value in (
+                    ("from", found.mail_from_name),
+                    ("from address", found.mail_from_address),
+                    ("reply to", found.mail_reply_to),
+                    ("bounce domain", found.mail_bounce_domain),
+                )
+                if value
+            },
+            "re-evaluated": found.reevaluate_cron,
+        }
+    )
+
+
+def _hook_of(found: OrganizationAnswer) -> str:
+    if found.stripe_endpoint_secret is None:
+        return "off"
+    return "on" if found.old_stripe_endpoint_secret is None else "on, by the old secret too"
+
+
+def _data(found: OrganizationAnswer, *, secret: bool) -> dict[str, Any]:
+    """Return the answer as JSON data; the identity secret only if asked for."""
+    shown = {"identity_secret": found.identity_secret} if secret else {}
+    return found.masked().model_copy(update=shown).model_dump(mode="json")

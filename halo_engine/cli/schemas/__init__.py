@@ -1,0 +1,1 @@
+"""`halo schema`: JSON Schemas of calls, series and scenario files."""

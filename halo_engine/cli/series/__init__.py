@@ -1,0 +1,1 @@
+"""`halo series`, `halo explain`, `halo test`, `halo fields`: work on series."""

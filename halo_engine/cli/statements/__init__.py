@@ -1,0 +1,1 @@
+"""`halo sql`: the statements that the engine sends, for people to read."""

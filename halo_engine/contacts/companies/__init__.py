@@ -1,0 +1,1 @@
+"""Identify companies, and write them (contract §2)."""

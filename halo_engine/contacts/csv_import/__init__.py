@@ -1,0 +1,1 @@
+"""CSV files: read, mapped, imported page by page (contract §2, CSV import)."""

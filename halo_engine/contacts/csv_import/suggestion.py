@@ -1,0 +1,120 @@
+"""Suggests a mapping from column names as other products export them (§2, CSV)."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from halo_engine.contacts.csv_import.file import CsvReader
+from halo_engine.contacts.csv_import.mapping import EXTERNAL_ID, NAME_PARTS, OPT_OUT
+from halo_engine.contacts.csv_import.text import open_csv
+from halo_engine.domain.errors import bad_input, shown
+
+#: The names of each field in exports, the most certain first, in lower case without blanks and
+#: signs: "E-mail 1 - Value" is ``email1value``.
+NAMES: Final[Mapping[str, Sequence[str]]] = {
+    EXTERNAL_ID: (
+        "externalid",
+        "extid",  # Brevo
+        "useridmetadata",  # Stripe, with metadata
+        "userid",  # Intercom, Segment, PostHog
+        "id",  # Customer.io, databases; see _OTHERS_IDS
+    ),
+    "email": (
+        "email",  # HubSpot, Intercom, Customer.io, Brevo, Salesforce, Stripe
+        "emailaddress",  # Mailchimp, Outlook
+        "email1value",  # Google Contacts
+        "primaryemail",  # Thunderbird
+        "workemail",
+        "emailprimary",
+        "useremail",
+        "customeremail",
+        "mail",
+    ),
+    "name": ("name", "fullname", "displayname", "contactname", "customername"),
+    "first_name": ("firstname", "fname", "givenname", "vorname", "prenom"),
+    "last_name": ("lastname", "lname", "familyname", "surname", "nachname", "nom"),
+    "signed_up_at": (
+        "signedupat",
+        "signedup",  # Intercom
+        "signupdate",
+        "createdat",  # Customer.io, Segment
+        "createdate",  # HubSpot
+        "createddate",  # Salesforce
+        "createdutc",  # Stripe
+        "optintime",  # Mailchimp
+        "addedtime",  # Brevo
+        "registeredat",
+        "datejoined",
+        "created",
+    ),
+    "renewal_date": ("renewaldate",),
+    "on_contract": ("oncontract",),
+    "plan": ("plan", "planname"),
+    "role": ("role", "userrole"),
+    "avatar": ("avatar", "avatarurl"),
+    OPT_OUT: (
+        "unsubscribed",  # Customer.io
+        "unsubscribedfromallemail",  # HubSpot
+        "unsubscribedfromemails",  # Intercom
+        "hasoptedoutofemail",  # Salesforce, Data Loader
+        "emailoptout",  # Salesforce, reports
+        "emailblacklisted",  # Brevo
+        "blacklist",
+        "unsubtime",  # Mailchimp, who has unsubscribed
+        "optedout",
+        "optout",
+    ),
+}
+#: Columns of products whose `id` is their own and not the application's.
+_OTHERS_IDS: Final = ("delinquent", "recordid", "euid", "leid", "accountid", "contactownerid")
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """The field of each column whose name is known, and the other columns."""
+
+    mapping: Mapping[str, str]
+    others: Sequence[str]
+
+
+def suggest_for_file(
+    path: Path, separator: str | None = None, encoding: str | None = None
+) -> Suggestion:
+    """Suggest a mapping from a file's header; raises 400 as ``suggest`` does."""
+    with open_csv(path, encoding) as file:
+        return suggest(CsvReader(file, separator).header.names)
+
+
+def suggest(names: Sequence[str]) -> Suggestion:
+    """Suggest a mapping for columns of these names, with one column at most for each field.
+
+    Raises a 400 if no column is known as an external ID or an email.
+    """
+    usable = {_folded(name): name for name, count in Counter(names).items() if name and count == 1}
+    found: dict[str, str] = {}
+    for field, known in NAMES.items():
+        column = next((usable[each] for each in known if each in usable), None)
+        if column is not None:
+            found[field] = column
+    if found.get(EXTERNAL_ID, "").casefold() == "id" and _is_anothers(usable):
+        del found[EXTERNAL_ID]
+    if "name" in found:
+        for part in NAME_PARTS:
+            found.pop(part, None)
+    if not {EXTERNAL_ID, "email"} & found.keys():
+        listed = ", ".join(map(shown, filter(None, names))) or "none"
+        problem = f"no column is known as an email or an external ID; the file has {listed}"
+        raise bad_input("map", problem, "bad_mapping")
+    fields = {column: field for field, column in found.items()}
+    mapping = {name: fields[name] for name in names if name in fields}
+    return Suggestion(mapping, [name for name in names if name and name not in mapping])
+
+
+def _is_anothers(folded: Collection[str]) -> bool:
+    return any(each in folded for each in _OTHERS_IDS)
+
+
+def _folded(name: str) -> str:
+    return "".join(filter(str.isalnum, name.casefold()))

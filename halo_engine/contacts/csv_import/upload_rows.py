@@ -1,0 +1,170 @@
+"""The rows of uploads: how they are made, claimed page by page, and deleted (``uploads``)."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Delete,
+    Executable,
+    Insert,
+    Select,
+    Update,
+    and_,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+
+from halo_engine.contacts.csv_import.page import CsvPage
+from halo_engine.sql.statements import statement
+from halo_engine.tables import csv_chunks, csv_uploads, organizations
+from halo_engine.tables.imports import UploadState
+from halo_engine.work import Work
+
+#: A running import of which nothing was done for so long has no worker.
+STALE_AFTER: Final = timedelta(minutes=1)
+#: An upload that is never completed is deleted after this time, and so is what is kept of an
+#: import: its bad lines hold values.
+_UPLOADED_WITHIN: Final = timedelta(days=1)
+_KEPT_FOR: Final = timedelta(days=30)
+
+#: What is kept of the rows and cells that were left out.
+FAULTS: Final = ("bad", "errors", "bad_cells", "cell_errors", "warnings")
+
+
+@statement("delete_old_uploads")
+def delete_old(work: Work) -> Delete:
+    """Delete what is left of old uploads and imports."""
+    table = csv_uploads
+    never_came = and_(
+        table.c.state == UploadState.UPLOADING, table.c.touched_at < work.now - _UPLOADED_WITHIN
+    )
+    old = table.c.finished_at < work.now - _KEPT_FOR
+    return delete(table).where(table.c.org_id == work.org_id, or_(never_came, old))
+
+
+@statement("create_upload", options={})
+def create(work: Work, options: Mapping[str, Any]) -> Executable:
+    """Make the row of a file that is being uploaded; return its id."""
+    row = {
+        "org_id": work.org_id,
+        "state": UploadState.UPLOADING,
+        "options": options,
+        "created_at": work.now,
+        "touched_at": work.now,
+    }
+    return insert(csv_uploads).values(row).returning(csv_uploads.c.id)
+
+
+@statement("add_chunk", number=0, data=b"id,email")
+def add_piece(work: Work, upload_id: UUID, number: int, data: bytes) -> Insert:
+    """Keep a piece of a file."""
+    of_it = {"org_id": work.org_id, "upload_id": upload_id}
+    return insert(csv_chunks).values(**of_it, number=number, data=data)
+
+
+@statement("grow_upload", size=8)
+def grow(work: Work, upload_id: UUID, size: int) -> Update:
+    """Count the bytes that came."""
+    table = csv_uploads
+    grown = {"bytes": table.c.bytes + size, "touched_at": work.now}
+    return update(table).where(_is_it(work, upload_id)).values(grown)
+
+
+@statement("drop_upload")
+def drop(work: Work, upload_id: UUID) -> Delete:
+    """Delete a file whose upload was broken off."""
+    is_coming = csv_uploads.c.state == UploadState.UPLOADING
+    return delete(csv_uploads).where(_is_it(work, upload_id), is_coming)
+
+
+@statement("start_upload", options={})
+def start(work: Work, upload_id: UUID, options: Mapping[str, Any]) -> Update:
+    """Let workers import a file."""
+    started = {"state": UploadState.RUNNING, "options": options, "touched_at": work.now}
+    return update(csv_uploads).where(_is_it(work, upload_id)).values(started)
+
+
+@statement("find_stale_imports")
+def stale() -> Select[Any]:
+    """Find the imports that no worker has touched for long."""
+    table = csv_uploads
+    is_stale = table.c.touched_at < func.clock_timestamp() - STALE_AFTER
+    return (
+        select(organizations.c.key, table.c.id)
+        .join_from(table, organizations, organizations.c.id == table.c.org_id)
+        .where(table.c.state == UploadState.RUNNING, is_stale)
+    )
+
+
+@statement("claim_upload_page", page=CsvPage())
+def claim_page(work: Work, upload_id: UUID, page: CsvPage, bytes_read: int) -> Executable:
+    """Note that a page is done, unless it was done before; return the stored faults."""
+    table = csv_uploads
+    return (
+        update(table)
+        .where(
+            _is_it(work, upload_id),
+            table.c.state == UploadState.RUNNING,
+            table.c.rows_done == page.before,
+        )
+        .values(
+            rows_done=page.after,
+            position=str(page.position),
+            line=page.last_line,
+            bytes_read=bytes_read,
+            touched_at=func.clock_timestamp(),
+        )
+        .returning(*[table.c[name] for name in FAULTS])
+    )
+
+
+@statement("count_uploaded", created=1, updated=1, faults={})
+def count_page(
+    work: Work, upload_id: UUID, created: int, updated: int, faults: Mapping[str, Any]
+) -> Update:
+    """Add a page's counts."""
+    table = csv_uploads
+    counted = {"created": table.c.created + created, "updated": table.c.updated + updated}
+    return update(table).where(_is_it(work, upload_id)).values({**counted, **faults})
+
+
+@statement("end_upload", state=UploadState.FINISHED, refused=None)
+def end(work: Work, upload_id: UUID, state: UploadState, refused: Any) -> Update:
+    """Note that an import is over."""
+    table = csv_uploads
+    ended = update(table).where(_is_it(work, upload_id), table.c.state == UploadState.RUNNING)
+    read = {"bytes_read": table.c.bytes} if state is UploadState.FINISHED else {}
+    return ended.values({"state": state, "finished_at": work.now, "refused": refused, **read})
+
+
+@statement("delete_chunks")
+def delete_pieces(work: Work, upload_id: UUID) -> Delete:
+    """Delete a file."""
+    chunks = csv_chunks
+    return delete(chunks).where(chunks.c.org_id == work.org_id, chunks.c.upload_id == upload_id)
+
+
+@statement("read_chunk", number=0)
+def read_piece(work: Work, upload_id: UUID, number: int) -> Select[Any]:
+    """Read a piece of a file."""
+    chunks = csv_chunks
+    return select(chunks.c.data).where(
+        chunks.c.org_id == work.org_id, chunks.c.upload_id == upload_id, chunks.c.number == number
+    )
+
+
+@statement("read_upload")
+def read(work: Work, upload_id: UUID) -> Select[Any]:
+    """Read how far an import is."""
+    return select(csv_uploads).where(_is_it(work, upload_id))
+
+
+def _is_it(work: Work, upload_id: UUID) -> ColumnElement[bool]:
+    return and_(csv_uploads.c.org_id == work.org_id, csv_uploads.c.id == upload_id)

@@ -1,0 +1,288 @@
+"""CSV files that came over HTTP: stored in the database in chunks, imported by workers (§12).
+
+The web process that receives a file and the worker that imports it may run on two machines, and
+either may die; so the file is in the database. Each page is imported in one transaction, which also
+notes how far the import is, so each row is done once.
+"""
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from functools import partial
+from typing import Annotated, Any, Final, cast
+from uuid import UUID
+
+from pydantic import Field, JsonValue
+from sqlalchemy import Connection
+from sqlalchemy.engine import RowMapping
+
+from halo_engine.contacts.calls import Call
+from halo_engine.contacts.csv_import import upload_rows
+from halo_engine.contacts.csv_import.file import CsvReader
+from halo_engine.contacts.csv_import.importing import Faults, import_page, known_before
+from halo_engine.contacts.csv_import.mapping import columns_of
+from halo_engine.contacts.csv_import.page import BadCell, BadRow, CsvPage, Start
+from halo_engine.contacts.csv_import.resume import FileOptions
+from halo_engine.contacts.csv_import.rows import pages
+from halo_engine.contacts.csv_import.suggestion import suggest
+from halo_engine.contacts.csv_import.text import as_text
+from halo_engine.domain.answer import Answer
+from halo_engine.domain.errors import Refusal, conflict, not_found
+from halo_engine.domain.times.instants import Instant
+from halo_engine.sql.statistics import analyze_unknown
+from halo_engine.tables.imports import UploadState
+from halo_engine.work import Transact, Work
+
+#: In bytes. All pieces of a file but the last are of this size.
+CHUNK: Final = 1024 * 1024
+LARGEST_FILE: Final = 2 * 1024**3
+
+
+class UploadOptions(FileOptions):
+    """The options for a file; without a ``mapping``, its header suggests one."""
+
+    mapping: dict[str, str] = Field(default_factory=dict)
+
+
+class UploadCall(Call):
+    """The id of an import."""
+
+    id: Annotated[UUID, Field(strict=False)]
+
+
+class UploadedFile(Call):
+    """A file and how it is read: what tells whether it came before (contract §12)."""
+
+    sha256: str
+    options: UploadOptions
+
+
+class Upload(Answer):
+    """The import of a file: how far it is, and its result so far.
+
+    ``bytes_read`` of ``bytes`` are done. ``bad`` counts the rows left out, ``errors`` shows the
+    first 1,000; ``bad_cells`` and ``cell_errors`` do the same for cells of imported rows.
+    ``refused`` is why the rest of the file could not be read.
+    """
+
+    id: UUID
+    state: UploadState
+    mapping: dict[str, str]
+    bytes: int
+    bytes_read: int
+    rows_done: int
+    created: int
+    updated: int
+    bad: int
+    errors: tuple[BadRow, ...]
+    bad_cells: int
+    cell_errors: tuple[BadCell, ...]
+    warnings: tuple[str, ...]
+    refused: JsonValue
+    created_at: Instant
+    finished_at: Instant | None
+
+
+def begin_upload(work: Work, how: UploadOptions) -> UUID:
+    """Begin an upload, and return its id.
+
+    What is left of old uploads and imports is deleted.
+    """
+    work.connection.execute(upload_rows.delete_old(work))
+    made = upload_rows.create(work, how.model_dump(mode="json"))
+    upload_id: UUID = work.connection.execute(made).scalar_one()
+    return upload_id
+
+
+def add_chunk(work: Work, upload_id: UUID, number: int, data: bytes) -> None:
+    """Keep piece ``number`` of a file: ``CHUNK`` bytes, or fewer if it is the last one."""
+    work.connection.execute(upload_rows.add_piece(work, upload_id, number, data))
+    work.connection.execute(upload_rows.grow(work, upload_id, len(data)))
+
+
+def drop_upload(work: Work, upload_id: UUID) -> None:
+    """Delete a file whose upload was broken off."""
+    work.connection.execute(upload_rows.drop(work, upload_id))
+
+
+def start_import(work: Work, call: UploadCall) -> Upload:
+    """Start the import of a file that is complete; workers do it.
+
+    Raises 400 for a header that cannot be read, for a mapping that does not fit it and for an
+    unknown list, 404 for an unknown id, 409 for an import that was started before.
+    """
+    found = _row(work, call.id)
+    if found["state"] != UploadState.UPLOADING:
+        raise conflict("import_started", "This import was started before.")
+    how = UploadOptions.model_validate(found["options"])
+    with closing(_text(_reading(lambda read: read(work), found), how.encoding)) as file:
+        names = CsvReader(file, how.separator).header.names
+    if not how.mapping:
+        how = how.model_copy(update={"mapping": dict(suggest(names).mapping)})
+    columns_of(names, how.mapping, how.date_formats)
+    known_before(work, how)
+    started = upload_rows.start(work, call.id, how.model_dump(mode="json"))
+    work.connection.execute(started)
+    return show_import(work, call)
+
+
+def show_import(work: Work, call: UploadCall) -> Upload:
+    """Return how far an import is; raises 404 for an unknown one."""
+    found = _row(work, call.id)
+    return Upload.model_validate({**found, "mapping": found["options"]["mapping"]})
+
+
+def stale_imports(connection: Connection) -> list[tuple[str, UUID]]:
+    """Return the imports that no worker has touched for long: organisation's key and id of each."""
+    return [(row.key, row.id) for row in connection.execute(upload_rows.stale())]
+
+
+def import_turn(transact: Transact, upload_id: UUID, is_over: Callable[[], bool]) -> bool:
+    """Import pages of a file until it is done or the turn ``is_over``; return whether it is done.
+
+    Of two workers at one import, one ends: each page is claimed by the rows done before it.
+    """
+
+    def opened(work: Work) -> tuple[Any, ...]:
+        found = _row(work, upload_id)
+        return work.org, known_before(work, UploadOptions(**found["options"])), found
+
+    org, known, found = transact(opened)
+    if found["state"] != UploadState.RUNNING:
+        return True
+    how = UploadOptions.model_validate(found["options"])
+    position = None if found["position"] is None else int(found["position"])
+    start = Start(found["rows_done"], found["line"], position)
+    source = _reading(transact, found)
+    with closing(_text(source, how.encoding)) as file:
+        read = pages(org, file, how, known, start=start)
+        while (page := _next(transact, upload_id, read)) is not None:
+            write = partial(_import, upload_id=upload_id, page=page, bytes_read=source.tell())
+            if not transact(write):
+                return True
+            # A page without rows is the last one.
+            if page.size and is_over():
+                return False
+    return True
+
+
+def _next(transact: Transact, upload_id: UUID, read: Iterator[CsvPage]) -> CsvPage | None:
+    """Return the next page; None when there is none, and the import is over."""
+    try:
+        page = next(read, None)
+    except Refusal as refusal:
+        why = refusal.as_dict()
+        transact(lambda work: _end(work, upload_id, UploadState.FAILED, why))
+        return None
+    if page is None:
+        transact(lambda work: _end(work, upload_id, UploadState.FINISHED))
+    return page
+
+
+def _import(work: Work, upload_id: UUID, page: CsvPage, bytes_read: int) -> bool:
+    """Import a page, and note it; return False if it was done before."""
+    claimed = upload_rows.claim_page(work, upload_id, page, bytes_read)
+    kept = work.connection.execute(claimed).mappings().one_or_none()
+    if kept is None:
+        return False
+    outcomes = import_page(work, page)
+    faults = _faults(kept)
+    faults.add(page)
+    counted = upload_rows.count_page(
+        work, upload_id, outcomes.created, outcomes.updated, _as_kept(faults)
+    )
+    work.connection.execute(counted)
+    return True
+
+
+def _faults(kept: RowMapping) -> Faults:
+    return Faults(
+        bad=kept["bad"],
+        errors=[BadRow.model_validate(each) for each in kept["errors"]],
+        bad_cells=kept["bad_cells"],
+        cell_errors=[BadCell.model_validate(each) for each in kept["cell_errors"]],
+        warnings=dict.fromkeys(kept["warnings"]),
+    )
+
+
+def _as_kept(faults: Faults) -> dict[str, Any]:
+    return {
+        "bad": faults.bad,
+        "errors": [each.model_dump(mode="json") for each in faults.errors],
+        "bad_cells": faults.bad_cells,
+        "cell_errors": [each.model_dump(mode="json") for each in faults.cell_errors],
+        "warnings": list(faults.warnings),
+    }
+
+
+def _end(work: Work, upload_id: UUID, state: UploadState, refused: Any = None) -> None:
+    """Note that an import is over, and delete the file."""
+    analyze_unknown(work.connection)
+    work.connection.execute(upload_rows.end(work, upload_id, state, refused))
+    work.connection.execute(upload_rows.delete_pieces(work, upload_id))
+
+
+class _Chunks(io.RawIOBase):
+    """The bytes of an uploaded file, read chunk by chunk; one chunk is in memory."""
+
+    def __init__(self, transact: Transact, upload_id: UUID, size: int) -> None:
+        super().__init__()
+        self._transact = transact
+        self._upload_id = upload_id
+        self._size = size
+        self._position = 0
+        self._number = -1
+        self._piece = b""
+
+    def readable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def seekable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def tell(self) -> int:
+        """Return how many bytes have been read."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a byte."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        self._position = max(base + offset, 0)
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        """Read up to the end of a piece."""
+        number, begins = divmod(self._position, CHUNK)
+        if self._position >= self._size:
+            return 0
+        if number != self._number:
+            self._piece = self._transact(partial(_piece, upload_id=self._upload_id, number=number))
+            self._number = number
+        part = self._piece[begins : begins + len(buffer)]
+        buffer[: len(part)] = part
+        self._position += len(part)
+        return len(part)
+
+
+def _reading(transact: Transact, found: RowMapping) -> _Chunks:
+    return _Chunks(transact, found["id"], found["bytes"])
+
+
+def _text(source: _Chunks, encoding: str | None) -> io.TextIOWrapper:
+    return cast("io.TextIOWrapper", as_text(io.BufferedReader(source), encoding))
+
+
+def _piece(work: Work, upload_id: UUID, number: int) -> bytes:
+    found = upload_rows.read_piece(work, upload_id, number)
+    piece: bytes = work.connection.execute(found).scalar_one()
+    return piece
+
+
+def _row(work: Work, upload_id: UUID) -> RowMapping:
+    found = upload_rows.read(work, upload_id)
+    row = work.connection.execute(found).mappings().one_or_none()
+    if row is None:
+        raise not_found("import", str(upload_id))
+    return row

@@ -1,0 +1,1 @@
+"""Track what contacts do, and count it (contract §2, Events)."""

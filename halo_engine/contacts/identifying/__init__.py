@@ -1,0 +1,1 @@
+"""Say who a contact is: identify, leads, backfills, integrations (contract §2)."""

@@ -1,1 +1,0 @@
-"""Mail: written from templates, its intent committed, sent, its outcome recorded (contract §9)."""

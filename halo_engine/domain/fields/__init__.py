@@ -1,0 +1,1 @@
+"""Fields, and what names them: filters, expressions, merge fields (contract §3)."""

@@ -1,0 +1,248 @@
+"""Filters: ``{field, operator, value}``, in AND groups joined by OR, and the presets (§3)."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Annotated, Any, Final, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from halo_engine.domain.errors import Fault, bad_input, examined, several, shown
+from halo_engine.domain.fields.catalogue import Field, FieldType, depends_on, resolve
+from halo_engine.domain.reasons import WithWords
+from halo_engine.domain.times.instants import RelativeInstant, parse_date_value
+from halo_engine.domain.values import check_number, check_text, read_back
+
+Value = bool | int | float | str
+
+
+class Operator(WithWords):
+    """What a filter does with its value (contract §3).
+
+    ``words`` complete "the filter holds if the value is".
+    """
+
+    IS = "is", "equal, exactly"
+    IS_NOT = "is_not", "there, and not equal"
+    CONTAINS = "contains", "text that has the value in it, in upper or lower case"
+    GT = "gt", "greater"
+    LT = "lt", "less"
+    GTE = "gte", "greater or equal"
+    LTE = "lte", "less or equal"
+    BEFORE = "before", "strictly before the date"
+    AFTER = "after", "at or after the date"
+
+
+#: The operators that each type has, in the order of the contract.
+OPERATORS: Final = MappingProxyType(
+    {
+        FieldType.STRING: (Operator.IS, Operator.IS_NOT, Operator.CONTAINS),
+        FieldType.NUMBER: (Operator.IS, Operator.GT, Operator.LT, Operator.GTE, Operator.LTE),
+        FieldType.BOOLEAN: (Operator.IS,),
+        FieldType.DATE: (Operator.BEFORE, Operator.AFTER),
+    }
+)
+
+_WANTED: Final = {
+    FieldType.STRING: "text",
+    FieldType.NUMBER: "a number",
+    FieldType.BOOLEAN: "true or false",
+    FieldType.DATE: "a date",
+}
+
+
+class Filter(BaseModel):
+    """One comparison of a field with a value, checked to be valid (contract §3).
+
+    ``value`` keeps its JSON form: text, a number or a boolean; a date stays text, absolute or
+    relative to now (see ``date_bound``). An invalid one raises a 400 that names field, operator and
+    what is allowed.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    field: str
+    operator: Operator
+    value: Value
+
+    @property
+    def target(self) -> Field:
+        """The field that is compared."""
+        return resolve(self.field)
+
+    @property
+    def type(self) -> FieldType:
+        """The type that is compared: the field's, or for a custom field that of the value."""
+        if self.operator in OPERATORS[FieldType.DATE]:
+            return FieldType.DATE
+        return self.target.type or _type_of(self.value)
+
+    @field_validator("operator", mode="before")
+    @classmethod
+    def _is_operator(cls, word: object, info: ValidationInfo) -> Operator:
+        for operator in Operator:
+            if operator == word:
+                return operator
+        problem = f"operator {shown(word)} is unknown; allowed are {', '.join(Operator)}"
+        raise bad_input(info.data.get("field", "filter"), problem, "bad_operator")
+
+    @field_validator("value", mode="before")
+    @classmethod
+    def _is_scalar(cls, value: object, info: ValidationInfo) -> object:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            # Definitions are kept as JSON, and read as strictly as they were written.
+            return read_back(value)
+        if isinstance(value, Value):
+            return value
+        where = " ".join(str(part) for part in info.data.values()) or "filter"
+        problem = f"{shown(value)} cannot be compared; allowed are text, a number, true and false"
+        raise bad_input(where, problem, "bad_filter_value")
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> Self:
+        declared = self.target.type
+        types = (declared,) if declared else _custom_types(self.value)
+        for type_ in types:
+            if self.operator in OPERATORS[type_]:
+                _check_value(self.value, type_, f"{self.field} {self.operator}")
+                return self
+        allowed = ", ".join(operator for type_ in types for operator in OPERATORS[type_])
+        problem = f"operator {self.operator} is not one of a {types[0]}'s; allowed are {allowed}"
+        raise bad_input(self.field, problem, "bad_operator")
+
+    # In Python True equals 1; a cache keyed by filters must tell them apart.
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Filter) and self._identity == other._identity
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
+
+    @property
+    def _identity(self) -> tuple[str, Operator, bool, Value]:
+        return self.field, self.operator, isinstance(self.value, bool), self.value
+
+
+def parse_groups(data: object, where: str) -> tuple[tuple[Filter, ...], ...]:
+    """Return the AND groups that ``data`` writes; a flat list of filters is one group.
+
+    ``[]`` is no filter, an empty group is refused; ``where`` names the setting in the 400's path.
+    """
+    groups, faults = _read_groups(data)
+    if faults:
+        raise faults[0].refusal(where)
+    return groups
+
+
+def _parse_field(data: object) -> tuple[tuple[Filter, ...], ...]:
+    groups, faults = _read_groups(data)
+    if faults:
+        raise several("filters", faults)
+    return groups
+
+
+#: AND groups joined by OR; as a field of a model it takes every form that may be written.
+FilterGroups = Annotated[tuple[tuple[Filter, ...], ...], BeforeValidator(_parse_field)]
+
+
+def filter_keys(groups: FilterGroups) -> frozenset[str]:
+    """Return the keys whose changes can change whether the filters hold (see ``depends_on``)."""
+    return frozenset(key for group in groups for item in group for key in depends_on(item.target))
+
+
+def dump_groups(groups: FilterGroups) -> list[list[dict[str, Any]]]:
+    """Return the filters as JSON-ready data that ``parse_groups`` takes."""
+    return [[item.model_dump(mode="json") for item in group] for group in groups]
+
+
+def date_bound(value: str, zone: ZoneInfo, now: datetime) -> datetime:
+    """Return the instant that a date filter compares with when it is evaluated at ``now``."""
+    bound = parse_date_value(value, zone)
+    return now + bound.offset if isinstance(bound, RelativeInstant) else bound
+
+
+def _read_groups(data: object) -> tuple[tuple[tuple[Filter, ...], ...], list[Fault]]:
+    """Read what ``parse_groups`` takes; return the valid filters, and every fault."""
+    if not isinstance(data, list | tuple):
+        return (), [Fault((), f"{shown(data)} is not a list of filters", "bad_filters")]
+    if data and not any(isinstance(group, list | tuple) for group in data):
+        group, faults = _read_group(data)
+        return (group,), faults
+    groups, wrong = [], []
+    for index, each in enumerate(data):
+        group, faults = _read_group(each)
+        groups.append(group)
+        wrong += [fault.below(index) for fault in faults]
+    return tuple(groups), wrong
+
+
+def _read_group(data: object) -> tuple[tuple[Filter, ...], list[Fault]]:
+    if not isinstance(data, list | tuple):
+        problem = "is not a group; allowed are one list of filters, or a list of groups"
+        return (), [Fault((), problem, "bad_filters")]
+    if not data:
+        return (), [Fault((), "a group holds at least one filter", "empty_group")]
+    group, wrong = [], []
+    for index, item in enumerate(data):
+        read, faults = (item, ()) if isinstance(item, Filter) else examined(Filter, item)
+        group += [read] if read else []
+        wrong += [fault.below(index) for fault in faults]
+    return tuple(group), wrong
+
+
+def _type_of(value: Value) -> FieldType:
+    if isinstance(value, bool):
+        return FieldType.BOOLEAN
+    return FieldType.STRING if isinstance(value, str) else FieldType.NUMBER
+
+
+def _custom_types(value: Value) -> tuple[FieldType, ...]:
+    # JSON has no dates: text takes a string's operators, and a date's with a date in it.
+    type_ = _type_of(value)
+    return (type_, FieldType.DATE) if type_ is FieldType.STRING else (type_,)
+
+
+def _check_value(value: Value, wanted: FieldType, where: str) -> None:
+    if wanted is FieldType.DATE:
+        parse_date_value(value, ZoneInfo("UTC"), where)
+    elif _type_of(value) is not wanted:
+        problem = f"{shown(value)} has another type; allowed is {_WANTED[wanted]}"
+        raise bad_input(where, problem, "bad_filter_value")
+    elif isinstance(value, str):
+        check_text(value, where)
+    elif not isinstance(value, bool):
+        check_number(value, where)
+
+
+def _preset(field: str, operator: Operator, value: str) -> Filter:
+    return Filter(field=field, operator=operator, value=value)
+
+
+#: The one-click filters of the audience builder, by label.
+PRESETS: Final[Mapping[str, Filter]] = MappingProxyType(
+    {
+        "On trial": _preset("stripe:subscription_status", Operator.IS, "trialing"),
+        "Active subscribers": _preset("stripe:subscription_status", Operator.IS, "active"),
+        "Past due": _preset("stripe:subscription_status", Operator.IS, "past_due"),
+        "Set to cancel": _preset("renewal_status", Operator.IS, "set_to_cancel"),
+        "From SDK": _preset("source", Operator.IS, "sdk"),
+        "Signed up in 30 days": _preset("signed_up_at", Operator.AFTER, "-30d"),
+        "Inactive 30 days+": _preset("last_seen", Operator.BEFORE, "-30d"),
+    }
+)
+
+
+def preset_filter(label: str) -> Filter:
+    """Return the filter that a preset adds; an unknown one is a 400 that names those there are."""
+    preset = PRESETS.get(label)
+    if preset is None:
+        problem = f"{shown(label)} is unknown; allowed are {', '.join(PRESETS)}"
+        raise bad_input("preset", problem, "unknown_preset")
+    return preset

@@ -1,0 +1,1 @@
+"""Read the HTML of an email: what is refused, what is mended, where values go (contract §15)."""

@@ -1,0 +1,65 @@
+"""What a save changes, part by part, in the panel's words (§17)."""
+
+import json
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from halo_engine.domain.errors import Refusal
+from halo_engine.domain.fields.filters import parse_groups
+from halo_engine.domain.rules_panel.form import BUILDERS, EXIT_CHOICES, SWITCHES
+from halo_engine.domain.rules_panel.labels import (
+    CONTACT_TYPES,
+    KINDS,
+    PARTS,
+    SOURCES,
+    TRIGGERS,
+    Label,
+)
+from halo_engine.domain.rules_panel.sentences import sentence_of_groups
+
+#: What is absent.
+NOTHING: Final = "Not set"
+
+
+def label_of_part(path: str) -> str:
+    """Return what a part of a definition is called; one that the panel has not by its path."""
+    return PARTS.get(path, path)
+
+
+def value_in_words(path: str, value: Any) -> str:
+    """Return the value of a part as the panel shows it, JSON where it has no words for it."""
+    if value in (None, "", [], ()):
+        return NOTHING
+    if path in _WORDS:
+        return _WORDS[path](value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _chosen(labels: Mapping[Any, Label]) -> Callable[[Any], str]:
+    return lambda value: labels[value].text if value in labels else str(value)
+
+
+def _filters(value: Any) -> str:
+    try:
+        return sentence_of_groups(parse_groups(value, "filters"))
+    except Refusal:
+        return json.dumps(value, ensure_ascii=False)
+
+
+def _rules(value: Any) -> str:
+    labels = {rule.key.value: rule.label for rule in EXIT_CHOICES}
+    return ", ".join(labels.get(key, key) for key in value)
+
+
+_WORDS: Final[Mapping[str, Callable[[Any], str]]] = MappingProxyType(
+    {
+        "kind": _chosen(KINDS),
+        "entry_trigger": _chosen(TRIGGERS),
+        "contact_type": _chosen(CONTACT_TYPES),
+        "audience_type": _chosen(SOURCES),
+        "settings.exit_rules": _rules,
+        **dict.fromkeys(BUILDERS, _filters),
+        **dict.fromkeys(SWITCHES, lambda value: "On" if value else "Off"),
+    }
+)

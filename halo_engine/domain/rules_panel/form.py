@@ -1,0 +1,260 @@
+"""The rules panel as a form: its fields, and the definition that they write (§17).
+
+A field is named by its path in the definition, as messages name it: ``settings.goal_window_days``,
+``audience_filters[0][1].value``. So an error of the definition belongs to the field of that name.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from halo_engine.domain.errors import Fault, Path, named_path
+from halo_engine.domain.rules_panel.filter_rows import PARTS, FilterRow, kept_row_of, number_of
+from halo_engine.domain.series.definition import SeriesDefinition
+from halo_engine.domain.series.exits import EXIT_RULES, ExitReason
+from halo_engine.domain.series.settings import FILTER_SETTINGS
+
+_SETTINGS: Final = "settings."
+#: The fields that are one text each.
+TEXTS: Final = (
+    "name",
+    "kind",
+    "entry_trigger",
+    "settings.entry_event_name",
+    "contact_type",
+    "audience_type",
+    "subscription",
+    "settings.reenroll_delay_days",
+    "settings.goal_window_days",
+    "settings.exit_event_name",
+)
+#: Those of them that are numbers.
+_NUMBERS: Final = frozenset({"settings.reenroll_delay_days", "settings.goal_window_days"})
+#: Those that a definition always has; others are null, or left at their default, where empty.
+_CHOICES: Final = frozenset({"kind", "entry_trigger", "contact_type", "audience_type"})
+#: The fields that are on or off: a browser sends those that are on.
+SWITCHES: Final = (
+    "settings.one_per_company",
+    "settings.reenroll_enabled",
+    "settings.goal_enabled",
+)
+EXITS: Final = "settings.exit_rules"
+#: The rules that the form has a switch for. ``completed`` is on, whatever a series says.
+EXIT_CHOICES: Final = tuple(rule for rule in EXIT_RULES if rule.is_listed)
+#: Where filters stand.
+BUILDERS: Final = ("audience_filters", *(f"{_SETTINGS}{name}" for name in FILTER_SETTINGS))
+
+#: Of a row: its builder, group, place and part. Further ones than three digits tell are not read.
+_ROW: Final = re.compile(r"([a-z_.]+)\[(\d{1,3})\]\[(\d{1,3})\]\.([a-z]+)")
+_OF_ROW: Final = re.compile(rf"({'|'.join(map(re.escape, BUILDERS))})(\[\d+\]){{2}}")
+#: The part of a row that a fault of the whole filter is about.
+_PART_AT_FAULT: Final[Mapping[str, str]] = {
+    "unknown_field": "field",
+    "bad_name": "field",
+    "bad_operator": "operator",
+}
+
+Groups = tuple[tuple[FilterRow, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RulesForm:
+    """What stands in the form: texts and filter rows by field, and the names of what is on."""
+
+    texts: Mapping[str, str]
+    switches: frozenset[str]
+    exits: frozenset[str]
+    builders: Mapping[str, Groups]
+
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        """Yield the names and values that a browser sends."""
+        yield from self.texts.items()
+        yield from ((name, "on") for name in SWITCHES if name in self.switches)
+        yield from ((EXITS, key) for key in sorted(self.exits))
+        for place, groups in self.builders.items():
+            for g, group in enumerate(groups):
+                for n, row in enumerate(group):
+                    for part in PARTS:
+                        yield f"{place}[{g}][{n}].{part}", getattr(row, part)
+
+    def without_blanks(self) -> "RulesForm":
+        """Return it without the rows that nobody filled in, and without groups of none."""
+        return self.with_builders(
+            {
+                place: tuple(kept for group in groups if (kept := _filled(group)))
+                for place, groups in self.builders.items()
+            }
+        )
+
+    def lacks_types(self) -> bool:
+        """Return whether a row is of a custom field for which nobody has chosen the type yet."""
+        rows = (row for groups in self.builders.values() for group in groups for row in group)
+        return any(row.lacks_type for row in rows)
+
+    def with_types(self, known: Mapping[str, str]) -> "RulesForm":
+        """Return it with the types that custom fields are known to have, where none was chosen."""
+
+        def typed(row: FilterRow) -> FilterRow:
+            if not row.lacks_type:
+                return row
+            return replace(row, type=known.get(row.key, row.type), of=row.field).settled()
+
+        return self.with_builders(
+            {
+                place: tuple(tuple(map(typed, group)) for group in groups)
+                for place, groups in self.builders.items()
+            }
+        )
+
+    def with_builders(self, changed: Mapping[str, Groups]) -> "RulesForm":
+        """Return it with other filters at some places."""
+        return replace(self, builders={**self.builders, **changed})
+
+    def written(self, base: SeriesDefinition) -> dict[str, Any]:
+        """Return the definition that the form makes of ``base``, right or wrong.
+
+        What has no field in the form stays as it is in ``base``. Call it without blanks.
+        """
+        data: dict[str, Any] = base.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        settings = dict(data.get("settings", {}))
+        for name, text in self.texts.items():
+            self._write(data, settings, name, _read(name, text))
+        for name in SWITCHES:
+            self._write(data, settings, name, name in self.switches)
+        self._write(data, settings, EXITS, self._exit_rules(base))
+        for place, groups in self.builders.items():
+            self._write(data, settings, place, [[row.written() for row in g] for g in groups])
+        return {**data, "settings": settings}
+
+    @staticmethod
+    def _write(data: dict[str, Any], settings: dict[str, Any], name: str, value: Any) -> None:
+        into = settings if name.startswith(_SETTINGS) else data
+        key = name.removeprefix(_SETTINGS)
+        if value is _DEFAULT:
+            into.pop(key, None)
+        else:
+            into[key] = value
+
+    def _exit_rules(self, base: SeriesDefinition) -> list[str]:
+        """Return the rules that are on; those of ``base`` keep their order."""
+        on = self.exits | {ExitReason.COMPLETED}
+        before = [key for key in base.settings.exit_rules if key in on]
+        chosen = [rule.key for rule in EXIT_CHOICES if rule.key in self.exits]
+        return [*before, *(key for key in chosen if key not in before)]
+
+    def faults(self) -> Iterator[Fault]:
+        """Yield what is missing in the form itself: values that nobody has written yet."""
+        for place, groups in self.builders.items():
+            for g, group in enumerate(groups):
+                for n, row in enumerate(group):
+                    if row.lacks_value():
+                        path: Path = (*place.split("."), g, n, "value")
+                        yield Fault(path, "is empty; write a value, or remove the filter")
+
+    def errors(self, faults: Iterable[Fault]) -> Mapping[str, str]:
+        """Return what is wrong by the field that it belongs to; the first of each field.
+
+        What belongs to no field of the form is under its own path.
+        """
+        found: dict[str, str] = {}
+        for fault in faults:
+            name = named_path("", fault.path)
+            if _OF_ROW.fullmatch(name):
+                # A filter names itself in its faults; beside its input that says nothing new.
+                problem = fault.problem.partition(": ")[2] or fault.problem
+                if fault.code == "unknown_field":
+                    # The picker beside it shows what is allowed.
+                    problem = problem.partition("; allowed")[0]
+                found.setdefault(f"{name}.{_PART_AT_FAULT.get(fault.code, 'value')}", problem)
+            else:
+                found.setdefault(name, fault.problem)
+        return found
+
+
+#: Left out of the definition, which then has the default.
+_DEFAULT: Final = object()
+
+
+def form_of(definition: SeriesDefinition) -> RulesForm:
+    """Return the form that shows a definition."""
+    settings = definition.settings
+    numbers = {name: getattr(settings, name.removeprefix(_SETTINGS)) for name in _NUMBERS}
+    texts = {
+        "name": definition.name or "",
+        "kind": definition.kind.value,
+        "entry_trigger": definition.entry_trigger.value,
+        "settings.entry_event_name": settings.entry_event_name or "",
+        "contact_type": definition.contact_type.value,
+        "audience_type": definition.audience_type.value,
+        "subscription": definition.subscription or "",
+        "settings.exit_event_name": settings.exit_event_name or "",
+        **{name: _number(value) for name, value in numbers.items()},
+    }
+    return RulesForm(
+        texts={name: texts[name] for name in TEXTS},
+        switches=frozenset(
+            name for name in SWITCHES if getattr(settings, name.removeprefix(_SETTINGS))
+        ),
+        exits=frozenset(key.value for key in settings.exit_rules),
+        builders={
+            place: tuple(tuple(map(kept_row_of, group)) for group in _groups(definition, place))
+            for place in BUILDERS
+        },
+    )
+
+
+def posted(pairs: Iterable[tuple[str, str]]) -> RulesForm:
+    """Return the form that a browser sent; names that it does not have are passed over."""
+    texts = dict.fromkeys(TEXTS, "")
+    switches: set[str] = set()
+    exits: set[str] = set()
+    rows: dict[str, dict[tuple[int, int], dict[str, str]]] = {place: {} for place in BUILDERS}
+    for name, value in pairs:
+        if name in texts:
+            texts[name] = value
+        elif name in SWITCHES:
+            switches.add(name)
+        elif name == EXITS:
+            exits.add(value)
+        elif (match := _ROW.fullmatch(name)) and match[1] in rows and match[4] in PARTS:
+            row = rows[match[1]].setdefault((int(match[2]), int(match[3])), {})
+            row[match[4]] = value
+    return RulesForm(
+        texts=texts,
+        switches=frozenset(switches),
+        exits=frozenset(exits),
+        builders={place: _in_groups(found) for place, found in rows.items()},
+    )
+
+
+def _in_groups(rows: Mapping[tuple[int, int], Mapping[str, str]]) -> Groups:
+    groups: dict[int, list[FilterRow]] = defaultdict(list)
+    for (g, _), parts in sorted(rows.items()):
+        groups[g].append(FilterRow(**parts))
+    return tuple(map(tuple, groups.values()))
+
+
+def _groups(definition: SeriesDefinition, place: str) -> Any:
+    name = place.removeprefix(_SETTINGS)
+    return getattr(definition.settings if name != place else definition, name)
+
+
+def _filled(group: Iterable[FilterRow]) -> tuple[FilterRow, ...]:
+    return tuple(row for row in group if not row.is_blank)
+
+
+def _read(name: str, text: str) -> Any:
+    """Return what a text stands for: nothing where it is empty, a number where one is due."""
+    if not text and name == "settings.goal_window_days":
+        return _DEFAULT
+    if not text and name not in _CHOICES:
+        return None
+    return number_of(text) if name in _NUMBERS else text
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
+    return str(int(value)) if float(value).is_integer() else str(value)

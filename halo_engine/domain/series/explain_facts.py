@@ -1,0 +1,85 @@
+"""The facts from which explain answers for a contact outside a series, and its answer (§10)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from halo_engine.domain.fields.results import FilterResult
+from halo_engine.domain.phrases import found, needed, on_the_clock
+from halo_engine.domain.series.definition import Series
+
+
+@dataclass(frozen=True, slots=True)
+class ContactFacts:
+    """What is known of one contact and one series.
+
+    ``guard`` is the first guard that refuses now, ``refused_at`` the instant of a kept refusal.
+    ``latest_*`` and ``ended_*`` are about the latest enrollment, ``holder*`` about the run that
+    holds the company's seat, ``event_*`` about the event that the series waits for.
+    """
+
+    contact_id: UUID
+    contact: str
+    contact_type: str
+    created_at: datetime
+    code: str
+    guard: str | None
+    refused_at: datetime | None
+    latest_number: int | None
+    latest_at: datetime | None
+    ended_at: datetime | None
+    ended_by: str | None
+    bounced_at: datetime | None
+    complained_at: datetime | None
+    unsubscribed_at: datetime | None
+    holder: str | None
+    holder_at: datetime | None
+    event_count: int | None
+    event_at: datetime | None
+    list_key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainFacts:
+    """One contact that is not in the series, with the filters' results, group by group."""
+
+    series: Series
+    known: ContactFacts
+    audience: Sequence[Sequence[FilterResult]]
+    exits: Sequence[Sequence[FilterResult]]
+    zone: ZoneInfo
+    now: datetime
+
+    def said(self, instant: datetime | None) -> str:
+        """Return the instant in the organisation's time zone."""
+        return on_the_clock(instant, self.zone) if instant else "an unknown instant"
+
+    def saw(self, group: Sequence[FilterResult]) -> str:
+        """Return the values that these filters saw."""
+        return ", ".join(found(seen, self.zone) for seen in group)
+
+    def needs(self, group: Sequence[FilterResult]) -> str:
+        """Return what must be true for these filters to hold."""
+        return " and ".join(needed(seen.filter, self.zone, self.now) for seen in group)
+
+    @property
+    def earlier_run(self) -> str:
+        """The latest enrollment: when it began, when and why it ended; empty if there is none."""
+        known = self.known
+        if known.latest_number is None:
+            return ""
+        return (
+            f"Enrollment {known.latest_number} began on {self.said(known.latest_at)} and ended on "
+            f"{self.said(known.ended_at)} ({known.ended_by}). "
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why, what would have to change, and when time alone changes it."""
+
+    why: str
+    change: str
+    until: datetime | None = None

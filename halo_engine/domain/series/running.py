@@ -1,0 +1,127 @@
+"""The running series of an organisation, indexed so that a batch finds those that it concerns."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from uuid import UUID
+
+from halo_engine.domain.series.definition import Series, Step
+from halo_engine.domain.series.signals import Signal
+from halo_engine.domain.series.triggers import Topic, is_in_time, listens_to, topics_of
+
+
+@dataclass(frozen=True, slots=True)
+class SetAsideSeries:
+    """A series that is set aside, and why; ``series`` is None if it could not be read.
+
+    ``waits_for_signals`` is false if no signal of a contact can enroll anybody in it.
+    """
+
+    key: str
+    problem: str
+    waits_for_signals: bool = True
+    series: Series | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class RunningSeries:
+    """Series that still have something to do, in order of creation.
+
+    They do not change until a series is saved, so many batches share the indexes. ``aside`` are the
+    series that are set aside for now, because this code cannot read them or because handling them
+    fails: their work waits, while the others go on.
+    """
+
+    series: tuple[Series, ...]
+    aside: Mapping[UUID, SetAsideSeries] = field(default_factory=dict)
+
+    @cached_property
+    def by_id(self) -> Mapping[UUID, Series]:
+        """All series by id."""
+        return {each.id: each for each in self.series}
+
+    @cached_property
+    def _indexes(self) -> Mapping[UUID, int]:
+        return {each.id: index for index, each in enumerate(self.series)}
+
+    @cached_property
+    def _listening(self) -> Mapping[Topic, Sequence[int]]:
+        listening: dict[Topic, list[int]] = {}
+        for index, each in enumerate(self.series):
+            for topic in listens_to(each):
+                listening.setdefault(topic, []).append(index)
+        return listening
+
+    def among(self, ids: Collection[UUID]) -> list[Series]:
+        """Return the series with one of the ``ids``, in order of creation."""
+        return [self.series[n] for n in sorted(self._indexes[i] for i in ids if i in self._indexes)]
+
+    def without(self, problems: Mapping[UUID, str]) -> "RunningSeries":
+        """Return a copy in which the series of ``problems`` are set aside, each for its problem."""
+        found = {id_: self.by_id[id_] for id_ in problems if id_ in self.by_id}
+        if not found:
+            return self
+        aside = {
+            id_: SetAsideSeries(each.key, problems[id_], series=each) for id_, each in found.items()
+        }
+        return RunningSeries(
+            tuple(each for each in self.series if each.id not in found), {**self.aside, **aside}
+        )
+
+    def only(self, ids: Collection[UUID]) -> "RunningSeries":
+        """Return a copy with only the series that have one of the ``ids``."""
+        return RunningSeries(tuple(self.among(ids)))
+
+    def kept_for(self, signal: Signal) -> Iterator[tuple[UUID, SetAsideSeries]]:
+        """Yield the series set aside that ``signal`` may concern: a copy is kept for each."""
+        for id_, each in self.aside.items():
+            if each.series is None:
+                if each.waits_for_signals:
+                    yield id_, each
+            elif RunningSeries((each.series,)).triggered_by(signal):
+                yield id_, each
+
+    def triggered_by(self, signal: Signal) -> list[Series]:
+        """Return the series that ``signal`` triggers, in order of creation."""
+        [indexes] = self.indexes_triggered([signal])
+        return [self.series[index] for index in indexes]
+
+    def indexes_triggered(self, signals: Iterable[Signal]) -> Iterator[tuple[int, ...]]:
+        """Yield for each signal the indexes in ``series`` of those that it triggers (contract §4).
+
+        Most signals of a batch are alike (the same trait changed, the same event fired), so their
+        listeners are looked up once.
+        """
+        alike: dict[tuple[object, ...], list[int]] = {}
+        for signal in signals:
+            said = signal.kind, signal.changed, signal.event_name, signal.series_id
+            if said not in alike:
+                listening = (self._listening.get(topic, ()) for topic in topics_of(signal))
+                concerned = set().union(*listening)
+                if signal.series_id is not None:
+                    concerned &= {self._indexes.get(signal.series_id)}
+                alike[said] = sorted(concerned)
+            yield tuple(n for n in alike[said] if is_in_time(signal, self.series[n]))
+
+    @cached_property
+    def active_ids(self) -> list[UUID]:
+        """The ids of the active series."""
+        return [each.id for each in self.series if each.is_active]
+
+    @cached_property
+    def beside_mail(self) -> tuple[list[UUID], list[UUID]]:
+        """Ids of the active series where rows can move on without mail, and of the email steps."""
+        moving = [
+            each
+            for each in self.series
+            if each.is_active and any(map(_moves_without_mail, each.steps_by_id.values()))
+        ]
+        steps = [step for each in moving for step in each.steps_by_id.values()]
+        return (
+            [each.id for each in moving],
+            [step.id for step in steps if not _moves_without_mail(step)],
+        )
+
+
+def _moves_without_mail(step: Step) -> bool:
+    return step.email is None or step.removed

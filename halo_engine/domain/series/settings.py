@@ -1,0 +1,74 @@
+"""The settings of a series, under the keys of the documents (contract §4 to §9).
+
+Each says in its ``description`` what it is for; the JSON Schema and the reference show that.
+"""
+
+from typing import Annotated, Final
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat
+
+from halo_engine.domain.fields.filters import Filter, FilterGroups
+from halo_engine.domain.reasons import DeliveryGuarantee
+from halo_engine.domain.series.exits import ExitSettings
+from halo_engine.domain.times.windows import SendWindow
+
+
+class Definition(BaseModel):
+    """The base of all parts of a definition: frozen, and without unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class EntrySettings(Definition):
+    """The settings that say who enters, which the trigger and the guards read (contract §4)."""
+
+    one_per_company: StrictBool = Field(
+        default=False, description="Whether one contact of each company may be in the series."
+    )
+    reenroll_enabled: StrictBool = Field(
+        default=False, description="Whether a contact may enter again after its run has ended."
+    )
+    reenroll_delay_days: Annotated[StrictFloat, Field(ge=0, le=36_500)] | None = Field(
+        default=None,
+        description="The least number of days between the starts of a contact's runs.",
+    )
+    entry_event_name: str | None = Field(
+        default=None, max_length=255, description="The event of entry trigger `event`."
+    )
+
+
+# Fields are listed from the last base to the first, then those of the class itself.
+class Settings(ExitSettings, EntrySettings):
+    """The setting keys of the documents, unchanged (contract §4 to §9)."""
+
+    goal_enabled: StrictBool = Field(default=False, description="Whether the goal is measured.")
+    goal_filters: FilterGroups = Field(
+        default=(), description="The filters that convert a run when they begin to hold."
+    )
+    goal_window_days: StrictFloat = Field(
+        default=30, gt=0, le=36_500, description="For how many days a run can convert."
+    )
+    send_window: SendWindow | None = Field(
+        default=None, description="When emails may be sent; a step may have a window of its own."
+    )
+    delivery_guarantee: DeliveryGuarantee = Field(
+        default=DeliveryGuarantee.AT_MOST_ONCE,
+        description="What happens to an email when it is unknown whether it was sent.",
+    )
+    count_machine_opens: StrictBool = Field(
+        default=False,
+        description="Whether what machines open and click passes `email_opened` and "
+        "`link_clicked`, as what people do.",
+    )
+
+
+#: Settings that the version before does not know. At their default they are not stored: during a
+#: rolling deploy that version reads the series too, and refuses a key that it cannot read.
+SINCE_THIS_VERSION: Final = {"count_machine_opens"}
+
+#: The settings that are filters.
+FILTER_SETTINGS: Final = tuple(
+    name
+    for name, field in Settings.model_fields.items()
+    if field.annotation == tuple[tuple[Filter, ...], ...]
+)

@@ -1,0 +1,70 @@
+"""Which series a signal triggers (contract §2, §4).
+
+A signal *tells* of topics, and a series *listens to* topics. The signal triggers the series if they
+share a topic and the series is active in time. So ``domain.series.running`` looks series up by
+topic.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+from uuid import UUID
+
+from halo_engine.domain.reasons import ContactTypeChoice, EntryTrigger
+from halo_engine.domain.series.definition import Series
+from halo_engine.domain.series.signals import EVERYTHING, Signal, SignalKind
+
+#: What happened, and to which field, event or series.
+Topic = tuple[SignalKind, str | UUID | None]
+
+#: The prefix of event keys; as a topic: an event fired, whichever it is.
+_EVENTS: Final = "event:"
+
+
+def topics_of(signal: Signal) -> Iterator[Topic]:
+    """Yield the topics of ``signal``; a silent change has none."""
+    match signal.kind:
+        case SignalKind.SILENT:
+            return
+        case SignalKind.EVENT:
+            yield SignalKind.EVENT, signal.event_name
+            yield SignalKind.CHANGED, _EVENTS
+        case SignalKind.ACTIVATED:
+            yield SignalKind.ACTIVATED, signal.series_id
+        case _:
+            yield signal.kind, None
+            for key in signal.changed:
+                yield SignalKind.CHANGED, key
+
+
+def listens_to(series: Series) -> Iterator[Topic]:
+    """Yield the topics on which contacts may enter ``series`` (the table of contract §4)."""
+    match series.entry_trigger:
+        case EntryTrigger.MANUAL:
+            yield SignalKind.ACTIVATED, series.id
+        case EntryTrigger.USER_CREATED:
+            yield SignalKind.CREATED, None
+            if series.contact_type is ContactTypeChoice.USER:
+                yield SignalKind.PROMOTED, None
+        case EntryTrigger.EVENT:
+            yield SignalKind.EVENT, series.settings.entry_event_name
+        case EntryTrigger.SEGMENT_MATCH:
+            yield SignalKind.ACTIVATED, series.id
+            yield SignalKind.REEVALUATED, None
+            for key in (*series.audience_keys, EVERYTHING):
+                yield SignalKind.CHANGED, key
+            if any(key.startswith(_EVENTS) for key in series.audience_keys):
+                yield SignalKind.CHANGED, _EVENTS
+            # A lead who becomes a user is new to the series, whatever its audience filters are.
+            if series.contact_type is ContactTypeChoice.USER:
+                yield SignalKind.PROMOTED, None
+
+
+def is_in_time(signal: Signal, series: Series) -> bool:
+    """Return whether ``series`` was active at the instant that counts for its trigger (§4)."""
+    match series.entry_trigger:
+        case EntryTrigger.USER_CREATED:
+            return series.was_active_at(signal.arrived_at)
+        case EntryTrigger.EVENT:
+            return series.was_active_at(signal.happened_at)
+        case _:
+            return series.is_active

@@ -1,0 +1,1 @@
+"""YAML files read strictly: every fault has a line, in our words."""

@@ -1,0 +1,1 @@
+"""The doors of series: those that change them, and those that ask about them."""

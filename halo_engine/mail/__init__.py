@@ -1,0 +1,1 @@
+"""Mail, both ways: composing, transports, sending; reading, and what incoming mail does."""

@@ -1,0 +1,1 @@
+"""Compose one email: text, HTML, links and merge values (contract §9)."""

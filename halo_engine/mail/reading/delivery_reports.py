@@ -1,0 +1,162 @@
+"""Read delivery reports: those of RFC 3464, and older ones in plain text (contract §2)."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from email.message import Message
+from email.parser import HeaderParser
+from itertools import zip_longest
+from typing import Final
+
+from halo_engine.domain.bounce_reasons import BounceReason
+from halo_engine.mail.reading.bounces import Bounce, judge
+from halo_engine.mail.reading.machine_mail import is_by_a_mail_server, subject
+from halo_engine.mail.reading.parts import children, header, leaves, text
+
+_REPORTS: Final = frozenset({"message/delivery-status", "message/global-delivery-status"})
+#: Fields of a block about one recipient (RFC 3464, 2.3).
+_ABOUT_ONE: Final = ("Final-Recipient", "Original-Recipient", "Action", "Status", "Diagnostic-Code")
+_TROUBLE: Final = frozenset({"failed", "delayed"})
+_ARRIVED: Final = frozenset({"delivered", "relayed", "expanded"})
+#: ``smtp;``, ``x-postfix;``: the type of a diagnostic code.
+_DIAGNOSTIC_TYPE: Final = re.compile(r"^[\w-]{1,60};\s*")
+_MOST_RECIPIENTS: Final = 100
+#: In characters: a server's words about one recipient, and a report's text for people.
+_LONGEST_CODE: Final = 2_000
+_LONGEST_SAID: Final = 16 * 1024
+
+#: Subjects of mails about failed deliveries.
+_FAILURE: Final = re.compile(
+    r"undeliver|not (be )?delivered|non.?deliver|delivery|returned (mail|to sender)|failure notice"
+    r"|(unable|failed) to deliver|mail (system )?(error|failure)|failed|bounce|user unknown|warning"
+    r"|delayed|postmaster notify"
+    # As servers write it in German, French, Spanish, Portuguese, Italian, Dutch, and Russian.
+    r"|zustellbar|nicht zugestellt|non remis|non distribu|no se (pudo|ha podido|puede) entregar"
+    r"|no entregado|n[aã]o entregue|non recapitabil|mancato recapito|onbestelbaar|недостав",
+    re.IGNORECASE,
+)
+#: Words of a warning: the server has not given up yet.
+_DELAYED: Final = re.compile(
+    r"warning message only|do not need to resend|will (be retried|continue|keep trying|try again)"
+    r"|not yet been delivered|(has|have) been delayed|delivery (is )?delayed|still trying",
+    re.IGNORECASE,
+)
+#: Where the headers of a returned mail begin: one of these, then two other header lines.
+_RETURNED: Final = re.compile(
+    r"^[> ]{0,4}(?:received|return-path|message-id|from|date|mime-version|x-[\w-]{1,60}):[^\n]*"
+    r"(?:\n[>]?[ \t]+[^\n]*){0,9}"
+    r"(?:\n[> ]{0,4}[\w-]{1,60}:[^\n]*(?:\n[>]?[ \t]+[^\n]*){0,9}){2}",
+    re.IGNORECASE | re.MULTILINE,
+)
+#: Lines that servers put above the returned mail.
+_LINE: Final = re.compile(
+    r"^[-=_*> ]{0,80}(?:below this line"
+    r"|(?:(?:below|this|here|included|enclosed|attached) is )?(?:a |the )?copy of"
+    r"|the (?:header of the )?original|original (?:message|mail)|returned message|unsent message"
+    r"|(?:message|mail) (?:header|text|copy)|what was sent"
+    r"|your (?:message|mail) (?:reads|follows))",
+    re.IGNORECASE | re.MULTILINE,
+)
+#: A line that begins with a recipient, perhaps followed by what is wrong.
+_RECIPIENT: Final = re.compile(
+    r"^[ \t]*(?:to: |rcpt to:)?<?[\w.+=/'&-]{1,64}@[\w.-]{1,253}>?(?=[\s:;,.(]|$)",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a delivery report says; ``bounce`` is None if it reports no failure."""
+
+    bounce: Bounce | None
+
+
+_UNCLEAR: Final = Bounce(for_good=False, reason=BounceReason.UNCLEAR)
+
+
+def read_report(mail: Message) -> Report | None:
+    """Return a delivery report's result; None for a mail that is no report (contract §2).
+
+    It is for good only if it is so for every recipient. A report counts in a mail of type
+    ``multipart/report``, or from a mail server: people forward reports too.
+    """
+    parts = leaves(mail)
+    from_server = is_by_a_mail_server(mail)
+    if not (from_server or mail.get_content_type() == "multipart/report"):
+        return None
+    said = _said(parts)
+    reports = [part for part in parts if part.get_content_type() in _REPORTS]
+    blocks = [block for report in reports for block in _blocks(report)]
+    if from_server and not blocks:
+        blocks = _blocks_in(said)
+    about_one = [block for block in blocks if any(name in block for name in _ABOUT_ONE)]
+    if about_one:
+        return together(_fates(about_one[:_MOST_RECIPIENTS], _above(said)))
+    in_words = _in_words(mail, _above(said)) if from_server else None
+    return in_words or (Report(None) if reports else None)
+
+
+def _blocks(report: Message) -> list[Message]:
+    """Return the blocks of a report; the library has parsed those of message/delivery-status."""
+    found = children(report)
+    rest = found[0].get_payload() if len(found) == 1 else None
+    return [*found, *_blocks_in(rest)] if isinstance(rest, str) else found
+
+
+def _blocks_in(written: str) -> list[Message]:
+    """Return possible blocks of a report in a plain text, where some servers write them."""
+    paragraphs = re.split(r"\n[ \t]*\n", written, maxsplit=_MOST_RECIPIENTS)
+    return [HeaderParser().parsestr(paragraph.lstrip("\n")) for paragraph in paragraphs]
+
+
+def _fates(blocks: Sequence[Message], said: str) -> Iterator[Bounce | None]:
+    """Yield the bounce of each recipient, None where the mail arrived."""
+    for block in blocks:
+        action, status = header(block, "Action").lower().split(" ")[0], header(block, "Status")
+        if action in _ARRIVED or (status.startswith("2") and action not in _TROUBLE):
+            yield None
+            continue
+        diagnostic = _DIAGNOSTIC_TYPE.sub("", header(block, "Diagnostic-Code"))[:_LONGEST_CODE]
+        bounce = judge(diagnostic, status, said if len(blocks) == 1 else "")
+        if action == "delayed":
+            yield replace(bounce or _UNCLEAR, for_good=False)
+        elif bounce is not None or action == "failed":
+            yield bounce or _UNCLEAR
+
+
+def together(fates: Iterable[Bounce | None]) -> Report:
+    """Combine several recipients' results: permanent only if it is permanent for all of them."""
+    ends = list(fates)
+    bounces = [end for end in ends if end is not None]
+    worst = next((bounce for bounce in bounces if not bounce.for_good), next(iter(bounces), None))
+    if worst is None:
+        return Report(None)
+    return Report(replace(worst, for_good=worst.for_good and None not in ends))
+
+
+def _said(parts: Iterable[Message]) -> str:
+    """Return the first text of a mail.
+
+    If the boundaries of a multipart were not found, it has no parts; its raw text is read instead.
+    """
+    texts = (text(part) for part in parts if part.get_content_maintype() in ("text", "multipart"))
+    return next(filter(str.strip, texts), "")[:_LONGEST_SAID]
+
+
+def _above(written: str) -> str:
+    """Return the text above a returned mail."""
+    ends = [found.start() for pattern in (_LINE, _RETURNED) for found in pattern.finditer(written)]
+    return written[: min((end for end in ends if end > 0), default=None)]
+
+
+def _in_words(mail: Message, said: str) -> Report | None:
+    """Return what a plain-text mail of a mail server says; None if it reports no bounce."""
+    whole = judge(said) or judge(subject(mail))
+    if not (whole or "X-Failed-Recipients" in mail or _FAILURE.search(subject(mail))):
+        return None
+    if _DELAYED.search(said):
+        return Report(Bounce(for_good=False, reason=BounceReason.NETWORK))
+    starts = [found.start() for found in _RECIPIENT.finditer(said)]
+    pieces = [said[start:end] for start, end in zip_longest(starts, starts[1:])]
+    fates = [bounce for piece in pieces if (bounce := judge(piece)) is not None]
+    return together(fates or [whole or _UNCLEAR])

@@ -1,0 +1,134 @@
+"""The parts of a raw mail, read within bounds: anybody can write anything into a mail.
+
+Python's parser is lenient, but slow for some hostile mails. What would cost too much is cut off
+before it is parsed.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from email import message_from_bytes
+from email.message import Message
+from email.parser import HeaderParser
+from typing import Any, Final
+
+#: How many bytes of a mail are read: headers and reports come before anything large.
+READ: Final = 256 * 1024
+#: More boundaries than any honest mail has; the parser compares every line with each of them.
+_MOST_BOUNDARIES: Final = 20
+#: More blank lines than any honest mail of this size has; each begins a part of a delivery report.
+_MOST_BLANK_LINES: Final = 10_000
+#: Parameters of one Content-Type; the parser compares each with all before it.
+_MOST_PARAMETERS: Final = 100
+#: How deep nested parts are read, and how many parts in all.
+_DEEPEST: Final = 5
+_MOST_PARTS: Final = 50
+#: How many bytes of a text part are read.
+_LONGEST_TEXT: Final = 64 * 1024
+
+_MESSAGE_ID: Final = re.compile(r"<[^<>\s]{1,253}>")
+#: Some mail programs leave out the brackets.
+_BARE_ID: Final = re.compile(r"[^<>\s@]{1,126}@[^<>\s@]{1,126}")
+_UNFOLD: Final = re.compile(r"\n[>]?[ \t]+(?=<)")
+_CONTENT_TYPE: Final = b"content-type:"
+#: The library takes all three for line ends.
+_BLANK_LINE: Final = re.compile(rb"(?>\r\n|\r|\n)(?=[\r\n])")
+_FOLD: Final = re.compile(rb"(?:\r\n|\r|\n)[ \t]")
+_TAG: Final = re.compile(r"<[^<>]{0,2000}>")
+
+
+def parsed(raw: bytes) -> Message:
+    """Return a mail, read up to ``READ``; its headers alone if it may have too many parts.
+
+    Raises ValueError, or whatever else the library's parser raises, if it cannot be read.
+    """
+    raw = raw[:READ]
+    if any(line.count(b";") > _MOST_PARAMETERS for line in _content_types(raw)):
+        raise ValueError("nobody has so many parameters")
+    if _may_have_too_many_parts(raw):
+        end_of_headers = _BLANK_LINE.search(raw)
+        return message_from_bytes(raw[: end_of_headers.end()] if end_of_headers else raw)
+    return message_from_bytes(raw)
+
+
+def _may_have_too_many_parts(raw: bytes) -> bool:
+    if raw.lower().count(b"boundary") > _MOST_BOUNDARIES:
+        return True
+    return len(_BLANK_LINE.findall(raw)) > _MOST_BLANK_LINES
+
+
+def _content_types(raw: bytes) -> Iterator[bytes]:
+    """Yield the lines that a parser may take for a Content-Type header, unfolded."""
+    lines = _FOLD.sub(b" ", raw).splitlines()
+    return (line for line in lines if line[: len(_CONTENT_TYPE)].lower() == _CONTENT_TYPE)
+
+
+def children(mail: Message) -> list[Message]:
+    """Return the direct parts of a multipart or an enclosed mail."""
+    found = mail.get_payload()
+    return [part for part in found if isinstance(part, Message)] if isinstance(found, list) else []
+
+
+def leaves(mail: Message) -> list[Message]:
+    """Return all parts of a mail in order, nested ones too; enclosed mails stay whole."""
+    return list(_leaves(mail, _DEEPEST))[:_MOST_PARTS]
+
+
+def _leaves(mail: Message, deepest: int) -> Iterator[Message]:
+    if not mail.is_multipart() or mail.get_content_maintype() == "message":
+        yield mail
+    elif deepest:
+        for part in children(mail):
+            yield from _leaves(part, deepest - 1)
+
+
+def text(part: Message) -> str:
+    """Return the text of a part, without HTML tags; the charset is ignored, so trust only ASCII."""
+    decoded: Any = part.get_payload(decode=True)
+    if not isinstance(decoded, bytes):
+        return ""
+    written = decoded[:_LONGEST_TEXT].decode(errors="replace").replace("\r\n", "\n")
+    return _TAG.sub(" ", written) if part.get_content_type() == "text/html" else written
+
+
+def header(mail: Message, name: str) -> str:
+    """Return a header on one line, empty if there is none."""
+    return " ".join(str(mail.get(name, "")).split())
+
+
+def ids(mail: Message, name: str) -> list[str]:
+    """Return the Message-IDs in a header."""
+    return [id_ for value in mail.get_all(name, []) for id_ in ids_in(str(value))]
+
+
+def ids_in(value: str) -> list[str]:
+    """Return the Message-IDs in the value of a header."""
+    bare = _BARE_ID.fullmatch(value.strip())
+    return [f"<{bare[0]}>"] if bare else _MESSAGE_ID.findall(value)
+
+
+def named_in(part: Message) -> list[str]:
+    """Return the Message-IDs in headers that are quoted in a text."""
+    if part.get_content_maintype() not in ("text", "multipart"):
+        return []
+    lines = _UNFOLD.sub(" ", text(part))
+    return [id_ for name in ("message-id", "references") for id_ in _named(lines, name)]
+
+
+def _named(lines: str, name: str) -> list[str]:
+    values = re.findall(rf"^[> \t]{{0,9}}{name}:([^\n]*)", lines, re.IGNORECASE | re.MULTILINE)
+    return [id_ for value in values for id_ in reversed(_MESSAGE_ID.findall(value))]
+
+
+def enclosed(part: Message) -> Message | None:
+    """Return the mail that a part holds, in full or only its headers; None if it holds none."""
+    match part.get_content_type():
+        case "message/rfc822" | "message/global" | "message/global-headers":
+            return next(iter(children(part)), None)
+        case "text/rfc822-headers" | "text/rfc822-header":
+            return HeaderParser().parsestr(text(part))
+    return None
+
+
+def enclosed_mails(parts: Iterable[Message]) -> list[Message]:
+    """Return the mails that the parts hold."""
+    return [mail for part in parts if (mail := enclosed(part)) is not None]

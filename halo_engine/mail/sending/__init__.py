@@ -1,0 +1,1 @@
+"""Send due mail: lease, intent, sent; pauses, stops and retries (contract §9)."""

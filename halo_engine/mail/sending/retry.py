@@ -1,0 +1,278 @@
+"""Send failed emails again when an operator asks for it (contract §5, §9).
+
+The run went on when its email failed, so the email is sent beside it, and only to contacts who
+would get it today. Each message has an intent as usual, with one transaction before and one after
+it: nothing is sent twice, however many operators ask for it.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Final
+
+from sqlalchemy import Select, Update, and_, select, update
+
+from halo_engine.domain.errors import conflict, not_found
+from halo_engine.domain.fields.merge_fields import MergeField
+from halo_engine.domain.reasons import FailReason, SeriesStatus, Status
+from halo_engine.domain.series.decisions import DueFacts, Finish, Postpone, decide_step, exit_reason
+from halo_engine.domain.series.definition import Series
+from halo_engine.domain.series.exits import ExitReason
+from halo_engine.journey.claim import DueRow, Run
+from halo_engine.journey.facts import gather_due
+from halo_engine.mail.composing.message import mail_of_step
+from halo_engine.mail.composing.sender import Sender
+from halo_engine.mail.composing.values import fields_of_email, gather_values
+from halo_engine.mail.sending.intent import intend_again, mail_id, message_id_of
+from halo_engine.mail.sending.outcomes import Outcome, RowResult, give_up, noting, stamp_contacted
+from halo_engine.mail.sending.posting import Posted, PostResult, post
+from halo_engine.mail.sending.retries import RetriedMail, RetryCall, Verdict
+from halo_engine.mail.sending.throttle import Throttle
+from halo_engine.mail.transports.transports import Mail, PermanentFailure, Transport
+from halo_engine.series.lifecycle import find_series
+from halo_engine.series.locks import hold_series_still
+from halo_engine.sql.statements import statement
+from halo_engine.tables import automation_enrollments, automation_recipients
+from halo_engine.work import Transact, Work
+
+#: A page is checked once before it is sent; at a low rate a larger page would get stale.
+_PAGE: Final = 10
+_ADDRESS: Final = MergeField.of("email")
+#: Why an email is held back, besides the reasons of exits and skipped rows.
+_OUTSIDE_WINDOW: Final = "outside_window"
+_NOT_WANTED: Final = "not_wanted"
+_STOPPED: Final = "sending is stopped"
+
+_VERDICTS: Final[Mapping[PostResult, Verdict]] = {
+    PostResult.ACCEPTED: Verdict.SENT,
+    PostResult.REFUSED: Verdict.FAILED,
+    PostResult.PUT_OFF: Verdict.FAILED,
+    PostResult.DOWN: Verdict.STOPPED,
+    PostResult.BROKE_OFF: Verdict.STOPPED,
+    PostResult.UNKNOWN: Verdict.UNKNOWN,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """A failed row, and how its run ended if it did."""
+
+    row: DueRow
+    ended: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Letter:
+    row: int
+    address: str
+    mail: Mail
+    unknown: bool
+
+
+def retry_failed(
+    transact: Transact, transport: Transport, sender: Sender, call: RetryCall, throttle: Throttle
+) -> Iterator[RetriedMail]:
+    """Send failed emails of a series again, in order of their rows; yield each outcome.
+
+    A row that is sent becomes ``completed``; one that fails again gets the new reason. The emails
+    are sent at the ``throttle``'s rate. If the server is down or sending is stopped, the rest stays
+    as it is. Raises 404 for an unknown series or step, 409 for a series that is a draft or paused.
+    """
+    after = call.after
+    while page := transact(partial(_write, call=call, sender=sender, after=after)):
+        for each in page:
+            if isinstance(each, _Letter):
+                retried = _send(transact, transport, sender, each, throttle)
+            else:
+                retried = each
+            yield retried
+            if retried.verdict is Verdict.STOPPED:
+                return
+            after = retried.recipient_id
+
+
+def _find(work: Work, call: RetryCall, series: Series, after: int) -> list[_Failed]:
+    """Return the next page of failed rows; the lock keeps an erasure out until the commit."""
+    found = work.connection.execute(_find_failed_mails(work, series, call, after))
+    return [
+        _Failed(
+            DueRow(
+                row.id,
+                row.step_id,
+                row.created_at,
+                Run(row.end_user_id, series.id, row.enrollment_number),
+            ),
+            row.ended,
+        )
+        for row in found
+    ]
+
+
+@statement("find_failed_mails", call=RetryCall(series="welcome"), after=0)
+def _find_failed_mails(work: Work, series: Series, call: RetryCall, after: int) -> Select[Any]:
+    rows, runs = automation_recipients, automation_enrollments
+    wanted = [rows.c.reason != FailReason.OUTCOME_UNKNOWN]
+    if call.unknown:
+        wanted = [rows.c.reason == FailReason.OUTCOME_UNKNOWN]
+    elif call.reason is not None:
+        wanted.append(rows.c.reason.icontains(call.reason, autoescape=True))
+    if call.step is not None:
+        steps = [step.id for step in series.steps_by_id.values() if step.key == call.step]
+        if not steps:
+            raise not_found("step", call.step)
+        wanted.append(rows.c.step_id.in_(steps))
+    of_run = and_(
+        runs.c.org_id == rows.c.org_id,
+        runs.c.automation_id == rows.c.automation_id,
+        runs.c.end_user_id == rows.c.end_user_id,
+        runs.c.number == rows.c.enrollment_number,
+    )
+    return (
+        select(rows, runs.c.exit_reason.label("ended"))
+        .select_from(rows.join(runs, of_run))
+        .where(
+            rows.c.org_id == work.org_id,
+            rows.c.automation_id == series.id,
+            rows.c.status == Status.FAILED,
+            rows.c.id > after,
+            *wanted,
+        )
+        .order_by(rows.c.id)
+        .limit(_PAGE)
+        .with_for_update(of=runs, read=True, key_share=True)
+    )
+
+
+def _series(work: Work, call: RetryCall) -> Series:
+    series = find_series(work, call.series)
+    if series.status not in (SeriesStatus.ACTIVE, SeriesStatus.COMPLETED):
+        problem = f"The series is {series.status}; emails are sent again while it is active, or"
+        raise conflict("not_running", f"{problem} when it is completed.")
+    return series
+
+
+def _write(
+    work: Work, *, call: RetryCall, sender: Sender, after: int
+) -> list[_Letter | RetriedMail]:
+    """Write the emails of the page of rows ``after`` a recipient.
+
+    For those that are held back or cannot be written, return why.
+    """
+    series = _series(work, call)
+    page = _find(work, call, series, after)
+    if not page:
+        return []
+    rows = [each.row for each in page]
+    facts = gather_due(work.connection, work.org_id, work.moment, {series.id: series}, rows)
+    emails = {due.step.id: due.step.email for due in facts}.values()
+    fields = {_ADDRESS}.union(*(fields_of_email(email) for email in emails if email))
+    values = gather_values(work, {row.run.contact_id for row in rows}, fields)
+    written: list[_Letter | RetriedMail] = []
+    for failed, due in zip(page, facts, strict=True):
+        held = _held(work, failed, due)
+        if held is not None:
+            written.append(RetriedMail(failed.row.id, Verdict.HELD, held))
+            continue
+        try:
+            letter = _letter(work, sender, due, values[due.run.contact_id], unknown=call.unknown)
+        except PermanentFailure as failure:
+            if not call.unknown:
+                _change(work, failed.row.id, reason=failure.reason)
+            written.append(RetriedMail(failed.row.id, Verdict.FAILED, failure.reason))
+        else:
+            written.append(letter)
+    return written
+
+
+def _held(work: Work, failed: _Failed, due: DueFacts) -> str | None:
+    """Return why the email would not be sent today; None if it would (contract §5, §6)."""
+    if failed.ended not in (None, ExitReason.COMPLETED):
+        return failed.ended
+    exits = exit_reason(due.run)
+    if exits is not None:
+        return exits
+    match decide_step(due, work.now):
+        case Postpone():
+            return _OUTSIDE_WINDOW
+        case Finish(reason=reason):
+            return reason
+    return None
+
+
+def _letter(
+    work: Work, sender: Sender, due: DueFacts, values: Mapping[str, str], *, unknown: bool
+) -> _Letter:
+    row, sender = due.recipient_id, sender.of(work.org)
+    mail = mail_of_step(
+        due.step,
+        series=due.run.series,
+        org=work.org,
+        recipient_id=row,
+        values=values,
+        sender=sender,
+        to=values[_ADDRESS.named],
+        now=work.now,
+    )
+    mail = replace(mail, sender=sender.envelope(mail_id(work.org_id, row)))
+    return _Letter(row, values[_ADDRESS.named], mail, unknown)
+
+
+def _send(
+    transact: Transact, transport: Transport, sender: Sender, letter: _Letter, throttle: Throttle
+) -> RetriedMail:
+    throttle.take_slot(None)
+    intent = transact(partial(_intend, sender=sender, letter=letter))
+    if isinstance(intent, RetriedMail):
+        return intent
+    posted = post(transport, throttle, letter.mail, intent)
+    retried = RetriedMail(letter.row, _VERDICTS[posted.result], posted.reason)
+    transact(partial(_record, letter=letter, retried=retried, posted=posted))
+    return retried
+
+
+def _intend(work: Work, *, sender: Sender, letter: _Letter) -> str | RetriedMail:
+    """Record the intent and return its Message-ID, or return why there is none.
+
+    Until the outcome is recorded, the row says ``outcome_unknown``.
+    """
+    work = hold_series_still(work)
+    if work.org.sending_stopped:
+        return RetriedMail(letter.row, Verdict.STOPPED, _STOPPED)
+    fresh = message_id_of(work.org_id, letter.row, sender.of(work.org).domain)
+    intended = intend_again(work, letter.row, letter.address, fresh, unknown=letter.unknown)
+    if intended is None:
+        return RetriedMail(letter.row, Verdict.HELD, _NOT_WANTED)
+    _change(work, letter.row, reason=FailReason.OUTCOME_UNKNOWN)
+    return intended
+
+
+def _record(work: Work, *, letter: _Letter, retried: RetriedMail, posted: Posted) -> None:
+    """Record the outcome; if it was unknown before, only that the email was sent."""
+    if retried.verdict is Verdict.SENT:
+        _note(work, Outcome(letter.row, RowResult.SENT, relay_id=posted.relay_id))
+        _change(work, letter.row, status=Status.COMPLETED, reason=None)
+        stamp_contacted(work, [letter.row])
+    elif letter.unknown or retried.verdict is Verdict.UNKNOWN:
+        give_up(work, [letter.row])
+    else:
+        _note(work, Outcome(letter.row, RowResult.FAILED, retried.reason, posted.bounce))
+        _change(work, letter.row, reason=retried.reason)
+
+
+def _note(work: Work, outcome: Outcome) -> None:
+    for call in noting(work.org, outcome, work.now):
+        call.rows(work.connection)
+
+
+def _change(work: Work, row: int, **values: object) -> None:
+    work.connection.execute(_change_failed_row(work, row, values))
+
+
+@statement("change_failed_row", values={"reason": None})
+def _change_failed_row(work: Work, row_id: int, values: Mapping[str, object]) -> Update:
+    rows = automation_recipients
+    return (
+        update(rows)
+        .where(rows.c.org_id == work.org_id, rows.c.id == row_id, rows.c.status == Status.FAILED)
+        .values(**values)
+    )

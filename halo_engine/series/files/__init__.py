@@ -1,0 +1,1 @@
+"""Series in files: read, compared, applied and written back (contract §8)."""

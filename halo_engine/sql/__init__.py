@@ -1,0 +1,1 @@
+"""How statements are written: sets of rows, kept statements, versions, statistics."""

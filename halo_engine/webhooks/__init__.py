@@ -1,0 +1,1 @@
+"""Webhooks out: endpoints, and how messages get to them (contract §14)."""

@@ -1,0 +1,1 @@
+"""Makes the reference pages of `docs/` from the declarations in the code, and draws diagrams."""

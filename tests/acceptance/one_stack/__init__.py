@@ -1,0 +1,1 @@
+"""What one worker and one beat do for all of these tests."""

@@ -1,0 +1,1 @@
+"""What operators are told of an installation: its measures, and what is unusual."""

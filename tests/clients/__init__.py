@@ -1,0 +1,1 @@
+"""Other people's clients: what they send, and what becomes of it (contract §13)."""

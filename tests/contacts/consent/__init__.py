@@ -1,0 +1,1 @@
+"""Lists, suppressions and erasure against a real database."""

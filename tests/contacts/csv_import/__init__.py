@@ -1,0 +1,1 @@
+"""CSV imports against a real database."""

@@ -1,0 +1,1 @@
+"""Calls that are done together as a set, against a real database."""

@@ -1,0 +1,1 @@
+"""Stripe's objects against a real database."""

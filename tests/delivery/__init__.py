@@ -1,1 +1,0 @@
-"""Mail: what is written, what is sent, and what is known of it afterwards."""

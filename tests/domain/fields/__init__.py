@@ -1,0 +1,1 @@
+"""Fields, filters, expressions and merge fields."""

@@ -1,0 +1,1 @@
+"""The HTML of an email, as it is read when it is saved."""

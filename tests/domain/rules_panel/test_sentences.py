@@ -1,0 +1,91 @@
+"""A definition is said in the documents' in-app words (contract §17)."""
+
+from typing import Any
+
+import pytest
+
+from halo_engine.domain.fields.filters import Filter, Operator
+from halo_engine.domain.phrases import OPERATOR_WORDS
+from halo_engine.domain.reasons import AudienceType, ContactTypeChoice, EntryTrigger
+from halo_engine.domain.rules_panel.labels import CONTACT_TYPES, SOURCES, TRIGGERS
+from halo_engine.domain.rules_panel.sentences import in_words, sentence_of
+from halo_engine.domain.series.definition import SeriesDefinition
+from halo_engine.domain.series.exits import EXIT_RULES
+
+
+def test_every_choice_has_a_label_of_its_own() -> None:
+    """Every choice has a label, and no two have the same."""
+    assert list(TRIGGERS) == list(EntryTrigger)
+    assert list(CONTACT_TYPES) == list(ContactTypeChoice)
+    assert list(SOURCES) == list(AudienceType)
+    assert list(OPERATOR_WORDS) == list(Operator)
+    for labels in (TRIGGERS.values(), CONTACT_TYPES.values(), SOURCES.values()):
+        assert len({label.text for label in labels}) == len(labels)
+    assert [rule.label for rule in EXIT_RULES if rule.is_listed] == [
+        "Completes the series",
+        "Unsubscribes",
+        "Replies to an email",
+        "No longer matches the audience filter",
+        "Triggers an event",
+        "Matches an exit filter",
+        "Manual removal only",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("field", "operator", "value", "said"),
+    [
+        ("role", "is", "owner", "Role is ‘owner’"),
+        ("custom:role", "is_not", "owner", "Role is not ‘owner’"),
+        ("custom:intercom_role", "is", "user", "‘intercom_role’ is ‘user’"),
+        ("signed_up_at", "after", "2026-05-27", "Signed Up is on or after 2026-05-27"),
+        ("signed_up_at", "after", "-30d", "Signed Up is on or after 30 days ago"),
+        ("last_seen", "before", "-1h", "Last seen is before 1 hour ago"),
+        ("stripe:trial_end", "before", "+2d", "Stripe: Trial end is before 2 days from now"),
+        ("company.mrr", "gte", 12000, "Company: MRR (in cents) is at least 12000"),
+        ("company.custom:tier", "contains", "go", "Company: ‘tier’ contains ‘go’"),
+        ("lead:name", "is", "Ann", "Lead: Name is ‘Ann’"),
+        ("event:paid", "is", 0, "Times ‘paid’ fired is 0"),
+        ("custom:x\u202e<b>", "is", True, "‘x\\u202e<b>’ is true"),
+    ],
+)
+def test_a_filter_is_a_sentence(field: str, operator: str, value: Any, said: str) -> None:
+    """A filter is said with its field's label and its operator in words; relative dates are said as
+    such.
+    """
+    item = Filter.model_validate({"field": field, "operator": operator, "value": value})
+    assert sentence_of(item) == said
+
+
+def test_a_definition_is_said_part_by_part() -> None:
+    """What is off is left out; groups are joined by "or", their filters by "and"."""
+    role = {"field": "role", "operator": "is", "value": "owner"}
+    from_sdk = {"field": "source", "operator": "is", "value": "sdk"}
+    definition = SeriesDefinition.model_validate(
+        {
+            "entry_trigger": "event",
+            "audience_type": "segment",
+            "contact_type": "user",
+            "audience_filters": [[role, from_sdk], [from_sdk]],
+            "settings": {
+                "entry_event_name": "trial_started",
+                "reenroll_enabled": True,
+                "reenroll_delay_days": 1,
+                "goal_enabled": True,
+                "goal_filters": [from_sdk],
+                "exit_rules": ["event", "replied"],
+                "exit_event_name": "paid",
+            },
+        }
+    )
+    assert list(in_words(definition)) == [
+        ("Trigger", "Triggers an event: ‘trial_started’"),
+        ("Contact type", "Users only"),
+        (
+            "Audience",
+            "Filter by criteria: (Role is ‘owner’ and Source is ‘sdk’), or (Source is ‘sdk’)",
+        ),
+        ("Re-enrollment", "Contacts can enter again 1 day after they entered last."),
+        ("Goal", "Source is ‘sdk’, within 30 days of entry"),
+        ("Exit", "Completes the series; Replies to an email; Triggers an event: ‘paid’"),
+    ]

@@ -1,0 +1,1 @@
+"""Single emails: what is in them."""

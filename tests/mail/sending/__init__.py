@@ -1,0 +1,1 @@
+"""Sending due mail, against a real database."""

@@ -1,0 +1,1 @@
+"""What the model reads: values, instants, fields, filters, definitions."""

@@ -1,0 +1,123 @@
+"""Filters: groups of AND joined by OR (contract §3)."""
+
+import operator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from tests.model.language.clock import parse_instant, parse_relative
+from tests.model.language.fields import field_type
+from tests.model.language.refusals import RefusedError, refuse_unless
+
+COMPARISONS = {
+    "is": operator.eq,
+    "is_not": operator.ne,
+    "gt": operator.gt,
+    "lt": operator.lt,
+    "gte": operator.ge,
+    "lte": operator.le,
+}
+ANY_INSTANT = datetime(2000, 1, 1, tzinfo=UTC)
+OPERATORS = {
+    "string": ("is", "is_not", "contains"),
+    "number": ("is", "gt", "lt", "gte", "lte"),
+    "boolean": ("is",),
+    "date": ("before", "after"),
+}
+
+
+def is_number(value: object) -> bool:
+    """Say whether a value is a number; true and false are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def date_of(value: object, now: datetime, zone: ZoneInfo) -> datetime | None:
+    """Read a stored date or a filter's date, absolute or relative to now; None if it is none."""
+    if isinstance(value, datetime):
+        return value
+    offset = parse_relative(value)
+    if offset is not None:
+        return now + offset
+    try:
+        return parse_instant(value, zone)
+    except ValueError:
+        return None
+
+
+def value_type(value: object) -> str:
+    """Return the type of a JSON value: string, number, boolean, or `none` of these."""
+    if isinstance(value, bool):
+        return "boolean"
+    if is_number(value):
+        return "number"
+    return "string" if isinstance(value, str) else "none"
+
+
+@dataclass(frozen=True)
+class Filter:
+    """One comparison of a field with a value; `kind` is the type it compares as (contract §3)."""
+
+    field: str
+    operator: str
+    value: Any
+    kind: str
+
+    def passes(self, stored: Any, now: datetime, zone: ZoneInfo) -> bool:
+        """Say whether a stored value passes; one that is missing never does."""
+        if self.lacks(stored, zone):
+            return False
+        if self.kind == "date":
+            left, right = date_of(stored, now, zone), date_of(self.value, now, zone)
+            assert left is not None
+            assert right is not None
+            return left < right if self.operator == "before" else left >= right
+        if self.operator == "contains":
+            return bool(self.value.lower() in stored.lower())
+        return bool(COMPARISONS[self.operator](stored, self.value))
+
+    def lacks(self, stored: Any, zone: ZoneInfo) -> bool:
+        """Say whether the value is missing; one of the wrong type is (contract §3)."""
+        if self.kind == "date":
+            if isinstance(stored, str) and parse_relative(stored) is not None:
+                return True
+            return date_of(stored, ANY_INSTANT, zone) is None
+        return value_type(stored) != self.kind
+
+
+def _kind(field: str, verb: str, value: Any) -> str:
+    kind = field_type(field)
+    if kind != "custom":
+        return kind
+    return "date" if verb in OPERATORS["date"] else value_type(value)
+
+
+def make_filter(field: Any, verb: Any, value: Any) -> Filter:
+    """Return a checked filter; raises `RefusedError` with field, operator, what is allowed (§3)."""
+    kind = _kind(field, verb, value)
+    allowed = OPERATORS.get(kind, ())
+    refuse_unless(verb in allowed, 400, f"{field} {verb}: {kind} takes {allowed}")
+    if kind == "date":
+        usable = date_of(value, ANY_INSTANT, ZoneInfo("UTC")) is not None
+    else:
+        usable = value_type(value) == kind
+    refuse_unless(usable, 400, f"{field} {verb}: the value must be a {kind}")
+    return Filter(field, verb, value, kind)
+
+
+def parse_filters(raw: Any, name: str) -> list[list[Filter]]:
+    """Read a list of groups, or a flat list as one group; raises `RefusedError` (contract §3)."""
+    refuse_unless(isinstance(raw, list), 400, f"{name} must be a list")
+    flat = bool(raw) and all(isinstance(each, dict) for each in raw)
+    groups = []
+    for group in [raw] if flat else raw:
+        refuse_unless(isinstance(group, list) and group, 400, f"{name}: an empty group")
+        groups.append([_parse_one(each, name) for each in group])
+    return groups
+
+
+def _parse_one(raw: Any, name: str) -> Filter:
+    keys = {"field", "operator", "value"}
+    if not isinstance(raw, dict) or set(raw) != keys:
+        raise RefusedError(400, f"{name}: a filter is field, operator, value")
+    return make_filter(raw["field"], raw["operator"], raw["value"])

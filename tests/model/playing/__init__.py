@@ -1,0 +1,1 @@
+"""Plays scenario files against the model, and compares."""

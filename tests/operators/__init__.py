@@ -1,0 +1,1 @@
+"""Tests of who operates an organisation, and what they leave behind."""

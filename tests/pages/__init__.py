@@ -1,0 +1,1 @@
+"""The documentation: its snippets are run, its references are made, its site is built."""

@@ -1,0 +1,1 @@
+"""How a series goes, as a marketer sees it (contract §17)."""

@@ -1,0 +1,1 @@
+"""The rules panel of a series, as a marketer uses it."""

@@ -1,0 +1,1 @@
+"""Writing, ordering, previewing and testing steps (contract §17)."""

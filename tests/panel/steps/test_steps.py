@@ -1,0 +1,171 @@
+"""Writing the steps of a series and their order (contract §17)."""
+
+from typing import Any, Final
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from halo_engine.domain.errors import Refusal
+from halo_engine.domain.roles import Role
+from halo_engine.domain.series.definition import SeriesDefinition
+from tests.panel.browsing import PHONE, People, Shop, barriers
+from tests.panel.rules.panel import definition, press
+from workers.web.panel.forms import Form
+from workers.web.panel.pages.steps.change import changed
+
+_STEPS: Final[list[dict[str, Any]]] = [
+    {
+        "key": "hello",
+        "email": {"subject": "Hello", "body": "Hi", "headers": {"X-Team": "growth"}},
+        "send_window": None,
+    },
+    {"key": "paid", "delay": "2d", "condition": {"type": "event_fired", "value": "order_paid"}},
+    {"key": "thanks", "delay": "1h", "email": {"subject": "Thanks", "body": "Thank you"}},
+]
+
+
+@pytest.fixture
+def welcome(shop: Shop) -> Shop:
+    """A shop with a draft of three steps."""
+    shop.draft("welcome", steps=_STEPS)
+    return shop
+
+
+def _order(shop: Shop) -> list[str]:
+    return [step["key"] for step in definition(shop, "welcome")["steps"]]
+
+
+def _open(page: Page, path: str = "/steps") -> Page:
+    page.goto(f"/series/welcome{path}")
+    return page
+
+
+def test_i_write_the_first_email_of_a_new_series(people: People, shop: Shop) -> None:
+    """An empty page says what to do; it works without a script."""
+    shop.draft("welcome", steps=[])
+    page = _open(people.of(shop, Role.EDITOR, java_script_enabled=False))
+    expect(page.locator(".empty")).to_contain_text("There is no step yet.")
+    page.get_by_role("link", name="Add email").click()
+    page.get_by_label("Key").fill("hello")
+    page.get_by_label("Delay").fill("30m")
+    page.get_by_label("Subject").fill("Hi {{ name|there }}")
+    page.get_by_label("Text").fill("One\n\nTwo")
+    press(page, "Save")
+    expect(page.get_by_text("Saved.", exact=True)).to_be_visible()
+    assert definition(shop, "welcome")["steps"] == [
+        {
+            "key": "hello",
+            "delay": "30m",
+            "email": {"subject": "Hi {{ name|there }}", "body": "One\n\nTwo"},
+        }
+    ]
+
+
+def test_i_add_a_condition(people: People, welcome: Shop) -> None:
+    """After the steps that are there."""
+    page = _open(people.of(welcome))
+    page.get_by_role("link", name="Add condition").click()
+    page.get_by_label("Key").fill("is_pro")
+    page.get_by_label("A contact goes on only if").select_option("user_property")
+    page.get_by_label("Value").fill("plan=pro")
+    press(page, "Save")
+    expect(page.locator("#steps > li").last).to_contain_text("Goes on only if ‘plan=pro’ holds")
+    assert _order(welcome) == ["hello", "paid", "thanks", "is_pro"]
+
+
+def test_i_change_a_subject_and_nothing_else_changes(people: People, welcome: Shop) -> None:
+    """What has no input stays: headers, the window."""
+    page = _open(people.of(welcome))
+    page.get_by_role("link", name="Edit hello").click()
+    page.get_by_label("Subject").fill("Good morning")
+    press(page, "Save")
+    expect(page.locator("#steps > li").first).to_contain_text("Good morning")
+    changed = {**_STEPS[0], "email": {**_STEPS[0]["email"], "subject": "Good morning"}}
+    assert definition(welcome, "welcome")["steps"] == [changed, *_STEPS[1:]]
+
+
+def test_i_move_and_remove_steps_by_keyboard(people: People, welcome: Shop) -> None:
+    """Each button says which step it moves."""
+    page = _open(people.of(welcome))
+    page.get_by_role("button", name="Move thanks up").press("Enter")
+    expect(page.locator("#steps > li").nth(1)).to_contain_text("Thanks")
+    page.get_by_role("button", name="Move hello down").press("Enter")
+    expect(page.locator("#steps > li").first).to_contain_text("Thanks")
+    page.get_by_role("button", name="Remove paid").press("Enter")
+    expect(page.locator("#steps > li")).to_have_count(2)
+    assert _order(welcome) == ["thanks", "hello"]
+
+
+def test_what_is_wrong_is_said_where_i_typed_it(people: People, welcome: Shop) -> None:
+    """And what I typed is still there."""
+    page = _open(people.of(welcome), "/steps/hello")
+    page.get_by_label("Delay").fill("soon")
+    page.get_by_label("Text").fill("Hi {{ nonsense }}")
+    press(page, "Save")
+    expect(page.locator("#delay-error")).to_contain_text("is not a duration")
+    expect(page.locator("#body-error")).to_be_visible()
+    expect(page.get_by_label("Delay")).to_have_value("soon")
+    assert definition(welcome, "welcome")["steps"] == _STEPS
+
+
+def test_somebody_who_saved_meanwhile_is_not_overwritten(people: People, welcome: Shop) -> None:
+    """What I typed stays on my screen."""
+    mine, theirs = _open(people.of(welcome), "/steps/hello"), _open(people.of(welcome, name="Ben"))
+    theirs.get_by_role("button", name="Remove paid").click()
+    mine.get_by_label("Subject").fill("Mine")
+    press(mine, "Save")
+    expect(mine.locator(".notice.bad")).to_be_visible()
+    expect(mine.get_by_label("Subject")).to_have_value("Mine")
+    assert _order(welcome) == ["hello", "thanks"]
+
+
+def test_in_a_live_series_i_see_first_whom_a_change_reaches(people: People, shop: Shop) -> None:
+    """A step that goes lets those who wait at it walk on; then it is saved."""
+    shop.sandbox.series("welcome", entry_trigger="user_created", steps=_STEPS)
+    shop.sandbox.signal(shop.sandbox.contacts(["ann", "ben"]))
+    shop.sandbox.settle()
+    page = _open(people.of(shop))
+    page.get_by_role("button", name="Remove paid").click()
+    expect(page.locator("#fates")).to_contain_text("2 contacts are in it now")
+    assert _order(shop) == ["hello", "paid", "thanks"]
+    press(page, "Save")
+    expect(page.get_by_text("Saved.", exact=True)).to_be_visible()
+    assert _order(shop) == ["hello", "thanks"]
+
+
+def test_a_viewer_reads_the_steps_and_sees_no_control(people: People, welcome: Shop) -> None:
+    """Nor may one change them by address."""
+    page = _open(people.of(welcome, Role.VIEWER))
+    expect(page.locator("#steps > li")).to_have_count(3)
+    assert page.locator("main button, main .button").count() == 0
+    answer = page.goto("/series/welcome/steps/hello")
+    assert answer is not None
+    assert answer.status == 403
+
+
+def test_fifty_steps_are_a_light_page(people: People, shop: Shop) -> None:
+    """At most 1,500 nodes, on the page of the rules too."""
+    steps = [{**_STEPS[2], "key": f"mail{number}"} for number in range(50)]
+    shop.draft("welcome", steps=steps)
+    page = people.of(shop)
+    for path in ("", "/steps", "/progress?counted"):
+        _open(page, path)
+        expect(page.locator("#cards [data-counting]")).to_have_count(0)
+        assert page.evaluate("document.querySelectorAll('*').length") <= 1500
+
+
+@pytest.mark.parametrize("step", ["", "gone"])
+@pytest.mark.parametrize("button", ["up", "down", "remove"])
+def test_a_button_of_a_step_that_is_not_there_is_refused(button: str, step: str) -> None:
+    """It changes nothing."""
+    before = SeriesDefinition.model_validate({"entry_trigger": "manual", "steps": _STEPS})
+    with pytest.raises(Refusal, match="There is no step"):
+        changed(Form((("do", button), ("step", step))), before)
+
+
+@pytest.mark.parametrize("path", ["/steps", "/steps/hello", "/new-step?kind=condition"])
+def test_the_pages_of_steps_have_no_barriers(people: People, welcome: Shop, path: str) -> None:
+    """Neither in the dark nor at 320 px."""
+    page = _open(people.of(welcome, viewport=PHONE, color_scheme="dark"), path)
+    assert barriers(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320

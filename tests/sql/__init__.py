@@ -1,0 +1,1 @@
+"""The statements that the engine sends: their names, their texts, their plans."""

@@ -1,0 +1,1 @@
+"""What causes a piece of work, and what is traced of it."""

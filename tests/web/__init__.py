@@ -1,0 +1,1 @@
+"""HTTP: real processes on real ports (contract §12)."""

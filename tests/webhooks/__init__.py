@@ -1,0 +1,1 @@
+"""Webhooks out: real receivers on ports of their own (contract §14)."""

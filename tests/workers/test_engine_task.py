@@ -1,0 +1,129 @@
+"""What becomes of a task that is refused, loses its database, or fails."""
+
+import time
+
+import pytest
+from celery.exceptions import Reject, SoftTimeLimitExceeded
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.exc import ProgrammingError
+
+from halo_engine.domain.errors import conflict
+from halo_engine.settings import Settings
+from workers.configuration import EngineApp, create_app
+
+
+@pytest.fixture
+def app() -> EngineApp:
+    """An app whose tasks run in this process, retries included."""
+    return create_app(Settings())
+
+
+def test_a_refusal_is_the_answer_and_is_not_tried_again(app: EngineApp) -> None:
+    """A refusal comes back as data after one run (contract §11)."""
+    runs = []
+
+    @app.task(name="test.refuse")
+    def refuse() -> None:
+        runs.append(1)
+        raise conflict("series_not_draft", "status: is active; only a draft can be changed")
+
+    assert refuse.apply().get() == {
+        "refused": {
+            "status": 409,
+            "code": "series_not_draft",
+            "message": "status: is active; only a draft can be changed",
+        }
+    }
+    assert len(runs) == 1
+
+
+def test_arguments_by_position_are_refused(app: EngineApp) -> None:
+    """Positional arguments are refused, and the answer says how to call the task (contract §11)."""
+
+    @app.task(name="test.named")
+    def named(**fields: object) -> int:
+        return len(fields)
+
+    message = "test.named, arguments: 2 by position are refused; allowed are keyword arguments"
+    answer = {"status": 400, "code": "bad_call", "message": message}
+    assert named.apply(args=("acme", "welcome")).get() == {"refused": answer}
+    assert named.apply(kwargs={"org": "acme"}).get() == 1
+
+
+def test_a_lost_database_is_tried_again(app: EngineApp) -> None:
+    """A task whose server is away runs until the server is back."""
+    runs = []
+
+    @app.task(name="test.lost")
+    def lost() -> int:
+        runs.append(1)
+        if len(runs) < 3:
+            create_engine("postgresql+psycopg://127.0.0.1:1/none").connect()
+        return len(runs)
+
+    assert lost.apply().get() == 3
+
+
+def test_a_task_gives_up_in_the_end(app: EngineApp) -> None:
+    """After five more tries the lost database is the task's failure."""
+    runs = []
+
+    @app.task(name="test.gone")
+    def gone() -> None:
+        runs.append(1)
+        raise OSError("no route")
+
+    with pytest.raises(OSError, match="no route"):
+        gone.apply().get()
+    assert len(runs) == 6
+
+
+def test_any_other_error_fails_at_once(app: EngineApp) -> None:
+    """A fault of ours is raised after one run: another run would meet it again."""
+    runs = []
+
+    @app.task(name="test.fault")
+    def fault() -> None:
+        runs.append(1)
+        raise KeyError("x")
+
+    with pytest.raises(KeyError):
+        fault.apply().get()
+    assert len(runs) == 1
+
+
+def test_a_table_that_is_missing_is_looked_for_again(app: EngineApp, database: Engine) -> None:
+    """A missing table is retried, since a migration may be under way, and fails in the end."""
+    runs = []
+
+    @app.task(name="test.early")
+    def early(migrated_at: int) -> int:
+        runs.append(1)
+        column = "key" if len(runs) >= migrated_at else "not_there_yet"
+        with database.connect() as connection:
+            connection.execute(text(f"SELECT {column} FROM organizations"))
+        return len(runs)
+
+    assert early.apply(kwargs={"migrated_at": 3}).get() == 3
+    runs.clear()
+    with pytest.raises(ProgrammingError, match="not_there_yet"):
+        early.apply(kwargs={"migrated_at": 10}).get()
+    assert len(runs) == 6
+
+
+def test_a_soft_limit_that_ends_a_pause_loses_no_call(
+    app: EngineApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call that met an outage late is handed back all the same (contract §2)."""
+
+    def reach_the_limit(_seconds: float) -> None:
+        raise SoftTimeLimitExceeded
+
+    @app.task(name="test.late")
+    def late() -> None:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(time, "sleep", reach_the_limit)
+    with pytest.raises(Reject) as raised:
+        late()
+    assert vars(raised.value)["requeue"] is True

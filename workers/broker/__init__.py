@@ -1,0 +1,1 @@
+"""The broker: how messages are read, taken, given back and set aside."""

@@ -1,0 +1,1 @@
+"""The `halo` command of an installation: `up`, `migrate`, `doctor`, `calls`."""

@@ -1,0 +1,125 @@
+"""The task of calls that were taken from the broker together (``broker.gathering``)."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+
+import structlog
+from celery import states
+
+from halo_engine.domain.errors import Refusal, validated
+from halo_engine.domain.times.instants import format_instant
+from halo_engine.doors.acts import Write
+from halo_engine.doors.door import as_data
+from halo_engine.doors.table import DOORS
+from halo_engine.sets import SetCall
+from halo_engine.work import OrgRef
+
+from ..app import app
+from ..broker.gathering import TASK
+from ..broker.scripts import GATHERED
+from ..engine import engine
+from ..engine_task import server_trouble
+from ..results import store_results
+from ..tracing.causes import caused_by, joined
+from ..tracing.messages import cause_in
+from ..tracing.spans import span
+from .doors import FromApp
+
+_DOORS: Final = {f"halo.{name}": door for name, door in DOORS.items()}
+
+_log = structlog.get_logger(__name__)
+
+
+class _Call(NamedTuple):
+    """A call as it was sent, and the door that does it."""
+
+    sent: Mapping[str, Any]
+    org: OrgRef
+    call: SetCall
+
+
+@app.task(name=TASK, ignore_result=True)
+def gathered(calls: Sequence[Mapping[str, Any]]) -> None:
+    """Do the calls of each organisation as a set, and store an answer for each.
+
+    A call goes alone, as a message of its own, if it meets an error that is no refusal, or a
+    contact that is not known yet.
+    """
+    came_at = datetime.now(UTC)
+    by_org: dict[OrgRef, list[_Call]] = {}
+    answers: list[tuple[Mapping[str, Any], Any]] = []
+    for sent in calls:
+        try:
+            read = _read(sent)
+        except Refusal as refusal:
+            answers.append((sent, refusal))
+        else:
+            by_org.setdefault(read.org, []).append(read)
+    anything_done = False
+    for org, mine in by_org.items():
+        outcomes: Sequence[Any]
+        try:
+            cause = joined(cause_in(each.sent["caused_by"]) for each in mine)
+            with span("set", cause, calls=len(mine)):
+                outcomes = engine().perform_set(org, [each.call for each in mine])
+            anything_done = True
+        except Exception as error:
+            if not anything_done and server_trouble(error) is not None:
+                # Nothing is committed: all messages go back to their queue.
+                raise
+            outcomes = [error] * len(mine)
+        answers += zip([each.sent for each in mine], outcomes, strict=True)
+    _answer(answers, came_at)
+
+
+def _read(sent: Mapping[str, Any]) -> _Call:
+    task, fields = sent["task"], dict(sent["fields"])
+    assert task in GATHERED
+    door = _DOORS[task]
+    assert isinstance(door.act, Write)
+    assert door.act.as_set is not None
+    given = {key: fields.pop(key) for key in FromApp.model_fields if key in fields}
+    sender = validated(FromApp, given, task)
+    if sender.sent_at is not None and "sent_at" in door.call.model_fields:
+        fields["sent_at"] = sender.sent_at
+    call = SetCall(door.act.as_set, door.read(fields))
+    return _Call(sent, OrgRef(widget_key=sender.widget_key), call)
+
+
+def _answer(answers: Sequence[tuple[Mapping[str, Any], Any]], came_at: datetime) -> None:
+    results: dict[str, Any] = {}
+    for sent, outcome in answers:
+        with caused_by(cause_in(sent["caused_by"])):
+            if isinstance(outcome, Refusal) and outcome.code != "unknown_contact":
+                _log.info("refused", call=sent["task"], status=outcome.status, code=outcome.code)
+                result = {"refused": outcome.as_dict()}
+            elif isinstance(outcome, Exception):
+                _send_alone(sent, came_at)
+                continue
+            else:
+                result = as_data(outcome)
+        if sent["wants_answer"]:
+            results[sent["id"]] = result
+    try:
+        store_results(app.backend, results, states.SUCCESS)
+    except Exception as error:
+        # What is committed must not come again: an event without a key would count twice.
+        if server_trouble(error) is None:
+            raise
+        _log.warning("answers lost", calls=len(results))
+
+
+def _send_alone(sent: Mapping[str, Any], came_at: datetime) -> None:
+    """Send a call again, as a message of its own. It comes behind later calls and must not undo
+    them: unless it has a ``sent_at``, it counts as sent when it came.
+    """
+    task: Any = app.tasks[sent["task"]]
+    fields = sent["fields"]
+    task.apply_async(
+        kwargs={**fields, "sent_at": fields.get("sent_at") or format_instant(came_at)},
+        task_id=sent["id"],
+        ignore_result=not sent["wants_answer"],
+        # This header keeps it from being gathered again.
+        retries=1,
+    )

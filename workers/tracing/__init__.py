@@ -1,0 +1,1 @@
+"""What causes a piece of work: ids of requests on log lines, and spans of traces (decision 46)."""

@@ -1,0 +1,1 @@
+"""The handlers of routes, and how callers prove who they are (contract §12)."""

@@ -1,0 +1,1 @@
+"""The panel: pages for people, on the doors' own functions (contract §17)."""

@@ -1,0 +1,135 @@
+"""What a page is: a path, a role, and a function from a visit to an answer (contract §17).
+
+The function runs in a thread, and calls the doors that the routes of the API call.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from halo_engine.domain.roles import Role, may
+from halo_engine.doors.table import DOORS
+from halo_engine.operators.origin import Origin, Via
+from halo_engine.operators.sessions import Session
+
+from ..endpoints.operators import Operators
+from ..messages.requests import Request
+from ..messages.responses import Headers, Problem, Response
+from ..routes import Caller
+from .forms import Form
+
+
+@dataclass(frozen=True, slots=True)
+class Person(Caller):
+    """Somebody who signed in: the session, and its id."""
+
+    session: Session | None = None
+    session_id: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A page to be shown: a template and its values."""
+
+    template: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    status: int = HTTPStatus.OK
+    headers: Headers = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a page that follows it: a script puts it in its place. Without script it is a page
+    of its own, with a title.
+    """
+
+    template: str
+    title: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SeeOther:
+    """Another page of ours to go on to; ``path`` begins with a slash."""
+
+    path: str
+    headers: Headers = ()
+
+
+PageAnswer = View | Part | SeeOther | Response
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A request for a page by somebody who signed in, or by anybody if the page has no role."""
+
+    request: Request
+    caller: Caller
+    operators: Operators
+    form: Form
+    query: Form
+
+    @property
+    def session(self) -> Session:
+        """The session; every page with a role has one."""
+        assert isinstance(self.caller, Person)
+        assert self.caller.session is not None
+        return self.caller.session
+
+    @property
+    def role(self) -> Role:
+        """What the visitor may do."""
+        return self.session.holder.role
+
+    def path(self, name: str) -> str:
+        """Return a parameter of the path."""
+        return self.request.parameters[name]
+
+    def may(self, door: str) -> bool:
+        """Return whether the visitor may use a door; if not, pages show no control for it."""
+        needed = DOORS[door].role
+        return needed is None or may(self.role, needed)
+
+    def call(self, door: str, **fields: Any) -> Any:
+        """Use a door as its route does; return its answer.
+
+        Raises a Refusal, and a 403 if the visitor may not.
+        """
+        if not self.may(door):
+            said = f"Your key is of role {self.role}; allowed is {DOORS[door].role}."
+            raise Problem(HTTPStatus.FORBIDDEN, "forbidden", said)
+        found = DOORS[door]
+        org, request = self.caller.org, self.request
+        assert org is not None
+        origin = Origin(
+            self.caller.key or "operator",
+            Via.SESSION,
+            address=request.address,
+            request_id=request.request_id,
+        )
+        return self.operators.carry_out(found, org, found.read(fields), origin)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A method and a path, the least role that may use it, and what answers.
+
+    ``template`` has its parameters in braces, as routes do. Without a ``role`` anybody may use it.
+    A POST changes something: it must come from a page of ours.
+    """
+
+    method: str
+    template: str
+    answer: Callable[[Visit], PageAnswer]
+    role: Role | None = Role.VIEWER
+
+
+#: A part of the panel, as its navigation shows it: what it is called, and where it is.
+Place = tuple[str, str]
+
+
+def segment_of(value: str) -> str:
+    """Return a value as one segment of a path."""
+    return quote(value, safe="")

@@ -1,0 +1,106 @@
+"""Contacts: the search, and everything about one (contract §1, §17).
+
+A search is a form, and a contact's page is named by our own id: an email stands in no URL.
+"""
+
+from typing import Final
+from uuid import UUID
+
+from halo_engine.answers.reports.contact_list import ContactPage
+from halo_engine.answers.reports.timeline import Entry, What
+from halo_engine.domain.errors import not_found
+from halo_engine.domain.rules_panel.reason_labels import REASON_LABELS, why_not_sent
+from halo_engine.domain.series.exits import EXIT_RULES
+
+from ..page import Page, PageAnswer, View, Visit, segment_of
+
+_PAGE: Final = 50
+#: What an entry of a timeline says happened.
+_HAPPENED: Final = {
+    What.EVENT: "Event",
+    What.ENTERED: "Entered",
+    What.CONVERTED: "Converted",
+    What.LEFT: "Left",
+    What.REFUSED: "Did not enter",
+    What.MAIL_INTENDED: "Mail being sent",
+    What.MAIL_SENT: "Mail sent",
+    What.MAIL_FAILED: "Mail failed",
+    What.MAIL_UNKNOWN: "Mail of unknown outcome",
+    What.OPENED: "Opened a mail",
+    What.CLICKED: "Clicked a link",
+    What.REPLIED: "Replied",
+    What.MACHINE_OPENED: "A machine opened a mail",
+    What.MACHINE_CLICKED: "A machine followed a link",
+    What.SIGNAL_WAITS: "A change waits to be handled",
+}
+_EXITS: Final = {rule.key.value: rule.label or rule.key.value for rule in EXIT_RULES}
+_SUPPRESSED: Final = {
+    "bounced": "Mail to its address bounced: it gets none.",
+    "complained": "It called a mail spam: it gets none.",
+    "unsubscribed": "It unsubscribed from everything: it gets no mail of any series.",
+}
+
+
+def _newest(visit: Visit) -> PageAnswer:
+    return _found(visit, "", "")
+
+
+def _search(visit: Visit) -> PageAnswer:
+    return _found(visit, visit.form.get("q").strip(), visit.form.get("after"))
+
+
+def _found(visit: Visit, searched: str, after: str) -> PageAnswer:
+    given = {"search": searched or None, "after": after or None}
+    asked = {name: value for name, value in given.items() if value is not None}
+    found: ContactPage = visit.call("contacts.list", size=_PAGE, **asked)
+    values = {"q": searched, "contacts": found.contacts, "next": found.next, "after": after}
+    return View("contacts/search.html", values)
+
+
+def _show(visit: Visit) -> PageAnswer:
+    """Show what is known of a contact, and a page of its timeline."""
+    contact_id, after = _id_of(visit), visit.query.get("after")
+    found = visit.call("contacts.show", id=str(contact_id))
+    timeline = found.timeline
+    if after:
+        timeline = visit.call("contacts.timeline", id=str(contact_id), after=after, size=_PAGE)
+    here = f"/contacts/{contact_id}"
+    values = {
+        "contact": found,
+        "title": found.user_id or found.email or "Contact without a name",
+        "suppressed": _SUPPRESSED.get(found.suppressed or "", ""),
+        "entries": tuple((each, _HAPPENED[each.what], _said(each)) for each in timeline.items),
+        "next": f"{here}?after={segment_of(timeline.next)}" if timeline.next else None,
+        "first": here if after else None,
+        "exits": _EXITS,
+        "why_not_sent": why_not_sent,
+    }
+    return View("contacts/contact.html", values)
+
+
+def _id_of(visit: Visit) -> UUID:
+    named = visit.path("contact")
+    try:
+        return UUID(named)
+    except ValueError:
+        raise not_found("contact", named) from None
+
+
+def _said(entry: Entry) -> str:
+    """Return what a timeline's entry is about, in words."""
+    said = entry.said or ""
+    match entry.what:
+        case What.LEFT:
+            return _EXITS.get(said, said)
+        case What.REFUSED:
+            return REASON_LABELS.get(said, said)
+        case What.MAIL_FAILED:
+            return why_not_sent(said)
+    return said
+
+
+PAGES: Final = (
+    Page("GET", "/contacts", _newest),
+    Page("POST", "/contacts", _search),
+    Page("GET", "/contacts/{contact}", _show),
+)

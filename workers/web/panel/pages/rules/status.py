@@ -1,0 +1,106 @@
+"""Pause, resume and stop a series: first what will happen, then it happens (contract §17)."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
+
+from halo_engine.domain.errors import Refusal
+
+from ...page import Page, PageAnswer, SeeOther, View, Visit, segment_of
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One act on a series: its door, its button, what will happen, what the page says after it.
+
+    ``asks_key``: the key of the series has to be typed first.
+    """
+
+    door: str
+    button: str
+    happens: tuple[str, ...]
+    done: str
+    asks_key: bool = False
+
+
+#: By the last part of the path.
+ACTS: Final = {
+    "pause": Act(
+        "series.pause",
+        "Pause the series",
+        (
+            "Nobody enters, and nothing is sent.",
+            "Exits and goals go on. Whoever is in it waits where they are until it resumes.",
+        ),
+        "paused",
+    ),
+    "resume": Act(
+        "series.resume",
+        "Resume the series",
+        (
+            "Contacts enter again, and mail that fell due in the pause is sent.",
+            "Sign-ups and events of the pause enroll nobody; new matches of the filter do.",
+        ),
+        "resumed",
+    ),
+    "stop": Act(
+        "series.stop",
+        "Stop the series for good",
+        (
+            "Everybody in it leaves, and no mail of it is sent any more.",
+            "It cannot be activated again.",
+        ),
+        "stopped",
+        asks_key=True,
+    ),
+}
+
+
+def _page_of(act: Act) -> tuple[Page, Page]:
+    """Make the two pages of an act: what will happen, and doing it."""
+    ending = act.door.partition(".")[2]
+
+    def ask(visit: Visit) -> PageAnswer:
+        return _asked(visit, act, ending)
+
+    def do(visit: Visit) -> PageAnswer:
+        key = visit.path("series")
+        if act.asks_key and visit.form.get("key").strip() != key:
+            problem = f"Type {key} to stop it."
+            return _asked(visit, act, ending, wrong=problem, status=HTTPStatus.BAD_REQUEST)
+        try:
+            visit.call(act.door, series=key)
+        except Refusal as refusal:
+            return _asked(visit, act, ending, problem=refusal.message, status=refusal.status)
+        return SeeOther(f"/series/{segment_of(key)}?done={act.done}")
+
+    path = f"/series/{{series}}/{ending}"
+    return Page("GET", path, ask), Page("POST", path, do)
+
+
+def _asked(
+    visit: Visit,
+    act: Act,
+    ending: str,
+    *,
+    problem: str = "",
+    wrong: str = "",
+    status: int = HTTPStatus.OK,
+) -> View:
+    key = visit.path("series")
+    shown = visit.call("series.show", series=key, checked=ending == "resume")
+    values = {
+        "act": act,
+        "key": key,
+        "name": shown.definition.get("name", key),
+        "path": f"/series/{segment_of(key)}",
+        "active": visit.call("series.funnel", series=key).active,
+        "refusals": shown.refusals or (),
+        "problem": problem,
+        "wrong": wrong,
+        "may_act": visit.may(act.door),
+    }
+    return View("rules/act.html", values, status)
+
+
+PAGES: Final = tuple(page for act in ACTS.values() for page in _page_of(act))

@@ -1,0 +1,192 @@
+// The rules panel, live: tabs, the builder without reloads, counts that follow, what was typed kept.
+// Without it the same buttons of the same form do the same.
+"use strict";
+
+const rules = document.querySelector("form[data-rules]");
+if (rules) {
+  const draftKey = `halo:rules:${rules.dataset.person}:${rules.dataset.series}`;
+  const sent = (button) => {
+    const said = new URLSearchParams(new FormData(rules));
+    if (button) said.set("do", button);
+    return said;
+  };
+  // What is saved; a page that a form led to may show something else.
+  const unchanged = "fresh" in rules.dataset ? String(sent()) : "";
+
+  // Presses a button in the background, and takes parts of the page that it leads to.
+  // Of two that are under way for the same parts, only the later one counts. Returns whether it
+  // took them, and null where the server cannot answer.
+  const latest = {};
+  async function press(button, parts, said = sent(button)) {
+    const mine = (latest[parts] = (latest[parts] ?? 0) + 1);
+    const stood = sent();
+    const asked = fetch(rules.action, { method: "POST", body: said, headers: { Accept: "text/html" } });
+    const answer = await asked.catch(() => ({ ok: false }));
+    if (mine !== latest[parts]) return false;
+    if (answer.status === 401) return tell("You are signed out. What you typed is kept in this browser: sign in again, and come back.");
+    if (!answer.ok) {
+      tell("The server cannot answer now. What you typed is kept.");
+      return null;
+    }
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const at = document.activeElement?.id;
+    // What was typed since the button was pressed stays.
+    const typed = [...new FormData(rules)].filter(([name, value]) => !stood.getAll(name).includes(value));
+    for (const id of parts) document.getElementById(id).replaceChildren(...page.getElementById(id).childNodes);
+    if (!parts.includes("fields")) return true;
+    for (const [name, value] of typed) {
+      const input = rules.elements[name];
+      if (input?.type === "checkbox") input.checked = true;
+      else if (input && "value" in input) input.value = value;
+    }
+    dress();
+    (rules.querySelector("#fields [autofocus]") ?? document.getElementById(at ?? ""))?.focus();
+    rules.querySelectorAll("[data-load]").forEach(load);
+    return true;
+  }
+
+  let counting;
+  function count() {
+    clearTimeout(counting);
+    document.querySelectorAll("#matched, [data-counting]").forEach((place) => (place.textContent = "Counting …"));
+    counting = setTimeout(async () => {
+      if ((await press("count", ["cards", "matched"])) === null) counting = setTimeout(count, 5000);
+    }, 400);
+  }
+
+  async function change(button, said) {
+    if (!(await press(button, ["fields"], said))) return;
+    keep();
+    count();
+  }
+
+  // Tabs: without a script the three parts stand one below the other.
+  const list = document.createElement("div");
+  list.setAttribute("role", "tablist");
+  list.setAttribute("aria-label", "Rules");
+  list.className = "tabs";
+  let open = "tab-entry";
+  const sections = () => [...rules.querySelectorAll("[data-tab]")];
+  function select(id, focus) {
+    open = id;
+    for (const tab of list.children) {
+      const is = tab.getAttribute("aria-controls") === id;
+      tab.setAttribute("aria-selected", is);
+      tab.tabIndex = is ? 0 : -1;
+      if (is && focus) tab.focus();
+    }
+    for (const section of sections()) section.hidden = section.id !== id;
+  }
+  for (const section of sections()) {
+    const tab = document.createElement("button");
+    tab.type = "button";
+    tab.id = `${section.id}-tab`;
+    tab.textContent = section.dataset.tab;
+    tab.setAttribute("role", "tab");
+    tab.setAttribute("aria-controls", section.id);
+    tab.addEventListener("click", () => select(section.id));
+    list.append(tab);
+  }
+  list.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!step) return;
+    const ids = sections().map((section) => section.id);
+    select(ids[(ids.indexOf(open) + step + ids.length) % ids.length], true);
+  });
+  rules.querySelector("#kept").before(list);
+
+  // What belongs to a choice is shown with it.
+  function fit() {
+    for (const part of rules.querySelectorAll("[data-for]")) {
+      const [name, wanted] = part.dataset.for.split("=");
+      const given = sent().getAll(name);
+      part.hidden = !(wanted ? wanted.split(",").some((each) => given.includes(each)) : given.length);
+    }
+  }
+
+  function dress() {
+    for (const section of sections()) {
+      section.setAttribute("role", "tabpanel");
+      section.setAttribute("aria-labelledby", `${section.id}-tab`);
+      section.querySelector("h2").hidden = true;
+    }
+    rules.querySelector("#count").hidden = true;
+    select(open);
+    fit();
+  }
+
+  // A link leads to an input in another tab, too.
+  function reveal() {
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const section = target?.closest("[data-tab]");
+    if (!section) return;
+    select(section.id);
+    const inputs = "input:not([type=hidden], :disabled), select, button";
+    (target.matches(inputs) ? target : target.querySelector(inputs))?.focus();
+    target.scrollIntoView({ block: "center" });
+  }
+  addEventListener("hashchange", reveal);
+  document.addEventListener("click", (event) => {
+    const way = event.target.closest('a[href^="#"]');
+    if (way && way.getAttribute("href") === location.hash) reveal();
+  });
+
+  // What was typed is kept in this browser until it is saved, for this person and series.
+  function tell(text, discards) {
+    const place = rules.querySelector("#kept");
+    place.textContent = text;
+    place.className = "notice info";
+    if (!discards) return;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "button plain";
+    button.textContent = "Drop it";
+    button.addEventListener("click", () => {
+      localStorage.removeItem(draftKey);
+      location.assign(rules.getAttribute("action"));
+    });
+    place.append(" ", button);
+  }
+  function keep() {
+    const now = String(sent());
+    if (now === unchanged) localStorage.removeItem(draftKey);
+    else localStorage.setItem(draftKey, now);
+  }
+  if ("saved" in rules.dataset) localStorage.removeItem(draftKey);
+  if (!("fresh" in rules.dataset)) keep();
+
+  rules.addEventListener("input", () => { keep(); count(); });
+  rules.addEventListener("change", (event) => {
+    fit();
+    if ("changes" in event.target.dataset) change("settle");
+  });
+  rules.addEventListener("submit", (event) => {
+    const act = event.submitter?.value ?? "";
+    if (!/^(add-|remove:|preset:)/.test(act)) return;
+    event.preventDefault();
+    change(act);
+  });
+
+  // Pickers ask for what they suggest once somebody goes to them.
+  rules.addEventListener("focusin", async ({ target }) => {
+    const path = target.dataset.suggestions ?? target.list?.dataset.suggestions;
+    if (!path || !target.list || target.list.dataset.asked === path) return;
+    target.list.dataset.asked = path;
+    const answer = await fetch(path, { headers: { Accept: "text/html" } });
+    if (answer.ok && !answer.redirected && target.list) target.list.innerHTML = await answer.text();
+  });
+
+  dress();
+  reveal();
+  const before = localStorage.getItem(draftKey);
+  if ("fresh" in rules.dataset && before && before !== unchanged) {
+    rules.elements.version.value = new URLSearchParams(before).get("version");
+    change("settle", new URLSearchParams(`${before}&do=settle`)).then(() =>
+      tell("What you typed before and did not save is back.", true),
+    );
+  } else if (document.querySelector("[data-counting]")) count();
+  if (document.querySelector(".wrong, [data-focus]")) {
+    const section = rules.querySelector(".wrong")?.closest("[data-tab]");
+    if (section) select(section.id);
+  }
+}
