@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import count
+from math import inf
 from typing import Any
 
 import pytest
@@ -19,10 +20,12 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from halo_engine import database as halo_database
 from halo_engine import migrate
+from halo_engine.pipeline import drain
 from halo_engine.settings import Settings
 from tests.platform.browsers import WHY_LEFT_OUT
 from tests.sql.nameless import nameless
 from tests.web.conftest import Web, running
+from workers import connections
 from workers.connections import broker
 from workers.stack.folders import throwaway_folder
 from workers.stack.servers import Servers, running_servers
@@ -38,6 +41,11 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
 _numbers = count(1)
+
+# However long this machine stands still, a reply of the broker is waited for, and a turn at signals
+# is not over: what a flow does then would depend on it.
+setattr(connections, "_BROKER_TIMEOUT_SECONDS", 120.0)  # noqa: B010 -- it is private
+drain.TURN_SECONDS = inf
 
 # What is judged is what comes of an input, never how long a busy machine takes to make it.
 settings.register_profile(

@@ -27,7 +27,7 @@ from workers.stack.folders import throwaway_folder
 from workers.stack.processes import running_processes, stack_environment
 from workers.stack.servers import Servers
 
-_PATIENCE_SECONDS = 30.0
+_PATIENCE_SECONDS = 120.0
 _LOOK_AGAIN_SECONDS = 0.05
 
 
@@ -76,7 +76,7 @@ class Stack:
         return Sandbox(self.database, OrgRef(key=key), now=datetime.now(UTC))
 
     def wait_until(self, holds: Callable[[], bool], what: str) -> None:
-        """Wait until a condition holds; fail naming it when it does not in half a minute."""
+        """Wait until a condition holds; fail naming it when it does not in two minutes."""
         ends = monotonic() + _PATIENCE_SECONDS
         while not holds():
             assert monotonic() < ends, f"not within {_PATIENCE_SECONDS:.0f} s: {what}"

@@ -36,7 +36,7 @@ series:
     entry_trigger: user_created
     steps: [{{key: hello, email: {{subject: {MARK}, body: {MARK}}}}}]
 """
-_PATIENCE_SECONDS = 90.0
+_PATIENCE_SECONDS = 120.0
 
 
 def _quoted(secret: str) -> str:

@@ -29,7 +29,7 @@ def at_once(database: Engine, org: OrgRef, *actions: Callable[[Work], _Result]) 
             tries += 1
             work = open_work(connection, org, NOW)
             if tries == 1:
-                barrier.wait(timeout=30)
+                barrier.wait(timeout=120)
             return action(work)
 
         return run_in_transaction(database, opened)

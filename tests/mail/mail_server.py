@@ -1,7 +1,9 @@
 """A real SMTP server (aiosmtpd) that can misbehave at each step, and keeps a log of its own."""
 
 import asyncio
+import signal
 import ssl
+import threading
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,7 +11,9 @@ from dataclasses import dataclass, field
 from email import message_from_bytes
 from enum import Enum
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
+from traceback import walk_stack
+from types import FrameType
 from typing import Any, Final
 
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
@@ -26,8 +30,10 @@ class Manner(Enum):
     """What a server can do beside answering."""
 
     DROP = "drop"
-    #: Never answer.
+    #: Never answer; the client's time is over as soon as it waits for the answer.
     STALL = "stall"
+    #: Never answer.
+    SILENT = "silent"
 
 
 #: A reply instead of the usual one, a manner, or what is to happen before the usual reply (or, if
@@ -61,6 +67,8 @@ class MailServer:
     _thread: Thread | None = None
     _server: asyncio.Server | None = None
     _open: set["_Connection"] = field(default_factory=set)
+    #: Whether the client's time is over, of a connection that stalls.
+    _timed_out: Event = field(default_factory=Event)
 
     @property
     def connections(self) -> int:
@@ -75,16 +83,11 @@ class MailServer:
     def client(self, **values: Any) -> SmtpServer:
         """Return the server as a client's URL would name it."""
         user, password = self.login or (None, "")
-        given = {"timeout": 20.0, "helo": "client.example", "ca": str(TLS / "ca.pem"), **values}
+        given = {"timeout": 40.0, "helo": "client.example", "ca": str(TLS / "ca.pem"), **values}
         return SmtpServer("127.0.0.1", self.port, self.tls, user, password, **given)
 
-    def transport(self, facing: Action | None = None) -> SmtpTransport:
-        """Return a worker's way to the server.
-
-        It gives up soon on one that stalls alone: elsewhere a busy machine's pause is no silence.
-        """
-        if facing is Manner.STALL:
-            return SmtpTransport(self.client(timeout=1.0), within_seconds=2.5)
+    def transport(self) -> SmtpTransport:
+        """Return a worker's way to the server."""
         return SmtpTransport(self.client())
 
     @property
@@ -108,21 +111,37 @@ class MailServer:
         """Refuse connections from now on, and drop those that are open."""
         if self._loop is None or self._thread is None:
             return
-        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(timeout=60)
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(timeout=120)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(timeout=60)
+        self._thread.join(timeout=120)
         self._loop.close()
         self._loop = self._thread = self._server = None
 
     def drop_connections(self) -> None:
         """Close what is open, as a server does with what lay idle; more may come."""
         assert self._loop is not None
-        asyncio.run_coroutine_threadsafe(self._drop(), self._loop).result(timeout=60)
+        asyncio.run_coroutine_threadsafe(self._drop(), self._loop).result(timeout=120)
 
     def wait_until_nobody_is_there(self) -> None:
         """Wait until every client has closed its connection."""
         assert self._loop is not None
-        asyncio.run_coroutine_threadsafe(self._emptied(), self._loop).result(timeout=60)
+        asyncio.run_coroutine_threadsafe(self._emptied(), self._loop).result(timeout=120)
+
+    async def stall(self) -> None:
+        """Let the time be over of the client, once it waits for an answer: in the test's thread, as
+        if its socket had said so. A busy machine's pause elsewhere is no silence.
+        """
+        self._timed_out.clear()
+        while self._open and not self._timed_out.is_set():
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR2)
+            await asyncio.sleep(0.01)
+
+    def end_wait(self, _signal: int, frame: FrameType | None) -> None:
+        """Raise TimeoutError in whoever waits for an answer."""
+        waits = any(each.f_code.co_name == "getreply" for each, _ in walk_stack(frame))
+        if waits and not self._timed_out.is_set():
+            self._timed_out.set()
+            raise TimeoutError("timed out")
 
     async def _close(self) -> None:
         assert self._server is not None
@@ -167,10 +186,12 @@ def mail_server(**values: Any) -> Iterator[MailServer]:
     """Run a server for the body's time."""
     server = MailServer(**values)
     server.start()
+    before = signal.signal(signal.SIGUSR2, server.end_wait)
     try:
         yield server
     finally:
         server.stop()
+        signal.signal(signal.SIGUSR2, before)
 
 
 def _context() -> ssl.SSLContext:
@@ -193,7 +214,7 @@ class _Connection(SMTP):
         super().__init__(
             None,
             hostname="mail.test",
-            timeout=60,
+            timeout=600,
             tls_context=_context() if owner.tls is Tls.STARTTLS else None,
             auth_required=owner.login is not None and owner.tls is Tls.STARTTLS,
             auth_require_tls=owner.tls is Tls.STARTTLS,
@@ -227,7 +248,10 @@ class _Connection(SMTP):
             case Manner.DROP:
                 self.drop()
             case Manner.STALL:
-                await asyncio.sleep(60)
+                await self._owner.stall()
+                await asyncio.sleep(600)
+            case Manner.SILENT:
+                await asyncio.sleep(600)
             case str(reply):
                 await self.push(reply)
             case action:

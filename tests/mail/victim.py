@@ -25,8 +25,8 @@ from halo_engine.pipeline.due import PostOffice
 from tests.mail.post_office import SENDER
 from tests.sql.sent import name_in
 
-_PATIENCE_SECONDS: Final = 60
-_SMTP_SECONDS: Final = 10
+_PATIENCE_SECONDS: Final = 120
+_SMTP_SECONDS: Final = 60
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["tests.mail.victim"])
 

@@ -15,7 +15,7 @@ from tests.acceptance.one_stack.conftest import stack
 
 __all__ = ["stack", "start_stack"]
 
-_PATIENCE_SECONDS = 30.0
+_PATIENCE_SECONDS = 120.0
 _LOOK_AGAIN_SECONDS = 0.02
 
 

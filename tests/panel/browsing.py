@@ -109,7 +109,7 @@ class People:
         """Return a page of somebody who has not signed in."""
         given = {"base_url": self.site.url, "viewport": DESKTOP, "locale": "en-GB", **context}
         made = self.browser.new_context(**given)
-        made.set_default_timeout(20_000)
+        made.set_default_timeout(60_000)
         self._contexts.append(made)
         page = made.new_page()
         page.on("console", self._listen)

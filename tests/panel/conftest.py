@@ -42,7 +42,7 @@ def browser() -> Iterator[Browser]:
             pytest.fail(NO_BROWSER)
         pytest.skip(WHY_LEFT_OUT)
     # As long as a busy machine may need.
-    expect.set_options(timeout=20_000)
+    expect.set_options(timeout=60_000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
         yield browser

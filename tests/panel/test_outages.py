@@ -29,7 +29,7 @@ def test_the_panel_says_that_the_database_is_away_and_comes_back(
         assert answer.status == HTTPStatus.SERVICE_UNAVAILABLE
         expect(page.get_by_text("Nothing is lost.")).to_be_visible()
         administrate(f"ALTER DATABASE {database.url.database} ALLOW_CONNECTIONS true")
-        expect(page.get_by_role("link", name="Welcome")).to_be_visible(timeout=30_000)
+        expect(page.get_by_role("link", name="Welcome")).to_be_visible(timeout=60_000)
         people.leave()
 
 

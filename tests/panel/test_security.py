@@ -37,7 +37,7 @@ class Answer:
 def ask(site: Site, method: str, path: str, form: object = None, **headers: str) -> Answer:
     """Make a request as a program does: it sends what it likes."""
     parts = urlsplit(site.url)
-    connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=30)
+    connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=120)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     body = None
     if form is not None:

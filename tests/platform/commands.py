@@ -24,7 +24,7 @@ def start_halo(*arguments: str, **environment: str) -> "subprocess.Popen[str]":
 def run_halo(*arguments: str, **environment: str) -> tuple[int, str]:
     """Run `halo` to its end; return its exit status and what it printed."""
     process = start_halo(*arguments, **environment)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=120)
     return process.returncode, output
 
 

@@ -45,6 +45,10 @@ def test_doctor_finds_nothing_wrong_while_a_worker_answers(
     with throwaway_folder("test") as folder:
         worker = start_worker(folder, stack_environment(Servers(url, broker_url)))
         status, findings = _doctor(monkeypatch, **named)
+        ends = monotonic() + 120
+        while findings["workers"][0] == "wrong" and monotonic() < ends:
+            # It waits for an answer no longer than a person would; this machine may be busy.
+            status, findings = _doctor(monkeypatch, **named)
         worker.stop()
     assert [each for each, (state, _) in findings.items() if state == "wrong"] == []
     assert status == 0
@@ -252,7 +256,7 @@ def test_up_migrates_runs_a_worker_and_a_beat_and_stops_them(
     [command] = [line for line in lines if "curl" in line]
     key, url = re.findall(r"hk_\S+?(?=\")|http://\S+", command)
     asked = urllib.request.Request(url, headers={"Authorization": f"Bearer {key}"})
-    with urllib.request.urlopen(asked, timeout=30) as answer:
+    with urllib.request.urlopen(asked, timeout=120) as answer:
         series = json.loads(answer.read())
     assert "welcome" in json.dumps(series)
     [link] = re.findall(r"^panel +(http://\S+)", said, re.MULTILINE)
@@ -263,11 +267,11 @@ def test_up_migrates_runs_a_worker_and_a_beat_and_stops_them(
     family = psutil.Process(up.pid).children(recursive=True)
     assert len(family) >= 5  # the worker, its two processes, the beat, HTTP
     up.send_signal(signal.SIGINT)
-    rest, _ = up.communicate(timeout=60)
+    rest, _ = up.communicate(timeout=120)
     assert up.returncode == 0
     assert rest.endswith("stopped\n")
     assert f"schema    {migrate.head_revision()}\n" in lines
-    assert psutil.wait_procs(family, timeout=30)[1] == []
+    assert psutil.wait_procs(family, timeout=120)[1] == []
 
 
 def test_up_ends_with_an_error_when_its_beat_dies(empty_database: str, broker_url: str) -> None:
@@ -280,18 +284,18 @@ def test_up_ends_with_an_error_when_its_beat_dies(empty_database: str, broker_ur
     family = psutil.Process(up.pid).children(recursive=True)
     [beat] = [process for process in family if "beat" in process.cmdline()]
     beat.kill()
-    rest, _ = up.communicate(timeout=60)
+    rest, _ = up.communicate(timeout=120)
     assert up.returncode == 1
     assert "Error: beat ended with status -9" in rest
-    assert psutil.wait_procs(family, timeout=30)[1] == []
+    assert psutil.wait_procs(family, timeout=120)[1] == []
 
 
 def _wait_for_a_tick(database_url: str) -> None:
     engine = create_engine(database_url)
-    ends = monotonic() + 60
+    ends = monotonic() + 120
     with engine.connect() as connection:
         while last_tick(connection)[0] is None:
-            assert monotonic() < ends, "no tick within a minute"
+            assert monotonic() < ends, "no tick within two minutes"
             connection.rollback()
             sleep(0.05)
     engine.dispose()
@@ -341,7 +345,7 @@ def test_what_cannot_be_read_or_written_is_one_line(
         env={**os.environ, "HALO_DATABASE_URL": url},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert (ended.returncode, ended.stderr) == (1, f"Error: {said}\n")

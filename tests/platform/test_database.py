@@ -64,7 +64,7 @@ def test_two_transactions_in_a_deadlock_both_succeed(pairs: Engine) -> None:
             runs.append(first)
             _add(connection, first)
             if runs.count(first) == 1:
-                both_hold_one.wait(timeout=60)
+                both_hold_one.wait(timeout=120)
             _add(connection, second)
 
         run_in_transaction(pairs, work)

@@ -34,7 +34,7 @@ def test_two_at_once_wait_for_each_other(empty_database: str) -> None:
     """If two `halo migrate` start together, one does the work and the other finds it done."""
     processes = [start_halo("migrate", HALO_DATABASE_URL=empty_database) for _ in range(2)]
     for process in processes:
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=120)
         assert (process.returncode, "Error" in output) == (0, False)
     head = migrate.head_revision()
     assert migrate.current_and_head(empty_database) == (head, head)

@@ -237,7 +237,7 @@ def test_a_call_sees_what_was_committed_while_an_earlier_one_waited(counters: En
             assert not counted.done()
         COUNT_UP.rows(other, {"asked_name": "a"})
         other.commit()
-        assert counted.result(timeout=60)[1] == [{"count": 1}]
+        assert counted.result(timeout=120)[1] == [{"count": 1}]
 
 
 def test_a_race_that_calls_at_once_lose_is_run_again(counters: Engine) -> None:

@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from sqlalchemy import Engine
 
 from halo_engine.settings import Settings
 from workers.configuration import create_app
-from workers.stack.children import Child, StackError
+from workers.stack.children import Child, StackError, Stopping
 from workers.stack.folders import throwaway_folder
 from workers.stack.processes import stack_environment, start_beat, start_worker
 from workers.stack.servers import Servers
@@ -65,7 +66,7 @@ def test_a_worker_on_an_empty_database_says_so(
 def _organizations_waiting(broker_url: str) -> object:
     """Have the worker tick, and return what it answers."""
     client = create_app(Settings(broker_url=broker_url))
-    return client.send_task("halo.tick").get(timeout=60)
+    return client.send_task("halo.tick").get(timeout=120)
 
 
 @pytest.mark.parametrize("start", [start_worker, start_beat])
@@ -76,5 +77,5 @@ def test_the_ready_file_goes_when_the_process_stops(
     url = database.url.render_as_string(hide_password=False)
     child = start(folder, stack_environment(Servers(url, broker_url)))
     [ready] = folder.glob("*.ready")
-    child.stop()
+    replace(child, stopping=Stopping(((signal.SIGTERM, 120.0),))).stop()
     assert not ready.exists()

@@ -225,7 +225,7 @@ def test_a_child_that_ignores_signals_is_killed_with_its_children(folder: Path) 
     grandchild = psutil.Process(int(pid.read_text()))
     child.stop()
     assert child.process.returncode == -signal.SIGKILL
-    assert psutil.wait_procs([grandchild], timeout=30) == ([grandchild], [])
+    assert psutil.wait_procs([grandchild], timeout=120) == ([grandchild], [])
 
 
 @pytest.mark.parametrize("name", ["x" * 120, "a,b", "a b"])

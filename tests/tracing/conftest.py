@@ -45,7 +45,7 @@ class Site:
             json.dumps({"user_id": user_id, "traits": traits}).encode(),
             {"Authorization": f"Bearer {self.org}", "Content-Type": "application/json", **named},
         )
-        with urlopen(request, timeout=30) as answer:
+        with urlopen(request, timeout=120) as answer:
             assert answer.status == 200
 
     def lines(self, process: str) -> list[Line]:

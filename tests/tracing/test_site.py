@@ -59,7 +59,7 @@ def test_an_id_that_is_not_safe_is_no_id(site: Site) -> None:
             "halo.identify",
             kwargs={"widget_key": "nobody's", "user_id": "ann"},
             headers={"X-Request-Id": unsafe},
-        ).get(timeout=30)
+        ).get(timeout=120)
         assert answer["refused"]["code"] == "unknown_widget_key"
     refused = [each for each in site.lines("worker") if each["event"] == "refused"]
     assert not any("words" in str(each) or "xxx" in str(each) for each in refused)

@@ -24,7 +24,7 @@ from workers.stack.folders import throwaway_folder
 from workers.stack.processes import stack_environment, start_web
 from workers.stack.servers import Servers
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 120.0
 
 
 @dataclass(frozen=True)

@@ -218,7 +218,7 @@ def test_a_thread_that_hangs_holds_up_no_caller() -> None:
     goes_on = threading.Event()
 
     async def play() -> Sequence[object]:
-        hung = threads.run(lambda: goes_on.wait(timeout=30))
+        hung = threads.run(lambda: goes_on.wait(timeout=120))
         behind = threads.run(lambda: True)
         return await asyncio.gather(hung, behind, return_exceptions=True)
 

@@ -32,7 +32,7 @@ class Telling:
         """Post a call over HTTP, and return its answer."""
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         request = Request(f"{self.url}{path}", json.dumps(call).encode(), headers)
-        with urlopen(request, timeout=30) as answer:
+        with urlopen(request, timeout=120) as answer:
             return json.load(answer)
 
     def endpoint(self, receiver: Receiver, **given: Any) -> Any:

@@ -120,13 +120,13 @@ def test_calls_outlive_their_database(folder: Path, broker_url: str) -> None:
         environment = stack_environment(Servers(url, broker_url), worker_concurrency=1)
         worker = start_worker(folder, environment, log=log)
         stack.callback(worker.stop)
-        identify(app, 0).get(timeout=30)
+        identify(app, 0).get(timeout=120)
         postgres.stop()
         sent = [identify(app, number) for number in range(1, 21)]
         wait_until(worker, lambda: log.read_text().count("waits") >= 3, "it met the outage thrice")
         postgres, _ = start_postgres(folder, durable=False)
         stack.callback(postgres.stop)
-        answers = [each.get(timeout=60) for each in sent]
+        answers = [each.get(timeout=120) for each in sent]
         assert [answer["created"] for answer in answers] == [True] * 20
         assert users(database) == [f"user {number}" for number in range(21)]
         assert left(broker_url) == (0, 0)
@@ -153,7 +153,7 @@ def test_calls_wait_for_a_schema_that_is_not_migrated_yet(
         wait_until(worker, lambda: log.read_text().count(waits) >= 3, "it met the schema thrice")
         head = f"UPDATE alembic_version SET version_num = '{migrate.head_revision()}'"
         _run(database, "ALTER TABLE not_yet RENAME TO end_users", head)
-        assert sent.get(timeout=60)["created"] is True
+        assert sent.get(timeout=120)["created"] is True
         wait_until(worker, lambda: left(broker_url) == (0, 0), "nothing was left")
 
 
@@ -179,7 +179,7 @@ def test_an_answer_outlives_its_broker(folder: Path, monkeypatch: pytest.MonkeyP
 
         monkeypatch.setattr(app.backend, "_sleep", come_back)
         app.backend.store_result("after", {"created": True}, "SUCCESS")
-        assert app.AsyncResult("after").get(timeout=30) == {"created": True}
+        assert app.AsyncResult("after").get(timeout=120) == {"created": True}
 
 
 def _has_met_silence(log: Path) -> bool:
@@ -204,7 +204,7 @@ def test_calls_outlive_a_database_that_is_frozen(folder: Path, broker_url: str) 
         environment = stack_environment(Servers(url, broker_url), **named)
         worker = start_worker(folder, environment, log=log)
         stack.callback(worker.stop)
-        identify(app, 0).get(timeout=30)
+        identify(app, 0).get(timeout=120)
         server = psutil.Process(postgres.process.pid)
         processes = [server, *server.children(recursive=True)]
         for process in processes:
@@ -215,5 +215,5 @@ def test_calls_outlive_a_database_that_is_frozen(folder: Path, broker_url: str) 
         finally:
             for process in processes:
                 process.resume()
-        assert all("id" in each.get(timeout=60) for each in sent)
+        assert all("id" in each.get(timeout=120) for each in sent)
         assert sorted(users(database)) == [f"user {number}" for number in range(5)]

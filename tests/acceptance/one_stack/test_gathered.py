@@ -16,7 +16,7 @@ from workers.broker.scripts import IN_HAND, TOUCHED
 from workers.configuration import CALLS_QUEUE
 from workers.connections import broker
 
-_PATIENCE_SECONDS = 60.0
+_PATIENCE_SECONDS = 120.0
 
 
 @pytest.fixture

@@ -70,7 +70,7 @@ def test_a_task_that_overtakes_the_identify_waits_for_it(stack: Stack) -> None:
     )
     stack.wait_until(lambda: tracked.state in ("RETRY", "PENDING"), "the event waits")
     stack.ask("halo.identify", widget_key=org, user_id="late", traits={"email": "late@a.example"})
-    assert tracked.get(timeout=30)["event"] == "signed_up"
+    assert tracked.get(timeout=120)["event"] == "signed_up"
 
 
 def test_refusals_are_answers(stack: Stack) -> None:

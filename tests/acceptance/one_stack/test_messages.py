@@ -108,7 +108,7 @@ def test_what_no_worker_can_take_is_set_aside_and_stops_nobody(stack: Stack) -> 
     org = stack.organization()
     traits = {"odd": _nested(BOUNDS.depth)}
     call = {"widget_key": org, "user_id": "ann", "traits": traits}
-    refused = stack.app.send_task("halo.identify", kwargs=call).get(timeout=30)["refused"]
+    refused = stack.app.send_task("halo.identify", kwargs=call).get(timeout=120)["refused"]
     assert (refused["status"], refused["code"]) == (400, "bad_message")
     assert refused["message"] == "body: nests deeper than 100 levels"
     client.lpush(CALLS_QUEUE, b"no json")
@@ -137,7 +137,7 @@ def test_a_message_of_another_client_is_read(stack: Stack) -> None:
         "properties": {"delivery_tag": 1},
     }
     broker(stack.app.conf.broker_url).lpush(CALLS_QUEUE, json.dumps(message))
-    assert stack.app.AsyncResult(task_id).get(timeout=30)["created"] is True
+    assert stack.app.AsyncResult(task_id).get(timeout=120)["created"] is True
 
 
 def test_an_answer_goes_to_the_queue_that_the_caller_names(stack: Stack) -> None:

@@ -236,7 +236,7 @@ def test_an_intent_waits_for_an_exit_that_is_being_committed(office: PostOffice)
 
         def exit_meanwhile() -> None:
             worker.submit(office.transact, exit_slowly)
-            begun.wait(timeout=60)
+            begun.wait(timeout=120)
 
         letters = Interrupted(exit_meanwhile)
         outcomes = office.lease_and_send(letters)
@@ -282,7 +282,7 @@ def test_an_intent_that_had_to_wait_looks_at_stops_again(office: PostOffice) -> 
         with office.database.begin() as connection:
             stop_sending(connection, pausing.org.key, "Pat")
         other.commit()
-        [outcome] = sent.result(timeout=60)
+        [outcome] = sent.result(timeout=120)
     assert (outcome.result, letters.sent) == (RowResult.RELEASED, [])
 
 

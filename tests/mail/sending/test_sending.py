@@ -50,12 +50,8 @@ class Worker:
     clock: Clock = field(default_factory=Clock)
 
     def __post_init__(self) -> None:
-        self.face(None)
-
-    def face(self, action: Action | None) -> None:
-        """Begin anew as a process that is to meet ``action``."""
         throttle = Throttle(self.per_second, clock=self.clock.read, sleep=self.clock.sleep)
-        self.transport = self.server.transport(facing=action)
+        self.transport = self.server.transport()
         self.post = Post(self.transport, SENDER, throttle)
 
     def tick(self) -> int:
@@ -98,10 +94,8 @@ def copies(server: MailServer, *names: str) -> list[int]:
     return [server.copies[f"{name.lower()}@a.example"] for name in names]
 
 
-#: Every answer at every step, but for silence at some steps: it takes long, and means the same.
-BREAKING = [
-    each[:3] for each in ANSWERS if each[1] is not Manner.STALL or each[0] in ("MAIL", "dot")
-]
+#: Every answer at every step.
+BREAKING = [each[:3] for each in ANSWERS]
 BREAKING.append(("text", DROP, OutcomeUnknown))
 
 
@@ -144,7 +138,6 @@ def _the_guarantee_holds(
     guarantee: str,
 ) -> None:
     office, server = worker.office, worker.server
-    worker.face(action)
     worker.go_on(3)
     ann, *others = copies(server, *NAMES)
     assert others == [1, 1]

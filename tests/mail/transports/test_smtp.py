@@ -96,7 +96,7 @@ def test_what_an_answer_means(
     if pipelining and step == "MAIL" and isinstance(action, Manner):
         broke_off = True  # it may have been the recipient, which was named by then
     with mail_server(pipelining=pipelining) as server:
-        transport = server.transport(facing=action)
+        transport = server.transport()
         server.always[step] = action
         with pytest.raises(meaning) as raised:
             send(transport)
@@ -111,6 +111,17 @@ def test_what_an_answer_means(
         send(transport, 2)
         assert server.accepted[-1] == ("<2@acme.example>", "ann2@a.example")
         transport.close()
+
+
+@pytest.mark.parametrize("pipelining", [False, True])
+@pytest.mark.parametrize("step", [step for step, action, *_ in ANSWERS if action is STALL])
+def test_a_silent_server_is_given_up(step: str, pipelining: bool) -> None:
+    """At whatever step a server falls silent, a message's time has an end."""
+    with mail_server(pipelining=pipelining) as server:
+        server.always[step] = Manner.SILENT
+        transport = SmtpTransport(server.client(timeout=0.1), within_seconds=0.3)
+        with pytest.raises((ServerDown, OutcomeUnknown)):
+            send(transport)
 
 
 def test_a_server_that_knows_no_ehlo_is_greeted_the_old_way() -> None:
@@ -165,7 +176,7 @@ def test_an_answer_that_came_too_early_is_none_to_the_text() -> None:
 
     def answer_at_once() -> None:
         connection, _ = listening.accept()
-        connection.settimeout(10)
+        connection.settimeout(120)
         with connection, connection.makefile("rwb") as stream:
             for said in (b"220", b"250", b"250", b"250", b"354 go on\r\n250 taken"):
                 stream.write(said + b"\r\n")
@@ -180,7 +191,7 @@ def test_an_answer_that_came_too_early_is_none_to_the_text() -> None:
         with pytest.raises(ServerDown, match=r"250 taken \(before the text") as raised:
             send(transport)
         assert raised.value.broke_off
-        answering.result(timeout=60)
+        answering.result(timeout=120)
 
 
 @pytest.mark.parametrize("pipelining", [False, True])

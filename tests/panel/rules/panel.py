@@ -86,7 +86,7 @@ def enrolled(shop: Shop) -> int:
 
 def wait_until(page: Page, is_so: Callable[[], bool]) -> None:
     """Wait for something that workers do."""
-    give_up = time.monotonic() + 60
+    give_up = time.monotonic() + 120
     while not is_so():
         assert time.monotonic() < give_up, "the workers did not get there"
         page.wait_for_timeout(100)
