@@ -25,13 +25,16 @@ from sqlalchemy import (
     Text,
     and_,
     case,
+    cast,
     false,
     func,
     literal,
     literal_column,
+    null,
     or_,
     select,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from halo_engine.audience import custom
 from halo_engine.audience.dates import compare_date, first_shown
@@ -56,12 +59,17 @@ _COMPARISONS: Mapping[Operator, Callable[[Any, Any], Any]] = {
 }
 
 
+#: Without an event every property is missing.
+_NO_PROPERTIES: Final = cast(null(), JSONB())
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """Whose values a filter reads: a contact, its company, and how often its events fired.
 
     ``contact`` and ``company`` are rows of the FROM clause (``matching.scan``); their custom fields
-    are read from ``contact_fields`` and ``company_fields``, see ``of_contacts``.
+    are read from ``contact_fields`` and ``company_fields``, see ``of_contacts``. ``properties`` are
+    those of the event at hand, or of the one that began the run.
     """
 
     contact: FromClause
@@ -69,6 +77,7 @@ class Subject:
     contact_fields: ColumnElement[Any]
     company_fields: ColumnElement[Any]
     event_count: Callable[[str], ColumnElement[int]] = field(compare=False)
+    properties: ColumnElement[Any] = field(compare=False, default=_NO_PROPERTIES)
 
     @classmethod
     def of_contacts(cls, reads: int = 0) -> Self:
@@ -84,6 +93,10 @@ class Subject:
     def counting_events(self, event_count: Callable[[str], ColumnElement[int]]) -> Self:
         """Return the same subject, its events counted by ``event_count(name)`` (contract §7)."""
         return replace(self, event_count=event_count)
+
+    def with_properties(self, properties: ColumnElement[Any]) -> Self:
+        """Return the same subject with an event whose ``properties`` are read (contract §21)."""
+        return replace(self, properties=properties)
 
 
 def custom_reads(*filters: FilterGroups) -> int:
@@ -177,6 +190,8 @@ def _holds(item: Filter, subject: Subject, moment: When) -> ColumnElement[bool]:
         return _of_leads(item.target, subject, _date_holds(item, subject, moment))
     if item.target.entity is Entity.EVENT:
         return _typed_holds(item, subject)
+    if item.target.entity is Entity.PROPERTY:
+        return custom.compare(subject.properties, item.target.attribute, item.operator, item.value)
     return _value_holds(item, subject)
 
 
@@ -237,6 +252,8 @@ def _typed_value(target: Field, subject: Subject) -> ColumnElement[Any]:
             return subject.contact.c[f"stripe_{target.attribute}"]
         case Entity.EVENT:
             return subject.event_count(target.attribute)
+        case Entity.PROPERTY:
+            return custom.stored(subject.properties, target.attribute)
 
 
 def _parameter(item: Filter) -> ColumnElement[Any]:
@@ -251,5 +268,7 @@ def _parameter(item: Filter) -> ColumnElement[Any]:
 
 
 def _custom_fields(target: Field, subject: Subject) -> ColumnElement[Any]:
+    if target.entity is Entity.PROPERTY:
+        return subject.properties
     of_company = target.entity is Entity.COMPANY
     return subject.company_fields if of_company else subject.contact_fields

@@ -9,12 +9,13 @@ answer.
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Final, Protocol
 from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
     CTE,
+    BigInteger,
     DateTime,
     FromClause,
     Integer,
@@ -28,10 +29,12 @@ from sqlalchemy import (
     select,
     true,
 )
+from sqlalchemy.types import TypeEngine
 
 from halo_engine.domain.series.definition import Series
 from halo_engine.domain.series.running import RunningSeries
 from halo_engine.domain.series.signals import Signal
+from halo_engine.enrollment.events import EVENT_ID, begins_with_event
 from halo_engine.enrollment.pages import ContactRange
 from halo_engine.enrollment.rules import rules_at, rules_of
 from halo_engine.sql.parameters import parameter
@@ -51,6 +54,10 @@ class Candidates(Protocol):
     @property
     def matching_only(self) -> bool:
         """Whether candidates are judged only for series whose audience they match."""
+
+    @property
+    def brings_events(self) -> bool:
+        """Whether candidates come with the id of an event, for series that begin with one."""
 
     def among(self, contacts: FromClause, contact: FromClause) -> Select[Any]:
         """Return a scan of ``contacts`` narrowed to the candidates; the caller adds columns."""
@@ -77,25 +84,37 @@ class Entrants(Candidates, Protocol):
         """The instants at which they came, when their runs begin."""
 
 
+_OF_NAMED: Final[Mapping[str, TypeEngine[Any]]] = {
+    "end_user_id": Uuid(),
+    "entered_at": _INSTANT,
+    "class": Integer(),
+}
+_NAMED: Final = rows_asked("candidates", _OF_NAMED)
+_WITH_EVENTS: Final = rows_asked("candidates", {**_OF_NAMED, EVENT_ID: BigInteger()})
+
+
 @dataclass(frozen=True)
 class Named:
     """Contacts of signals; ``concerns`` lists the series of each class."""
 
     values: Mapping[str, Any]
     instants: Collection[datetime]
-    shape: ClassVar[Hashable] = "named"
-    rows: ClassVar[FromClause] = rows_asked(
-        "candidates", {"end_user_id": Uuid(), "entered_at": _INSTANT, "class": Integer()}
-    )
+    brings_events: bool = False
     concerns: ClassVar[FromClause] = rows_asked(
         "concerns", {"class": Integer(), "ordinal": Integer()}
     )
     matching_only: ClassVar[bool] = False
 
+    @property
+    def shape(self) -> Hashable:
+        """What a statement about them depends on."""
+        return "named", self.brings_events
+
     def among(self, contacts: FromClause, contact: FromClause) -> Select[Any]:
         """Look at the named contacts only."""
-        named = contacts.join(self.rows, self.rows.c.end_user_id == contact.c.id)
-        return select(self.rows.c.entered_at, self.rows.c["class"]).select_from(named)
+        rows = _WITH_EVENTS if self.brings_events else _NAMED
+        named = contacts.join(rows, rows.c.end_user_id == contact.c.id)
+        return select(*(each for each in rows.c if each.name != "end_user_id")).select_from(named)
 
     def paired(self, scanned: CTE, series: Sequence[Series]) -> Select[Any]:
         """Pair by class; who does not match is judged only by series that keep refusals (§4)."""
@@ -111,6 +130,7 @@ class _Matching:
     """Candidates for every series whose audience they match, all at one instant."""
 
     matching_only: ClassVar[bool] = True
+    brings_events: ClassVar[bool] = False
     now: datetime
 
     @property
@@ -194,6 +214,7 @@ class Asked:
     now: datetime
     contacts: Collection[UUID] | None = None
     matching_only: ClassVar[bool] = False
+    brings_events: ClassVar[bool] = False
 
     def among(self, contacts: FromClause, contact: FromClause) -> Select[Any]:
         """Look at the contacts asked about."""
@@ -238,29 +259,19 @@ def candidates_of_signals(
     ordinals = {index: ordinal for ordinal, index in enumerate(concerned)}
     classes = {indexes: n for n, indexes in enumerate(dict.fromkeys(each for _, each in brought))}
     pairs = [(class_, ordinals[index]) for indexes, class_ in classes.items() for index in indexes]
-    candidates = _named(
-        [
-            (signal.contact_id, signal.arrived_at, classes[indexes])
-            for signal, indexes in brought
-            if signal.contact_id is not None
-        ],
-        pairs,
-    )
-    return [running.series[index] for index in concerned], candidates
-
-
-def _named(
-    contacts: Sequence[tuple[UUID, datetime, int]], pairs: Sequence[tuple[int, int]]
-) -> Named:
-    """Return contacts, each with its instant and class, for the (class, ordinal) pairs."""
+    named = [each for each in brought if each[0].contact_id is not None]
     rows: dict[str, Sequence[Any]] = {
-        "end_user_id": [contact for contact, _, _ in contacts],
-        "entered_at": [instant for _, instant, _ in contacts],
-        "class": [class_ for _, _, class_ in contacts],
+        "end_user_id": [signal.contact_id for signal, _ in named],
+        "entered_at": [signal.arrived_at for signal, _ in named],
+        "class": [classes[indexes] for _, indexes in named],
     }
+    series = [running.series[index] for index in concerned]
+    brings_events = any(map(begins_with_event, series))
+    if brings_events:
+        rows[EVENT_ID] = [signal.event_id for signal, _ in named]
     concerns = {
         "class": [class_ for class_, _ in pairs],
         "ordinal": [ordinal for _, ordinal in pairs],
     }
     values = {**asked_values("candidates", rows), **asked_values("concerns", concerns)}
-    return Named(values, {instant for _, instant, _ in contacts})
+    return series, Named(values, {*rows["entered_at"]}, brings_events)

@@ -9,7 +9,9 @@ from uuid import UUID
 
 from sqlalchemy import (
     CTE,
+    ColumnElement,
     CompoundSelect,
+    FromClause,
     any_,
     func,
     literal,
@@ -23,6 +25,7 @@ from halo_engine.domain.series.definition import Series
 from halo_engine.domain.series.guards import ReasonCode
 from halo_engine.domain.series.happenings import Happening, Kinds
 from halo_engine.enrollment.candidates import Candidates, Entrants
+from halo_engine.enrollment.events import keep_properties
 from halo_engine.enrollment.first_recipients import (
     clear_earlier_recipients,
     count_cleared,
@@ -84,7 +87,7 @@ def _statement(
 ) -> CompoundSelect[Any]:
     """Build the statement, without the parts that none of the series needs."""
     verdicts = judge(org_id, series, ANY_MOMENT, candidates)
-    enrolled = _insert_enrollments(org_id, verdicts, seats=have_seats(series))
+    enrolled = _insert_enrollments(org_id, verdicts, series, events=candidates.brings_events)
     beside: list[CTE] = []
     happened = [_entered(enrolled)]
     cleared = None
@@ -118,11 +121,18 @@ def _refused(refused: CTE) -> Happened:
     return Happened(Happening.REFUSED, refused, refused.c.refused_at, given)
 
 
-def _insert_enrollments(org_id: UUID, verdicts: CTE, *, seats: bool) -> CTE:
+def _insert_enrollments(
+    org_id: UUID, verdicts: CTE, series: Sequence[Series], *, events: bool
+) -> CTE:
     """Insert the runs in order of their contacts' creation: their ids then decide which is earlier
-    (guard 10). With ``seats`` they are inserted sorted by seat, so that two transactions do not
-    deadlock.
+    (guard 10). If they have seats they are inserted sorted by seat, so that two transactions do not
+    deadlock. With ``events`` each keeps the properties of the event that begins it.
     """
+    source: FromClause = verdicts
+    kept: list[ColumnElement[Any]] = []
+    if events:
+        source, properties = keep_properties(org_id, verdicts, series)
+        kept.append(properties.label("kept"))
     admitted = (
         select(
             literal(org_id).label("org_id"),
@@ -134,7 +144,9 @@ def _insert_enrollments(org_id: UUID, verdicts: CTE, *, seats: bool) -> CTE:
             verdicts.c.entered_at,
             (verdicts.c.ordinal == any_(verdicts.c.goals)).label("goal_held"),
             verdicts.c.series_version,
+            *kept,
         )
+        .select_from(source)
         .where(verdicts.c.code.is_(None))
         .order_by(verdicts.c.contact_created_at, verdicts.c.end_user_id)
         .cte("admitted")
@@ -150,12 +162,14 @@ def _insert_enrollments(org_id: UUID, verdicts: CTE, *, seats: bool) -> CTE:
         runs.c.created_at,
         runs.c.goal_held,
         runs.c.series_version,
+        *([runs.c.event_properties] if events else []),
     ]
+    in_order = [admitted.c.seat] if have_seats(series) else []
     return (
         insert(runs)
         .from_select(
             columns,
-            select(admitted).order_by(*([admitted.c.seat] if seats else []), admitted.c.id),
+            select(admitted).order_by(*in_order, admitted.c.id),
             include_defaults=False,
         )
         .on_conflict_do_nothing()

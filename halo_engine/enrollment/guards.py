@@ -36,6 +36,7 @@ from halo_engine.domain.series.definition import Series
 from halo_engine.domain.series.guard_parts import GuardScope
 from halo_engine.domain.series.guards import GUARDS, ReasonCode
 from halo_engine.enrollment.candidates import Candidates
+from halo_engine.enrollment.events import offered_by_events
 from halo_engine.enrollment.rules import have_seats
 from halo_engine.tables import automation_enrollments
 from halo_engine.tables.enrollments import holds_seat
@@ -88,7 +89,10 @@ def as_they_stand(
     Candidates of the same call do not yet compete for a company's seat.
     """
     scanned = _scan(org_id, series, moment, candidates)
-    pairs = candidates.paired(scanned, series).cte("pairs")
+    paired = candidates.paired(scanned, series)
+    if candidates.brings_events:
+        paired = offered_by_events(org_id, paired, series, moment)
+    pairs = paired.cte("pairs")
     return _judge_pairs(org_id, pairs, save, seats=have_seats(series))
 
 

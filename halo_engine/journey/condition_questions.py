@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, FromClause, and_, exists, null, or_, selec
 
 from halo_engine.audience.compiler import Subject, expression_predicate
 from halo_engine.audience.moments import ANY_MOMENT
+from halo_engine.domain.fields.catalogue import Entity
 from halo_engine.domain.fields.expressions import parse_expression
 from halo_engine.domain.series.conditions import CONDITIONS, ConditionType
 from halo_engine.domain.series.definition import Series, Step
@@ -48,6 +49,14 @@ class ConditionQuestions:
     def predicates(self) -> Sequence[ColumnElement[bool]]:
         """All predicates, for the scan."""
         return [each for _, each in self.properties]
+
+    @property
+    def need_run(self) -> bool:
+        """Whether an answer depends on what the run keeps of the event that began it (§21)."""
+        return any(
+            parse_expression(value).field.entity is Entity.PROPERTY
+            for _, value in _values(self.steps, ConditionType.USER_PROPERTY)
+        )
 
     def columns(self, org_id: UUID, given: FromClause) -> Iterator[ColumnElement[Any]]:
         """Yield the answers for the rows that are ``given``, each with the number of its step."""

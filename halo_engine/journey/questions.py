@@ -148,7 +148,8 @@ def _about(
 ) -> Select[Any]:
     """Join the given runs to their enrollments, their contacts and the answers to questions."""
     reads = [custom_reads(each.audience_filters, each.filters_of_exits) for each in series]
-    subject = Subject.of_contacts(max(reads))
+    runs = automation_enrollments
+    subject = Subject.of_contacts(max(reads)).with_properties(runs.c.event_properties)
     contact = subject.contact
     exits, conditions = (
         ExitQuestions.of(series, subject),
@@ -158,8 +159,7 @@ def _about(
     has_seats = any(each.settings.one_per_company for each in series)
     predicates = [*exits.predicates, *conditions.predicates]
     source = scan(subject, predicates).join(given, given.c.end_user_id == contact.c.id)
-    if has_seats or exits.need_run:
-        runs = automation_enrollments
+    if has_seats or exits.need_run or conditions.need_run:
         source = source.join(runs, is_run(runs, org_id, given))
     if has_seats:
         moves = automation_enrollments.c.company_seat.is_distinct_from(contact.c.company_id)

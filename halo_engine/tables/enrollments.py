@@ -29,6 +29,7 @@ from sqlalchemy import (
     literal_column,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from halo_engine.domain.reasons import SkipReason, Status
 from halo_engine.domain.series.exits import ExitReason
@@ -63,6 +64,8 @@ automation_enrollments = Table(
     Column("converted_at", INSTANT),
     # The version of the series in which this run began; unknown of runs that are older than that.
     Column("series_version", Integer),
+    # §21: the properties of the event that began the run; NULL if none did, or it had none.
+    Column("event_properties", JSONB(none_as_null=True)),
     one_of("exit_reason", ExitReason),
     CheckConstraint("(ended_at IS NULL) = (exit_reason IS NULL)", name="ended_for_a_reason"),
     CheckConstraint("number >= 1", name="number_from_one"),

@@ -6,6 +6,7 @@ everybody, and is worked in pages; ``cursor`` is where it stands.
 """
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -43,6 +44,8 @@ signals = Table(
     # The keys of the fields that changed; none for a created contact: everything is new.
     Column("changed", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     Column("event_name", Text),
+    # Unknown where code wrote the signal that does not know the column.
+    Column("event_id", BigInteger),
     Column("happened_at", INSTANT, nullable=False),
     Column("created_at", INSTANT, nullable=False),
     Column("cursor", JSONB(none_as_null=True)),

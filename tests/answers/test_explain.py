@@ -431,6 +431,39 @@ def test_trigger_not_fired_again_after_an_enrollment(sandbox: Sandbox) -> None:
     assert answer.why.endswith("(manual). The event ‘go’ has not brought it again since.")
 
 
+def test_trigger_not_fired_names_the_entry_filter_that_failed(sandbox: Sandbox) -> None:
+    """The latest live event is judged, by the filters as they are now (§21)."""
+    filters = [
+        [{"field": "event.amount", "operator": "gte", "value": 100}],
+        [
+            {"field": "event.amount", "operator": "gte", "value": 1},
+            {"field": "event.plan", "operator": "is", "value": "pro"},
+        ],
+    ]
+    settings = {"entry_event_name": "go", "entry_event_filters": filters, **AGAIN}
+    sandbox.series(entry_trigger="event", settings=settings)
+    sandbox.add("ann", "bob")
+    sandbox.tracks("ann", "go", amount=500)
+    sandbox.end("ann")
+    sandbox.wait(minutes=1)
+    sandbox.tracks("ann", "go", amount=5)
+    answer = sandbox.explain("ann")
+    assert answer.code == "trigger_not_fired"
+    assert answer.why.endswith(
+        "(manual). The event ‘go’ fired for it on 2026-06-01 09:01 UTC, but did not hold the entry "
+        "filters: event.amount is 5; or event.plan is missing."
+    )
+    assert answer.change == (
+        "The event ‘go’ has to fire while the series is active. Needed: event.amount is at least "
+        "100; or event.plan is ‘pro’."
+    )
+    assert [(each.place, each.seen, each.missing) for each in answer.filters] == [
+        ("entry_event_filters[0][0]", 5, False),
+        ("entry_event_filters[1][1]", None, True),
+    ]
+    assert sandbox.explain("bob").why == "The event ‘go’ has never fired for it."
+
+
 # Kept refusals.
 
 

@@ -68,6 +68,7 @@ def test_settings_keep_the_order_of_the_documents() -> None:
         "reenroll_enabled",
         "reenroll_delay_days",
         "entry_event_name",
+        "entry_event_filters",
         "exit_rules",
         "exit_event_name",
         "exit_filters",

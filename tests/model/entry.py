@@ -1,7 +1,10 @@
 """How contacts enter a series: the guards and the enrollment (contract §4)."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
+from tests.model.language.events import kept_of
 from tests.model.language.people import Contact
 from tests.model.language.series import Step
 from tests.model.runs import Row, Run, Series, Watch
@@ -80,23 +83,30 @@ class Entry(State):
         for contact, watch in series.watches.items():
             watch.inside = self.in_audience(contact, series)
 
-    def try_to_enroll(self, series: Series, contact: Contact, happened_at: datetime) -> None:
+    def try_to_enroll(
+        self,
+        series: Series,
+        contact: Contact,
+        happened_at: datetime,
+        properties: Mapping[str, Any] | None = None,
+    ) -> None:
         """Enroll a contact, or keep the refusal where its trigger has an instant (contract §4).
 
-        A trigger while the series was not active never reached the contact: nothing is kept.
+        A trigger while the series was not active never reached the contact: nothing is kept. The
+        run keeps the `properties` of an event that began it (contract §21).
         """
         code = self.refusal_code(series, contact, happened_at)
         has_instant = series.definition.entry_trigger in ("user_created", "event")
         if code is None:
-            self._enroll(series, contact)
+            self._enroll(series, contact, kept_of(properties or {}))
         elif has_instant and series.was_active_at(happened_at) and code != "already_active":
             series.refusals[contact] = (code, self.next_order())
 
-    def _enroll(self, series: Series, contact: Contact) -> None:
+    def _enroll(self, series: Series, contact: Contact, kept: dict[str, Any]) -> None:
         latest = series.latest_run(contact)
         if latest is not None:
             latest.rows.clear()
-        run = Run(series, contact, self.now, self.next_order())
+        run = Run(series, contact, self.now, self.next_order(), properties=kept)
         run.goal_held = self.holds(contact, series.definition.goal_filters, run)
         series.runs.append(run)
         series.watches[contact] = Watch()

@@ -155,7 +155,9 @@ class Journey(Entry):
                 return any(m.clicked or (machines and m.machine_clicked) for m in run.mails)
             case "event_fired":
                 return self.fired_since(run.contact, value, row)
-        return self.passes(run.contact, parse_expression(value))
+        expression = parse_expression(value)
+        stored = self.value(run.contact, expression.field, kept=run.properties)
+        return expression.passes(stored, self.now, self.zone)
 
     def _mail(self, run: Run, row: Row, step: Step, position: int) -> None:
         opening = step.window.next_opening(self.now) if step.window else self.now
@@ -168,7 +170,7 @@ class Journey(Entry):
         elif listed and not self.is_subscribed(run.contact, run.series):
             row.status, row.reason = "skipped", "unsubscribed"
         else:
-            mail = render_mail(self, run.series, step, run.contact)
+            mail = render_mail(self, run, step)
             run.mails.append(mail)
             self.outbox.append(mail)
             self.mailed.append(run.contact)

@@ -76,8 +76,9 @@ class Pipeline(Journey):
                     self.try_to_enroll(series, contact, self.now)
             case "event":
                 event = signal.event
-                if event and event.name == definition.settings["entry_event_name"]:
-                    self.try_to_enroll(series, contact, event.timestamp)
+                named = event and event.name == definition.settings["entry_event_name"]
+                if event and named and self.event_holds(event, definition.entry_event_filters):
+                    self.try_to_enroll(series, contact, event.timestamp, event.properties)
             case "segment_match":
                 at_the_door = (
                     promoted

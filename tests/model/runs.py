@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from tests.model.language.people import Contact
 from tests.model.language.series import Definition, Step
@@ -44,7 +45,8 @@ class Run:
     """An enrollment: one contact's run through one series (contract §1).
 
     `order` is its place of creation; `replied` whether the contact replied to any email of the
-    series meanwhile; `goal_held` whether the goal's filters held when last looked at.
+    series meanwhile; `goal_held` whether the goal's filters held when last looked at. `properties`
+    are what it keeps of the event that began it.
     """
 
     series: "Series"
@@ -57,6 +59,7 @@ class Run:
     replied: bool = False
     goal_held: bool = False
     converted_at: datetime | None = None
+    properties: dict[str, Any] = field(default_factory=dict)
 
     @property
     def is_active(self) -> bool:

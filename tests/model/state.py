@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from tests.model.language.clock import Cron, parse_instant
+from tests.model.language.events import EventGroups, event_passes
 from tests.model.language.expressions import Expression
 from tests.model.language.fields import field_value
 from tests.model.language.filters import Filter
@@ -128,9 +129,26 @@ class State:
             for event in self.events
         )
 
-    def value(self, contact: Contact, field: str, since: Run | None = None) -> Any:
-        """Return the value that a contact has for a field, None when missing (contract §3)."""
+    def value(
+        self,
+        contact: Contact,
+        field: str,
+        since: Run | None = None,
+        kept: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Return the value that a contact has for a field, None when missing (contract §3).
+
+        `kept` are the properties that a run keeps of the event that began it (contract §21).
+        """
+        if field.startswith("event."):
+            return (kept or {}).get(field.removeprefix("event."))
         return field_value(contact, field, lambda name: self.count_events(contact, name, since))
+
+    def event_holds(
+        self, event: Event, groups: EventGroups, kept: Mapping[str, Any] | None = None
+    ) -> bool:
+        """Say whether an event holds the filters on it now (contract §21)."""
+        return event_passes(groups, event.properties, kept or {}, self.now, self.zone)
 
     def passes(self, contact: Contact, each: Filter | Expression, since: Run | None = None) -> bool:
         """Say whether a contact passes one filter or expression now (contract §3, §5)."""

@@ -59,6 +59,17 @@ company_traits = st.fixed_dictionaries(
         "since": st.sampled_from(["2026-06-01", 5]),
     },
 )
+properties = st.fixed_dictionaries(
+    {
+        "amount": st.sampled_from([100, 100, 250.5, 99, "100", None]),
+        "plan": st.sampled_from(["pro", "pro", "free", 5]),
+    },
+    optional={
+        "gift": st.sampled_from([True, False, "true"]),
+        "due": st.sampled_from(["2026-06-02", "2026-06-03T09:00:00Z", "soon", 7]),
+        "order": st.sampled_from([5, "5", 6, 5.0, None, [5]]),
+    },
+)
 
 
 def beginnings(world: World) -> list[Action]:
@@ -113,6 +124,8 @@ def _track(draw: st.DrawFn, world: World) -> Action:
         call["user_id"] = draw(_known_users(world))
     if whose > 5:
         call["session_id"] = draw(st.sampled_from(SESSIONS))
+    if draw(st.integers(0, 2)):
+        call["properties"] = draw(properties)
     how = draw(st.integers(0, 9))
     if how >= 6:
         # In minutes; a day is the bound of history. Ahead of now is negative, allowed up to five.

@@ -46,6 +46,14 @@ FILTERS = (
     _filter("event:ping", "gte", 2),
     _filter("event:go", "is", 0),
 )
+#: On the events that the actions track.
+EVENT_FILTERS = (
+    _filter("event.amount", "gte", 100),
+    _filter("event.plan", "is", "pro"),
+    _filter("event.plan", "is_not", "free"),
+    _filter("event.gift", "is", True),
+    _filter("event.due", "before", "+2d"),
+)
 CONDITIONS = (
     {"type": "email_opened"},
     {"type": "link_clicked"},
@@ -56,6 +64,8 @@ CONDITIONS = (
     {"type": "user_property", "value": "plan != free"},
     {"type": "user_property", "value": "company.mrr >= 100"},
     {"type": "user_property", "value": "signed_up_at < -1d"},
+    {"type": "user_property", "value": "event.amount >= 100"},
+    {"type": "user_property", "value": "event.plan != free"},
 )
 UNUSABLE = ({"type": "event_fired"}, {"type": "user_property", "value": " "})
 WINDOWS = (
@@ -72,6 +82,13 @@ groups = st.one_of(
     filters.map(lambda one: [[one]]),
     st.sampled_from(FILTERS[:4]).map(lambda one: [[one]]),
     st.lists(st.lists(filters, min_size=1, max_size=2), min_size=1, max_size=2),
+)
+event_groups: st.SearchStrategy[list[Any]] = st.one_of(
+    st.just([]),
+    st.sampled_from(EVENT_FILTERS[:2]).map(lambda one: [one]),
+    st.lists(
+        st.lists(st.sampled_from(EVENT_FILTERS), min_size=1, max_size=2), min_size=1, max_size=2
+    ),
 )
 maybe_groups: st.SearchStrategy[list[Any]] = st.just([]) | groups
 windows = st.none() | st.sampled_from(WINDOWS)
@@ -101,6 +118,7 @@ new_settings = st.fixed_dictionaries(
         "exit_filters": maybe_groups,
         "goal_enabled": st.booleans(),
         "goal_filters": maybe_groups,
+        "entry_event_filters": event_groups,
         "send_window": windows,
         "count_machine_opens": st.booleans(),
     },
@@ -123,7 +141,8 @@ def _step(draw: st.DrawFn, key: str) -> dict[str, Any]:
     if draw(st.integers(0, 3)) == 3:
         step["condition"] = draw(st.sampled_from(CONDITIONS))
         return step
-    step["email"] = {"subject": key, "body": f"{key} for {{{{ name|you }}}}"}
+    subject = draw(st.sampled_from([key, f"{key} {{{{ event.plan|none }}}}"]))
+    step["email"] = {"subject": subject, "body": f"{key} for {{{{ name|you }}}}"}
     if draw(st.integers(0, 3)) == 3:
         step["send_window"] = draw(windows)
     return step
@@ -148,6 +167,8 @@ def definitions(draw: st.DrawFn) -> dict[str, Any]:
     definition["settings"] = draw(settings)
     if trigger == "event":
         definition["settings"]["entry_event_name"] = draw(st.sampled_from(EVENTS))
+        if draw(st.booleans()):
+            definition["settings"]["entry_event_filters"] = draw(event_groups)
     definition["steps"] = draw(steps())
     return definition
 

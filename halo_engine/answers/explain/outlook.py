@@ -35,9 +35,10 @@ def outlook(
             return Outlook(code=ACTIVE, why=why)
         case EntryTrigger.EVENT:
             event = shown(series.settings.entry_event_name)
+            held = " and holds the entry filters" if series.settings.entry_event_filters else ""
             return Outlook(
                 code=ReasonCode.TRIGGER_NOT_FIRED,
-                why=f"Nothing would refuse it: it enters when the event {event} fires.",
+                why=f"Nothing would refuse it: it enters when the event {event} fires{held}.",
                 change=f"The event {event} has to fire while the series is active.",
             )
         case EntryTrigger.USER_CREATED:

@@ -1,9 +1,9 @@
 """Filters: ``{field, operator, value}``, in AND groups joined by OR, and the presets (§3)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Self, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -22,6 +22,7 @@ from halo_engine.domain.times.instants import RelativeInstant, parse_date_value
 from halo_engine.domain.values import check_number, check_text, read_back
 
 Value = bool | int | float | str
+_Item = TypeVar("_Item", bound=BaseModel)
 
 
 class Operator(WithWords):
@@ -135,14 +136,18 @@ def parse_groups(data: object, where: str) -> tuple[tuple[Filter, ...], ...]:
 
     ``[]`` is no filter, an empty group is refused; ``where`` names the setting in the 400's path.
     """
-    groups, faults = _read_groups(data)
+    groups, faults = read_groups(data, _form)
     if faults:
         raise faults[0].refusal(where)
     return groups
 
 
+def _form(_item: object) -> type[Filter]:
+    return Filter
+
+
 def _parse_field(data: object) -> tuple[tuple[Filter, ...], ...]:
-    groups, faults = _read_groups(data)
+    groups, faults = read_groups(data, _form)
     if faults:
         raise several("filters", faults)
     return groups
@@ -157,8 +162,8 @@ def filter_keys(groups: FilterGroups) -> frozenset[str]:
     return frozenset(key for group in groups for item in group for key in depends_on(item.target))
 
 
-def dump_groups(groups: FilterGroups) -> list[list[dict[str, Any]]]:
-    """Return the filters as JSON-ready data that ``parse_groups`` takes."""
+def dump_groups(groups: Sequence[Sequence[BaseModel]]) -> list[list[dict[str, Any]]]:
+    """Return the filters as JSON-ready data, as they can be read again."""
     return [[item.model_dump(mode="json") for item in group] for group in groups]
 
 
@@ -168,30 +173,39 @@ def date_bound(value: str, zone: ZoneInfo, now: datetime) -> datetime:
     return now + bound.offset if isinstance(bound, RelativeInstant) else bound
 
 
-def _read_groups(data: object) -> tuple[tuple[tuple[Filter, ...], ...], list[Fault]]:
-    """Read what ``parse_groups`` takes; return the valid filters, and every fault."""
+def read_groups(
+    data: object, form: Callable[[object], type[_Item]]
+) -> tuple[tuple[tuple[_Item, ...], ...], list[Fault]]:
+    """Read AND groups of items, a flat list as one group; return the valid items, every fault.
+
+    ``form`` returns the model of what is written as one item.
+    """
     if not isinstance(data, list | tuple):
         return (), [Fault((), f"{shown(data)} is not a list of filters", "bad_filters")]
     if data and not any(isinstance(group, list | tuple) for group in data):
-        group, faults = _read_group(data)
+        group, faults = _read_group(data, form)
         return (group,), faults
     groups, wrong = [], []
     for index, each in enumerate(data):
-        group, faults = _read_group(each)
+        group, faults = _read_group(each, form)
         groups.append(group)
         wrong += [fault.below(index) for fault in faults]
     return tuple(groups), wrong
 
 
-def _read_group(data: object) -> tuple[tuple[Filter, ...], list[Fault]]:
+def _read_group(
+    data: object, form: Callable[[object], type[_Item]]
+) -> tuple[tuple[_Item, ...], list[Fault]]:
     if not isinstance(data, list | tuple):
         problem = "is not a group; allowed are one list of filters, or a list of groups"
         return (), [Fault((), problem, "bad_filters")]
     if not data:
         return (), [Fault((), "a group holds at least one filter", "empty_group")]
-    group, wrong = [], []
+    group: list[_Item] = []
+    wrong: list[Fault] = []
     for index, item in enumerate(data):
-        read, faults = (item, ()) if isinstance(item, Filter) else examined(Filter, item)
+        model = form(item)
+        read, faults = (item, ()) if isinstance(item, model) else examined(model, item)
         group += [read] if read else []
         wrong += [fault.below(index) for fault in faults]
     return tuple(group), wrong

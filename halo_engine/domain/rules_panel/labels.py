@@ -141,7 +141,12 @@ _COLUMNS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 _OWNERS: Final[Mapping[Entity, str]] = MappingProxyType(
-    {Entity.CONTACT: "", Entity.COMPANY: "Company: ", Entity.STRIPE: "Stripe: "}
+    {
+        Entity.CONTACT: "",
+        Entity.COMPANY: "Company: ",
+        Entity.STRIPE: "Stripe: ",
+        Entity.PROPERTY: "Event: ",
+    }
 )
 
 

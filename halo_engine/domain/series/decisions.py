@@ -50,6 +50,11 @@ class RunFacts:
     holding: Collection[ExitReason]
 
     @property
+    def key(self) -> tuple[UUID, UUID, int]:
+        """The ids of contact and series, and the number of the run."""
+        return self.contact_id, self.series.id, self.number
+
+    @property
     def moves(self) -> Seating | None:
         """The seating, if the contact is not in the company whose seat it has (guard 10)."""
         seating = self.seating if self.series.settings.one_per_company else None

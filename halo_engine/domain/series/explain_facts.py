@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from halo_engine.domain.fields.results import FilterResult
+from halo_engine.domain.fields.results import FilterResult, holds_all
 from halo_engine.domain.phrases import found, needed, on_the_clock
 from halo_engine.domain.series.definition import Series
 
@@ -42,8 +42,24 @@ class ContactFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class LatestEvent:
+    """The latest live event of the series' trigger, and what its entry filters saw in it."""
+
+    happened_at: datetime
+    groups: Sequence[Sequence[FilterResult]]
+
+    @property
+    def holds(self) -> bool:
+        """Whether it holds the entry filters as they are now."""
+        return any(map(holds_all, self.groups))
+
+
+@dataclass(frozen=True, slots=True)
 class ExplainFacts:
-    """One contact that is not in the series, with the filters' results, group by group."""
+    """One contact that is not in the series, with the filters' results, group by group.
+
+    ``event`` is gathered where the trigger has not fired, and the series has entry filters.
+    """
 
     series: Series
     known: ContactFacts
@@ -51,6 +67,7 @@ class ExplainFacts:
     exits: Sequence[Sequence[FilterResult]]
     zone: ZoneInfo
     now: datetime
+    event: LatestEvent | None = None
 
     def said(self, instant: datetime | None) -> str:
         """Return the instant in the organisation's time zone."""
@@ -63,6 +80,12 @@ class ExplainFacts:
     def needs(self, group: Sequence[FilterResult]) -> str:
         """Return what must be true for these filters to hold."""
         return " and ".join(needed(seen.filter, self.zone, self.now) for seen in group)
+
+    def misses(self, groups: Sequence[Sequence[FilterResult]]) -> tuple[str, str]:
+        """Return what the filters that fail saw, and what they need."""
+        failing = [[seen for seen in group if not seen.holds] for group in groups]
+        saw = "; or ".join(self.saw(group) for group in failing)
+        return saw, "; or ".join(self.needs(group) for group in failing)
 
     @property
     def earlier_run(self) -> str:

@@ -75,10 +75,8 @@ def _audience_mismatch(facts: ExplainFacts) -> Reason:
             return Reason(why, f"It has to subscribe to {shown(known.list_key)}.")
         case AudienceType.SEGMENT if not facts.audience:
             return Reason("The audience has no filter.", "Add a filter under Audience.")
-    failing = [[seen for seen in group if not seen.holds] for group in facts.audience]
-    saw = "; or ".join(facts.saw(group) for group in failing)
-    needed = "; or ".join(facts.needs(group) for group in failing)
-    missing = any(seen.missing for group in failing for seen in group)
+    saw, needed = facts.misses(facts.audience)
+    missing = any(not seen.holds and seen.missing for group in facts.audience for seen in group)
     return Reason(
         f"The audience filter does not hold: {saw}.",
         f"Needed: {needed}.{' A missing value matches nothing.' if missing else ''}",

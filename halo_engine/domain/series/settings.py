@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat
 
+from halo_engine.domain.fields.event_filters import EntryEventGroups
 from halo_engine.domain.fields.filters import Filter, FilterGroups
 from halo_engine.domain.reasons import DeliveryGuarantee
 from halo_engine.domain.series.exits import ExitSettings
@@ -34,6 +35,11 @@ class EntrySettings(Definition):
     )
     entry_event_name: str | None = Field(
         default=None, max_length=255, description="The event of entry trigger `event`."
+    )
+    entry_event_filters: EntryEventGroups = Field(
+        default=(),
+        description="The filters on the event of entry trigger `event`: one that does not hold "
+        "them triggers nothing.",
     )
 
 
@@ -64,7 +70,7 @@ class Settings(ExitSettings, EntrySettings):
 
 #: Settings that the version before does not know. At their default they are not stored: during a
 #: rolling deploy that version reads the series too, and refuses a key that it cannot read.
-SINCE_THIS_VERSION: Final = {"count_machine_opens"}
+SINCE_THIS_VERSION: Final = {"count_machine_opens", "entry_event_filters"}
 
 #: The settings that are filters.
 FILTER_SETTINGS: Final = tuple(

@@ -22,7 +22,11 @@ from halo_engine.journey.claim import DueRow, Run
 from halo_engine.journey.facts import gather_due
 from halo_engine.mail.composing.message import mail_of_step
 from halo_engine.mail.composing.sender import Sender
-from halo_engine.mail.composing.values import fields_of_email, gather_values
+from halo_engine.mail.composing.values import (
+    fields_of_email,
+    gather_kept_values,
+    gather_values,
+)
 from halo_engine.mail.sending.intent import intend_again, mail_id, message_id_of
 from halo_engine.mail.sending.outcomes import Outcome, RowResult, give_up, noting, stamp_contacted
 from halo_engine.mail.sending.posting import Posted, PostResult, post
@@ -167,6 +171,7 @@ def _write(
     emails = {due.step.id: due.step.email for due in facts}.values()
     fields = {_ADDRESS}.union(*(fields_of_email(email) for email in emails if email))
     values = gather_values(work, {row.run.contact_id for row in rows}, fields)
+    kept = gather_kept_values(work, {due.run.key for due in facts}, fields)
     written: list[_Letter | RetriedMail] = []
     for failed, due in zip(page, facts, strict=True):
         held = _held(work, failed, due)
@@ -174,7 +179,8 @@ def _write(
             written.append(RetriedMail(failed.row.id, Verdict.HELD, held))
             continue
         try:
-            letter = _letter(work, sender, due, values[due.run.contact_id], unknown=call.unknown)
+            said = {**values[due.run.contact_id], **kept.get(due.run.key, {})}
+            letter = _letter(work, sender, due, said, unknown=call.unknown)
         except PermanentFailure as failure:
             if not call.unknown:
                 _change(work, failed.row.id, reason=failure.reason)

@@ -83,7 +83,9 @@ def surroundings(
     """
     named = {each for one in series for each in (*named_events(one), *named_fields(one))}
     names_events = any(each.field.entity is Entity.EVENT for each in named)
-    names_custom = any(each.field.custom for each in named)
+    names_custom = any(
+        each.field.custom and each.field.entity is not Entity.PROPERTY for each in named
+    )
     connection, org_id = work.connection, work.org_id
     known = registered_fields(connection, org_id) if names_custom else {}
     return Surroundings(

@@ -18,6 +18,7 @@ from halo_engine.domain.series.exits import EXIT_RULE_OF
 from halo_engine.domain.series.guard_parts import Unused
 from halo_engine.domain.series.guards import GUARDS
 from halo_engine.series.checking.checks import Check, SeriesFinding
+from halo_engine.series.checking.event_warnings import EVENT_CHECKS
 from halo_engine.series.checking.mail_warnings import EMPTY_BODY, TEXT_CHECKS
 from halo_engine.series.checking.surroundings import (
     AnySeries,
@@ -101,7 +102,8 @@ def _unknown_field(series: AnySeries, around: Surroundings) -> Iterator[SeriesFi
     """Warn of a custom field that no contact or company ever had."""
     known = {each.key for each in around.fields}
     for each in named_fields(series):
-        if not each.field.custom or each.field.key in known:
+        is_property = each.field.entity is Entity.PROPERTY
+        if not each.field.custom or is_property or each.field.key in known:
             continue
         alike = [other.name for other in look_alikes(each.field, around.fields)]
         hint = f" Did you mean {_listed(alike)}?" if alike else " `halo fields` lists those seen."
@@ -171,6 +173,7 @@ CHECKS: Final = (
         "a custom field that was never sent, in a filter, a gate or a text; similar ones are named",
         _unknown_field,
     ),
+    *EVENT_CHECKS,
     Check("gate_before_email", "a gate on opens or clicks before any email", _gate_before_email),
     Check(
         "mail_not_tracked",

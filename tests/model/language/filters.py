@@ -1,14 +1,17 @@
 """Filters: groups of AND joined by OR (contract §3)."""
 
 import operator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from tests.model.language.clock import parse_instant, parse_relative
 from tests.model.language.fields import field_type
 from tests.model.language.refusals import RefusedError, refuse_unless
+
+Item = TypeVar("Item")
 
 COMPARISONS = {
     "is": operator.eq,
@@ -85,16 +88,18 @@ class Filter:
         return value_type(stored) != self.kind
 
 
-def _kind(field: str, verb: str, value: Any) -> str:
-    kind = field_type(field)
+def _kind(kind: str, verb: str, value: Any) -> str:
     if kind != "custom":
         return kind
     return "date" if verb in OPERATORS["date"] else value_type(value)
 
 
-def make_filter(field: Any, verb: Any, value: Any) -> Filter:
-    """Return a checked filter; raises `RefusedError` with field, operator, what is allowed (§3)."""
-    kind = _kind(field, verb, value)
+def make_filter(field: Any, verb: Any, value: Any, declared: str | None = None) -> Filter:
+    """Return a checked filter; raises `RefusedError` with field, operator, what is allowed (§3).
+
+    `declared` is the type of a field that is none of §3's.
+    """
+    kind = _kind(declared or field_type(field), verb, value)
     allowed = OPERATORS.get(kind, ())
     refuse_unless(verb in allowed, 400, f"{field} {verb}: {kind} takes {allowed}")
     if kind == "date":
@@ -105,19 +110,32 @@ def make_filter(field: Any, verb: Any, value: Any) -> Filter:
     return Filter(field, verb, value, kind)
 
 
-def parse_filters(raw: Any, name: str) -> list[list[Filter]]:
+def read_groups(raw: Any, name: str, read: Callable[[Any], Item]) -> list[list[Item]]:
     """Read a list of groups, or a flat list as one group; raises `RefusedError` (contract §3)."""
     refuse_unless(isinstance(raw, list), 400, f"{name} must be a list")
     flat = bool(raw) and all(isinstance(each, dict) for each in raw)
     groups = []
     for group in [raw] if flat else raw:
         refuse_unless(isinstance(group, list) and group, 400, f"{name}: an empty group")
-        groups.append([_parse_one(each, name) for each in group])
+        groups.append([read(each) for each in group])
     return groups
 
 
-def _parse_one(raw: Any, name: str) -> Filter:
+def parse_filters(raw: Any, name: str) -> list[list[Filter]]:
+    """Read groups of filters on contacts (contract §3)."""
+    return read_groups(raw, name, lambda each: make_filter(*_parts(each, name)))
+
+
+def make_event_filter(raw: Any, name: str) -> Filter:
+    """Read a filter on a property of an event (contract §21)."""
+    field, verb, value = _parts(raw, name)
+    named = isinstance(field, str) and field.startswith("event.") and field.strip() != "event."
+    refuse_unless(named, 400, f"{name}: a field is event.NAME")
+    return make_filter(field, verb, value, "custom")
+
+
+def _parts(raw: Any, name: str) -> tuple[Any, Any, Any]:
     keys = {"field", "operator", "value"}
     if not isinstance(raw, dict) or set(raw) != keys:
         raise RefusedError(400, f"{name}: a filter is field, operator, value")
-    return make_filter(raw["field"], raw["operator"], raw["value"])
+    return raw["field"], raw["operator"], raw["value"]

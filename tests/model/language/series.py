@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from tests.model.language.clock import parse_duration
+from tests.model.language.events import EventGroups, parse_event_filters
 from tests.model.language.expressions import parse_expression
 from tests.model.language.fields import keys_of
 from tests.model.language.filters import Filter, parse_filters
@@ -42,6 +43,7 @@ SETTINGS: dict[str, Any] = {
     "reenroll_enabled": False,
     "reenroll_delay_days": None,
     "entry_event_name": None,
+    "entry_event_filters": [],
     "exit_rules": [],
     "exit_event_name": None,
     "exit_filters": [],
@@ -102,6 +104,7 @@ class Definition:
     settings: Mapping[str, Any]
     exit_filters: Groups
     goal_filters: Groups
+    entry_event_filters: EventGroups
     steps: tuple[Step, ...]
 
     def names_events(self) -> bool:
@@ -173,5 +176,8 @@ def parse_definition(raw: Mapping[str, Any], zone: ZoneInfo) -> Definition:
         settings=settings,
         exit_filters=parse_filters(settings["exit_filters"], "exit_filters"),
         goal_filters=parse_filters(settings["goal_filters"], "goal_filters"),
+        entry_event_filters=parse_event_filters(
+            settings["entry_event_filters"], "entry_event_filters", at_entry=True
+        ),
         steps=steps,
     )

@@ -1,0 +1,46 @@
+"""Warnings about properties of events where no event will bring them (contract §21)."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from halo_engine.domain.fields.catalogue import Entity
+from halo_engine.domain.reasons import EntryTrigger
+from halo_engine.series.checking.checks import Check, SeriesFinding
+from halo_engine.series.checking.surroundings import AnySeries, Surroundings, named_fields
+
+_TRIGGER: Final = "entry_trigger: event"
+
+
+def _entry_filters_unused(series: AnySeries, _around: Surroundings) -> Iterator[SeriesFinding]:
+    if series.settings.entry_event_filters and series.entry_trigger is not EntryTrigger.EVENT:
+        yield SeriesFinding(
+            place="settings.entry_event_filters",
+            message="The series does not begin with an event, so its entry filters do nothing. Set "
+            f"{_TRIGGER}, or leave them out.",
+        )
+
+
+def _property_never_kept(series: AnySeries, _around: Surroundings) -> Iterator[SeriesFinding]:
+    if series.entry_trigger is EntryTrigger.EVENT:
+        return
+    for each in named_fields(series):
+        if each.field.entity is Entity.PROPERTY:
+            yield SeriesFinding(
+                place=each.place,
+                message=f"{each.field.name} is missing for everybody: the series does not begin "
+                f"with an event. Set {_TRIGGER}, or use a field of the contact.",
+            )
+
+
+EVENT_CHECKS: Final = (
+    Check(
+        "entry_event_filters_unused",
+        "filters on the event in a series that does not begin with one",
+        _entry_filters_unused,
+    ),
+    Check(
+        "property_never_kept",
+        "a property of the event in a gate or a text of a series that does not begin with one",
+        _property_never_kept,
+    ),
+)
