@@ -20,7 +20,7 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from halo_engine import database as halo_database
 from halo_engine import migrate
-from halo_engine.pipeline import drain
+from halo_engine.pipeline import drain, wide
 from halo_engine.settings import Settings
 from tests.platform.browsers import WHY_LEFT_OUT
 from tests.sql.nameless import nameless
@@ -42,10 +42,10 @@ sys.dont_write_bytecode = False
 
 _numbers = count(1)
 
-# However long this machine stands still, a reply of the broker is waited for, and a turn at signals
-# is not over: what a flow does then would depend on it.
+# However long this machine stands still: a reply of the broker is waited for, a turn at signals is
+# not over, and a page was quick. What a flow does would depend on it.
 setattr(connections, "_BROKER_TIMEOUT_SECONDS", 120.0)  # noqa: B010 -- it is private
-drain.TURN_SECONDS = inf
+drain.TURN_SECONDS = wide.QUICK_SECONDS = inf
 
 # What is judged is what comes of an input, never how long a busy machine takes to make it.
 settings.register_profile(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from math import inf
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from sqlalchemy import Connection, Table, event, func, insert, select
 from halo_engine.domain.series.signals import EVERYTHING, SignalKind
 from halo_engine.engine import Engine
 from halo_engine.mail.composing.sender import Sender
+from halo_engine.mail.sending.throttle import Throttle
 from halo_engine.mail.transports.transports import MemoryTransport
 from halo_engine.pipeline.due import PostOffice
 from halo_engine.pipeline.wake import wake
@@ -40,7 +42,8 @@ class Sandbox:
     @property
     def engine(self) -> Engine:
         """The engine at the sandbox's instant."""
-        post = PostOffice(self.transport, Sender("Halo", "halo@halo.example"), reach=self.reach)
+        sender, throttle = Sender("Halo", "halo@halo.example"), Throttle(turn_seconds=inf)
+        post = PostOffice(self.transport, sender, throttle, reach=self.reach)
         return Engine(self.database, post, clock=lambda: self.now)
 
     def perform(self, action: Callable[[Work], _Result]) -> _Result:

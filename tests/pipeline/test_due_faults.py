@@ -216,14 +216,15 @@ def test_a_batch_of_rows_that_takes_too_long_is_halved(
     """Each next batch is half as large, until one succeeds; no row counts a try."""
     due(sandbox, 40, "one")
     url = shared_database.url.render_as_string(hide_password=False)
-    limited = replace(sandbox, database=create_engine(url, statement_timeout_seconds=3.0))
+    limited = replace(sandbox, database=create_engine(url, statement_timeout_seconds=120.0))
     engine = limited.engine
     with shared_database.begin() as connection:
         connection.execute(
             text(
                 "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-                "IF (SELECT count(*) FROM moved) > 10 THEN PERFORM pg_sleep(60); END IF; "
-                "RETURN NULL; END $$"
+                "IF (SELECT count(*) FROM moved) > 10 THEN "
+                "RAISE 'canceling statement due to statement timeout' USING ERRCODE = '57014'; "
+                "END IF; RETURN NULL; END $$"
             )
         )
         connection.execute(

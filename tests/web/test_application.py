@@ -179,10 +179,13 @@ def test_an_answer_without_content_has_no_length() -> None:
     assert (answer.status, "content-length" in answer.headers) == (204, False)
 
 
-def test_a_caller_of_readyz_gets_the_check_that_it_waits_for() -> None:
+def test_a_caller_of_readyz_gets_the_check_that_it_waits_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A caller of /readyz gets the result of the check that it waits for, even if another one
     begins meanwhile.
     """
+    monkeypatch.setattr("workers.web.endpoints.health._PATIENCE_SECONDS", 120)
     health = Health(lambda: True, lambda: False)
     route = next(each for each in health.routes() if each.template == "/readyz")
     scope = {"method": "GET", "query_string": b""}

@@ -118,7 +118,7 @@ def test_requests_that_come_in_one_packet_are_answered_in_order(web: Web) -> Non
     get = b"GET /%s HTTP/1.1\r\nHost: x\r\n\r\n"
     with _opened(web) as connection:
         last = b"GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-        connection.sendall(get % b"healthz" + get % b"readyz" + last)
+        connection.sendall(get % b"healthz" + get % b"metrics" + last)
         statuses = [part[:3] for part in _answer(connection).split(b"HTTP/1.1 ")[1:]]
     assert statuses == [b"200", b"200", b"404"]
     with _opened(web) as connection:

@@ -1,7 +1,7 @@
 """Which errors are an outage of the database, and that calls outlive one."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -208,12 +208,15 @@ def test_calls_outlive_a_database_that_is_frozen(folder: Path, broker_url: str) 
         server = psutil.Process(postgres.process.pid)
         processes = [server, *server.children(recursive=True)]
         for process in processes:
-            process.suspend()
+            # Of those that look after it some end by themselves.
+            with suppress(psutil.NoSuchProcess):
+                process.suspend()
         try:
             sent = [identify(app, number) for number in range(1, 5)]
             wait_until(worker, lambda: _has_met_silence(log), "it met the outage")
         finally:
             for process in processes:
-                process.resume()
+                with suppress(psutil.NoSuchProcess):
+                    process.resume()
         assert all("id" in each.get(timeout=120) for each in sent)
         assert sorted(users(database)) == [f"user {number}" for number in range(5)]

@@ -144,7 +144,7 @@ def _begun(log: Path) -> IO[bytes]:
 
 
 def wait_until(
-    child: Child, condition: Callable[[], bool], what: str, *, seconds: float = 60.0
+    child: Child, condition: Callable[[], bool], what: str, *, seconds: float = 180.0
 ) -> None:
     """Poll `condition`, which `what` describes, until it holds.
 

@@ -55,6 +55,8 @@ def _call(web: Web, proof: str, folder: Path, *options: str, examples: int) -> N
         *("--phases", "coverage,fuzzing,stateful", "--max-examples", str(examples)),
         *("--suppress-health-check", "all", "--generation-database", "none"),
         *("--seed", "1", "--no-color", "--warnings", "off", *options),
+        # Answers are judged, not how soon they come.
+        *("--request-timeout", "120"),
     ]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2_000:]
