@@ -1,7 +1,7 @@
 """A stack: database, broker, a real worker and a real beat as processes."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ from workers.broker.scripts import REDELIVERED
 from workers.configuration import CALLS_QUEUE, EngineApp, create_app
 from workers.connections import broker
 from workers.stack.folders import throwaway_folder
-from workers.stack.processes import running_processes, stack_environment
+from workers.stack.processes import APP, running_processes, stack_environment
 from workers.stack.servers import Servers
 
 _PATIENCE_SECONDS = 120.0
@@ -89,7 +89,8 @@ def start_stack(
 ) -> Callable[..., AbstractContextManager[Stack]]:
     """Run a worker and a beat that ticks every second, with settings, on their own database.
 
-    ``level`` is how much they write into ``worker.log`` and ``beat.log`` in the folder ``logs``.
+    ``level`` is how much they write into ``worker.log`` and ``beat.log`` in the folder ``logs``,
+    ``app`` what Celery's options name as the worker's.
     """
     return lambda **settings: _running_stack(servers, administrate, template, **settings)
 
@@ -102,6 +103,7 @@ def _running_stack(
     *,
     level: str = "INFO",
     logs: Path | None = None,
+    app: Sequence[str | Path] = APP,
     **settings: object,
 ) -> Iterator[Stack]:
     name = f"halo_acceptance_{uuid4().hex}"
@@ -113,9 +115,9 @@ def _running_stack(
     with throwaway_folder("acceptance") as folder:
         mail = folder / "mail"
         environment = stack_environment(own, tick_seconds=1, mail_folder=mail, **settings)
-        with running_processes(folder, environment, logs=logs or folder, level=level):
-            app = create_app(Settings(database_url=url, broker_url=servers.broker_url))
+        with running_processes(folder, environment, logs=logs or folder, level=level, app=app):
+            caller = create_app(Settings(database_url=url, broker_url=servers.broker_url))
             database = create_engine(url, application_name="halo-acceptance")
-            yield Stack(app, database, mail)
+            yield Stack(caller, database, mail)
             database.dispose()
     administrate(f"DROP DATABASE {name} WITH (FORCE)")

@@ -79,7 +79,7 @@ def logs(
 def _lines(folder: Path) -> list[str]:
     """Return what was written, but for the words with which Celery begins to stop."""
     written = "".join(path.read_text() for path in folder.iterdir())
-    return written.replace("\nworker: Warm shutdown (MainProcess)\n", "").split("\n")[:-1]
+    return re.sub(r"\nworker: (Warm|Cold) shutdown \(MainProcess\)\n", "", written).split("\n")[:-1]
 
 
 def _user(org: str, name: str) -> dict[str, Any]:

@@ -16,7 +16,8 @@ _WORKER_STOPPING = Stopping(((signal.SIGTERM, 8.0), (signal.SIGQUIT, 5.0)))
 _COLD_AFTER_SECONDS = 1
 _LEVEL = "INFO"
 _WEB_STOPPING = Stopping(((signal.SIGTERM, 10.0),))
-_APP = ("-A", f"{PACKAGE}.app")
+#: Celery's options that name the workers' app.
+APP = ("-A", f"{PACKAGE}.app")
 _BEAT_STOPPING = Stopping(((signal.SIGTERM, 5.0),))
 
 
@@ -41,7 +42,7 @@ def start_worker(
     name: str = "worker",
     log: Path | None = None,
     level: str = _LEVEL,
-    app: Sequence[str | Path] = _APP,
+    app: Sequence[str | Path] = APP,
 ) -> Child:
     """Start a worker of all queues and wait until it consumes; raise StackError when it does not.
 
@@ -61,7 +62,7 @@ def start_beat(
     name: str = "beat",
     log: Path | None = None,
     level: str = _LEVEL,
-    app: Sequence[str | Path] = _APP,
+    app: Sequence[str | Path] = APP,
 ) -> Child:
     """Start a beat and wait until it has begun; raise StackError when it does not."""
     arguments = ["beat", f"--loglevel={level}"]
@@ -75,11 +76,14 @@ def running_processes(
     *,
     logs: Path | None = None,
     level: str = _LEVEL,
+    app: Sequence[str | Path] = APP,
 ) -> Iterator[tuple[Child, Child]]:
-    """Run one worker and one beat during the body; `logs` is a folder for their output."""
+    """Run one worker, of this ``app``, and one beat during the body; `logs` is a folder for their
+    output.
+    """
     with ExitStack() as stack:
         log = logs / "worker.log" if logs else None
-        worker = start_worker(folder, environment, log=log, level=level)
+        worker = start_worker(folder, environment, log=log, level=level, app=app)
         stack.callback(worker.stop)
         log = logs / "beat.log" if logs else None
         beat = start_beat(folder, environment, log=log, level=level)
