@@ -56,6 +56,15 @@ def test_a_plan_counts_each_fate_by_step_and_says_when(live: Operator) -> None:
     assert (same["result"], [each["fate"] for each in same["fates"]]) == ("unchanged", ["stays"])
 
 
+def test_what_others_had_does_not_shorten_a_way(sandbox: Sandbox, live: Operator) -> None:
+    """Whoever is at a step that goes walks to one that the own run has not had, whoever had it."""
+    sandbox.now = NOON + timedelta(days=2)
+    sandbox.settle()
+    found = live("series.plan", series="s", definition=SHORT)
+    assert [(each["fate"], each["contacts"]) for each in found["fates"]] == [("skips_step", 2)]
+    assert [each["to"] for each in found["fates"][0]["parts"]] == ["hi"]
+
+
 def test_the_contacts_of_a_fate_come_page_by_page(live: Operator) -> None:
     """Each contact of a fate has its step, and when it is due now and after the save."""
     asked = {"series": "s", "definition": SOONER, "reschedule": True, "fate": "rescheduled"}

@@ -225,11 +225,16 @@ def _next_step(series: Series) -> ColumnElement[UUID | None]:
         },
     )
     had = automation_recipients.alias("had")
-    was_there = exists().where(
-        had.c.org_id == _ROWS.c.org_id,
-        had.c.end_user_id == _ROWS.c.end_user_id,
-        had.c.step_id == walk.c.next_id,
-        had.c.enrollment_number == _ROWS.c.enrollment_number,
+    was_there = (
+        exists()
+        .where(
+            had.c.org_id == _ROWS.c.org_id,
+            had.c.end_user_id == _ROWS.c.end_user_id,
+            had.c.step_id == walk.c.next_id,
+            had.c.enrollment_number == _ROWS.c.enrollment_number,
+        )
+        # Two levels up: else it would be asked of any row.
+        .correlate(_ROWS, walk)
     )
     return (
         select(walk.c.next_id)
