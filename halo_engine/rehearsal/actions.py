@@ -28,7 +28,6 @@ from halo_engine.contacts.identifying.leads import (
     add_contact,
     capture_lead,
 )
-from halo_engine.contacts.identifying.update import UpdateCall, update
 from halo_engine.contacts.stripe.subscription import StripeSubscriptionCall, stripe_subscription
 from halo_engine.domain.errors import Refusal, bad_input, shown, validated
 from halo_engine.journey.removal import remove
@@ -40,7 +39,8 @@ from halo_engine.mail.incoming.events import (
     open_mail,
     reply_to_mail,
 )
-from halo_engine.pipeline.import_csv import ImportOrTryCall, import_or_try
+from halo_engine.pipeline.batches.import_csv import ImportOrTryCall, import_or_try
+from halo_engine.pipeline.batches.update_users import UpdateOrTryCall, update_or_try
 from halo_engine.rehearsal.calendar import move_clock, target_of
 from halo_engine.rehearsal.confirming import ConfirmCall, follow_confirmation
 from halo_engine.rehearsal.sandbox import Sandbox
@@ -226,10 +226,10 @@ def _update(sandbox: Sandbox, value: Any) -> str | None:
     expected = given.pop("expect", None)
     claims = given.pop("user_token_claims", {"scope": "users.update"})
     token = _token(sandbox, claims, timedelta(minutes=5))
-    call = validated(UpdateCall, {**given, "user_token": token}, "update")
-    answer = sandbox.perform(lambda work: update(work, call)).model_dump(mode="json")
+    call = validated(UpdateOrTryCall, {**given, "user_token": token}, "update")
+    answer = sandbox.perform(lambda work: update_or_try(work, call)).model_dump(mode="json")
     sandbox.answer = {**answer, "errors": [error["index"] for error in answer["errors"]]}
-    return _unlike(sandbox.answer, expected, "update")
+    return _unlike(_as_asked(sandbox, expected, "update"), expected, "update")
 
 
 def _import_csv(sandbox: Sandbox, value: Any) -> str | None:
@@ -242,10 +242,10 @@ def _import_csv(sandbox: Sandbox, value: Any) -> str | None:
     call = validated(ImportOrTryCall, given, "import_csv")
     answer = sandbox.perform(lambda work: import_or_try(work, call)).model_dump(mode="json")
     sandbox.answer = {**answer, "errors": [error["line"] for error in answer["errors"]]}
-    return _unlike(_as_asked(sandbox, expected), expected, "import_csv")
+    return _unlike(_as_asked(sandbox, expected, "import_csv"), expected, "import_csv")
 
 
-def _as_asked(sandbox: Sandbox, expected: Any) -> Mapping[str, Any]:
+def _as_asked(sandbox: Sandbox, expected: Any, action: str) -> Mapping[str, Any]:
     """Return the last answer; for a dry run, add 0 for expected series that nobody enters."""
     answer: Mapping[str, Any] = sandbox.answer
     asked = expected.get("starts") if isinstance(expected, Mapping) else None
@@ -253,7 +253,7 @@ def _as_asked(sandbox: Sandbox, expected: Any) -> Mapping[str, Any]:
         return answer
     for key in asked:
         if key not in sandbox.definitions:
-            raise bad_input(f"import_csv.expect.starts.{key}", "there is no such series")
+            raise bad_input(f"{action}.expect.starts.{key}", "there is no such series")
     return {**answer, "starts": {key: answer["starts"].get(key, 0) for key in asked}}
 
 

@@ -142,6 +142,8 @@ def _update(draw: st.DrawFn) -> Action:
     call: Call = {"users": draw(st.lists(one, min_size=1, max_size=3))}
     if draw(st.integers(0, 3)) == 3:
         call["update_only"] = True
+    if draw(st.integers(0, 3)) == 3:
+        call["dry_run"] = True
     return "update", call
 
 

@@ -55,12 +55,13 @@ _ACTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
     "at": {**_TEXT, "description": "An instant, or + a duration from now: +2d."},
     "update": {
         **_OBJECT,
-        "description": "A batch update, signed; `expect` in it has the counts of its answer.",
+        "description": "A batch update, signed; with `dry_run` it says what it would do. `expect` "
+        "in it has the counts of its answer.",
     },
     "import_csv": {
         **_OBJECT,
-        "description": "An import of `text` or a `file`, with its `mapping`; `expect` in it has "
-        "the counts of its answer.",
+        "description": "An import of `text` or a `file`, with its `mapping`; with `dry_run` it "
+        "says what it would do. `expect` in it has the counts of its answer.",
     },
     "bounce": _acting("Mail to the contact comes back for good.", "contact"),
     "complain": _acting("The contact calls a mail spam.", "contact"),
