@@ -45,6 +45,7 @@ WITH scanned AS MATERIALIZED
           ('{"30 days 0 seconds"}'::INTERVAL[])[(anon_1.ordinal + 1::INTEGER)] AS reenroll_delay,
           ('{true}'::BOOLEAN[])[(anon_1.ordinal + 1::INTEGER)] AS wants_new_match,
           ('{true}'::BOOLEAN[])[(anon_1.ordinal + 1::INTEGER)] AS one_per_company,
+          ('{true}'::BOOLEAN[])[(anon_1.ordinal + 1::INTEGER)] AS one_per_address,
           :entered_at::TIMESTAMP WITH TIME ZONE AS entered_at
    FROM scanned
    JOIN unnest(scanned.audiences) AS anon_1(ordinal) ON true)

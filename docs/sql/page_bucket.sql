@@ -6,6 +6,7 @@ WITH scanned AS
                                             end_users.id AS end_user_id,
                                             end_users.contact_type AS contact_type,
                                             end_users.company_id AS company_id,
+                                            end_users.address AS address,
                                             end_users.created_at AS contact_created_at,
                                             EXISTS
      (SELECT *
@@ -32,6 +33,7 @@ WITH scanned AS
           scanned.end_user_id AS end_user_id,
           scanned.contact_type AS contact_type,
           scanned.company_id AS company_id,
+          scanned.address AS address,
           scanned.contact_created_at AS contact_created_at,
           scanned.suppressed AS suppressed,
           scanned.audiences AS audiences,
@@ -46,14 +48,16 @@ WITH scanned AS
           anon_1.reenrolls AS reenrolls,
           anon_1.reenroll_delay AS reenroll_delay,
           anon_1.wants_new_match AS wants_new_match,
-          anon_1.one_per_company AS one_per_company
+          anon_1.one_per_company AS one_per_company,
+          anon_1.one_per_address AS one_per_address
    FROM scanned
-   JOIN unnest('{0}'::INTEGER[], :series_ids::UUID[], '{false}'::BOOLEAN[], '{1}'::INTEGER[], '{true}'::BOOLEAN[], '{both}'::TEXT[], '{true}'::BOOLEAN[], '{"30 days 0 seconds"}'::INTERVAL[], '{true}'::BOOLEAN[], '{true}'::BOOLEAN[]) AS anon_1(ordinal, automation_id, keeps_refusals, series_version, is_active, wants, reenrolls, reenroll_delay, wants_new_match, one_per_company) ON true),
+   JOIN unnest('{0}'::INTEGER[], :series_ids::UUID[], '{false}'::BOOLEAN[], '{1}'::INTEGER[], '{true}'::BOOLEAN[], '{both}'::TEXT[], '{true}'::BOOLEAN[], '{"30 days 0 seconds"}'::INTERVAL[], '{true}'::BOOLEAN[], '{true}'::BOOLEAN[], '{true}'::BOOLEAN[]) AS anon_1(ordinal, automation_id, keeps_refusals, series_version, is_active, wants, reenrolls, reenroll_delay, wants_new_match, one_per_company, one_per_address) ON true),
      judged AS
   (SELECT pairs.entered_at AS entered_at,
           pairs.end_user_id AS end_user_id,
           pairs.contact_type AS contact_type,
           pairs.company_id AS company_id,
+          pairs.address AS address,
           pairs.contact_created_at AS contact_created_at,
           pairs.suppressed AS suppressed,
           pairs.audiences AS audiences,
@@ -69,10 +73,14 @@ WITH scanned AS
           pairs.reenroll_delay AS reenroll_delay,
           pairs.wants_new_match AS wants_new_match,
           pairs.one_per_company AS one_per_company,
+          pairs.one_per_address AS one_per_address,
           pairs.ordinal = ANY (pairs.audiences) AS audience_holds,
                               CASE
                                   WHEN pairs.one_per_company THEN pairs.company_id
                               END AS seat,
+                              CASE
+                                  WHEN pairs.one_per_address THEN nullif(pairs.address, ''::VARCHAR)
+                              END AS held_address,
                               latest.id AS latest_id,
                               latest.number AS latest_number,
                               latest.created_at AS latest_at,
@@ -94,6 +102,7 @@ WITH scanned AS
                                     AND NOT latest.was_outside) THEN 'not_newly_matching'::VARCHAR
                               WHEN (pairs.ordinal = ANY (pairs.exit_filters)) THEN 'exit_filter'::VARCHAR
                               WHEN (seated.number IS NOT NULL) THEN 'company_already_enrolled'::VARCHAR
+                              WHEN (namesake.number IS NOT NULL) THEN 'address_already_enrolled'::VARCHAR
                               ELSE NULL
                           END AS guard
    FROM pairs
@@ -122,12 +131,31 @@ WITH scanned AS
         AND seated.ended_at IS NULL
         AND seated.automation_id IS NOT DISTINCT
         FROM pairs.automation_id
-      LIMIT 1::INTEGER) AS seated ON true),
+      LIMIT 1::INTEGER) AS seated ON true
+   LEFT OUTER JOIN LATERAL
+     (SELECT namesakes.end_user_id AS end_user_id,
+             namesakes.number AS number,
+             namesakes.created_at AS created_at
+      FROM automation_enrollments AS namesakes
+      WHERE namesakes.org_id =
+          (SELECT :org_id::UUID AS anon_5)
+        AND namesakes.address = CASE
+                                    WHEN pairs.one_per_address THEN nullif(pairs.address, ''::VARCHAR)
+                                END
+        AND namesakes.holds_address
+        AND namesakes.automation_id IS NOT DISTINCT
+        FROM pairs.automation_id
+        AND namesakes.end_user_id != pairs.end_user_id
+        AND namesakes.ended_at IS NULL
+      ORDER BY namesakes.created_at,
+               namesakes.id
+      LIMIT 1::INTEGER) AS namesake ON true),
      coded AS
   (SELECT judged.entered_at AS entered_at,
           judged.end_user_id AS end_user_id,
           judged.contact_type AS contact_type,
           judged.company_id AS company_id,
+          judged.address AS address,
           judged.contact_created_at AS contact_created_at,
           judged.suppressed AS suppressed,
           judged.audiences AS audiences,
@@ -143,8 +171,10 @@ WITH scanned AS
           judged.reenroll_delay AS reenroll_delay,
           judged.wants_new_match AS wants_new_match,
           judged.one_per_company AS one_per_company,
+          judged.one_per_address AS one_per_address,
           judged.audience_holds AS audience_holds,
           judged.seat AS seat,
+          judged.held_address AS held_address,
           judged.latest_id AS latest_id,
           judged.latest_number AS latest_number,
           judged.latest_at AS latest_at,
@@ -159,7 +189,7 @@ WITH scanned AS
    FROM judged
    LEFT OUTER JOIN enrollment_refusals ON judged.keeps_refusals
    AND enrollment_refusals.org_id =
-     (SELECT :org_id::UUID AS anon_5)
+     (SELECT :org_id::UUID AS anon_6)
    AND enrollment_refusals.automation_id = judged.automation_id
    AND enrollment_refusals.end_user_id = judged.end_user_id
    AND enrollment_refusals.arrival > coalesce(judged.latest_id, 0::INTEGER))
@@ -171,7 +201,7 @@ SELECT contact.id,
        contact.created_at
 FROM coded
 JOIN end_users AS contact ON contact.org_id =
-  (SELECT :org_id::UUID AS anon_6)
+  (SELECT :org_id::UUID AS anon_7)
 AND contact.id = coded.end_user_id
 WHERE coded.code = 'active'::VARCHAR
   AND coalesce(NOT (coded.wants != 'both'::VARCHAR
@@ -184,7 +214,7 @@ WHERE coded.code = 'active'::VARCHAR
             last.id
      FROM end_users AS last
      WHERE last.org_id =
-         (SELECT :org_id::UUID AS anon_7)
+         (SELECT :org_id::UUID AS anon_8)
        AND last.id = :after_id::UUID)
 ORDER BY contact.created_at DESC,
          contact.id DESC

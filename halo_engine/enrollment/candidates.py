@@ -59,6 +59,10 @@ class Candidates(Protocol):
     def brings_events(self) -> bool:
         """Whether candidates come with the id of an event, for series that begin with one."""
 
+    @property
+    def of_activation(self) -> bool:
+        """Whether they are part of an activation, which is one set however many pages it takes."""
+
     def among(self, contacts: FromClause, contact: FromClause) -> Select[Any]:
         """Return a scan of ``contacts`` narrowed to the candidates; the caller adds columns."""
 
@@ -104,6 +108,7 @@ class Named:
         "concerns", {"class": Integer(), "ordinal": Integer()}
     )
     matching_only: ClassVar[bool] = False
+    of_activation: ClassVar[bool] = False
 
     @property
     def shape(self) -> Hashable:
@@ -134,6 +139,11 @@ class _Matching:
     now: datetime
 
     @property
+    def of_activation(self) -> bool:
+        """Most are not part of an activation."""
+        return False
+
+    @property
     def instants(self) -> Collection[datetime]:
         """All of them come now."""
         return [self.now]
@@ -149,11 +159,17 @@ class Paged(_Matching):
 
     page: ContactRange
     now: datetime
+    is_activation: bool = False
+
+    @property
+    def of_activation(self) -> bool:
+        """Whether the page is one of an activation's."""
+        return self.is_activation
 
     @property
     def shape(self) -> Hashable:
         """What a statement about them depends on."""
-        return Paged, self.page.is_of_company
+        return Paged, self.page.is_of_company, self.is_activation
 
     @property
     def values(self) -> Mapping[str, Any]:
@@ -215,6 +231,7 @@ class Asked:
     contacts: Collection[UUID] | None = None
     matching_only: ClassVar[bool] = False
     brings_events: ClassVar[bool] = False
+    of_activation: ClassVar[bool] = False
 
     def among(self, contacts: FromClause, contact: FromClause) -> Select[Any]:
         """Look at the contacts asked about."""

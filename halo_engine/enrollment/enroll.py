@@ -34,7 +34,9 @@ from halo_engine.enrollment.first_recipients import (
 )
 from halo_engine.enrollment.guards import judge
 from halo_engine.enrollment.kept_refusals import keep_refusals
-from halo_engine.enrollment.rules import have_seats, keeps_refusals
+from halo_engine.enrollment.losers import losers
+from halo_engine.enrollment.namesakes import hold_addresses, kept_address
+from halo_engine.enrollment.rules import have_addresses, have_seats, keeps_refusals
 from halo_engine.happenings import Happened, note_happenings
 from halo_engine.sql.cache import StatementCache
 from halo_engine.sql.metadata import arrivals
@@ -64,12 +66,18 @@ def enroll(work: Work, series: Sequence[Series], candidates: Entrants) -> list[A
     indexes let it win without an error. The caller holds the series lock (``series.locks``).
     """
     org_id, kinds = work.org_id, work.org.webhook_kinds & _TOLD
+    if have_addresses(series):
+        hold_addresses(work, candidates)
     statement = _KEPT.get(
         (org_id, candidates.shape, tuple(series), kinds),
         lambda: _statement(org_id, series, candidates, kinds),
         size=len(series),
     )
-    values = {**candidates.values, **openings(series, candidates.instants)}
+    values = {
+        **candidates.values,
+        **openings(series, candidates.instants),
+        **losers(work, series, candidates),
+    }
     by_id = {each.id: each for each in series}
     return [
         Admission(
@@ -141,6 +149,7 @@ def _insert_enrollments(
             verdicts.c.automation_id,
             (func.coalesce(verdicts.c.latest_number, 0) + 1).label("number"),
             verdicts.c.seat,
+            *kept_address(verdicts),
             verdicts.c.entered_at,
             (verdicts.c.ordinal == any_(verdicts.c.goals)).label("goal_held"),
             verdicts.c.series_version,
@@ -159,6 +168,8 @@ def _insert_enrollments(
         runs.c.automation_id,
         runs.c.number,
         runs.c.company_seat,
+        runs.c.address,
+        runs.c.holds_address,
         runs.c.created_at,
         runs.c.goal_held,
         runs.c.series_version,

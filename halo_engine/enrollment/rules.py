@@ -42,6 +42,16 @@ def have_seats(series: Sequence[Series]) -> bool:
     return any(each.settings.one_per_company for each in series)
 
 
+def have_addresses(series: Sequence[Series]) -> bool:
+    """Return whether any of the series is one per address (guard 11)."""
+    return any(each.settings.one_per_address for each in series)
+
+
+def have_both(series: Sequence[Series]) -> bool:
+    """Return whether any of the series is one per company and per address."""
+    return any(each.settings.one_per_company and each.settings.one_per_address for each in series)
+
+
 def rules_of(series: Sequence[Series]) -> FromClause:
     """Return the rules of all of the series, as rows."""
     return rows_of("rules", _rules(series))

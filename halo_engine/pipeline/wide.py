@@ -152,7 +152,7 @@ def _work(work: Work, signal: Signal, running: RunningSeries) -> _Worked:
         # series was stopped or has another trigger by now, the signal is over.
         return _Worked(cursor if _is_paused(running, signal) else None)
     page = page_after(work, _rest(signal), _share(signal, PAGE))
-    admissions = _admit(work, concerned, Paged(page, work.now))
+    admissions = _admit(work, concerned, Paged(page, work.now, signal.kind is SignalKind.ACTIVATED))
     return _entered(signal, page, concerned, admissions)
 
 

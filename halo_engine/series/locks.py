@@ -26,6 +26,7 @@ DRAIN_LOCK = 2
 ADDRESS_LOCK = 3
 CALL_LOCK = 4
 WAITING_LOCK = 5
+ENTRY_LOCK = 6
 
 
 def _key(org_id: UUID) -> int:

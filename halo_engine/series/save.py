@@ -19,7 +19,7 @@ from halo_engine.series.catalogue import UnreadableDefinition, read_series
 from halo_engine.series.checking.preflight import refuse_unless_ready
 from halo_engine.series.completion import complete_finished
 from halo_engine.series.locks import lock_series_for_change
-from halo_engine.series.rebase import rebase_audience, rebase_seats
+from halo_engine.series.rebase import rebase_addresses, rebase_audience, rebase_seats
 from halo_engine.series.rescheduling import reschedule_rows
 from halo_engine.series.versions import UNKNOWN, Author, keep_present, keep_version
 from halo_engine.series.writing import load_written
@@ -88,6 +88,8 @@ def save_series(
         rebase_audience(work, saved)
     if _differs(before, saved, _seats_of):
         rebase_seats(work, saved)
+    if _differs(before, saved, _addresses_of):
+        rebase_addresses(work, saved)
     complete_finished(work, [saved])
     return Saved(series_id, saved.version, moved)
 
@@ -128,6 +130,10 @@ def _audience_of(series: Series) -> tuple[object, ...]:
 
 def _seats_of(series: Series) -> bool:
     return series.settings.one_per_company
+
+
+def _addresses_of(series: Series) -> bool:
+    return series.settings.one_per_address
 
 
 def _save_row(work: Work, key: str, definition: SeriesDefinition) -> UUID:

@@ -533,6 +533,25 @@ def test_segment_match_keeps_no_refusals(sandbox: Sandbox) -> None:
     assert sandbox.explain("ann").code == "awaiting_evaluation"
 
 
+def test_address_already_enrolled_names_who_has_the_address(sandbox: Sandbox) -> None:
+    """The earliest run with the address is named; the address is free when its last run ends."""
+    sandbox.pro("ann", email="X@a.example")
+    sandbox.series(**BY_PLAN, settings={"one_per_address": True})
+    sandbox.pro("bob", email="x@A.example")
+    sandbox.pro("cyd")
+    answer = sandbox.explain("bob")
+    assert answer.code == "address_already_enrolled"
+    assert answer.why == (
+        "The series takes one contact of each address, and ‘ann’ has been in it with this address "
+        "since 2026-06-01 09:00 UTC."
+    )
+    assert answer.change == "The enrollment of ‘ann’ has to end."
+    assert sandbox.explain("cyd").code == "awaiting_evaluation"
+
+    sandbox.end("ann")
+    assert sandbox.explain("bob").code == "awaiting_evaluation"
+
+
 # Sets.
 
 

@@ -65,6 +65,7 @@ def test_settings_keep_the_order_of_the_documents() -> None:
     """Settings keep the documents' order, in which messages about an unknown key list them."""
     assert list(Settings.model_fields) == [
         "one_per_company",
+        "one_per_address",
         "reenroll_enabled",
         "reenroll_delay_days",
         "entry_event_name",

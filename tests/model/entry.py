@@ -49,7 +49,15 @@ class Entry(State):
     def _state_code(self, series: Series, contact: Contact) -> str | None:
         if self.exit_filters_hold(series, contact):
             return "exit_filter"
-        return "company_already_enrolled" if self.rivals(series, contact) else None
+        if self.rivals(series, contact):
+            return "company_already_enrolled"
+        return "address_already_enrolled" if self._namesakes(series, contact) else None
+
+    def _namesakes(self, series: Series, contact: Contact) -> list[Run]:
+        """Return the active runs that began with the contact's address (§23, guard 11)."""
+        if not series.definition.settings["one_per_address"] or contact.address is None:
+            return []
+        return [run for run in series.active_runs() if run.address == contact.address]
 
     def exit_filters_hold(self, series: Series, contact: Contact) -> bool:
         """Say whether exit rule `filter_match` is on and its filters hold now (contract §6)."""
@@ -106,7 +114,7 @@ class Entry(State):
         latest = series.latest_run(contact)
         if latest is not None:
             latest.rows.clear()
-        run = Run(series, contact, self.now, self.next_order(), properties=kept)
+        run = Run(series, contact, self.now, self.next_order(), contact.address, properties=kept)
         run.goal_held = self.holds(contact, series.definition.goal_filters, run)
         series.runs.append(run)
         series.watches[contact] = Watch()

@@ -44,15 +44,16 @@ class Row:
 class Run:
     """An enrollment: one contact's run through one series (contract §1).
 
-    `order` is its place of creation; `replied` whether the contact replied to any email of the
-    series meanwhile; `goal_held` whether the goal's filters held when last looked at. `properties`
-    are what it keeps of the event that began it.
+    `order` is its place of creation; `address` the contact's at entry; `replied` whether the
+    contact replied to any email of the series meanwhile; `goal_held` whether the goal's filters
+    held when last looked at. `properties` are what it keeps of the event that began it.
     """
 
     series: "Series"
     contact: Contact
     created_at: datetime
     order: int
+    address: str | None = None
     rows: list[Row] = field(default_factory=list)
     mails: list[Mail] = field(default_factory=list)
     end_reason: str | None = None

@@ -115,7 +115,11 @@ _SERIES: dict[str, dict[str, Any]] = {
         "entry_trigger": "segment_match",
         "audience_type": "segment",
         "audience_filters": _HAS_TIER,
-        "settings": {"one_per_company": True, "exit_rules": ["segment_leave"]},
+        "settings": {
+            "one_per_company": True,
+            "one_per_address": True,
+            "exit_rules": ["segment_leave"],
+        },
         "steps": _EMAILS,
     },
     "open": {

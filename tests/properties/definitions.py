@@ -94,7 +94,11 @@ maybe_groups: st.SearchStrategy[list[Any]] = st.just([]) | groups
 windows = st.none() | st.sampled_from(WINDOWS)
 often = st.sampled_from([True, True, False])
 settings = st.fixed_dictionaries(
-    {"reenroll_enabled": often, "one_per_company": st.booleans()},
+    {
+        "reenroll_enabled": often,
+        "one_per_company": st.booleans(),
+        "one_per_address": st.booleans(),
+    },
     optional={
         "reenroll_delay_days": st.sampled_from([None, None, 1, 3]),
         "exit_rules": st.lists(st.sampled_from(RULES), unique=True, max_size=4),
@@ -112,6 +116,7 @@ new_settings = st.fixed_dictionaries(
     {},
     optional={
         "one_per_company": st.booleans(),
+        "one_per_address": st.booleans(),
         "reenroll_enabled": st.booleans(),
         "reenroll_delay_days": st.sampled_from([None, 1, 3]),
         "exit_rules": st.lists(st.sampled_from(RULES), unique=True, max_size=4),

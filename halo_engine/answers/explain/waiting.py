@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from halo_engine.domain.entering.addresses import first_created
 from halo_engine.domain.errors import shown
 from halo_engine.domain.reasons import EntryTrigger
 from halo_engine.domain.series.definition import Series
@@ -14,9 +15,7 @@ def awaiting_evaluation(work: Work, facts: ExplainFacts) -> Reason:
     """Return the next re-evaluation, which will enroll the contact (contract §4)."""
     org = work.org
     until = max(next_instant(org.reevaluate_cron, org.zone, org.reevaluated_at), work.now)
-    seat = ""
-    if facts.series.settings.one_per_company:
-        seat = " Of several contacts of its company, the one that was created first enters."
+    seat = first_created(facts.series.settings)
     return Reason(
         f"Nothing refuses it: the next re-evaluation enrolls it.{seat}",
         f"Wait until {facts.said(until)}.",

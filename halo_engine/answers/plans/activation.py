@@ -14,6 +14,7 @@ from halo_engine.domain.series.guards import ReasonCode
 from halo_engine.domain.times.instants import Instant
 from halo_engine.enrollment.candidates import Outsiders
 from halo_engine.enrollment.guards import judge
+from halo_engine.enrollment.losers import foreseen_losers
 from halo_engine.sql.statements import statement
 from halo_engine.sql.statistics import analyze_unknown
 from halo_engine.work import Work
@@ -63,13 +64,14 @@ def _counts(work: Work, series: Series) -> dict[str | None, int]:
     if series.entry_trigger not in (EntryTrigger.MANUAL, EntryTrigger.SEGMENT_MATCH):
         return {}
     analyze_unknown(work.connection)
-    rows = work.connection.execute(_count_activation(work, series))
+    active = replace(series, status=SeriesStatus.ACTIVE)
+    losers = foreseen_losers(work, [active], Outsiders(work.now, series.id))
+    rows = work.connection.execute(_count_activation(work, active), losers)
     return {row.code: row.contacts for row in rows}
 
 
 @statement("count_activation")
 def _count_activation(work: Work, series: Series) -> Select[Any]:
-    active = replace(series, status=SeriesStatus.ACTIVE)
     everybody = Outsiders(work.now, series.id)
-    verdicts = judge(work.org_id, [active], work.moment, everybody)
+    verdicts = judge(work.org_id, [series], work.moment, everybody)
     return select(verdicts.c.code, func.count().label("contacts")).group_by(verdicts.c.code)

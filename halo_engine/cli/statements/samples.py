@@ -86,6 +86,7 @@ DEFINITION: Final = parse_definition(
         ],
         "settings": {
             "one_per_company": True,
+            "one_per_address": True,
             "reenroll_enabled": True,
             "reenroll_delay_days": 30,
             "exit_rules": ["unsubscribed", "replied", "segment_leave", "event", "filter_match"],

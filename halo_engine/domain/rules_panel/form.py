@@ -37,6 +37,7 @@ _CHOICES: Final = frozenset({"kind", "entry_trigger", "contact_type", "audience_
 #: The fields that are on or off: a browser sends those that are on.
 SWITCHES: Final = (
     "settings.one_per_company",
+    "settings.one_per_address",
     "settings.reenroll_enabled",
     "settings.goal_enabled",
 )

@@ -99,6 +99,7 @@ PARTS: Final[Mapping[str, str]] = MappingProxyType(
         "subscription": "Subscription list",
         "audience_filters": "Audience filters",
         "settings.one_per_company": "One per company",
+        "settings.one_per_address": "One per address",
         "settings.reenroll_enabled": "Re-enrollment",
         "settings.reenroll_delay_days": "Days before entering again",
         "settings.goal_enabled": "Goal",

@@ -22,6 +22,7 @@ REASON_LABELS: Final[Mapping[str, str]] = MappingProxyType(
         ReasonCode.NOT_NEWLY_MATCHING: "Has matched since its last run",
         ReasonCode.EXIT_FILTER: "Matches the exit filter",
         ReasonCode.COMPANY_ALREADY_ENROLLED: "Somebody of its company is in it",
+        ReasonCode.ADDRESS_ALREADY_ENROLLED: "Somebody with its address is in it",
         ReasonCode.AWAITING_EVALUATION: "Enters at the next re-evaluation",
         ReasonCode.TRIGGER_NOT_FIRED: "The trigger has not fired for it",
     }

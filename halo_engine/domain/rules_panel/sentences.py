@@ -52,6 +52,8 @@ def in_words(definition: SeriesDefinition) -> Iterator[Sentence]:
     yield Sentence("Audience", _audience(definition))
     if settings.one_per_company:
         yield Sentence("One per company", "At most one contact of each company is in it.")
+    if settings.one_per_address:
+        yield Sentence("One per address", "At most one contact of each address is in it.")
     if settings.reenroll_enabled:
         yield Sentence("Re-enrollment", _reenrollment(settings.reenroll_delay_days))
     if settings.goal_enabled:

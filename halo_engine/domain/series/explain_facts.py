@@ -17,7 +17,8 @@ class ContactFacts:
 
     ``guard`` is the first guard that refuses now, ``refused_at`` the instant of a kept refusal.
     ``latest_*`` and ``ended_*`` are about the latest enrollment, ``holder*`` about the run that
-    holds the company's seat, ``event_*`` about the event that the series waits for.
+    holds the company's seat, ``namesake*`` about the earliest run with the contact's address,
+    ``event_*`` about the event that the series waits for.
     """
 
     contact_id: UUID
@@ -36,6 +37,8 @@ class ContactFacts:
     unsubscribed_at: datetime | None
     holder: str | None
     holder_at: datetime | None
+    namesake: str | None
+    namesake_at: datetime | None
     event_count: int | None
     event_at: datetime | None
     list_key: str | None

@@ -21,6 +21,7 @@ class GuardScope(Enum):
     MATCH = auto()
     HISTORY = auto()
     SEAT = auto()
+    ADDRESS = auto()
 
 
 @dataclass(frozen=True, slots=True)

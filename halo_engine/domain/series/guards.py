@@ -32,6 +32,7 @@ class ReasonCode(StrEnum):
     NOT_NEWLY_MATCHING = "not_newly_matching"
     EXIT_FILTER = "exit_filter"
     COMPANY_ALREADY_ENROLLED = "company_already_enrolled"
+    ADDRESS_ALREADY_ENROLLED = "address_already_enrolled"
     AWAITING_EVALUATION = "awaiting_evaluation"
     TRIGGER_NOT_FIRED = "trigger_not_fired"
 
@@ -143,6 +144,15 @@ def _company_already_enrolled(facts: ExplainFacts) -> Reason:
     )
 
 
+def _address_already_enrolled(facts: ExplainFacts) -> Reason:
+    known = facts.known
+    return Reason(
+        f"The series takes one contact of each address, and {shown(known.namesake)} has been in it "
+        f"with this address since {facts.said(known.namesake_at)}.",
+        f"The enrollment of {shown(known.namesake)} has to end.",
+    )
+
+
 #: The guards in the order in which they are asked; the first that refuses gives the code (§4).
 GUARDS: Final = (
     Guard(
@@ -247,6 +257,15 @@ GUARDS: Final = (
         refuses=lambda pair: pair.seat_is_taken,
         then="another contact of its company was in the series",
         why=_company_already_enrolled,
+    ),
+    Guard(
+        key=ReasonCode.ADDRESS_ALREADY_ENROLLED,
+        words="`one_per_address` is on, and another contact with its address is in the series",
+        about=GuardScope.ADDRESS,
+        reads=SeriesColumn("one_per_address", bool, lambda series: series.settings.one_per_address),
+        refuses=lambda pair: pair.address_is_taken,
+        then="another contact with its address was in the series",
+        why=_address_already_enrolled,
     ),
 )
 

@@ -26,6 +26,10 @@ class EntrySettings(Definition):
     one_per_company: StrictBool = Field(
         default=False, description="Whether one contact of each company may be in the series."
     )
+    one_per_address: StrictBool = Field(
+        default=False,
+        description="Whether one contact of each email address may be in the series at a time.",
+    )
     reenroll_enabled: StrictBool = Field(
         default=False, description="Whether a contact may enter again after its run has ended."
     )
@@ -70,7 +74,7 @@ class Settings(ExitSettings, EntrySettings):
 
 #: Settings that the version before does not know. At their default they are not stored: during a
 #: rolling deploy that version reads the series too, and refuses a key that it cannot read.
-SINCE_THIS_VERSION: Final = {"count_machine_opens", "entry_event_filters"}
+SINCE_THIS_VERSION: Final = {"count_machine_opens", "entry_event_filters", "one_per_address"}
 
 #: The settings that are filters.
 FILTER_SETTINGS: Final = tuple(

@@ -40,6 +40,7 @@ DEFAULTS: dict[str, Any] = {
 }
 SETTINGS: dict[str, Any] = {
     "one_per_company": False,
+    "one_per_address": False,
     "reenroll_enabled": False,
     "reenroll_delay_days": None,
     "entry_event_name": None,

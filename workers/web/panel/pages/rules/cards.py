@@ -119,6 +119,8 @@ def _outcome(definition: SeriesDefinition, matched: int, status: SeriesStatus) -
     settings = definition.settings
     if settings.one_per_company:
         said.append("Of each company at most one of them is in it at a time.")
+    if settings.one_per_address:
+        said.append("Of each email address at most one of them is in it at a time.")
     if ExitReason.FILTER_MATCH in settings.exit_rules and settings.exit_filters:
         said.append("Whoever matches the exit filter already does not enter.")
     return said
