@@ -75,11 +75,13 @@ class Stack:
         """Return a way to look into the organisation, and to write beside the tasks, now."""
         return Sandbox(self.database, OrgRef(key=key), now=datetime.now(UTC))
 
-    def wait_until(self, holds: Callable[[], bool], what: str) -> None:
+    def wait_until(
+        self, holds: Callable[[], bool], what: str, seconds: float = _PATIENCE_SECONDS
+    ) -> None:
         """Wait until a condition holds; fail naming it when it does not in two minutes."""
-        ends = monotonic() + _PATIENCE_SECONDS
+        ends = monotonic() + seconds
         while not holds():
-            assert monotonic() < ends, f"not within {_PATIENCE_SECONDS:.0f} s: {what}"
+            assert monotonic() < ends, f"not within {seconds:.0f} s: {what}"
             sleep(_LOOK_AGAIN_SECONDS)
 
 

@@ -1,7 +1,6 @@
 """While servers go away or refuse us, worker, beat and commands write no secret."""
 
 import signal
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from sqlalchemy import create_engine, text
 from halo_engine.settings import Settings
 from tests.mail.mail_server import MailServer, mail_server
 from tests.platform.commands import run_halo
+from tests.platform.ports import free_port
 from workers.command.main import main
 from workers.configuration import create_app
 from workers.stack.folders import throwaway_folder
@@ -49,9 +49,7 @@ class Ground:
     def __init__(self, folder: Path, mail: MailServer) -> None:
         self.folder = folder
         self.mail = mail
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
+        self._port = free_port()
         mail.login = ("halo", MAIL)
         self.smtp_url = mail.url.replace("://", f"://halo:{_quoted(MAIL)}@") + "&tls=none"
         self.broker_url = f"redis://:{_quoted(BROKER)}@127.0.0.1:{self._port}/0"

@@ -20,6 +20,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
 from halo_engine.mail.transports.smtp import SmtpTransport
 from halo_engine.mail.transports.smtp_url import SmtpServer, Tls
+from tests.platform.ports import free_port
 
 TLS: Final = Path(__file__).parent / "tls"
 #: Every step at which the server can act, in order; "dot": the text is whole, and not accepted yet.
@@ -97,13 +98,13 @@ class MailServer:
 
     def start(self) -> None:
         """Listen, on the port of before."""
+        self.port = self.port or free_port()
         self._loop = asyncio.new_event_loop()
         implicit = _context() if self.tls is Tls.IMPLICIT else None
         listening = self._loop.create_server(
             lambda: _Connection(self, self._loop), "127.0.0.1", self.port, ssl=implicit
         )
         self._server = self._loop.run_until_complete(listening)
-        self.port = self._server.sockets[0].getsockname()[1]
         self._thread = Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
 

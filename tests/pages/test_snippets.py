@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Iterator
 from importlib.util import cache_from_source, find_spec
 from pathlib import Path
-from socket import socket
 from typing import Final
 
 import pytest
@@ -18,6 +17,7 @@ from halo_engine.series.files.reading import SeriesFile
 from tests.acceptance.conftest import Stack
 from tests.pages.shell import Shell, open_shell, pattern_of, wait_for
 from tests.pages.snippets import Snippet, snippets_of
+from tests.platform.ports import free_port
 
 _ROOT: Final = Path(__file__).parents[2]
 _DOCS: Final = _ROOT / "docs"
@@ -57,7 +57,7 @@ def test_every_snippet_is_of_a_kind_that_is_run(page: Path) -> None:
 @pytest.mark.parametrize("page", _WITH_SNIPPETS, ids=lambda page: page.stem)
 def test_what_a_page_shows_works(page: Path, commands: Path, stack: Stack, tmp_path: Path) -> None:
     """A page's snippets, typed in order into a new organisation with a worker, work."""
-    org, address = stack.organization(), f"127.0.0.1:{_free_port()}"
+    org, address = stack.organization(), f"127.0.0.1:{free_port()}"
     environment = {
         "PATH": ":".join(
             map(str, (commands, Path(sys.executable).parent, _PROGRAMS, os.environ["PATH"]))
@@ -126,13 +126,6 @@ def _copy_with_its_code(source: Path, target: Path) -> None:
         compiled = Path(cache_from_source(target))
         compiled.parent.mkdir(exist_ok=True)
         shutil.copy2(code, compiled)
-
-
-def _free_port() -> int:
-    with socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        port: int = bound.getsockname()[1]
-        return port
 
 
 @pytest.fixture

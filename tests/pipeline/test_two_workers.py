@@ -1,14 +1,20 @@
-"""Two workers at once share an organisation's due rows."""
+"""Two workers at once share an organisation's due rows, and a pause comes between two batches."""
 
 import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from halo_engine.domain.reasons import Status
 from halo_engine.pipeline.advance import Advance, advance
-from halo_engine.tables import automation_recipients
+from halo_engine.series.lifecycle import pause
+from halo_engine.series.locks import hold_series_still
+from halo_engine.tables import automation_enrollments, automation_recipients, signals
 from halo_engine.work import Work
+from tests.contacts.sandbox import while_open
 from tests.pipeline.sandbox import Sandbox
 
 CONTACTS = 200
@@ -53,3 +59,32 @@ def test_no_due_row_is_done_twice_and_both_workers_have_some(sandbox: Sandbox) -
     with sandbox.database.connect() as connection:
         counts = connection.execute(counted.group_by(rows.c.status)).all()
     assert dict(map(tuple, counts)) == {Status.COMPLETED: CONTACTS, Status.PENDING: CONTACTS}
+
+
+def test_a_pause_waits_for_the_batch_under_way_alone(sandbox: Sandbox) -> None:
+    """A pause waits for the batch under way; a newer batch waits behind it, and admits nobody."""
+    sandbox.series("welcome")
+    sandbox.signal(sandbox.contacts(["ann"]))
+    waiting = text(
+        "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+
+    def queue_behind_it() -> None:
+        newer.append(pool.submit(sandbox.settle))
+        with sandbox.database.connect() as watcher:
+            while watcher.scalar(waiting) != 2:
+                assert not newer[0].done(), "a newer batch overtook the pause"
+
+    newer: list[Future[list[Any]]] = []
+    with ThreadPoolExecutor(1) as pool:
+        while_open(
+            sandbox.database,
+            sandbox.org,
+            hold_series_still,
+            lambda: sandbox.perform(partial(pause, key="welcome", by="test")),
+            meanwhile=queue_behind_it,
+        )
+        newer[0].result(timeout=120)
+    assert sandbox.count(automation_enrollments) == 0
+    assert sandbox.count(signals) == 0

@@ -5,22 +5,14 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from sqlalchemy import text
-
 from halo_engine.domain.errors import Refusal
 from halo_engine.journey.removal import remove, stop_series
 from halo_engine.series.lifecycle import find_series, pause, resume
-from halo_engine.work import Work
 from tests.races.ground import users
 from tests.races.rounds import EMAIL, ENTERED, LATER, Race, Round, telling
 from tests.races.track import Track
 
 BY = "operator"
-BUSY = 3
-#: How many events have been handled.
-HANDLED = text("""
-    SELECT (SELECT count(*) FROM events WHERE org_id = :org)
-    - (SELECT count(*) FROM signals WHERE org_id = :org)""")
 
 
 def entered(each: Round) -> list[tuple[Any, ...]]:
@@ -40,31 +32,6 @@ def test_nobody_enters_after_a_pause(track: Track) -> None:
 
     for each, (then, *_) in race.rounds(paused, telling("abc")):
         assert entered(each) == then
-    race.judge({})
-
-
-def test_a_pause_waits_for_batches_under_way_alone(track: Track) -> None:
-    """While entries go on from two sides, a pause waits only for those under way."""
-    race = Race(track, users(*"ab"), {"one": {**ENTERED, "steps": [LATER]}})
-
-    def paused(each: Round) -> int:
-        def waited(work: Work) -> int:
-            before = work.connection.scalar(HANDLED, {"org": work.org_id})
-            pause(work, "one", BY)
-            return int(work.connection.scalar(HANDLED, {"org": work.org_id}) - before)
-
-        return each.perform(waited)
-
-    def busy(name: str) -> Callable[[Round], None]:
-        def check(each: Round) -> None:
-            for number in range(BUSY):
-                each.tell(name, key=str(number))
-
-        return check
-
-    handled = [result for _, (result, *_) in race.rounds(paused, busy("a"), busy("b"))]
-    # A pause may be delayed before it reaches the queue; the others wait for a batch or two.
-    assert sum(each <= 2 for each in handled) >= 0.9 * len(handled)
     race.judge({})
 
 

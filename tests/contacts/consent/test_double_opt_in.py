@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 from threading import Barrier
 from typing import Any
 
@@ -223,8 +224,12 @@ def _both(database: Engine, *acts: Callable[[Work, LinkCall], object]) -> Work:
     begin = Barrier(len(acts))
 
     def act(each: Callable[[Work, LinkCall], object]) -> None:
+        tries = count(1)
+
         def within(work: Work) -> None:
-            begin.wait()
+            # After a lost race it runs again, alone.
+            if next(tries) == 1:
+                begin.wait(timeout=120)
             each(work, call)
 
         transact(within)
