@@ -1,4 +1,4 @@
-"""The one compiler: a filter becomes a SQL predicate here and nowhere else (contract §3, §5).
+"""The one compiler: a filter becomes a SQL predicate here and nowhere else (§3, §5, §22).
 
 A predicate is true or false, never NULL, and it never raises: a missing value, and a stored value
 of another type than the one compared, match nothing. Every value is a bound parameter, so filters
@@ -38,11 +38,12 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from halo_engine.audience import custom
 from halo_engine.audience.dates import compare_date, first_shown
+from halo_engine.audience.emptiness import is_filled, is_written
 from halo_engine.audience.letters import contains
 from halo_engine.audience.moments import Moment, When
 from halo_engine.domain.fields.catalogue import Entity, Field, FieldType
 from halo_engine.domain.fields.expressions import Expression
-from halo_engine.domain.fields.filters import Filter, FilterGroups, Operator, date_bound
+from halo_engine.domain.fields.filters import Filter, FilterGroups, Operator, Value, date_bound
 from halo_engine.domain.reasons import ContactType
 from halo_engine.tables import companies, end_users, event_counts
 
@@ -132,10 +133,13 @@ def lacks(item: Filter, subject: Subject, moment: When) -> ColumnElement[bool]:
     """Return whether the value that ``item`` compares is missing, or of another type (§3)."""
     target = item.target
     present: ColumnElement[bool]
-    if item.type is FieldType.DATE:
+    if not item.operator.takes_value:
+        present = _is_set(target, subject)
+    elif item.type is FieldType.DATE:
         present = _date_holds(item, subject, moment).is_not(None)
     elif target.custom:
-        present = custom.is_of_type(item.type, _custom_fields(target, subject), target.attribute)
+        fields = _custom_fields(target, subject)
+        present = custom.is_of_type(_compared(item), fields, target.attribute)
     else:
         present = _typed_value(target, subject).is_not(None)
     return ~_of_leads(target, subject, present)
@@ -186,6 +190,10 @@ def _times_ever_fired(name: str) -> ColumnElement[int]:
 
 
 def _holds(item: Filter, subject: Subject, moment: When) -> ColumnElement[bool]:
+    if not item.operator.takes_value:
+        is_set = _is_set(item.target, subject)
+        held = is_set if item.operator is Operator.IS_SET else ~is_set
+        return _of_leads(item.target, subject, held)
     if item.type is FieldType.DATE:
         return _of_leads(item.target, subject, _date_holds(item, subject, moment))
     if item.target.entity is Entity.EVENT:
@@ -195,6 +203,16 @@ def _holds(item: Filter, subject: Subject, moment: When) -> ColumnElement[bool]:
     return _value_holds(item, subject)
 
 
+def _is_set(target: Field, subject: Subject) -> ColumnElement[bool]:
+    """Return whether there is a value, and no blank one; never NULL."""
+    if target.custom:
+        fields = _custom_fields(target, subject)
+        read = custom.stored(fields, target.attribute), custom.written(fields, target.attribute)
+        return is_filled(*read)
+    value = _typed_value(target, subject)
+    return is_written(value) if target.type is FieldType.STRING else value.is_not(None)
+
+
 # Cached: building these expressions takes longer than evaluating them for a small batch.
 @lru_cache(maxsize=4096)
 def _value_holds(item: Filter, subject: Subject) -> ColumnElement[bool]:
@@ -202,7 +220,7 @@ def _value_holds(item: Filter, subject: Subject) -> ColumnElement[bool]:
     target = item.target
     if target.custom:
         fields = _custom_fields(target, subject)
-        held = custom.compare(fields, target.attribute, item.operator, item.value)
+        held = custom.compare(fields, target.attribute, item.operator, _value(item))
     else:
         held = _typed_holds(item, subject)
     return _of_leads(target, subject, held)
@@ -254,6 +272,16 @@ def _typed_value(target: Field, subject: Subject) -> ColumnElement[Any]:
             return subject.event_count(target.attribute)
         case Entity.PROPERTY:
             return custom.stored(subject.properties, target.attribute)
+
+
+def _value(item: Filter) -> Value:
+    assert item.value is not None, item
+    return item.value
+
+
+def _compared(item: Filter) -> FieldType:
+    assert item.type is not None, item
+    return item.type
 
 
 def _parameter(item: Filter) -> ColumnElement[Any]:

@@ -36,6 +36,8 @@ OPERATOR_WORDS: Final[Mapping[Operator, OperatorWords]] = MappingProxyType(
         Operator.LTE: OperatorWords("is at most", "at most "),
         Operator.BEFORE: OperatorWords("is before", "before "),
         Operator.AFTER: OperatorWords("is on or after", "at or after "),
+        Operator.IS_SET: OperatorWords("is set", "set"),
+        Operator.IS_EMPTY: OperatorWords("is empty", "empty"),
     }
 )
 #: What a value of each type is called.
@@ -54,15 +56,16 @@ def on_the_clock(instant: datetime, zone: ZoneInfo) -> str:
 
 def needed(item: Filter, zone: ZoneInfo, now: datetime) -> str:
     """Return what must be true for the filter to hold; relative dates are computed."""
-    value = shown(item.value)
+    value = "" if item.value is None else shown(item.value)
     if item.type is FieldType.DATE:
         value = on_the_clock(date_bound(str(item.value), zone, now), zone)
     return f"{item.field} is {OPERATOR_WORDS[item.operator].wish}{value}"
 
 
 def described(item: Filter) -> str:
-    """Return the filter as it was written: ``custom:role is ‘owner’``."""
-    return f"{item.field} {item.operator} {shown(item.value)}"
+    """Return the filter as it was written: ``custom:role is ‘owner’``, ``plan is_set``."""
+    value = "" if item.value is None else f" {shown(item.value)}"
+    return f"{item.field} {item.operator}{value}"
 
 
 def counted_contacts(number: int) -> str:
@@ -94,5 +97,6 @@ def found(seen: FilterResult, zone: ZoneInfo) -> str:
         return f"{seen.filter.field} is missing"
     if isinstance(seen.value, datetime):
         return f"{seen.filter.field} is {on_the_clock(seen.value, zone)}"
-    other_type = f", which is not {KINDS[seen.filter.type]}" if seen.missing else ""
+    wanted = seen.filter.type
+    other_type = f", which is not {KINDS[wanted]}" if seen.missing and wanted else ""
     return f"{seen.filter.field} is {shown(seen.value)}{other_type}"

@@ -144,6 +144,25 @@ def test_contact_type(sandbox: Sandbox) -> None:
     )
 
 
+def test_a_filter_that_asks_for_a_value_says_what_it_saw(sandbox: Sandbox) -> None:
+    """Blank text is quoted, a value that should not be there is named (contract §22)."""
+    sandbox.series(
+        audience_type="segment",
+        audience_filters=[
+            [{"field": "plan", "operator": "is_set"}],
+            [{"field": "custom:seats", "operator": "is_empty"}],
+        ],
+    )
+    sandbox.add("ann", custom_fields={"plan": " ", "seats": 0})
+    answer = sandbox.explain("ann")
+    assert answer.why == "The audience filter does not hold: plan is ‘ ’; or custom:seats is 0."
+    assert answer.change == "Needed: plan is set; or custom:seats is empty."
+    assert [(each.value, each.seen, each.missing) for each in answer.filters] == [
+        (None, " ", True),
+        (None, 0, False),
+    ]
+
+
 def test_audience_mismatch_names_the_filters_that_failed(sandbox: Sandbox) -> None:
     """Each group's failing filters are named, with the stored and the wanted values."""
     sandbox.series(

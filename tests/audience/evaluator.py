@@ -66,6 +66,10 @@ class Clock:
 
 def passes(person: Person, item: Mapping[str, Any], clock: Clock) -> bool:
     """Whether the person passes a filter, ``{field, operator, value}``."""
+    if item["operator"] in ("is_set", "is_empty"):
+        is_of_leads = item["field"].startswith("lead:")
+        is_asked = not is_of_leads or person.columns["external_id"] is None
+        return is_asked and lacks(person, item, clock) is (item["operator"] == "is_empty")
     if lacks(person, item, clock):
         return False
     stored, word, value = value_of(person, item["field"]), item["operator"], item["value"]
@@ -79,6 +83,8 @@ def passes(person: Person, item: Mapping[str, Any], clock: Clock) -> bool:
 def lacks(person: Person, item: Mapping[str, Any], clock: Clock) -> bool:
     """Whether the value that the filter compares is missing; one of another type is (§3)."""
     stored = value_of(person, item["field"])
+    if item["operator"] in ("is_set", "is_empty"):
+        return stored in (None, [], {}) or (isinstance(stored, str) and not stored.strip())
     if item["operator"] in ("before", "after"):
         return _instant(stored, clock) is None
     return stored is None or _type(stored) is not _type(item["value"])

@@ -16,7 +16,23 @@ Filter = dict[str, Any]
 Scene = tuple[list[Person], list[Filter], Clock]
 
 LETTERS = "aAkK\N{KELVIN SIGN}sS\u017fß\u1e9eäÄåÅ\u212b\u03c3ςΣiIİ\u0131я Я%_\\'\"e\u0301\n5.🙂"
-WORDS = ("", "pro", "Pro", "true", "5", "5.0", "null", "straße", "STRASSE", "100%_", "-30d", "now")
+WORDS = (
+    "",
+    " ",
+    "\u3000\t",
+    "[]",
+    "pro",
+    "Pro",
+    "true",
+    "5",
+    "5.0",
+    "null",
+    "straße",
+    "STRASSE",
+    "100%_",
+    "-30d",
+    "now",
+)
 DATES = (
     "2026-03-29",
     "2026-03-29T02:00",
@@ -72,7 +88,7 @@ customs = st.fixed_dictionaries(
             numbers,
             st.booleans(),
             st.sampled_from(STORED_ONLY),
-            st.sampled_from((None, ["pro"], [5], {"k": "pro"})),
+            st.sampled_from((None, ["pro"], [5], {"k": "pro"}, [], {}, [[]])),
         )
         for key in KEYS
     },
@@ -107,6 +123,9 @@ OPERATORS = {
     "boolean": ("is",),
     "date": ("before", "after"),
 }
+EMPTINESS = ("is_set", "is_empty")
+CUSTOM = tuple(f"{of}custom:{key}" for of in ("", "lead:", "company.") for key in KEYS)
+any_field = st.sampled_from((*(name for names in FIELDS.values() for name in names), *CUSTOM))
 VALUES = {
     "string": words,
     "number": numbers,
@@ -143,6 +162,8 @@ def contacts(draw: st.DrawFn, companies: list[Person]) -> Person:
 @st.composite
 def filters(draw: st.DrawFn, held: list[tuple[str, Any]]) -> Filter:
     """Draw a filter that a series may hold."""
+    if not draw(st.integers(0, 5)):
+        return {"field": draw(any_field), "operator": draw(st.sampled_from(EMPTINESS))}
     if draw(st.integers(0, 3)):
         field, stored = draw(st.sampled_from(held))
         return draw(_aimed(field, stored))

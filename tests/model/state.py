@@ -151,7 +151,9 @@ class State:
         return event_passes(groups, event.properties, kept or {}, self.now, self.zone)
 
     def passes(self, contact: Contact, each: Filter | Expression, since: Run | None = None) -> bool:
-        """Say whether a contact passes one filter or expression now (contract §3, §5)."""
+        """Say whether a contact passes one filter or expression now (contract §3, §5, §22)."""
+        if each.field.startswith("lead:") and contact.contact_type != "lead":
+            return False
         return each.passes(self.value(contact, each.field, since), self.now, self.zone)
 
     def holds(self, contact: Contact, groups: Groups, since: Run | None = None) -> bool:

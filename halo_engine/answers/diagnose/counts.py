@@ -28,7 +28,7 @@ from halo_engine.audience.moments import Moment
 from halo_engine.audience.registered import registered_fields
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.fields.catalogue import Field, resolve
-from halo_engine.domain.fields.filters import Filter, FilterGroups
+from halo_engine.domain.fields.filters import Filter, FilterGroups, Operator
 from halo_engine.domain.fields.lookalikes import look_alikes, meant_for
 from halo_engine.domain.reasons import AudienceType
 from halo_engine.domain.series.definition import Series
@@ -78,7 +78,9 @@ class FilterCounts:
     @property
     def missing(self) -> int:
         """How many lack the value, one of another type included (contract §3)."""
-        return self.absent + self.other_type
+        # Whoever passes it lacks the value, and is counted as passing alone.
+        wanted = self.passes_alone if self.filter.operator is Operator.IS_EMPTY else 0
+        return wanted + self.absent + self.other_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +207,7 @@ def _fates(item: Filter, subject: Subject, moment: Moment) -> Iterator[ColumnEle
     """
     yield predicate(((item,),), subject, moment)
     yield ~lacks(item, subject, moment)
-    if item.target.custom:
+    if item.target.custom and item.type is not None:
         yield has_value(item.target, subject)
 
 

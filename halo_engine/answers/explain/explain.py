@@ -18,6 +18,7 @@ from halo_engine.answers.explain.reasons import reason_now, reason_then
 from halo_engine.answers.explain.unhandled import Unhandled, unhandled
 from halo_engine.answers.filter_results import filter_results
 from halo_engine.answers.reports.failures import FailedMail, failures_of
+from halo_engine.answers.said_filter import SaidFilter, said
 from halo_engine.domain.answer import Answer
 from halo_engine.domain.errors import not_found
 from halo_engine.domain.fields.filters import FilterGroups
@@ -32,17 +33,13 @@ from halo_engine.work import Work
 _NOT_FIRED: Final = ReasonCode.TRIGGER_NOT_FIRED
 
 
-class SeenFilter(Answer):
+class SeenFilter(SaidFilter):
     """A filter that decided, and the value that it read.
 
-    ``place`` is its path in the definition, such as ``audience_filters[0][1]``. ``seen`` is None if
-    nothing is stored. ``missing`` is true for no value and for one of another type.
+    ``seen`` is None if nothing is stored. ``missing`` is true for no value and for one of another
+    type.
     """
 
-    place: str
-    field: str
-    operator: str
-    value: JsonValue
     seen: JsonValue
     missing: bool
 
@@ -208,10 +205,7 @@ def _filters(facts: ExplainFacts) -> Iterator[SeenFilter]:
 def _answered(place: str, seen: FilterResult) -> SeenFilter:
     value = seen.value
     return SeenFilter(
-        place=place,
-        field=seen.filter.field,
-        operator=seen.filter.operator,
-        value=seen.filter.value,
+        **said(place, seen.filter),
         seen=format_instant(value) if isinstance(value, datetime) else value,
         missing=seen.missing,
     )

@@ -15,7 +15,7 @@ from halo_engine.contacts.consent.subscriptions import ListAnswer, all_lists
 from halo_engine.domain.answer import Answer
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.fields.catalogue import COLUMNS, Entity, Field, FieldType, resolve
-from halo_engine.domain.fields.filters import OPERATORS, Operator
+from halo_engine.domain.fields.filters import EMPTINESS, OPERATORS, Operator
 from halo_engine.domain.series.choices import CHOICES
 from halo_engine.work import Work
 
@@ -100,7 +100,10 @@ def _named(target: Field, seen_as: str | None) -> NamedField:
     return NamedField(
         field=target.name,
         type=type_,
-        operators=tuple(operator for each in filtered_as for operator in OPERATORS[each]),
+        operators=tuple(
+            dict.fromkeys(operator for each in filtered_as for operator in OPERATORS[each])
+        )
+        or EMPTINESS,
         custom=target.custom,
     )
 

@@ -1,4 +1,4 @@
-"""Filters: ``{field, operator, value}``, in AND groups joined by OR, and the presets (§3)."""
+"""Filters: ``{field, operator, value}``, in AND groups joined by OR, and the presets (§3, §22)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -14,6 +14,8 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic import Field as Given
+from pydantic.config import JsonDict
 
 from halo_engine.domain.errors import Fault, bad_input, examined, several, shown
 from halo_engine.domain.fields.catalogue import Field, FieldType, depends_on, resolve
@@ -40,15 +42,26 @@ class Operator(WithWords):
     LTE = "lte", "less or equal"
     BEFORE = "before", "strictly before the date"
     AFTER = "after", "at or after the date"
+    IS_SET = "is_set", "there; takes no value"
+    IS_EMPTY = "is_empty", "missing, of another type, or blank text; takes no value"
+
+    @property
+    def takes_value(self) -> bool:
+        """Whether it compares with a value; the others ask whether there is one (contract §22)."""
+        return self not in EMPTINESS
 
 
+#: Of every type: whether there is a value at all.
+EMPTINESS: Final = (Operator.IS_SET, Operator.IS_EMPTY)
+
+_SIZES: Final = (Operator.IS, Operator.GT, Operator.LT, Operator.GTE, Operator.LTE)
 #: The operators that each type has, in the order of the contract.
 OPERATORS: Final = MappingProxyType(
     {
-        FieldType.STRING: (Operator.IS, Operator.IS_NOT, Operator.CONTAINS),
-        FieldType.NUMBER: (Operator.IS, Operator.GT, Operator.LT, Operator.GTE, Operator.LTE),
-        FieldType.BOOLEAN: (Operator.IS,),
-        FieldType.DATE: (Operator.BEFORE, Operator.AFTER),
+        FieldType.STRING: (Operator.IS, Operator.IS_NOT, Operator.CONTAINS, *EMPTINESS),
+        FieldType.NUMBER: (*_SIZES, *EMPTINESS),
+        FieldType.BOOLEAN: (Operator.IS, *EMPTINESS),
+        FieldType.DATE: (Operator.BEFORE, Operator.AFTER, *EMPTINESS),
     }
 )
 
@@ -60,19 +73,33 @@ _WANTED: Final = {
 }
 
 
+#: In JSON Schema: operators that ask whether there is a value take none, the others need one.
+_VALUE_GOES_WITH_OPERATOR: Final[JsonDict] = {
+    "if": {
+        "properties": {"operator": {"enum": [str(each) for each in EMPTINESS]}},
+        "required": ["operator"],
+    },
+    "then": {"properties": {"value": {"type": "null"}}},
+    "else": {"required": ["value"]},
+}
+
+
 class Filter(BaseModel):
     """One comparison of a field with a value, checked to be valid (contract §3).
 
     ``value`` keeps its JSON form: text, a number or a boolean; a date stays text, absolute or
-    relative to now (see ``date_bound``). An invalid one raises a 400 that names field, operator and
-    what is allowed.
+    relative to now (see ``date_bound``); None with operators that take no value. An invalid one
+    raises a 400 that names field, operator and what is allowed.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, json_schema_extra=_VALUE_GOES_WITH_OPERATOR
+    )
 
     field: str
     operator: Operator
-    value: Value
+    # Left out where it is None: what is written is what was given.
+    value: Annotated[Value | None, Given(exclude_if=lambda value: value is None)] = None
 
     @property
     def target(self) -> Field:
@@ -80,8 +107,13 @@ class Filter(BaseModel):
         return resolve(self.field)
 
     @property
-    def type(self) -> FieldType:
-        """The type that is compared: the field's, or for a custom field that of the value."""
+    def type(self) -> FieldType | None:
+        """The type that is compared: the field's, or for a custom field that of the value.
+
+        None if the operator takes no value: nothing is compared.
+        """
+        if self.value is None:
+            return None
         if self.operator in OPERATORS[FieldType.DATE]:
             return FieldType.DATE
         return self.target.type or _type_of(self.value)
@@ -98,6 +130,10 @@ class Filter(BaseModel):
     @field_validator("value", mode="before")
     @classmethod
     def _is_scalar(cls, value: object, info: ValidationInfo) -> object:
+        operator = info.data.get("operator")
+        if isinstance(operator, Operator) and not operator.takes_value:
+            _check_nothing(value, f"{info.data.get('field', 'filter')} {operator}")
+            return None
         if isinstance(value, int | float) and not isinstance(value, bool):
             # Definitions are kept as JSON, and read as strictly as they were written.
             return read_back(value)
@@ -110,12 +146,16 @@ class Filter(BaseModel):
     @model_validator(mode="after")
     def _holds_together(self) -> Self:
         declared = self.target.type
+        if not self.operator.takes_value:
+            return self
+        if self.value is None:
+            raise several("Filter", [Fault(("value",), "is required", "missing_key")])
         types = (declared,) if declared else _custom_types(self.value)
         for type_ in types:
             if self.operator in OPERATORS[type_]:
                 _check_value(self.value, type_, f"{self.field} {self.operator}")
                 return self
-        allowed = ", ".join(operator for type_ in types for operator in OPERATORS[type_])
+        allowed = ", ".join(dict.fromkeys(each for type_ in types for each in OPERATORS[type_]))
         problem = f"operator {self.operator} is not one of a {types[0]}'s; allowed are {allowed}"
         raise bad_input(self.field, problem, "bad_operator")
 
@@ -127,7 +167,7 @@ class Filter(BaseModel):
         return hash(self._identity)
 
     @property
-    def _identity(self) -> tuple[str, Operator, bool, Value]:
+    def _identity(self) -> tuple[str, Operator, bool, Value | None]:
         return self.field, self.operator, isinstance(self.value, bool), self.value
 
 
@@ -209,6 +249,12 @@ def _read_group(
         group += [read] if read else []
         wrong += [fault.below(index) for fault in faults]
     return tuple(group), wrong
+
+
+def _check_nothing(value: object, where: str) -> None:
+    if value is not None:
+        problem = f"takes no value, and {shown(value)} was given; allowed is no `value`"
+        raise bad_input(where, problem, "bad_filter_value")
 
 
 def _type_of(value: Value) -> FieldType:

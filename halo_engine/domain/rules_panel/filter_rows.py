@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.fields.catalogue import FieldType, resolve
-from halo_engine.domain.fields.filters import OPERATORS, Filter, Operator, Value
+from halo_engine.domain.fields.filters import EMPTINESS, OPERATORS, Filter, Operator, Value
 
 #: The parts of a row, as the form names them.
 PARTS: Final = ("field", "operator", "type", "of", "value", "was")
@@ -87,16 +87,22 @@ class FilterRow:
         is_its = self.operator in self.operators
         return self if is_its else replace(self, operator=self.operators[0])
 
+    @property
+    def takes_value(self) -> bool:
+        """Whether its operator compares with a value; else what is typed beside it is left out."""
+        return self.operator not in EMPTINESS
+
     def lacks_value(self) -> bool:
         """Return whether somebody has yet to write its value."""
-        return self.value == "" and self._kept() is None
+        return self.takes_value and self.value == "" and self._kept() is None
 
     def written(self) -> dict[str, Any]:
         """Return the filter as a definition writes it, right or wrong."""
         kept = self._kept()
         if kept is not None:
             return kept
-        return {"field": self.field, "operator": self.operator, "value": self._value()}
+        said: dict[str, Any] = {"field": self.field, "operator": self.operator}
+        return said | {"value": self._value()} if self.takes_value else said
 
     def _value(self) -> Value:
         match self.value_type:
@@ -116,8 +122,14 @@ class FilterRow:
 
 def row_of(item: Filter) -> FilterRow:
     """Return the row that shows a filter; ``was`` is left empty."""
-    value = item.value if isinstance(item.value, str) else json.dumps(item.value)
-    return FilterRow(item.field, item.operator, item.type, item.field, value)
+    compared_as = item.type or item.target.type or FieldType.STRING
+    return FilterRow(item.field, item.operator, compared_as, item.field, _text_of(item.value))
+
+
+def _text_of(value: Value | None) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def kept_row_of(item: Filter) -> FilterRow:
@@ -147,5 +159,6 @@ def _read(was: str) -> Filter | None:
 
 
 def _one_line(row: FilterRow) -> FilterRow:
-    # A form says no type where the field has one.
-    return replace(row, type=row.value_type, of="", value=row.value.translate(_LINE_ENDS))
+    # A form says no type where the field has one, and no value where the operator takes none.
+    value = row.value.translate(_LINE_ENDS) if row.takes_value else ""
+    return replace(row, type=row.value_type, of="", value=value)

@@ -27,8 +27,8 @@ class Sentence(NamedTuple):
 
 def sentence_of(item: Filter) -> str:
     """Return the filter as the panel says it: ``Signed Up is on or after 30 days ago``."""
-    operator = OPERATOR_WORDS[item.operator].label
-    return f"{label_of_field(item.target)} {operator} {_value(item)}"
+    said = f"{label_of_field(item.target)} {OPERATOR_WORDS[item.operator].label}"
+    return said if item.value is None else f"{said} {_value(item)}"
 
 
 def sentence_of_groups(groups: FilterGroups) -> str:

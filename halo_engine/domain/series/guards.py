@@ -77,7 +77,11 @@ def _audience_mismatch(facts: ExplainFacts) -> Reason:
         case AudienceType.SEGMENT if not facts.audience:
             return Reason("The audience has no filter.", "Add a filter under Audience.")
     saw, needed = facts.misses(facts.audience)
-    missing = any(not seen.holds and seen.missing for group in facts.audience for seen in group)
+    missing = any(
+        not seen.holds and seen.missing and seen.filter.type
+        for group in facts.audience
+        for seen in group
+    )
     return Reason(
         f"The audience filter does not hold: {saw}.",
         f"Needed: {needed}.{' A missing value matches nothing.' if missing else ''}",

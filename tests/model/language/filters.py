@@ -28,6 +28,7 @@ OPERATORS = {
     "boolean": ("is",),
     "date": ("before", "after"),
 }
+EMPTINESS = ("is_set", "is_empty")
 
 
 def is_number(value: object) -> bool:
@@ -57,6 +58,11 @@ def value_type(value: object) -> str:
     return "string" if isinstance(value, str) else "none"
 
 
+def is_empty(stored: object) -> bool:
+    """Say whether there is nothing: no value, blank text, an empty list or object (§22)."""
+    return stored is None or stored in ([], {}) or (isinstance(stored, str) and not stored.strip())
+
+
 @dataclass(frozen=True)
 class Filter:
     """One comparison of a field with a value; `kind` is the type it compares as (contract §3)."""
@@ -68,6 +74,8 @@ class Filter:
 
     def passes(self, stored: Any, now: datetime, zone: ZoneInfo) -> bool:
         """Say whether a stored value passes; one that is missing never does."""
+        if self.operator in EMPTINESS:
+            return self.lacks(stored, zone) is (self.operator == "is_empty")
         if self.lacks(stored, zone):
             return False
         if self.kind == "date":
@@ -81,6 +89,8 @@ class Filter:
 
     def lacks(self, stored: Any, zone: ZoneInfo) -> bool:
         """Say whether the value is missing; one of the wrong type is (contract §3)."""
+        if self.operator in EMPTINESS:
+            return is_empty(stored)
         if self.kind == "date":
             if isinstance(stored, str) and parse_relative(stored) is not None:
                 return True
@@ -99,7 +109,11 @@ def make_filter(field: Any, verb: Any, value: Any, declared: str | None = None) 
 
     `declared` is the type of a field that is none of §3's.
     """
-    kind = _kind(declared or field_type(field), verb, value)
+    type_ = declared or field_type(field)
+    if verb in EMPTINESS:
+        refuse_unless(value is None, 400, f"{field} {verb}: takes no value")
+        return Filter(field, verb, None, type_)
+    kind = _kind(type_, verb, value)
     allowed = OPERATORS.get(kind, ())
     refuse_unless(verb in allowed, 400, f"{field} {verb}: {kind} takes {allowed}")
     if kind == "date":
@@ -135,7 +149,7 @@ def make_event_filter(raw: Any, name: str) -> Filter:
 
 
 def _parts(raw: Any, name: str) -> tuple[Any, Any, Any]:
-    keys = {"field", "operator", "value"}
-    if not isinstance(raw, dict) or set(raw) != keys:
+    keys = {"field", "operator"}
+    if not isinstance(raw, dict) or set(raw) - {"value"} != keys:
         raise RefusedError(400, f"{name}: a filter is field, operator, value")
-    return raw["field"], raw["operator"], raw["value"]
+    return raw["field"], raw["operator"], raw.get("value")

@@ -95,7 +95,30 @@ def test_a_field_offers_the_operators_of_its_type_alone(people: People, shop: Sh
     }.items():
         inputs["field"].fill(field)
         inputs["field"].blur()
-        expect(inputs["operator"].locator("option")).to_have_text(operators)
+        expect(inputs["operator"].locator("option")).to_have_text(
+            [*operators, "is set", "is empty"]
+        )
+
+
+@pytest.mark.parametrize("with_script", [True, False])
+def test_an_operator_without_a_value_has_no_input_for_one(
+    people: People, shop: Shop, with_script: bool
+) -> None:
+    """“is set” and “is empty” stand alone; what was typed beside them before is not saved (§22)."""
+    item = {"field": "plan", "operator": "is", "value": "pro"}
+    shop.draft("pro", **BY_CRITERIA, audience_filters=[[item]])
+    page = opened(people.of(shop, java_script_enabled=with_script), "pro")
+    inputs = row(page, AUDIENCE)
+    expect(inputs["value"]).to_be_visible()
+    inputs["operator"].select_option("is_empty")
+    if with_script:
+        expect(inputs["value"]).to_be_hidden()
+    save(page)
+    assert definition(shop, "pro")["audience_filters"] == [
+        [{"field": "plan", "operator": "is_empty"}]
+    ]
+    opened(page, "pro")
+    expect(row(page, AUDIENCE)["value"]).to_be_hidden()
 
 
 def test_a_picker_shows_fields_with_their_type_and_values_seen_most(

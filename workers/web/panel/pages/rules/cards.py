@@ -6,7 +6,6 @@ from typing import Final
 
 from halo_engine.answers.diagnose.diagnose import Diagnosis
 from halo_engine.domain.errors import Refusal
-from halo_engine.domain.fields.filters import Filter
 from halo_engine.domain.reasons import EntryTrigger, SeriesStatus
 from halo_engine.domain.rules_panel.sentences import sentence_of
 from halo_engine.domain.series.definition import SeriesDefinition
@@ -156,11 +155,7 @@ def _counted(diagnosis: Diagnosis | None) -> tuple[CountedFilter, ...]:
         return ()
     return tuple(
         CountedFilter(
-            sentence_of(
-                Filter.model_validate(
-                    {"field": each.field, "operator": each.operator, "value": each.value}
-                )
-            ),
+            sentence_of(each.filter),
             each.passes_alone,
             each.matches_without,
             each.missing,
