@@ -36,7 +36,7 @@ _OWN: Final = """
 | --- | --- |
 | `custom:NAME` | a custom trait of the contact |
 | `company.custom:NAME` | a custom trait of its company |
-| `event:NAME` | how often the event fired, a number; 0 when never |
+| `event:NAME` | how often it fired, a number, 0 when never; `within: 30d` counts the last 30 days |
 | `lead:NAME` | any field of a contact, for leads alone: a user has no value |
 
 ## Properties of events

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pydantic import Field as Given
 from pydantic import JsonValue
 
 from halo_engine.domain.answer import Answer
@@ -11,13 +12,15 @@ from halo_engine.domain.fields.filters import Filter
 class SaidFilter(Answer):
     """One filter; ``place`` is its path in the definition, such as ``audience_filters[0][1]``.
 
-    ``value`` is None if the operator takes none.
+    ``value`` is None if the operator takes none; ``within`` is the span in which events are
+    counted, if the filter has one.
     """
 
     place: str
     field: str
     operator: str
     value: JsonValue = None
+    within: str | None = Given(default=None, exclude_if=lambda span: span is None)
 
     @property
     def filter(self) -> Filter:

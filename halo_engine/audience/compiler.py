@@ -9,13 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any, Final, Self
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     ColumnElement,
     DateTime,
@@ -39,13 +38,14 @@ from sqlalchemy.dialects.postgresql import JSONB
 from halo_engine.audience import custom
 from halo_engine.audience.dates import compare_date, first_shown
 from halo_engine.audience.emptiness import is_filled, is_written
+from halo_engine.audience.firings import EventCount, Firings, times_fired
 from halo_engine.audience.letters import contains
 from halo_engine.audience.moments import Moment, When
 from halo_engine.domain.fields.catalogue import Entity, Field, FieldType
 from halo_engine.domain.fields.expressions import Expression
 from halo_engine.domain.fields.filters import Filter, FilterGroups, Operator, Value, date_bound
 from halo_engine.domain.reasons import ContactType
-from halo_engine.tables import companies, end_users, event_counts
+from halo_engine.tables import companies, end_users
 
 _INSTANT: Final = DateTime(timezone=True)
 _COMPARISONS: Mapping[Operator, Callable[[Any, Any], Any]] = {
@@ -77,22 +77,22 @@ class Subject:
     company: FromClause
     contact_fields: ColumnElement[Any]
     company_fields: ColumnElement[Any]
-    event_count: Callable[[str], ColumnElement[int]] = field(compare=False)
+    event_count: EventCount = field(compare=False)
     properties: ColumnElement[Any] = field(compare=False, default=_NO_PROPERTIES)
 
     @classmethod
     def of_contacts(cls, reads: int = 0) -> Self:
-        """Return the contacts, their companies, and how often events ever fired for them.
+        """Return the contacts, their companies, and how often events fired for them.
 
         Custom fields that are read more than a few times (``custom_reads``) are unpacked once for
         each row: PostgreSQL compresses what is longer than 2 kB, and would expand it every time.
         """
         stored = end_users.c.custom_fields, companies.c.custom_fields
         fields = stored if reads <= _FEW else _UNPACKED
-        return cls(end_users, companies, *fields, _times_ever_fired)
+        return cls(end_users, companies, *fields, partial(times_fired, contact=end_users))
 
-    def counting_events(self, event_count: Callable[[str], ColumnElement[int]]) -> Self:
-        """Return the same subject, its events counted by ``event_count(name)`` (contract §7)."""
+    def counting_events(self, event_count: EventCount) -> Self:
+        """Return the same subject, its events counted by ``event_count`` (contract §7)."""
         return replace(self, event_count=event_count)
 
     def with_properties(self, properties: ColumnElement[Any]) -> Self:
@@ -129,6 +129,13 @@ def value_of(target: Field, subject: Subject) -> ColumnElement[Any]:
     return case((_is_lead(subject), value)) if target.leads_only else value
 
 
+def seen_by(item: Filter, subject: Subject, moment: When) -> ColumnElement[Any]:
+    """Return the value that ``item`` sees: that of its field, or a count within its span (§22)."""
+    if item.target.entity is Entity.EVENT:
+        return subject.event_count(Firings.counted_by(item, moment))
+    return value_of(item.target, subject)
+
+
 def lacks(item: Filter, subject: Subject, moment: When) -> ColumnElement[bool]:
     """Return whether the value that ``item`` compares is missing, or of another type (§3)."""
     target = item.target
@@ -141,7 +148,7 @@ def lacks(item: Filter, subject: Subject, moment: When) -> ColumnElement[bool]:
         fields = _custom_fields(target, subject)
         present = custom.is_of_type(_compared(item), fields, target.attribute)
     else:
-        present = _typed_value(target, subject).is_not(None)
+        present = seen_by(item, subject, moment).is_not(None)
     return ~_of_leads(target, subject, present)
 
 
@@ -175,20 +182,6 @@ def _unpacked(table: FromClause, name: str) -> ColumnElement[Any]:
 _UNPACKED = _unpacked(end_users, "contact_fields"), _unpacked(companies, "company_fields")
 
 
-def _times_ever_fired(name: str) -> ColumnElement[int]:
-    count = (
-        select(event_counts.c.count)
-        .where(
-            event_counts.c.org_id == end_users.c.org_id,
-            event_counts.c.end_user_id == end_users.c.id,
-            event_counts.c.name == literal(name, Text()),
-        )
-        .correlate(end_users)
-        .scalar_subquery()
-    )
-    return func.coalesce(count, literal_column("0", BigInteger()))
-
-
 def _holds(item: Filter, subject: Subject, moment: When) -> ColumnElement[bool]:
     if not item.operator.takes_value:
         is_set = _is_set(item.target, subject)
@@ -197,9 +190,10 @@ def _holds(item: Filter, subject: Subject, moment: When) -> ColumnElement[bool]:
     if item.type is FieldType.DATE:
         return _of_leads(item.target, subject, _date_holds(item, subject, moment))
     if item.target.entity is Entity.EVENT:
-        return _typed_holds(item, subject)
+        return _typed_holds(item, seen_by(item, subject, moment))
     if item.target.entity is Entity.PROPERTY:
-        return custom.compare(subject.properties, item.target.attribute, item.operator, item.value)
+        name = item.target.attribute
+        return custom.compare(subject.properties, name, item.operator, _value(item))
     return _value_holds(item, subject)
 
 
@@ -222,7 +216,7 @@ def _value_holds(item: Filter, subject: Subject) -> ColumnElement[bool]:
         fields = _custom_fields(target, subject)
         held = custom.compare(fields, target.attribute, item.operator, _value(item))
     else:
-        held = _typed_holds(item, subject)
+        held = _typed_holds(item, _typed_value(target, subject))
     return _of_leads(target, subject, held)
 
 
@@ -251,9 +245,8 @@ def _date_holds(item: Filter, subject: Subject, moment: When) -> ColumnElement[b
     return compared
 
 
-def _typed_holds(item: Filter, subject: Subject) -> ColumnElement[bool]:
+def _typed_holds(item: Filter, value: ColumnElement[Any]) -> ColumnElement[bool]:
     """Compare a value that has a type of its own: a column's, or an event's count."""
-    value = _typed_value(item.target, subject)
     if item.operator is Operator.CONTAINS:
         return contains(value, str(item.value))
     compared: ColumnElement[bool] = _COMPARISONS[item.operator](value, _parameter(item))
@@ -269,7 +262,7 @@ def _typed_value(target: Field, subject: Subject) -> ColumnElement[Any]:
         case Entity.STRIPE:
             return subject.contact.c[f"stripe_{target.attribute}"]
         case Entity.EVENT:
-            return subject.event_count(target.attribute)
+            return subject.event_count(Firings(target.attribute))
         case Entity.PROPERTY:
             return custom.stored(subject.properties, target.attribute)
 

@@ -11,6 +11,7 @@ from halo_engine.domain.errors import shown
 from halo_engine.domain.fields.catalogue import FieldType
 from halo_engine.domain.fields.filters import Filter, Operator, date_bound
 from halo_engine.domain.fields.results import FilterResult
+from halo_engine.domain.times.durations import format_duration
 from halo_engine.domain.times.instants import clock_shows
 
 
@@ -59,13 +60,17 @@ def needed(item: Filter, zone: ZoneInfo, now: datetime) -> str:
     value = "" if item.value is None else shown(item.value)
     if item.type is FieldType.DATE:
         value = on_the_clock(date_bound(str(item.value), zone, now), zone)
-    return f"{item.field} is {OPERATOR_WORDS[item.operator].wish}{value}"
+    return f"{item.field} is {OPERATOR_WORDS[item.operator].wish}{value}{_span(item)}"
 
 
 def described(item: Filter) -> str:
     """Return the filter as it was written: ``custom:role is ‘owner’``, ``plan is_set``."""
     value = "" if item.value is None else f" {shown(item.value)}"
-    return f"{item.field} {item.operator}{value}"
+    return f"{item.field} {item.operator}{value}{_span(item)}"
+
+
+def _span(item: Filter) -> str:
+    return f" within {format_duration(item.within)}" if item.within else ""
 
 
 def counted_contacts(number: int) -> str:
@@ -95,6 +100,8 @@ def found(seen: FilterResult, zone: ZoneInfo) -> str:
     """Return the field and the value that the filter saw."""
     if seen.value is None:
         return f"{seen.filter.field} is missing"
+    if seen.filter.within is not None:
+        return f"{seen.filter.field} is {shown(seen.value)}{_span(seen.filter)}"
     if isinstance(seen.value, datetime):
         return f"{seen.filter.field} is {on_the_clock(seen.value, zone)}"
     wanted = seen.filter.type

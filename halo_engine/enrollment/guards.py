@@ -116,7 +116,7 @@ def _scan(org_id: UUID, series: Sequence[Series], moment: When, candidates: Cand
         )
     )
     # At entry nothing has fired "since enrollment" (contract §7).
-    entering = subject.counting_events(lambda _name: literal(0))
+    entering = subject.counting_events(lambda _firings: literal(0))
     audiences = [(n, audience(each, subject, moment)) for n, each in enumerate(series)]
     exits = [
         (n, predicate(each.exit_filters, subject, moment))

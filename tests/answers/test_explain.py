@@ -9,6 +9,7 @@ from sqlalchemy import event
 
 from halo_engine.answers.explain.explain import explain
 from halo_engine.answers.explain.unhandled import unhandled
+from halo_engine.contacts.events.track import TrackCall, track
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.phrases import on_the_clock
 from halo_engine.domain.series.exits import ExitReason
@@ -160,6 +161,27 @@ def test_a_filter_that_asks_for_a_value_says_what_it_saw(sandbox: Sandbox) -> No
     assert [(each.value, each.seen, each.missing) for each in answer.filters] == [
         (None, " ", True),
         (None, 0, False),
+    ]
+
+
+def test_a_count_within_a_span_is_what_the_filter_saw(sandbox: Sandbox) -> None:
+    """The answer names the count of the span, not that of all time (contract §22)."""
+    sandbox.series(
+        audience_type="segment",
+        audience_filters=[
+            {"field": "event:login", "operator": "gte", "value": 2, "within": "36h"},
+        ],
+    )
+    sandbox.add("ann")
+    for at in (NOW - timedelta(days=2), NOW):
+        call = TrackCall(user_id="ann", event="login", timestamp=at.isoformat())
+        track(sandbox.work, call)
+    answer = sandbox.explain("ann")
+    saw = "The audience filter does not hold: event:login is 1 within 36h."
+    assert answer.why.startswith(saw)
+    assert (answer.change or "").startswith("Needed: event:login is at least 2 within 36h.")
+    assert [(each.within, each.seen, each.missing) for each in answer.filters] == [
+        ("36h", 1, False)
     ]
 
 

@@ -40,7 +40,7 @@ def test_a_custom_field_with_the_values_seen_most(sandbox: Sandbox) -> None:
     assert field(sandbox, "custom:plan") == {
         "field": "custom:plan",
         "type": "string",
-        "operators": ["is", "is_not", "contains"],
+        "operators": ["is", "is_not", "contains", "is_set", "is_empty"],
         "custom": True,
         "contacts": 4,
         "types": {"string": 3, "number": 1},
@@ -80,8 +80,10 @@ def test_dates_and_what_names_a_person_have_no_values(sandbox: Sandbox) -> None:
     for name in ("email", "external_id", "created_at", "custom:long", "custom:list"):
         found = field(sandbox, name)
         assert (found["contacts"], found["values"]) == (1, []), name
-    assert field(sandbox, "custom:list")["operators"] == []
-    assert field(sandbox, "custom:seats")["operators"] == ["is", "gt", "lt", "gte", "lte"]
+    assert field(sandbox, "custom:list")["operators"] == ["is_set", "is_empty"]
+    assert field(sandbox, "custom:seats")["operators"] == [
+        *("is", "gt", "lt", "gte", "lte", "is_set", "is_empty")
+    ]
 
 
 def test_twenty_values_at_most_the_most_frequent_first(sandbox: Sandbox) -> None:

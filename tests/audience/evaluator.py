@@ -48,12 +48,16 @@ _COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
 
 @dataclass(frozen=True)
 class Person:
-    """A contact, or a company: columns and custom fields by name, ``stripe:`` before Stripe's."""
+    """A contact, or a company: columns and custom fields by name, ``stripe:`` before Stripe's.
+
+    ``events`` says how often each fired, ``fired`` when the kept ones did.
+    """
 
     columns: Mapping[str, Any] = field(default_factory=dict)
     custom: Mapping[str, Any] = field(default_factory=dict)
     events: Mapping[str, int] = field(default_factory=dict)
     company: "Person | None" = None
+    fired: Mapping[str, tuple[datetime, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -73,11 +77,18 @@ def passes(person: Person, item: Mapping[str, Any], clock: Clock) -> bool:
     if lacks(person, item, clock):
         return False
     stored, word, value = value_of(person, item["field"]), item["operator"], item["value"]
+    if "within" in item:
+        fired = person.fired.get(item["field"].removeprefix("event:"), ())
+        stored = sum(at > clock.now - _length(item["within"]) for at in fired)
     if word in ("before", "after"):
         when, bound = _instant(stored, clock), _bound(value, clock)
         assert when is not None
         return when < bound if word == "before" else when >= bound
     return _COMPARISONS[word](_comparable(stored), _comparable(value))
+
+
+def _length(written: str) -> timedelta:
+    return int(written[:-1]) * _UNITS[written[-1]]
 
 
 def lacks(person: Person, item: Mapping[str, Any], clock: Clock) -> bool:

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -120,12 +120,21 @@ class State:
         key = definition.subscription
         refuse_unless(key is None or key in self.lists, 400, f"unknown list {key!r}")
 
-    def count_events(self, contact: Contact, name: str, since: Run | None = None) -> int:
-        """Count how often an event fired for a contact, since an enrollment if given (§3, §7)."""
+    def count_events(
+        self,
+        contact: Contact,
+        name: str,
+        since: Run | None = None,
+        within: timedelta | None = None,
+    ) -> int:
+        """Count how often an event fired for a contact (§3): since an enrollment (§7), and within a
+        span before now, if given: exactly so long ago no longer counts (§22).
+        """
         return sum(
             event.contact is contact
             and event.name == name
             and (since is None or event.is_after(since.created_at, since.order))
+            and (within is None or event.timestamp > self.now - within)
             for event in self.events
         )
 
@@ -154,7 +163,11 @@ class State:
         """Say whether a contact passes one filter or expression now (contract §3, §5, §22)."""
         if each.field.startswith("lead:") and contact.contact_type != "lead":
             return False
-        return each.passes(self.value(contact, each.field, since), self.now, self.zone)
+        stored = self.value(contact, each.field, since)
+        if isinstance(each, Filter) and each.within is not None:
+            name = each.field.removeprefix("event:")
+            stored = self.count_events(contact, name, since, each.within)
+        return each.passes(stored, self.now, self.zone)
 
     def holds(self, contact: Contact, groups: Groups, since: Run | None = None) -> bool:
         """Say whether any group of filters holds for a contact now; no group holds never (§3)."""

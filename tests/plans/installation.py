@@ -79,7 +79,11 @@ _OVER = (
     ),
 )
 _PRO = [{"field": "plan", "operator": "is", "value": "pro"}]
-_HAS_TIER = [{"field": "company.custom:tier", "operator": "gte", "value": 0}]
+_HAS_TIER = [
+    {"field": "company.custom:tier", "operator": "gte", "value": 0},
+    {"field": "event:login", "operator": "gte", "value": 1, "within": "30d"},
+    {"field": "name", "operator": "is_empty"},
+]
 _EMAILS = [{**EMAIL, "key": f"email{number}"} for number in range(3)]
 _SERIES: dict[str, dict[str, Any]] = {
     "big": {

@@ -45,6 +45,8 @@ FILTERS = (
     _filter("stripe:trial_end", "before", "+2d"),
     _filter("event:ping", "gte", 2),
     _filter("event:go", "is", 0),
+    _filter("event:ping", "lt", 1) | {"within": "1d"},
+    _filter("event:buy", "gte", 2) | {"within": "3d"},
     *({"field": name, "operator": "is_empty"} for name in ("plan", "lead:plan", "company.name")),
     *({"field": name, "operator": "is_set"} for name in ("email", "custom:score", "signed_up_at")),
 )

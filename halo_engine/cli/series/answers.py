@@ -242,4 +242,5 @@ def _series(work: Work, key: str, file: Path | None) -> Series:
 
 def _in_short(each: SaidFilter) -> str:
     value = "" if each.value is None else f" {plain(each.value)}"
-    return f"{each.field} {each.operator}{value}"
+    span = f" within {each.within}" if each.within else ""
+    return f"{each.field} {each.operator}{value}{span}"

@@ -1,7 +1,7 @@
 """Filters: ``{field, operator, value}``, in AND groups joined by OR, and the presets (§3, §22)."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Self, TypeVar
 from zoneinfo import ZoneInfo
@@ -10,6 +10,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    PlainSerializer,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -17,9 +18,17 @@ from pydantic import (
 from pydantic import Field as Given
 from pydantic.config import JsonDict
 
-from halo_engine.domain.errors import Fault, bad_input, examined, several, shown
-from halo_engine.domain.fields.catalogue import Field, FieldType, depends_on, resolve
+from halo_engine.domain.errors import (
+    Fault,
+    bad_input,
+    examined,
+    in_its_place,
+    several,
+    shown,
+)
+from halo_engine.domain.fields.catalogue import Entity, Field, FieldType, depends_on, resolve
 from halo_engine.domain.reasons import WithWords
+from halo_engine.domain.times.durations import format_duration, parse_duration
 from halo_engine.domain.times.instants import RelativeInstant, parse_date_value
 from halo_engine.domain.values import check_number, check_text, read_back
 
@@ -73,6 +82,15 @@ _WANTED: Final = {
 }
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+_Span = Annotated[
+    timedelta,
+    BeforeValidator(in_its_place(parse_duration)),
+    PlainSerializer(format_duration, return_type=str),
+]
 #: In JSON Schema: operators that ask whether there is a value take none, the others need one.
 _VALUE_GOES_WITH_OPERATOR: Final[JsonDict] = {
     "if": {
@@ -88,8 +106,9 @@ class Filter(BaseModel):
     """One comparison of a field with a value, checked to be valid (contract §3).
 
     ``value`` keeps its JSON form: text, a number or a boolean; a date stays text, absolute or
-    relative to now (see ``date_bound``); None with operators that take no value. An invalid one
-    raises a 400 that names field, operator and what is allowed.
+    relative to now (see ``date_bound``); None with operators that take no value. ``within`` is the
+    span before now in which events are counted, None for all that ever fired (contract §22). An
+    invalid filter raises a 400 that names field, operator and what is allowed.
     """
 
     model_config = ConfigDict(
@@ -99,7 +118,8 @@ class Filter(BaseModel):
     field: str
     operator: Operator
     # Left out where it is None: what is written is what was given.
-    value: Annotated[Value | None, Given(exclude_if=lambda value: value is None)] = None
+    value: Annotated[Value | None, Given(exclude_if=_is_none)] = None
+    within: Annotated[_Span | None, Given(exclude_if=_is_none)] = None
 
     @property
     def target(self) -> Field:
@@ -146,6 +166,8 @@ class Filter(BaseModel):
     @model_validator(mode="after")
     def _holds_together(self) -> Self:
         declared = self.target.type
+        if self.within is not None:
+            _check_span(self)
         if not self.operator.takes_value:
             return self
         if self.value is None:
@@ -167,8 +189,9 @@ class Filter(BaseModel):
         return hash(self._identity)
 
     @property
-    def _identity(self) -> tuple[str, Operator, bool, Value | None]:
-        return self.field, self.operator, isinstance(self.value, bool), self.value
+    def _identity(self) -> tuple[str, Operator, bool, Value | None, timedelta | None]:
+        is_boolean = isinstance(self.value, bool)
+        return self.field, self.operator, is_boolean, self.value, self.within
 
 
 def parse_groups(data: object, where: str) -> tuple[tuple[Filter, ...], ...]:
@@ -249,6 +272,16 @@ def _read_group(
         group += [read] if read else []
         wrong += [fault.below(index) for fault in faults]
     return tuple(group), wrong
+
+
+def _check_span(item: Filter) -> None:
+    where = f"{item.field} {item.operator}"
+    if item.target.entity is not Entity.EVENT or not item.operator.takes_value:
+        problem = "counts nothing within a span; `within` is allowed where event:NAME is counted"
+        raise bad_input(where, problem, "bad_filter_value")
+    if not item.within:
+        problem = "a span of 0 holds nothing; allowed is a longer one, such as 30d"
+        raise bad_input(f"{where} within", problem, "bad_duration")
 
 
 def _check_nothing(value: object, where: str) -> None:

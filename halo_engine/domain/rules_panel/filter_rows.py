@@ -8,11 +8,12 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from halo_engine.domain.errors import Refusal
-from halo_engine.domain.fields.catalogue import FieldType, resolve
+from halo_engine.domain.fields.catalogue import Entity, FieldType, resolve
 from halo_engine.domain.fields.filters import EMPTINESS, OPERATORS, Filter, Operator, Value
+from halo_engine.domain.times.durations import format_duration
 
 #: The parts of a row, as the form names them.
-PARTS: Final = ("field", "operator", "type", "of", "value", "was")
+PARTS: Final = ("field", "operator", "type", "of", "value", "within", "was")
 
 _NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 #: Longer texts are no number that can be stored; Python refuses to read some of them.
@@ -27,8 +28,9 @@ class FilterRow:
     """One filter as the form has it, every part a text; not yet checked.
 
     ``type`` is how the value of the custom field ``of`` is compared, for which it was chosen.
-    ``was`` is the filter that the row was made from, as JSON: while nobody changes the row, that
-    filter is kept to the letter.
+    ``within`` is the span in which events are counted, empty for all that ever fired. ``was`` is
+    the filter that the row was made from, as JSON: while nobody changes the row, that filter is
+    kept to the letter.
     """
 
     field: str = ""
@@ -36,6 +38,7 @@ class FilterRow:
     type: str = FieldType.STRING
     of: str = ""
     value: str = ""
+    within: str = ""
     was: str = ""
 
     @property
@@ -88,6 +91,14 @@ class FilterRow:
         return self if is_its else replace(self, operator=self.operators[0])
 
     @property
+    def counts(self) -> bool:
+        """Whether it counts events, which it may do within a span."""
+        try:
+            return self.takes_value and resolve(self.field).entity is Entity.EVENT
+        except Refusal:
+            return False
+
+    @property
     def takes_value(self) -> bool:
         """Whether its operator compares with a value; else what is typed beside it is left out."""
         return self.operator not in EMPTINESS
@@ -102,7 +113,11 @@ class FilterRow:
         if kept is not None:
             return kept
         said: dict[str, Any] = {"field": self.field, "operator": self.operator}
-        return said | {"value": self._value()} if self.takes_value else said
+        if self.takes_value:
+            said["value"] = self._value()
+        if self.counts and self.within.strip():
+            said["within"] = self.within.strip()
+        return said
 
     def _value(self) -> Value:
         match self.value_type:
@@ -123,7 +138,9 @@ class FilterRow:
 def row_of(item: Filter) -> FilterRow:
     """Return the row that shows a filter; ``was`` is left empty."""
     compared_as = item.type or item.target.type or FieldType.STRING
-    return FilterRow(item.field, item.operator, compared_as, item.field, _text_of(item.value))
+    within = format_duration(item.within) if item.within else ""
+    value = _text_of(item.value)
+    return FilterRow(item.field, item.operator, compared_as, item.field, value, within)
 
 
 def _text_of(value: Value | None) -> str:
@@ -134,8 +151,7 @@ def _text_of(value: Value | None) -> str:
 
 def kept_row_of(item: Filter) -> FilterRow:
     """Return the row that shows a filter, and keeps it while nobody changes the row."""
-    was = json.dumps([item.field, item.operator, item.value])
-    return replace(row_of(item), was=was)
+    return replace(row_of(item), was=json.dumps(item.model_dump(mode="json")))
 
 
 def number_of(text: str) -> float | str:
@@ -152,8 +168,7 @@ def _read(was: str) -> Filter | None:
     if not was:
         return None
     try:
-        field, operator, value = json.loads(was)
-        return Filter(field=field, operator=operator, value=value)
+        return Filter.model_validate(json.loads(was))
     except (Refusal, ValidationError, TypeError, ValueError, RecursionError):
         return None
 
@@ -161,4 +176,5 @@ def _read(was: str) -> Filter | None:
 def _one_line(row: FilterRow) -> FilterRow:
     # A form says no type where the field has one, and no value where the operator takes none.
     value = row.value.translate(_LINE_ENDS) if row.takes_value else ""
-    return replace(row, type=row.value_type, of="", value=value)
+    within = row.within.strip() if row.counts else ""
+    return replace(row, type=row.value_type, of="", value=value, within=within)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Final, NamedTuple
 
 from halo_engine.domain.errors import shown
@@ -13,9 +14,10 @@ from halo_engine.domain.rules_panel.labels import CONTACT_TYPES, SOURCES, TRIGGE
 from halo_engine.domain.series.definition import SeriesDefinition
 from halo_engine.domain.series.exits import EXIT_RULES, ExitReason, ExitRule
 from halo_engine.domain.series.settings import Settings
+from halo_engine.domain.times.durations import format_duration
 
 _RELATIVE: Final = re.compile(r"([+-])([0-9]+)([dhm])")
-_UNITS: Final = {"d": "day", "h": "hour", "m": "minute"}
+_UNITS: Final = {"d": "day", "h": "hour", "m": "minute", "s": "second"}
 
 
 class Sentence(NamedTuple):
@@ -28,7 +30,8 @@ class Sentence(NamedTuple):
 def sentence_of(item: Filter) -> str:
     """Return the filter as the panel says it: ``Signed Up is on or after 30 days ago``."""
     said = f"{label_of_field(item.target)} {OPERATOR_WORDS[item.operator].label}"
-    return said if item.value is None else f"{said} {_value(item)}"
+    span = f" in the last {_length(item.within)}" if item.within else ""
+    return said if item.value is None else f"{said} {_value(item)}{span}"
 
 
 def sentence_of_groups(groups: FilterGroups) -> str:
@@ -108,6 +111,11 @@ def _value(item: Filter) -> str:
         length = _counted(int(number), _UNITS[unit])
         return f"{length} {'ago' if sign == '-' else 'from now'}"
     return str(item.value) if item.type is FieldType.DATE else shown(item.value)
+
+
+def _length(span: timedelta) -> str:
+    written = format_duration(span)
+    return _counted(int(written[:-1]), _UNITS[written[-1]])
 
 
 def _counted(number: float, what: str) -> str:

@@ -1,7 +1,7 @@
 """Filters are sound when they are saved, and stay as they were written (contract §3)."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -204,6 +204,15 @@ def test_a_value_is_given_where_the_operator_takes_one() -> None:
         parse_groups([{"field": "plan", "operator": "is"}], "filters")
     with pytest.raises(Refusal, match=r"plan is_set: takes no value, and ‘pro’ was given;"):
         one("plan", "is_set", "pro")
+
+
+def test_a_count_within_a_span_keeps_its_span() -> None:
+    """A span is written as other lengths of time are, and tells two filters apart (§22)."""
+    written = {"field": "event:login", "operator": "lt", "value": 1, "within": "30d"}
+    groups = parse_groups([written], "filters")
+    assert dump_groups(groups) == [[written]]
+    assert groups[0][0].within == timedelta(days=30)
+    assert groups[0][0] != one("event:login", "lt", 1)
 
 
 def test_true_is_not_one() -> None:

@@ -32,6 +32,25 @@ def test_every_choice_has_a_label_of_its_own() -> None:
     ]
 
 
+def test_spans_and_questions_are_sentences_too() -> None:
+    """A span follows the count; an operator without a value ends the sentence (contract §22)."""
+    count = {"field": "event:paid", "operator": "lt", "value": 1}
+    assert [
+        sentence_of(Filter.model_validate(each))
+        for each in (
+            {**count, "within": "30d"},
+            {**count, "within": "1h"},
+            {"field": "role", "operator": "is_set"},
+            {"field": "signed_up_at", "operator": "is_empty"},
+        )
+    ] == [
+        "Times ‘paid’ fired is less than 1 in the last 30 days",
+        "Times ‘paid’ fired is less than 1 in the last 1 hour",
+        "Role is set",
+        "Signed Up is empty",
+    ]
+
+
 @pytest.mark.parametrize(
     ("field", "operator", "value", "said"),
     [

@@ -2,12 +2,12 @@
 
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from tests.model.language.clock import parse_instant, parse_relative
+from tests.model.language.clock import parse_duration, parse_instant, parse_relative
 from tests.model.language.fields import field_type
 from tests.model.language.refusals import RefusedError, refuse_unless
 
@@ -65,12 +65,16 @@ def is_empty(stored: object) -> bool:
 
 @dataclass(frozen=True)
 class Filter:
-    """One comparison of a field with a value; `kind` is the type it compares as (contract §3)."""
+    """One comparison of a field with a value; `kind` is the type it compares as (contract §3).
+
+    `within` is the span in which events are counted, None for all that ever fired (§22).
+    """
 
     field: str
     operator: str
     value: Any
     kind: str
+    within: timedelta | None = None
 
     def passes(self, stored: Any, now: datetime, zone: ZoneInfo) -> bool:
         """Say whether a stored value passes; one that is missing never does."""
@@ -137,7 +141,7 @@ def read_groups(raw: Any, name: str, read: Callable[[Any], Item]) -> list[list[I
 
 def parse_filters(raw: Any, name: str) -> list[list[Filter]]:
     """Read groups of filters on contacts (contract §3)."""
-    return read_groups(raw, name, lambda each: make_filter(*_parts(each, name)))
+    return read_groups(raw, name, lambda each: _with_span(each, name))
 
 
 def make_event_filter(raw: Any, name: str) -> Filter:
@@ -153,3 +157,21 @@ def _parts(raw: Any, name: str) -> tuple[Any, Any, Any]:
     if not isinstance(raw, dict) or set(raw) - {"value"} != keys:
         raise RefusedError(400, f"{name}: a filter is field, operator, value")
     return raw["field"], raw["operator"], raw.get("value")
+
+
+def _with_span(raw: Any, name: str) -> Filter:
+    """Read a filter on contacts, which may count events within a span (contract §22)."""
+    is_counted = isinstance(raw, dict) and raw.get("within") is not None
+    plain = {key: each for key, each in raw.items() if key != "within"} if is_counted else raw
+    made = make_filter(*_parts(plain, name))
+    if not is_counted:
+        return made
+    counts = made.field.startswith("event:") and made.operator not in EMPTINESS
+    refuse_unless(counts, 400, f"{name}: only counts have a span")
+    try:
+        within = parse_duration(raw["within"])
+    except ValueError as error:
+        raise RefusedError(400, f"{name}.within: {error}") from error
+    fits = timedelta(0) < within <= timedelta(days=36_500)
+    refuse_unless(fits, 400, f"{name}: a span of 0, or of more than 36,500 days")
+    return replace(made, within=within)

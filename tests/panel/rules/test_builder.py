@@ -27,6 +27,7 @@ from tests.panel.rules.panel import (
 from tests.properties.definitions import LISTS, definitions
 
 AUDIENCE: Final = "audience_filters"
+BELOW_ONE: Final = {"operator": "lt", "value": 1}
 BY_CRITERIA: Final = {"entry_trigger": "segment_match", "audience_type": "segment"}
 
 
@@ -119,6 +120,20 @@ def test_an_operator_without_a_value_has_no_input_for_one(
     ]
     opened(page, "pro")
     expect(row(page, AUDIENCE)["value"]).to_be_hidden()
+
+
+def test_events_are_counted_within_a_span(people: People, shop: Shop) -> None:
+    """The span stands beside the count, and is said in words; other fields have none (§22)."""
+    shop.draft("pro", **BY_CRITERIA, audience_filters=[[{"field": "event:login", **BELOW_ONE}]])
+    page = opened(people.of(shop), "pro")
+    span = page.get_by_label("Span of filter 1 of group 1")
+    span.fill("90d")
+    save(page)
+    saved = {"field": "event:login", **BELOW_ONE, "within": "90d"}
+    assert definition(shop, "pro")["audience_filters"] == [[saved]]
+    shop.draft("rich", **BY_CRITERIA, audience_filters=[[{"field": "mrr", **BELOW_ONE}]])
+    opened(page, "rich")
+    expect(span).to_have_count(0)
 
 
 def test_a_picker_shows_fields_with_their_type_and_values_seen_most(
