@@ -25,6 +25,7 @@ from halo_engine.domain.fields.addresses import is_address, mail_domain
 from halo_engine.domain.series.definition import check_key
 from halo_engine.domain.times.cron import parse_cron
 from halo_engine.domain.times.instants import Instant, parse_zone
+from halo_engine.domain.times.quiet_hours import Hours, QuietHours, parsed_quiet_hours
 from halo_engine.domain.values import check_text
 from halo_engine.sql.statements import statement
 from halo_engine.stripe_endpoint import with_secret_before
@@ -133,6 +134,10 @@ class OrganizationSettings(Call):
     mail_bounce_domain: Annotated[str, BeforeValidator(_domain)] | None = Field(
         default=None, description="The domain of envelope senders; null is the installation's."
     )
+    quiet_hours: QuietHours | None = Field(
+        default=None,
+        description="When no marketing goes out, every day: `{from, to, timezone}`; null is never.",
+    )
     reevaluate_cron: Annotated[str, BeforeValidator(_cron)] = Field(
         default="*/15 * * * *", description="When `segment_match` series are re-evaluated."
     )
@@ -173,10 +178,23 @@ class OrganizationAnswer(OrganizationSettings):
     created_at: Instant
     reevaluated_at: Instant
 
+    @property
+    def hours(self) -> Hours:
+        """Its zone, and its quiet hours."""
+        return Hours(parse_zone(self.timezone), self.quiet_hours)
+
     def masked(self) -> Self:
         """Return it without its secrets."""
         hidden = {name: HIDDEN for name in SECRETS if getattr(self, name) is not None}
         return self.model_copy(update=hidden)
+
+
+class ChangedOrganization(OrganizationAnswer):
+    """An organisation after a change of its settings; ``breaks`` are the series, active or paused,
+    of which an email can never be sent now: its window lies inside the quiet hours.
+    """
+
+    breaks: tuple[str, ...] = ()
 
 
 def new_secret() -> str:
@@ -262,7 +280,12 @@ def all_organizations(connection: Connection) -> list[OrganizationAnswer]:
 def _read(connection: Connection, *conditions: Any) -> list[OrganizationAnswer]:
     rows = connection.execute(_read_orgs(conditions))
     # Not validated again: that was done when it was written.
-    return [OrganizationAnswer.model_construct(**row) for row in rows.mappings()]
+    return [
+        OrganizationAnswer.model_construct(
+            **{**row, "quiet_hours": parsed_quiet_hours(row["quiet_hours"])}
+        )
+        for row in rows.mappings()
+    ]
 
 
 @statement("read_orgs")

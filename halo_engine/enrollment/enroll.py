@@ -26,11 +26,11 @@ from halo_engine.domain.series.guards import ReasonCode
 from halo_engine.domain.series.happenings import Happening, Kinds
 from halo_engine.enrollment.candidates import Candidates, Entrants
 from halo_engine.enrollment.events import keep_properties
+from halo_engine.enrollment.first_openings import openings
 from halo_engine.enrollment.first_recipients import (
     clear_earlier_recipients,
     count_cleared,
     insert_first_recipients,
-    openings,
 )
 from halo_engine.enrollment.guards import judge
 from halo_engine.enrollment.kept_refusals import keep_refusals
@@ -75,7 +75,7 @@ def enroll(work: Work, series: Sequence[Series], candidates: Entrants) -> list[A
     )
     values = {
         **candidates.values,
-        **openings(series, candidates.instants),
+        **openings(work, series, candidates),
         **losers(work, series, candidates),
     }
     by_id = {each.id: each for each in series}

@@ -14,6 +14,7 @@ from halo_engine.audience.moments import Moment
 from halo_engine.domain.series.decisions import DueFacts, RunFacts, SeatHolder, Seating
 from halo_engine.domain.series.definition import Series, Step
 from halo_engine.domain.series.exits import EXIT_RULES, ExitReason, OutsideAudience
+from halo_engine.domain.times.quiet_hours import contact_zone
 from halo_engine.journey.claim import Claimed, DueRow, Run
 from halo_engine.journey.questions import about_rows, about_rows_alike, about_runs
 from halo_engine.sql.cache import StatementCache
@@ -196,4 +197,5 @@ def _due_facts(row: Mapping[str, Any], asked: _Asked, recipient_ids: Sequence[in
         has_address=row["has_address"],
         condition_holds=bool(step.condition and row[step.condition.type]),
         visited=row["visited"] or (),
+        zone=contact_zone(row["zone"]),
     )

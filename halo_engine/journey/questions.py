@@ -33,6 +33,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from halo_engine.audience.compiler import Subject, custom_reads
 from halo_engine.audience.matching import has_address, scan
+from halo_engine.audience.zones import zone_trait
 from halo_engine.domain.series.definition import Series, Step
 from halo_engine.journey.condition_questions import ConditionQuestions
 from halo_engine.journey.exit_questions import ExitQuestions
@@ -190,6 +191,9 @@ def _of_rows(
     yield has_address(subject).label("has_address")
     yield from conditions.columns(org_id, given)
     yield visited(org_id, series, given).label("visited")
+    asking = [n for n, each in enumerate(series) if each.asks_zone]
+    zone = case((given.c.series.in_(asking), zone_trait(subject.contact))) if asking else null()
+    yield zone.label("zone")
 
 
 def _seats(contact: FromClause, holder: FromClause) -> Mapping[str, ColumnElement[Any]]:

@@ -43,6 +43,7 @@ from halo_engine.pipeline.batches.import_csv import ImportOrTryCall, import_or_t
 from halo_engine.pipeline.batches.update_users import UpdateOrTryCall, update_or_try
 from halo_engine.rehearsal.calendar import move_clock, target_of
 from halo_engine.rehearsal.confirming import ConfirmCall, follow_confirmation
+from halo_engine.rehearsal.mail_settings import MailSettingsCall, change_mail_settings
 from halo_engine.rehearsal.sandbox import Sandbox
 from halo_engine.rehearsal.tokens import signed
 from halo_engine.series import lifecycle
@@ -313,6 +314,7 @@ ACTIONS: Final[dict[str, Action]] = {
     "subscribe": _door(SubscribeCall, subscribe, "subscribe"),
     "save_list": _door(SaveListCall, save_list, "save_list"),
     "confirm": _door(ConfirmCall, follow_confirmation, "confirm"),
+    "change_org": _door(MailSettingsCall, change_mail_settings, "change_org"),
     "unsubscribe": _door(UnsubscribeCall, unsubscribe, "unsubscribe"),
     "bounce": _bounce,
     "complain": _door(ComplaintCall, complain, "complain"),

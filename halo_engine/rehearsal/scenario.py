@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from halo_engine.contacts.calls import Identifier
 from halo_engine.domain.errors import Fault, Refusal, examined, shown
-from halo_engine.domain.series.definition import UTC, SeriesDefinition
+from halo_engine.domain.series.definition import SeriesDefinition
 from halo_engine.domain.times.instants import parse_instant, parse_zone
+from halo_engine.domain.times.quiet_hours import UTC, QuietHours
 from halo_engine.domain.values import check_json, check_text
 from halo_engine.domain.yaml_files.source import YamlSource
 from halo_engine.series.files.reading import SeriesFile, read_series
@@ -37,6 +38,7 @@ class ScenarioOrg(_Part):
     identity_secret: str | None = None
     mrr_mode: Literal["manual", "stripe"] = "manual"
     stripe_connected: bool = False
+    quiet_hours: QuietHours | None = None
     reevaluate_cron: str = "*/15 * * * *"
 
 

@@ -27,7 +27,7 @@ from halo_engine.work import Work
 
 def turning_points(work: Work) -> Iterator[datetime]:
     """Yield the instants at which a re-evaluation may find something new."""
-    for series in load_series(work.connection, work.org_id, work.org.zone):
+    for series in load_series(work.connection, work.org_id, work.org.hours):
         yield from _ends_of_delays(work, series)
         for group in (*series.audience_filters, *series.filters_of_exits, *series.goal_filters):
             for item in group:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypedDict, Unpack
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, RowMapping, Select, select
 
@@ -27,6 +26,7 @@ from halo_engine.domain.series.conditions import ConditionType
 from halo_engine.domain.series.definition import Condition, Series, Step
 from halo_engine.domain.series.email import Email
 from halo_engine.domain.series.settings import Settings
+from halo_engine.domain.times.quiet_hours import Hours
 from halo_engine.domain.times.windows import SendWindow
 from halo_engine.sql.statements import statement
 from halo_engine.tables import automation_active_periods, automation_steps, automations
@@ -63,17 +63,17 @@ class _Narrowed(TypedDict, total=False):
 
 
 def load_series(
-    connection: Connection, org_id: UUID, zone: ZoneInfo, **narrowed: Unpack[_Narrowed]
+    connection: Connection, org_id: UUID, hours: Hours, **narrowed: Unpack[_Narrowed]
 ) -> tuple[Series, ...]:
     """Return those of ``read_series`` that this code can read."""
-    found = read_series(connection, org_id, zone, **narrowed)
+    found = read_series(connection, org_id, hours, **narrowed)
     return tuple(each for each in found if isinstance(each, Series))
 
 
 def read_series(
     connection: Connection,
     org_id: UUID,
-    zone: ZoneInfo,
+    hours: Hours,
     *,
     statuses: Collection[SeriesStatus] = RUNNING,
     ids: Collection[UUID] | None = None,
@@ -82,14 +82,13 @@ def read_series(
     """Return the organisation's series in order of creation, in three statements; one that cannot
     be read is returned as ``UnreadableDefinition``.
 
-    ``statuses``, ``ids`` and ``keys`` narrow which; ``zone`` is the organisation's, for windows
-    without their own.
+    ``statuses``, ``ids`` and ``keys`` narrow which; ``hours`` are the organisation's.
     """
     rows = connection.execute(_reading(org_id, statuses, ids, keys)).mappings()
     found = {row["id"]: row for row in rows}
     steps = _rows_by_series(connection.execute(_reading_steps(org_id, found.keys())).mappings())
     periods = _rows_by_series(connection.execute(_reading_periods(org_id, found.keys())).mappings())
-    return tuple(_read(row, steps[id_], periods[id_], zone) for id_, row in found.items())
+    return tuple(_read(row, steps[id_], periods[id_], hours) for id_, row in found.items())
 
 
 @statement("read_series", ids=None, keys=None, statuses=RUNNING)
@@ -135,10 +134,10 @@ def _rows_by_series(rows: Iterable[RowMapping]) -> Mapping[UUID, list[RowMapping
 
 
 def _read(
-    row: RowMapping, steps: Sequence[RowMapping], periods: Sequence[RowMapping], zone: ZoneInfo
+    row: RowMapping, steps: Sequence[RowMapping], periods: Sequence[RowMapping], hours: Hours
 ) -> Series | UnreadableDefinition:
     try:
-        return _series(row, steps, periods, zone)
+        return _series(row, steps, periods, hours)
     except Exception as error:  # noqa: BLE001 -- whatever a definition of another version raises
         problem = str(error).partition("\n")[0] or type(error).__name__
         return UnreadableDefinition(
@@ -147,7 +146,7 @@ def _read(
 
 
 def _series(
-    row: RowMapping, steps: Sequence[RowMapping], periods: Sequence[RowMapping], zone: ZoneInfo
+    row: RowMapping, steps: Sequence[RowMapping], periods: Sequence[RowMapping], hours: Hours
 ) -> Series:
     settings = validated(Settings, row["settings"], "settings")
     return Series(
@@ -167,7 +166,7 @@ def _series(
         # If both have the same instant, the order is unknown: it counts as edited.
         edited=row["activated_at"] is not None and row["updated_at"] >= row["activated_at"],
         active_periods=tuple((period["started_at"], period["ended_at"]) for period in periods),
-        zone=zone,
+        hours=hours,
     )
 
 

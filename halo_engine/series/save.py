@@ -110,7 +110,7 @@ def load_saved(work: Work, key: str) -> tuple[Series, ...]:
 
 def _read_saved(work: Work, key: str) -> Series | UnreadableDefinition | None:
     found = read_series(
-        work.connection, work.org_id, work.org.zone, statuses=list(SeriesStatus), keys=[key]
+        work.connection, work.org_id, work.org.hours, statuses=list(SeriesStatus), keys=[key]
     )
     return found[0] if found else None
 

@@ -37,6 +37,11 @@ def array_text(items: Iterable[str]) -> ArrayText:
     return ArrayText("{" + ",".join(items) + "}")
 
 
+def instants_text(instants: Iterable[datetime]) -> ArrayText:
+    """Return an array of instants."""
+    return array_text(map(datetime.isoformat, instants))
+
+
 def _uuid(value: UUID) -> str:
     return f"{value.int:032x}"
 

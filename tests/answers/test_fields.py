@@ -50,6 +50,7 @@ def test_a_custom_field_with_the_values_seen_most(sandbox: Sandbox) -> None:
             {"value": 3, "contacts": 1},
         ],
         "choices": [],
+        "not_a_zone": None,
     }
 
 
@@ -133,3 +134,13 @@ def test_names_and_types_are_known_without_looking_at_contacts(sandbox: Sandbox)
     ]
     [seats] = [each for each in named if each.field == "custom:seats"]
     assert (seats.type, seats.custom, seats.operators[1]) == ("number", True, "gt")
+
+
+def test_the_registry_counts_what_names_no_time_zone(sandbox: Sandbox) -> None:
+    """Of the field that says in which zone a contact is, values that are no zone are counted; old
+    names are zones (contract §20).
+    """
+    for name, zone in (("a", "Asia/Calcutta"), ("b", "Mars"), ("c", 5), ("d", None), ("e", "utc")):
+        sandbox.add(name, custom_fields={"timezone": zone, "plan": "pro"})
+    assert field(sandbox, "custom:timezone")["not_a_zone"] == 3
+    assert field(sandbox, "custom:plan")["not_a_zone"] is None

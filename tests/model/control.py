@@ -5,6 +5,7 @@ from typing import Any
 from tests.model.activity import Activity
 from tests.model.language.refusals import RefusedError, refuse_unless
 from tests.model.language.series import Definition, merge, parse_definition
+from tests.model.language.windows import parse_quiet_hours
 from tests.model.runs import Series
 from tests.model.signals import Signal
 
@@ -47,7 +48,12 @@ class Control(Activity):
         )
         problems = [(step.key, step.problem()) for step in definition.steps]
         steps = [f"Step \u2018{key}\u2019: {problem}" for key, problem in problems if problem]
-        return [message for fails, message in checks if fails] + steps
+        quiet = [
+            f"Step \u2018{step.key}\u2019: its send window lies inside the quiet hours."
+            for step in definition.steps
+            if self.swallowed(definition, step)
+        ]
+        return [message for fails, message in checks if fails] + steps + quiet
 
     def _check(self, series: Series, definition: Definition, *, first: bool) -> None:
         failing = self._failing_checks(series, definition, first=first)
@@ -107,7 +113,7 @@ class Control(Activity):
             old, new = before[row.step], definition.steps[position]
             if (old.delay, old.window) != (new.delay, new.window):
                 due = max(row.created_at + new.delay, self.now)
-                row.scheduled_for = new.window.next_opening(due) if new.window else due
+                row.scheduled_for = self.due_at(definition, new, run.contact, due)
 
     def checked(self, key: str, change: Any) -> Definition:
         """Return the definition that a change makes of a series, if it can be saved."""
@@ -143,6 +149,19 @@ class Control(Activity):
             if company is not None and companies.count(company) > 1:
                 members = tuple(each for each in self.contacts if each.company is company)
                 self.signals.append(Signal(members))
+
+    def change_org(self, **changes: Any) -> dict[str, Any]:
+        """Change what the organisation says of its mail; the series that this breaks (§20)."""
+        if "quiet_hours" in changes:
+            self.quiet_hours = parse_quiet_hours(changes["quiet_hours"], self.zone)
+        broken = [
+            series.key
+            for series in self.series.values()
+            if series.status in ("active", "paused")
+            and any(self.swallowed(series.definition, step) for step in series.definition.steps)
+        ]
+        self.settle()
+        return {"breaks": broken if "quiet_hours" in changes else []}
 
     def remove(self, contact: str, series: str) -> None:
         """Take a contact out of a series by hand; 404 when it has no active run (contract §6)."""

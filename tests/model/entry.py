@@ -1,17 +1,67 @@
-"""How contacts enter a series: the guards and the enrollment (contract §4)."""
+"""How contacts enter a series: the guards, the enrollment, and when its row is due (§4, §20)."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
 
 from tests.model.language.events import kept_of
 from tests.model.language.people import Contact
-from tests.model.language.series import Step
+from tests.model.language.series import Definition, Step
+from tests.model.language.windows import Window
 from tests.model.runs import Row, Run, Series, Watch
 from tests.model.state import State
 
+ZONES = available_timezones()
+#: A contact for whom window and quiet hours do not meet within this is passed over.
+FURTHEST = timedelta(days=8)
 
-class Entry(State):
+
+class Timing(State):
+    """The part of the world that knows when mail may go out."""
+
+    def zone_of(self, contact: Contact) -> ZoneInfo | None:
+        """Return the zone that a contact's trait names, if it names one."""
+        name = contact.custom.get("timezone")
+        return ZoneInfo(name) if isinstance(name, str) and name in ZONES else None
+
+    def quiet_hours_of(self, definition: Definition, step: Step) -> Window | None:
+        """Return the quiet hours that hold for a step: of marketing emails alone."""
+        is_marketing = definition.kind == "marketing" and step.email is not None
+        return self.quiet_hours if is_marketing else None
+
+    def first_time(
+        self, definition: Definition, step: Step, contact: Contact, instant: datetime
+    ) -> datetime | None:
+        """Return when an email may be sent from an instant on: it moves to the end of the quiet
+        hours, then into its window, until both hold. None if that is not within eight days.
+        """
+        zone, quiet = self.zone_of(contact), self.quiet_hours_of(definition, step)
+        found = instant
+        while True:
+            later = quiet.end_of(found, zone) if quiet else found
+            later = step.window.next_opening(later, zone) if step.window else later
+            if later == found:
+                return found
+            found = later
+            if quiet and step.window and found > instant + FURTHEST:
+                return None
+
+    def due_at(
+        self, definition: Definition, step: Step, contact: Contact, instant: datetime
+    ) -> datetime:
+        """Return when a row is due that would be due at an instant."""
+        return self.first_time(definition, step, contact, instant) or instant
+
+    def swallowed(self, definition: Definition, step: Step) -> bool:
+        """Say whether a window lies inside the quiet hours of the same clock (check 10)."""
+        quiet = self.quiet_hours_of(definition, step)
+        if quiet is None or step.window is None or quiet.clock() != step.window.clock():
+            return False
+        return step.window.minutes() <= quiet.minutes()
+
+
+class Entry(Timing):
     """The part of the world that admits contacts to series, or says why not (contract §4)."""
 
     def refusal_code(self, series: Series, contact: Contact, happened_at: datetime) -> str | None:
@@ -123,5 +173,5 @@ class Entry(State):
     def reach(self, run: Run, step: Step, position: int) -> None:
         """Write the row of a step that a run reaches now (contract §5)."""
         due = self.now + step.delay
-        scheduled_for = step.window.next_opening(due) if step.window else due
+        scheduled_for = self.due_at(run.series.definition, step, run.contact, due)
         run.rows.append(Row(step.key, position, self.now, scheduled_for, self.next_order()))

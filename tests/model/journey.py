@@ -160,15 +160,17 @@ class Journey(Entry):
         return expression.passes(stored, self.now, self.zone)
 
     def _mail(self, run: Run, row: Row, step: Step, position: int) -> None:
-        opening = step.window.next_opening(self.now) if step.window else self.now
+        opening = self.first_time(run.series.definition, step, run.contact, self.now)
         listed = run.series.definition.audience_type == "subscription"
         if run.contact.email is None:
             row.status, row.reason = "skipped", "no_email"
+        elif listed and not self.is_subscribed(run.contact, run.series):
+            row.status, row.reason = "skipped", "unsubscribed"
+        elif opening is None:
+            row.status, row.reason = "skipped", "quiet_hours"
         elif opening > self.now:
             row.scheduled_for = opening
             return
-        elif listed and not self.is_subscribed(run.contact, run.series):
-            row.status, row.reason = "skipped", "unsubscribed"
         else:
             mail = render_mail(self, run, step)
             run.mails.append(mail)

@@ -14,7 +14,7 @@ from tests.model.language.filters import Filter
 from tests.model.language.people import Company, Contact, Event
 from tests.model.language.refusals import RefusedError, refuse_unless
 from tests.model.language.series import Definition, Groups, parse_definition
-from tests.model.language.windows import parse_zone
+from tests.model.language.windows import parse_quiet_hours, parse_zone
 from tests.model.runs import Mail, Run, Series
 from tests.model.signals import Signal
 
@@ -26,6 +26,7 @@ ORG_DEFAULTS: dict[str, Any] = {
     "identity_secret": None,
     "mrr_mode": "manual",
     "stripe_connected": False,
+    "quiet_hours": None,
     "reevaluate_cron": "*/15 * * * *",
 }
 
@@ -49,6 +50,7 @@ class State:
         self.org: dict[str, Any] = {**ORG_DEFAULTS, **(org or {})}
         self.zone: ZoneInfo = parse_zone(self.org["timezone"])
         self.now: datetime = parse_instant(start, ZoneInfo("UTC")).astimezone(UTC)
+        self.quiet_hours = parse_quiet_hours(self.org["quiet_hours"], self.zone)
         self.cron = Cron.parse(self.org["reevaluate_cron"], self.zone)
         self.reevaluate_at: datetime = self.cron.after(self.now)
         self.contacts: list[Contact] = []

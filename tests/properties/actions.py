@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.model.world import World
-from tests.properties.definitions import EVENTS, LISTS, SERIES, edits
+from tests.properties.definitions import EVENTS, LISTS, SERIES, edits, quiet_hours
 
 Action = tuple[str, Any]
 Call = dict[str, Any]
@@ -19,6 +19,8 @@ SESSIONS = ("z1", "z2")
 MOVES = ("+1m", "+14m", "+15m", "+30m", "+1h", "+90m", "+7h", "+1d", "+2d", "+4d", "+31d")
 #: A newcomer's traits, which fulfil the usual filters.
 USUAL = {"plan": "pro", "role": "owner", "mrr": 100}
+#: Also an old name, names that are none, and a zone whose clock goes back for a month.
+TIMEZONES = ("Asia/Tokyo", "America/Los_Angeles", "Asia/Calcutta", "Africa/Casablanca", "Mars", 5)
 DATES = ("2026-05-01", "2026-05-31T12:00:00Z", "2026-06-01T11:00:00+02:00", "2026-03-29T02:30:00")
 
 users = st.sampled_from(USERS)
@@ -33,6 +35,7 @@ traits = st.fixed_dictionaries(
         "plan": st.sampled_from(["pro", "pro", "free", None]),
         "role": st.sampled_from(["owner", "member"]),
         "score": st.sampled_from([4, 3, 4.5, "high"]),
+        "timezone": st.sampled_from(TIMEZONES),
         "beta": st.sampled_from([True, False, "true", 1]),
         "since": st.sampled_from(["2026-06-01", "2026-06-05T00:00:00Z", "soon"]),
         "mrr": st.sampled_from([100, 99, 250.5, None]),
@@ -251,6 +254,11 @@ def _save(draw: st.DrawFn, world: World) -> Action:
 
 
 @st.composite
+def _change_org(draw: st.DrawFn) -> Action:
+    return "change_org", {"quiet_hours": draw(quiet_hours)}
+
+
+@st.composite
 def _operate(draw: st.DrawFn, world: World) -> Action:
     """What the series' state allows, or at times what it does not."""
     allowed = {"draft": "activate", "active": "pause", "paused": "resume"}
@@ -283,6 +291,7 @@ def actions(world: World) -> st.SearchStrategy[Action]:
         (1, _complain(world)),
         (1, _unsuppress(world)),
         (1 if runs else 0, _remove(world)),
+        (1, _change_org()),
     ]
     numbers = [n for n, (weight, _) in enumerate(weighted) for _ in range(weight)]
     return st.sampled_from(numbers).flatmap(lambda n: weighted[n][1])

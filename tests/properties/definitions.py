@@ -77,6 +77,14 @@ WINDOWS = (
     {"days": ["sat", "sun"], "from": "22:00", "to": "03:00", "timezone": "Europe/Berlin"},
     {"days": ["sun", "mon", "wed"], "from": "02:15", "to": "02:45"},
     {"days": ["mon", "thu"], "from": "08:30", "to": "11:00", "timezone": "America/New_York"},
+    {"days": ["mon", "tue", "wed", "fri"], "from": "07:00", "to": "12:00", "timezone": "contact"},
+    {"days": ["tue", "sat", "sun"], "from": "21:00", "to": "09:00", "timezone": "contact"},
+)
+QUIET_HOURS = (
+    {"from": "21:00", "to": "08:00", "timezone": "contact"},
+    {"from": "20:00", "to": "09:30"},
+    {"from": "02:15", "to": "02:45", "timezone": "Europe/Berlin"},
+    {"from": "11:00", "to": "08:30", "timezone": "America/New_York"},
 )
 RULES = ("unsubscribed", "replied", "segment_leave", "event", "filter_match")
 
@@ -96,6 +104,7 @@ event_groups: st.SearchStrategy[list[Any]] = st.one_of(
 )
 maybe_groups: st.SearchStrategy[list[Any]] = st.just([]) | groups
 windows = st.none() | st.sampled_from(WINDOWS)
+quiet_hours = st.none() | st.sampled_from(QUIET_HOURS)
 often = st.sampled_from([True, True, False])
 settings = st.fixed_dictionaries(
     {
@@ -169,6 +178,8 @@ def definitions(draw: st.DrawFn) -> dict[str, Any]:
         "audience_type": draw(st.sampled_from(sources)),
         "contact_type": draw(st.sampled_from([*["both"] * 6, "user", "lead"])),
     }
+    if draw(st.integers(0, 2)):
+        definition["kind"] = "marketing"
     if definition["audience_type"] == "segment":
         definition["audience_filters"] = draw(groups)
     if definition["audience_type"] == "subscription":
@@ -215,6 +226,7 @@ def stages(draw: st.DrawFn) -> dict[str, Any]:
             "timezone": draw(st.sampled_from(ZONES)),
             "identity_secret": draw(st.sampled_from([SECRET, None])),
             "reevaluate_cron": draw(st.sampled_from(CRONS)),
+            "quiet_hours": draw(quiet_hours),
         },
         "lists": list(LISTS),
         "series": {key: draw(definitions()) for key in SERIES[:count]},

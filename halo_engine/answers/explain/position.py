@@ -35,6 +35,15 @@ from halo_engine.tables import automation_enrollments, automation_recipients, me
 from halo_engine.tables.enrollments import DUE, IS_ACTIVE
 from halo_engine.work import Work
 
+#: What happens to a step that is skipped.
+_SKIPPED: Final[Mapping[str, str]] = {
+    SkipReason.CONDITION_NOT_MET: "As things stand, the condition is not met",
+    SkipReason.NO_EMAIL: "As things stand, the step is skipped for want of an address",
+    SkipReason.UNSUBSCRIBED: "As things stand, the step is skipped, since it left the list",
+    SkipReason.STEP_REMOVED: "The step was removed and is skipped",
+    SkipReason.QUIET_HOURS: "As things stand, the step is skipped, since its send window does not "
+    "open outside the quiet hours within 8 days",
+}
 #: The conditions that ask what readers did.
 _OF_READERS: Final = (ConditionType.EMAIL_OPENED, ConditionType.LINK_CLICKED)
 
@@ -213,16 +222,9 @@ def _worded(decision: Send | Postpone | Finish, facts: DueFacts) -> str:
     following = _then(series.step_after(step, facts.visited))
     if not isinstance(decision, Finish):
         return f"The email will be sent, {following}."
-    match decision.reason:
-        case SkipReason.CONDITION_NOT_MET:
-            return "As things stand, the condition is not met, and the enrollment ends."
-        case SkipReason.NO_EMAIL:
-            return f"As things stand, the step is skipped for want of an address, {following}."
-        case SkipReason.UNSUBSCRIBED:
-            return f"As things stand, the step is skipped, since it left the list, {following}."
-        case SkipReason.STEP_REMOVED:
-            return f"The step was removed and is skipped, {following}."
-    return f"As things stand, the condition is met, {following}."
+    said = _SKIPPED.get(str(decision.reason), "As things stand, the condition is met")
+    ends = decision.reason == SkipReason.CONDITION_NOT_MET
+    return f"{said}, {'and the enrollment ends' if ends else following}."
 
 
 def _machines(decision: Send | Postpone | Finish, standing: _Standing, facts: DueFacts) -> str:

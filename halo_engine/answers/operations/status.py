@@ -219,7 +219,7 @@ def _parked(work: Work) -> Select[int, int, int, Any]:
 
 
 def _unreadable(work: Work) -> Iterator[UnreadableSeries]:
-    for each in read_series(work.connection, work.org_id, work.org.zone):
+    for each in read_series(work.connection, work.org_id, work.org.hours):
         if isinstance(each, UnreadableDefinition):
             yield UnreadableSeries(series=each.key, problem=each.problem)
 

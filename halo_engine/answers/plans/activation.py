@@ -9,6 +9,7 @@ from sqlalchemy import Select, func, select
 from halo_engine.domain.answer import Answer
 from halo_engine.domain.errors import conflict
 from halo_engine.domain.reasons import EntryTrigger, SeriesStatus
+from halo_engine.domain.series.decisions import first_mail
 from halo_engine.domain.series.definition import Series
 from halo_engine.domain.series.guards import ReasonCode
 from halo_engine.domain.times.instants import Instant
@@ -44,7 +45,7 @@ def foresee(work: Work, series: Series, per_second: float | None = None) -> Acti
     return Activation(
         series=series.key,
         enrolls=enrolls,
-        first_mail_at=series.first_mail(work.now) if enrolls else None,
+        first_mail_at=first_mail(series, work.now) if enrolls else None,
         takes_seconds=enrolls / per_second if per_second else None,
         left_out={code: counts[code] for code in ReasonCode if code in counts},
     )

@@ -20,6 +20,7 @@ from halo_engine.contacts.identifying.leads import AddContactCall, CaptureLeadCa
 from halo_engine.contacts.stripe.subscription import StripeSubscriptionCall
 from halo_engine.mail.incoming.events import MailCall, ReadMailCall
 from halo_engine.rehearsal.confirming import ConfirmCall
+from halo_engine.rehearsal.mail_settings import MailSettingsCall
 from halo_engine.rehearsal.scenario import Expectation, ExpectedError, ScenarioFile
 
 #: Actions whose value is exactly a door's call.
@@ -33,6 +34,7 @@ _DOORS: Final[Mapping[str, type[BaseModel]]] = {
     "subscribe": SubscribeCall,
     "save_list": SaveListCall,
     "confirm": ConfirmCall,
+    "change_org": MailSettingsCall,
     "unsubscribe": UnsubscribeCall,
     "open": ReadMailCall,
     "click": ReadMailCall,

@@ -24,7 +24,7 @@ from halo_engine.domain.fields.if_blocks import IsSet
 from halo_engine.domain.fields.merge_fields import MergeField, fields_of
 from halo_engine.domain.mail_tokens import MailToken, Purpose
 from halo_engine.domain.reasons import SeriesStatus
-from halo_engine.domain.series.decisions import DueFacts, Exit, Postpone, RunFacts, Send
+from halo_engine.domain.series.decisions import DueFacts, Exit, Postpone, RunFacts, Send, Waits
 from halo_engine.domain.series.definition import Series, SeriesDefinition, Step, StepDefinition
 from halo_engine.domain.series.exits import ExitReason
 from halo_engine.domain.series.seats import TakeSeat
@@ -64,6 +64,7 @@ _ORG: Final = Organization(
     reevaluate_cron="*/15 * * * *",
     reevaluated_at=_OF["since"],
     passes_are_quick=True,
+    quiet_hours=None,
     address_key=None,
     mail_key=b"",
     webhook_kinds=frozenset(),
@@ -128,6 +129,7 @@ _SERIES: Final = Series(
 )
 _FILTERS: Final = [item for group in DEFINITION.audience_filters for item in group]
 _RUN: Final = RunFacts(_SERIES, _OF["contact_id"], 1, None, ())
+_RETIMED: Final = Retimed(_SERIES, _SERIES.steps, _OF["now"])
 _DUE: Final = DueFacts(_RUN, [_OF["row_id"]], _STEPS[0], True, False)
 _SIGNAL: Final = Signal(
     _OF["signal_id"],
@@ -172,16 +174,16 @@ _BY_TYPE: Final[Mapping[Any, Any]] = {
     FailedAlone: FailedAlone(_OF["row_id"], _OF["error"], counts=True),
     Sequence[Exit]: [Exit(_SERIES, _OF["contact_id"], 1, ExitReason.REPLIED)],
     Sequence[TakeSeat]: [TakeSeat(_RUN, _OF["company_id"])],
-    Sequence[Postpone]: [Postpone(_DUE, _OF["until"])],
+    Sequence[Postpone]: [Postpone(_DUE, _OF["until"], Waits.OUTSIDE_WINDOW)],
     Sequence[Send]: [Send(_DUE)],
     Sequence[Release]: [Release(_OF["row_id"])],
     IncomingMail: _MAIL,
     Received: Received(kind=_MAIL.kind, id=_OF["contact_id"]),
     MailToken: MailToken(Purpose.UNSUBSCRIBE, _OF["org_id"], _OF["row_id"], _OF["list_id"].bytes),
     Collection[Suppression]: [Suppression(_OF["address"], _OF["since"], None, None)],
-    PlannedSave: PlannedSave(_SERIES, Retimed.by(None, _SERIES, _OF["now"])),
+    PlannedSave: PlannedSave(_SERIES, _RETIMED),
     FunnelRuns: FunnelRuns(_WORK, _SERIES, 1),
-    Retimed: Retimed.by(None, _SERIES, _OF["now"]),
+    Retimed: _RETIMED,
     timedelta: timedelta(minutes=5),
     bool: True,
 }

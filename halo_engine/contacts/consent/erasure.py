@@ -76,7 +76,7 @@ def erase_contact(work: Work, call: EraseContactCall) -> Noted:
     left = load_series(
         work.connection,
         work.org_id,
-        work.org.zone,
+        work.org.hours,
         ids={run.series_id for run in runs if run.is_active},
     )
     keep_hashes(work, _take_suppressions(work, contact_id))

@@ -6,7 +6,9 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from halo_engine.domain.reasons import SkipReason, Status
 from halo_engine.domain.series.definition import Series, Step
@@ -68,7 +70,7 @@ class DueFacts:
     Rows with equal facts are decided together; ``run`` then has the contact and numbers of one of
     them. Rows at an email, and rows whose company's seat may move, come one by one.
     ``condition_holds`` is false at an email. For an edited series ``visited`` holds the steps at
-    which the run already has a row.
+    which the run already has a row. ``zone`` is the contact's, where the series asks for it.
     """
 
     run: RunFacts
@@ -77,6 +79,7 @@ class DueFacts:
     has_address: bool
     condition_holds: bool
     visited: Collection[UUID] = ()
+    zone: ZoneInfo | None = None
 
     @property
     def recipient_id(self) -> int:
@@ -102,12 +105,20 @@ class Send:
     due: DueFacts
 
 
+class Waits(StrEnum):
+    """Why an email waits (contract §5, §20)."""
+
+    OUTSIDE_WINDOW = "outside_window"
+    QUIET_HOURS = "quiet_hours"
+
+
 @dataclass(frozen=True, slots=True)
 class Postpone:
-    """The rows wait until their window opens."""
+    """The rows wait until their email may be sent, and why."""
 
     due: DueFacts
     until: datetime
+    why: Waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,12 +198,28 @@ def _decide_condition(facts: DueFacts, now: datetime) -> Finish:
 def _decide_email(facts: DueFacts, now: datetime) -> Send | Postpone | Finish:
     if not facts.has_address:
         return finish(facts, Status.SKIPPED, SkipReason.NO_EMAIL, now)
-    window = facts.step.window
-    if window is not None and not window.contains(now, facts.run.series.zone):
-        return Postpone(facts, window.next_opening(now, facts.run.series.zone))
     if left_list(facts.run):
         return finish(facts, Status.SKIPPED, SkipReason.UNSUBSCRIBED, now)
+    times = facts.run.series.times(facts.step)
+    opening = times.first(now, facts.zone)
+    if opening is None:
+        return finish(facts, Status.SKIPPED, SkipReason.QUIET_HOURS, now)
+    if opening > now:
+        is_quiet = times.is_quiet(now, facts.zone)
+        return Postpone(facts, opening, Waits.QUIET_HOURS if is_quiet else Waits.OUTSIDE_WINDOW)
     return Send(facts)
+
+
+def first_mail(series: Series, entered_at: datetime) -> datetime | None:
+    """Return when a run that begins then sends its first email, if nothing ends it before and the
+    contact is in the organisation's zone.
+    """
+    at = entered_at
+    for step in series.steps:
+        at = series.opening(step, at)
+        if step.email is not None:
+            return at
+    return None
 
 
 def finish(facts: DueFacts, status: Status, reason: str | None, now: datetime) -> Finish:
@@ -205,6 +232,6 @@ def finish(facts: DueFacts, status: Status, reason: str | None, now: datetime) -
         status=status,
         reason=reason,
         next_step=following,
-        next_due=series.opening(following, now) if following else None,
+        next_due=series.opening(following, now, facts.zone) if following else None,
         ends=None if following else ExitReason.COMPLETED,
     )

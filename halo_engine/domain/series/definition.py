@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -41,9 +41,9 @@ from halo_engine.domain.series.email import Email, check_email
 from halo_engine.domain.series.exits import EXIT_RULES, ExitReason, Matches
 from halo_engine.domain.series.settings import Definition, Settings
 from halo_engine.domain.times.durations import format_duration, parse_duration
+from halo_engine.domain.times.quiet_hours import Hours, MailTimes
 from halo_engine.domain.times.windows import SendWindow
 
-UTC = ZoneInfo("UTC")
 KEY_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"
 
 Delay = Annotated[
@@ -161,6 +161,9 @@ class SeriesDefinition(Definition):
         return self
 
 
+_NO_HOURS: Final = Hours()
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """A saved step, with the send window that applies to it (its own, or the series')."""
@@ -198,7 +201,7 @@ class Series:
     version: int = 1
     edited: bool = False
     active_periods: tuple[tuple[datetime, datetime | None], ...] = ()
-    zone: ZoneInfo = UTC
+    hours: Hours = _NO_HOURS
 
     def __hash__(self) -> int:
         # Statements are cached by series; hashing all its fields would be slow.
@@ -261,6 +264,17 @@ class Series:
             None,
         )
 
+    @cached_property
+    def asks_zone(self) -> bool:
+        """Whether it depends on the zone that a contact is in when an email may be sent (§20)."""
+        return any(self.times(step).asks_zone for step in self.steps_by_id.values())
+
+    def times(self, step: Step) -> MailTimes:
+        """Return when the email of ``step`` may be sent; quiet hours hold for marketing alone."""
+        is_marketing = self.kind is SeriesKind.MARKETING and step.email is not None
+        quiet = self.hours.quiet if is_marketing else None
+        return MailTimes(step.window, quiet, self.hours.zone)
+
     def was_active_at(self, instant: datetime) -> bool:
         """Return whether ``instant`` lies in an active period; a period's end is outside (§4)."""
         return any(
@@ -268,16 +282,10 @@ class Series:
             for start, end in self.active_periods
         )
 
-    def first_mail(self, entered_at: datetime) -> datetime | None:
-        """Return when a run that begins then sends its first email, if nothing ends it before."""
-        at = entered_at
-        for step in self.steps:
-            at = self.opening(step, at)
-            if step.email is not None:
-                return at
-        return None
-
-    def opening(self, step: Step, reached_at: datetime) -> datetime:
-        """Return when a step reached at ``reached_at`` is due: after its delay, in its window."""
-        due = reached_at + step.delay
-        return due if step.window is None else step.window.next_opening(due, self.zone)
+    def opening(
+        self, step: Step, reached_at: datetime, contact: ZoneInfo | None = None
+    ) -> datetime:
+        """Return when a step reached at ``reached_at`` is due: after its delay, in its window and
+        outside quiet hours. ``contact`` is the zone that the contact is in, if it is known.
+        """
+        return self.times(step).due(reached_at + step.delay, contact)

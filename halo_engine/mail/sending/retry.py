@@ -43,7 +43,6 @@ from halo_engine.work import Transact, Work
 _PAGE: Final = 10
 _ADDRESS: Final = MergeField.of("email")
 #: Why an email is held back, besides the reasons of exits and skipped rows.
-_OUTSIDE_WINDOW: Final = "outside_window"
 _NOT_WANTED: Final = "not_wanted"
 _STOPPED: Final = "sending is stopped"
 
@@ -198,8 +197,8 @@ def _held(work: Work, failed: _Failed, due: DueFacts) -> str | None:
     if exits is not None:
         return exits
     match decide_step(due, work.now):
-        case Postpone():
-            return _OUTSIDE_WINDOW
+        case Postpone(why=why):
+            return why
         case Finish(reason=reason):
             return reason
     return None

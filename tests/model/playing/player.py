@@ -34,6 +34,7 @@ MAPPING_ACTIONS = (
     "bounce",
     "complain",
     "unsuppress",
+    "change_org",
     "open",
     "click",
     "reply",
