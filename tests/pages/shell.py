@@ -12,7 +12,7 @@ from time import monotonic, sleep
 from typing import Final
 from uuid import uuid4
 
-_PATIENCE_SECONDS: Final = 120.0
+_PATIENCE_SECONDS: Final = 300.0
 _LOOK_AGAIN_SECONDS: Final = 0.05
 
 

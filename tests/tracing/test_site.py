@@ -79,7 +79,7 @@ def test_a_call_is_one_trace_up_to_the_mail(site: Site) -> None:
 
     for number in range(1, 6):
         traces.append(f"{number}" * 32)
-        site.post(f"eve {number}", traceparent=f"00-{traces[-1]}-{SPAN}-01")
+        site.post(f"eve{number}", traceparent=f"00-{traces[-1]}-{SPAN}-01")
         # A turn that something else began may handle what the call left: the mail is in its trace.
         with suppress(AssertionError):
             site.stack.wait_until(lambda: bool(whole_ones()), "up to the mail", 20 * number)
