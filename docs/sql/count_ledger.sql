@@ -27,7 +27,7 @@ WITH scanned AS
    LEFT OUTER JOIN companies ON companies.org_id = end_users.org_id
    AND companies.id = end_users.company_id
    WHERE end_users.org_id =
-       (SELECT :org_id::UUID AS anon_4)),
+       (SELECT :org_id::UUID AS anon_5)),
      pairs AS
   (SELECT scanned.entered_at AS entered_at,
           scanned.end_user_id AS end_user_id,
@@ -39,19 +39,19 @@ WITH scanned AS
           scanned.audiences AS audiences,
           scanned.exit_filters AS exit_filters,
           scanned.goals AS goals,
-          anon_3.ordinal AS ordinal,
-          anon_3.automation_id AS automation_id,
-          anon_3.keeps_refusals AS keeps_refusals,
-          anon_3.series_version AS series_version,
-          anon_3.is_active AS is_active,
-          anon_3.wants AS wants,
-          anon_3.reenrolls AS reenrolls,
-          anon_3.reenroll_delay AS reenroll_delay,
-          anon_3.wants_new_match AS wants_new_match,
-          anon_3.one_per_company AS one_per_company,
-          anon_3.one_per_address AS one_per_address
+          anon_4.ordinal AS ordinal,
+          anon_4.automation_id AS automation_id,
+          anon_4.keeps_refusals AS keeps_refusals,
+          anon_4.series_version AS series_version,
+          anon_4.is_active AS is_active,
+          anon_4.wants AS wants,
+          anon_4.reenrolls AS reenrolls,
+          anon_4.reenroll_delay AS reenroll_delay,
+          anon_4.wants_new_match AS wants_new_match,
+          anon_4.one_per_company AS one_per_company,
+          anon_4.one_per_address AS one_per_address
    FROM scanned
-   JOIN unnest('{0}'::INTEGER[], :series_ids::UUID[], '{false}'::BOOLEAN[], '{1}'::INTEGER[], '{true}'::BOOLEAN[], '{both}'::TEXT[], '{true}'::BOOLEAN[], '{"30 days 0 seconds"}'::INTERVAL[], '{true}'::BOOLEAN[], '{true}'::BOOLEAN[], '{true}'::BOOLEAN[]) AS anon_3(ordinal, automation_id, keeps_refusals, series_version, is_active, wants, reenrolls, reenroll_delay, wants_new_match, one_per_company, one_per_address) ON true),
+   JOIN unnest('{0}'::INTEGER[], :series_ids::UUID[], '{false}'::BOOLEAN[], '{1}'::INTEGER[], '{true}'::BOOLEAN[], '{both}'::TEXT[], '{true}'::BOOLEAN[], '{"30 days 0 seconds"}'::INTERVAL[], '{true}'::BOOLEAN[], '{true}'::BOOLEAN[], '{true}'::BOOLEAN[]) AS anon_4(ordinal, automation_id, keeps_refusals, series_version, is_active, wants, reenrolls, reenroll_delay, wants_new_match, one_per_company, one_per_address) ON true),
      judged AS
   (SELECT pairs.entered_at AS entered_at,
           pairs.end_user_id AS end_user_id,
@@ -115,7 +115,7 @@ WITH scanned AS
       OR automation_enrollments.outside_by_definition AS was_outside
       FROM automation_enrollments
       WHERE automation_enrollments.org_id =
-          (SELECT :org_id::UUID AS anon_5)
+          (SELECT :org_id::UUID AS anon_6)
         AND automation_enrollments.end_user_id = pairs.end_user_id
         AND automation_enrollments.automation_id = pairs.automation_id
       ORDER BY automation_enrollments.number DESC
@@ -124,7 +124,7 @@ WITH scanned AS
      (SELECT seated.number AS number
       FROM automation_enrollments AS seated
       WHERE seated.org_id =
-          (SELECT :org_id::UUID AS anon_6)
+          (SELECT :org_id::UUID AS anon_7)
         AND seated.company_seat = CASE
                                       WHEN pairs.one_per_company THEN pairs.company_id
                                   END
@@ -138,7 +138,7 @@ WITH scanned AS
              namesakes.created_at AS created_at
       FROM automation_enrollments AS namesakes
       WHERE namesakes.org_id =
-          (SELECT :org_id::UUID AS anon_7)
+          (SELECT :org_id::UUID AS anon_8)
         AND namesakes.address = CASE
                                     WHEN pairs.one_per_address THEN nullif(pairs.address, ''::VARCHAR)
                                 END
@@ -185,11 +185,12 @@ WITH scanned AS
               WHEN (judged.guard = 'series_not_active'::VARCHAR) THEN 'series_not_active'::VARCHAR
               ELSE coalesce(enrollment_refusals.code, judged.guard, 'awaiting_evaluation'::VARCHAR)
           END AS code,
-          enrollment_refusals.refused_at AS refused_at
+          enrollment_refusals.refused_at AS refused_at,
+          CAST(NULL AS TIMESTAMP WITH TIME ZONE) AS held_at
    FROM judged
    LEFT OUTER JOIN enrollment_refusals ON judged.keeps_refusals
    AND enrollment_refusals.org_id =
-     (SELECT :org_id::UUID AS anon_8)
+     (SELECT :org_id::UUID AS anon_9)
    AND enrollment_refusals.automation_id = judged.automation_id
    AND enrollment_refusals.end_user_id = judged.end_user_id
    AND enrollment_refusals.arrival > coalesce(judged.latest_id, 0::INTEGER))
@@ -200,7 +201,8 @@ SELECT coalesce(jsonb_object_agg(codes.code, codes.contacts), jsonb_build_object
    WHERE automation_enrollments.org_id =
        (SELECT :org_id::UUID AS anon_2)
      AND automation_enrollments.automation_id = :series_id::UUID
-     AND automation_enrollments.ended_at IS NULL) AS anon_1
+     AND automation_enrollments.ended_at IS NULL) AS anon_1,
+       0::INTEGER AS anon_3
 FROM
   (SELECT coded.code AS code,
           count(*) AS contacts

@@ -186,7 +186,8 @@ WITH scanned AS
               WHEN (judged.guard = 'series_not_active'::VARCHAR) THEN 'series_not_active'::VARCHAR
               ELSE coalesce(enrollment_refusals.code, judged.guard, 'awaiting_evaluation'::VARCHAR)
           END AS code,
-          enrollment_refusals.refused_at AS refused_at
+          enrollment_refusals.refused_at AS refused_at,
+          CAST(NULL AS TIMESTAMP WITH TIME ZONE) AS held_at
    FROM judged
    LEFT OUTER JOIN enrollment_refusals ON judged.keeps_refusals
    AND enrollment_refusals.org_id =
@@ -214,7 +215,8 @@ SELECT coded.end_user_id AS contact_id,
        namesake.created_at AS namesake_at,
        event_counts.count AS event_count,
        event_counts.last_at AS event_at,
-       subscriptions.key AS list_key
+       subscriptions.key AS list_key,
+       coded.held_at
 FROM coded
 JOIN end_users ON end_users.org_id =
   (SELECT :org_id::UUID AS anon_7)

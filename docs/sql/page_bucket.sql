@@ -185,7 +185,8 @@ WITH scanned AS
               WHEN (judged.guard = 'series_not_active'::VARCHAR) THEN 'series_not_active'::VARCHAR
               ELSE coalesce(enrollment_refusals.code, judged.guard, 'awaiting_evaluation'::VARCHAR)
           END AS code,
-          enrollment_refusals.refused_at AS refused_at
+          enrollment_refusals.refused_at AS refused_at,
+          CAST(NULL AS TIMESTAMP WITH TIME ZONE) AS held_at
    FROM judged
    LEFT OUTER JOIN enrollment_refusals ON judged.keeps_refusals
    AND enrollment_refusals.org_id =

@@ -76,6 +76,7 @@ def _facts_of(work: Work, series: Series, contacts: Collection[UUID]) -> Select[
         event.c.count.label("event_count"),
         event.c.last_at.label("event_at"),
         list_.c.key.label("list_key"),
+        found.c.held_at,
     ).select_from(source)
 
 

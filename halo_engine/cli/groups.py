@@ -17,6 +17,7 @@ from halo_engine.cli.series.example import example_command
 from halo_engine.cli.series.files import apply, check
 from halo_engine.cli.series.history import history_command, revert_command
 from halo_engine.cli.series.plans import plan_command
+from halo_engine.cli.series.releasing import release_command
 from halo_engine.cli.series.series import series
 
 __all__ = ["contacts", "org", "series"]
@@ -33,6 +34,7 @@ for _command in (
     plan_command,
     history_command,
     revert_command,
+    release_command,
     preview_command,
     diagnose_command,
     ledger_command,

@@ -87,23 +87,30 @@ class Entrants(Candidates, Protocol):
     def instants(self) -> Collection[datetime]:
         """The instants at which they came, when their runs begin."""
 
+    @property
+    def planned(self) -> bool:
+        """Whether somebody meant them to enter: the surge neither counts nor holds them (§19)."""
+
 
 _OF_NAMED: Final[Mapping[str, TypeEngine[Any]]] = {
     "end_user_id": Uuid(),
     "entered_at": _INSTANT,
     "class": Integer(),
 }
-_NAMED: Final = rows_asked("candidates", _OF_NAMED)
-_WITH_EVENTS: Final = rows_asked("candidates", {**_OF_NAMED, EVENT_ID: BigInteger()})
 
 
 @dataclass(frozen=True)
 class Named:
-    """Contacts of signals; ``concerns`` lists the series of each class."""
+    """Contacts of signals; ``concerns`` lists the series of each class.
+
+    ``in_order``: each has its ``place`` in the batch, for series with surges.
+    """
 
     values: Mapping[str, Any]
     instants: Collection[datetime]
     brings_events: bool = False
+    in_order: bool = False
+    planned: bool = False
     concerns: ClassVar[FromClause] = rows_asked(
         "concerns", {"class": Integer(), "ordinal": Integer()}
     )
@@ -113,11 +120,12 @@ class Named:
     @property
     def shape(self) -> Hashable:
         """What a statement about them depends on."""
-        return "named", self.brings_events
+        return Named, self.brings_events, self.in_order, self.planned
 
     def among(self, contacts: FromClause, contact: FromClause) -> Select[Any]:
         """Look at the named contacts only."""
-        rows = _WITH_EVENTS if self.brings_events else _NAMED
+        columns = {**_OF_NAMED, EVENT_ID: BigInteger()} if self.brings_events else _OF_NAMED
+        rows = rows_asked("candidates", columns, place="place" if self.in_order else None)
         named = contacts.join(rows, rows.c.end_user_id == contact.c.id)
         return select(*(each for each in rows.c if each.name != "end_user_id")).select_from(named)
 
@@ -167,6 +175,11 @@ class Paged(_Matching):
         return self.is_activation
 
     @property
+    def planned(self) -> bool:
+        """Whether somebody meant them to enter: the surge neither counts nor holds them (§19)."""
+        return self.is_activation
+
+    @property
     def shape(self) -> Hashable:
         """What a statement about them depends on."""
         return Paged, self.page.is_of_company, self.is_activation
@@ -210,7 +223,12 @@ class Found(_Matching):
 
     contacts: Collection[UUID]
     now: datetime
-    shape: ClassVar[Hashable] = "found"
+    planned: bool = False
+
+    @property
+    def shape(self) -> Hashable:
+        """What a statement about them depends on."""
+        return Found, self.planned
 
     @property
     def values(self) -> Mapping[str, Any]:
@@ -291,4 +309,5 @@ def candidates_of_signals(
         "ordinal": [ordinal for _, ordinal in pairs],
     }
     values = {**asked_values("candidates", rows), **asked_values("concerns", concerns)}
-    return series, Named(values, {*rows["entered_at"]}, brings_events)
+    in_order = any(each.has_surges for each in series)
+    return series, Named(values, {*rows["entered_at"]}, brings_events, in_order)

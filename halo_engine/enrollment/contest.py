@@ -22,7 +22,7 @@ from halo_engine.domain.series.definition import Series
 from halo_engine.domain.series.guard_parts import GuardScope
 from halo_engine.domain.series.guards import ReasonCode
 from halo_engine.enrollment.candidates import Candidates
-from halo_engine.enrollment.rules import have_addresses, have_seats
+from halo_engine.enrollment.rules import have_addresses, have_discards, have_seats
 from halo_engine.sql.rows import rows_asked
 
 #: The name of the rows that say who lost where seats and addresses depend on each other.
@@ -32,25 +32,37 @@ _LOSERS: Final = rows_asked(LOSERS, {"end_user_id": Uuid(), "ordinal": Integer()
 
 @dataclass(frozen=True, slots=True)
 class Asks:
-    """Which guards are asked: those about ``seats`` and ``addresses`` only if there are any.
+    """Which guards are asked: those about ``seats``, ``addresses`` and ``discards`` only if there
+    are any; that about the surge is decided of a set, after all others (``surges.holding``).
 
     ``of_activation``: the candidates are part of an activation.
     """
 
     seats: bool
     addresses: bool
+    discards: bool
     of_activation: bool
 
     @property
     def left_out(self) -> frozenset[GuardScope]:
         """The guards that are not asked."""
-        asked = {GuardScope.SEAT: self.seats, GuardScope.ADDRESS: self.addresses}
+        asked = {
+            GuardScope.SEAT: self.seats,
+            GuardScope.ADDRESS: self.addresses,
+            GuardScope.DISCARD: self.discards,
+            GuardScope.SURGE: False,
+        }
         return frozenset(scope for scope, is_asked in asked.items() if not is_asked)
 
 
 def asks_about(series: Sequence[Series], candidates: Candidates) -> Asks:
     """Return what the guards are asked about the candidates of these series."""
-    return Asks(have_seats(series), have_addresses(series), candidates.of_activation)
+    return Asks(
+        seats=have_seats(series),
+        addresses=have_addresses(series),
+        discards=have_discards(series),
+        of_activation=candidates.of_activation,
+    )
 
 
 def without_losers(judged: CTE) -> CTE:
@@ -78,10 +90,17 @@ def _first_of(judged: CTE, place: ColumnElement[Any], code: ReasonCode) -> Selec
     return _with_guard(judged, case((too_late, code.value), else_=judged.c.guard), judged)
 
 
+def order_of_creation(judged: FromClause) -> tuple[ColumnElement[Any], ...]:
+    """Return the order in which candidates enter: by creation; who was held, by their places."""
+    if "held_place" in judged.c:
+        return (judged.c.held_place,)
+    return judged.c.contact_created_at, judged.c.end_user_id
+
+
 def _rank(judged: FromClause, place: ColumnElement[Any]) -> ColumnElement[int]:
     return func.row_number().over(
         partition_by=(judged.c.ordinal, place, judged.c.guard.is_(None)),
-        order_by=(judged.c.contact_created_at, judged.c.end_user_id),
+        order_by=order_of_creation(judged),
     )
 
 

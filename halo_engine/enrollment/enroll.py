@@ -2,7 +2,7 @@
 (contract §4).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -24,7 +24,8 @@ from halo_engine.audience.moments import ANY_MOMENT
 from halo_engine.domain.series.definition import Series
 from halo_engine.domain.series.guards import ReasonCode
 from halo_engine.domain.series.happenings import Happening, Kinds
-from halo_engine.enrollment.candidates import Candidates, Entrants
+from halo_engine.enrollment.candidates import Entrants
+from halo_engine.enrollment.contest import order_of_creation
 from halo_engine.enrollment.events import keep_properties
 from halo_engine.enrollment.first_openings import openings
 from halo_engine.enrollment.first_recipients import (
@@ -36,7 +37,19 @@ from halo_engine.enrollment.guards import judge
 from halo_engine.enrollment.kept_refusals import keep_refusals
 from halo_engine.enrollment.losers import losers
 from halo_engine.enrollment.namesakes import hold_addresses, kept_address
-from halo_engine.enrollment.rules import have_addresses, have_seats, keeps_refusals
+from halo_engine.enrollment.rules import (
+    have_addresses,
+    have_discards,
+    have_seats,
+    keeps_refusals,
+)
+from halo_engine.enrollment.surges.holding import (
+    count_entries,
+    drop_places,
+    end_discards,
+    hold_back,
+    keep_held,
+)
 from halo_engine.happenings import Happened, note_happenings
 from halo_engine.sql.cache import StatementCache
 from halo_engine.sql.metadata import arrivals
@@ -63,7 +76,8 @@ def enroll(work: Work, series: Sequence[Series], candidates: Entrants) -> list[A
     """Enroll every candidate that no guard refuses, in one statement (contract §4).
 
     If another transaction took the contact's next number or the company's seat first, the unique
-    indexes let it win without an error. The caller holds the series lock (``series.locks``).
+    indexes let it win without an error. The caller holds the series lock (``series.locks``), and
+    those of surges (``surges.locks``).
     """
     org_id, kinds = work.org_id, work.org.webhook_kinds & _TOLD
     if have_addresses(series):
@@ -91,10 +105,13 @@ def enroll(work: Work, series: Sequence[Series], candidates: Entrants) -> list[A
 
 @statement("enroll", kinds=frozenset())
 def _statement(
-    org_id: UUID, series: Sequence[Series], candidates: Candidates, kinds: Kinds
+    org_id: UUID, series: Sequence[Series], candidates: Entrants, kinds: Kinds
 ) -> CompoundSelect[Any]:
     """Build the statement, without the parts that none of the series needs."""
     verdicts = judge(org_id, series, ANY_MOMENT, candidates)
+    surges = any(each.has_surges for each in series)
+    if surges and not candidates.planned:
+        verdicts = hold_back(org_id, series, verdicts)
     enrolled = _insert_enrollments(org_id, verdicts, series, events=candidates.brings_events)
     beside: list[CTE] = []
     happened = [_entered(enrolled)]
@@ -103,9 +120,11 @@ def _statement(
         cleared = clear_earlier_recipients(org_id, enrolled)
         beside.append(count_cleared(org_id, cleared))
     if any(keeps_refusals(each) for each in series):
-        refused = keep_refusals(org_id, verdicts)
+        refused = keep_refusals(org_id, verdicts, surges=surges)
         beside.append(refused)
         happened.append(_refused(refused))
+    if surges:
+        beside.extend(_note_surges(org_id, series, candidates, verdicts, enrolled))
     beside.extend(note_happenings(org_id, kinds, *happened))
     placed = insert_first_recipients(org_id, series, enrolled, cleared)
     placed_count = select(
@@ -117,6 +136,23 @@ def _statement(
         .group_by(verdicts.c.automation_id, verdicts.c.code)
     )
     return placed_count.union_all(refused_count).add_cte(*beside)
+
+
+def _note_surges(
+    org_id: UUID, series: Sequence[Series], candidates: Entrants, verdicts: CTE, enrolled: CTE
+) -> Iterator[CTE]:
+    """Yield what is noted of those who entered and of those who are held (contract §19)."""
+    entrants = {"ended_discards": enrolled}
+    if candidates.planned:
+        is_release = "held_place" in verdicts.c
+        yield drop_places(org_id, verdicts if is_release else enrolled)
+    else:
+        held = keep_held(org_id, series, verdicts)
+        entrants["ended_discards_of_held"] = held
+        yield held
+        yield from count_entries(org_id, series, enrolled)
+    if have_discards(series):
+        yield from (end_discards(org_id, name, each) for name, each in entrants.items())
 
 
 def _entered(enrolled: CTE) -> Happened:
@@ -157,7 +193,7 @@ def _insert_enrollments(
         )
         .select_from(source)
         .where(verdicts.c.code.is_(None))
-        .order_by(verdicts.c.contact_created_at, verdicts.c.end_user_id)
+        .order_by(*order_of_creation(verdicts))
         .cte("admitted")
     )
     runs = automation_enrollments

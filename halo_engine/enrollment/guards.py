@@ -39,7 +39,8 @@ from halo_engine.enrollment.candidates import Candidates
 from halo_engine.enrollment.contest import Asks, asks_about, first_created, without_losers
 from halo_engine.enrollment.events import offered_by_events
 from halo_engine.enrollment.namesakes import held_address, namesake_of
-from halo_engine.enrollment.rules import have_both
+from halo_engine.enrollment.rules import have_both, have_discards
+from halo_engine.enrollment.surges.discards import was_discarded
 from halo_engine.tables import automation_enrollments
 from halo_engine.tables.enrollments import holds_seat
 
@@ -94,7 +95,8 @@ def as_they_stand(
     """
     scanned = _scan(org_id, series, moment, candidates)
     paired = candidates.paired(scanned, series)
-    if candidates.brings_events:
+    # The event of whoever was held has triggered already.
+    if candidates.brings_events and "held_place" not in scanned.c:
         paired = offered_by_events(org_id, paired, series, moment)
     pairs = paired.cte("pairs")
     return _judge_pairs(org_id, pairs, save, asks_about(series, candidates))
@@ -163,6 +165,8 @@ def _judge_pairs(org_id: UUID, pairs: CTE, save: AfterSave, asked: Asks) -> CTE:
     facts = {"audience_holds": holds, "exit_filter_holds": _exit_filter_holds(pairs)}
     seat: ColumnElement[UUID | None] = cast(null(), Uuid())
     source = pairs.outerjoin(latest, true())
+    if asked.discards:
+        facts["was_discarded"] = was_discarded(org_id, pairs, moved_audience=save.moved_audience)
     if asked.seats:
         seat = case((pairs.c.one_per_company, pairs.c.company_id))
         if save.taken is None:
@@ -233,10 +237,16 @@ def latest_run(org_id: UUID, pairs: FromClause, save: AfterSave = AS_SAVED) -> L
     )
 
 
-def refused_by_history(pairs: FromClause, latest: FromClause) -> list[ColumnElement[bool]]:
-    """Return for each guard about history whether the contact's last run makes it refuse."""
-    pair = SimpleNamespace(**pairs.c, **_history(latest))
-    return [guard.refuses(pair) for guard in GUARDS if guard.about is GuardScope.HISTORY]
+def refused_by_history(
+    org_id: UUID, series: Sequence[Series], pairs: FromClause, latest: FromClause
+) -> list[ColumnElement[bool]]:
+    """Return for each guard about history, or about discards, whether it refuses."""
+    scopes, facts = {GuardScope.HISTORY}, dict(_history(latest))
+    if have_discards(series):
+        scopes.add(GuardScope.DISCARD)
+        facts["was_discarded"] = was_discarded(org_id, pairs, moved_audience=False)
+    pair = SimpleNamespace(**pairs.c, **facts)
+    return [guard.refuses(pair) for guard in GUARDS if guard.about in scopes]
 
 
 def _history(latest: FromClause) -> Mapping[str, ColumnElement[Any]]:

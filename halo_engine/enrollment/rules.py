@@ -52,6 +52,13 @@ def have_both(series: Sequence[Series]) -> bool:
     return any(each.settings.one_per_company and each.settings.one_per_address for each in series)
 
 
+def have_discards(series: Sequence[Series]) -> bool:
+    """Return whether contacts may have been discarded from any of the series (contract §19)."""
+    return any(
+        each.has_surges and each.entry_trigger is EntryTrigger.SEGMENT_MATCH for each in series
+    )
+
+
 def rules_of(series: Sequence[Series]) -> FromClause:
     """Return the rules of all of the series, as rows."""
     return rows_of("rules", _rules(series))

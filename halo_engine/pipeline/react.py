@@ -5,7 +5,7 @@ number of statements depends neither on the number of signals nor on that of ser
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -13,10 +13,12 @@ from uuid import UUID
 from sqlalchemy.exc import OperationalError
 
 from halo_engine.database import problem_of, took_too_long
+from halo_engine.domain.series.definition import Series
 from halo_engine.domain.series.running import RunningSeries
 from halo_engine.domain.series.signals import Signal
-from halo_engine.enrollment.candidates import candidates_of_signals
+from halo_engine.enrollment.candidates import Named, candidates_of_signals
 from halo_engine.enrollment.enroll import Admission, enroll
+from halo_engine.enrollment.surges.locks import lock_surges
 from halo_engine.pipeline.inbox import Kept, keep_for_later, next_signals, put_off, remove
 from halo_engine.pipeline.reaction import Reaction, TooMuchError, revisit_runs
 from halo_engine.pipeline.wide import work_page
@@ -31,13 +33,15 @@ class Choice:
     """Which signals a transaction handles, and for which series.
 
     ``only`` takes these signals, if they still wait; ``among`` ignores all series but these.
-    ``without`` returns the series that are withheld at an instant, and why.
+    ``without`` returns the series that are withheld at an instant, and why. ``planned``: somebody
+    means these contacts to enter, so no surge counts or holds them (contract §19).
     """
 
     beside_wide: bool = False
     only: Sequence[int] | None = None
     among: Sequence[UUID] | None = None
     without: Callable[[datetime], Mapping[UUID, str]] = lambda _: {}
+    planned: bool = False
 
 
 EVERYTHING: Final = Choice()
@@ -64,21 +68,26 @@ def react(
     if taken is not None:
         taken.extend(batch)
     try:
-        return _handle(work, batch, running)
+        return _handle(work, batch, running, planned=choice.planned)
     except OperationalError as error:
         if took_too_long(error):
             raise TooMuchError(batch, limit, problem_of(error)) from error
         raise
 
 
-def _handle(work: Work, batch: Sequence[Signal], running: RunningSeries) -> Reaction:
+def _handle(
+    work: Work, batch: Sequence[Signal], running: RunningSeries, *, planned: bool
+) -> Reaction:
     handled = _put_off(work, batch, running) if running.aside else batch
     if not handled:
         return Reaction([], [], [])
     if handled[0].kind.is_wide:
         return work_page(work, handled[0], running)
+    at_the_door = candidates_of_signals(handled, running)
+    if at_the_door is not None:
+        lock_surges(work, at_the_door[0])
     exits = revisit_runs(work, running, [each.contact_id for each in handled if each.contact_id])
-    admissions = _admit(work, handled, running)
+    admissions = _admit(work, at_the_door, planned=planned)
     complete_finished(work, [each.series for each in exits])
     remove(work, handled)
     return Reaction(handled, exits, admissions)
@@ -101,9 +110,10 @@ def _put_off(work: Work, batch: Sequence[Signal], running: RunningSeries) -> Seq
     return handled
 
 
-def _admit(work: Work, batch: Sequence[Signal], running: RunningSeries) -> list[Admission]:
-    at_the_door = candidates_of_signals(batch, running)
+def _admit(
+    work: Work, at_the_door: tuple[Sequence[Series], Named] | None, *, planned: bool
+) -> list[Admission]:
     if at_the_door is None:
         return []
     concerned, candidates = at_the_door
-    return enroll(work, concerned, candidates)
+    return enroll(work, concerned, replace(candidates, planned=planned))

@@ -30,6 +30,7 @@ from halo_engine.contacts.identifying.leads import (
 )
 from halo_engine.contacts.stripe.subscription import StripeSubscriptionCall, stripe_subscription
 from halo_engine.domain.errors import Refusal, bad_input, shown, validated
+from halo_engine.enrollment.releasing import discard_everybody, release_held
 from halo_engine.journey.removal import remove
 from halo_engine.mail.incoming.complaints import complain
 from halo_engine.mail.incoming.events import (
@@ -98,6 +99,11 @@ class _File(Call):
 
 class _Key(Call):
     series: Identifier
+
+
+class _Release(Call):
+    series: Identifier
+    discard: bool = False
 
 
 def _repeat(sandbox: Sandbox, value: Any) -> str | None:
@@ -300,6 +306,16 @@ def _remove(sandbox: Sandbox, value: Any) -> None:
     sandbox.perform(removed)
 
 
+def _release(sandbox: Sandbox, value: Any) -> None:
+    """Release whoever is held in a series, or discard them."""
+    call = validated(_Release, value, "release")
+    if call.discard:
+        sandbox.perform(lambda work: discard_everybody(work, call.series))
+        return
+    while sandbox.perform(lambda work: release_held(work, call.series)).unfinished:
+        pass
+
+
 ACTIONS: Final[dict[str, Action]] = {
     "identify": _identify,
     "identify_company": _door(IdentifyCompanyCall, identify_company, "identify_company"),
@@ -326,6 +342,7 @@ ACTIONS: Final[dict[str, Action]] = {
     "activate": _operation(lifecycle.activate, "activate"),
     "pause": _operation(lifecycle.pause, "pause"),
     "resume": _operation(lifecycle.resume, "resume"),
+    "release": _release,
     "save": _save,
     "plan": _plan,
     "restart": _restart,

@@ -114,6 +114,9 @@ class Expectation(_Part):
     active: dict[str, list[str]] = Field(
         default={}, description="Who is in each series now, in any order."
     )
+    held: dict[str, list[str]] = Field(
+        default={}, description="Whom each series' surge holds, in order of arrival."
+    )
     sent: dict[str, dict[str, list[str]]] = Field(
         default={},
         description="By series and contact the steps whose emails were sent, in order; a contact "

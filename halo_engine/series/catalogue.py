@@ -165,6 +165,7 @@ def _series(
         version=row["version"],
         # If both have the same instant, the order is unknown: it counts as edited.
         edited=row["activated_at"] is not None and row["updated_at"] >= row["activated_at"],
+        has_surges=row["has_surges"],
         active_periods=tuple((period["started_at"], period["ended_at"]) for period in periods),
         hours=hours,
     )

@@ -41,7 +41,7 @@ def activate(work: Work, key: str, by: str) -> Series:
     transactions.
     """
     work = lock_series_for_change(work)
-    series = _find_in(work, key, SeriesStatus.DRAFT, "activated")
+    series = find_in(work, key, SeriesStatus.DRAFT, "activated")
     refuse_unless_ready(work, series, first_activation=True)
     _open_period(work, series, by)
     if series.entry_trigger in (EntryTrigger.MANUAL, EntryTrigger.SEGMENT_MATCH):
@@ -63,7 +63,7 @@ def _signal_activation(work: Work, series: Series) -> Insert:
 def pause(work: Work, key: str, by: str) -> Series:
     """Pause an active series: nobody enters, nothing is sent or advanced (contract §5, §8)."""
     work = lock_series_for_change(work)
-    series = _find_in(work, key, SeriesStatus.ACTIVE, "paused")
+    series = find_in(work, key, SeriesStatus.ACTIVE, "paused")
     work.connection.execute(_pause_series(work, series))
     _close_period(work, series, by)
     return series
@@ -81,7 +81,7 @@ def _pause_series(work: Work, series: Series) -> Update:
 def resume(work: Work, key: str, by: str) -> Series:
     """Make a paused series active again, after the same checks (contract §8)."""
     work = lock_series_for_change(work)
-    series = _find_in(work, key, SeriesStatus.PAUSED, "resumed")
+    series = find_in(work, key, SeriesStatus.PAUSED, "resumed")
     refuse_unless_ready(work, series, first_activation=False)
     _open_period(work, series, by)
     return series
@@ -139,7 +139,7 @@ def _check_has_active_runs(work: Work, series: Series) -> Select[Any]:
     return select(is_active)
 
 
-def _find_in(work: Work, key: str, status: SeriesStatus, done: str) -> Series:
+def find_in(work: Work, key: str, status: SeriesStatus, done: str) -> Series:
     """Return the series if it is in ``status``; else raise a 409 that names both statuses."""
     series = find_series(work, key)
     if series.status is not status:

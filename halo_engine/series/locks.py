@@ -27,6 +27,7 @@ ADDRESS_LOCK = 3
 CALL_LOCK = 4
 WAITING_LOCK = 5
 ENTRY_LOCK = 6
+SURGE_LOCK = 7
 
 
 def _key(org_id: UUID) -> int:

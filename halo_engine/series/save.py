@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Executable, Insert, Select, Update, select, update
+from sqlalchemy import Executable, Insert, Select, Update, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from halo_engine.domain.errors import Fault, bad_input, conflict, examined, together
@@ -18,6 +18,7 @@ from halo_engine.domain.values import check_json
 from halo_engine.series.catalogue import UnreadableDefinition, read_series
 from halo_engine.series.checking.preflight import refuse_unless_ready
 from halo_engine.series.completion import complete_finished
+from halo_engine.series.discards import rebase_discards
 from halo_engine.series.locks import lock_series_for_change
 from halo_engine.series.rebase import rebase_addresses, rebase_audience, rebase_seats
 from halo_engine.series.rescheduling import reschedule_rows
@@ -86,6 +87,7 @@ def save_series(
         moved = reschedule_rows(work, before if isinstance(before, Series) else None, saved)
     if _differs(before, saved, _audience_of):
         rebase_audience(work, saved)
+        rebase_discards(work, saved)
     if _differs(before, saved, _seats_of):
         rebase_seats(work, saved)
     if _differs(before, saved, _addresses_of):
@@ -155,6 +157,7 @@ def _saving(
         "subscription_id": list_id,
         "audience_filters": dump_groups(definition.audience_filters),
         "settings": _stored(definition.settings),
+        "has_surges": definition.settings.surge is not None,
         "definition_ordered_at": work.now,
         "updated_at": work.now,
     }
@@ -163,7 +166,12 @@ def _saving(
     )
     return statement.on_conflict_do_update(
         index_elements=[automations.c.org_id, automations.c.key],
-        set_={**values, "version": automations.c.version + 1},
+        set_={
+            **values,
+            "version": automations.c.version + 1,
+            # Who is held stays so, although the series has no surge any more.
+            "has_surges": or_(automations.c.has_surges, statement.excluded.has_surges),
+        },
     ).returning(automations.c.id)
 
 

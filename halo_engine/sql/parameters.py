@@ -113,6 +113,7 @@ PARAMETERS: Final[Mapping[str, Parameter]] = {
     "used_key": Parameter(Text(), "used-key"),
     "used_keys": Parameter(_TEXTS, ["idempotency-key"]),
     "lock_key": Parameter(Integer(), 4_001),
+    "lock_keys": Parameter(ARRAY(Integer()), [4_001]),
     "by": Parameter(Text(), "who"),
     "limit": Parameter(Integer(), 500),
     "after_at": Parameter(_INSTANT, _at(5)),

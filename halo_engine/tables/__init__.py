@@ -37,6 +37,9 @@ from halo_engine.tables.series import (
     automation_steps,
     automation_versions,
     automations,
+    discarded_entries,
+    held_entries,
+    surge_entries,
 )
 from halo_engine.tables.signals import signals
 from halo_engine.tables.stripe import stripe_passed_over
@@ -61,6 +64,7 @@ __all__ = [
     "csv_chunks",
     "csv_imports",
     "csv_uploads",
+    "discarded_entries",
     "end_users",
     "enrollment_refusals",
     "erased_suppressions",
@@ -68,6 +72,7 @@ __all__ = [
     "events",
     "followed_links",
     "former_members",
+    "held_entries",
     "hook_deliveries",
     "idempotency_keys",
     "installation",
@@ -83,6 +88,7 @@ __all__ = [
     "subscription_members",
     "subscriptions",
     "suppressions",
+    "surge_entries",
     "taken_messages",
     "waiting_calls",
     "webhook_deliveries",

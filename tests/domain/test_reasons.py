@@ -19,6 +19,8 @@ def test_reason_codes_stand_in_the_order_of_the_guards() -> None:
         "exit_filter",
         "company_already_enrolled",
         "address_already_enrolled",
+        "surge_discarded",
+        "surge_held",
         "awaiting_evaluation",
         "trigger_not_fired",
     ]

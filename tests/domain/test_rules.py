@@ -79,6 +79,7 @@ def test_settings_keep_the_order_of_the_documents() -> None:
         "send_window",
         "delivery_guarantee",
         "count_machine_opens",
+        "surge",
     ]
 
 

@@ -3,10 +3,11 @@
 from typing import Any
 
 from tests.model.activity import Activity
+from tests.model.language.people import Contact
 from tests.model.language.refusals import RefusedError, refuse_unless
 from tests.model.language.series import Definition, merge, parse_definition
 from tests.model.language.windows import parse_quiet_hours
-from tests.model.runs import Series
+from tests.model.runs import Series, Watch
 from tests.model.signals import Signal
 
 NO_LIST = "Pick a subscription list under Audience before activating."
@@ -67,7 +68,7 @@ class Control(Activity):
         self._start(series)
         if series.definition.entry_trigger in ("manual", "segment_match"):
             for contact in self.matched_contacts(series):
-                self.try_to_enroll(series, contact, self.now)
+                self.try_to_enroll(series, contact, self.now, planned=True)
         self.complete_if_done(series)
         self.settle()
 
@@ -86,6 +87,28 @@ class Control(Activity):
         self._check(series, series.definition, first=False)
         self._start(series)
         self.settle()
+
+    def release(self, series: str, *, discard: bool = False) -> None:
+        """Let those who are held enter, in order of arrival, or go for good (contract §19)."""
+        found = self.known_series(series)
+        refuse_unless(found.status == "active", 409, f"{series} is {found.status}, not active")
+        held, found.held = found.held, {}
+        begun = found.definition.entry_trigger == "event"
+        for contact, kept in held.items():
+            if discard:
+                self._discard(found, contact)
+            else:
+                properties = kept if begun else None
+                self.try_to_enroll(found, contact, self.now, properties, planned=True)
+        self.complete_if_done(found)
+        self.settle()
+
+    def _discard(self, series: Series, contact: Contact) -> None:
+        match series.definition.entry_trigger:
+            case "segment_match":
+                series.discarded[contact] = Watch()
+            case "user_created" | "event":
+                series.refusals[contact] = ("surge_discarded", self.next_order())
 
     def _start(self, series: Series) -> None:
         series.status = "active"

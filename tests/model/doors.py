@@ -212,6 +212,7 @@ class ContactDoors(Pipeline):
     def tried(self, act: Callable[[Any], Answer]) -> Answer:
         """Act in a copy of this world; say whom series would enroll there, and who would leave."""
         trial = deepcopy(self)
+        trial.surges_left_out = True
         said = act(trial)
         starts: dict[str, int] = {}
         leaves: dict[str, dict[str, int]] = {}

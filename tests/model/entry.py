@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from tests.model.language.events import kept_of
 from tests.model.language.people import Contact
-from tests.model.language.series import Definition, Step
+from tests.model.language.series import Definition, Step, Surge
 from tests.model.language.windows import Window
 from tests.model.runs import Row, Run, Series, Watch
 from tests.model.state import State
@@ -77,7 +77,18 @@ class Entry(Timing):
             return "audience_mismatch"
         if self.is_suppressed(contact):
             return "suppressed"
-        return self._history_code(series, contact) or self._state_code(series, contact)
+        return (
+            self._history_code(series, contact)
+            or self._state_code(series, contact)
+            or self._discard_code(series, contact)
+        )
+
+    def _discard_code(self, series: Series, contact: Contact) -> str | None:
+        """Whoever was discarded has to be seen outside first, where a match brings in (§19)."""
+        watch = series.discarded.get(contact)
+        if watch is None or series.definition.entry_trigger != "segment_match":
+            return None
+        return "surge_discarded" if watch.inside and not watch.newly else None
 
     def _history_code(self, series: Series, contact: Contact) -> str | None:
         latest = series.latest_run(contact)
@@ -130,15 +141,16 @@ class Entry(Timing):
 
     def look(self, series: Series, contact: Contact) -> None:
         """See whether a contact is in the audience, on an occasion that counts (guard 8)."""
-        watch = self._watch(series, contact)
         inside = self.in_audience(contact, series)
-        if inside != watch.inside:
-            watch.newly = True
-        watch.inside = inside
+        discarded = series.discarded.get(contact)
+        for watch in (self._watch(series, contact), *([discarded] if discarded else [])):
+            if inside != watch.inside:
+                watch.newly = True
+            watch.inside = inside
 
     def look_at_new_definition(self, series: Series) -> None:
         """Take the audience of a new definition as it is: that is no leaving (guard 8)."""
-        for contact, watch in series.watches.items():
+        for contact, watch in (*series.watches.items(), *series.discarded.items()):
             watch.inside = self.in_audience(contact, series)
 
     def try_to_enroll(
@@ -147,20 +159,45 @@ class Entry(Timing):
         contact: Contact,
         happened_at: datetime,
         properties: Mapping[str, Any] | None = None,
+        *,
+        planned: bool = False,
     ) -> None:
         """Enroll a contact, or keep the refusal where its trigger has an instant (contract §4).
 
         A trigger while the series was not active never reached the contact: nothing is kept. The
-        run keeps the `properties` of an event that began it (contract §21).
+        run keeps the `properties` of an event that began it (contract §21). The surge neither
+        counts nor holds whom somebody `planned` to enter (§19).
         """
         code = self.refusal_code(series, contact, happened_at)
         has_instant = series.definition.entry_trigger in ("user_created", "event")
-        if code is None:
+        if code is None and not (planned or self.surges_left_out):
+            self._pass_surge(series, contact, kept_of(properties or {}))
+        elif code is None:
             self._enroll(series, contact, kept_of(properties or {}))
         elif has_instant and series.was_active_at(happened_at) and code != "already_active":
             series.refusals[contact] = (code, self.next_order())
 
+    #: Whether everybody counts as planned: in a trial.
+    surges_left_out = False
+
+    def _pass_surge(self, series: Series, contact: Contact, kept: dict[str, Any]) -> None:
+        """Guard 12: enroll a contact, or hold it behind those who are held (contract §19)."""
+        surge = series.definition.surge
+        if series.held or (surge and self._entered_within(series, surge) >= surge.at_most):
+            series.held.setdefault(contact, kept)
+            series.discarded.pop(contact, None)
+            return
+        if surge:
+            series.begun.append(self.now)
+        self._enroll(series, contact, kept)
+
+    def _entered_within(self, series: Series, surge: Surge) -> int:
+        """Count the entries of the span that ends now; one exactly so long ago is outside it."""
+        return sum(self.now - begun < surge.within for begun in series.begun)
+
     def _enroll(self, series: Series, contact: Contact, kept: dict[str, Any]) -> None:
+        series.held.pop(contact, None)
+        series.discarded.pop(contact, None)
         latest = series.latest_run(contact)
         if latest is not None:
             latest.rows.clear()

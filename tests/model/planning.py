@@ -103,5 +103,5 @@ class Planning(Answers):
                     self.check_exit(latest)
         before = len(series.runs)
         for contact in self.contacts:
-            self.try_to_enroll(series, contact, self.now)
+            self.try_to_enroll(series, contact, self.now, planned=True)
         return len(series.runs) - before

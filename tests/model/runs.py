@@ -81,6 +81,9 @@ class Series:
     """A series with its state; `periods` are the spans in which it was active (contract §4).
 
     `versions` counts the saves that changed it, the draft included; `gone` are its removed steps.
+    `begun` are the instants of the entries that count for its surge; `held` whom it holds, in order
+    of arrival, with the properties of the event that brought them; `discarded` those who were held
+    and let go, and what was seen of them since.
     """
 
     key: str
@@ -92,6 +95,9 @@ class Series:
     watches: dict[Contact, Watch] = field(default_factory=dict)
     versions: int = 1
     gone: list[Step] = field(default_factory=list)
+    begun: list[datetime] = field(default_factory=list)
+    held: dict[Contact, dict[str, Any]] = field(default_factory=dict)
+    discarded: dict[Contact, Watch] = field(default_factory=dict)
 
     def was_active_at(self, instant: datetime) -> bool:
         """Say whether the series was active at an instant (contract §4)."""

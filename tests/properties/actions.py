@@ -271,10 +271,19 @@ def _operate(draw: st.DrawFn, world: World) -> Action:
     return allowed[states[key]], key
 
 
+@st.composite
+def _release(draw: st.DrawFn, world: World) -> Action:
+    """Release or discard whoever is held, or at times where nobody is."""
+    holding = [key for key, each in world.series.items() if each.held]
+    call = {"series": draw(st.sampled_from([*holding, *holding, *holding, *world.series]))}
+    return "release", {**call, **({"discard": True} if draw(st.booleans()) else {})}
+
+
 def actions(world: World) -> st.SearchStrategy[Action]:
     """Return the actions that make sense in a world as it is, the usual ones more often."""
     waiting = sum(each.status in ("draft", "paused") for each in world.series.values())
     runs = sum(len(each.runs) for each in world.series.values())
+    held = sum(len(each.held) for each in world.series.values())
     weighted: list[tuple[int, st.SearchStrategy[Action]]] = [
         (8 if runs else 3, st.sampled_from(MOVES).map(lambda move: ("at", move))),
         (8, _identify(world)),
@@ -283,6 +292,7 @@ def actions(world: World) -> st.SearchStrategy[Action]:
         (5 if world.outbox else 0, _mail(world)),
         (3, _subscribe(world)),
         (3, _save(world)),
+        (4 if held else 0, _release(world)),
         (2, _identify_company()),
         (2, _bring()),
         (1, _update()),

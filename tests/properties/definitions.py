@@ -106,6 +106,13 @@ maybe_groups: st.SearchStrategy[list[Any]] = st.just([]) | groups
 windows = st.none() | st.sampled_from(WINDOWS)
 quiet_hours = st.none() | st.sampled_from(QUIET_HOURS)
 often = st.sampled_from([True, True, False])
+#: So tight that a few people fill a span.
+surges = st.fixed_dictionaries(
+    {
+        "at_most": st.sampled_from([1, 1, 2]),
+        "within": st.sampled_from(["15m", "1h", "90m", "1d"]),
+    }
+)
 settings = st.fixed_dictionaries(
     {
         "reenroll_enabled": often,
@@ -122,6 +129,7 @@ settings = st.fixed_dictionaries(
         "goal_window_days": st.sampled_from([1, 3, 30]),
         "send_window": windows,
         "count_machine_opens": st.booleans(),
+        "surge": st.none() | surges,
     },
 )
 #: A save changes one setting or a few.
@@ -139,6 +147,7 @@ new_settings = st.fixed_dictionaries(
         "entry_event_filters": event_groups,
         "send_window": windows,
         "count_machine_opens": st.booleans(),
+        "surge": st.none() | surges,
     },
 )
 

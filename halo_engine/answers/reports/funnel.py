@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 
 from halo_engine.answers.bounce_counts import bounces_of
+from halo_engine.answers.surges import count_held
 from halo_engine.domain.answer import Answer
 from halo_engine.domain.bounce_reasons import BounceReason
 from halo_engine.domain.reasons import FailReason, Status
@@ -69,6 +70,7 @@ class Funnel(Answer):
 
     ``active`` counts enrollments, ``converted`` contacts, ``bounces`` reports of bounced mails by
     reason, most frequent first. A removed step is shown while it has recipients or emails.
+    ``held`` counts contacts that a surge holds; they have no enrollment yet.
     """
 
     series: str
@@ -79,6 +81,7 @@ class Funnel(Answer):
     ended: Mapping[str, int]
     bounces: Mapping[BounceReason, int]
     steps: tuple[FunnelStep, ...]
+    held: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,7 @@ def funnel(work: Work, series: Series, version: int | None = None) -> Funnel:
         ended=ended,
         bounces=bounces_of(work, and_(*of.among(messages))),
         steps=tuple(_steps(of)),
+        held=count_held(work, series),
     )
 
 

@@ -72,6 +72,13 @@ _ACTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
     "activate": {**_TEXT, "description": "Make this series active."},
     "pause": {**_TEXT, "description": "Pause this series."},
     "resume": {**_TEXT, "description": "Make this paused series active again."},
+    "release": {
+        **_OBJECT,
+        "description": "Let those whom a series' surge holds enter; `discard: true` lets them go.",
+        "required": ["series"],
+        "additionalProperties": False,
+        "properties": {"series": _TEXT, "discard": {"type": "boolean"}},
+    },
     "save": {
         **_OBJECT,
         "description": "Definitions by key, merged over those last saved; `reschedule: true` "

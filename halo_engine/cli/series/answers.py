@@ -129,6 +129,8 @@ def _draw_ledger(found: Ledger) -> None:
     print_table(("code", "contacts"), rows, numbers=["contacts"])
     if found.active_outside:
         click.echo(f"\n{found.active_outside} active that no longer match")
+    if found.held_outside:
+        click.echo(f"{found.held_outside} held in a surge that no longer match")
 
 
 @click.command(name="funnel")

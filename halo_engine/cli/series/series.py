@@ -24,7 +24,7 @@ from halo_engine.work import Work
 
 _SECTIONS: Final = {
     "Write": ("example", "check", "plan", "apply", "show", "list", "history", "revert"),
-    "Run": ("activate", "pause", "resume", "stop", "remove"),
+    "Run": ("activate", "pause", "resume", "stop", "release", "remove"),
     "Ask": ("preview", "diagnose", "ledger", "funnel"),
     "Look at its mail": ("render", "send-test", "retry-failed"),
 }

@@ -29,7 +29,7 @@ from halo_engine.domain.series.definition import Series, SeriesDefinition, Step,
 from halo_engine.domain.series.exits import ExitReason
 from halo_engine.domain.series.seats import TakeSeat
 from halo_engine.domain.series.signals import Signal, SignalKind
-from halo_engine.enrollment.candidates import Candidates, Found
+from halo_engine.enrollment.candidates import Candidates, Entrants, Found
 from halo_engine.enrollment.pages import ContactCursor, ContactRange
 from halo_engine.journey.observe import Observed
 from halo_engine.journey.parking import FailedAlone
@@ -167,6 +167,7 @@ _BY_TYPE: Final[Mapping[Any, Any]] = {
     Sequence[Filter]: _FILTERS,
     Collection[MergeField | IsSet]: fields_of("{{ name }}"),
     Candidates: Found(_OF["contact_ids"], _OF["now"]),
+    Entrants: Found(_OF["contact_ids"], _OF["now"]),
     Observed: Observed(contacts=_OF["contact_ids"]),
     ContactRange: _PAGE,
     Signal: _SIGNAL,

@@ -45,11 +45,13 @@ from halo_engine.tables import (
     automation_recipients,
     confirmations,
     contact_sessions,
+    discarded_entries,
     end_users,
     enrollment_refusals,
     event_counts,
     events,
     former_members,
+    held_entries,
     idempotency_keys,
     messages,
     pending_members,
@@ -67,13 +69,14 @@ TOLD: Final = (webhook_events, webhook_deliveries)
 #: Rows that are copied unless the user has its own.
 COPIED: Final = (
     contact_sessions,
+    discarded_entries,
     enrollment_refusals,
     former_members,
     pending_members,
     subscription_members,
 )
 #: Rows that are merged by rules of their own, below.
-JOINED: Final = (automation_enrollments, event_counts)
+JOINED: Final = (automation_enrollments, event_counts, held_entries)
 
 
 #: Leads, each with the user that it turned out to be.
@@ -110,6 +113,7 @@ def _absorb(work: Work, pairs: _Pairs) -> None:
         *(_move(work, table, pairs) for table in MOVED),
         *(_move(work, table, pairs) for table in TOLD if work.org.webhook_kinds),
         *(_copy_rows(work, table, pairs) for table in COPIED),
+        _keep_earlier_place(work, pairs),
         _end_pending(work, pairs),
         _add_up_counts(work, pairs),
         _fill_in(work, pairs),
@@ -213,6 +217,18 @@ def _copy_runs(work: Work, pairs: _Pairs) -> Insert:
 @statement("copy_rows_of_lead", table=subscription_members, pairs=_SAMPLE)
 def _copy_rows(work: Work, table: Table, pairs: _Pairs) -> Insert:
     return _copy(work, table, pairs).on_conflict_do_nothing()
+
+
+@statement("keep_earlier_place_of_lead", pairs=_SAMPLE)
+def _keep_earlier_place(work: Work, pairs: _Pairs) -> Insert:
+    """Of a surge that holds both, keep the place of the one that was held first (contract §19)."""
+    held = _copy(work, held_entries, pairs)
+    said = ("id", "held_at", "event_id")
+    return held.on_conflict_do_update(
+        index_elements=["org_id", "automation_id", "end_user_id"],
+        set_={name: held.excluded[name] for name in said},
+        where=held.excluded.id < held_entries.c.id,
+    )
 
 
 @statement("end_pending_of_lead", pairs=_SAMPLE)

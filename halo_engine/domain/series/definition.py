@@ -183,7 +183,8 @@ class Series:
     """A saved series as the engine runs it; ``steps`` are the live ones in order.
 
     ``version`` is that of its definition (contract §18). ``edited`` says that it may have been
-    saved since its activation, so the order of its steps may have changed.
+    saved since its activation, so the order of its steps may have changed. ``has_surges``: it has a
+    surge, or had one, so contacts may be held (contract §19).
     """
 
     id: UUID
@@ -200,6 +201,7 @@ class Series:
     removed_steps: tuple[Step, ...] = ()
     version: int = 1
     edited: bool = False
+    has_surges: bool = False
     active_periods: tuple[tuple[datetime, datetime | None], ...] = ()
     hours: Hours = _NO_HOURS
 

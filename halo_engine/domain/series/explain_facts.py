@@ -18,7 +18,8 @@ class ContactFacts:
     ``guard`` is the first guard that refuses now, ``refused_at`` the instant of a kept refusal.
     ``latest_*`` and ``ended_*`` are about the latest enrollment, ``holder*`` about the run that
     holds the company's seat, ``namesake*`` about the earliest run with the contact's address,
-    ``event_*`` about the event that the series waits for.
+    ``event_*`` about the event that the series waits for, ``held_at`` about the surge that holds
+    it.
     """
 
     contact_id: UUID
@@ -42,6 +43,7 @@ class ContactFacts:
     event_count: int | None
     event_at: datetime | None
     list_key: str | None
+    held_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from halo_engine.domain.series.settings import EntrySettings
 
 class GuardScope(Enum):
     """What a guard looks at. Those about the match say whether a contact is *matched* (§3), those
-    about history look at its latest run alone.
+    about history look at its latest run alone. The one about the surge is decided of a set, after
+    all others; the one about who was discarded is asked only of series that have surges (§19).
     """
 
     SERIES = auto()
@@ -22,6 +23,8 @@ class GuardScope(Enum):
     HISTORY = auto()
     SEAT = auto()
     ADDRESS = auto()
+    SURGE = auto()
+    DISCARD = auto()
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,8 @@ class ReasonCode(StrEnum):
     EXIT_FILTER = "exit_filter"
     COMPANY_ALREADY_ENROLLED = "company_already_enrolled"
     ADDRESS_ALREADY_ENROLLED = "address_already_enrolled"
+    SURGE_DISCARDED = "surge_discarded"
+    SURGE_HELD = "surge_held"
     AWAITING_EVALUATION = "awaiting_evaluation"
     TRIGGER_NOT_FIRED = "trigger_not_fired"
 
@@ -157,6 +159,24 @@ def _address_already_enrolled(facts: ExplainFacts) -> Reason:
     )
 
 
+def _surge_discarded(_facts: ExplainFacts) -> Reason:
+    return Reason(
+        "It was held in a surge, and discarded. It has not been seen outside the audience since.",
+        "It has to leave the audience, be seen outside, and match again.",
+    )
+
+
+def _surge_held(facts: ExplainFacts) -> Reason:
+    series, surge = facts.series, facts.series.settings.surge
+    bound = f"more came than {surge.at_most} in {format_duration(surge.within)}" if surge else ""
+    return Reason(
+        f"It is held since {facts.said(facts.known.held_at)}: "
+        f"{bound or 'others are held before it'}.",
+        "Somebody has to release whoever is held, or discard them: "
+        f"`halo series release {series.key}`, or with `--discard`.",
+    )
+
+
 #: The guards in the order in which they are asked; the first that refuses gives the code (§4).
 GUARDS: Final = (
     Guard(
@@ -270,6 +290,23 @@ GUARDS: Final = (
         refuses=lambda pair: pair.address_is_taken,
         then="another contact with its address was in the series",
         why=_address_already_enrolled,
+    ),
+    Guard(
+        key=ReasonCode.SURGE_DISCARDED,
+        words="it was held in a surge and discarded; for `segment_match`, and it was not seen "
+        "outside the audience since",
+        about=GuardScope.DISCARD,
+        refuses=lambda pair: pair.was_discarded,
+        then="it was held in a surge, and discarded",
+        why=_surge_discarded,
+    ),
+    Guard(
+        key=ReasonCode.SURGE_HELD,
+        words="more entered than `surge` allows, or others are held before it",
+        about=GuardScope.SURGE,
+        refuses=lambda pair: pair.is_held,
+        then="it was held in a surge",
+        why=_surge_held,
     ),
 )
 

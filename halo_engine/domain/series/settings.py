@@ -11,6 +11,7 @@ from halo_engine.domain.fields.event_filters import EntryEventGroups
 from halo_engine.domain.fields.filters import Filter, FilterGroups
 from halo_engine.domain.reasons import DeliveryGuarantee
 from halo_engine.domain.series.exits import ExitSettings
+from halo_engine.domain.times.surges import Surge
 from halo_engine.domain.times.windows import SendWindow
 
 
@@ -70,11 +71,20 @@ class Settings(ExitSettings, EntrySettings):
         description="Whether what machines open and click passes `email_opened` and "
         "`link_clicked`, as what people do.",
     )
+    surge: Surge | None = Field(
+        default=None,
+        description="How many contacts may enter in a span of time; whoever is beyond is held.",
+    )
 
 
 #: Settings that the version before does not know. At their default they are not stored: during a
 #: rolling deploy that version reads the series too, and refuses a key that it cannot read.
-SINCE_THIS_VERSION: Final = {"count_machine_opens", "entry_event_filters", "one_per_address"}
+SINCE_THIS_VERSION: Final = {
+    "count_machine_opens",
+    "entry_event_filters",
+    "one_per_address",
+    "surge",
+}
 
 #: The settings that are filters.
 FILTER_SETTINGS: Final = tuple(

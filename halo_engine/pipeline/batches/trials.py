@@ -60,7 +60,7 @@ class Trial:
         ids = list(contacts)
         inside = _active_runs(self.work, ids)
         for batch in _batches(_signals_after(self.work, self.begun, ids)):
-            reaction = react(self.work, len(batch), Choice(only=batch))
+            reaction = react(self.work, len(batch), Choice(only=batch, planned=True))
             if reaction is not None:
                 _count(self._starts, reaction.admissions)
                 self._count_exits(reaction.exits, inside)
@@ -158,7 +158,7 @@ def _admitted_later(work: Work, contacts: list[UUID]) -> list[Admission]:
     ]
     if not matching or not contacts:
         return []
-    found = Found(contacts, work.now)
+    found = Found(contacts, work.now, planned=True)
     return enroll(work, matching, found)
 
 

@@ -54,6 +54,7 @@ SETTINGS: dict[str, Any] = {
     "send_window": None,
     "delivery_guarantee": "at_most_once",
     "count_machine_opens": False,
+    "surge": None,
 }
 ALLOWED: dict[str, tuple[Any, ...]] = {
     "kind": ("transactional", "marketing"),
@@ -92,6 +93,31 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Surge:
+    """How many contacts may enter in any span of this length (contract §19)."""
+
+    at_most: int
+    within: timedelta
+
+
+def _parse_surge(raw: Any) -> Surge | None:
+    if raw is None:
+        return None
+    refuse_unless(isinstance(raw, dict), 400, "surge needs at_most and within")
+    _check_keys(raw, dict.fromkeys(("at_most", "within")), "surge")
+    at_most, within = raw.get("at_most"), raw.get("within")
+    whole = isinstance(at_most, int) and not isinstance(at_most, bool) and at_most >= 1
+    refuse_unless(whole, 400, "surge: at_most must be 1 or more")
+    try:
+        span = parse_duration(within)
+    except ValueError as error:
+        raise RefusedError(400, f"surge: {error}") from None
+    allowed = timedelta(minutes=1) <= span <= timedelta(days=30)
+    refuse_unless(allowed, 400, "surge: within must be 1m to 30d")
+    return Surge(at_most, span)
+
+
+@dataclass(frozen=True)
 class Definition:
     """A series' checked definition; `raw` is what later saves are merged over (contract §3-§8)."""
 
@@ -107,6 +133,7 @@ class Definition:
     goal_filters: Groups
     entry_event_filters: EventGroups
     steps: tuple[Step, ...]
+    surge: Surge | None
 
     def names_events(self) -> bool:
         """Say whether the audience names an `event:` field (contract §2)."""
@@ -181,4 +208,5 @@ def parse_definition(raw: Mapping[str, Any], zone: ZoneInfo) -> Definition:
             settings["entry_event_filters"], "entry_event_filters", at_entry=True
         ),
         steps=steps,
+        surge=_parse_surge(settings["surge"]),
     )

@@ -41,6 +41,7 @@ MAPPING_ACTIONS = (
     "remove",
     "save",
     "plan",
+    "release",
     "restart",
 )
 

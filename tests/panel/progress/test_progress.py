@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from halo_engine.answers.codes import CODES
-from halo_engine.answers.reports.bucket import ACTIVE_OUTSIDE
+from halo_engine.answers.reports.bucket import BESIDE
 from halo_engine.domain.rules_panel.reason_labels import REASON_LABELS
 from tests.panel.browsing import PHONE, People, Shop, barriers
 from tests.panel.progress.conftest import STEPS
@@ -68,7 +68,7 @@ def test_the_parts_of_the_ledger_add_up_and_lead_to_their_contacts(
 
 def test_every_part_of_the_ledger_has_a_name() -> None:
     """A code alone says nothing to a marketer."""
-    assert set(REASON_LABELS) == {*CODES, ACTIVE_OUTSIDE}
+    assert set(REASON_LABELS) == {*CODES, *BESIDE}
 
 
 @pytest.mark.parametrize("path", ["progress?counted", "why", "ledger/active"])
