@@ -8,7 +8,6 @@ from sqlalchemy import Select, func, select
 from halo_engine.answers.joins import has_values
 from halo_engine.domain.answer import Answer
 from halo_engine.domain.reasons import SeriesStatus
-from halo_engine.domain.series.definition import Series
 from halo_engine.domain.times.instants import Instant
 from halo_engine.sql.statements import statement
 from halo_engine.tables import automations, held_entries
@@ -52,19 +51,3 @@ def held_needs(found: Sequence[HeldContacts]) -> Iterator[str]:
             f"series {each.series} holds contacts back: {each.contacts} "
             f"(`halo series release {each.series}`, or with --discard)"
         )
-
-
-def count_held(work: Work, series: Series) -> int:
-    """Return how many contacts ``series`` holds."""
-    if not series.has_surges:
-        return 0
-    number: int = work.connection.execute(_count_held(work, series)).scalar_one()
-    return number
-
-
-@statement("count_held")
-def _count_held(work: Work, series: Series) -> Select[Any]:
-    held = held_entries
-    return select(func.count()).where(
-        held.c.org_id == work.org_id, held.c.automation_id == series.id
-    )

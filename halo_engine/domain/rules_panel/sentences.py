@@ -15,6 +15,7 @@ from halo_engine.domain.series.definition import SeriesDefinition
 from halo_engine.domain.series.exits import EXIT_RULES, ExitReason, ExitRule
 from halo_engine.domain.series.settings import Settings
 from halo_engine.domain.times.durations import format_duration
+from halo_engine.domain.times.surges import Surge
 
 _RELATIVE: Final = re.compile(r"([+-])([0-9]+)([dhm])")
 _UNITS: Final = {"d": "day", "h": "hour", "m": "minute", "s": "second"}
@@ -59,9 +60,16 @@ def in_words(definition: SeriesDefinition) -> Iterator[Sentence]:
         yield Sentence("One per address", "At most one contact of each address is in it.")
     if settings.reenroll_enabled:
         yield Sentence("Re-enrollment", _reenrollment(settings.reenroll_delay_days))
+    if settings.surge is not None:
+        yield Sentence("Surge", _surge(settings.surge))
     if settings.goal_enabled:
         yield Sentence("Goal", _goal(settings))
     yield Sentence("Exit", "; ".join(_exits(settings)))
+
+
+def _surge(surge: Surge) -> str:
+    most, span = f"{surge.at_most:,}", format_duration(surge.within)
+    return f"At most {most} contacts enter in any {span}; whoever is beyond is held."
 
 
 def exit_label(rule: ExitRule, settings: Settings) -> str:

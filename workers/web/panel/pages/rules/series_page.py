@@ -22,6 +22,8 @@ _DONE: Final = {
     "activated": "Activated. Workers enroll who matches.",
     "paused": "Paused. Nobody enters, and nothing is sent.",
     "resumed": "Resumed.",
+    "released": "Released. Whoever the rules let in has entered.",
+    "discarded": "Discarded. Nobody is held any more.",
     "stopped": "Stopped for good. Everybody in it leaves.",
 }
 

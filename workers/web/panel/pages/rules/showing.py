@@ -57,6 +57,7 @@ def values_of(visit: Visit, editing: Editing) -> Mapping[str, Any]:
         "lines": tuple(step_lines(editing.base)),
         "name": name,
         "status": editing.shown.status.value,
+        "held": editing.shown.held,
         "is_draft": editing.shown.status is SeriesStatus.DRAFT,
         "may_edit": visit.may("series.save") and editing.shown.status is not SeriesStatus.COMPLETED,
         "person": str(visit.caller.key_id),
