@@ -74,10 +74,12 @@ from halo_engine.tables import (
     automations,
     cleared_recipients,
     csv_imports,
+    discarded_entries,
     end_users,
     enrollment_refusals,
     erased_suppressions,
     followed_links,
+    held_entries,
     hook_deliveries,
     messages,
     metadata,
@@ -86,6 +88,7 @@ from halo_engine.tables import (
     organizations,
     sign_in_links,
     suppressions,
+    surge_entries,
     webhook_deliveries,
     webhook_endpoints,
     webhook_events,
@@ -159,10 +162,13 @@ def eventful(work: Work, name: str) -> UUID:
     refusal = {"code": "audience_mismatch", "refused_at": NOW, "arrival": 1}
     whose = {"org_id": work.org_id, "automation_id": series_id, "end_user_id": contact_id}
     work.connection.execute(insert(enrollment_refusals).values(**whose, **refusal))
+    work.connection.execute(insert(held_entries).values(**whose, held_at=NOW))
+    work.connection.execute(insert(discarded_entries).values(**whose, discarded_at=NOW))
     step_id = rows(work, automation_steps, "id")[-1][0]
     cleared = {"step_id": step_id, "status": "failed", "recipients": 1}
     del whose["end_user_id"]
     work.connection.execute(insert(cleared_recipients).values(**whose, **cleared))
+    work.connection.execute(insert(surge_entries).values(**whose, began_at=NOW, entries=1))
     told(work, contact_id, series_id)
     bounce(work, BounceCall(contact=name))
     return contact_id
@@ -211,7 +217,8 @@ def test_everything_about_a_contact_goes(work: Work) -> None:
     assert erased(work, "ann") == ann
     assert mentioned(work, ann, "ann") == set()
     after = contents(work)
-    for name in ("automations", "automation_steps", "cleared_recipients", "erased_suppressions"):
+    counts = ("cleared_recipients", "surge_entries")
+    for name in ("automations", "automation_steps", "erased_suppressions", *counts):
         del before[name], after[name]
     assert after == before
 
