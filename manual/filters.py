@@ -44,6 +44,8 @@ _OWN: Final = """
 `event.NAME` is a top-level property of the event at hand, of the type of the filter's value. It
 stands in `settings.entry_event_filters`, which decide whether the event begins a run:
 
+<!-- not run: it is a part of a series -->
+
 ```yaml
 settings:
   entry_event_name: order_paid
