@@ -174,6 +174,7 @@ REFUSALS: Final = (
     _code("forbidden", "A key whose role does not allow the call.", 403),
     _code("wrong_key", "A key of another kind than the path takes.", 401, 403),
     _code("other_origin", "A change that a page of another origin asks for.", 403),
+    _code("other_organization", "A form of another organisation's page.", 409),
     _code("unknown_path", "An unknown path.", 404),
     _code("bad_method", "A method that the path does not have.", 405),
     _code("keys_differ", "A `writeKey` in a body that is not the key of the header.", 400),

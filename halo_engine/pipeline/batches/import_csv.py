@@ -5,6 +5,7 @@ Only the first rows of a long file are tried (``trials``); the rest is read for 
 
 import io
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +23,8 @@ from halo_engine.contacts.csv_import.page import CsvPage
 from halo_engine.contacts.csv_import.resume import FileOptions
 from halo_engine.contacts.csv_import.rows import Known, pages
 from halo_engine.contacts.csv_import.text import open_csv
+from halo_engine.contacts.csv_import.upload_file import text_of
+from halo_engine.contacts.csv_import.uploads import StartCall, fitted, waiting_file
 from halo_engine.contacts.sending_order import sending_time
 from halo_engine.pipeline.batches.trials import MOST_TRIED, Effects, trying
 from halo_engine.work import Organization, Transact, Work
@@ -47,6 +50,15 @@ class DryRunAnswer(ImportCsvAnswer, Effects):
     dry_run: Literal[True] = True
     rows: int
     tried: int
+
+
+class UploadTrial(DryRunAnswer):
+    """What an import of an uploaded file would do, by its first rows.
+
+    ``is_whole`` is false where the file goes on after them: the rest was not read.
+    """
+
+    is_whole: bool
 
 
 def import_or_try(work: Work, call: ImportOrTryCall) -> ImportCsvAnswer:
@@ -78,6 +90,22 @@ def try_file(transact: Transact, path: Path, how: FileOptions) -> DryRunAnswer:
 
     trial, org, known = transact(tried)
     return _answer(trial, read(org, known))
+
+
+def try_upload(work: Work, call: StartCall) -> UploadTrial:
+    """Say what the import of a file that waits for its start would do, by its first rows (§12).
+
+    Raises 400 as ``start_import`` does, 404 for an unknown id, 409 for a started import.
+    """
+    found = waiting_file(work, call.id)
+    how = fitted(work, found, call.options)
+    known = known_before(work, how)
+    with closing(text_of(lambda read: read(work), found, how.encoding)) as file:
+        read = pages(work.org, file, how, known, done=MOST_TRIED)
+        trial = _try(work, read)
+        rest = next(read, None)
+    is_whole = rest is None or not rest.size
+    return UploadTrial.model_validate({**_answer(trial, ()).model_dump(), "is_whole": is_whole})
 
 
 class _Trial:
