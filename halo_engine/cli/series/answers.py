@@ -151,6 +151,7 @@ def _draw_funnel(found: Funnel) -> None:
             "enrolled": found.enrolled,
             "enrollments": found.enrollments,
             "in it now": found.active,
+            **({"held by its surge": found.held} if found.held else {}),
             "converted": found.converted,
             **{f"ended: {reason}": number for reason, number in found.ended.items()},
             **{f"came back: {reason}": number for reason, number in found.bounces.items()},
