@@ -24,6 +24,7 @@ from halo_engine.domain.errors import bad_input, conflict, not_found, shown
 from halo_engine.domain.fields.addresses import is_address, mail_domain
 from halo_engine.domain.series.definition import check_key
 from halo_engine.domain.times.cron import parse_cron
+from halo_engine.domain.times.frequency import GivenCaps, parsed_caps
 from halo_engine.domain.times.instants import Instant, parse_zone
 from halo_engine.domain.times.quiet_hours import Hours, QuietHours, parsed_quiet_hours
 from halo_engine.domain.values import check_text
@@ -138,6 +139,10 @@ class OrganizationSettings(Call):
         default=None,
         description="When no marketing goes out, every day: `{from, to, timezone}`; null is never.",
     )
+    frequency_caps: GivenCaps | None = Field(
+        default=None,
+        description="How much marketing a contact gets: `[{at_most, within}]`; null is any amount.",
+    )
     reevaluate_cron: Annotated[str, BeforeValidator(_cron)] = Field(
         default="*/15 * * * *", description="When `segment_match` series are re-evaluated."
     )
@@ -180,21 +185,13 @@ class OrganizationAnswer(OrganizationSettings):
 
     @property
     def hours(self) -> Hours:
-        """Its zone, and its quiet hours."""
-        return Hours(parse_zone(self.timezone), self.quiet_hours)
+        """Its zone, its quiet hours and its frequency caps."""
+        return Hours(parse_zone(self.timezone), self.quiet_hours, self.frequency_caps or ())
 
     def masked(self) -> Self:
         """Return it without its secrets."""
         hidden = {name: HIDDEN for name in SECRETS if getattr(self, name) is not None}
         return self.model_copy(update=hidden)
-
-
-class ChangedOrganization(OrganizationAnswer):
-    """An organisation after a change of its settings; ``breaks`` are the series, active or paused,
-    of which an email can never be sent now: its window lies inside the quiet hours.
-    """
-
-    breaks: tuple[str, ...] = ()
 
 
 def new_secret() -> str:
@@ -282,7 +279,11 @@ def _read(connection: Connection, *conditions: Any) -> list[OrganizationAnswer]:
     # Not validated again: that was done when it was written.
     return [
         OrganizationAnswer.model_construct(
-            **{**row, "quiet_hours": parsed_quiet_hours(row["quiet_hours"])}
+            **{
+                **row,
+                "quiet_hours": parsed_quiet_hours(row["quiet_hours"]),
+                "frequency_caps": parsed_caps(row["frequency_caps"]) or None,
+            }
         )
         for row in rows.mappings()
     ]

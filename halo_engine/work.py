@@ -14,6 +14,7 @@ from halo_engine.audience.moments import Moment
 from halo_engine.database import AtOnce, kept_connection, run_in_transaction
 from halo_engine.domain.errors import not_found, unauthorized
 from halo_engine.domain.series.happenings import Happening, Kinds
+from halo_engine.domain.times.frequency import FrequencyCaps, parsed_caps
 from halo_engine.domain.times.instants import parse_zone
 from halo_engine.domain.times.quiet_hours import Hours, QuietHours, parsed_quiet_hours
 from halo_engine.domain.values import is_storable_text
@@ -57,6 +58,7 @@ class Organization:
     reevaluated_at: datetime
     passes_are_quick: bool
     quiet_hours: QuietHours | None
+    frequency_caps: FrequencyCaps
     address_key: bytes | None = field(repr=False)
     mail_key: bytes = field(repr=False)
     webhook_kinds: Kinds
@@ -73,8 +75,8 @@ class Organization:
 
     @property
     def hours(self) -> Hours:
-        """The zone, and the quiet hours of marketing mail (contract §20)."""
-        return Hours(self.zone, self.quiet_hours)
+        """The zone, the quiet hours and the caps of marketing mail (contract §20)."""
+        return Hours(self.zone, self.quiet_hours, self.frequency_caps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +211,7 @@ def open_work(connection: Connection, ref: OrgRef, now: datetime | None) -> Work
     [row] = rows
     clock = row.pop("clock")
     row["quiet_hours"] = parsed_quiet_hours(row["quiet_hours"])
+    row["frequency_caps"] = parsed_caps(row["frequency_caps"])
     # A newer version may know more kinds.
     asked = row.pop("webhook_kinds")
     row["webhook_kinds"] = frozenset(kind for kind in Happening if kind in asked)

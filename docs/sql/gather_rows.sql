@@ -68,7 +68,8 @@ SELECT due.end_user_id,
                                                                                            false AS user_property,
                                                                                                     NULL AS event_fired,
                                                                                                     NULL AS visited,
-                                                                                                    NULL AS zone
+                                                                                                    NULL AS zone,
+                                                                                                    NULL AS mailed
 FROM end_users
 LEFT OUTER JOIN companies ON companies.org_id = end_users.org_id
 AND companies.id = end_users.company_id

@@ -16,6 +16,7 @@ SELECT facts.audience_holds,
        facts.event_fired,
        facts.visited,
        facts.zone,
+       facts.mailed,
        (array_agg(facts.end_user_id))[1::INTEGER] AS end_user_id,
        (array_agg(facts.number))[1::INTEGER] AS number,
        (array_agg(facts.enrolled_at))[1::INTEGER] AS enrolled_at,
@@ -94,7 +95,8 @@ FROM
                                                                                                                false AS user_property,
                                                                                                                         NULL AS event_fired,
                                                                                                                         NULL AS visited,
-                                                                                                                        NULL AS zone
+                                                                                                                        NULL AS zone,
+                                                                                                                        NULL AS mailed
    FROM end_users
    LEFT OUTER JOIN companies ON companies.org_id = end_users.org_id
    AND companies.id = end_users.company_id
@@ -150,6 +152,7 @@ GROUP BY facts.audience_holds,
          facts.event_fired,
          facts.visited,
          facts.zone,
+         facts.mailed,
          CASE
              WHEN (facts.step = ANY ('{}'::INTEGER[])) THEN facts.recipient_id
          END

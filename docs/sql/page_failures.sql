@@ -35,7 +35,8 @@ FROM
           OR automation_recipients.status = 'skipped'::VARCHAR
           AND automation_recipients.reason IN ('no_email'::VARCHAR,
                                                'unsubscribed'::VARCHAR,
-                                               'quiet_hours'::VARCHAR))
+                                               'quiet_hours'::VARCHAR,
+                                               'frequency_cap'::VARCHAR))
    UNION ALL SELECT messages.recipient_id AS recipient_id,
                     messages.automation_id AS automation_id,
                     messages.step_id AS step_id,

@@ -55,6 +55,7 @@ FULL OUTER JOIN
           messages.intended_at AS intended_at,
           messages.sent_at AS sent_at,
           messages.error AS error,
+          messages.marketing AS marketing,
           messages.opened_at AS opened_at,
           messages.clicked_at AS clicked_at,
           messages.machine_opened_at AS machine_opened_at,

@@ -23,7 +23,6 @@ from halo_engine.operators.keys import (
     revoked_at,
 )
 from halo_engine.organizations import (
-    ChangedOrganization,
     ChangeOrganizationCall,
     OrganizationAnswer,
     OrganizationSettings,
@@ -34,6 +33,14 @@ from halo_engine.organizations import (
 from halo_engine.series.checking.quiet_windows import swallowed_series
 from halo_engine.widget_keys import revoke_old_widget_key, rotate_widget_key
 from halo_engine.work import Work
+
+
+class ChangedOrganization(OrganizationAnswer):
+    """An organisation after a change of its settings; ``breaks`` are the series, active or paused,
+    with an email that can never be sent: its window lies inside the quiet hours.
+    """
+
+    breaks: tuple[str, ...] = ()
 
 
 class RotateCall(Call):

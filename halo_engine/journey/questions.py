@@ -35,6 +35,7 @@ from halo_engine.audience.compiler import Subject, custom_reads
 from halo_engine.audience.matching import has_address, scan
 from halo_engine.audience.zones import zone_trait
 from halo_engine.domain.series.definition import Series, Step
+from halo_engine.journey.capped import mailed
 from halo_engine.journey.condition_questions import ConditionQuestions
 from halo_engine.journey.exit_questions import ExitQuestions
 from halo_engine.journey.history import visited
@@ -194,6 +195,7 @@ def _of_rows(
     asking = [n for n, each in enumerate(series) if each.asks_zone]
     zone = case((given.c.series.in_(asking), zone_trait(subject.contact))) if asking else null()
     yield zone.label("zone")
+    yield mailed(org_id, series, conditions.steps, given).label("mailed")
 
 
 def _seats(contact: FromClause, holder: FromClause) -> Mapping[str, ColumnElement[Any]]:

@@ -186,6 +186,7 @@ def _step(row: RowMapping, settings: Settings) -> Step:
         email=email,
         condition=condition,
         window=_window(row, settings) if email else None,
+        ignores_caps=row["ignore_caps"],
         removed=row["removed_at"] is not None,
     )
 

@@ -245,7 +245,7 @@ def _saving_steps(work: Work, series_id: UUID, steps: Sequence[StepDefinition]) 
         index_elements=[table.c.org_id, table.c.automation_id, table.c.key],
         set_={
             name: statement.excluded[name]
-            for name in (*kept, "has_own_window", "send_window", "removed_at")
+            for name in (*kept, "has_own_window", "send_window", "ignore_caps", "removed_at")
         },
     )
 
@@ -259,4 +259,5 @@ def _step_row(step: StepDefinition) -> Mapping[str, Any]:
         "condition_value": step.condition.value if step.condition else None,
         "has_own_window": step.has_own_window,
         "send_window": step.send_window.model_dump(mode="json") if step.send_window else None,
+        "ignore_caps": step.ignore_caps,
     }

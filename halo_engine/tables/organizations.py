@@ -51,6 +51,8 @@ organizations = Table(
     Column("reevaluate_cron", Text, nullable=False, server_default="*/15 * * * *"),
     # When no marketing goes out, as a file writes it (contract §20).
     Column("quiet_hours", JSONB(none_as_null=True)),
+    # How much marketing a contact gets, as a file writes it (contract §20).
+    Column("frequency_caps", JSONB(none_as_null=True)),
     # When the last pass of re-evaluation began, and how many did; a new organisation counts as
     # having had one then.
     Column("reevaluated_at", INSTANT, nullable=False),

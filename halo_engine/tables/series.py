@@ -87,6 +87,8 @@ automation_steps = Table(
     # If true, ``send_window`` is the step's own (null: none); else the series' window holds.
     Column("has_own_window", Boolean, nullable=False, server_default=text("false")),
     Column("send_window", JSONB(none_as_null=True)),
+    # Caps do not hold its email back, which counts for them (contract §20).
+    Column("ignore_caps", Boolean, nullable=False, server_default=text("false")),
     Column("removed_at", INSTANT),
     one_of("condition_type", ConditionType),
     CheckConstraint(

@@ -3,6 +3,7 @@
 from typing import Any
 
 from tests.model.activity import Activity
+from tests.model.language.caps import parse_caps
 from tests.model.language.people import Contact
 from tests.model.language.refusals import RefusedError, refuse_unless
 from tests.model.language.series import Definition, merge, parse_definition
@@ -175,6 +176,8 @@ class Control(Activity):
 
     def change_org(self, **changes: Any) -> dict[str, Any]:
         """Change what the organisation says of its mail; the series that this breaks (§20)."""
+        if "frequency_caps" in changes:
+            self.caps = parse_caps(changes["frequency_caps"])
         if "quiet_hours" in changes:
             self.quiet_hours = parse_quiet_hours(changes["quiet_hours"], self.zone)
         broken = [

@@ -53,6 +53,30 @@ class Timing(State):
         """Return when a row is due that would be due at an instant."""
         return self.first_time(definition, step, contact, instant) or instant
 
+    def mails_that_count(self, contact: Contact) -> list[datetime]:
+        """Return when a contact got marketing, of any series."""
+        return [
+            mail.sent_at
+            for series in self.series.values()
+            for run in series.runs
+            for mail in run.mails
+            if run.contact is contact and mail.is_marketing and mail.sent_at
+        ]
+
+    def capped_until(self, definition: Definition, step: Step, contact: Contact) -> datetime | None:
+        """Return the first instant at which all caps allow an email, if that is not now: exactly a
+        cap's length ago no longer counts.
+        """
+        if definition.kind != "marketing" or step.ignore_caps:
+            return None
+        mails = self.mails_that_count(contact)
+        freed = {mail + within for mail in mails for _, within in self.caps}
+        for instant in sorted({self.now, *(each for each in freed if each > self.now)}):
+            counted = [sum(mail > instant - within for mail in mails) for _, within in self.caps]
+            if all(n < most for n, (most, _) in zip(counted, self.caps, strict=True)):
+                return None if instant == self.now else instant
+        raise AssertionError("caps never allow a mail")
+
     def swallowed(self, definition: Definition, step: Step) -> bool:
         """Say whether a window lies inside the quiet hours of the same clock (check 10)."""
         quiet = self.quiet_hours_of(definition, step)

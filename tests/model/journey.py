@@ -160,8 +160,10 @@ class Journey(Entry):
         return expression.passes(stored, self.now, self.zone)
 
     def _mail(self, run: Run, row: Row, step: Step, position: int) -> None:
-        opening = self.first_time(run.series.definition, step, run.contact, self.now)
-        listed = run.series.definition.audience_type == "subscription"
+        definition = run.series.definition
+        opening = self.first_time(definition, step, run.contact, self.now)
+        capped = self.capped_until(definition, step, run.contact)
+        listed = definition.audience_type == "subscription"
         if run.contact.email is None:
             row.status, row.reason = "skipped", "no_email"
         elif listed and not self.is_subscribed(run.contact, run.series):
@@ -171,8 +173,14 @@ class Journey(Entry):
         elif opening > self.now:
             row.scheduled_for = opening
             return
+        elif capped and definition.settings["when_capped"] == "wait":
+            row.scheduled_for = self.due_at(definition, step, run.contact, capped)
+            return
+        elif capped:
+            row.status, row.reason = "skipped", "frequency_cap"
         else:
             mail = render_mail(self, run, step)
+            mail.sent_at, mail.is_marketing = self.now, definition.kind == "marketing"
             run.mails.append(mail)
             self.outbox.append(mail)
             self.mailed.append(run.contact)

@@ -21,6 +21,8 @@ class Mail:
     clicked: bool = False
     machine_opened: bool = False
     machine_clicked: bool = False
+    sent_at: datetime | None = None
+    is_marketing: bool = False
 
 
 @dataclass(eq=False)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from tests.model.language.caps import parse_caps
 from tests.model.language.clock import Cron, parse_instant
 from tests.model.language.events import EventGroups, event_passes
 from tests.model.language.expressions import Expression
@@ -27,6 +28,7 @@ ORG_DEFAULTS: dict[str, Any] = {
     "mrr_mode": "manual",
     "stripe_connected": False,
     "quiet_hours": None,
+    "frequency_caps": None,
     "reevaluate_cron": "*/15 * * * *",
 }
 
@@ -50,6 +52,7 @@ class State:
         self.org: dict[str, Any] = {**ORG_DEFAULTS, **(org or {})}
         self.zone: ZoneInfo = parse_zone(self.org["timezone"])
         self.now: datetime = parse_instant(start, ZoneInfo("UTC")).astimezone(UTC)
+        self.caps = parse_caps(self.org["frequency_caps"])
         self.quiet_hours = parse_quiet_hours(self.org["quiet_hours"], self.zone)
         self.cron = Cron.parse(self.org["reevaluate_cron"], self.zone)
         self.reevaluate_at: datetime = self.cron.after(self.now)

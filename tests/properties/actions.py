@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.model.world import World
-from tests.properties.definitions import EVENTS, LISTS, SERIES, edits, quiet_hours
+from tests.properties.definitions import EVENTS, LISTS, SERIES, caps, edits, quiet_hours
 
 Action = tuple[str, Any]
 Call = dict[str, Any]
@@ -255,6 +255,8 @@ def _save(draw: st.DrawFn, world: World) -> Action:
 
 @st.composite
 def _change_org(draw: st.DrawFn) -> Action:
+    if draw(st.booleans()):
+        return "change_org", {"frequency_caps": draw(caps)}
     return "change_org", {"quiet_hours": draw(quiet_hours)}
 
 

@@ -80,6 +80,11 @@ WINDOWS = (
     {"days": ["mon", "tue", "wed", "fri"], "from": "07:00", "to": "12:00", "timezone": "contact"},
     {"days": ["tue", "sat", "sun"], "from": "21:00", "to": "09:00", "timezone": "contact"},
 )
+CAPS = (
+    [{"at_most": 1, "within": "24h"}],
+    [{"at_most": 1, "within": "30m"}, {"at_most": 3, "within": "4d"}],
+    [{"at_most": 2, "within": "7d"}],
+)
 QUIET_HOURS = (
     {"from": "21:00", "to": "08:00", "timezone": "contact"},
     {"from": "20:00", "to": "09:30"},
@@ -104,6 +109,7 @@ event_groups: st.SearchStrategy[list[Any]] = st.one_of(
 )
 maybe_groups: st.SearchStrategy[list[Any]] = st.just([]) | groups
 windows = st.none() | st.sampled_from(WINDOWS)
+caps = st.none() | st.sampled_from(CAPS)
 quiet_hours = st.none() | st.sampled_from(QUIET_HOURS)
 often = st.sampled_from([True, True, False])
 #: So tight that a few people fill a span.
@@ -128,6 +134,7 @@ settings = st.fixed_dictionaries(
         "goal_filters": groups,
         "goal_window_days": st.sampled_from([1, 3, 30]),
         "send_window": windows,
+        "when_capped": st.sampled_from(["wait", "skip"]),
         "count_machine_opens": st.booleans(),
         "surge": st.none() | surges,
     },
@@ -172,6 +179,8 @@ def _step(draw: st.DrawFn, key: str) -> dict[str, Any]:
     step["email"] = {"subject": subject, "body": f"{key} for {{{{ name|you }}}}"}
     if draw(st.integers(0, 3)) == 3:
         step["send_window"] = draw(windows)
+    if draw(st.integers(0, 5)) == 5:
+        step["ignore_caps"] = True
     return step
 
 
@@ -236,6 +245,7 @@ def stages(draw: st.DrawFn) -> dict[str, Any]:
             "identity_secret": draw(st.sampled_from([SECRET, None])),
             "reevaluate_cron": draw(st.sampled_from(CRONS)),
             "quiet_hours": draw(quiet_hours),
+            "frequency_caps": draw(caps),
         },
         "lists": list(LISTS),
         "series": {key: draw(definitions()) for key in SERIES[:count]},

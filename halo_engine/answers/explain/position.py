@@ -23,6 +23,7 @@ from halo_engine.domain.series.decisions import (
     Finish,
     Postpone,
     Send,
+    Waits,
     decide_step,
     exit_reason,
 )
@@ -41,8 +42,15 @@ _SKIPPED: Final[Mapping[str, str]] = {
     SkipReason.NO_EMAIL: "As things stand, the step is skipped for want of an address",
     SkipReason.UNSUBSCRIBED: "As things stand, the step is skipped, since it left the list",
     SkipReason.STEP_REMOVED: "The step was removed and is skipped",
+    SkipReason.FREQUENCY_CAP: "As things stand, the step is skipped, since the contact got as much "
+    "marketing as the frequency caps allow",
     SkipReason.QUIET_HOURS: "As things stand, the step is skipped, since its send window does not "
     "open outside the quiet hours within 8 days",
+}
+#: What is said of an email that waits.
+_WAITS: Final[Mapping[Waits, str]] = {
+    Waits.FREQUENCY_CAP: "Until then frequency caps hold it back. ",
+    Waits.QUIET_HOURS: "Until then quiet hours hold it back. ",
 }
 #: The conditions that ask what readers did.
 _OF_READERS: Final = (ConditionType.EMAIL_OPENED, ConditionType.LINK_CLICKED)
@@ -193,10 +201,11 @@ def _next(work: Work, standing: _Standing, facts: DueFacts, held: str | None) ->
         text = f"As things stand, it leaves the series ({exits}) when its step is due."
         return _position(standing, text, at)
     decision = decide_step(facts, at)
+    waits = ""
     if isinstance(decision, Postpone):
-        at = decision.until
+        at, waits = decision.until, _WAITS.get(decision.why, "")
         decision = decide_step(facts, at)
-    text = _worded(decision, facts) + _machines(decision, standing, facts)
+    text = waits + _worded(decision, facts) + _machines(decision, standing, facts)
     if held is None or isinstance(decision, Finish):
         return _position(standing, text, at)
     if at > work.now:

@@ -42,7 +42,12 @@ from halo_engine.work import Work
 MOST_SHOWN: Final = 10
 
 #: A row that was skipped for one of these should have sent an email.
-_NOT_SENT: Final = (SkipReason.NO_EMAIL, SkipReason.UNSUBSCRIBED, SkipReason.QUIET_HOURS)
+_NOT_SENT: Final = (
+    SkipReason.NO_EMAIL,
+    SkipReason.UNSUBSCRIBED,
+    SkipReason.QUIET_HOURS,
+    SkipReason.FREQUENCY_CAP,
+)
 
 #: Builds the condition that selects rows, from a table with ``end_user_id`` and ``automation_id``.
 _Which = Callable[[FromClause], ColumnElement[bool]]

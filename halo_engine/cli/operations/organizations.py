@@ -12,13 +12,17 @@ from halo_engine.cli.installation import Installation
 from halo_engine.cli.output import print_facts, print_json, print_table
 from halo_engine.database import run_in_transaction
 from halo_engine.domain.errors import Refusal, validated
-from halo_engine.domain.times.written_limits import read_quiet_hours, write_quiet_hours
-from halo_engine.doors.operators import RotateCall, change_settings
+from halo_engine.domain.times.written_limits import (
+    read_caps,
+    read_quiet_hours,
+    write_caps,
+    write_quiet_hours,
+)
+from halo_engine.doors.operators import ChangedOrganization, RotateCall, change_settings
 from halo_engine.doors.table import DOORS
 from halo_engine.operators.audit import AuditedChange, note
 from halo_engine.operators.origin import Origin, Via
 from halo_engine.organizations import (
-    ChangedOrganization,
     ChangeOrganizationCall,
     OrganizationAnswer,
     OrganizationSettings,
@@ -63,6 +67,11 @@ def _settings(command: Callable[..., None]) -> Callable[..., None]:
                 metavar="HOURS",
                 help="When no marketing goes out: 21:00-08:00, with a zone or ‘contact’ behind it; "
                 "off for never.",
+            ),
+            click.option(
+                "--caps",
+                "frequency_caps",
+                help="How much marketing a contact gets: 2/24h 5/7d; off for any amount.",
             ),
             click.option("--identity-secret", help="Switches identity verification on."),
             click.option(
@@ -219,6 +228,8 @@ def _read(given: dict[str, Any]) -> OrganizationSettings:
             settings["quiet_hours"] = read_quiet_hours(
                 settings["quiet_hours"], "org: --quiet-hours"
             )
+        if "frequency_caps" in settings:
+            settings["frequency_caps"] = read_caps(settings["frequency_caps"], "org: --caps")
         return validated(OrganizationSettings, settings, "org")
     except Refusal as refusal:
         raise _as_typed(refusal) from None
@@ -262,6 +273,7 @@ def _show(found: OrganizationAnswer, *, as_json: bool, secret: bool) -> None:
                     ("reply to", found.mail_reply_to),
                     ("bounce domain", found.mail_bounce_domain),
                     ("quiet hours", write_quiet_hours(found.quiet_hours)),
+                    ("caps", write_caps(found.frequency_caps)),
                 )
                 if value
             },

@@ -65,6 +65,7 @@ _ORG: Final = Organization(
     reevaluated_at=_OF["since"],
     passes_are_quick=True,
     quiet_hours=None,
+    frequency_caps=(),
     address_key=None,
     mail_key=b"",
     webhook_kinds=frozenset(),

@@ -10,7 +10,7 @@ from enum import StrEnum
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from halo_engine.domain.reasons import SkipReason, Status
+from halo_engine.domain.reasons import SkipReason, Status, WhenCapped
 from halo_engine.domain.series.definition import Series, Step
 from halo_engine.domain.series.exits import EXIT_RULES, ExitReason
 
@@ -71,6 +71,7 @@ class DueFacts:
     them. Rows at an email, and rows whose company's seat may move, come one by one.
     ``condition_holds`` is false at an email. For an edited series ``visited`` holds the steps at
     which the run already has a row. ``zone`` is the contact's, where the series asks for it.
+    ``capped_until`` is when frequency caps allow the email, if they do not now.
     """
 
     run: RunFacts
@@ -80,6 +81,7 @@ class DueFacts:
     condition_holds: bool
     visited: Collection[UUID] = ()
     zone: ZoneInfo | None = None
+    capped_until: datetime | None = None
 
     @property
     def recipient_id(self) -> int:
@@ -110,6 +112,7 @@ class Waits(StrEnum):
 
     OUTSIDE_WINDOW = "outside_window"
     QUIET_HOURS = "quiet_hours"
+    FREQUENCY_CAP = "frequency_cap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +203,11 @@ def _decide_email(facts: DueFacts, now: datetime) -> Send | Postpone | Finish:
         return finish(facts, Status.SKIPPED, SkipReason.NO_EMAIL, now)
     if left_list(facts.run):
         return finish(facts, Status.SKIPPED, SkipReason.UNSUBSCRIBED, now)
+    return _decide_time(facts, now)
+
+
+def _decide_time(facts: DueFacts, now: datetime) -> Send | Postpone | Finish:
+    """Decide by quiet hours and window, then by frequency caps (contract §20)."""
     times = facts.run.series.times(facts.step)
     opening = times.first(now, facts.zone)
     if opening is None:
@@ -207,6 +215,11 @@ def _decide_email(facts: DueFacts, now: datetime) -> Send | Postpone | Finish:
     if opening > now:
         is_quiet = times.is_quiet(now, facts.zone)
         return Postpone(facts, opening, Waits.QUIET_HOURS if is_quiet else Waits.OUTSIDE_WINDOW)
+    if facts.capped_until is not None and facts.capped_until > now:
+        if facts.run.series.settings.when_capped is WhenCapped.SKIP:
+            return finish(facts, Status.SKIPPED, SkipReason.FREQUENCY_CAP, now)
+        until = times.due(facts.capped_until, facts.zone)
+        return Postpone(facts, until, Waits.FREQUENCY_CAP)
     return Send(facts)
 
 

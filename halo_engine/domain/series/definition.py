@@ -6,10 +6,10 @@ ids, a status, and steps in order, each with the send window that applies to it.
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Annotated, Final, Self
+from typing import Annotated, Self
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -100,6 +100,8 @@ class StepDefinition(Definition):
         description="When this email may be sent, instead of the series' window; null is always.",
     )
 
+    ignore_caps: bool = Field(default=False, description="Whether caps let this email pass.")
+
     @property
     def has_own_window(self) -> bool:
         """Whether the step sets its window, if only to ``null`` (none)."""
@@ -109,6 +111,8 @@ class StepDefinition(Definition):
     def _is_one_of_both(self) -> Self:
         if (self.email is None) == (self.condition is None):
             raise ValueError("a step is either an email or a condition")
+        if self.condition and self.ignore_caps:
+            raise ValueError("ignore_caps is of emails; a condition sends none")
         return self
 
 
@@ -161,9 +165,6 @@ class SeriesDefinition(Definition):
         return self
 
 
-_NO_HOURS: Final = Hours()
-
-
 @dataclass(frozen=True, slots=True)
 class Step:
     """A saved step, with the send window that applies to it (its own, or the series')."""
@@ -176,6 +177,7 @@ class Step:
     condition: Condition | None
     window: SendWindow | None
     removed: bool = False
+    ignores_caps: bool = False
 
 
 @dataclass(frozen=True)
@@ -203,7 +205,7 @@ class Series:
     edited: bool = False
     has_surges: bool = False
     active_periods: tuple[tuple[datetime, datetime | None], ...] = ()
-    hours: Hours = _NO_HOURS
+    hours: Hours = field(default_factory=Hours)
 
     def __hash__(self) -> int:
         # Statements are cached by series; hashing all its fields would be slow.
@@ -271,6 +273,14 @@ class Series:
         """Whether it depends on the zone that a contact is in when an email may be sent (§20)."""
         return any(self.times(step).asks_zone for step in self.steps_by_id.values())
 
+    def counted(self, step: Step) -> bool:
+        """Return whether the email of ``step`` counts for frequency caps: marketing does (§20)."""
+        return self.kind is SeriesKind.MARKETING and bool(step.email and self.hours.caps)
+
+    def is_capped(self, step: Step) -> bool:
+        """Return whether frequency caps may hold the email of ``step`` back."""
+        return self.counted(step) and not step.ignores_caps
+
     def times(self, step: Step) -> MailTimes:
         """Return when the email of ``step`` may be sent; quiet hours hold for marketing alone."""
         is_marketing = self.kind is SeriesKind.MARKETING and step.email is not None
@@ -284,10 +294,8 @@ class Series:
             for start, end in self.active_periods
         )
 
-    def opening(
-        self, step: Step, reached_at: datetime, contact: ZoneInfo | None = None
-    ) -> datetime:
-        """Return when a step reached at ``reached_at`` is due: after its delay, in its window and
-        outside quiet hours. ``contact`` is the zone that the contact is in, if it is known.
+    def opening(self, step: Step, reached_at: datetime, zone: ZoneInfo | None = None) -> datetime:
+        """Return when a step reached at ``reached_at`` is due: after its delay, when its email may
+        be sent in the contact's ``zone``.
         """
-        return self.times(step).due(reached_at + step.delay, contact)
+        return self.times(step).due(reached_at + step.delay, zone)

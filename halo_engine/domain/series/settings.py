@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat
 
 from halo_engine.domain.fields.event_filters import EntryEventGroups
 from halo_engine.domain.fields.filters import Filter, FilterGroups
-from halo_engine.domain.reasons import DeliveryGuarantee
+from halo_engine.domain.reasons import DeliveryGuarantee, WhenCapped
 from halo_engine.domain.series.exits import ExitSettings
 from halo_engine.domain.times.surges import Surge
 from halo_engine.domain.times.windows import SendWindow
@@ -66,6 +66,11 @@ class Settings(ExitSettings, EntrySettings):
         default=DeliveryGuarantee.AT_MOST_ONCE,
         description="What happens to an email when it is unknown whether it was sent.",
     )
+    when_capped: WhenCapped = Field(
+        default=WhenCapped.WAIT,
+        description="What becomes of an email that frequency caps hold back: it waits until they "
+        "allow it, or its step is skipped.",
+    )
     count_machine_opens: StrictBool = Field(
         default=False,
         description="Whether what machines open and click passes `email_opened` and "
@@ -80,6 +85,7 @@ class Settings(ExitSettings, EntrySettings):
 #: Settings that the version before does not know. At their default they are not stored: during a
 #: rolling deploy that version reads the series too, and refuses a key that it cannot read.
 SINCE_THIS_VERSION: Final = {
+    "when_capped",
     "count_machine_opens",
     "entry_event_filters",
     "one_per_address",

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from halo_engine.domain.times.durations import LONGEST
+from halo_engine.domain.times.frequency import FrequencyCaps
 from halo_engine.domain.times.windows import (
     CONTACT,
     EVERY_DAY,
@@ -92,10 +93,11 @@ def parsed_quiet_hours(stored: object) -> QuietHours | None:
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """An organisation's zone and its quiet hours."""
+    """An organisation's zone, its quiet hours and its frequency caps."""
 
     zone: ZoneInfo = UTC
     quiet: QuietHours | None = None
+    caps: FrequencyCaps = ()
 
 
 @dataclass(frozen=True, slots=True)

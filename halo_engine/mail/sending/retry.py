@@ -15,7 +15,14 @@ from sqlalchemy import Select, Update, and_, select, update
 from halo_engine.domain.errors import conflict, not_found
 from halo_engine.domain.fields.merge_fields import MergeField
 from halo_engine.domain.reasons import FailReason, SeriesStatus, Status
-from halo_engine.domain.series.decisions import DueFacts, Finish, Postpone, decide_step, exit_reason
+from halo_engine.domain.series.decisions import (
+    DueFacts,
+    Finish,
+    Postpone,
+    Waits,
+    decide_step,
+    exit_reason,
+)
 from halo_engine.domain.series.definition import Series
 from halo_engine.domain.series.exits import ExitReason
 from halo_engine.journey.claim import DueRow, Run
@@ -27,6 +34,7 @@ from halo_engine.mail.composing.values import (
     gather_kept_values,
     gather_values,
 )
+from halo_engine.mail.sending.capped import held_by_caps, hold_mail_again
 from halo_engine.mail.sending.intent import intend_again, mail_id, message_id_of
 from halo_engine.mail.sending.outcomes import Outcome, RowResult, give_up, noting, stamp_contacted
 from halo_engine.mail.sending.posting import Posted, PostResult, post
@@ -70,6 +78,7 @@ class _Letter:
     address: str
     mail: Mail
     unknown: bool
+    due: DueFacts
 
 
 def retry_failed(
@@ -219,7 +228,7 @@ def _letter(
         now=work.now,
     )
     mail = replace(mail, sender=sender.envelope(mail_id(work.org_id, row)))
-    return _Letter(row, values[_ADDRESS.named], mail, unknown)
+    return _Letter(row, values[_ADDRESS.named], mail, unknown, due)
 
 
 def _send(
@@ -244,9 +253,17 @@ def _intend(work: Work, *, sender: Sender, letter: _Letter) -> str | RetriedMail
     if work.org.sending_stopped:
         return RetriedMail(letter.row, Verdict.STOPPED, _STOPPED)
     fresh = message_id_of(work.org_id, letter.row, sender.of(work.org).domain)
-    intended = intend_again(work, letter.row, letter.address, fresh, unknown=letter.unknown)
+    series, step = letter.due.run.series, letter.due.step
+    caps = series.hours.caps if series.is_capped(step) else ()
+    if series.counted(step):
+        hold_mail_again(work, letter.row, letter.due.run.contact_id)
+    intended = intend_again(
+        work, letter.row, letter.address, fresh, unknown=letter.unknown, caps=caps
+    )
     if intended is None:
-        return RetriedMail(letter.row, Verdict.HELD, _NOT_WANTED)
+        is_capped = bool(caps) and held_by_caps(work, letter.due)
+        why = Waits.FREQUENCY_CAP if is_capped else _NOT_WANTED
+        return RetriedMail(letter.row, Verdict.HELD, why)
     _change(work, letter.row, reason=FailReason.OUTCOME_UNKNOWN)
     return intended
 

@@ -142,4 +142,5 @@ def _steps(definition: SeriesDefinition, known: Mapping[str, Step]) -> Iterator[
             email=step.email,
             condition=step.condition,
             window=window if step.email else None,
+            ignores_caps=step.ignore_caps,
         )

@@ -55,6 +55,7 @@ SETTINGS: dict[str, Any] = {
     "delivery_guarantee": "at_most_once",
     "count_machine_opens": False,
     "surge": None,
+    "when_capped": "wait",
 }
 ALLOWED: dict[str, tuple[Any, ...]] = {
     "kind": ("transactional", "marketing"),
@@ -75,6 +76,7 @@ class Step:
     email: Mapping[str, str] | None
     condition: Mapping[str, Any] | None
     window: Window | None
+    ignore_caps: bool = False
 
     def problem(self) -> str | None:
         """Return what makes the condition unusable, or None (contract §8, check 9)."""
@@ -161,7 +163,7 @@ def _check_keys(raw: Mapping[str, Any], known: Mapping[str, Any], where: str) ->
 
 
 def _parse_step(raw: Any, series_window: Window | None, zone: ZoneInfo) -> Step:
-    known = dict.fromkeys(("key", "delay", "email", "condition", "send_window"))
+    known = dict.fromkeys(("key", "delay", "email", "condition", "send_window", "ignore_caps"))
     refuse_unless(isinstance(raw, dict) and raw.get("key"), 400, "a step needs a key")
     _check_keys(raw, known, f"step {raw['key']}")
     email, condition = raw.get("email"), raw.get("condition")
@@ -174,7 +176,9 @@ def _parse_step(raw: Any, series_window: Window | None, zone: ZoneInfo) -> Step:
         raise RefusedError(400, f"step {raw['key']}: {error}") from None
     own = "send_window" in raw
     window = parse_window(raw["send_window"], zone) if own else series_window
-    return Step(raw["key"], delay, email, condition, window if email else None)
+    ignores = raw.get("ignore_caps", False)
+    refuse_unless(email or not ignores, 400, "ignore_caps is of emails")
+    return Step(raw["key"], delay, email, condition, window if email else None, ignores)
 
 
 def parse_definition(raw: Mapping[str, Any], zone: ZoneInfo) -> Definition:

@@ -7,9 +7,15 @@ from urllib.parse import urlencode
 
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.roles import Role
-from halo_engine.domain.times.written_limits import read_quiet_hours, write_quiet_hours
+from halo_engine.domain.times.written_limits import (
+    read_caps,
+    read_quiet_hours,
+    write_caps,
+    write_quiet_hours,
+)
+from halo_engine.doors.operators import ChangedOrganization
 from halo_engine.mail.sending.stops import Sending
-from halo_engine.organizations import ChangedOrganization, OrganizationAnswer, new_secret
+from halo_engine.organizations import OrganizationAnswer, new_secret
 
 from ..forms import NO_FAULTS, Faults, Form
 from ..page import Page, PageAnswer, SeeOther, View, Visit
@@ -20,6 +26,7 @@ _LABELS: Final[Mapping[str, str]] = {
     "timezone": "Time zone",
     "company_footer": "Company footer",
     "quiet_hours": "Quiet hours",
+    "frequency_caps": "Frequency caps",
     "mail_from_name": "Sender's name",
     "mail_from_address": "Sender's address",
     "mail_reply_to": "Replies go to",
@@ -28,6 +35,7 @@ _HINTS: Final[Mapping[str, str]] = {
     "timezone": "Such as Europe/Berlin; dates and send windows are meant in it",
     "company_footer": "Stands under marketing emails, which need one",
     "quiet_hours": "No marketing then, such as 21:00-08:00 contact: on each contact's clock",
+    "frequency_caps": "Marketing to one contact, such as 2/24h 5/7d: two a day and five a week",
     "mail_from_name": "Blank: that of the installation",
     "mail_from_address": "Blank: that of the installation",
     "mail_reply_to": "Blank: the sender's address",
@@ -59,6 +67,7 @@ def _organization(
 ) -> View:
     org: OrganizationAnswer = visit.call("organizations.show")
     stored = {name: getattr(org, name) for name in _LABELS}
+    stored["frequency_caps"] = write_caps(org.frequency_caps) or None
     stored["quiet_hours"] = write_quiet_hours(org.quiet_hours) or None
     values = {
         "org": org,
@@ -77,6 +86,7 @@ def _change(visit: Visit) -> PageAnswer:
     """Save what the form says; what is left blank is not set."""
     try:
         given: dict[str, object] = {name: visit.form.get(name).strip() or None for name in _LABELS}
+        given["frequency_caps"] = read_caps(visit.form.get("frequency_caps"))
         given["quiet_hours"] = read_quiet_hours(visit.form.get("quiet_hours"))
         changed: ChangedOrganization = visit.call("organizations.change", **given)
     except Refusal as refusal:
