@@ -138,7 +138,11 @@ REFUSALS: Final = (
     _code("no_organisation", "There is no organisation yet.", 404),
     _code("not_enrolled", "A contact that is not in the series now.", 404),
     _code("changed_meanwhile", "A save that is based on an older version of the series.", 409),
-    _code("more_than_expected", "An activation that enrolls more contacts than expected.", 409),
+    _code(
+        "more_than_expected",
+        "More contacts to enroll or to erase than were expected.",
+        409,
+    ),
     _code("plan_outdated", "A save that is not what its plan said.", 409),
     _code("contact_exists", "A contact to be added who exists already.", 409),
     _code("expired", "An order that arrived too long after it was sent.", 409),

@@ -18,6 +18,11 @@ from halo_engine.contacts.consent.lists import (
 )
 from halo_engine.contacts.consent.suppression import BounceCall, ComplaintCall, bounce
 from halo_engine.contacts.csv_import.importing import ImportCsvAnswer
+from halo_engine.contacts.erasure.batches import (
+    EraseContactsCall,
+    ErasedContacts,
+    erase_contacts,
+)
 from halo_engine.contacts.events.track import TRACK_SET, TrackAnswer, TrackCall, track
 from halo_engine.contacts.finding import Noted
 from halo_engine.contacts.identifying.answers import ContactAnswer
@@ -147,6 +152,15 @@ _PRIVATE: Final[tuple[AnyDoor, ...]] = (
         Role.ADMIN,
         Write(erase_contact),
         ONE_CONTACT,
+    ),
+    Door(
+        "contacts.erase_many",
+        "Erase up to 500 contacts and everything about them, or say in numbers what goes.",
+        EraseContactsCall,
+        ErasedContacts,
+        Role.ADMIN,
+        Write(erase_contacts),
+        About(nothing, answers=("contacts",)),
     ),
     Door(
         "lists.subscribe",

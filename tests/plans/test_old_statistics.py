@@ -28,6 +28,7 @@ from halo_engine.contacts.consent.lists import (
 )
 from halo_engine.contacts.consent.suppression import BounceCall, bounce_all
 from halo_engine.contacts.csv_import.importing import ImportCsvCall, import_csv
+from halo_engine.contacts.erasure.batches import EraseContactsCall, erase_contacts
 from halo_engine.contacts.events.track import TrackCall, track_all
 from halo_engine.contacts.identifying.identify import IdentifyCall, identify
 from halo_engine.domain.series.definition import SeriesDefinition
@@ -245,6 +246,11 @@ ACTIONS: dict[str, tuple[Action, Action, int]] = {
         500,
     ),
     "an erasure": (_nothing, lambda work: erase_contact(work, EraseContactCall(contact="u7")), 1),
+    "an erasure of many": (
+        _nothing,
+        lambda work: erase_contacts(work, EraseContactsCall(contacts=_USERS[:100])),
+        100,
+    ),
     "who has work": (_nothing, lambda work: organizations_with_work(work.connection), 0),
     "preview": (_nothing, _about("big", preview), 0),
     "check": (_nothing, _about("big", check), 0),

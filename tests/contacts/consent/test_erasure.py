@@ -24,11 +24,7 @@ from sqlalchemy import (
 )
 
 from halo_engine.contacts.companies.identify import IdentifyCompanyCall, identify_company
-from halo_engine.contacts.consent.erasure import (
-    EraseContactCall,
-    erase_contact,
-    erase_organization,
-)
+from halo_engine.contacts.consent.erasure import EraseContactCall, erase_contact
 from halo_engine.contacts.consent.lists import (
     SubscribeCall,
     UnsubscribeCall,
@@ -40,6 +36,8 @@ from halo_engine.contacts.consent.suppression import BounceCall, bounce
 from halo_engine.contacts.consent.unsuppress import UnsuppressCall, unsuppress
 from halo_engine.contacts.csv_import.importing import ImportCsvCall, import_csv
 from halo_engine.contacts.csv_import.uploads import UploadOptions, add_chunk, begin_upload
+from halo_engine.contacts.erasure.batches import EraseContactsCall, erase_contacts
+from halo_engine.contacts.erasure.organizations import erase_organization
 from halo_engine.contacts.events.track import TrackCall, track
 from halo_engine.contacts.identifying.identify import IdentifyCall, identify
 from halo_engine.contacts.identifying.leads import (
@@ -92,6 +90,9 @@ from halo_engine.tables import (
     webhook_deliveries,
     webhook_endpoints,
     webhook_events,
+)
+from halo_engine.tables import (
+    events as event_rows,
 )
 from halo_engine.work import OrgRef, Work, open_work
 from tests.contacts import sandbox
@@ -273,6 +274,53 @@ def test_erasing_takes_few_statements(work: Work) -> None:
         with statements(work.connection) as seen:
             erased(work, "ben")
         assert len(seen) == 10
+
+
+def test_many_are_erased_as_one_is(work: Work) -> None:
+    """A batch erases whom it names, says in numbers what goes, and tells unknown names by index."""
+    create_list(work, "news")
+    ids = [eventful(work, name) for name in ("ann", "ben")]
+    identified(work, "cat")
+    before = contents(work)
+    call = EraseContactsCall(contacts=["ann", "nobody", "ben", "ann"])
+    tried = erase_contacts(work, call.model_copy(update={"dry_run": True}))
+    assert contents(work) == before
+    assert (tried.contacts, tried.unknown) == (2, (1,))
+    whose = {"runs": automation_enrollments, "mails": messages, "events": event_rows}
+    counted = {
+        name: sum(owner in ids for (owner,) in rows(work, table, "end_user_id"))
+        for name, table in whose.items()
+    }
+    assert tried.model_dump(include={*whose}) == counted
+    assert all(counted.values())
+    assert erase_contacts(work, call) == tried
+    assert [mentioned(work, id_) for id_ in ids] == [set(), set()]
+    assert rows(work, end_users, "external_id") == [("cat",)]
+
+
+def test_more_than_expected_are_not_erased(work: Work) -> None:
+    """A batch of more contacts than its caller expects is refused whole."""
+    for name in ("ann", "ben"):
+        identified(work, name)
+    call = EraseContactsCall(contacts=["ann", "ben", "cat"], expect_at_most=1)
+    with pytest.raises(Refusal) as refused:
+        erase_contacts(work, call)
+    assert (refused.value.status, refused.value.code) == (409, "more_than_expected")
+    assert len(rows(work, end_users, "id")) == 2
+    assert erase_contacts(work, call.model_copy(update={"expect_at_most": 2})).contacts == 2
+
+
+def test_many_take_as_many_statements_as_two(work: Work) -> None:
+    """The statements of a batch depend on no number of contacts."""
+    counts = []
+    for size in (2, 40):
+        names = [f"u{n}" for n in range(size)]
+        for name in names:
+            identified(work, name)
+        with statements(work.connection) as seen:
+            erase_contacts(work, EraseContactsCall(contacts=names))
+        counts.append(len(seen))
+    assert counts[0] == counts[1]
 
 
 # Its suppression.
