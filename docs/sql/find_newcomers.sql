@@ -38,6 +38,7 @@ WITH scanned AS MATERIALIZED
           ('{0}'::INTEGER[])[(anon_1.ordinal + 1::INTEGER)] AS ordinal,
           (:series_ids::UUID[])[(anon_1.ordinal + 1::INTEGER)] AS automation_id,
           ('{false}'::BOOLEAN[])[(anon_1.ordinal + 1::INTEGER)] AS keeps_refusals,
+          ('{NULL}'::INTERVAL[])[(anon_1.ordinal + 1::INTEGER)] AS patience,
           ('{1}'::INTEGER[])[(anon_1.ordinal + 1::INTEGER)] AS series_version,
           ('{true}'::BOOLEAN[])[(anon_1.ordinal + 1::INTEGER)] AS is_active,
           ('{both}'::TEXT[])[(anon_1.ordinal + 1::INTEGER)] AS wants,

@@ -43,6 +43,7 @@ WITH scanned AS
           anon_1.ordinal AS ordinal,
           anon_1.automation_id AS automation_id,
           anon_1.keeps_refusals AS keeps_refusals,
+          anon_1.patience AS patience,
           anon_1.series_version AS series_version,
           anon_1.is_active AS is_active,
           anon_1.wants AS wants,
@@ -52,7 +53,7 @@ WITH scanned AS
           anon_1.one_per_company AS one_per_company,
           anon_1.one_per_address AS one_per_address
    FROM scanned
-   JOIN unnest('{0}'::INTEGER[], :series_ids::UUID[], '{false}'::BOOLEAN[], '{1}'::INTEGER[], '{true}'::BOOLEAN[], '{both}'::TEXT[], '{true}'::BOOLEAN[], '{"30 days 0 seconds"}'::INTERVAL[], '{true}'::BOOLEAN[], '{true}'::BOOLEAN[], '{true}'::BOOLEAN[]) AS anon_1(ordinal, automation_id, keeps_refusals, series_version, is_active, wants, reenrolls, reenroll_delay, wants_new_match, one_per_company, one_per_address) ON true),
+   JOIN unnest('{0}'::INTEGER[], :series_ids::UUID[], '{false}'::BOOLEAN[], '{NULL}'::INTERVAL[], '{1}'::INTEGER[], '{true}'::BOOLEAN[], '{both}'::TEXT[], '{true}'::BOOLEAN[], '{"30 days 0 seconds"}'::INTERVAL[], '{true}'::BOOLEAN[], '{true}'::BOOLEAN[], '{true}'::BOOLEAN[]) AS anon_1(ordinal, automation_id, keeps_refusals, patience, series_version, is_active, wants, reenrolls, reenroll_delay, wants_new_match, one_per_company, one_per_address) ON true),
      judged AS
   (SELECT pairs.entered_at AS entered_at,
           pairs.end_user_id AS end_user_id,
@@ -67,6 +68,7 @@ WITH scanned AS
           pairs.ordinal AS ordinal,
           pairs.automation_id AS automation_id,
           pairs.keeps_refusals AS keeps_refusals,
+          pairs.patience AS patience,
           pairs.series_version AS series_version,
           pairs.is_active AS is_active,
           pairs.wants AS wants,
@@ -165,6 +167,7 @@ WITH scanned AS
           judged.ordinal AS ordinal,
           judged.automation_id AS automation_id,
           judged.keeps_refusals AS keeps_refusals,
+          judged.patience AS patience,
           judged.series_version AS series_version,
           judged.is_active AS is_active,
           judged.wants AS wants,
@@ -184,10 +187,16 @@ WITH scanned AS
           CASE
               WHEN judged.is_enrolled THEN 'active'::VARCHAR
               WHEN (judged.guard = 'series_not_active'::VARCHAR) THEN 'series_not_active'::VARCHAR
+              WHEN false THEN 'waiting_for_data'::VARCHAR
               ELSE coalesce(enrollment_refusals.code, judged.guard, 'awaiting_evaluation'::VARCHAR)
           END AS code,
-          enrollment_refusals.refused_at AS refused_at,
-          CAST(NULL AS TIMESTAMP WITH TIME ZONE) AS held_at
+          CASE
+              WHEN (CAST(NULL AS TIMESTAMP WITH TIME ZONE) IS NOT NULL) THEN NULL
+              ELSE enrollment_refusals.refused_at
+          END AS refused_at,
+          CAST(NULL AS TIMESTAMP WITH TIME ZONE) AS held_at,
+          CAST(NULL AS TIMESTAMP WITH TIME ZONE) AS fired_at,
+          CAST(NULL AS TIMESTAMP WITH TIME ZONE) AS waits_until
    FROM judged
    LEFT OUTER JOIN enrollment_refusals ON judged.keeps_refusals
    AND enrollment_refusals.org_id =
@@ -216,7 +225,9 @@ SELECT coded.end_user_id AS contact_id,
        event_counts.count AS event_count,
        event_counts.last_at AS event_at,
        subscriptions.key AS list_key,
-       coded.held_at
+       coded.held_at, (end_users.email != ''::VARCHAR) IS true AS has_email,
+                                                                  coded.fired_at,
+                                                                  coded.waits_until
 FROM coded
 JOIN end_users ON end_users.org_id =
   (SELECT :org_id::UUID AS anon_7)

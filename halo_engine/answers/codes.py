@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import CTE, ColumnElement, and_, case, cast, func, null, select
+from sqlalchemy import CTE, ColumnElement, and_, case, cast, false, func, null, or_, select
 
 from halo_engine.answers.joins import has_values
 from halo_engine.domain.reasons import EntryTrigger
@@ -16,8 +16,9 @@ from halo_engine.domain.series.definition import Series
 from halo_engine.domain.series.guards import ReasonCode
 from halo_engine.enrollment.candidates import Asked
 from halo_engine.enrollment.guards import as_they_stand
+from halo_engine.enrollment.patience import is_of_pair, is_waiting
 from halo_engine.sql.metadata import INSTANT
-from halo_engine.tables import enrollment_refusals, held_entries
+from halo_engine.tables import enrollment_refusals, held_entries, waiting_entries
 from halo_engine.work import Work
 
 #: The code of a contact with an active enrollment; it comes before all guards.
@@ -56,26 +57,38 @@ def coded(work: Work, series: Series, contacts: Collection[UUID] | None = None) 
         )
         source, held_at = source.outerjoin(place, its), place.c.held_at
     not_active = ReasonCode.SERIES_NOT_ACTIVE.value
+    waits, since, until = _waiting(work, series, judged)
+    if series.patience:
+        source = source.outerjoin(waiting_entries, is_of_pair(work.org_id, judged))
     code = case(
         (judged.c.is_enrolled, ACTIVE),
         (judged.c.guard == not_active, not_active),
         *([(held_at.is_not(None), ReasonCode.SURGE_HELD.value)] if series.has_surges else []),
+        (waits, ReasonCode.WAITING_FOR_DATA.value),
         else_=func.coalesce(kept.c.code, judged.c.guard, _unrefused(series).value),
     )
-    refused_at: ColumnElement[datetime | None] = kept.c.refused_at
-    if series.has_surges:
-        # Of whom is held, an older refusal says nothing.
-        refused_at = case((held_at.is_(None), refused_at))
-    return (
-        select(
-            judged,
-            code.label("code"),
-            refused_at.label("refused_at"),
-            held_at.label("held_at"),
-        )
-        .select_from(source)
-        .cte("coded")
-    )
+    # Of whom is held an older refusal says nothing, and who waits is not refused yet.
+    refused_at = case((or_(waits, held_at.is_not(None)), null()), else_=kept.c.refused_at)
+    columns = {
+        "code": code,
+        "refused_at": refused_at,
+        "held_at": held_at,
+        "fired_at": since,
+        "waits_until": until,
+    }
+    named = [column.label(name) for name, column in columns.items()]
+    return select(judged, *named).select_from(source).cte("coded")
+
+
+def _waiting(
+    work: Work, series: Series, judged: CTE
+) -> tuple[ColumnElement[bool], ColumnElement[datetime], ColumnElement[datetime]]:
+    """Return whether a contact waits for data, since when, and until when (§23)."""
+    if not series.patience:
+        never = cast(null(), INSTANT)
+        return false(), never, never
+    since = waiting_entries.c.fired_at
+    return func.coalesce(is_waiting(judged, work.now), False), since, since + judged.c.patience
 
 
 def _unrefused(series: Series) -> ReasonCode:

@@ -77,6 +77,9 @@ def _facts_of(work: Work, series: Series, contacts: Collection[UUID]) -> Select[
         event.c.last_at.label("event_at"),
         list_.c.key.label("list_key"),
         found.c.held_at,
+        (contact.c.email != "").is_(True).label("has_email"),
+        found.c.fired_at,
+        found.c.waits_until,
     ).select_from(source)
 
 

@@ -36,6 +36,7 @@ from halo_engine.domain.series.running import RunningSeries
 from halo_engine.domain.series.signals import Signal
 from halo_engine.enrollment.events import EVENT_ID, begins_with_event
 from halo_engine.enrollment.pages import ContactRange
+from halo_engine.enrollment.patience import fired_values
 from halo_engine.enrollment.rules import rules_at, rules_of
 from halo_engine.sql.parameters import parameter
 from halo_engine.sql.rows import asked_values, rows_asked
@@ -309,5 +310,7 @@ def candidates_of_signals(
         "ordinal": [ordinal for _, ordinal in pairs],
     }
     values = {**asked_values("candidates", rows), **asked_values("concerns", concerns)}
+    if any(each.patience for each in series):
+        values |= fired_values(signal for signal, _ in named)
     in_order = any(each.has_surges for each in series)
     return series, Named(values, {*rows["entered_at"]}, brings_events, in_order)

@@ -37,6 +37,7 @@ from halo_engine.enrollment.guards import judge
 from halo_engine.enrollment.kept_refusals import keep_refusals
 from halo_engine.enrollment.losers import losers
 from halo_engine.enrollment.namesakes import hold_addresses, kept_address
+from halo_engine.enrollment.patience import note_waiting
 from halo_engine.enrollment.rules import (
     have_addresses,
     have_discards,
@@ -125,6 +126,8 @@ def _statement(
         happened.append(_refused(refused))
     if surges:
         beside.extend(_note_surges(org_id, series, candidates, verdicts, enrolled))
+    if any(each.patience for each in series):
+        beside.extend(note_waiting(org_id, verdicts))
     beside.extend(note_happenings(org_id, kinds, *happened))
     placed = insert_first_recipients(org_id, series, enrolled, cleared)
     placed_count = select(

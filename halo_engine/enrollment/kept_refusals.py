@@ -7,6 +7,7 @@ from sqlalchemy import CTE, and_, literal, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from halo_engine.domain.series.guards import ReasonCode
+from halo_engine.enrollment.patience import are_judged_again
 from halo_engine.sql.metadata import arrivals
 from halo_engine.tables import enrollment_refusals
 
@@ -41,6 +42,8 @@ def keep_refusals(org_id: UUID, verdicts: CTE, *, surges: bool = False) -> CTE:
         )
         .where(
             verdicts.c.keeps_refusals,
+            # Who goes on waiting keeps the refusal of its trigger.
+            *([verdicts.c.audience_holds] if are_judged_again(verdicts) else []),
             *[verdicts.c.code != code.value for code in (_UNKEPT if surges else _UNKEPT[:1])],
             or_(
                 kept.c.code.is_(None),

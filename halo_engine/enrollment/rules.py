@@ -82,6 +82,7 @@ def _rules(series: Sequence[Series]) -> Mapping[str, tuple[TypeEngine[Any], Sequ
         "ordinal": (Integer(), range(len(series))),
         "automation_id": (Uuid(), [each.id for each in series]),
         "keeps_refusals": (Boolean(), [keeps_refusals(each) for each in series]),
+        "patience": (Interval(), [each.patience for each in series]),
         "series_version": (Integer(), [each.version for each in series]),
         **{
             reading.name: (_TYPES[reading.type], [reading.value(each) for each in series])

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, FromClause, case, exists, null, tuple_
 
 from halo_engine.audience.compiler import Subject, predicate
-from halo_engine.audience.matching import audience, suppressed
+from halo_engine.audience.matching import is_in_source, suppressed
 from halo_engine.audience.moments import ANY_MOMENT, When
 from halo_engine.domain.reasons import AudienceType
 from halo_engine.domain.series.definition import Series
@@ -50,7 +50,7 @@ class ExitQuestions:
             series,
             subject,
             [
-                (n, audience(each, subject, moment))
+                (n, is_in_source(each, subject, moment))
                 for n, each in enumerate(series)
                 if _asks_audience(each)
             ],

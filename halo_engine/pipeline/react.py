@@ -13,11 +13,11 @@ from uuid import UUID
 from sqlalchemy.exc import OperationalError
 
 from halo_engine.database import problem_of, took_too_long
-from halo_engine.domain.series.definition import Series
 from halo_engine.domain.series.running import RunningSeries
 from halo_engine.domain.series.signals import Signal
-from halo_engine.enrollment.candidates import Named, candidates_of_signals
-from halo_engine.enrollment.enroll import Admission, enroll
+from halo_engine.enrollment.candidates import candidates_of_signals
+from halo_engine.enrollment.enroll import enroll
+from halo_engine.enrollment.patience import waiting_of_signals
 from halo_engine.enrollment.surges.locks import lock_surges
 from halo_engine.pipeline.inbox import Kept, keep_for_later, next_signals, put_off, remove
 from halo_engine.pipeline.reaction import Reaction, TooMuchError, revisit_runs
@@ -83,11 +83,17 @@ def _handle(
         return Reaction([], [], [])
     if handled[0].kind.is_wide:
         return work_page(work, handled[0], running)
-    at_the_door = candidates_of_signals(handled, running)
-    if at_the_door is not None:
-        lock_surges(work, at_the_door[0])
+    # Triggers come first: of two the later one counts, also for those who wait for data.
+    came = [candidates_of_signals(handled, running), waiting_of_signals(handled, running)]
+    at_the_door = [each for each in came if each is not None]
+    if at_the_door:
+        lock_surges(work, [each for concerned, _ in at_the_door for each in concerned])
     exits = revisit_runs(work, running, [each.contact_id for each in handled if each.contact_id])
-    admissions = _admit(work, at_the_door, planned=planned)
+    admissions = [
+        admission
+        for concerned, candidates in at_the_door
+        for admission in enroll(work, concerned, replace(candidates, planned=planned))
+    ]
     complete_finished(work, [each.series for each in exits])
     remove(work, handled)
     return Reaction(handled, exits, admissions)
@@ -108,12 +114,3 @@ def _put_off(work: Work, batch: Sequence[Signal], running: RunningSeries) -> Seq
     ]
     keep_for_later(work, kept)
     return handled
-
-
-def _admit(
-    work: Work, at_the_door: tuple[Sequence[Series], Named] | None, *, planned: bool
-) -> list[Admission]:
-    if at_the_door is None:
-        return []
-    concerned, candidates = at_the_door
-    return enroll(work, concerned, replace(candidates, planned=planned))

@@ -21,6 +21,7 @@ from halo_engine.enrollment.candidates import Entrants, Found, Paged
 from halo_engine.enrollment.enroll import Admission, enroll
 from halo_engine.enrollment.newcomers import newcomers
 from halo_engine.enrollment.pages import ContactCursor, ContactRange, contacts_of, page_after
+from halo_engine.enrollment.patience import WaitingPaged
 from halo_engine.enrollment.surges.discards import forget_those_outside
 from halo_engine.enrollment.surges.locks import lock_surges
 from halo_engine.journey.observe import Observed, observe
@@ -149,13 +150,18 @@ def _work(work: Work, signal: Signal, running: RunningSeries) -> _Worked:
     if signal.kind is SignalKind.REEVALUATED:
         return _reevaluate(work, signal, running)
     concerned = running.triggered_by(signal)
-    if not concerned:
+    waited_for = running.waited_for(signal)
+    if not concerned and not waited_for:
         # Paused after the signal was read, before the lock: the page waits for the resume. If the
         # series was stopped or has another trigger by now, the signal is over.
         return _Worked(cursor if _is_paused(running, signal) else None)
     page = page_after(work, _rest(signal), _share(signal, PAGE))
-    lock_surges(work, concerned)
-    admissions = _admit(work, concerned, Paged(page, work.now, signal.kind is SignalKind.ACTIVATED))
+    lock_surges(work, [*concerned, *waited_for])
+    entrants = Paged(page, work.now, signal.kind is SignalKind.ACTIVATED)
+    admissions = _admit(work, concerned, entrants) if concerned else []
+    if waited_for:
+        again = WaitingPaged(page, signal.arrived_at)
+        admissions = [*admissions, *_admit(work, waited_for, again)]
     return _entered(signal, page, concerned, admissions)
 
 

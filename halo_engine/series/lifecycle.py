@@ -6,7 +6,18 @@ after it.
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Insert, Select, Update, exists, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Delete,
+    Insert,
+    Select,
+    Update,
+    delete,
+    exists,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from halo_engine.domain.errors import conflict, not_found
@@ -22,6 +33,7 @@ from halo_engine.tables import (
     automation_enrollments,
     automations,
     signals,
+    waiting_entries,
 )
 from halo_engine.work import Work
 
@@ -101,6 +113,8 @@ def stop(work: Work, key: str, by: str) -> Series:
         problem = f"Series ‘{key}’ is {series.status}; only one that is active or paused can be"
         raise conflict("not_running", f"{problem} stopped.")
     work.connection.execute(_stop_series(work, series))
+    if series.patience:
+        work.connection.execute(_end_waiting(work, series))
     _close_period(work, series, by)
     return series
 
@@ -111,6 +125,15 @@ def _stop_series(work: Work, series: Series) -> Update:
         update(automations)
         .where(automations.c.org_id == work.org_id, automations.c.id == series.id)
         .values(status=SeriesStatus.COMPLETED, status_ordered_at=work.now, updated_at=work.now)
+    )
+
+
+@statement("end_waiting")
+def _end_waiting(work: Work, series: Series) -> Delete:
+    """Let nobody wait for data any more (§23)."""
+    waiting = waiting_entries
+    return delete(waiting).where(
+        waiting.c.org_id == work.org_id, waiting.c.automation_id == series.id
     )
 
 

@@ -41,7 +41,7 @@ from halo_engine.tables.series import (
     held_entries,
     surge_entries,
 )
-from halo_engine.tables.signals import signals
+from halo_engine.tables.signals import signals, waiting_entries
 from halo_engine.tables.stripe import stripe_passed_over
 from halo_engine.tables.webhooks import webhook_deliveries, webhook_endpoints, webhook_events
 
@@ -91,6 +91,7 @@ __all__ = [
     "surge_entries",
     "taken_messages",
     "waiting_calls",
+    "waiting_entries",
     "webhook_deliveries",
     "webhook_endpoints",
     "webhook_events",

@@ -78,3 +78,22 @@ signals = Table(
     Index("signals_parked_idx", "org_id", "id", postgresql_where=text("parked_at IS NOT NULL")),
     postgresql_with=QUEUE_STORAGE,
 )
+
+#: Contacts whom the audience did not hold when their trigger fired, and who wait for data (§23);
+#: for how long, the series says. ``arrival`` is the trigger's, compared as a kept refusal's.
+waiting_entries = Table(
+    "waiting_entries",
+    metadata,
+    Column("org_id", OrganizationId, primary_key=True),
+    Column("automation_id", Uuid, primary_key=True),
+    Column("end_user_id", Uuid, primary_key=True),
+    Column("fired_at", INSTANT, nullable=False),
+    # The event that triggers, whose properties the run keeps (§21).
+    Column("event_id", BigInteger),
+    Column("arrival", BigInteger, nullable=False),
+    ForeignKeyConstraint(["org_id", "automation_id"], ["automations.org_id", "automations.id"]),
+    ForeignKeyConstraint(
+        ["org_id", "end_user_id"], ["end_users.org_id", "end_users.id"], ondelete="CASCADE"
+    ),
+    Index("waiting_entries_contact_idx", "org_id", "end_user_id"),
+)

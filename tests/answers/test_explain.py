@@ -5,14 +5,17 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, func, select
 
 from halo_engine.answers.explain.explain import explain
 from halo_engine.answers.explain.unhandled import unhandled
+from halo_engine.answers.reports.funnel import funnel
 from halo_engine.contacts.events.track import TrackCall, track
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.phrases import on_the_clock
 from halo_engine.domain.series.exits import ExitReason
+from halo_engine.series.lifecycle import stop
+from halo_engine.tables import waiting_entries
 from tests.answers.sandbox import BY_PLAN, PRO, Sandbox
 from tests.contacts.sandbox import NOW, add_contact, new_organization, statements
 
@@ -591,6 +594,44 @@ def test_address_already_enrolled_names_who_has_the_address(sandbox: Sandbox) ->
 
     sandbox.end("ann")
     assert sandbox.explain("bob").code == "awaiting_evaluation"
+
+
+def test_waiting_for_data_says_what_is_missing_and_until_when(sandbox: Sandbox) -> None:
+    """Until the patience ends, explain names what the audience asks for; afterwards the refusal."""
+    settings = {"entry_event_name": "go", "entry_patience": "30m"}
+    sandbox.series(**{**BY_PLAN, "entry_trigger": "event", "settings": settings})
+    sandbox.add("ann", email=None)
+    sandbox.fires("ann", "go")
+    answer = sandbox.explain("ann")
+    assert (answer.code, answer.refused_at) == ("waiting_for_data", None)
+    assert answer.until == NOW + timedelta(minutes=30)
+    assert answer.why.startswith(
+        "Its trigger came on 2026-06-01 09:00 UTC, and until 2026-06-01 09:30 UTC the series waits "
+        "for what the audience asks for. The audience filter does not hold:"
+    )
+    assert answer.why.endswith("It has no email address.")
+    assert [each.place for each in answer.filters] == ["audience_filters[0][0]"]
+    ledger = sandbox.ledger()
+    assert (ledger.buckets, ledger.waiting_outside) == ({}, 1)
+    assert funnel(sandbox.work, sandbox.saved()).waiting == 1
+
+    sandbox.wait(minutes=31)
+    answer = sandbox.explain("ann")
+    assert (answer.code, answer.refused_at) == ("audience_mismatch", NOW)
+    assert sandbox.ledger().waiting_outside == 0
+    assert funnel(sandbox.work, sandbox.saved()).waiting == 0
+
+
+def test_a_stop_ends_the_waiting(sandbox: Sandbox) -> None:
+    """Nobody waits for a series that is over."""
+    settings = {"entry_event_name": "go", "entry_patience": "30m"}
+    sandbox.series(**{**BY_PLAN, "entry_trigger": "event", "settings": settings})
+    sandbox.add("ann")
+    sandbox.fires("ann", "go")
+    stop(sandbox.work, "s", "operator")
+    waiting = select(func.count()).select_from(waiting_entries)
+    assert sandbox.work.connection.scalar(waiting) == 0
+    assert sandbox.explain("ann").code == "series_not_active"
 
 
 # Sets.

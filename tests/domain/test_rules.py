@@ -70,6 +70,7 @@ def test_settings_keep_the_order_of_the_documents() -> None:
         "reenroll_delay_days",
         "entry_event_name",
         "entry_event_filters",
+        "entry_patience",
         "exit_rules",
         "exit_event_name",
         "exit_filters",

@@ -98,6 +98,8 @@ class Answers(Control):
             return "series_not_active"
         if contact in series.held:
             return "surge_held"
+        if self.waits(series, contact):
+            return "waiting_for_data"
         trigger = series.definition.entry_trigger
         kept = series.refusals.get(contact) if trigger in ("user_created", "event") else None
         if kept is not None and (latest is None or kept[1] > latest.order):

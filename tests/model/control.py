@@ -99,8 +99,8 @@ class Control(Activity):
             if discard:
                 self._discard(found, contact)
             else:
-                properties = kept if begun else None
-                self.try_to_enroll(found, contact, self.now, properties, planned=True)
+                properties = kept if begun else {}
+                self.try_to_enroll(found, contact, self.now, kept=properties, planned=True)
         self.complete_if_done(found)
         self.settle()
 

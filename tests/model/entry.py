@@ -1,15 +1,14 @@
 """How contacts enter a series: the guards, the enrollment, and when its row is due (§4, §20)."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from tests.model.language.events import kept_of
-from tests.model.language.people import Contact
+from tests.model.language.people import Contact, Event
 from tests.model.language.series import Definition, Step, Surge
 from tests.model.language.windows import Window
-from tests.model.runs import Row, Run, Series, Watch
+from tests.model.runs import Row, Run, Series, Waiting, Watch
 from tests.model.state import State
 
 ZONES = available_timezones()
@@ -182,22 +181,29 @@ class Entry(Timing):
         series: Series,
         contact: Contact,
         happened_at: datetime,
-        properties: Mapping[str, Any] | None = None,
+        event: Event | None = None,
         *,
         planned: bool = False,
+        kept: dict[str, Any] | None = None,
     ) -> None:
         """Enroll a contact, or keep the refusal where its trigger has an instant (contract §4).
 
         A trigger while the series was not active never reached the contact: nothing is kept. The
-        run keeps the `properties` of an event that began it (contract §21). The surge neither
+        run keeps the properties of an `event` that began it (contract §21). The surge neither
         counts nor holds whom somebody `planned` to enter (§19).
         """
         code = self.refusal_code(series, contact, happened_at)
         has_instant = series.definition.entry_trigger in ("user_created", "event")
+        # Who is released comes with what was kept, and has no trigger to wait after (§23).
+        if has_instant and kept is None and series.was_active_at(happened_at):
+            self._note_waiting(
+                series, contact, code, Waiting(happened_at, event, self.next_order())
+            )
+        properties = _properties_kept(event) if kept is None else kept
         if code is None and not (planned or self.surges_left_out):
-            self._pass_surge(series, contact, kept_of(properties or {}))
+            self._pass_surge(series, contact, properties)
         elif code is None:
-            self._enroll(series, contact, kept_of(properties or {}))
+            self._enroll(series, contact, properties)
         elif has_instant and series.was_active_at(happened_at) and code != "already_active":
             series.refusals[contact] = (code, self.next_order())
 
@@ -219,6 +225,50 @@ class Entry(Timing):
         """Count the entries of the span that ends now; one exactly so long ago is outside it."""
         return sum(self.now - begun < surge.within for begun in series.begun)
 
+    def _note_waiting(
+        self, series: Series, contact: Contact, code: str | None, trigger: Waiting
+    ) -> None:
+        """Let a contact wait whom guard 3 refused; of two triggers the later counts (§23)."""
+        before = series.waiting.get(contact)
+        is_latest = before is None or before.fired_at <= trigger.fired_at
+        if code != "audience_mismatch":
+            if is_latest or self.in_audience(contact, series):
+                series.waiting.pop(contact, None)
+        elif is_latest and self.now <= trigger.fired_at + series.definition.patience:
+            series.waiting[contact] = trigger
+
+    def waits(self, series: Series, contact: Contact) -> bool:
+        """Say whether a contact waits for data (contract §23)."""
+        trigger, latest = series.waiting.get(contact), series.latest_run(contact)
+        return (
+            trigger is not None
+            and bool(series.definition.patience)
+            and self.now <= trigger.fired_at + series.definition.patience
+            and (latest is None or trigger.order > latest.order)
+        )
+
+    def judge_again(self, series: Series, contact: Contact) -> None:
+        """Judge a contact who waits, after a change; guard 3 decides whether that is all (§23)."""
+        trigger = series.waiting.get(contact)
+        definition = series.definition
+        if not definition.patience or trigger is None:
+            return
+        if self.now > trigger.fired_at + definition.patience:
+            return
+        filters = definition.entry_event_filters if definition.entry_trigger == "event" else []
+        if filters and not (trigger.event and self.event_holds(trigger.event, filters)):
+            return
+        if not self.in_audience(contact, series):
+            return
+        del series.waiting[contact]
+        code = self.refusal_code(series, contact, trigger.fired_at)
+        if code is None and not self.surges_left_out:
+            self._pass_surge(series, contact, _properties_kept(trigger.event))
+        elif code is None:
+            self._enroll(series, contact, _properties_kept(trigger.event))
+        elif code != "already_active":
+            series.refusals[contact] = (code, self.next_order())
+
     def _enroll(self, series: Series, contact: Contact, kept: dict[str, Any]) -> None:
         series.held.pop(contact, None)
         series.discarded.pop(contact, None)
@@ -236,3 +286,7 @@ class Entry(Timing):
         due = self.now + step.delay
         scheduled_for = self.due_at(run.series.definition, step, run.contact, due)
         run.rows.append(Row(step.key, position, self.now, scheduled_for, self.next_order()))
+
+
+def _properties_kept(event: Event | None) -> dict[str, Any]:
+    return kept_of(event.properties if event and event.properties else {})

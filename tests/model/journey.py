@@ -22,7 +22,7 @@ class Journey(Entry):
         checks = {
             "unsubscribed": listed and not self.is_subscribed(contact, series),
             "replied": run.replied,
-            "segment_leave": segmented and not self.in_audience(contact, series),
+            "segment_leave": segmented and not self.in_source(contact, series),
             "event": self.fired_since(contact, definition.settings["exit_event_name"], run),
             "filter_match": self.exit_filters_hold(series, contact),
         }

@@ -59,6 +59,13 @@ class Pipeline(Journey):
         for contact in sorted(signal.contacts, key=lambda each: each.number):
             for series in self.series.values():
                 self._offer(series, contact, signal)
+                self._offer_again(series, contact, signal)
+
+    def _offer_again(self, series: Series, contact: Contact, signal: Signal) -> None:
+        """Judge who waits for data again, unless the change is silent (contract §23)."""
+        has_changed = signal.created or signal.promoted or signal.moved or signal.changed
+        if has_changed or (signal.event is not None and series.definition.names_events()):
+            self.judge_again(series, contact)
 
     def _end_later_rivals(self, contacts: tuple[Contact, ...]) -> None:
         """The seat follows the contact: where two meet, the later enrollment ends (guard 10)."""
@@ -78,7 +85,7 @@ class Pipeline(Journey):
                 event = signal.event
                 named = event and event.name == definition.settings["entry_event_name"]
                 if event and named and self.event_holds(event, definition.entry_event_filters):
-                    self.try_to_enroll(series, contact, event.timestamp, event.properties)
+                    self.try_to_enroll(series, contact, event.timestamp, event)
             case "segment_match":
                 at_the_door = (
                     promoted

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from tests.model.language.people import Contact
+from tests.model.language.people import Contact, Event
 from tests.model.language.series import Definition, Step
 
 
@@ -78,6 +78,15 @@ class Watch:
     newly: bool = False
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """A trigger that came before its data: its instant, its event, its place in time (§23)."""
+
+    fired_at: datetime
+    event: Event | None
+    order: int
+
+
 @dataclass(eq=False)
 class Series:
     """A series with its state; `periods` are the spans in which it was active (contract §4).
@@ -93,6 +102,7 @@ class Series:
     status: str = "draft"
     periods: list[tuple[datetime, datetime | None]] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
+    waiting: dict[Contact, Waiting] = field(default_factory=dict)
     refusals: dict[Contact, tuple[str, int]] = field(default_factory=dict)
     watches: dict[Contact, Watch] = field(default_factory=dict)
     versions: int = 1

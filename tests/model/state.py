@@ -183,7 +183,12 @@ class State:
         return contact in self.lists.get(series.definition.subscription or "", set())
 
     def in_audience(self, contact: Contact, series: Series) -> bool:
-        """Say whether the audience of a series holds a contact now (contract §3)."""
+        """Say whether the audience of a series holds a contact now (contract §3, §23)."""
+        asks_for_email = bool(series.definition.patience)
+        return self.in_source(contact, series) and not (asks_for_email and contact.email is None)
+
+    def in_source(self, contact: Contact, series: Series) -> bool:
+        """Say whether the filters hold, or the list has the contact: what exit rules ask."""
         definition = series.definition
         if definition.audience_type == "all":
             return contact.email is not None

@@ -119,6 +119,7 @@ surges = st.fixed_dictionaries(
         "within": st.sampled_from(["15m", "1h", "90m", "1d"]),
     }
 )
+patience = st.sampled_from(["0", "30m", "2d", "7d"])
 settings = st.fixed_dictionaries(
     {
         "reenroll_enabled": often,
@@ -127,6 +128,7 @@ settings = st.fixed_dictionaries(
     },
     optional={
         "reenroll_delay_days": st.sampled_from([None, None, 1, 3]),
+        "entry_patience": patience,
         "exit_rules": st.lists(st.sampled_from(RULES), unique=True, max_size=4),
         "exit_event_name": st.sampled_from([*EVENTS, None]),
         "exit_filters": maybe_groups,
@@ -145,6 +147,7 @@ new_settings = st.fixed_dictionaries(
     optional={
         "one_per_company": st.booleans(),
         "one_per_address": st.booleans(),
+        "entry_patience": patience,
         "reenroll_enabled": st.booleans(),
         "reenroll_delay_days": st.sampled_from([None, 1, 3]),
         "exit_rules": st.lists(st.sampled_from(RULES), unique=True, max_size=4),

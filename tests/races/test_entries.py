@@ -130,6 +130,28 @@ def test_an_address_has_one_run_whoever_comes_first(track: Track) -> None:
     race.judge({"an address has one run": ADDRESSES})
 
 
+def test_nobody_falls_between_an_event_and_its_data(track: Track) -> None:
+    """Contacts whose plan comes beside the event, settled by eight workers, enter once: the event
+    finds the plan, or they wait for it.
+    """
+    patient = {
+        **ENTERED,
+        "audience_type": "segment",
+        "audience_filters": [PRO],
+        "settings": {"entry_event_name": "in", "entry_patience": "1h", "reenroll_enabled": True},
+        "steps": [LATER],
+    }
+    race = Race(track, users(*NAMES, plan="free"), {"patient": patient})
+
+    def identified(each: Round) -> None:
+        for name in NAMES:
+            each.identify(name, plan="pro")
+        each.settle()
+
+    race.play(identified, telling(NAMES), telling(NAMES[::-1]), *[Round.settle, Round.tick] * 2)
+    race.judge({"who got the plan is in it once": f"{RUNS} 1"})
+
+
 def test_seats_are_right_after_the_rule_was_switched(track: Track) -> None:
     """One per company is switched off and on while colleagues enter: each
     company has one run then.

@@ -23,6 +23,23 @@ def awaiting_evaluation(work: Work, facts: ExplainFacts) -> Reason:
     )
 
 
+def waiting_for_data(facts: ExplainFacts, now: Reason | None) -> Reason:
+    """Return what the contact lacks, and until when it may come (§23); ``now`` is what refuses."""
+    known = facts.known
+    until = known.waits_until
+    why = (
+        f"Its trigger came on {facts.said(known.fired_at)}, and until {facts.said(until)} the "
+        f"series waits for what the audience asks for."
+    )
+    if now is None:
+        return Reason(
+            f"{why} Nothing refuses it any more, but the change came through a silent door.",
+            "It enters at its next change that is not silent.",
+            until,
+        )
+    return Reason(f"{why} {now.why}", now.change, until)
+
+
 def trigger_not_fired(facts: ExplainFacts) -> Reason:
     """Return which trigger the contact waits for, and what happened instead (contract §4)."""
     match facts.series.entry_trigger:

@@ -176,6 +176,7 @@ def audience_of(series: Series) -> tuple[object, ...]:
         series.audience_filters,
         series.subscription_id,
         series.contact_type,
+        bool(series.patience),
     )
 
 

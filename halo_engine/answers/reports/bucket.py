@@ -25,7 +25,13 @@ from halo_engine.work import Work
 #: The contacts that stand beside the ledger: active or held, but no longer matched.
 ACTIVE_OUTSIDE: Final = "active_outside"
 HELD_OUTSIDE: Final = "held_outside"
-BESIDE: Final = {ACTIVE_OUTSIDE: ACTIVE, HELD_OUTSIDE: ReasonCode.SURGE_HELD.value}
+#: Who waits for data and does not match yet (§23).
+WAITING_OUTSIDE: Final = "waiting_outside"
+BESIDE: Final = {
+    ACTIVE_OUTSIDE: ACTIVE,
+    HELD_OUTSIDE: ReasonCode.SURGE_HELD.value,
+    WAITING_OUTSIDE: ReasonCode.WAITING_FOR_DATA.value,
+}
 
 
 def bucket(
@@ -33,8 +39,8 @@ def bucket(
 ) -> ContactPage:
     """Return a page of the contacts that the ledger of ``series`` counts under ``code``.
 
-    Newest first. ``code`` is ``active``, a reason code, ``active_outside`` or ``held_outside``;
-    raises 400 for another.
+    Newest first. ``code`` is ``active``, a reason code, ``active_outside``, ``held_outside`` or
+    ``waiting_outside``; raises 400 for another.
     """
     if code not in (*CODES, *BESIDE):
         allowed = ", ".join((*CODES, *BESIDE))

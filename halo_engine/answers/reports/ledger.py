@@ -20,7 +20,8 @@ class Ledger(Answer):
     """The matched contacts by code: ``active``, or the reason that keeps them out.
 
     ``buckets`` has the non-empty ones in the order of §4; they sum up to ``matched``.
-    ``active_outside`` counts active contacts that no longer match, ``held_outside`` held ones.
+    ``active_outside`` counts active contacts that no longer match, ``held_outside`` held ones,
+    ``waiting_outside`` those who wait for data and do not match yet (§23).
     """
 
     series: str
@@ -28,18 +29,20 @@ class Ledger(Answer):
     buckets: Mapping[str, int]
     active_outside: int
     held_outside: int = 0
+    waiting_outside: int = 0
 
 
 def ledger(work: Work, series: Series) -> Ledger:
     """Return the ledger of ``series`` as it stands now, in one statement (contract §10)."""
     analyze_unknown(work.connection)
-    counts, everywhere, held = work.connection.execute(_count_ledger(work, series)).one()
+    counts, everywhere, held, waiting = work.connection.execute(_count_ledger(work, series)).one()
     return Ledger(
         series=series.key,
         matched=sum(counts.values()),
         buckets={code: counts[code] for code in CODES if code in counts},
         active_outside=everywhere - counts.get(ACTIVE, 0),
         held_outside=held,
+        waiting_outside=waiting,
     )
 
 
@@ -52,6 +55,11 @@ def _count_ledger(work: Work, series: Series) -> Select[Any]:
         .group_by(found.c.code)
         .subquery("codes")
     )
+    waiting: ColumnElement[int] = literal(0)
+    if series.patience:
+        is_outside = func.coalesce(is_matched(found), False).is_(False)
+        waits = found.c.code == ReasonCode.WAITING_FOR_DATA.value
+        waiting = select(func.count()).where(waits, is_outside).scalar_subquery()
     runs = automation_enrollments
     active = select(func.count()).where(
         runs.c.org_id == work.org_id, runs.c.automation_id == series.id, runs.c.ended_at.is_(None)
@@ -71,4 +79,5 @@ def _count_ledger(work: Work, series: Series) -> Select[Any]:
         ),
         active.scalar_subquery(),
         held,
+        waiting,
     ).select_from(codes)

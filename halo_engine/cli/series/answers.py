@@ -131,6 +131,8 @@ def _draw_ledger(found: Ledger) -> None:
         click.echo(f"\n{found.active_outside} active that no longer match")
     if found.held_outside:
         click.echo(f"{found.held_outside} held in a surge that no longer match")
+    if found.waiting_outside:
+        click.echo(f"\n{found.waiting_outside} waiting for data that do not match yet")
 
 
 @click.command(name="funnel")

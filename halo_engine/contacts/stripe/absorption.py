@@ -24,6 +24,7 @@ from sqlalchemy import (
     literal,
     null,
     select,
+    tuple_,
     union_all,
     update,
 )
@@ -57,6 +58,7 @@ from halo_engine.tables import (
     pending_members,
     signals,
     subscription_members,
+    waiting_entries,
     webhook_deliveries,
     webhook_events,
 )
@@ -76,7 +78,7 @@ COPIED: Final = (
     subscription_members,
 )
 #: Rows that are merged by rules of their own, below.
-JOINED: Final = (automation_enrollments, event_counts, held_entries)
+JOINED: Final = (automation_enrollments, event_counts, held_entries, waiting_entries)
 
 
 #: Leads, each with the user that it turned out to be.
@@ -114,6 +116,7 @@ def _absorb(work: Work, pairs: _Pairs) -> None:
         *(_move(work, table, pairs) for table in TOLD if work.org.webhook_kinds),
         *(_copy_rows(work, table, pairs) for table in COPIED),
         _keep_earlier_place(work, pairs),
+        _copy_waiting(work, pairs),
         _end_pending(work, pairs),
         _add_up_counts(work, pairs),
         _fill_in(work, pairs),
@@ -228,6 +231,19 @@ def _keep_earlier_place(work: Work, pairs: _Pairs) -> Insert:
         index_elements=["org_id", "automation_id", "end_user_id"],
         set_={name: held.excluded[name] for name in said},
         where=held.excluded.id < held_entries.c.id,
+    )
+
+
+@statement("copy_waiting_of_lead", pairs=_SAMPLE)
+def _copy_waiting(work: Work, pairs: _Pairs) -> Insert:
+    """Let the user wait for what either waits for: the later trigger stays (§23)."""
+    copied, waiting = _copy(work, waiting_entries, pairs), waiting_entries
+    trigger = {name: copied.excluded[name] for name in ("fired_at", "event_id", "arrival")}
+    return copied.on_conflict_do_update(
+        index_elements=[waiting.c.org_id, waiting.c.automation_id, waiting.c.end_user_id],
+        set_=trigger,
+        where=tuple_(copied.excluded.fired_at, copied.excluded.arrival)
+        > tuple_(waiting.c.fired_at, waiting.c.arrival),
     )
 
 

@@ -8,6 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, Final
 
 from halo_engine.domain.errors import Fault, Path, named_path
@@ -15,6 +16,7 @@ from halo_engine.domain.rules_panel.filter_rows import PARTS, FilterRow, kept_ro
 from halo_engine.domain.series.definition import SeriesDefinition
 from halo_engine.domain.series.exits import EXIT_RULES, ExitReason
 from halo_engine.domain.series.settings import FILTER_SETTINGS
+from halo_engine.domain.times.durations import format_duration
 
 _SETTINGS: Final = "settings."
 #: The fields that are one text each.
@@ -23,6 +25,7 @@ TEXTS: Final = (
     "kind",
     "entry_trigger",
     "settings.entry_event_name",
+    "settings.entry_patience",
     "contact_type",
     "audience_type",
     "subscription",
@@ -32,6 +35,8 @@ TEXTS: Final = (
 )
 #: Those of them that are numbers.
 _NUMBERS: Final = frozenset({"settings.reenroll_delay_days", "settings.goal_window_days"})
+#: Those that have a default of their own where they are empty.
+_DEFAULTED: Final = frozenset({"settings.goal_window_days", "settings.entry_patience"})
 #: Those that a definition always has; others are null, or left at their default, where empty.
 _CHOICES: Final = frozenset({"kind", "entry_trigger", "contact_type", "audience_type"})
 #: The fields that are on or off: a browser sends those that are on.
@@ -191,6 +196,7 @@ def form_of(definition: SeriesDefinition) -> RulesForm:
         "audience_type": definition.audience_type.value,
         "subscription": definition.subscription or "",
         "settings.exit_event_name": settings.exit_event_name or "",
+        "settings.entry_patience": _length(settings.entry_patience),
         **{name: _number(value) for name, value in numbers.items()},
     }
     return RulesForm(
@@ -248,11 +254,15 @@ def _filled(group: Iterable[FilterRow]) -> tuple[FilterRow, ...]:
 
 def _read(name: str, text: str) -> Any:
     """Return what a text stands for: nothing where it is empty, a number where one is due."""
-    if not text and name == "settings.goal_window_days":
+    if not text and name in _DEFAULTED:
         return _DEFAULT
     if not text and name not in _CHOICES:
         return None
     return number_of(text) if name in _NUMBERS else text
+
+
+def _length(length: timedelta) -> str:
+    return format_duration(length) if length else ""
 
 
 def _number(value: float | None) -> str:

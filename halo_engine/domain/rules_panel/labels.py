@@ -94,6 +94,7 @@ PARTS: Final[Mapping[str, str]] = MappingProxyType(
         "kind": "Kind of mail",
         "entry_trigger": "Trigger",
         "settings.entry_event_name": "Event name",
+        "settings.entry_patience": "Patience",
         "contact_type": "Contact type",
         "audience_type": "Audience source",
         "subscription": "Subscription list",

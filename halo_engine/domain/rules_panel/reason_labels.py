@@ -13,6 +13,7 @@ REASON_LABELS: Final[Mapping[str, str]] = MappingProxyType(
         "active": "In it now",
         "active_outside": "In it now, but no longer matching",
         "held_outside": "Held in a surge, but no longer matching",
+        "waiting_outside": "Waiting for data",
         ReasonCode.SERIES_NOT_ACTIVE: "The series is not active",
         ReasonCode.CONTACT_TYPE: "Of the wrong contact type",
         ReasonCode.AUDIENCE_MISMATCH: "Did not match the audience",
@@ -26,6 +27,7 @@ REASON_LABELS: Final[Mapping[str, str]] = MappingProxyType(
         ReasonCode.ADDRESS_ALREADY_ENROLLED: "Somebody with its address is in it",
         ReasonCode.SURGE_DISCARDED: "Was held in a surge, and discarded",
         ReasonCode.SURGE_HELD: "Held in a surge",
+        ReasonCode.WAITING_FOR_DATA: "Waiting for data",
         ReasonCode.AWAITING_EVALUATION: "Enters at the next re-evaluation",
         ReasonCode.TRIGGER_NOT_FIRED: "The trigger has not fired for it",
     }

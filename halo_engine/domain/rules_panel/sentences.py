@@ -11,9 +11,10 @@ from halo_engine.domain.fields.filters import Filter, FilterGroups
 from halo_engine.domain.phrases import OPERATOR_WORDS
 from halo_engine.domain.reasons import AudienceType, EntryTrigger
 from halo_engine.domain.rules_panel.labels import CONTACT_TYPES, SOURCES, TRIGGERS, label_of_field
+from halo_engine.domain.rules_panel.step_sentences import length_in_words
 from halo_engine.domain.series.definition import SeriesDefinition
 from halo_engine.domain.series.exits import EXIT_RULES, ExitReason, ExitRule
-from halo_engine.domain.series.settings import Settings
+from halo_engine.domain.series.settings import Settings, patience_of
 from halo_engine.domain.times.durations import format_duration
 from halo_engine.domain.times.surges import Surge
 
@@ -52,6 +53,8 @@ def in_words(definition: SeriesDefinition) -> Iterator[Sentence]:
     settings = definition.settings
     trigger = trigger_in_words(definition.entry_trigger, settings.entry_event_name)
     yield Sentence("Trigger", trigger)
+    if patience := patience_of(definition.entry_trigger, settings):
+        yield Sentence("Patience", _patience(patience))
     yield Sentence("Contact type", CONTACT_TYPES[definition.contact_type].text)
     yield Sentence("Audience", _audience(definition))
     if settings.one_per_company:
@@ -97,6 +100,11 @@ def _audience(definition: SeriesDefinition) -> str:
         case AudienceType.SUBSCRIPTION if definition.subscription:
             return f"{source}: {shown(definition.subscription)}"
     return source
+
+
+def _patience(length: timedelta) -> str:
+    wait = length_in_words(length)
+    return f"For {wait} after it, a contact who lacks what the audience asks for may still enter."
 
 
 def _reenrollment(days: float | None) -> str:

@@ -39,7 +39,7 @@ from halo_engine.domain.reasons import (
 from halo_engine.domain.series.conditions import RULE_OF, ConditionRule, ConditionType
 from halo_engine.domain.series.email import Email, check_email
 from halo_engine.domain.series.exits import EXIT_RULES, ExitReason, Matches
-from halo_engine.domain.series.settings import Definition, Settings
+from halo_engine.domain.series.settings import Definition, Settings, patience_of
 from halo_engine.domain.times.durations import format_duration, parse_duration
 from halo_engine.domain.times.quiet_hours import Hours, MailTimes
 from halo_engine.domain.times.windows import SendWindow
@@ -225,6 +225,11 @@ class Series:
     def is_active(self) -> bool:
         """Whether contacts may enter and recipients move on now."""
         return self.status is SeriesStatus.ACTIVE
+
+    @property
+    def patience(self) -> timedelta | None:
+        """For how long after its trigger a contact may wait for data; None if not at all (§23)."""
+        return patience_of(self.entry_trigger, self.settings)
 
     @property
     def list_id(self) -> UUID | None:

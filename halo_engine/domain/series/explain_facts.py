@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from halo_engine.domain.errors import shown
 from halo_engine.domain.fields.results import FilterResult, holds_all
 from halo_engine.domain.phrases import found, needed, on_the_clock
+from halo_engine.domain.reasons import AudienceType
 from halo_engine.domain.series.definition import Series
 
 
@@ -19,7 +22,7 @@ class ContactFacts:
     ``latest_*`` and ``ended_*`` are about the latest enrollment, ``holder*`` about the run that
     holds the company's seat, ``namesake*`` about the earliest run with the contact's address,
     ``event_*`` about the event that the series waits for, ``held_at`` about the surge that holds
-    it.
+    it. ``fired_at`` and ``waits_until`` are of the trigger after which it waits for data (§23).
     """
 
     contact_id: UUID
@@ -43,6 +46,9 @@ class ContactFacts:
     event_count: int | None
     event_at: datetime | None
     list_key: str | None
+    has_email: bool
+    fired_at: datetime | None
+    waits_until: datetime | None
     held_at: datetime | None = None
 
 
@@ -93,6 +99,11 @@ class ExplainFacts:
         return saw, "; or ".join(self.needs(group) for group in failing)
 
     @property
+    def lacks_email(self) -> bool:
+        """Whether the contact has no address, and the series asks for one (§23)."""
+        return self.series.patience is not None and not self.known.has_email
+
+    @property
     def earlier_run(self) -> str:
         """The latest enrollment: when it began, when and why it ended; empty if there is none."""
         known = self.known
@@ -111,3 +122,48 @@ class Reason:
     why: str
     change: str
     until: datetime | None = None
+
+
+NO_EMAIL: Final = Reason("It has no email address.", "Give it an email address.")
+
+
+def audience_mismatch(facts: ExplainFacts) -> Reason:
+    """Return why the audience does not hold the contact: guard 3 in words (contract §4, §23)."""
+    match facts.series.audience_type:
+        case AudienceType.SEGMENT:
+            return _filters_fail(facts)
+        case AudienceType.SUBSCRIPTION:
+            return _not_subscribed(facts)
+    return NO_EMAIL
+
+
+def _not_subscribed(facts: ExplainFacts) -> Reason:
+    key = facts.known.list_key
+    if key is None:
+        return Reason("The series has no subscription list.", "Pick a list under Audience.")
+    if facts.lacks_email:
+        return Reason(
+            NO_EMAIL.why, f"{NO_EMAIL.change} It has to be subscribed to {shown(key)} too."
+        )
+    why = f"It is not an active subscriber of the list {shown(key)}."
+    return Reason(why, f"It has to subscribe to {shown(key)}.")
+
+
+def _filters_fail(facts: ExplainFacts) -> Reason:
+    if not facts.audience:
+        return Reason("The audience has no filter.", "Add a filter under Audience.")
+    if any(map(holds_all, facts.audience)):
+        return NO_EMAIL
+    saw, needed = facts.misses(facts.audience)
+    missing = any(
+        not seen.holds and seen.missing and seen.filter.type
+        for group in facts.audience
+        for seen in group
+    )
+    lacks, add = ("", "")
+    if facts.lacks_email:
+        lacks, add = " It has no email address.", " It needs an email address too."
+    return Reason(
+        f"The audience filter does not hold: {saw}.{lacks}",
+        f"Needed: {needed}.{' A missing value matches nothing.' if missing else ''}{add}",
+    )

@@ -12,9 +12,9 @@ from typing import Final
 
 from halo_engine.domain.errors import shown
 from halo_engine.domain.fields.results import holds_all
-from halo_engine.domain.reasons import AudienceType, ContactTypeChoice, EntryTrigger, SeriesStatus
+from halo_engine.domain.reasons import ContactTypeChoice, EntryTrigger, SeriesStatus
 from halo_engine.domain.series.definition import Series
-from halo_engine.domain.series.explain_facts import ExplainFacts, Reason
+from halo_engine.domain.series.explain_facts import ExplainFacts, Reason, audience_mismatch
 from halo_engine.domain.series.guard_parts import Deciding, Guard, GuardScope, SeriesColumn, Unused
 from halo_engine.domain.times.durations import format_duration
 
@@ -35,6 +35,7 @@ class ReasonCode(StrEnum):
     ADDRESS_ALREADY_ENROLLED = "address_already_enrolled"
     SURGE_DISCARDED = "surge_discarded"
     SURGE_HELD = "surge_held"
+    WAITING_FOR_DATA = "waiting_for_data"
     AWAITING_EVALUATION = "awaiting_evaluation"
     TRIGGER_NOT_FIRED = "trigger_not_fired"
 
@@ -63,30 +64,6 @@ def _contact_type(facts: ExplainFacts) -> Reason:
     return Reason(
         f"The series is for {is_for}s only, and this contact is a {has}.",
         f"{change}; or set the contact type to ‘Users and leads’.",
-    )
-
-
-def _audience_mismatch(facts: ExplainFacts) -> Reason:
-    series, known = facts.series, facts.known
-    match series.audience_type:
-        case AudienceType.ALL:
-            return Reason("It has no email address.", "Give it an email address.")
-        case AudienceType.SUBSCRIPTION if known.list_key is None:
-            return Reason("The series has no subscription list.", "Pick a list under Audience.")
-        case AudienceType.SUBSCRIPTION:
-            why = f"It is not an active subscriber of the list {shown(known.list_key)}."
-            return Reason(why, f"It has to subscribe to {shown(known.list_key)}.")
-        case AudienceType.SEGMENT if not facts.audience:
-            return Reason("The audience has no filter.", "Add a filter under Audience.")
-    saw, needed = facts.misses(facts.audience)
-    missing = any(
-        not seen.holds and seen.missing and seen.filter.type
-        for group in facts.audience
-        for seen in group
-    )
-    return Reason(
-        f"The audience filter does not hold: {saw}.",
-        f"Needed: {needed}.{' A missing value matches nothing.' if missing else ''}",
     )
 
 
@@ -205,7 +182,7 @@ GUARDS: Final = (
         about=GuardScope.MATCH,
         refuses=lambda pair: ~pair.audience_holds,
         then="the audience did not hold",
-        why=_audience_mismatch,
+        why=audience_mismatch,
         shows=Deciding("audience_filters", lambda _group, seen: not seen.holds),
     ),
     Guard(
@@ -323,6 +300,10 @@ class Unrefused:
 
 
 UNREFUSED: Final = (
+    Unrefused(
+        key=ReasonCode.WAITING_FOR_DATA,
+        words="its trigger came, and the series has patience with what the audience asks for",
+    ),
     Unrefused(
         key=ReasonCode.AWAITING_EVALUATION,
         words="the trigger is `segment_match`: the next re-evaluation enrolls the contact",

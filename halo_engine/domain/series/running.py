@@ -7,7 +7,13 @@ from uuid import UUID
 
 from halo_engine.domain.series.definition import Series, Step
 from halo_engine.domain.series.signals import Signal
-from halo_engine.domain.series.triggers import Topic, is_in_time, listens_to, topics_of
+from halo_engine.domain.series.triggers import (
+    Topic,
+    is_in_time,
+    listens_to,
+    may_bring_data,
+    topics_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +84,10 @@ class RunningSeries:
             if each.series is None:
                 if each.waits_for_signals:
                     yield id_, each
-            elif RunningSeries((each.series,)).triggered_by(signal):
-                yield id_, each
+            else:
+                alone = RunningSeries((each.series,))
+                if alone.triggered_by(signal) or alone.waited_for(signal):
+                    yield id_, each
 
     def triggered_by(self, signal: Signal) -> list[Series]:
         """Return the series that ``signal`` triggers, in order of creation."""
@@ -102,6 +110,19 @@ class RunningSeries:
                     concerned &= {self._indexes.get(signal.series_id)}
                 alike[said] = sorted(concerned)
             yield tuple(n for n in alike[said] if is_in_time(signal, self.series[n]))
+
+    @cached_property
+    def patient(self) -> tuple[Series, ...]:
+        """The series in which contacts may wait for data (§23)."""
+        return tuple(each for each in self.series if each.patience)
+
+    def waited_for(self, signal: Signal) -> list[Series]:
+        """Return the series for which ``signal`` may bring the data that contacts wait for."""
+        return [
+            each
+            for each in self.patient
+            if signal.series_id in (None, each.id) and may_bring_data(signal, each)
+        ]
 
     @cached_property
     def active_ids(self) -> list[UUID]:

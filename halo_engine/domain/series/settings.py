@@ -3,16 +3,45 @@
 Each says in its ``description`` what it is for; the JSON Schema and the reference show that.
 """
 
+from datetime import timedelta
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StrictBool,
+    StrictFloat,
+)
 
+from halo_engine.domain.errors import bad_input, in_its_place, shown
 from halo_engine.domain.fields.event_filters import EntryEventGroups
 from halo_engine.domain.fields.filters import Filter, FilterGroups
-from halo_engine.domain.reasons import DeliveryGuarantee, WhenCapped
+from halo_engine.domain.reasons import DeliveryGuarantee, EntryTrigger, WhenCapped
 from halo_engine.domain.series.exits import ExitSettings
+from halo_engine.domain.times.durations import format_duration, parse_duration
 from halo_engine.domain.times.surges import Surge
 from halo_engine.domain.times.windows import SendWindow
+
+#: The longest ``entry_patience``.
+MOST_PATIENCE: Final = timedelta(days=7)
+
+
+def _read_patience(value: object) -> timedelta:
+    patience = parse_duration(value, "entry_patience")
+    if patience > MOST_PATIENCE:
+        problem = f"{shown(value)} is too long; allowed are durations up to {MOST_PATIENCE.days}d"
+        raise bad_input("entry_patience", problem, "bad_duration")
+    return patience
+
+
+_Patience = Annotated[
+    timedelta,
+    BeforeValidator(in_its_place(_read_patience)),
+    PlainSerializer(format_duration, return_type=str),
+]
 
 
 class Definition(BaseModel):
@@ -45,6 +74,12 @@ class EntrySettings(Definition):
         default=(),
         description="The filters on the event of entry trigger `event`: one that does not hold "
         "them triggers nothing.",
+    )
+    entry_patience: _Patience = Field(
+        default=timedelta(0),
+        description="How long after a trigger (`user_created`, `event`) a contact whom the "
+        "audience did not hold is judged again at each change: 30m, 2h, up to 7d.",
+        json_schema_extra={"default": 0},
     )
 
 
@@ -88,6 +123,7 @@ SINCE_THIS_VERSION: Final = {
     "when_capped",
     "count_machine_opens",
     "entry_event_filters",
+    "entry_patience",
     "one_per_address",
     "surge",
 }
@@ -98,3 +134,10 @@ FILTER_SETTINGS: Final = tuple(
     for name, field in Settings.model_fields.items()
     if field.annotation == tuple[tuple[Filter, ...], ...]
 )
+
+
+def patience_of(trigger: EntryTrigger, settings: Settings) -> timedelta | None:
+    """Return for how long contacts wait for data: with a trigger that fires at an instant alone."""
+    if trigger not in (EntryTrigger.USER_CREATED, EntryTrigger.EVENT):
+        return None
+    return settings.entry_patience or None

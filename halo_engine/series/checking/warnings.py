@@ -17,6 +17,7 @@ from halo_engine.domain.nearness import near
 from halo_engine.domain.series.exits import EXIT_RULE_OF
 from halo_engine.domain.series.guard_parts import Unused
 from halo_engine.domain.series.guards import GUARDS
+from halo_engine.domain.series.settings import patience_of
 from halo_engine.series.checking.checks import Check, SeriesFinding
 from halo_engine.series.checking.event_warnings import EVENT_CHECKS
 from halo_engine.series.checking.mail_warnings import EMPTY_BODY, TEXT_CHECKS
@@ -144,6 +145,16 @@ def _unused(unused: Unused, series: AnySeries, _around: Surroundings) -> Iterato
         yield SeriesFinding(place=f"settings.{unused.setting}", message=unused.message)
 
 
+def _unused_patience(series: AnySeries, _around: Surroundings) -> Iterator[SeriesFinding]:
+    settings = series.settings
+    if settings.entry_patience and not patience_of(series.entry_trigger, settings):
+        message = (
+            "Only the triggers user_created and event wait for data. Leave the patience out, or "
+            "choose one of them."
+        )
+        yield SeriesFinding(place="settings.entry_patience", message=message)
+
+
 def _listed(names: Sequence[str]) -> str:
     *others, last = map(shown, names)
     return f"{', '.join(others)} or {last}" if others else last
@@ -190,6 +201,11 @@ CHECKS: Final = (
         )
         for guard in GUARDS
         if guard.unused is not None
+    ),
+    Check(
+        "entry_patience_unused",
+        "`entry_patience` where the trigger does not fire at an instant",
+        _unused_patience,
     ),
     *TEXT_CHECKS,
 )

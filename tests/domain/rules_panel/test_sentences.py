@@ -88,6 +88,8 @@ def test_a_definition_is_said_part_by_part() -> None:
             "audience_filters": [[role, from_sdk], [from_sdk]],
             "settings": {
                 "entry_event_name": "trial_started",
+                "entry_patience": "90m",
+                "one_per_address": True,
                 "reenroll_enabled": True,
                 "reenroll_delay_days": 1,
                 "goal_enabled": True,
@@ -99,11 +101,19 @@ def test_a_definition_is_said_part_by_part() -> None:
     )
     assert list(in_words(definition)) == [
         ("Trigger", "Triggers an event: ‘trial_started’"),
+        (
+            "Patience",
+            (
+                "For 90 minutes after it, a contact who lacks what the audience asks for may still "
+                "enter."
+            ),
+        ),
         ("Contact type", "Users only"),
         (
             "Audience",
             "Filter by criteria: (Role is ‘owner’ and Source is ‘sdk’), or (Source is ‘sdk’)",
         ),
+        ("One per address", "At most one contact of each address is in it."),
         ("Re-enrollment", "Contacts can enter again 1 day after they entered last."),
         ("Goal", "Source is ‘sdk’, within 30 days of entry"),
         ("Exit", "Completes the series; Replies to an email; Triggers an event: ‘paid’"),

@@ -41,6 +41,7 @@ DEFAULTS: dict[str, Any] = {
 SETTINGS: dict[str, Any] = {
     "one_per_company": False,
     "one_per_address": False,
+    "entry_patience": "0",
     "reenroll_enabled": False,
     "reenroll_delay_days": None,
     "entry_event_name": None,
@@ -64,6 +65,7 @@ ALLOWED: dict[str, tuple[Any, ...]] = {
     "contact_type": ("both", "user", "lead"),
 }
 CONDITIONS = ("email_opened", "link_clicked", "user_property", "event_fired")
+MOST_PATIENCE = timedelta(days=7)
 Groups = list[list[Filter]]
 
 
@@ -134,8 +136,15 @@ class Definition:
     exit_filters: Groups
     goal_filters: Groups
     entry_event_filters: EventGroups
+    entry_patience: timedelta
     steps: tuple[Step, ...]
     surge: Surge | None
+
+    @property
+    def patience(self) -> timedelta:
+        """Return for how long contacts wait for data: not at all with other triggers (§23)."""
+        waits = self.entry_trigger in ("user_created", "event")
+        return self.entry_patience if waits else timedelta(0)
 
     def names_events(self) -> bool:
         """Say whether the audience names an `event:` field (contract §2)."""
@@ -208,9 +217,19 @@ def parse_definition(raw: Mapping[str, Any], zone: ZoneInfo) -> Definition:
         settings=settings,
         exit_filters=parse_filters(settings["exit_filters"], "exit_filters"),
         goal_filters=parse_filters(settings["goal_filters"], "goal_filters"),
+        entry_patience=_parse_patience(settings["entry_patience"]),
         entry_event_filters=parse_event_filters(
             settings["entry_event_filters"], "entry_event_filters", at_entry=True
         ),
         steps=steps,
         surge=_parse_surge(settings["surge"]),
     )
+
+
+def _parse_patience(value: Any) -> timedelta:
+    try:
+        patience = timedelta(0) if value == "0" else parse_duration(value)
+    except ValueError:
+        raise RefusedError(400, "entry_patience: not a duration") from None
+    refuse_unless(patience <= MOST_PATIENCE, 400, "entry_patience: at most 7d")
+    return patience

@@ -3,7 +3,7 @@
 from typing import Any, Final
 from uuid import UUID
 
-from halo_engine.answers.reports.bucket import ACTIVE_OUTSIDE, HELD_OUTSIDE
+from halo_engine.answers.reports.bucket import ACTIVE_OUTSIDE, HELD_OUTSIDE, WAITING_OUTSIDE
 from halo_engine.answers.reports.contact_list import ContactPage
 from halo_engine.answers.reports.ledger import Ledger
 from halo_engine.domain.rules_panel.reason_labels import REASON_LABELS
@@ -29,6 +29,11 @@ def outside_of(found: Ledger) -> Part:
 def held_outside_of(found: Ledger) -> Part:
     """Return who is held but no longer matches: beside the ledger too."""
     return _part(path_of(found.series), HELD_OUTSIDE, found.held_outside)
+
+
+def waiting_of(found: Ledger) -> Part:
+    """Return who waits for data and does not match yet: beside the ledger too."""
+    return _part(path_of(found.series), WAITING_OUTSIDE, found.waiting_outside)
 
 
 def name_of(code: str) -> str:
@@ -68,6 +73,7 @@ def ledger_values(found: Ledger) -> dict[str, Any]:
         "parts": parts_of(found),
         "outside": outside_of(found),
         "held": held_outside_of(found),
+        "waiting": waiting_of(found),
     }
 
 
