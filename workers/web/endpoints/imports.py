@@ -30,7 +30,8 @@ from halo_engine.work import OrgRef, Work
 
 from ..messages.fields import pairs
 from ..messages.forms import OPTIONS, FileForm, boundary_of
-from ..messages.requests import Request, read_json
+from ..messages.json_bodies import read_json
+from ..messages.requests import Request
 from ..messages.responses import Problem, Response, answered
 from ..routes import Caller, Route
 from .operators import Operators, idempotency_key

@@ -9,7 +9,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from halo_engine.domain.errors import bad_input, shown
 
-from .requests import read_json
+from .json_bodies import read_json
 from .responses import Problem
 
 if TYPE_CHECKING:
