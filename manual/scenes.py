@@ -53,14 +53,23 @@ def _why(page: Page) -> None:
 def _review(page: Page) -> None:
     """Change a rule that ends runs, and press Save."""
     page.get_by_role("tab", name="Exit").click()
-    page.get_by_label("Replies to an email").click()
+    page.get_by_label("Replies to an email").check()
     page.get_by_role("button", name="Save", exact=False).first.click()
 
 
 def _conflict(page: Page) -> None:
     """Press Save on a page that is older than the last save."""
+    # What another picture typed is not to come back.
+    page.evaluate("localStorage.clear()")
+    page.reload()
     page.locator("input[name=version]").evaluate("input => { input.value = input.value - 1 }")
     _review(page)
+
+
+def _preview(page: Page) -> None:
+    """Show the email as a contact would get it."""
+    page.get_by_label("Contact").first.fill(CONTACT)
+    page.get_by_role("button", name="Show").click()
 
 
 def _trial(page: Page) -> None:
@@ -74,5 +83,6 @@ SCENES: Final[Mapping[str, Callable[[Page], None]]] = {
     "why": _why,
     "review": _review,
     "conflict": _conflict,
+    "preview": _preview,
     "import": _trial,
 }

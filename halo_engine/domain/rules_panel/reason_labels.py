@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Final
 
 from halo_engine.domain.reasons import FailReason, SkipReason
+from halo_engine.domain.series.exits import EXIT_RULES, ExitReason
 from halo_engine.domain.series.guards import ReasonCode
 
 #: By the codes that explain and the ledger answer.
@@ -33,9 +34,25 @@ REASON_LABELS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
+#: What ends a run and has no label of the documents, as no series can choose it.
+_OTHER_EXITS: Final[Mapping[ExitReason, str]] = MappingProxyType(
+    {
+        ExitReason.SUPPRESSED: "Gets no mail: bounced, complained or unsubscribed",
+        ExitReason.COMPANY_ALREADY_ENROLLED: "Its company has somebody in it",
+        ExitReason.CONDITION_NOT_MET: "Does not meet a condition",
+    }
+)
+_EXITS: Final[Mapping[str, str]] = MappingProxyType(
+    {rule.key.value: rule.label or _OTHER_EXITS.get(rule.key, rule.words) for rule in EXIT_RULES}
+)
 _NOT_SENT: Final[Mapping[str, str]] = MappingProxyType(
     {each.value: each.words for each in (*SkipReason, *FailReason)}
 )
+
+
+def why_left(reason: str) -> str:
+    """Return what ended a run, as the panel calls it; a reason that is not known as it is."""
+    return _EXITS.get(reason, reason)
 
 
 def why_not_sent(reason: str) -> str:

@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import Page, expect
 
 from halo_engine.domain.roles import Role
-from tests.panel.browsing import People, Shop, barriers
+from tests.panel.browsing import People, Shop, barriers, rows
 from tests.panel.rules.panel import (
     counted,
     definition,
@@ -21,7 +21,7 @@ from tests.panel.rules.panel import (
 
 
 def test_what_will_change_is_shown_before_it_is_saved(people: People, shop: Shop) -> None:
-    """Part by part, before and after, in the panel's words; going back loses nothing."""
+    """Each part stands there before and after, in the panel's words; going back loses nothing."""
     shop.draft("welcome")
     page = opened(people.of(shop), "welcome")
     page.get_by_label("Contact type").select_option(label="Users only")
@@ -134,7 +134,7 @@ def test_activating_saves_what_is_on_the_screen_first(people: People, shop: Shop
 
 
 def test_i_see_what_a_save_does_to_whom_is_in_the_series(people: People, shop: Shop) -> None:
-    """How many leave and why, how many stay; the save is what was shown."""
+    """I read how many leave and why, and how many stay; the save is what was shown."""
     shop.sandbox.contacts(["ann", "bob"])
     step = {"key": "hi", "delay": "3d", "email": {"subject": "Hi", "body": "Hi"}}
     shop.draft("once", entry_trigger="manual", steps=[step])
@@ -156,6 +156,14 @@ def test_i_see_what_a_save_does_to_whom_is_in_the_series(people: People, shop: S
         ["leave: Matches an exit filter", "hi", "1"],
         ["stay as they are", "hi", "1"],
     ]
+    press(page, "View the 1 who leave")
+    [[contact, *_, at, said, _, _]] = rows(page)
+    assert (contact, at, said) == ("ann", "hi", "leave: Matches an exit filter")
+    assert barriers(page) == []
+    press(page, "Back to what will change")
+    press(page, "View the 1 who stay as they are")
+    assert [each[0] for each in rows(page)] == ["bob"]
+    press(page, "Back to what will change")
     press(page, "Save")
     expect(page.get_by_text("Saved.")).to_be_visible()
 
