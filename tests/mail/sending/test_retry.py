@@ -444,13 +444,15 @@ def test_caps_hold_a_retry_back_and_are_said(office: PostOffice) -> None:
     allow (contract §20).
     """
     [row] = failed(office, "Ann")
+    call = named(office)
     write(office, automations, kind="marketing")
-    write(office, organizations, frequency_caps=[{"at_most": 1, "within": "24h"}])
-    [contact] = [each for (each,) in office.rows(automation_recipients, "end_user_id")]
+    caps = [{"at_most": 1, "within": "24h"}]
+    is_its = organizations.c.id == office.org_id
+    with office.database.begin() as connection:
+        connection.execute(update(organizations).where(is_its).values(frequency_caps=caps))
+    [contact] = {each for (each,) in office.rows(automation_recipients, "end_user_id")}
     office.enroll(office.series(kind="marketing"), contact)
     office.lease_and_send(MemoryTransport())
-    [first, _] = sorted(office.rows(automations, "created_at", "key"))
-    call = RetryCall(series=first[1])
     found = retry_failed(office.transact, MemoryTransport(), SENDER, call, Throttle())
     assert [(each.verdict, each.reason) for each in found] == [("held", "frequency_cap")]
     assert office.row(row, "status") == ("failed",)
