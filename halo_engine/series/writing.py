@@ -125,6 +125,8 @@ def _step(row: RowMapping) -> dict[str, Any]:
         step["condition"] = {"type": row["condition_type"], "value": row["condition_value"]}
     if row["has_own_window"]:
         step["send_window"] = row["send_window"]
+    if row["send_by_seconds"] is not None:
+        step["send_by"] = row["send_by_seconds"]
     if row["ignore_caps"]:
         step["ignore_caps"] = True
     return step

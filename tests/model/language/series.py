@@ -79,6 +79,7 @@ class Step:
     condition: Mapping[str, Any] | None
     window: Window | None
     ignore_caps: bool = False
+    send_by: timedelta | None = None
 
     def problem(self) -> str | None:
         """Return what makes the condition unusable, or None (contract §8, check 9)."""
@@ -172,7 +173,8 @@ def _check_keys(raw: Mapping[str, Any], known: Mapping[str, Any], where: str) ->
 
 
 def _parse_step(raw: Any, series_window: Window | None, zone: ZoneInfo) -> Step:
-    known = dict.fromkeys(("key", "delay", "email", "condition", "send_window", "ignore_caps"))
+    of_mail = ("send_window", "ignore_caps", "send_by")
+    known = dict.fromkeys(("key", "delay", "email", "condition", *of_mail))
     refuse_unless(isinstance(raw, dict) and raw.get("key"), 400, "a step needs a key")
     _check_keys(raw, known, f"step {raw['key']}")
     email, condition = raw.get("email"), raw.get("condition")
@@ -181,13 +183,15 @@ def _parse_step(raw: Any, series_window: Window | None, zone: ZoneInfo) -> Step:
         refuse_unless(condition.get("type") in CONDITIONS, 400, f"condition type: {CONDITIONS}")
     try:
         delay = parse_duration(raw.get("delay", 0))
+        send_by = None if raw.get("send_by") is None else parse_duration(raw["send_by"])
     except ValueError as error:
         raise RefusedError(400, f"step {raw['key']}: {error}") from None
     own = "send_window" in raw
     window = parse_window(raw["send_window"], zone) if own else series_window
     ignores = raw.get("ignore_caps", False)
-    refuse_unless(email or not ignores, 400, "ignore_caps is of emails")
-    return Step(raw["key"], delay, email, condition, window if email else None, ignores)
+    late = raw.get("send_by")
+    refuse_unless(email or not (ignores or late is not None), 400, "these are of emails")
+    return Step(raw["key"], delay, email, condition, window if email else None, ignores, send_by)
 
 
 def parse_definition(raw: Mapping[str, Any], zone: ZoneInfo) -> Definition:
