@@ -14,6 +14,7 @@ from halo_engine.domain.errors import shown
 from halo_engine.domain.fields.catalogue import Entity
 from halo_engine.domain.fields.lookalikes import look_alikes
 from halo_engine.domain.nearness import near
+from halo_engine.domain.reasons import EntryTrigger
 from halo_engine.domain.series.exits import EXIT_RULE_OF
 from halo_engine.domain.series.guard_parts import Unused
 from halo_engine.domain.series.guards import GUARDS
@@ -50,6 +51,15 @@ def _goal_without_filter(series: AnySeries, _around: Surroundings) -> Iterator[S
     if series.settings.goal_enabled and not series.settings.goal_filters:
         message = "The goal is switched on, but no goal filter is set: nothing will convert."
         yield SeriesFinding(place="settings.goal_filters", message=message)
+
+
+def _surge_unused(series: AnySeries, _around: Surroundings) -> Iterator[SeriesFinding]:
+    if series.settings.surge is not None and series.entry_trigger is EntryTrigger.MANUAL:
+        message = (
+            "A manual series takes everybody by its activation, which no surge holds. Leave the "
+            "surge out, or use another trigger."
+        )
+        yield SeriesFinding(place="settings.surge", message=message)
 
 
 def _exit_rule_never_fires(series: AnySeries, _around: Surroundings) -> Iterator[SeriesFinding]:
@@ -185,6 +195,7 @@ CHECKS: Final = (
         _unknown_field,
     ),
     *EVENT_CHECKS,
+    Check("surge_unused", "a surge in a `manual` series", _surge_unused),
     Check("gate_before_email", "a gate on opens or clicks before any email", _gate_before_email),
     Check(
         "mail_not_tracked",

@@ -25,7 +25,8 @@ def test_whoever_is_held_is_released_or_discarded(people: People, shop: Shop) ->
     expect(page.get_by_text("Released. Whoever the rules let in has entered.")).to_be_visible()
     expect(page.locator("#held")).to_have_count(0)
     assert enrolled(shop) == 3
-    shop.enter("welcome", ["dan"])
+    shop.sandbox.signal(shop.sandbox.contacts(["dan"]))
+    shop.sandbox.settle()
     page.goto("/series/welcome")
     page.get_by_role("link", name="Discard", exact=True).click()
     press(page, "Discard whoever is held")
