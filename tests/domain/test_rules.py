@@ -79,6 +79,7 @@ def test_settings_keep_the_order_of_the_documents() -> None:
         "goal_window_days",
         "send_window",
         "delivery_guarantee",
+        "when_capped",
         "count_machine_opens",
         "surge",
     ]
