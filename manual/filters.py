@@ -42,7 +42,8 @@ _OWN: Final = """
 ## Properties of events
 
 `event.NAME` is a top-level property of the event at hand, of the type of the filter's value. It
-stands in `settings.entry_event_filters`, which decide whether the event begins a run:
+stands in `settings.entry_event_filters`, which decide whether the event begins a run, in
+`settings.exit_event_filters` and in the `filters` of an `event_fired` condition:
 
 <!-- not run: it is a part of a series -->
 
@@ -55,6 +56,10 @@ settings:
 A run keeps the properties of the event that began it (8,192 bytes at most; the largest are left
 out). In all its steps they are merge fields, `{{ event.plan_name|your plan }}`, and `user_property`
 conditions can compare them: `event.amount>=100`. Elsewhere `event.NAME` is refused.
+
+Where a run has begun, `{same: order_id}` in place of a filter holds if the event has the same value
+of that property as the event that began the run. Values are compared as JSON: 5 is not "5". A
+missing value equals nothing.
 """
 
 

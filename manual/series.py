@@ -2,7 +2,12 @@
 
 from typing import Any, Final
 
-from halo_engine.cli.schemas.json_schema import EVENT_GROUPS, GROUPS, series_schema
+from halo_engine.cli.schemas.json_schema import (
+    ENTRY_EVENT_GROUPS,
+    EVENT_GROUPS,
+    GROUPS,
+    series_schema,
+)
 from manual.markdown import code, table
 from manual.shapes import Shape
 
@@ -46,6 +51,6 @@ def _with_groups_by_name(schema: Any) -> Any:
     named = {key: _with_groups_by_name(value) for key, value in schema.items()}
     if schema.get("anyOf") == GROUPS["anyOf"]:
         return {**named, "anyOf": [{"$ref": "#/$defs/Groups"}]}
-    if schema.get("anyOf") == EVENT_GROUPS["anyOf"]:
+    if schema.get("anyOf") in (ENTRY_EVENT_GROUPS["anyOf"], EVENT_GROUPS["anyOf"]):
         return {**named, "anyOf": [{"$ref": "#/$defs/EventGroups"}]}
     return named

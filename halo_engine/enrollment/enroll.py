@@ -52,6 +52,7 @@ from halo_engine.enrollment.surges.holding import (
     keep_held,
 )
 from halo_engine.happenings import Happened, note_happenings
+from halo_engine.series.early_gates import Waiting, open_gates
 from halo_engine.sql.cache import StatementCache
 from halo_engine.sql.metadata import arrivals
 from halo_engine.sql.statements import statement
@@ -94,7 +95,7 @@ def enroll(work: Work, series: Sequence[Series], candidates: Entrants) -> list[A
         **losers(work, series, candidates),
     }
     by_id = {each.id: each for each in series}
-    return [
+    admissions = [
         Admission(
             by_id[row["automation_id"]],
             ReasonCode(row["code"]) if row["code"] else None,
@@ -102,6 +103,13 @@ def enroll(work: Work, series: Sequence[Series], candidates: Entrants) -> list[A
         )
         for row in statement.rows(work.connection, values, work.moment)
     ]
+    # A run begins at the instant of its signal; the event may have fired since.
+    early = [each for each in series if each.first_step and each.first_step.is_early]
+    if early and any(each.code is None for each in admissions):
+        named = candidates.values.get("candidates_end_user_id")
+        whose = Waiting(contacts=named) if named else Waiting(reached=candidates.instants)
+        open_gates(work, early, whose)
+    return admissions
 
 
 @statement("enroll", kinds=frozenset())

@@ -83,7 +83,8 @@ def about_rows(org_id: UUID, series: Sequence[Series], steps: Sequence[Step]) ->
     """Return the statement for recipient rows, one result each. They are passed as ``given``: an
     array of ids for each step, with the numbers of ``series`` and ``step``.
     """
-    return _about(org_id, series, steps, _given_rows(org_id))
+    opens = any(step.is_early for step in steps)
+    return _about(org_id, series, steps, _given_rows(org_id, opens=opens))
 
 
 @statement("gather_rows_alike", alone=())
@@ -115,7 +116,8 @@ def _first(value: ColumnElement[Any], type_: Any) -> ColumnElement[Any]:
     return first
 
 
-def _given_rows(org_id: UUID) -> Subquery:
+def _given_rows(org_id: UUID, *, opens: bool) -> Subquery:
+    """Return the given rows; with ``opens`` they say whether an event opened their gate."""
     named = rows_asked("given", {"ids": Text(), "series": Integer(), "step": Integer()})
     rows = automation_recipients
     # A lateral look-up by index: a plain join would read the whole table unless it is very large.
@@ -127,6 +129,7 @@ def _given_rows(org_id: UUID) -> Subquery:
             rows.c.enrollment_number.label("number"),
             rows.c.created_at.label("reached_at"),
             rows.c.scheduled_for,
+            *([rows.c.latest_due.is_not(None).label("is_open")] if opens else []),
         )
         .where(
             rows.c.org_id == org_id,

@@ -24,6 +24,7 @@ from halo_engine.pipeline.reaction import Reaction, TooMuchError, revisit_runs
 from halo_engine.pipeline.wide import work_page
 from halo_engine.series.cache import running_series
 from halo_engine.series.completion import complete_finished
+from halo_engine.series.early_gates import Waiting, open_gates
 from halo_engine.series.locks import hold_series_still, lock_signals
 from halo_engine.work import Work
 
@@ -89,6 +90,9 @@ def _handle(
     if at_the_door:
         lock_surges(work, [each for concerned, _ in at_the_door for each in concerned])
     exits = revisit_runs(work, running, [each.contact_id for each in handled if each.contact_id])
+    opening = [each.contact_id for each in handled if running.may_open_gates(each)]
+    if opening:
+        open_gates(work, running.series, Waiting(contacts=[id_ for id_ in opening if id_]))
     admissions = [
         admission
         for concerned, candidates in at_the_door

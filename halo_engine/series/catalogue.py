@@ -22,12 +22,13 @@ from halo_engine.domain.reasons import (
     SeriesKind,
     SeriesStatus,
 )
-from halo_engine.domain.series.conditions import ConditionType
-from halo_engine.domain.series.definition import Condition, Series, Step
+from halo_engine.domain.series.conditions import Condition
+from halo_engine.domain.series.definition import Series, Step
 from halo_engine.domain.series.email import Email
 from halo_engine.domain.series.settings import Settings
 from halo_engine.domain.times.quiet_hours import Hours
 from halo_engine.domain.times.windows import SendWindow
+from halo_engine.series.writing import read_gates
 from halo_engine.sql.statements import statement
 from halo_engine.tables import automation_active_periods, automation_steps, automations
 
@@ -148,7 +149,8 @@ def _read(
 def _series(
     row: RowMapping, steps: Sequence[RowMapping], periods: Sequence[RowMapping], hours: Hours
 ) -> Series:
-    settings = validated(Settings, row["settings"], "settings")
+    stored, gates = read_gates(row["settings"])
+    settings = validated(Settings, stored, "settings")
     return Series(
         id=row["id"],
         key=row["key"],
@@ -160,8 +162,8 @@ def _series(
         subscription_id=row["subscription_id"],
         audience_filters=parse_groups(row["audience_filters"], "audience_filters"),
         settings=settings,
-        steps=tuple(_step(step, settings) for step in steps if step["removed_at"] is None),
-        removed_steps=tuple(_step(step, settings) for step in steps if step["removed_at"]),
+        steps=tuple(_step(step, settings, gates) for step in steps if not step["removed_at"]),
+        removed_steps=tuple(_step(step, settings, {}) for step in steps if step["removed_at"]),
         version=row["version"],
         # If both have the same instant, the order is unknown: it counts as edited.
         edited=row["activated_at"] is not None and row["updated_at"] >= row["activated_at"],
@@ -171,13 +173,12 @@ def _series(
     )
 
 
-def _step(row: RowMapping, settings: Settings) -> Step:
+def _step(row: RowMapping, settings: Settings, gates: Mapping[str, Any]) -> Step:
     email = validated(Email, row["email"], "email") if row["email"] is not None else None
-    condition = (
-        Condition(type=ConditionType(row["condition_type"]), value=row["condition_value"])
-        if row["condition_type"]
-        else None
-    )
+    condition = None
+    if row["condition_type"]:
+        said = {"type": row["condition_type"], "value": row["condition_value"]}
+        condition = validated(Condition, said | gates.get(row["key"], {}), "condition")
     return Step(
         id=row["id"],
         key=row["key"],

@@ -25,6 +25,7 @@ from halo_engine.domain.reasons import EntryTrigger, SeriesStatus
 from halo_engine.domain.series.definition import Series
 from halo_engine.domain.series.signals import SignalKind
 from halo_engine.series.checking.preflight import refuse_unless_ready
+from halo_engine.series.early_gates import open_after_resume
 from halo_engine.series.locks import lock_series_for_change
 from halo_engine.series.save import load_saved
 from halo_engine.sql.statements import statement
@@ -96,6 +97,7 @@ def resume(work: Work, key: str, by: str) -> Series:
     series = find_in(work, key, SeriesStatus.PAUSED, "resumed")
     refuse_unless_ready(work, series, first_activation=False)
     _open_period(work, series, by)
+    open_after_resume(work, series)
     return series
 
 

@@ -19,11 +19,12 @@ from halo_engine.series.catalogue import UnreadableDefinition, read_series
 from halo_engine.series.checking.preflight import refuse_unless_ready
 from halo_engine.series.completion import complete_finished
 from halo_engine.series.discards import rebase_discards
+from halo_engine.series.early_gates import close_gates, open_gates
 from halo_engine.series.locks import lock_series_for_change
 from halo_engine.series.rebase import rebase_addresses, rebase_audience, rebase_seats
 from halo_engine.series.rescheduling import reschedule_rows
 from halo_engine.series.versions import UNKNOWN, Author, keep_present, keep_version
-from halo_engine.series.writing import load_written
+from halo_engine.series.writing import load_written, written_gates
 from halo_engine.sql.statements import statement
 from halo_engine.tables import automation_steps, automations, subscriptions
 from halo_engine.work import Work
@@ -82,9 +83,14 @@ def save_series(
     keep_version(work, series_id, saved.version, definition, author)
     if saved.status is SeriesStatus.ACTIVE:
         refuse_unless_ready(work, saved, first_activation=False)
+    readable = before if isinstance(before, Series) else None
+    if before is not None:
+        close_gates(work, readable, saved)
     moved = 0
     if reschedule and before is not None:
-        moved = reschedule_rows(work, before if isinstance(before, Series) else None, saved)
+        moved = reschedule_rows(work, readable, saved)
+    if before is not None:
+        open_gates(work, [saved])
     if _differs(before, saved, _audience_of):
         rebase_audience(work, saved)
         rebase_discards(work, saved)
@@ -156,7 +162,7 @@ def _saving(
         "contact_type": definition.contact_type,
         "subscription_id": list_id,
         "audience_filters": dump_groups(definition.audience_filters),
-        "settings": _stored(definition.settings),
+        "settings": {**_stored(definition.settings), **written_gates(definition.steps)},
         "has_surges": definition.settings.surge is not None,
         "definition_ordered_at": work.now,
         "updated_at": work.now,

@@ -55,6 +55,7 @@ PARAMETERS: Final[Mapping[str, Parameter]] = {
     "widget_key": Parameter(Text(), "widget-key"),
     "now": Parameter(_INSTANT, _at(1)),
     "since": Parameter(_INSTANT, _at(2)),
+    "instants": Parameter(ARRAY(_INSTANT), [_at(2)]),
     "sent_at": Parameter(_INSTANT, _at(3)),
     "entered_at": Parameter(_INSTANT, _at(4)),
     # About what.

@@ -125,6 +125,8 @@ automation_recipients = Table(
     Column("was_due", INSTANT),
     Column("failed_at", INSTANT),
     Column("tries", SmallInteger, nullable=False, server_default=text("0")),
+    # §21: of a gate that its event opened: when its delay would have decided.
+    Column("latest_due", INSTANT),
     one_of("status", Status),
     one_of("exit_reason", ExitReason),
     CheckConstraint(

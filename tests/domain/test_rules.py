@@ -73,6 +73,7 @@ def test_settings_keep_the_order_of_the_documents() -> None:
         "entry_patience",
         "exit_rules",
         "exit_event_name",
+        "exit_event_filters",
         "exit_filters",
         "goal_enabled",
         "goal_filters",

@@ -87,6 +87,7 @@ class Control(Activity):
         refuse_unless(series.status == "paused", 409, f"{key} is {series.status}, not paused")
         self._check(series, series.definition, first=False)
         self._start(series)
+        self.open_gates(series.active_runs())
         self.settle()
 
     def release(self, series: str, *, discard: bool = False) -> None:
@@ -124,6 +125,7 @@ class Control(Activity):
             if definition.raw != merge(series.definition.raw, {}):
                 series.versions += 1
             self.replace_definition(series, definition)
+            self.open_gates(series.active_runs())
         self.settle()
 
     def reschedule(self, series: Series, definition: Definition) -> None:

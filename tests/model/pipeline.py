@@ -8,7 +8,7 @@ from tests.model.language.clock import parse_duration, parse_instant
 from tests.model.language.people import Contact
 from tests.model.language.refusals import refuse_unless
 from tests.model.runs import Run, Series
-from tests.model.signals import Signal
+from tests.model.signals import EVERYTHING, Signal
 
 
 class Pipeline(Journey):
@@ -56,6 +56,8 @@ class Pipeline(Journey):
             self._end_later_rivals(signal.contacts)
         for run in self._runs_of(signal.contacts):
             self.check_goal(run)
+        if signal.event is not None or signal.changed == EVERYTHING:
+            self.open_gates(run for run in self._runs_of(signal.contacts) if run.is_active)
         for contact in sorted(signal.contacts, key=lambda each: each.number):
             for series in self.series.values():
                 self._offer(series, contact, signal)

@@ -52,6 +52,7 @@ class Planning(Answers):
         if reschedule:
             self.reschedule(series, definition)
         self.replace_definition(series, definition)
+        self.open_gates(series.active_runs())
         staying: list[Run] = []
         fates: list[tuple[str, str | None]] = []
         for run in series.active_runs():

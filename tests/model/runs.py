@@ -29,7 +29,8 @@ class Mail:
 class Row:
     """One contact at one step: a recipient (contract §5). `order` is its place of creation.
 
-    `position` is where its step stands, or last stood in the definition.
+    `position` is where its step stands, or last stood in the definition. `is_open` says that its
+    event opened it early.
     """
 
     step: str
@@ -40,6 +41,7 @@ class Row:
     status: str = "pending"
     reason: str | None = None
     exit_reason: str | None = None
+    is_open: bool = False
 
 
 @dataclass(eq=False)

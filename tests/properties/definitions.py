@@ -58,11 +58,16 @@ EVENT_FILTERS = (
     _filter("event.gift", "is", True),
     _filter("event.due", "before", "+2d"),
 )
+_SAME = {"same": "order"}
 CONDITIONS = (
     {"type": "email_opened"},
     {"type": "link_clicked"},
     {"type": "event_fired", "value": "ping"},
     {"type": "event_fired", "value": "buy"},
+    {"type": "event_fired", "value": "buy", "early": True},
+    {"type": "event_fired", "value": "ping", "early": True, "filters": [[EVENT_FILTERS[0]]]},
+    {"type": "event_fired", "value": "go", "early": True, "filters": [[_SAME]]},
+    {"type": "event_fired", "value": "buy", "filters": [[_SAME], [EVENT_FILTERS[1]]]},
     {"type": "user_property", "value": "plan=pro"},
     {"type": "user_property", "value": "score > 3"},
     {"type": "user_property", "value": "plan != free"},
@@ -107,6 +112,9 @@ event_groups: st.SearchStrategy[list[Any]] = st.one_of(
         st.lists(st.sampled_from(EVENT_FILTERS), min_size=1, max_size=2), min_size=1, max_size=2
     ),
 )
+exit_event_groups: st.SearchStrategy[list[Any]] = st.one_of(
+    event_groups, st.just([[_SAME]]), st.just([[_SAME, EVENT_FILTERS[0]]])
+)
 maybe_groups: st.SearchStrategy[list[Any]] = st.just([]) | groups
 windows = st.none() | st.sampled_from(WINDOWS)
 caps = st.none() | st.sampled_from(CAPS)
@@ -131,6 +139,7 @@ settings = st.fixed_dictionaries(
         "entry_patience": patience,
         "exit_rules": st.lists(st.sampled_from(RULES), unique=True, max_size=4),
         "exit_event_name": st.sampled_from([*EVENTS, None]),
+        "exit_event_filters": exit_event_groups,
         "exit_filters": maybe_groups,
         "goal_enabled": often,
         "goal_filters": groups,
@@ -151,6 +160,7 @@ new_settings = st.fixed_dictionaries(
         "reenroll_enabled": st.booleans(),
         "reenroll_delay_days": st.sampled_from([None, 1, 3]),
         "exit_rules": st.lists(st.sampled_from(RULES), unique=True, max_size=4),
+        "exit_event_filters": exit_event_groups,
         "exit_filters": maybe_groups,
         "goal_enabled": st.booleans(),
         "goal_filters": maybe_groups,

@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from halo_engine.answers.held_mail import what_holds_mail
 from halo_engine.domain.answer import Answer
+from halo_engine.domain.errors import shown
 from halo_engine.domain.phrases import on_the_clock
 from halo_engine.domain.reasons import SeriesStatus, SkipReason, Status
 from halo_engine.domain.series.conditions import ConditionType
@@ -233,7 +234,16 @@ def _worded(decision: Send | Postpone | Finish, facts: DueFacts) -> str:
         return f"The email will be sent, {following}."
     said = _SKIPPED.get(str(decision.reason), "As things stand, the condition is met")
     ends = decision.reason == SkipReason.CONDITION_NOT_MET
-    return f"{said}, {'and the enrollment ends' if ends else following}."
+    if ends:
+        return f"{said}, and the enrollment ends.{_if_it_fires(step, following)}"
+    return f"{said}, {following}."
+
+
+def _if_it_fires(step: Step, following: str) -> str:
+    """Return what opens the gate before its delay is over; blank if nothing does."""
+    if step.condition is None or not step.is_early:
+        return ""
+    return f" Should {shown(step.condition.value)} fire before, {following} at once."
 
 
 def _machines(decision: Send | Postpone | Finish, standing: _Standing, facts: DueFacts) -> str:

@@ -34,6 +34,7 @@ from halo_engine.audience.matching import audience, fits_contact_type, scan, sup
 from halo_engine.domain.series.definition import Series, Step
 from halo_engine.domain.series.exits import ExitReason
 from halo_engine.journey.exit_questions import ExitQuestions, first_that_fires
+from halo_engine.series.early_gates import early_steps, is_opened
 from halo_engine.series.rebase import address_at_entry
 from halo_engine.series.rescheduling import Retimed
 from halo_engine.sql.rows import rows_of
@@ -188,6 +189,11 @@ def _active_rows(work: Work, planned: PlannedSave) -> Subquery:
     # one row, and compare each contact with each row.
     its_id = select(literal(series.id, Uuid())).scalar_subquery()
     overdue = and_(work.now >= DUE, retimed.due <= work.now)
+    moves, due = retimed.moves & ~overdue, retimed.due
+    if series.is_active and early_steps(series):
+        now = literal(work.now, _ROWS.c.scheduled_for.type)
+        opens = is_opened(work.org_id, [series], now, work.moment)
+        moves, due = moves | opens, case((opens, now), else_=due)
     return (
         select(
             literal(0, Integer()).label("series"),
@@ -198,8 +204,8 @@ def _active_rows(work: Work, planned: PlannedSave) -> Subquery:
             _ROWS.c.step_id,
             is_removed.label("is_removed"),
             case((is_removed, _next_step(series))).label("next_id"),
-            (retimed.moves & ~overdue).is_(True).label("is_moved"),
-            retimed.due.label("due"),
+            moves.is_(True).label("is_moved"),
+            due.label("due"),
             DUE.label("was_due"),
         )
         .where(_ROWS.c.org_id == work.org_id, _ROWS.c.automation_id == its_id, IS_ACTIVE)

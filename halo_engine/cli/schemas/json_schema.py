@@ -39,7 +39,10 @@ def _groups_of(item: Mapping[str, Any]) -> dict[str, Any]:
 
 #: Groups of filters on contacts, and of filters on the event at hand.
 GROUPS: Final = _groups_of({"$ref": "#/$defs/Filter"})
-EVENT_GROUPS: Final = _groups_of({"$ref": "#/$defs/EventFilter"})
+ENTRY_EVENT_GROUPS: Final = _groups_of({"$ref": "#/$defs/EventFilter"})
+EVENT_GROUPS: Final = _groups_of(
+    {"anyOf": [{"$ref": "#/$defs/EventFilter"}, {"$ref": "#/$defs/SameProperty"}]}
+)
 
 
 #: Definitions by their keys.
@@ -86,8 +89,12 @@ def _widen_series(definitions: dict[str, Any]) -> None:
     filters = [(series, "audience_filters"), *((settings, name) for name in FILTER_SETTINGS)]
     for keys, name in filters:
         keys[name] = {**GROUPS, "description": keys[name]["description"]}
-    keys, name = settings, "entry_event_filters"
-    keys[name] = {**EVENT_GROUPS, "description": keys[name]["description"]}
+    for keys, name, groups in (
+        (settings, "entry_event_filters", ENTRY_EVENT_GROUPS),
+        (settings, "exit_event_filters", EVENT_GROUPS),
+        (definitions["Condition"]["properties"], "filters", EVENT_GROUPS),
+    ):
+        keys[name] = {**groups, "description": keys[name]["description"]}
     series["settings"].pop("default")
     # Rules that are always on cannot be listed.
     del definitions["ExitReason"]

@@ -162,12 +162,12 @@ def resolve_in_run(name: str) -> Field:
     """Return the field that ``name`` stands for, which may be a property of the event that began
     the run (contract §21).
     """
-    return resolve_property(name) if _is_property(name) else resolve(name)
+    return resolve_property(name) if is_property(name) else resolve(name)
 
 
 def resolve_trait(name: str) -> Field:
     """Return the field that ``name`` stands for, else the custom trait of that bare name (§5)."""
-    if _is_property(name):
+    if is_property(name):
         return resolve_property(name)
     prefix, _ = _split(name)
     is_bare = prefix == "" and name not in COLUMNS[Entity.CONTACT]
@@ -212,12 +212,13 @@ def _split(name: str) -> tuple[str, str]:
     return "", name
 
 
-def _is_property(name: str) -> bool:
-    return name.startswith(PREFIXES[Entity.PROPERTY])
+def is_property(name: object) -> bool:
+    """Return whether ``name`` is that of a property of an event."""
+    return isinstance(name, str) and name.startswith(PREFIXES[Entity.PROPERTY])
 
 
 def _unknown(name: str) -> Refusal:
-    if _is_property(name):
+    if is_property(name):
         return bad_input(
             "field",
             f"{shown(name)} is a property of an event; allowed is it in entry_event_filters, "

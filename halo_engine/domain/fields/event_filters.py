@@ -10,7 +10,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, BeforeValidator, ConfigDict, field_validator
 
 from halo_engine.domain.errors import Fault, several
-from halo_engine.domain.fields.catalogue import Field, check_name, resolve_property
+from halo_engine.domain.fields.catalogue import Field, check_name, is_property, resolve_property
 from halo_engine.domain.fields.filters import Filter, read_groups
 
 SAME: Final = "same"
@@ -47,6 +47,20 @@ EventItem = EventFilter | SameProperty
 def _form(item: object) -> type[EventItem]:
     is_same = isinstance(item, SameProperty) or (isinstance(item, Mapping) and SAME in item)
     return SameProperty if is_same else EventFilter
+
+
+def item_form(item: object) -> type[Filter | SameProperty]:
+    """Return the model of one filter as it is written, on a contact or on an event."""
+    is_of_event = isinstance(item, Mapping) and is_property(item.get("field"))
+    return _form(item) if is_of_event or (isinstance(item, Mapping) and SAME in item) else Filter
+
+
+def parse_event_groups(data: object, where: str) -> tuple[tuple[EventItem, ...], ...]:
+    """Return the groups that ``data`` writes; ``where`` names the setting in the 400's path."""
+    groups, faults = read_groups(data, _form)
+    if faults:
+        raise faults[0].refusal(where)
+    return groups
 
 
 def _parse(data: object) -> tuple[tuple[EventItem, ...], ...]:

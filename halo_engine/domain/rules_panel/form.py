@@ -15,7 +15,7 @@ from halo_engine.domain.errors import Fault, Path, named_path
 from halo_engine.domain.rules_panel.filter_rows import PARTS, FilterRow, kept_row_of, number_of
 from halo_engine.domain.series.definition import SeriesDefinition
 from halo_engine.domain.series.exits import EXIT_RULES, ExitReason
-from halo_engine.domain.series.settings import FILTER_SETTINGS
+from halo_engine.domain.series.settings import EVENT_FILTER_SETTINGS, FILTER_SETTINGS
 from halo_engine.domain.times.durations import format_duration
 
 _SETTINGS: Final = "settings."
@@ -50,7 +50,12 @@ EXITS: Final = "settings.exit_rules"
 #: The rules that the form has a switch for. ``completed`` is on, whatever a series says.
 EXIT_CHOICES: Final = tuple(rule for rule in EXIT_RULES if rule.is_listed)
 #: Where filters stand.
-BUILDERS: Final = ("audience_filters", *(f"{_SETTINGS}{name}" for name in FILTER_SETTINGS))
+EVENT_BUILDERS: Final = tuple(f"{_SETTINGS}{name}" for name in EVENT_FILTER_SETTINGS)
+BUILDERS: Final = (
+    "audience_filters",
+    *(f"{_SETTINGS}{name}" for name in FILTER_SETTINGS),
+    *EVENT_BUILDERS,
+)
 
 #: Of a row: its builder, group, place and part. Further ones than three digits tell are not read.
 _ROW: Final = re.compile(r"([a-z_.]+)\[(\d{1,3})\]\[(\d{1,3})\]\.([a-z]+)")
@@ -59,6 +64,8 @@ _OF_ROW: Final = re.compile(rf"({'|'.join(map(re.escape, BUILDERS))})(\[\d+\]){{
 _PART_AT_FAULT: Final[Mapping[str, str]] = {
     "unknown_field": "field",
     "bad_name": "field",
+    "misplaced_event_property": "field",
+    "not_event_property": "field",
     "bad_operator": "operator",
 }
 

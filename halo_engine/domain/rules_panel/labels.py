@@ -94,6 +94,7 @@ PARTS: Final[Mapping[str, str]] = MappingProxyType(
         "kind": "Kind of mail",
         "entry_trigger": "Trigger",
         "settings.entry_event_name": "Event name",
+        "settings.entry_event_filters": "Entry event filters",
         "settings.entry_patience": "Patience",
         "contact_type": "Contact type",
         "audience_type": "Audience source",
@@ -108,6 +109,7 @@ PARTS: Final[Mapping[str, str]] = MappingProxyType(
         "settings.goal_window_days": "Goal window in days",
         "settings.exit_rules": "Exit rules",
         "settings.exit_event_name": "Exit event name",
+        "settings.exit_event_filters": "Exit event filters",
         "settings.exit_filters": "Exit filters",
     }
 )

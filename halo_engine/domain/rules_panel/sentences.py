@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from halo_engine.domain.errors import shown
 from halo_engine.domain.fields.catalogue import FieldType
+from halo_engine.domain.fields.event_filters import EventGroups, EventItem, SameProperty
 from halo_engine.domain.fields.filters import Filter, FilterGroups
 from halo_engine.domain.phrases import OPERATOR_WORDS
 from halo_engine.domain.reasons import AudienceType, EntryTrigger
@@ -42,6 +43,18 @@ def sentence_of_groups(groups: FilterGroups) -> str:
     return said[0] if len(said) == 1 else ", or ".join(f"({each})" for each in said)
 
 
+def sentence_of_event_groups(groups: EventGroups) -> str:
+    """Return the filters on an event as one sentence."""
+    said = [" and ".join(map(_of_event, group)) for group in groups]
+    return said[0] if len(said) == 1 else ", or ".join(f"({each})" for each in said)
+
+
+def _of_event(item: EventItem) -> str:
+    if isinstance(item, SameProperty):
+        return f"{shown(item.same)} as in the event that began the run"
+    return sentence_of(item)
+
+
 def trigger_in_words(trigger: EntryTrigger, event: str | None) -> str:
     """Return the trigger, with its event if it has one: ``Triggers an event: ‘trial_started’``."""
     named = f": {shown(event)}" if trigger is EntryTrigger.EVENT and event else ""
@@ -52,6 +65,8 @@ def in_words(definition: SeriesDefinition) -> Iterator[Sentence]:
     """Yield a sentence for each part of the panel, in its order; what is off is left out."""
     settings = definition.settings
     trigger = trigger_in_words(definition.entry_trigger, settings.entry_event_name)
+    if definition.entry_trigger is EntryTrigger.EVENT and settings.entry_event_filters:
+        trigger = f"{trigger}, with {sentence_of_event_groups(settings.entry_event_filters)}"
     yield Sentence("Trigger", trigger)
     if patience := patience_of(definition.entry_trigger, settings):
         yield Sentence("Patience", _patience(patience))
@@ -78,7 +93,10 @@ def _surge(surge: Surge) -> str:
 def exit_label(rule: ExitRule, settings: Settings) -> str:
     """Return an exit rule as the panel says it, with the event or the filters that it asks for."""
     if rule.key is ExitReason.EVENT and settings.exit_event_name:
-        return f"{rule.label}: {shown(settings.exit_event_name)}"
+        held = ""
+        if settings.exit_event_filters:
+            held = f", with {sentence_of_event_groups(settings.exit_event_filters)}"
+        return f"{rule.label}: {shown(settings.exit_event_name)}{held}"
     if rule.key is ExitReason.FILTER_MATCH and settings.exit_filters:
         return f"{rule.label}: {sentence_of_groups(settings.exit_filters)}"
     return rule.label

@@ -36,7 +36,7 @@ from halo_engine.domain.reasons import (
     SeriesKind,
     SeriesStatus,
 )
-from halo_engine.domain.series.conditions import RULE_OF, ConditionRule, ConditionType
+from halo_engine.domain.series.conditions import Condition
 from halo_engine.domain.series.email import Email, check_email
 from halo_engine.domain.series.exits import EXIT_RULES, ExitReason, Matches
 from halo_engine.domain.series.settings import Definition, Settings, patience_of
@@ -65,18 +65,6 @@ def check_key(key: object, field: str = "key") -> str:
 
 
 _Key = Annotated[str, Field(pattern=KEY_PATTERN), BeforeValidator(in_its_place(check_key))]
-
-
-class Condition(Definition):
-    """A condition that gates the run (contract §5); activation check 9 checks its value."""
-
-    type: ConditionType = Field(description="What the condition asks.")
-    value: str | None = Field(default=None, description="An expression, or the event's name.")
-
-    @property
-    def rule(self) -> ConditionRule:
-        """How this kind of condition is declared."""
-        return RULE_OF[self.type]
 
 
 class StepDefinition(Definition):
@@ -178,6 +166,11 @@ class Step:
     window: SendWindow | None
     removed: bool = False
     ignores_caps: bool = False
+
+    @property
+    def is_early(self) -> bool:
+        """Whether it is a gate that opens as soon as its event fires (contract §21)."""
+        return self.condition is not None and self.condition.early
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from functools import cached_property
 from uuid import UUID
 
 from halo_engine.domain.series.definition import Series, Step
-from halo_engine.domain.series.signals import Signal
+from halo_engine.domain.series.signals import EVERYTHING, Signal
 from halo_engine.domain.series.triggers import (
     Topic,
     is_in_time,
@@ -84,10 +84,11 @@ class RunningSeries:
             if each.series is None:
                 if each.waits_for_signals:
                     yield id_, each
-            else:
-                alone = RunningSeries((each.series,))
-                if alone.triggered_by(signal) or alone.waited_for(signal):
-                    yield id_, each
+                continue
+            alone = RunningSeries((each.series,))
+            concerns = alone.triggered_by(signal) or alone.waited_for(signal)
+            if concerns or alone.may_open_gates(signal):
+                yield id_, each
 
     def triggered_by(self, signal: Signal) -> list[Series]:
         """Return the series that ``signal`` triggers, in order of creation."""
@@ -123,6 +124,25 @@ class RunningSeries:
             for each in self.patient
             if signal.series_id in (None, each.id) and may_bring_data(signal, each)
         ]
+
+    @cached_property
+    def awaited_events(self) -> frozenset[str]:
+        """The names of the events that gates of active series wait for, to open early (§21)."""
+        return frozenset(
+            step.condition.value
+            for each in self.series
+            if each.is_active
+            for step in each.steps
+            if step.condition is not None and step.condition.early and step.condition.value
+        )
+
+    def may_open_gates(self, signal: Signal) -> bool:
+        """Return whether ``signal`` may open an early gate: it brings the event, or two contacts
+        became one.
+        """
+        if not self.awaited_events:
+            return False
+        return signal.event_name in self.awaited_events or EVERYTHING in signal.changed
 
     @cached_property
     def active_ids(self) -> list[UUID]:

@@ -123,6 +123,7 @@ SINCE_THIS_VERSION: Final = {
     "when_capped",
     "count_machine_opens",
     "entry_event_filters",
+    "exit_event_filters",
     "entry_patience",
     "one_per_address",
     "surge",
@@ -134,6 +135,9 @@ FILTER_SETTINGS: Final = tuple(
     for name, field in Settings.model_fields.items()
     if field.annotation == tuple[tuple[Filter, ...], ...]
 )
+
+#: The settings that are filters on the event at hand.
+EVENT_FILTER_SETTINGS: Final = ("entry_event_filters", "exit_event_filters")
 
 
 def patience_of(trigger: EntryTrigger, settings: Settings) -> timedelta | None:

@@ -10,8 +10,7 @@ from halo_engine.domain.fields.catalogue import Entity, Field, resolve
 from halo_engine.domain.fields.expressions import parse_expression
 from halo_engine.domain.fields.filters import FilterGroups
 from halo_engine.domain.reasons import AudienceType, EntryTrigger, SeriesKind
-from halo_engine.domain.series.conditions import Takes
-from halo_engine.domain.series.definition import Condition
+from halo_engine.domain.series.conditions import Condition, Takes
 from halo_engine.domain.series.email import Email, asked_in
 from halo_engine.domain.series.exits import EXIT_RULES, Fired
 from halo_engine.domain.series.settings import FILTER_SETTINGS, Settings

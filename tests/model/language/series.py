@@ -48,6 +48,7 @@ SETTINGS: dict[str, Any] = {
     "entry_event_filters": [],
     "exit_rules": [],
     "exit_event_name": None,
+    "exit_event_filters": [],
     "exit_filters": [],
     "goal_enabled": False,
     "goal_filters": [],
@@ -78,7 +79,13 @@ class Step:
     email: Mapping[str, str] | None
     condition: Mapping[str, Any] | None
     window: Window | None
-    ignore_caps: bool = False
+    ignore_caps: bool
+    filters: EventGroups
+
+    @property
+    def is_early(self) -> bool:
+        """Whether it opens as soon as its event fires (contract §21)."""
+        return bool(self.condition and self.condition.get("early"))
 
     def problem(self) -> str | None:
         """Return what makes the condition unusable, or None (contract §8, check 9)."""
@@ -137,6 +144,7 @@ class Definition:
     goal_filters: Groups
     entry_event_filters: EventGroups
     entry_patience: timedelta
+    exit_event_filters: EventGroups
     steps: tuple[Step, ...]
     surge: Surge | None
 
@@ -178,7 +186,12 @@ def _parse_step(raw: Any, series_window: Window | None, zone: ZoneInfo) -> Step:
     email, condition = raw.get("email"), raw.get("condition")
     refuse_unless((email is None) != (condition is None), 400, "a step is an email or a condition")
     if condition is not None:
+        _check_keys(condition, dict.fromkeys(("type", "value", "filters", "early")), "condition")
         refuse_unless(condition.get("type") in CONDITIONS, 400, f"condition type: {CONDITIONS}")
+        says_more = bool(condition.get("filters") or condition.get("early"))
+        is_event = condition["type"] == "event_fired"
+        refuse_unless(is_event or not says_more, 400, "filters and early are of event_fired alone")
+        refuse_unless(isinstance(condition.get("early", False), bool), 400, "early: true or false")
     try:
         delay = parse_duration(raw.get("delay", 0))
     except ValueError as error:
@@ -187,7 +200,9 @@ def _parse_step(raw: Any, series_window: Window | None, zone: ZoneInfo) -> Step:
     window = parse_window(raw["send_window"], zone) if own else series_window
     ignores = raw.get("ignore_caps", False)
     refuse_unless(email or not ignores, 400, "ignore_caps is of emails")
-    return Step(raw["key"], delay, email, condition, window if email else None, ignores)
+    filters = parse_event_filters((condition or {}).get("filters", []), "filters")
+    window = window if email else None
+    return Step(raw["key"], delay, email, condition, window, ignores, filters)
 
 
 def parse_definition(raw: Mapping[str, Any], zone: ZoneInfo) -> Definition:
@@ -220,6 +235,9 @@ def parse_definition(raw: Mapping[str, Any], zone: ZoneInfo) -> Definition:
         entry_patience=_parse_patience(settings["entry_patience"]),
         entry_event_filters=parse_event_filters(
             settings["entry_event_filters"], "entry_event_filters", at_entry=True
+        ),
+        exit_event_filters=parse_event_filters(
+            settings["exit_event_filters"], "exit_event_filters"
         ),
         steps=steps,
         surge=_parse_surge(settings["surge"]),

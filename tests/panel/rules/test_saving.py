@@ -133,6 +133,38 @@ def test_activating_saves_what_is_on_the_screen_first(people: People, shop: Shop
     assert definition(shop, "go")["settings"] == {"entry_event_name": "paid"}
 
 
+def test_i_narrow_the_event_that_enrolls_and_the_one_that_ends_a_run(
+    people: People, shop: Shop
+) -> None:
+    """A property compares with a value, at the exit with the event that began the run too (§21)."""
+    exits = {"exit_rules": ["event"], "exit_event_name": "paid"}
+    settings = {"entry_event_name": "ordered", **exits}
+    shop.draft("go", entry_trigger="event", settings=settings)
+    page = opened(people.of(shop), "go")
+    page.get_by_role("group", name="Entry event filters").get_by_role("button").click()
+    inputs = row(page, "settings.entry_event_filters")
+    inputs["field"].fill("event.amount")
+    inputs["field"].blur()
+    inputs["type"].select_option("number")
+    inputs["operator"].select_option("gte")
+    inputs["value"].fill("100")
+    tab(page, "Exit")
+    page.get_by_role("group", name="Exit event filters").get_by_role("button").click()
+    inputs = row(page, "settings.exit_event_filters")
+    inputs["field"].fill("event.order_id")
+    inputs["field"].blur()
+    inputs["operator"].select_option("same")
+    expect(inputs["value"]).to_have_count(0)
+    save(page)
+    assert definition(shop, "go")["settings"] == {
+        **settings,
+        "entry_event_filters": [[{"field": "event.amount", "operator": "gte", "value": 100}]],
+        "exit_event_filters": [[{"same": "order_id"}]],
+    }
+    opened(page, "go")
+    expect(row(page, "settings.exit_event_filters")["operator"]).to_have_value("same")
+
+
 def test_i_see_what_a_save_does_to_whom_is_in_the_series(people: People, shop: Shop) -> None:
     """I read how many leave and why, and how many stay; the save is what was shown."""
     shop.sandbox.contacts(["ann", "bob"])
