@@ -182,3 +182,15 @@ SELECT count(*) FROM automation_recipients r JOIN messages m
   ON m.org_id = r.org_id AND m.recipient_id = r.id
 WHERE r.org_id = %(org)s AND r.status = 'completed' AND m.state = 'sent'
 """
+
+#: Two caps that nobody reaches: what is measured is what asking costs.
+CAPS = """
+    UPDATE organizations SET frequency_caps = '[{"at_most": 50, "within": "24h"},
+        {"at_most": 100, "within": "7d"}]' WHERE id = %(org)s"""
+
+#: One of eight zones for each contact; one of them is none.
+ZONES = """
+    UPDATE end_users SET custom_fields = custom_fields || jsonb_build_object('timezone',
+        (ARRAY['Europe/Berlin', 'America/New_York', 'Asia/Tokyo', 'Asia/Calcutta', 'Mars/Base',
+        'Australia/Lord_Howe', 'Africa/Casablanca', 'America/Vancouver'])[1 + (ctid::text::point)[1]
+        ::int %% 8]) WHERE org_id = %(org)s"""

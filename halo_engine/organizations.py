@@ -24,7 +24,9 @@ from halo_engine.domain.errors import bad_input, conflict, not_found, shown
 from halo_engine.domain.fields.addresses import is_address, mail_domain
 from halo_engine.domain.series.definition import check_key
 from halo_engine.domain.times.cron import parse_cron
+from halo_engine.domain.times.frequency import GivenCaps, parsed_caps
 from halo_engine.domain.times.instants import Instant, parse_zone
+from halo_engine.domain.times.quiet_hours import Hours, QuietHours, parsed_quiet_hours
 from halo_engine.domain.values import check_text
 from halo_engine.sql.statements import statement
 from halo_engine.stripe_endpoint import with_secret_before
@@ -133,6 +135,14 @@ class OrganizationSettings(Call):
     mail_bounce_domain: Annotated[str, BeforeValidator(_domain)] | None = Field(
         default=None, description="The domain of envelope senders; null is the installation's."
     )
+    quiet_hours: QuietHours | None = Field(
+        default=None,
+        description="When no marketing goes out, every day: `{from, to, timezone}`; null is never.",
+    )
+    frequency_caps: GivenCaps | None = Field(
+        default=None,
+        description="How much marketing a contact gets: `[{at_most, within}]`; null is any amount.",
+    )
     reevaluate_cron: Annotated[str, BeforeValidator(_cron)] = Field(
         default="*/15 * * * *", description="When `segment_match` series are re-evaluated."
     )
@@ -172,6 +182,11 @@ class OrganizationAnswer(OrganizationSettings):
     old_stripe_endpoint_secret: str | None
     created_at: Instant
     reevaluated_at: Instant
+
+    @property
+    def hours(self) -> Hours:
+        """Its zone, its quiet hours and its frequency caps."""
+        return Hours(parse_zone(self.timezone), self.quiet_hours, self.frequency_caps or ())
 
     def masked(self) -> Self:
         """Return it without its secrets."""
@@ -262,7 +277,16 @@ def all_organizations(connection: Connection) -> list[OrganizationAnswer]:
 def _read(connection: Connection, *conditions: Any) -> list[OrganizationAnswer]:
     rows = connection.execute(_read_orgs(conditions))
     # Not validated again: that was done when it was written.
-    return [OrganizationAnswer.model_construct(**row) for row in rows.mappings()]
+    return [
+        OrganizationAnswer.model_construct(
+            **{
+                **row,
+                "quiet_hours": parsed_quiet_hours(row["quiet_hours"]),
+                "frequency_caps": parsed_caps(row["frequency_caps"]) or None,
+            }
+        )
+        for row in rows.mappings()
+    ]
 
 
 @statement("read_orgs")

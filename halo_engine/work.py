@@ -14,7 +14,9 @@ from halo_engine.audience.moments import Moment
 from halo_engine.database import AtOnce, kept_connection, run_in_transaction
 from halo_engine.domain.errors import not_found, unauthorized
 from halo_engine.domain.series.happenings import Happening, Kinds
+from halo_engine.domain.times.frequency import FrequencyCaps, parsed_caps
 from halo_engine.domain.times.instants import parse_zone
+from halo_engine.domain.times.quiet_hours import Hours, QuietHours, parsed_quiet_hours
 from halo_engine.domain.values import is_storable_text
 from halo_engine.sql.parameters import parameter
 from halo_engine.sql.prepared import BoundStatement, Rows, prepared
@@ -55,6 +57,8 @@ class Organization:
     reevaluate_cron: str
     reevaluated_at: datetime
     passes_are_quick: bool
+    quiet_hours: QuietHours | None
+    frequency_caps: FrequencyCaps
     address_key: bytes | None = field(repr=False)
     mail_key: bytes = field(repr=False)
     webhook_kinds: Kinds
@@ -68,6 +72,11 @@ class Organization:
     def zone(self) -> ZoneInfo:
         """The time zone in which dates, windows and cron expressions without their own are read."""
         return parse_zone(self.timezone)
+
+    @property
+    def hours(self) -> Hours:
+        """The zone, the quiet hours and the caps of marketing mail (contract §20)."""
+        return Hours(self.zone, self.quiet_hours, self.frequency_caps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +210,8 @@ def open_work(connection: Connection, ref: OrgRef, now: datetime | None) -> Work
         raise not_found("organisation", str(ref.key or ref.id))
     [row] = rows
     clock = row.pop("clock")
+    row["quiet_hours"] = parsed_quiet_hours(row["quiet_hours"])
+    row["frequency_caps"] = parsed_caps(row["frequency_caps"])
     # A newer version may know more kinds.
     asked = row.pop("webhook_kinds")
     row["webhook_kinds"] = frozenset(kind for kind in Happening if kind in asked)

@@ -36,8 +36,30 @@ _OWN: Final = """
 | --- | --- |
 | `custom:NAME` | a custom trait of the contact |
 | `company.custom:NAME` | a custom trait of its company |
-| `event:NAME` | how often the event fired, a number; 0 when never |
+| `event:NAME` | how often it fired, a number, 0 when never; `within: 30d` counts the last 30 days |
 | `lead:NAME` | any field of a contact, for leads alone: a user has no value |
+
+## Properties of events
+
+`event.NAME` is a top-level property of the event at hand, of the type of the filter's value. It
+stands in `settings.entry_event_filters`, which decide whether the event begins a run, in
+`settings.exit_event_filters` and in the `filters` of an `event_fired` condition:
+
+<!-- not run: it is a part of a series -->
+
+```yaml
+settings:
+  entry_event_name: order_paid
+  entry_event_filters: [{field: event.amount, operator: gte, value: 100}]
+```
+
+A run keeps the properties of the event that began it (8,192 bytes at most; the largest are left
+out). In all its steps they are merge fields, `{{ event.plan_name|your plan }}`, and `user_property`
+conditions can compare them: `event.amount>=100`. Elsewhere `event.NAME` is refused.
+
+Where a run has begun, `{same: order_id}` in place of a filter holds if the event has the same value
+of that property as the event that began the run. Values are compared as JSON: 5 is not "5". A
+missing value equals nothing.
 """
 
 

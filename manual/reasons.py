@@ -1,7 +1,9 @@
 """Makes the page of reason codes from the guards, in their order."""
 
+from collections.abc import Iterator
 from typing import Final
 
+from halo_engine.domain.series.guard_parts import GuardScope
 from halo_engine.domain.series.guards import GUARDS, UNREFUSED
 from manual.markdown import code, table
 
@@ -25,9 +27,18 @@ explain can say why it was refused when the trigger fired, also if nothing would
 """
 
 
+def _numbered() -> Iterator[tuple[str, str, str]]:
+    """Yield each guard; that about discards is a part of the last one, and has no number."""
+    number = 0
+    for guard in GUARDS:
+        number += guard.about is not GuardScope.DISCARD
+        shown = "" if guard.about is GuardScope.DISCARD else str(number)
+        yield shown, code(guard.key), guard.words
+
+
 def page() -> str:
     """Return the page: each guard with its code, then the codes of explain if no guard refuses."""
-    guards = [(str(number), code(guard.key), guard.words) for number, guard in enumerate(GUARDS, 1)]
+    guards = list(_numbered())
     others = [(code(each.key), each.words) for each in UNREFUSED]
     return (
         f"{_INTRODUCTION}{table(('', 'code', 'refuses when'), guards)}{_KEPT}"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy import select
 
 from halo_engine import migrate
@@ -31,6 +31,7 @@ from halo_engine.operators.sessions import Sessions
 from halo_engine.settings import Settings
 from halo_engine.tables import confirmations, end_users, messages
 from halo_engine.work import OrgRef, Work
+from manual.scenes import CONTACT, SCENES, import_files
 from workers.demo.sample import offer_sample
 from workers.mail import post_office
 from workers.stack.folders import throwaway_folder
@@ -46,11 +47,10 @@ VIEWS: Final[Sequence[View]] = ((1280, "light"), (1280, "dark"), (768, "light"),
 #: In pixels; of a longer page the rest is left out.
 _TALLEST: Final = 1600
 _HEIGHT: Final = 800
-#: The contact of the sample whom pages are about.
-CONTACT: Final = "user-002"
 _ARGUMENTS: Final = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 
-#: What is pictured: a name for the file, and the path of the page; ``{contact}`` is the id of one.
+#: What is pictured: a name for the file, and the path of the page; ``{contact}``
+#: is the id of one, ``{waiting}`` and ``{imported}`` those of files.
 PICTURES: Final[Mapping[str, str]] = {
     "sign-in": "/sign-in",
     "series": "/series",
@@ -59,6 +59,14 @@ PICTURES: Final[Mapping[str, str]] = {
     "step": "/series/renewal/steps/soon",
     "progress": "/series/renewal/progress",
     "why": "/series/renewal/why",
+    "new-series": "/new-series",
+    "review": "/series/renewal",
+    "conflict": "/series/renewal",
+    "stop": "/series/renewal/stop",
+    "preview": "/series/renewal/preview/soon",
+    "imports": "/imports",
+    "import": "/imports/{waiting}",
+    "imported": "/imports/{imported}",
     "contacts": "/contacts",
     "contact": "/contacts/{contact}",
     "settings": "/settings",
@@ -78,13 +86,13 @@ _TOPICS: Final = (
 
 
 class Site(NamedTuple):
-    """The sample, served: where, the id of an admin's session, that of a contact, and the paths
-    behind links of mails (``LINK_PICTURES``).
+    """The sample, served: where, the id of an admin's session, the ids that paths name, and the
+    paths behind links of mails (``LINK_PICTURES``).
     """
 
     url: str
     session: str
-    contact: str
+    ids: Mapping[str, str]
     links: Mapping[str, str]
 
 
@@ -111,7 +119,9 @@ def sample_site() -> Iterator[Site]:
             with database.connect() as connection:
                 asked = select(end_users.c.id).where(end_users.c.external_id == CONTACT)
                 contact = connection.execute(asked).scalar_one()
-            yield Site(url, session, str(contact), links)
+            imported, waiting = import_files(engine, OrgRef(id=org_id))
+            ids = {"contact": contact, "imported": imported, "waiting": waiting}
+            yield Site(url, session, {name: str(each) for name, each in ids.items()}, links)
         finally:
             web.stop()
             database.dispose()
@@ -146,20 +156,14 @@ def take(
         page.emulate_media(color_scheme=scheme)
         for name, path in names.items():
             page.set_viewport_size({"width": width, "height": _HEIGHT})
-            _open(page, path.format(contact=site.contact))
+            page.goto(path.format(**site.ids))
+            if name in SCENES:
+                SCENES[name](page)
+            page.wait_for_load_state("networkidle")
             height: int = page.evaluate("document.documentElement.scrollHeight")
             page.set_viewport_size({"width": width, "height": min(height, _TALLEST)})
             page.screenshot(path=folder / f"{name}-{width}-{scheme}.png")
     context.close()
-
-
-def _open(page: Page, path: str) -> None:
-    """Open a page, ask it about a contact if it is for that, and wait for what follows it."""
-    page.goto(path)
-    if path.endswith("/why"):
-        page.locator("#contact").fill(CONTACT)
-        page.locator("#contact").press("Enter")
-    page.wait_for_load_state("networkidle")
 
 
 def main(names: list[str]) -> None:

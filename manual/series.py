@@ -2,11 +2,17 @@
 
 from typing import Any, Final
 
-from halo_engine.cli.schemas.json_schema import GROUPS, series_schema
+from halo_engine.cli.schemas.json_schema import (
+    ENTRY_EVENT_GROUPS,
+    EVENT_GROUPS,
+    GROUPS,
+    series_schema,
+)
 from manual.markdown import code, table
 from manual.shapes import Shape
 
 _GROUPS: Final = "groups of [filters](filters.md)"
+_EVENT_GROUPS: Final = "groups of [filters on the event](filters.md#properties-of-events)"
 _INTRODUCTION: Final = """\
 # Series files
 
@@ -33,7 +39,7 @@ def page() -> str:
     series = _with_groups_by_name({**definitions["SeriesDefinition"], "$defs": definitions})
     rows = [
         (code(key.path), key.holds, key.otherwise, key.meaning)
-        for key in Shape(series, {"Groups": _GROUPS})
+        for key in Shape(series, {"Groups": _GROUPS, "EventGroups": _EVENT_GROUPS})
     ]
     return _INTRODUCTION + table(("key", "holds", "default", ""), rows)
 
@@ -45,4 +51,6 @@ def _with_groups_by_name(schema: Any) -> Any:
     named = {key: _with_groups_by_name(value) for key, value in schema.items()}
     if schema.get("anyOf") == GROUPS["anyOf"]:
         return {**named, "anyOf": [{"$ref": "#/$defs/Groups"}]}
+    if schema.get("anyOf") in (ENTRY_EVENT_GROUPS["anyOf"], EVENT_GROUPS["anyOf"]):
+        return {**named, "anyOf": [{"$ref": "#/$defs/EventGroups"}]}
     return named

@@ -44,6 +44,7 @@ PAGES: Final = (
     "/series/long/why",
     "/contacts",
     "/contacts/{contact}",
+    "/imports",
     "/settings",
     "/settings/mail",
     "/settings/keys",

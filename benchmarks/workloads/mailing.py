@@ -19,6 +19,7 @@ from benchmarks.measuring import Side, alternate
 from benchmarks.processes.mail_server import MailServer, Taken, mail_server
 from benchmarks.rows import Row, Target
 from benchmarks.sizes import Size
+from benchmarks.workloads.ticking import CONTACT_WINDOW
 from halo_engine.domain.series.email import Email
 from halo_engine.engine import Engine
 from halo_engine.mail.composing.links import LinkBases, MailLinks
@@ -65,7 +66,40 @@ def benchmark(ground: Ground, size: Size) -> Iterator[Row]:
     yield _measured(ground, size, "mails over SMTP", (_NEWS, _SENDER), Target(0.5, least=True))
     what = f"mails of {len(newsletter.PAGE.encode()) // 1000} KB of HTML over SMTP, links tracked"
     yield _measured(ground, size, what, (_NEWSLETTER, _TRACKING), Target(0.6, least=True))
+    yield _limited(ground, size)
     yield _composed(size)
+
+
+def _limited(ground: Ground, size: Size) -> Row:
+    """Compare with two caps and a window of each contact's clock with the same without both."""
+    zoned: Mapping[str, Any] = {**_NEWS, "settings": {"send_window": CONTACT_WINDOW}}
+    crowds = [ground.crowd(max(size.crowds[0], size.mails), name) for name in ("capped", "free")]
+    for crowd in crowds:
+        crowd.run(sql.ZONES)
+    crowds[0].run(sql.CAPS)
+    with mail_server() as server:
+        on, off = (
+            Mailing(crowd, server, size.mails, series, _SENDER)
+            for crowd, series in zip(crowds, (zoned, _NEWS), strict=True)
+        )
+        taken = alternate([Side(each.prepare, each.engine) for each in (on, off)], size.rounds)
+        on.close()
+        off.close()
+    for crowd in crowds:
+        ground.drop(crowd)
+    return Row(
+        workload="W9",
+        what="mails over SMTP, two caps and contacts' zones",
+        size=size.mails,
+        of="mails",
+        engine=size.mails / taken.seconds(0),
+        against=size.mails / taken.seconds(1),
+        compared_with="without",
+        ratio=taken.ratio(0, 1),
+        target=Target(1.15),
+        unit="/s",
+        details={"rounds": taken.rounds},
+    )
 
 
 def _measured(

@@ -1,7 +1,8 @@
 """W2 and W12: rows that are due, in one series and in many, and beside a large backlog."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from benchmarks import sql
@@ -12,6 +13,13 @@ from benchmarks.rows import Row, Target
 from benchmarks.sizes import Size
 
 _MANY = 100
+#: A window of the contact's clock that is open but for one minute of the day.
+CONTACT_WINDOW = {
+    "days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"],
+    "from": "00:01",
+    "to": "00:00",
+    "timezone": "contact",
+}
 
 GATE_THEN_EMAIL = {
     "entry_trigger": "user_created",
@@ -25,11 +33,13 @@ GATE_THEN_EMAIL = {
 class Due:
     """Rows due at the condition of one series, or dealt out to several."""
 
-    def __init__(self, crowd: Crowd, due: int, series: int) -> None:
+    def __init__(
+        self, crowd: Crowd, due: int, series: int, definition: Mapping[str, Any] = GATE_THEN_EMAIL
+    ) -> None:
         self.crowd = crowd
         self.rows = due
         self._series: Sequence[UUID] = [
-            crowd.draft(f"w2-{series}-{number}", **GATE_THEN_EMAIL) for number in range(series)
+            crowd.draft(f"w2-{series}-{number}", **definition) for number in range(series)
         ]
         for number in range(series):
             crowd.activate(f"w2-{series}-{number}")
@@ -92,6 +102,7 @@ def benchmark(ground: Ground, size: Size) -> Iterator[Row]:
         )
         if is_full:
             yield _two_workers(one, size)
+            yield _limited(ground, size)
         ground.drop(one.crowd)
         ground.drop(many.crowd)
 
@@ -121,6 +132,37 @@ def _two_workers(due: Due, size: Size) -> Row:
         ratio=taken.ratio(1, 0),
         target=Target(1.0),
         details={"shares": shares[2], "rounds": taken.rounds},
+    )
+
+
+def _limited(ground: Ground, size: Size) -> Row:
+    """Compare marketing with two caps and a window of each contact's clock with the same without
+    both.
+    """
+    crowds = [ground.crowd(size.due, name) for name in ("limited", "free")]
+    for crowd in crowds:
+        crowd.run(sql.MAY_SEND)
+        crowd.run(sql.ZONES)
+    crowds[0].run(sql.CAPS)
+    marketing: Mapping[str, Any] = {**GATE_THEN_EMAIL, "kind": "marketing"}
+    zoned = {**marketing, "settings": {"send_window": CONTACT_WINDOW}}
+    on, off = (
+        Due(crowd, size.due, 1, definition)
+        for crowd, definition in zip(crowds, (zoned, marketing), strict=True)
+    )
+    taken = alternate([Side(each.prepare, each.engine) for each in (on, off)], size.rounds)
+    for crowd in crowds:
+        ground.drop(crowd)
+    return Row(
+        workload="W2",
+        what="tick, two caps and contacts' zones",
+        size=size.due,
+        of="due rows",
+        engine=taken.seconds(0),
+        against=taken.seconds(1),
+        compared_with="without",
+        ratio=taken.ratio(0, 1),
+        target=Target(1.15),
     )
 
 

@@ -1,5 +1,5 @@
 -- close_org
--- halo_engine/contacts/consent/erasure.py
+-- halo_engine/contacts/erasure/organizations.py
 -- Parameters: widget_key text, mail_key bytea, org_id uuid
 UPDATE organizations
 SET widget_key=:widget_key::VARCHAR,

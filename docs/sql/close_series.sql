@@ -1,5 +1,5 @@
 -- close_series
--- halo_engine/contacts/consent/erasure.py
+-- halo_engine/contacts/erasure/organizations.py
 -- Parameters: org_id uuid
 UPDATE automations
 SET status='completed'::VARCHAR

@@ -1,7 +1,7 @@
 -- copy_runs_of_lead
 -- halo_engine/contacts/stripe/absorption.py
 -- Parameters: lead_ids uuid[], contact_ids uuid[], org_id uuid
-INSERT INTO automation_enrollments (org_id, automation_id, end_user_id, number, id, company_seat, created_at, ended_at, exit_reason, left_audience, outside_by_definition, goal_held, converted_at, series_version)
+INSERT INTO automation_enrollments (org_id, automation_id, end_user_id, number, id, company_seat, created_at, ended_at, exit_reason, left_audience, outside_by_definition, goal_held, converted_at, series_version, event_properties, address, holds_address)
 SELECT automation_enrollments.org_id,
        automation_enrollments.automation_id,
        anon_1."user",
@@ -15,7 +15,10 @@ SELECT automation_enrollments.org_id,
        automation_enrollments.outside_by_definition,
        automation_enrollments.goal_held,
        automation_enrollments.converted_at,
-       automation_enrollments.series_version
+       automation_enrollments.series_version,
+       automation_enrollments.event_properties,
+       automation_enrollments.address,
+       automation_enrollments.holds_address
 FROM automation_enrollments,
      unnest(:lead_ids::UUID[], :contact_ids::UUID[]) AS anon_1(lead, "user")
 WHERE automation_enrollments.org_id =

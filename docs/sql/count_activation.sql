@@ -1,11 +1,12 @@
 -- count_activation
 -- halo_engine/answers/plans/activation.py
--- Parameters: now timestamp with time zone, series_id uuid, org_id uuid, series_ids uuid[]
+-- Parameters: now timestamp with time zone, series_id uuid, org_id uuid, series_ids uuid[], losers_end_user_id, losers_ordinal, losers_lost
 WITH scanned AS
   (SELECT :now::TIMESTAMP WITH TIME ZONE AS entered_at,
                                             end_users.id AS end_user_id,
                                             end_users.contact_type AS contact_type,
                                             end_users.company_id AS company_id,
+                                            end_users.address AS address,
                                             end_users.created_at AS contact_created_at,
                                             EXISTS
      (SELECT *
@@ -31,10 +32,10 @@ WITH scanned AS
                  WHERE automation_enrollments.org_id = end_users.org_id
                    AND automation_enrollments.end_user_id = end_users.id
                    AND automation_enrollments.automation_id =
-                     (SELECT :series_id::UUID AS anon_2)
+                     (SELECT :series_id::UUID AS anon_3)
                    AND automation_enrollments.ended_at IS NULL))
      AND end_users.org_id =
-       (SELECT :org_id::UUID AS anon_3)
+       (SELECT :org_id::UUID AS anon_4)
      AND ((end_users.custom_fields @@ 'strict $."tier" >= 2'::JSONPATH)
           AND end_users.created_at >= '2025-12-02 01:00:00+00:00'::TIMESTAMP WITH TIME ZONE) IS true),
      pairs AS
@@ -42,28 +43,32 @@ WITH scanned AS
           scanned.end_user_id AS end_user_id,
           scanned.contact_type AS contact_type,
           scanned.company_id AS company_id,
+          scanned.address AS address,
           scanned.contact_created_at AS contact_created_at,
           scanned.suppressed AS suppressed,
           scanned.audiences AS audiences,
           scanned.exit_filters AS exit_filters,
           scanned.goals AS goals,
-          ('{0}'::INTEGER[])[(anon_1.ordinal + 1::INTEGER)] AS ordinal,
-          (:series_ids::UUID[])[(anon_1.ordinal + 1::INTEGER)] AS automation_id,
-          ('{false}'::BOOLEAN[])[(anon_1.ordinal + 1::INTEGER)] AS keeps_refusals,
-          ('{1}'::INTEGER[])[(anon_1.ordinal + 1::INTEGER)] AS series_version,
-          ('{true}'::BOOLEAN[])[(anon_1.ordinal + 1::INTEGER)] AS is_active,
-          ('{both}'::TEXT[])[(anon_1.ordinal + 1::INTEGER)] AS wants,
-          ('{true}'::BOOLEAN[])[(anon_1.ordinal + 1::INTEGER)] AS reenrolls,
-          ('{"30 days 0 seconds"}'::INTERVAL[])[(anon_1.ordinal + 1::INTEGER)] AS reenroll_delay,
-          ('{true}'::BOOLEAN[])[(anon_1.ordinal + 1::INTEGER)] AS wants_new_match,
-          ('{true}'::BOOLEAN[])[(anon_1.ordinal + 1::INTEGER)] AS one_per_company
+          ('{0}'::INTEGER[])[(anon_2.ordinal + 1::INTEGER)] AS ordinal,
+          (:series_ids::UUID[])[(anon_2.ordinal + 1::INTEGER)] AS automation_id,
+          ('{false}'::BOOLEAN[])[(anon_2.ordinal + 1::INTEGER)] AS keeps_refusals,
+          ('{NULL}'::INTERVAL[])[(anon_2.ordinal + 1::INTEGER)] AS patience,
+          ('{1}'::INTEGER[])[(anon_2.ordinal + 1::INTEGER)] AS series_version,
+          ('{true}'::BOOLEAN[])[(anon_2.ordinal + 1::INTEGER)] AS is_active,
+          ('{both}'::TEXT[])[(anon_2.ordinal + 1::INTEGER)] AS wants,
+          ('{true}'::BOOLEAN[])[(anon_2.ordinal + 1::INTEGER)] AS reenrolls,
+          ('{"30 days 0 seconds"}'::INTERVAL[])[(anon_2.ordinal + 1::INTEGER)] AS reenroll_delay,
+          ('{true}'::BOOLEAN[])[(anon_2.ordinal + 1::INTEGER)] AS wants_new_match,
+          ('{true}'::BOOLEAN[])[(anon_2.ordinal + 1::INTEGER)] AS one_per_company,
+          ('{true}'::BOOLEAN[])[(anon_2.ordinal + 1::INTEGER)] AS one_per_address
    FROM scanned
-   JOIN unnest(scanned.audiences) AS anon_1(ordinal) ON true),
+   JOIN unnest(scanned.audiences) AS anon_2(ordinal) ON true),
      judged AS MATERIALIZED
   (SELECT pairs.entered_at AS entered_at,
           pairs.end_user_id AS end_user_id,
           pairs.contact_type AS contact_type,
           pairs.company_id AS company_id,
+          pairs.address AS address,
           pairs.contact_created_at AS contact_created_at,
           pairs.suppressed AS suppressed,
           pairs.audiences AS audiences,
@@ -72,6 +77,7 @@ WITH scanned AS
           pairs.ordinal AS ordinal,
           pairs.automation_id AS automation_id,
           pairs.keeps_refusals AS keeps_refusals,
+          pairs.patience AS patience,
           pairs.series_version AS series_version,
           pairs.is_active AS is_active,
           pairs.wants AS wants,
@@ -79,10 +85,14 @@ WITH scanned AS
           pairs.reenroll_delay AS reenroll_delay,
           pairs.wants_new_match AS wants_new_match,
           pairs.one_per_company AS one_per_company,
+          pairs.one_per_address AS one_per_address,
           pairs.ordinal = ANY (pairs.audiences) AS audience_holds,
                               CASE
                                   WHEN pairs.one_per_company THEN pairs.company_id
                               END AS seat,
+                              CASE
+                                  WHEN pairs.one_per_address THEN nullif(pairs.address, ''::VARCHAR)
+                              END AS held_address,
                               latest.id AS latest_id,
                               latest.number AS latest_number,
                               latest.created_at AS latest_at,
@@ -104,6 +114,7 @@ WITH scanned AS
                                     AND NOT latest.was_outside) THEN 'not_newly_matching'::VARCHAR
                               WHEN (pairs.ordinal = ANY (pairs.exit_filters)) THEN 'exit_filter'::VARCHAR
                               WHEN (seated.number IS NOT NULL) THEN 'company_already_enrolled'::VARCHAR
+                              WHEN (namesake.number IS NOT NULL) THEN 'address_already_enrolled'::VARCHAR
                               ELSE NULL
                           END AS guard
    FROM pairs
@@ -116,7 +127,7 @@ WITH scanned AS
       OR automation_enrollments.outside_by_definition AS was_outside
       FROM automation_enrollments
       WHERE automation_enrollments.org_id =
-          (SELECT :org_id::UUID AS anon_4)
+          (SELECT :org_id::UUID AS anon_5)
         AND automation_enrollments.end_user_id = pairs.end_user_id
         AND automation_enrollments.automation_id = pairs.automation_id
       ORDER BY automation_enrollments.number DESC
@@ -125,18 +136,37 @@ WITH scanned AS
      (SELECT seated.number AS number
       FROM automation_enrollments AS seated
       WHERE seated.org_id =
-          (SELECT :org_id::UUID AS anon_5)
+          (SELECT :org_id::UUID AS anon_6)
         AND seated.company_seat = CASE
                                       WHEN pairs.one_per_company THEN pairs.company_id
                                   END
         AND seated.ended_at IS NULL
         AND seated.automation_id IS NOT DISTINCT
         FROM pairs.automation_id
-      LIMIT 1::INTEGER) AS seated ON true), verdicts AS
+      LIMIT 1::INTEGER) AS seated ON true
+   LEFT OUTER JOIN LATERAL
+     (SELECT namesakes.end_user_id AS end_user_id,
+             namesakes.number AS number,
+             namesakes.created_at AS created_at
+      FROM automation_enrollments AS namesakes
+      WHERE namesakes.org_id =
+          (SELECT :org_id::UUID AS anon_7)
+        AND namesakes.address = CASE
+                                    WHEN pairs.one_per_address THEN nullif(pairs.address, ''::VARCHAR)
+                                END
+        AND namesakes.holds_address
+        AND namesakes.automation_id IS NOT DISTINCT
+        FROM pairs.automation_id
+        AND namesakes.end_user_id != pairs.end_user_id
+        AND namesakes.ended_at IS NULL
+      ORDER BY namesakes.created_at,
+               namesakes.id
+      LIMIT 1::INTEGER) AS namesake ON true), without_losers AS
   (SELECT judged.entered_at AS entered_at,
           judged.end_user_id AS end_user_id,
           judged.contact_type AS contact_type,
           judged.company_id AS company_id,
+          judged.address AS address,
           judged.contact_created_at AS contact_created_at,
           judged.suppressed AS suppressed,
           judged.audiences AS audiences,
@@ -145,6 +175,7 @@ WITH scanned AS
           judged.ordinal AS ordinal,
           judged.automation_id AS automation_id,
           judged.keeps_refusals AS keeps_refusals,
+          judged.patience AS patience,
           judged.series_version AS series_version,
           judged.is_active AS is_active,
           judged.wants AS wants,
@@ -152,21 +183,127 @@ WITH scanned AS
           judged.reenroll_delay AS reenroll_delay,
           judged.wants_new_match AS wants_new_match,
           judged.one_per_company AS one_per_company,
+          judged.one_per_address AS one_per_address,
           judged.audience_holds AS audience_holds,
           judged.seat AS seat,
+          judged.held_address AS held_address,
           judged.latest_id AS latest_id,
           judged.latest_number AS latest_number,
           judged.latest_at AS latest_at,
           judged.is_enrolled AS is_enrolled,
-          judged.guard AS guard,
+          coalesce(judged.guard, anon_1.lost) AS guard
+   FROM judged
+   LEFT OUTER JOIN unnest(:losers_end_user_id::UUID[], :losers_ordinal::INTEGER[], :losers_lost::TEXT[]) AS anon_1(end_user_id, ordinal, lost) ON judged.end_user_id = anon_1.end_user_id
+   AND anon_1.ordinal = judged.ordinal),
+                                              seated AS
+  (SELECT without_losers.entered_at AS entered_at,
+          without_losers.end_user_id AS end_user_id,
+          without_losers.contact_type AS contact_type,
+          without_losers.company_id AS company_id,
+          without_losers.address AS address,
+          without_losers.contact_created_at AS contact_created_at,
+          without_losers.suppressed AS suppressed,
+          without_losers.audiences AS audiences,
+          without_losers.exit_filters AS exit_filters,
+          without_losers.goals AS goals,
+          without_losers.ordinal AS ordinal,
+          without_losers.automation_id AS automation_id,
+          without_losers.keeps_refusals AS keeps_refusals,
+          without_losers.patience AS patience,
+          without_losers.series_version AS series_version,
+          without_losers.is_active AS is_active,
+          without_losers.wants AS wants,
+          without_losers.reenrolls AS reenrolls,
+          without_losers.reenroll_delay AS reenroll_delay,
+          without_losers.wants_new_match AS wants_new_match,
+          without_losers.one_per_company AS one_per_company,
+          without_losers.one_per_address AS one_per_address,
+          without_losers.audience_holds AS audience_holds,
+          without_losers.seat AS seat,
+          without_losers.held_address AS held_address,
+          without_losers.latest_id AS latest_id,
+          without_losers.latest_number AS latest_number,
+          without_losers.latest_at AS latest_at,
+          without_losers.is_enrolled AS is_enrolled,
           CASE
-              WHEN (judged.guard IS NULL
-                    AND judged.seat IS NOT NULL
-                    AND row_number() OVER (PARTITION BY judged.ordinal, judged.seat, judged.guard IS NULL
-                                           ORDER BY judged.contact_created_at, judged.end_user_id) > 1::INTEGER) THEN 'company_already_enrolled'::VARCHAR
-              ELSE judged.guard
-          END AS code
-   FROM judged)
+              WHEN (without_losers.guard IS NULL
+                    AND without_losers.seat IS NOT NULL
+                    AND row_number() OVER (PARTITION BY without_losers.ordinal, without_losers.seat, without_losers.guard IS NULL
+                                           ORDER BY without_losers.contact_created_at, without_losers.end_user_id) > 1::INTEGER) THEN 'company_already_enrolled'::VARCHAR
+              ELSE without_losers.guard
+          END AS guard
+   FROM without_losers),
+                                              addressed AS
+  (SELECT seated.entered_at AS entered_at,
+          seated.end_user_id AS end_user_id,
+          seated.contact_type AS contact_type,
+          seated.company_id AS company_id,
+          seated.address AS address,
+          seated.contact_created_at AS contact_created_at,
+          seated.suppressed AS suppressed,
+          seated.audiences AS audiences,
+          seated.exit_filters AS exit_filters,
+          seated.goals AS goals,
+          seated.ordinal AS ordinal,
+          seated.automation_id AS automation_id,
+          seated.keeps_refusals AS keeps_refusals,
+          seated.patience AS patience,
+          seated.series_version AS series_version,
+          seated.is_active AS is_active,
+          seated.wants AS wants,
+          seated.reenrolls AS reenrolls,
+          seated.reenroll_delay AS reenroll_delay,
+          seated.wants_new_match AS wants_new_match,
+          seated.one_per_company AS one_per_company,
+          seated.one_per_address AS one_per_address,
+          seated.audience_holds AS audience_holds,
+          seated.seat AS seat,
+          seated.held_address AS held_address,
+          seated.latest_id AS latest_id,
+          seated.latest_number AS latest_number,
+          seated.latest_at AS latest_at,
+          seated.is_enrolled AS is_enrolled,
+          CASE
+              WHEN (seated.guard IS NULL
+                    AND seated.held_address IS NOT NULL
+                    AND row_number() OVER (PARTITION BY seated.ordinal, seated.held_address, seated.guard IS NULL
+                                           ORDER BY seated.contact_created_at, seated.end_user_id) > 1::INTEGER) THEN 'address_already_enrolled'::VARCHAR
+              ELSE seated.guard
+          END AS guard
+   FROM seated),
+                                              verdicts AS
+  (SELECT addressed.entered_at AS entered_at,
+          addressed.end_user_id AS end_user_id,
+          addressed.contact_type AS contact_type,
+          addressed.company_id AS company_id,
+          addressed.address AS address,
+          addressed.contact_created_at AS contact_created_at,
+          addressed.suppressed AS suppressed,
+          addressed.audiences AS audiences,
+          addressed.exit_filters AS exit_filters,
+          addressed.goals AS goals,
+          addressed.ordinal AS ordinal,
+          addressed.automation_id AS automation_id,
+          addressed.keeps_refusals AS keeps_refusals,
+          addressed.patience AS patience,
+          addressed.series_version AS series_version,
+          addressed.is_active AS is_active,
+          addressed.wants AS wants,
+          addressed.reenrolls AS reenrolls,
+          addressed.reenroll_delay AS reenroll_delay,
+          addressed.wants_new_match AS wants_new_match,
+          addressed.one_per_company AS one_per_company,
+          addressed.one_per_address AS one_per_address,
+          addressed.audience_holds AS audience_holds,
+          addressed.seat AS seat,
+          addressed.held_address AS held_address,
+          addressed.latest_id AS latest_id,
+          addressed.latest_number AS latest_number,
+          addressed.latest_at AS latest_at,
+          addressed.is_enrolled AS is_enrolled,
+          addressed.guard AS guard,
+          addressed.guard AS code
+   FROM addressed)
 SELECT verdicts.code,
        count(*) AS contacts
 FROM verdicts

@@ -6,6 +6,7 @@ WITH scanned AS
                                             end_users.id AS end_user_id,
                                             end_users.contact_type AS contact_type,
                                             end_users.company_id AS company_id,
+                                            end_users.address AS address,
                                             end_users.created_at AS contact_created_at,
                                             EXISTS
      (SELECT *
@@ -26,34 +27,38 @@ WITH scanned AS
    LEFT OUTER JOIN companies ON companies.org_id = end_users.org_id
    AND companies.id = end_users.company_id
    WHERE end_users.org_id =
-       (SELECT :org_id::UUID AS anon_4)),
+       (SELECT :org_id::UUID AS anon_6)),
      pairs AS
   (SELECT scanned.entered_at AS entered_at,
           scanned.end_user_id AS end_user_id,
           scanned.contact_type AS contact_type,
           scanned.company_id AS company_id,
+          scanned.address AS address,
           scanned.contact_created_at AS contact_created_at,
           scanned.suppressed AS suppressed,
           scanned.audiences AS audiences,
           scanned.exit_filters AS exit_filters,
           scanned.goals AS goals,
-          anon_3.ordinal AS ordinal,
-          anon_3.automation_id AS automation_id,
-          anon_3.keeps_refusals AS keeps_refusals,
-          anon_3.series_version AS series_version,
-          anon_3.is_active AS is_active,
-          anon_3.wants AS wants,
-          anon_3.reenrolls AS reenrolls,
-          anon_3.reenroll_delay AS reenroll_delay,
-          anon_3.wants_new_match AS wants_new_match,
-          anon_3.one_per_company AS one_per_company
+          anon_5.ordinal AS ordinal,
+          anon_5.automation_id AS automation_id,
+          anon_5.keeps_refusals AS keeps_refusals,
+          anon_5.patience AS patience,
+          anon_5.series_version AS series_version,
+          anon_5.is_active AS is_active,
+          anon_5.wants AS wants,
+          anon_5.reenrolls AS reenrolls,
+          anon_5.reenroll_delay AS reenroll_delay,
+          anon_5.wants_new_match AS wants_new_match,
+          anon_5.one_per_company AS one_per_company,
+          anon_5.one_per_address AS one_per_address
    FROM scanned
-   JOIN unnest('{0}'::INTEGER[], :series_ids::UUID[], '{false}'::BOOLEAN[], '{1}'::INTEGER[], '{true}'::BOOLEAN[], '{both}'::TEXT[], '{true}'::BOOLEAN[], '{"30 days 0 seconds"}'::INTERVAL[], '{true}'::BOOLEAN[], '{true}'::BOOLEAN[]) AS anon_3(ordinal, automation_id, keeps_refusals, series_version, is_active, wants, reenrolls, reenroll_delay, wants_new_match, one_per_company) ON true),
+   JOIN unnest('{0}'::INTEGER[], :series_ids::UUID[], '{false}'::BOOLEAN[], '{NULL}'::INTERVAL[], '{1}'::INTEGER[], '{true}'::BOOLEAN[], '{both}'::TEXT[], '{true}'::BOOLEAN[], '{"30 days 0 seconds"}'::INTERVAL[], '{true}'::BOOLEAN[], '{true}'::BOOLEAN[], '{true}'::BOOLEAN[]) AS anon_5(ordinal, automation_id, keeps_refusals, patience, series_version, is_active, wants, reenrolls, reenroll_delay, wants_new_match, one_per_company, one_per_address) ON true),
      judged AS
   (SELECT pairs.entered_at AS entered_at,
           pairs.end_user_id AS end_user_id,
           pairs.contact_type AS contact_type,
           pairs.company_id AS company_id,
+          pairs.address AS address,
           pairs.contact_created_at AS contact_created_at,
           pairs.suppressed AS suppressed,
           pairs.audiences AS audiences,
@@ -62,6 +67,7 @@ WITH scanned AS
           pairs.ordinal AS ordinal,
           pairs.automation_id AS automation_id,
           pairs.keeps_refusals AS keeps_refusals,
+          pairs.patience AS patience,
           pairs.series_version AS series_version,
           pairs.is_active AS is_active,
           pairs.wants AS wants,
@@ -69,10 +75,14 @@ WITH scanned AS
           pairs.reenroll_delay AS reenroll_delay,
           pairs.wants_new_match AS wants_new_match,
           pairs.one_per_company AS one_per_company,
+          pairs.one_per_address AS one_per_address,
           pairs.ordinal = ANY (pairs.audiences) AS audience_holds,
                               CASE
                                   WHEN pairs.one_per_company THEN pairs.company_id
                               END AS seat,
+                              CASE
+                                  WHEN pairs.one_per_address THEN nullif(pairs.address, ''::VARCHAR)
+                              END AS held_address,
                               latest.id AS latest_id,
                               latest.number AS latest_number,
                               latest.created_at AS latest_at,
@@ -94,6 +104,7 @@ WITH scanned AS
                                     AND NOT latest.was_outside) THEN 'not_newly_matching'::VARCHAR
                               WHEN (pairs.ordinal = ANY (pairs.exit_filters)) THEN 'exit_filter'::VARCHAR
                               WHEN (seated.number IS NOT NULL) THEN 'company_already_enrolled'::VARCHAR
+                              WHEN (namesake.number IS NOT NULL) THEN 'address_already_enrolled'::VARCHAR
                               ELSE NULL
                           END AS guard
    FROM pairs
@@ -106,7 +117,7 @@ WITH scanned AS
       OR automation_enrollments.outside_by_definition AS was_outside
       FROM automation_enrollments
       WHERE automation_enrollments.org_id =
-          (SELECT :org_id::UUID AS anon_5)
+          (SELECT :org_id::UUID AS anon_7)
         AND automation_enrollments.end_user_id = pairs.end_user_id
         AND automation_enrollments.automation_id = pairs.automation_id
       ORDER BY automation_enrollments.number DESC
@@ -115,19 +126,38 @@ WITH scanned AS
      (SELECT seated.number AS number
       FROM automation_enrollments AS seated
       WHERE seated.org_id =
-          (SELECT :org_id::UUID AS anon_6)
+          (SELECT :org_id::UUID AS anon_8)
         AND seated.company_seat = CASE
                                       WHEN pairs.one_per_company THEN pairs.company_id
                                   END
         AND seated.ended_at IS NULL
         AND seated.automation_id IS NOT DISTINCT
         FROM pairs.automation_id
-      LIMIT 1::INTEGER) AS seated ON true),
+      LIMIT 1::INTEGER) AS seated ON true
+   LEFT OUTER JOIN LATERAL
+     (SELECT namesakes.end_user_id AS end_user_id,
+             namesakes.number AS number,
+             namesakes.created_at AS created_at
+      FROM automation_enrollments AS namesakes
+      WHERE namesakes.org_id =
+          (SELECT :org_id::UUID AS anon_9)
+        AND namesakes.address = CASE
+                                    WHEN pairs.one_per_address THEN nullif(pairs.address, ''::VARCHAR)
+                                END
+        AND namesakes.holds_address
+        AND namesakes.automation_id IS NOT DISTINCT
+        FROM pairs.automation_id
+        AND namesakes.end_user_id != pairs.end_user_id
+        AND namesakes.ended_at IS NULL
+      ORDER BY namesakes.created_at,
+               namesakes.id
+      LIMIT 1::INTEGER) AS namesake ON true),
      coded AS
   (SELECT judged.entered_at AS entered_at,
           judged.end_user_id AS end_user_id,
           judged.contact_type AS contact_type,
           judged.company_id AS company_id,
+          judged.address AS address,
           judged.contact_created_at AS contact_created_at,
           judged.suppressed AS suppressed,
           judged.audiences AS audiences,
@@ -136,6 +166,7 @@ WITH scanned AS
           judged.ordinal AS ordinal,
           judged.automation_id AS automation_id,
           judged.keeps_refusals AS keeps_refusals,
+          judged.patience AS patience,
           judged.series_version AS series_version,
           judged.is_active AS is_active,
           judged.wants AS wants,
@@ -143,8 +174,10 @@ WITH scanned AS
           judged.reenroll_delay AS reenroll_delay,
           judged.wants_new_match AS wants_new_match,
           judged.one_per_company AS one_per_company,
+          judged.one_per_address AS one_per_address,
           judged.audience_holds AS audience_holds,
           judged.seat AS seat,
+          judged.held_address AS held_address,
           judged.latest_id AS latest_id,
           judged.latest_number AS latest_number,
           judged.latest_at AS latest_at,
@@ -153,13 +186,20 @@ WITH scanned AS
           CASE
               WHEN judged.is_enrolled THEN 'active'::VARCHAR
               WHEN (judged.guard = 'series_not_active'::VARCHAR) THEN 'series_not_active'::VARCHAR
+              WHEN false THEN 'waiting_for_data'::VARCHAR
               ELSE coalesce(enrollment_refusals.code, judged.guard, 'awaiting_evaluation'::VARCHAR)
           END AS code,
-          enrollment_refusals.refused_at AS refused_at
+          CASE
+              WHEN (CAST(NULL AS TIMESTAMP WITH TIME ZONE) IS NOT NULL) THEN NULL
+              ELSE enrollment_refusals.refused_at
+          END AS refused_at,
+          CAST(NULL AS TIMESTAMP WITH TIME ZONE) AS held_at,
+          CAST(NULL AS TIMESTAMP WITH TIME ZONE) AS fired_at,
+          CAST(NULL AS TIMESTAMP WITH TIME ZONE) AS waits_until
    FROM judged
    LEFT OUTER JOIN enrollment_refusals ON judged.keeps_refusals
    AND enrollment_refusals.org_id =
-     (SELECT :org_id::UUID AS anon_7)
+     (SELECT :org_id::UUID AS anon_10)
    AND enrollment_refusals.automation_id = judged.automation_id
    AND enrollment_refusals.end_user_id = judged.end_user_id
    AND enrollment_refusals.arrival > coalesce(judged.latest_id, 0::INTEGER))
@@ -170,7 +210,9 @@ SELECT coalesce(jsonb_object_agg(codes.code, codes.contacts), jsonb_build_object
    WHERE automation_enrollments.org_id =
        (SELECT :org_id::UUID AS anon_2)
      AND automation_enrollments.automation_id = :series_id::UUID
-     AND automation_enrollments.ended_at IS NULL) AS anon_1
+     AND automation_enrollments.ended_at IS NULL) AS anon_1,
+       0::INTEGER AS anon_3,
+       0::INTEGER AS anon_4
 FROM
   (SELECT coded.code AS code,
           count(*) AS contacts

@@ -1,5 +1,5 @@
 -- erase_page
--- halo_engine/contacts/consent/erasure.py
+-- halo_engine/contacts/erasure/organizations.py
 -- Parameters: org_id uuid, limit integer
 DELETE
 FROM end_users

@@ -22,6 +22,7 @@ SELECT automation_recipients.org_id,
        automation_recipients.was_due,
        automation_recipients.failed_at,
        automation_recipients.tries,
+       automation_recipients.latest_due,
        automation_enrollments.exit_reason AS ended
 FROM automation_recipients
 JOIN automation_enrollments ON automation_enrollments.org_id = automation_recipients.org_id

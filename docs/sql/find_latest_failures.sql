@@ -48,7 +48,9 @@ FROM
         AND (automation_recipients.status = 'failed'::VARCHAR
              OR automation_recipients.status = 'skipped'::VARCHAR
              AND automation_recipients.reason IN ('no_email'::VARCHAR,
-                                                  'unsubscribed'::VARCHAR))
+                                                  'unsubscribed'::VARCHAR,
+                                                  'quiet_hours'::VARCHAR,
+                                                  'frequency_cap'::VARCHAR))
       UNION ALL SELECT messages.recipient_id AS recipient_id,
                        messages.automation_id AS automation_id,
                        messages.step_id AS step_id,

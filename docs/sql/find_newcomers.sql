@@ -38,6 +38,7 @@ WITH scanned AS MATERIALIZED
           ('{0}'::INTEGER[])[(anon_1.ordinal + 1::INTEGER)] AS ordinal,
           (:series_ids::UUID[])[(anon_1.ordinal + 1::INTEGER)] AS automation_id,
           ('{false}'::BOOLEAN[])[(anon_1.ordinal + 1::INTEGER)] AS keeps_refusals,
+          ('{NULL}'::INTERVAL[])[(anon_1.ordinal + 1::INTEGER)] AS patience,
           ('{1}'::INTEGER[])[(anon_1.ordinal + 1::INTEGER)] AS series_version,
           ('{true}'::BOOLEAN[])[(anon_1.ordinal + 1::INTEGER)] AS is_active,
           ('{both}'::TEXT[])[(anon_1.ordinal + 1::INTEGER)] AS wants,
@@ -45,6 +46,7 @@ WITH scanned AS MATERIALIZED
           ('{"30 days 0 seconds"}'::INTERVAL[])[(anon_1.ordinal + 1::INTEGER)] AS reenroll_delay,
           ('{true}'::BOOLEAN[])[(anon_1.ordinal + 1::INTEGER)] AS wants_new_match,
           ('{true}'::BOOLEAN[])[(anon_1.ordinal + 1::INTEGER)] AS one_per_company,
+          ('{true}'::BOOLEAN[])[(anon_1.ordinal + 1::INTEGER)] AS one_per_address,
           :entered_at::TIMESTAMP WITH TIME ZONE AS entered_at
    FROM scanned
    JOIN unnest(scanned.audiences) AS anon_1(ordinal) ON true)

@@ -4,7 +4,7 @@ SELECT relname
 FROM pg_class
 WHERE oid = ANY(ARRAY
                   (SELECT to_regclass(name)
-                   FROM unnest(CAST('{taken_messages,anonymous_traits,waiting_calls,companies,end_users,audience_fields,audience_field_counts,automation_enrollments,automation_recipients,cleared_recipients,enrollment_refusals,events,contact_sessions,event_counts,idempotency_keys,hook_deliveries,csv_imports,csv_uploads,csv_chunks,installation,subscriptions,subscription_members,former_members,pending_members,confirmations,suppressions,erased_suppressions,messages,followed_links,bounce_reports,operator_keys,operator_sessions,sign_in_links,audit_log,organizations,automations,automation_steps,automation_versions,automation_active_periods,signals,stripe_passed_over,webhook_endpoints,webhook_events,webhook_deliveries}' AS text[])) AS named (name)))
+                   FROM unnest(CAST('{taken_messages,anonymous_traits,waiting_calls,companies,end_users,audience_fields,audience_field_counts,automation_enrollments,automation_recipients,cleared_recipients,enrollment_refusals,events,contact_sessions,event_counts,idempotency_keys,hook_deliveries,csv_imports,csv_uploads,csv_chunks,installation,subscriptions,subscription_members,former_members,pending_members,confirmations,suppressions,erased_suppressions,messages,followed_links,bounce_reports,operator_keys,operator_sessions,sign_in_links,audit_log,organizations,automations,automation_steps,automation_versions,automation_active_periods,surge_entries,held_entries,discarded_entries,signals,waiting_entries,stripe_passed_over,webhook_endpoints,webhook_events,webhook_deliveries}' AS text[])) AS named (name)))
   AND pg_relation_size(oid) > 8192
   AND NOT EXISTS
     (SELECT

@@ -67,7 +67,9 @@ SELECT due.end_user_id,
                                                                                            NULL AS link_clicked,
                                                                                            false AS user_property,
                                                                                                     NULL AS event_fired,
-                                                                                                    NULL AS visited
+                                                                                                    NULL AS visited,
+                                                                                                    NULL AS zone,
+                                                                                                    NULL AS mailed
 FROM end_users
 LEFT OUTER JOIN companies ON companies.org_id = end_users.org_id
 AND companies.id = end_users.company_id

@@ -15,6 +15,8 @@ SELECT facts.audience_holds,
        facts.user_property,
        facts.event_fired,
        facts.visited,
+       facts.zone,
+       facts.mailed,
        (array_agg(facts.end_user_id))[1::INTEGER] AS end_user_id,
        (array_agg(facts.number))[1::INTEGER] AS number,
        (array_agg(facts.enrolled_at))[1::INTEGER] AS enrolled_at,
@@ -92,7 +94,9 @@ FROM
                                                                                                                NULL AS link_clicked,
                                                                                                                false AS user_property,
                                                                                                                         NULL AS event_fired,
-                                                                                                                        NULL AS visited
+                                                                                                                        NULL AS visited,
+                                                                                                                        NULL AS zone,
+                                                                                                                        NULL AS mailed
    FROM end_users
    LEFT OUTER JOIN companies ON companies.org_id = end_users.org_id
    AND companies.id = end_users.company_id
@@ -147,6 +151,8 @@ GROUP BY facts.audience_holds,
          facts.user_property,
          facts.event_fired,
          facts.visited,
+         facts.zone,
+         facts.mailed,
          CASE
              WHEN (facts.step = ANY ('{}'::INTEGER[])) THEN facts.recipient_id
          END

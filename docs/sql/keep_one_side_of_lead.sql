@@ -1,6 +1,6 @@
 -- keep_one_side_of_lead
 -- Of a series that both were in, keep one side's runs, so that nobody gets it twice
--- halo_engine/contacts/stripe/absorption.py
+-- halo_engine/contacts/stripe/lead_sides.py
 -- Parameters: lead_ids uuid[], contact_ids uuid[], org_id uuid
 WITH members AS
   (SELECT anon_1."user" AS owner,

@@ -20,7 +20,8 @@ WITH given AS
                                               events.properties,
                                               events.happened_at,
                                               events.created_at,
-                                              events.live),
+                                              events.live,
+                                              events.left_out),
      counted AS
   (INSERT INTO event_counts (org_id, end_user_id, name, count, first_at, last_at, live_at, live_id) SELECT
      (SELECT :org_id::UUID AS anon_1) AS anon_1,

@@ -105,6 +105,7 @@ WITH given AS
                                                               messages.intended_at,
                                                               messages.sent_at,
                                                               messages.error,
+                                                              messages.marketing,
                                                               messages.opened_at,
                                                               messages.clicked_at,
                                                               messages.machine_opened_at,

@@ -34,7 +34,8 @@ FROM
           automation_recipients.retry_at AS retry_at,
           automation_recipients.was_due AS was_due,
           automation_recipients.failed_at AS failed_at,
-          automation_recipients.tries AS tries
+          automation_recipients.tries AS tries,
+          automation_recipients.latest_due AS latest_due
    FROM automation_recipients
    WHERE automation_recipients.org_id =
        (SELECT :org_id::UUID AS anon_1)

@@ -1,4 +1,4 @@
 -- read_last_signal
--- halo_engine/pipeline/import_csv.py
+-- halo_engine/pipeline/batches/trials.py
 SELECT coalesce(max(signals.id), 0::INTEGER) AS coalesce_1
 FROM signals;

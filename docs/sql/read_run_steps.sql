@@ -35,7 +35,8 @@ FROM
           automation_recipients.retry_at AS retry_at,
           automation_recipients.was_due AS was_due,
           automation_recipients.failed_at AS failed_at,
-          automation_recipients.tries AS tries
+          automation_recipients.tries AS tries,
+          automation_recipients.latest_due AS latest_due
    FROM automation_recipients
    WHERE automation_recipients.org_id =
        (SELECT :org_id::UUID AS anon_1)
@@ -55,6 +56,7 @@ FULL OUTER JOIN
           messages.intended_at AS intended_at,
           messages.sent_at AS sent_at,
           messages.error AS error,
+          messages.marketing AS marketing,
           messages.opened_at AS opened_at,
           messages.clicked_at AS clicked_at,
           messages.machine_opened_at AS machine_opened_at,

@@ -18,7 +18,8 @@ SELECT automations.org_id,
        automations.activated_at,
        automations.status_ordered_at,
        automations.definition_ordered_at,
-       automations.version
+       automations.version,
+       automations.has_surges
 FROM automations
 WHERE automations.org_id =
     (SELECT :org_id::UUID AS anon_1)

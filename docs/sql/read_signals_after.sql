@@ -1,5 +1,5 @@
 -- read_signals_after
--- halo_engine/pipeline/import_csv.py
+-- halo_engine/pipeline/batches/trials.py
 -- Parameters: org_id uuid, signal_id bigint, contact_ids uuid[]
 SELECT signals.id,
        signals.end_user_id

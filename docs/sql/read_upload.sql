@@ -5,6 +5,7 @@
 SELECT csv_uploads.org_id,
        csv_uploads.id,
        csv_uploads.state,
+       csv_uploads.file_name,
        csv_uploads.options,
        csv_uploads.bytes,
        csv_uploads.bytes_read,
@@ -20,6 +21,7 @@ SELECT csv_uploads.org_id,
        csv_uploads.warnings,
        csv_uploads.refused,
        csv_uploads.created_at,
+       csv_uploads.received_at,
        csv_uploads.touched_at,
        csv_uploads.finished_at
 FROM csv_uploads

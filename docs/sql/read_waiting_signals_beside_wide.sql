@@ -17,7 +17,16 @@ SELECT signals.org_id,
        signals.error,
        signals.retry_at,
        signals.failed_at,
-       signals.tries
+       signals.tries,
+       coalesce(signals.event_id, CASE
+                                      WHEN (signals.kind = 'event') THEN
+                                             (SELECT max(events.id) AS max_1
+                                              FROM events
+                                              WHERE events.org_id = signals.org_id
+                                                AND events.end_user_id = signals.end_user_id
+                                                AND events.name = signals.event_name
+                                                AND events.happened_at = signals.happened_at)
+                                  END) AS event_id
 FROM signals
 WHERE signals.org_id =
     (SELECT :org_id::UUID AS anon_1)

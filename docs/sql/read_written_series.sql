@@ -19,6 +19,7 @@ SELECT automations.org_id,
        automations.status_ordered_at,
        automations.definition_ordered_at,
        automations.version,
+       automations.has_surges,
        subscriptions.key AS subscription
 FROM automations
 LEFT OUTER JOIN subscriptions ON subscriptions.org_id = automations.org_id

@@ -1,7 +1,7 @@
 -- record_intent_again
 -- halo_engine/mail/sending/intent.py
 -- Parameters: message_id text, now timestamp with time zone, org_id uuid, row_id bigint, address text, mail_state text
-INSERT INTO messages (org_id, recipient_id, end_user_id, automation_id, enrollment_number, step_id, to_address, state, message_id, intended_at)
+INSERT INTO messages (org_id, recipient_id, end_user_id, automation_id, enrollment_number, step_id, to_address, state, message_id, intended_at, marketing)
 SELECT automation_recipients.org_id,
        automation_recipients.id,
        automation_recipients.end_user_id,
@@ -11,7 +11,8 @@ SELECT automation_recipients.org_id,
        end_users.email,
        'intended',
        :message_id::VARCHAR AS anon_1,
-       coalesce(:now::TIMESTAMP WITH TIME ZONE, clock_timestamp()) AS coalesce_1
+       coalesce(:now::TIMESTAMP WITH TIME ZONE, clock_timestamp()) AS coalesce_1,
+       automations.kind = 'marketing' AS anon_2
 FROM automation_recipients
 JOIN automation_enrollments ON automation_enrollments.org_id = automation_recipients.org_id
 AND automation_enrollments.end_user_id = automation_recipients.end_user_id
@@ -22,7 +23,7 @@ AND automations.id = automation_recipients.automation_id
 JOIN end_users ON end_users.org_id = automation_recipients.org_id
 AND end_users.id = automation_recipients.end_user_id
 WHERE automation_recipients.org_id =
-    (SELECT :org_id::UUID AS anon_2)
+    (SELECT :org_id::UUID AS anon_3)
   AND automation_recipients.id = :row_id::BIGINT
   AND automation_recipients.status = 'failed'::VARCHAR
   AND (automation_enrollments.ended_at IS NULL
@@ -59,4 +60,5 @@ WHERE automation_recipients.org_id =
   SET state = excluded.state,
       to_address = excluded.to_address,
       intended_at = excluded.intended_at,
-      error = NULL::VARCHAR WHERE messages.state = :mail_state::VARCHAR RETURNING messages.message_id;
+      error = NULL::VARCHAR,
+      marketing = excluded.marketing WHERE messages.state = :mail_state::VARCHAR RETURNING messages.message_id;

@@ -1,5 +1,5 @@
 -- revoke_operator_keys
--- halo_engine/contacts/consent/erasure.py
+-- halo_engine/contacts/erasure/organizations.py
 -- Parameters: now timestamp with time zone, org_id uuid
 UPDATE operator_keys
 SET revoked_at=:now::TIMESTAMP WITH TIME ZONE

@@ -8,4 +8,5 @@ SET state='running'::VARCHAR,
             touched_at=:now::TIMESTAMP WITH TIME ZONE
 WHERE csv_uploads.org_id =
     (SELECT :org_id::UUID AS anon_1)
-  AND csv_uploads.id = :upload_id::UUID;
+  AND csv_uploads.id = :upload_id::UUID
+  AND csv_uploads.state = 'uploading'::VARCHAR;

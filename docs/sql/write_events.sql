@@ -11,8 +11,9 @@ WITH given AS
           given.happened_at AS happened_at,
           given.key AS key,
           given.fingerprint AS fingerprint,
-          given.answer AS answer
-   FROM jsonb_to_recordset(:given_rows::JSONB) AS given(ordinal INTEGER, user_id TEXT, contact_id UUID, session_id TEXT, name TEXT, properties JSONB, happened_at TIMESTAMP WITH TIME ZONE, key TEXT, fingerprint TEXT, answer JSONB)),
+          given.answer AS answer,
+          given.left_out AS left_out
+   FROM jsonb_to_recordset(:given_rows::JSONB) AS given(ordinal INTEGER, user_id TEXT, contact_id UUID, session_id TEXT, name TEXT, properties JSONB, happened_at TIMESTAMP WITH TIME ZONE, key TEXT, fingerprint TEXT, answer JSONB, left_out TEXT[])),
      known AS
   (SELECT end_users.id AS id,
           end_users.external_id AS named
@@ -35,6 +36,7 @@ WITH given AS
           given.key AS key,
           given.fingerprint AS fingerprint,
           given.answer AS answer,
+          given.left_out AS left_out,
           known.id AS end_user_id
    FROM given
    LEFT OUTER JOIN known ON known.named = given.user_id
@@ -51,6 +53,7 @@ WITH given AS
           addressed.key AS key,
           addressed.fingerprint AS fingerprint,
           addressed.answer AS answer,
+          addressed.left_out AS left_out,
           addressed.end_user_id AS end_user_id,
           addressed.key IS NULL
    OR row_number() OVER (PARTITION BY addressed.key
@@ -79,6 +82,7 @@ WITH given AS
           ranked.key AS key,
           ranked.fingerprint AS fingerprint,
           ranked.answer AS answer,
+          ranked.left_out AS left_out,
           ranked.end_user_id AS end_user_id,
           ranked.is_first AS is_first
    FROM ranked
@@ -94,16 +98,18 @@ WITH given AS
                        properties,
                        happened_at,
                        created_at,
-                       live) SELECT
+                       live,
+                       left_out) SELECT
      (SELECT :org_id::UUID AS anon_1) AS anon_1,
-                                    fresh.end_user_id AS end_user_id,
-                                    fresh.session_id AS session_id,
-                                    fresh.name AS name,
-                                    fresh.properties AS properties,
-                                    fresh.happened_at AS happened_at,
-                                    coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS coalesce_1,
-                                    fresh.end_user_id IS NOT NULL
-   AND fresh.happened_at >= coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()) - INTERVAL '1 days 0 seconds' AS anon_4
+                                        fresh.end_user_id AS end_user_id,
+                                        fresh.session_id AS session_id,
+                                        fresh.name AS name,
+                                        fresh.properties AS properties,
+                                        fresh.happened_at AS happened_at,
+                                        coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS coalesce_1,
+                                        fresh.end_user_id IS NOT NULL
+   AND fresh.happened_at >= coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()) - INTERVAL '1 days 0 seconds' AS anon_4,
+       fresh.left_out AS left_out
    FROM fresh
    ORDER BY fresh.ordinal RETURNING events.id,
                                     events.end_user_id,
@@ -160,13 +166,14 @@ WITH given AS
        (SELECT written.end_user_id
         FROM written) RETURNING end_users.id),
      signalled AS
-  (INSERT INTO signals (org_id, kind, end_user_id, event_name, happened_at, created_at) SELECT
+  (INSERT INTO signals (org_id, kind, end_user_id, event_name, event_id, happened_at, created_at) SELECT
      (SELECT :org_id::UUID AS anon_1) AS anon_1,
-                                                                                               'event'::VARCHAR AS anon_5,
-                                                                                               written.end_user_id AS end_user_id,
-                                                                                               written.name AS name,
-                                                                                               written.happened_at AS happened_at,
-                                                                                               coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS coalesce_1
+                                                                                                         'event'::VARCHAR AS anon_5,
+                                                                                                         written.end_user_id AS end_user_id,
+                                                                                                         written.name AS name,
+                                                                                                         written.id AS id,
+                                                                                                         written.happened_at AS happened_at,
+                                                                                                         coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS coalesce_1
    FROM written
    WHERE written.live
    ORDER BY written.id RETURNING signals.id)

@@ -4,17 +4,21 @@ Both read the guards from ``enrollment.guards``, as enrollment does, so all thre
 """
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import CTE, and_, case, func, select
+from sqlalchemy import CTE, ColumnElement, and_, case, cast, false, func, null, or_, select
 
+from halo_engine.answers.joins import has_values
 from halo_engine.domain.reasons import EntryTrigger
 from halo_engine.domain.series.definition import Series
 from halo_engine.domain.series.guards import ReasonCode
 from halo_engine.enrollment.candidates import Asked
 from halo_engine.enrollment.guards import as_they_stand
-from halo_engine.tables import enrollment_refusals
+from halo_engine.enrollment.patience import is_of_pair, is_waiting
+from halo_engine.sql.metadata import INSTANT
+from halo_engine.tables import enrollment_refusals, held_entries, waiting_entries
 from halo_engine.work import Work
 
 #: The code of a contact with an active enrollment; it comes before all guards.
@@ -27,7 +31,8 @@ CODES: Final = (ACTIVE, *(code.value for code in ReasonCode))
 def coded(work: Work, series: Series, contacts: Collection[UUID] | None = None) -> CTE:
     """Return the CTE ``coded``: ``contacts`` (None: all), each with its ``code``.
 
-    ``refused_at`` is the instant of a kept refusal, unless the contact was enrolled later.
+    ``refused_at`` is the instant of a kept refusal, unless the contact was enrolled later;
+    ``held_at`` that of the trigger of one that is held.
     """
     judged = as_they_stand(work.org_id, [series], work.moment, Asked(work.now, contacts))
     kept = enrollment_refusals
@@ -41,13 +46,49 @@ def coded(work: Work, series: Series, contacts: Collection[UUID] | None = None) 
             kept.c.arrival > func.coalesce(judged.c.latest_id, 0),
         ),
     )
+    held_at: ColumnElement[datetime | None] = cast(null(), INSTANT)
+    if series.has_surges:
+        place = held_entries
+        its = has_values(
+            place,
+            work.org_id,
+            automation_id=judged.c.automation_id,
+            end_user_id=judged.c.end_user_id,
+        )
+        source, held_at = source.outerjoin(place, its), place.c.held_at
     not_active = ReasonCode.SERIES_NOT_ACTIVE.value
+    waits, since, until = _waiting(work, series, judged)
+    if series.patience:
+        source = source.outerjoin(waiting_entries, is_of_pair(work.org_id, judged))
     code = case(
         (judged.c.is_enrolled, ACTIVE),
         (judged.c.guard == not_active, not_active),
+        *([(held_at.is_not(None), ReasonCode.SURGE_HELD.value)] if series.has_surges else []),
+        (waits, ReasonCode.WAITING_FOR_DATA.value),
         else_=func.coalesce(kept.c.code, judged.c.guard, _unrefused(series).value),
     )
-    return select(judged, code.label("code"), kept.c.refused_at).select_from(source).cte("coded")
+    # Of whom is held an older refusal says nothing, and who waits is not refused yet.
+    refused_at = case((or_(waits, held_at.is_not(None)), null()), else_=kept.c.refused_at)
+    columns = {
+        "code": code,
+        "refused_at": refused_at,
+        "held_at": held_at,
+        "fired_at": since,
+        "waits_until": until,
+    }
+    named = [column.label(name) for name, column in columns.items()]
+    return select(judged, *named).select_from(source).cte("coded")
+
+
+def _waiting(
+    work: Work, series: Series, judged: CTE
+) -> tuple[ColumnElement[bool], ColumnElement[datetime], ColumnElement[datetime]]:
+    """Return whether a contact waits for data, since when, and until when (§23)."""
+    if not series.patience:
+        never = cast(null(), INSTANT)
+        return false(), never, never
+    since = waiting_entries.c.fired_at
+    return func.coalesce(is_waiting(judged, work.now), False), since, since + judged.c.patience
 
 
 def _unrefused(series: Series) -> ReasonCode:

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, array
 
-from halo_engine.audience.compiler import Subject, lacks, predicate, value_of
+from halo_engine.audience.compiler import Subject, lacks, predicate, seen_by
 from halo_engine.audience.matching import scan
 from halo_engine.audience.moments import Moment
 from halo_engine.domain.fields.catalogue import FieldType
@@ -54,7 +54,7 @@ def _evaluate_filters(
 ) -> Select[Any]:
     subject = Subject.of_contacts()
     contact = subject.contact
-    values = [value_of(each.target, subject) for each in filters]
+    values = [seen_by(each, subject, work.moment) for each in filters]
     columns: list[ColumnElement[Any]] = [
         all_hold(filters, subject, work.moment),
         all_lack(filters, subject, work.moment),

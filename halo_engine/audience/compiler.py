@@ -1,4 +1,4 @@
-"""The one compiler: a filter becomes a SQL predicate here and nowhere else (contract §3, §5).
+"""The one compiler: a filter becomes a SQL predicate here and nowhere else (§3, §5, §22).
 
 A predicate is true or false, never NULL, and it never raises: a missing value, and a stored value
 of another type than the one compared, match nothing. Every value is a bound parameter, so filters
@@ -9,13 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any, Final, Self
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     ColumnElement,
     DateTime,
@@ -25,23 +24,28 @@ from sqlalchemy import (
     Text,
     and_,
     case,
+    cast,
     false,
     func,
     literal,
     literal_column,
+    null,
     or_,
     select,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from halo_engine.audience import custom
 from halo_engine.audience.dates import compare_date, first_shown
+from halo_engine.audience.emptiness import is_filled, is_written
+from halo_engine.audience.firings import EventCount, Firings, times_fired
 from halo_engine.audience.letters import contains
 from halo_engine.audience.moments import Moment, When
 from halo_engine.domain.fields.catalogue import Entity, Field, FieldType
 from halo_engine.domain.fields.expressions import Expression
-from halo_engine.domain.fields.filters import Filter, FilterGroups, Operator, date_bound
+from halo_engine.domain.fields.filters import Filter, FilterGroups, Operator, Value, date_bound
 from halo_engine.domain.reasons import ContactType
-from halo_engine.tables import companies, end_users, event_counts
+from halo_engine.tables import companies, end_users
 
 _INSTANT: Final = DateTime(timezone=True)
 _COMPARISONS: Mapping[Operator, Callable[[Any, Any], Any]] = {
@@ -56,34 +60,44 @@ _COMPARISONS: Mapping[Operator, Callable[[Any, Any], Any]] = {
 }
 
 
+#: Without an event every property is missing.
+_NO_PROPERTIES: Final = cast(null(), JSONB())
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """Whose values a filter reads: a contact, its company, and how often its events fired.
 
     ``contact`` and ``company`` are rows of the FROM clause (``matching.scan``); their custom fields
-    are read from ``contact_fields`` and ``company_fields``, see ``of_contacts``.
+    are read from ``contact_fields`` and ``company_fields``, see ``of_contacts``. ``properties`` are
+    those of the event at hand, or of the one that began the run.
     """
 
     contact: FromClause
     company: FromClause
     contact_fields: ColumnElement[Any]
     company_fields: ColumnElement[Any]
-    event_count: Callable[[str], ColumnElement[int]] = field(compare=False)
+    event_count: EventCount = field(compare=False)
+    properties: ColumnElement[Any] = field(compare=False, default=_NO_PROPERTIES)
 
     @classmethod
     def of_contacts(cls, reads: int = 0) -> Self:
-        """Return the contacts, their companies, and how often events ever fired for them.
+        """Return the contacts, their companies, and how often events fired for them.
 
         Custom fields that are read more than a few times (``custom_reads``) are unpacked once for
         each row: PostgreSQL compresses what is longer than 2 kB, and would expand it every time.
         """
         stored = end_users.c.custom_fields, companies.c.custom_fields
         fields = stored if reads <= _FEW else _UNPACKED
-        return cls(end_users, companies, *fields, _times_ever_fired)
+        return cls(end_users, companies, *fields, partial(times_fired, contact=end_users))
 
-    def counting_events(self, event_count: Callable[[str], ColumnElement[int]]) -> Self:
-        """Return the same subject, its events counted by ``event_count(name)`` (contract §7)."""
+    def counting_events(self, event_count: EventCount) -> Self:
+        """Return the same subject, its events counted by ``event_count`` (contract §7)."""
         return replace(self, event_count=event_count)
+
+    def with_properties(self, properties: ColumnElement[Any]) -> Self:
+        """Return the same subject with an event whose ``properties`` are read (contract §21)."""
+        return replace(self, properties=properties)
 
 
 def custom_reads(*filters: FilterGroups) -> int:
@@ -115,16 +129,26 @@ def value_of(target: Field, subject: Subject) -> ColumnElement[Any]:
     return case((_is_lead(subject), value)) if target.leads_only else value
 
 
+def seen_by(item: Filter, subject: Subject, moment: When) -> ColumnElement[Any]:
+    """Return the value that ``item`` sees: that of its field, or a count within its span (§22)."""
+    if item.target.entity is Entity.EVENT:
+        return subject.event_count(Firings.counted_by(item, moment))
+    return value_of(item.target, subject)
+
+
 def lacks(item: Filter, subject: Subject, moment: When) -> ColumnElement[bool]:
     """Return whether the value that ``item`` compares is missing, or of another type (§3)."""
     target = item.target
     present: ColumnElement[bool]
-    if item.type is FieldType.DATE:
+    if not item.operator.takes_value:
+        present = _is_set(target, subject)
+    elif item.type is FieldType.DATE:
         present = _date_holds(item, subject, moment).is_not(None)
     elif target.custom:
-        present = custom.is_of_type(item.type, _custom_fields(target, subject), target.attribute)
+        fields = _custom_fields(target, subject)
+        present = custom.is_of_type(_compared(item), fields, target.attribute)
     else:
-        present = _typed_value(target, subject).is_not(None)
+        present = seen_by(item, subject, moment).is_not(None)
     return ~_of_leads(target, subject, present)
 
 
@@ -158,26 +182,29 @@ def _unpacked(table: FromClause, name: str) -> ColumnElement[Any]:
 _UNPACKED = _unpacked(end_users, "contact_fields"), _unpacked(companies, "company_fields")
 
 
-def _times_ever_fired(name: str) -> ColumnElement[int]:
-    count = (
-        select(event_counts.c.count)
-        .where(
-            event_counts.c.org_id == end_users.c.org_id,
-            event_counts.c.end_user_id == end_users.c.id,
-            event_counts.c.name == literal(name, Text()),
-        )
-        .correlate(end_users)
-        .scalar_subquery()
-    )
-    return func.coalesce(count, literal_column("0", BigInteger()))
-
-
 def _holds(item: Filter, subject: Subject, moment: When) -> ColumnElement[bool]:
+    if not item.operator.takes_value:
+        is_set = _is_set(item.target, subject)
+        held = is_set if item.operator is Operator.IS_SET else ~is_set
+        return _of_leads(item.target, subject, held)
     if item.type is FieldType.DATE:
         return _of_leads(item.target, subject, _date_holds(item, subject, moment))
     if item.target.entity is Entity.EVENT:
-        return _typed_holds(item, subject)
+        return _typed_holds(item, seen_by(item, subject, moment))
+    if item.target.entity is Entity.PROPERTY:
+        name = item.target.attribute
+        return custom.compare(subject.properties, name, item.operator, _value(item))
     return _value_holds(item, subject)
+
+
+def _is_set(target: Field, subject: Subject) -> ColumnElement[bool]:
+    """Return whether there is a value, and no blank one; never NULL."""
+    if target.custom:
+        fields = _custom_fields(target, subject)
+        read = custom.stored(fields, target.attribute), custom.written(fields, target.attribute)
+        return is_filled(*read)
+    value = _typed_value(target, subject)
+    return is_written(value) if target.type is FieldType.STRING else value.is_not(None)
 
 
 # Cached: building these expressions takes longer than evaluating them for a small batch.
@@ -187,9 +214,9 @@ def _value_holds(item: Filter, subject: Subject) -> ColumnElement[bool]:
     target = item.target
     if target.custom:
         fields = _custom_fields(target, subject)
-        held = custom.compare(fields, target.attribute, item.operator, item.value)
+        held = custom.compare(fields, target.attribute, item.operator, _value(item))
     else:
-        held = _typed_holds(item, subject)
+        held = _typed_holds(item, _typed_value(target, subject))
     return _of_leads(target, subject, held)
 
 
@@ -218,9 +245,8 @@ def _date_holds(item: Filter, subject: Subject, moment: When) -> ColumnElement[b
     return compared
 
 
-def _typed_holds(item: Filter, subject: Subject) -> ColumnElement[bool]:
+def _typed_holds(item: Filter, value: ColumnElement[Any]) -> ColumnElement[bool]:
     """Compare a value that has a type of its own: a column's, or an event's count."""
-    value = _typed_value(item.target, subject)
     if item.operator is Operator.CONTAINS:
         return contains(value, str(item.value))
     compared: ColumnElement[bool] = _COMPARISONS[item.operator](value, _parameter(item))
@@ -236,7 +262,19 @@ def _typed_value(target: Field, subject: Subject) -> ColumnElement[Any]:
         case Entity.STRIPE:
             return subject.contact.c[f"stripe_{target.attribute}"]
         case Entity.EVENT:
-            return subject.event_count(target.attribute)
+            return subject.event_count(Firings(target.attribute))
+        case Entity.PROPERTY:
+            return custom.stored(subject.properties, target.attribute)
+
+
+def _value(item: Filter) -> Value:
+    assert item.value is not None, item
+    return item.value
+
+
+def _compared(item: Filter) -> FieldType:
+    assert item.type is not None, item
+    return item.type
 
 
 def _parameter(item: Filter) -> ColumnElement[Any]:
@@ -251,5 +289,7 @@ def _parameter(item: Filter) -> ColumnElement[Any]:
 
 
 def _custom_fields(target: Field, subject: Subject) -> ColumnElement[Any]:
+    if target.entity is Entity.PROPERTY:
+        return subject.properties
     of_company = target.entity is Entity.COMPANY
     return subject.company_fields if of_company else subject.contact_fields

@@ -21,10 +21,12 @@ from sqlalchemy import (
     literal,
     literal_column,
     select,
+    true,
 )
 from sqlalchemy.sql import visitors
 
 from halo_engine.audience.compiler import Subject, value_of
+from halo_engine.audience.firings import Firings, recent
 from halo_engine.audience.matching import scan
 from halo_engine.domain.fields.catalogue import Field
 from halo_engine.sql.parameters import parameter
@@ -71,13 +73,14 @@ class Everybody:
         contact = _unpacked(end_users, names[end_users].union(_OF_ALL, also), within)
         company = _unpacked(companies, names[companies] | _OF_ALL)
         self._events: dict[str, FromClause] = {}
+        self._recent: dict[Firings, FromClause] = {}
         self._suppression = suppressions.alias("suppression")
         self.subject = Subject(
             contact,
             company,
             contact.c.custom_fields,
             company.c.custom_fields,
-            self._times_ever_fired,
+            self._times_fired,
         )
         self.suppressed = self._suppression.c.address.is_not(None)
 
@@ -100,10 +103,21 @@ class Everybody:
                 fired.c.name == literal(name, Text()),
             )
             source = source.outerjoin(fired, ever)
+        for counted in self._recent.values():
+            source = source.join(counted, true())
         return source
 
-    def _times_ever_fired(self, name: str) -> ColumnElement[int]:
-        fired = self._events.setdefault(name, event_counts.alias(f"fired_{len(self._events)}"))
+    def _times_fired(self, firings: Firings) -> ColumnElement[int]:
+        if firings.after is not None:
+            # Looked up for each contact: grouped, all events of the name would be read.
+            looked_up = recent(firings, _ORG_ID, self.subject.contact)
+            counted = self._recent.setdefault(
+                firings, looked_up.lateral(f"recent_{len(self._recent)}")
+            )
+            return counted.c.times
+        fired = self._events.setdefault(
+            firings.name, event_counts.alias(f"fired_{len(self._events)}")
+        )
         return func.coalesce(fired.c.count, literal_column("0", BigInteger()))
 
 

@@ -1,6 +1,7 @@
 """Who is in an audience, for many series in one scan of the contacts (contract §3)."""
 
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -50,9 +51,21 @@ class Audience(Protocol):
     def audience_filters(self) -> FilterGroups:
         """The filters, of an audience by criteria."""
 
+    @property
+    def patience(self) -> timedelta | None:
+        """How long contacts wait for data, if they do: then the audience asks for an email."""
+
 
 def audience(of: Audience, subject: Subject, moment: When) -> ColumnElement[bool]:
-    """Return whether the audience holds: by its type, contact type and suppression aside (§3)."""
+    """Return whether the audience holds: by its type, contact type and suppression aside (§3,
+    §23).
+    """
+    holds = is_in_source(of, subject, moment)
+    return and_(holds, has_address(subject)) if of.patience else holds
+
+
+def is_in_source(of: Audience, subject: Subject, moment: When) -> ColumnElement[bool]:
+    """Return whether the filters hold, or the list has the contact: what a run must not lose."""
     match of.audience_type:
         case AudienceType.ALL:
             return has_address(subject)

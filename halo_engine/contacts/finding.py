@@ -87,17 +87,24 @@ def only(
 
 def find_contacts(work: Work, names: Sequence[str]) -> list[UUID]:
     """Return the ids of the contacts named, in order; the first unknown name is a 404."""
+    found = find_known(work, names)
+    for ordinal, name in enumerate(names):
+        if ordinal not in found:
+            raise not_found("contact", name)
+    return [found[ordinal] for ordinal in range(len(names))]
+
+
+def find_known(work: Work, names: Sequence[str]) -> dict[int, UUID]:
+    """Return the ids of the contacts named, by the index of the name; unknown names are left
+    out.
+    """
     given = [
         {"ordinal": ordinal, "contact": name}
         for ordinal, name in enumerate(names)
         if is_storable_text(name)
     ]
     rows = _finding().rows(work.connection, values_of(work, given))
-    found = {row["ordinal"]: row["contact_id"] for row in rows}
-    for ordinal, name in enumerate(names):
-        if ordinal not in found:
-            raise not_found("contact", name)
-    return [found[ordinal] for ordinal in range(len(names))]
+    return {row["ordinal"]: row["contact_id"] for row in rows}
 
 
 def known_users(work: Work, user_ids: Sequence[str]) -> set[str]:

@@ -11,6 +11,7 @@ from halo_engine.domain.errors import shown
 from halo_engine.domain.fields.catalogue import FieldType
 from halo_engine.domain.fields.filters import Filter, Operator, date_bound
 from halo_engine.domain.fields.results import FilterResult
+from halo_engine.domain.times.durations import format_duration
 from halo_engine.domain.times.instants import clock_shows
 
 
@@ -36,6 +37,8 @@ OPERATOR_WORDS: Final[Mapping[Operator, OperatorWords]] = MappingProxyType(
         Operator.LTE: OperatorWords("is at most", "at most "),
         Operator.BEFORE: OperatorWords("is before", "before "),
         Operator.AFTER: OperatorWords("is on or after", "at or after "),
+        Operator.IS_SET: OperatorWords("is set", "set"),
+        Operator.IS_EMPTY: OperatorWords("is empty", "empty"),
     }
 )
 #: What a value of each type is called.
@@ -54,15 +57,20 @@ def on_the_clock(instant: datetime, zone: ZoneInfo) -> str:
 
 def needed(item: Filter, zone: ZoneInfo, now: datetime) -> str:
     """Return what must be true for the filter to hold; relative dates are computed."""
-    value = shown(item.value)
+    value = "" if item.value is None else shown(item.value)
     if item.type is FieldType.DATE:
         value = on_the_clock(date_bound(str(item.value), zone, now), zone)
-    return f"{item.field} is {OPERATOR_WORDS[item.operator].wish}{value}"
+    return f"{item.field} is {OPERATOR_WORDS[item.operator].wish}{value}{_span(item)}"
 
 
 def described(item: Filter) -> str:
-    """Return the filter as it was written: ``custom:role is ‘owner’``."""
-    return f"{item.field} {item.operator} {shown(item.value)}"
+    """Return the filter as it was written: ``custom:role is ‘owner’``, ``plan is_set``."""
+    value = "" if item.value is None else f" {shown(item.value)}"
+    return f"{item.field} {item.operator}{value}{_span(item)}"
+
+
+def _span(item: Filter) -> str:
+    return f" within {format_duration(item.within)}" if item.within else ""
 
 
 def counted_contacts(number: int) -> str:
@@ -92,7 +100,10 @@ def found(seen: FilterResult, zone: ZoneInfo) -> str:
     """Return the field and the value that the filter saw."""
     if seen.value is None:
         return f"{seen.filter.field} is missing"
+    if seen.filter.within is not None:
+        return f"{seen.filter.field} is {shown(seen.value)}{_span(seen.filter)}"
     if isinstance(seen.value, datetime):
         return f"{seen.filter.field} is {on_the_clock(seen.value, zone)}"
-    other_type = f", which is not {KINDS[seen.filter.type]}" if seen.missing else ""
+    wanted = seen.filter.type
+    other_type = f", which is not {KINDS[wanted]}" if seen.missing and wanted else ""
     return f"{seen.filter.field} is {shown(seen.value)}{other_type}"

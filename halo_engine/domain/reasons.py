@@ -93,6 +93,18 @@ class SkipReason(WithWords):
     UNSUBSCRIBED = "unsubscribed", "the contact has left the list of the series"
     CONDITION_NOT_MET = "condition_not_met", "the condition is false"
     STEP_REMOVED = "step_removed", "the step was removed from the series"
+    FREQUENCY_CAP = "frequency_cap", "the contact got as much marketing as the caps allow"
+    QUIET_HOURS = (
+        "quiet_hours",
+        "its send window does not open outside the quiet hours within 8 days, where the contact is",
+    )
+
+
+class WhenCapped(StrEnum):
+    """What becomes of an email that frequency caps hold back (contract §20)."""
+
+    WAIT = "wait"
+    SKIP = "skip"
 
 
 class FailReason(WithWords):

@@ -18,6 +18,11 @@ from halo_engine.contacts.consent.lists import (
 )
 from halo_engine.contacts.consent.suppression import BounceCall, ComplaintCall, bounce
 from halo_engine.contacts.csv_import.importing import ImportCsvAnswer
+from halo_engine.contacts.erasure.batches import (
+    EraseContactsCall,
+    ErasedContacts,
+    erase_contacts,
+)
 from halo_engine.contacts.events.track import TRACK_SET, TrackAnswer, TrackCall, track
 from halo_engine.contacts.finding import Noted
 from halo_engine.contacts.identifying.answers import ContactAnswer
@@ -37,7 +42,7 @@ from halo_engine.contacts.identifying.leads import (
     capture_lead,
 )
 from halo_engine.contacts.identifying.sync import SyncAnswer, SyncCall, sync
-from halo_engine.contacts.identifying.update import UpdateAnswer, UpdateCall, update
+from halo_engine.contacts.identifying.update import UpdateAnswer
 from halo_engine.contacts.stripe.subscription import StripeSubscriptionCall, stripe_subscription
 from halo_engine.contacts.stripe.sync import (
     StripeSyncAnswer,
@@ -59,7 +64,8 @@ from halo_engine.mail.incoming.events import (
     open_mail,
     reply_to_mail,
 )
-from halo_engine.pipeline.import_csv import ImportOrTryCall, import_or_try
+from halo_engine.pipeline.batches.import_csv import ImportOrTryCall, import_or_try
+from halo_engine.pipeline.batches.update_users import UpdateOrTryCall, update_or_try
 
 #: The counts in an answer about many contacts.
 _COUNTS: Final = ("created", "updated", "bad", "skipped")
@@ -93,11 +99,11 @@ _PUBLIC: Final[tuple[AnyDoor, ...]] = (
     ),
     Door(
         "users.update",
-        "Create or change a batch of users; nobody is enrolled by it.",
-        UpdateCall,
+        "Create or change a batch of users, which enrolls nobody; or say what that would do.",
+        UpdateOrTryCall,
         UpdateAnswer,
         Role.INGEST,
-        Write(update),
+        Write(update_or_try),
     ),
     Door(
         "leads.capture",
@@ -146,6 +152,15 @@ _PRIVATE: Final[tuple[AnyDoor, ...]] = (
         Role.ADMIN,
         Write(erase_contact),
         ONE_CONTACT,
+    ),
+    Door(
+        "contacts.erase_many",
+        "Erase up to 500 contacts and everything about them, or say in numbers what goes.",
+        EraseContactsCall,
+        ErasedContacts,
+        Role.ADMIN,
+        Write(erase_contacts),
+        About(nothing, answers=("contacts",)),
     ),
     Door(
         "lists.subscribe",

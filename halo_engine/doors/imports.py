@@ -4,9 +4,20 @@ import time
 from functools import partial
 from typing import Any, Final
 
+from halo_engine.contacts.csv_import.upload_look import (
+    ImportList,
+    ListImportsCall,
+    Look,
+    LookCall,
+    list_imports,
+    look_into_upload,
+)
 from halo_engine.contacts.csv_import.uploads import (
+    Discarded,
+    StartCall,
     Upload,
     UploadCall,
+    discard_upload,
     import_turn,
     show_import,
     start_import,
@@ -17,6 +28,7 @@ from halo_engine.doors.door import AnyDoor, Door
 from halo_engine.doors.trails import About
 from halo_engine.engine import Engine
 from halo_engine.operators.origin import Origin
+from halo_engine.pipeline.batches.import_csv import UploadTrial, try_upload
 from halo_engine.settings import TURN_SECONDS
 from halo_engine.work import OrgRef, Work
 
@@ -38,7 +50,7 @@ DOORS: Final[tuple[AnyDoor, ...]] = (
     Door(
         "imports.start",
         "Take a file that was uploaded; workers import it.",
-        UploadCall,
+        StartCall,
         Upload,
         Role.EDITOR,
         Order(lambda work, call, _: start_import(work, call)),
@@ -59,5 +71,38 @@ DOORS: Final[tuple[AnyDoor, ...]] = (
         Upload,
         Role.VIEWER,
         Ask(show_import),
+    ),
+    Door(
+        "imports.discard",
+        "Delete a file that waits for its start.",
+        UploadCall,
+        Discarded,
+        Role.EDITOR,
+        Order(lambda work, call, _: discard_upload(work, call)),
+        About(_the_import),
+    ),
+    Door(
+        "imports.list",
+        "List the imports of files that came over HTTP, newest first.",
+        ListImportsCall,
+        ImportList,
+        Role.VIEWER,
+        Ask(list_imports),
+    ),
+    Door(
+        "imports.look",
+        "Show the columns of a file that waits for its start, with suggested fields.",
+        LookCall,
+        Look,
+        Role.EDITOR,
+        Ask(look_into_upload),
+    ),
+    Door(
+        "imports.try",
+        "Say what the import of a file that waits would do and start; nothing is written.",
+        StartCall,
+        UploadTrial,
+        Role.EDITOR,
+        Ask(try_upload),
     ),
 )

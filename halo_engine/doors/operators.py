@@ -25,12 +25,22 @@ from halo_engine.operators.keys import (
 from halo_engine.organizations import (
     ChangeOrganizationCall,
     OrganizationAnswer,
+    OrganizationSettings,
     change_organization,
     find_organization,
     settings_of,
 )
+from halo_engine.series.checking.quiet_windows import swallowed_series
 from halo_engine.widget_keys import revoke_old_widget_key, rotate_widget_key
 from halo_engine.work import Work
+
+
+class ChangedOrganization(OrganizationAnswer):
+    """An organisation after a change of its settings; ``breaks`` are the series, active or paused,
+    with an email that can never be sent: its window lies inside the quiet hours.
+    """
+
+    breaks: tuple[str, ...] = ()
 
 
 class RotateCall(Call):
@@ -43,8 +53,17 @@ def _show(work: Work, _: BareCall) -> OrganizationAnswer:
     return find_organization(work.connection, work.org.key).masked()
 
 
-def _change(work: Work, call: ChangeOrganizationCall) -> OrganizationAnswer:
-    return change_organization(work.connection, work.org.key, call).masked()
+def change_settings(work: Work, call: OrganizationSettings) -> ChangedOrganization:
+    """Change the settings that are given, and name the series that this breaks (contract §20)."""
+    changed = change_organization(work.connection, work.org.key, call)
+    breaks: tuple[str, ...] = ()
+    if call.model_fields_set & _OF_TIMES:
+        breaks = swallowed_series(work, changed.hours)
+    return ChangedOrganization.model_construct(**dict(changed), breaks=breaks)
+
+
+#: The settings that say when mail may go out.
+_OF_TIMES: Final = {"quiet_hours", "timezone"}
 
 
 def _rotate(work: Work, call: RotateCall) -> OrganizationAnswer:
@@ -77,9 +96,9 @@ DOORS: Final[tuple[AnyDoor, ...]] = (
         "organizations.change",
         "Change the settings that are given; the others stay.",
         ChangeOrganizationCall,
-        OrganizationAnswer,
+        ChangedOrganization,
         Role.ADMIN,
-        Order(lambda work, call, _: _change(work, call)),
+        Order(lambda work, call, _: change_settings(work, call).masked()),
         About(nothing, _settings),
     ),
     Door(

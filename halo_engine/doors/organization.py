@@ -17,8 +17,8 @@ from halo_engine.answers.reports.contact_list import ContactPage, contact_list
 from halo_engine.answers.reports.events import KnownEvent, known_events
 from halo_engine.answers.reports.fields import Fields, NamedField, known_fields, named_fields
 from halo_engine.contacts.calls import Call, Identifier, described_as
-from halo_engine.contacts.consent.erasure import erase_organization
 from halo_engine.contacts.consent.unsuppress import UnsuppressCall, Unsuppressed, unsuppress
+from halo_engine.contacts.erasure.organizations import erase_organization
 from halo_engine.domain.answer import PAGE, PageSize
 from halo_engine.domain.roles import Role
 from halo_engine.domain.series.definition import SeriesDefinition

@@ -17,6 +17,7 @@ from halo_engine.doors import (
 from halo_engine.doors.door import AnyDoor
 from halo_engine.doors.series import asking as asking_series
 from halo_engine.doors.series import changing as changing_series
+from halo_engine.doors.series import releasing as releasing_series
 
 DOORS: Final[Mapping[str, AnyDoor]] = MappingProxyType(
     {
@@ -26,6 +27,7 @@ DOORS: Final[Mapping[str, AnyDoor]] = MappingProxyType(
             batch,
             asking_series,
             changing_series,
+            releasing_series,
             finding,
             imports,
             mail,

@@ -9,12 +9,13 @@ answer.
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Final, Protocol
 from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
     CTE,
+    BigInteger,
     DateTime,
     FromClause,
     Integer,
@@ -28,11 +29,14 @@ from sqlalchemy import (
     select,
     true,
 )
+from sqlalchemy.types import TypeEngine
 
 from halo_engine.domain.series.definition import Series
 from halo_engine.domain.series.running import RunningSeries
 from halo_engine.domain.series.signals import Signal
+from halo_engine.enrollment.events import EVENT_ID, begins_with_event
 from halo_engine.enrollment.pages import ContactRange
+from halo_engine.enrollment.patience import fired_values
 from halo_engine.enrollment.rules import rules_at, rules_of
 from halo_engine.sql.parameters import parameter
 from halo_engine.sql.rows import asked_values, rows_asked
@@ -51,6 +55,14 @@ class Candidates(Protocol):
     @property
     def matching_only(self) -> bool:
         """Whether candidates are judged only for series whose audience they match."""
+
+    @property
+    def brings_events(self) -> bool:
+        """Whether candidates come with the id of an event, for series that begin with one."""
+
+    @property
+    def of_activation(self) -> bool:
+        """Whether they are part of an activation, which is one set however many pages it takes."""
 
     def among(self, contacts: FromClause, contact: FromClause) -> Select[Any]:
         """Return a scan of ``contacts`` narrowed to the candidates; the caller adds columns."""
@@ -76,26 +88,47 @@ class Entrants(Candidates, Protocol):
     def instants(self) -> Collection[datetime]:
         """The instants at which they came, when their runs begin."""
 
+    @property
+    def planned(self) -> bool:
+        """Whether somebody meant them to enter: the surge neither counts nor holds them (§19)."""
+
+
+_OF_NAMED: Final[Mapping[str, TypeEngine[Any]]] = {
+    "end_user_id": Uuid(),
+    "entered_at": _INSTANT,
+    "class": Integer(),
+}
+
 
 @dataclass(frozen=True)
 class Named:
-    """Contacts of signals; ``concerns`` lists the series of each class."""
+    """Contacts of signals; ``concerns`` lists the series of each class.
+
+    ``in_order``: each has its ``place`` in the batch, for series with surges.
+    """
 
     values: Mapping[str, Any]
     instants: Collection[datetime]
-    shape: ClassVar[Hashable] = "named"
-    rows: ClassVar[FromClause] = rows_asked(
-        "candidates", {"end_user_id": Uuid(), "entered_at": _INSTANT, "class": Integer()}
-    )
+    brings_events: bool = False
+    in_order: bool = False
+    planned: bool = False
     concerns: ClassVar[FromClause] = rows_asked(
         "concerns", {"class": Integer(), "ordinal": Integer()}
     )
     matching_only: ClassVar[bool] = False
+    of_activation: ClassVar[bool] = False
+
+    @property
+    def shape(self) -> Hashable:
+        """What a statement about them depends on."""
+        return Named, self.brings_events, self.in_order, self.planned
 
     def among(self, contacts: FromClause, contact: FromClause) -> Select[Any]:
         """Look at the named contacts only."""
-        named = contacts.join(self.rows, self.rows.c.end_user_id == contact.c.id)
-        return select(self.rows.c.entered_at, self.rows.c["class"]).select_from(named)
+        columns = {**_OF_NAMED, EVENT_ID: BigInteger()} if self.brings_events else _OF_NAMED
+        rows = rows_asked("candidates", columns, place="place" if self.in_order else None)
+        named = contacts.join(rows, rows.c.end_user_id == contact.c.id)
+        return select(*(each for each in rows.c if each.name != "end_user_id")).select_from(named)
 
     def paired(self, scanned: CTE, series: Sequence[Series]) -> Select[Any]:
         """Pair by class; who does not match is judged only by series that keep refusals (§4)."""
@@ -111,7 +144,13 @@ class _Matching:
     """Candidates for every series whose audience they match, all at one instant."""
 
     matching_only: ClassVar[bool] = True
+    brings_events: ClassVar[bool] = False
     now: datetime
+
+    @property
+    def of_activation(self) -> bool:
+        """Most are not part of an activation."""
+        return False
 
     @property
     def instants(self) -> Collection[datetime]:
@@ -129,11 +168,22 @@ class Paged(_Matching):
 
     page: ContactRange
     now: datetime
+    is_activation: bool = False
+
+    @property
+    def of_activation(self) -> bool:
+        """Whether the page is one of an activation's."""
+        return self.is_activation
+
+    @property
+    def planned(self) -> bool:
+        """Whether somebody meant them to enter: the surge neither counts nor holds them (§19)."""
+        return self.is_activation
 
     @property
     def shape(self) -> Hashable:
         """What a statement about them depends on."""
-        return Paged, self.page.is_of_company
+        return Paged, self.page.is_of_company, self.is_activation
 
     @property
     def values(self) -> Mapping[str, Any]:
@@ -174,7 +224,12 @@ class Found(_Matching):
 
     contacts: Collection[UUID]
     now: datetime
-    shape: ClassVar[Hashable] = "found"
+    planned: bool = False
+
+    @property
+    def shape(self) -> Hashable:
+        """What a statement about them depends on."""
+        return Found, self.planned
 
     @property
     def values(self) -> Mapping[str, Any]:
@@ -194,6 +249,8 @@ class Asked:
     now: datetime
     contacts: Collection[UUID] | None = None
     matching_only: ClassVar[bool] = False
+    brings_events: ClassVar[bool] = False
+    of_activation: ClassVar[bool] = False
 
     def among(self, contacts: FromClause, contact: FromClause) -> Select[Any]:
         """Look at the contacts asked about."""
@@ -238,29 +295,22 @@ def candidates_of_signals(
     ordinals = {index: ordinal for ordinal, index in enumerate(concerned)}
     classes = {indexes: n for n, indexes in enumerate(dict.fromkeys(each for _, each in brought))}
     pairs = [(class_, ordinals[index]) for indexes, class_ in classes.items() for index in indexes]
-    candidates = _named(
-        [
-            (signal.contact_id, signal.arrived_at, classes[indexes])
-            for signal, indexes in brought
-            if signal.contact_id is not None
-        ],
-        pairs,
-    )
-    return [running.series[index] for index in concerned], candidates
-
-
-def _named(
-    contacts: Sequence[tuple[UUID, datetime, int]], pairs: Sequence[tuple[int, int]]
-) -> Named:
-    """Return contacts, each with its instant and class, for the (class, ordinal) pairs."""
+    named = [each for each in brought if each[0].contact_id is not None]
     rows: dict[str, Sequence[Any]] = {
-        "end_user_id": [contact for contact, _, _ in contacts],
-        "entered_at": [instant for _, instant, _ in contacts],
-        "class": [class_ for _, _, class_ in contacts],
+        "end_user_id": [signal.contact_id for signal, _ in named],
+        "entered_at": [signal.arrived_at for signal, _ in named],
+        "class": [classes[indexes] for _, indexes in named],
     }
+    series = [running.series[index] for index in concerned]
+    brings_events = any(map(begins_with_event, series))
+    if brings_events:
+        rows[EVENT_ID] = [signal.event_id for signal, _ in named]
     concerns = {
         "class": [class_ for class_, _ in pairs],
         "ordinal": [ordinal for _, ordinal in pairs],
     }
     values = {**asked_values("candidates", rows), **asked_values("concerns", concerns)}
-    return Named(values, {instant for _, instant, _ in contacts})
+    if any(each.patience for each in series):
+        values |= fired_values(signal for signal, _ in named)
+    in_order = any(each.has_surges for each in series)
+    return series, Named(values, {*rows["entered_at"]}, brings_events, in_order)

@@ -1,14 +1,12 @@
 """A run's first recipient row, which replaces the rows of an earlier run (§4, §5)."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
     CTE,
     ColumnElement,
-    DateTime,
     FromClause,
     Interval,
     Uuid,
@@ -23,20 +21,13 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.types import TypeEngine
 
 from halo_engine.domain.reasons import FailReason, Status
 from halo_engine.domain.series.definition import Series
-from halo_engine.sql.rows import asked_values, rows_asked, rows_of
+from halo_engine.enrollment.first_openings import due_in_opening
+from halo_engine.sql.rows import rows_of
 from halo_engine.tables import automation_recipients, cleared_recipients
 from halo_engine.tables.enrollments import ACTIVE, NEW_RECIPIENT
-
-_INSTANT: Final = DateTime(timezone=True)
-_OPENINGS: Final[Mapping[str, TypeEngine[Any]]] = {
-    "automation_id": Uuid(),
-    "reached_at": _INSTANT,
-    "opens_at": _INSTANT,
-}
 
 
 def clear_earlier_recipients(org_id: UUID, enrolled: CTE) -> CTE:
@@ -101,28 +92,15 @@ def count_cleared(org_id: UUID, cleared: CTE) -> CTE:
     return insert(table).from_select(columns, counts, include_defaults=False).cte("counted")
 
 
-def openings(series: Sequence[Series], instants: Collection[datetime]) -> dict[str, Sequence[Any]]:
-    """Return, as parameters, when first steps that have a send window are due, for each instant at
-    which they are reached (contract §5).
-    """
-    rows = [
-        (each.id, instant, each.opening(each.first_step, instant))
-        for each in series
-        if each.first_step is not None and each.first_step.window is not None
-        for instant in instants
-    ]
-    columns = zip(*rows, strict=True) if rows else ((), (), ())
-    return asked_values("openings", dict(zip(_OPENINGS, columns, strict=True)))
-
-
 def insert_first_recipients(
     org_id: UUID, series: Sequence[Series], enrolled: CTE, cleared: CTE | None
 ) -> CTE:
     """Place each run at the first step of its series, in the order in which runs are numbered.
 
-    Counting ``cleared`` makes the deletion run first. The ``openings`` are parameters.
+    Counting ``cleared`` makes the deletion run first. The openings are parameters
+    (``first_openings``).
     """
-    source, step_id, due = _first_steps(series, enrolled)
+    source, step_id, due = _first_steps(org_id, series, enrolled)
     if cleared is not None:
         done = select(func.count().label("rows")).select_from(cleared).subquery("done")
         due = case((done.c.rows >= 0, due))
@@ -150,11 +128,11 @@ def insert_first_recipients(
 
 
 def _first_steps(
-    series: Sequence[Series], enrolled: CTE
+    org_id: UUID, series: Sequence[Series], enrolled: CTE
 ) -> tuple[FromClause, ColumnElement[UUID], ColumnElement[datetime]]:
     """Join the new runs with the first steps of their series; return the step and when it is due.
 
-    A first step with a send window is due at the opening of that window.
+    A first step whose email may not always be sent is due when it may (``first_openings``).
     """
     steps = [(each.id, step) for each in series if (step := each.first_step) is not None]
     first_steps = rows_of(
@@ -169,12 +147,5 @@ def _first_steps(
     source: FromClause = enrolled.join(
         first_steps, first_steps.c.automation_id == enrolled.c.automation_id
     )
-    if any(step.window for _, step in steps):
-        opening = rows_asked("openings", _OPENINGS)
-        is_its = and_(
-            opening.c.automation_id == enrolled.c.automation_id,
-            opening.c.reached_at == enrolled.c.created_at,
-        )
-        due = func.coalesce(opening.c.opens_at, due)
-        source = source.outerjoin(opening, is_its)
+    source, due = due_in_opening(org_id, series, enrolled, source, due)
     return source, first_steps.c.step_id, due

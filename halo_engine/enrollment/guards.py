@@ -15,12 +15,12 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     Select,
+    Text,
     Uuid,
     and_,
     any_,
     case,
     cast,
-    func,
     literal,
     null,
     or_,
@@ -34,9 +34,13 @@ from halo_engine.audience.matching import audience, matches, scan, suppressed
 from halo_engine.audience.moments import When
 from halo_engine.domain.series.definition import Series
 from halo_engine.domain.series.guard_parts import GuardScope
-from halo_engine.domain.series.guards import GUARDS, ReasonCode
+from halo_engine.domain.series.guards import GUARDS
 from halo_engine.enrollment.candidates import Candidates
-from halo_engine.enrollment.rules import have_seats
+from halo_engine.enrollment.contest import Asks, asks_about, first_created, without_losers
+from halo_engine.enrollment.events import offered_by_events
+from halo_engine.enrollment.namesakes import held_address, namesake_of
+from halo_engine.enrollment.rules import have_both, have_discards
+from halo_engine.enrollment.surges.discards import was_discarded
 from halo_engine.tables import automation_enrollments
 from halo_engine.tables.enrollments import holds_seat
 
@@ -47,10 +51,12 @@ class AfterSave:
 
     ``moved_audience``: it changes the audience, so those who match were not put outside by the
     definition. ``taken``: the companies whose seat is taken, if the save gives seats.
+    ``addresses``: the addresses that are taken, if it gives seats or begins to count addresses.
     """
 
     moved_audience: bool = False
     taken: Select[Any] | None = None
+    addresses: Select[Any] | None = None
 
 
 #: Nothing is planned.
@@ -70,9 +76,9 @@ def judge(
     judged = as_they_stand(org_id, series, moment, candidates, save)
     # It is read several times.
     judged = judged.prefix_with("MATERIALIZED")
-    if not have_seats(series):
-        return select(judged, judged.c.guard.label("code")).cte("verdicts")
-    return _seat_in_order_of_creation(judged)
+    if have_both(series):
+        judged = without_losers(judged)
+    return first_created(series, judged)
 
 
 def as_they_stand(
@@ -88,8 +94,12 @@ def as_they_stand(
     Candidates of the same call do not yet compete for a company's seat.
     """
     scanned = _scan(org_id, series, moment, candidates)
-    pairs = candidates.paired(scanned, series).cte("pairs")
-    return _judge_pairs(org_id, pairs, save, seats=have_seats(series))
+    paired = candidates.paired(scanned, series)
+    # The event of whoever was held has triggered already.
+    if candidates.brings_events and "held_place" not in scanned.c:
+        paired = offered_by_events(org_id, paired, series, moment)
+    pairs = paired.cte("pairs")
+    return _judge_pairs(org_id, pairs, save, asks_about(series, candidates))
 
 
 def is_matched(judged: FromClause) -> ColumnElement[bool]:
@@ -108,7 +118,7 @@ def _scan(org_id: UUID, series: Sequence[Series], moment: When, candidates: Cand
         )
     )
     # At entry nothing has fired "since enrollment" (contract §7).
-    entering = subject.counting_events(lambda _name: literal(0))
+    entering = subject.counting_events(lambda _firings: literal(0))
     audiences = [(n, audience(each, subject, moment)) for n, each in enumerate(series)]
     exits = [
         (n, predicate(each.exit_filters, subject, moment))
@@ -129,6 +139,7 @@ def _scan(org_id: UUID, series: Sequence[Series], moment: When, candidates: Cand
             contact.c.id.label("end_user_id"),
             contact.c.contact_type,
             contact.c.company_id,
+            contact.c.address,
             contact.c.created_at.label("contact_created_at"),
             suppressed(subject).label("suppressed"),
             matches(audiences).label("audiences"),
@@ -144,17 +155,19 @@ def _scan(org_id: UUID, series: Sequence[Series], moment: When, candidates: Cand
     return cte.prefix_with("MATERIALIZED") if len(series) > 1 else cte
 
 
-def _judge_pairs(org_id: UUID, pairs: CTE, save: AfterSave, *, seats: bool) -> CTE:
+def _judge_pairs(org_id: UUID, pairs: CTE, save: AfterSave, asked: Asks) -> CTE:
     """Ask the guards in their documented order; the first that refuses gives ``guard``.
 
-    The guard about the company's seat is asked only if there are ``seats``.
+    The guards about seats and addresses are asked only if there are any.
     """
     latest = latest_run(org_id, pairs, save)
     holds = pairs.c.ordinal == any_(pairs.c.audiences)
     facts = {"audience_holds": holds, "exit_filter_holds": _exit_filter_holds(pairs)}
     seat: ColumnElement[UUID | None] = cast(null(), Uuid())
     source = pairs.outerjoin(latest, true())
-    if seats:
+    if asked.discards:
+        facts["was_discarded"] = was_discarded(org_id, pairs, moved_audience=save.moved_audience)
+    if asked.seats:
         seat = case((pairs.c.one_per_company, pairs.c.company_id))
         if save.taken is None:
             seated = _seated(org_id, pairs, seat)
@@ -163,17 +176,27 @@ def _judge_pairs(org_id: UUID, pairs: CTE, save: AfterSave, *, seats: bool) -> C
         else:
             # In an expression PostgreSQL hashes them; joined without statistics, it compares all.
             facts["seat_is_taken"] = seat.in_(save.taken)
+    address: ColumnElement[str | None] = cast(null(), Text())
+    if asked.addresses:
+        address = held_address(pairs)
+        if save.addresses is None:
+            namesake = namesake_of(org_id, pairs, address, ever=asked.of_activation)
+            source = source.outerjoin(namesake, true())
+            facts["address_is_taken"] = namesake.c.number.is_not(None)
+        else:
+            facts["address_is_taken"] = address.in_(save.addresses)
     pair = SimpleNamespace(**pairs.c, **_history(latest), **facts)
     refusals = [
         (guard.refuses(pair), guard.key.value)
         for guard in GUARDS
-        if seats or guard.about is not GuardScope.SEAT
+        if guard.about not in asked.left_out
     ]
     return (
         select(
             pairs,
             holds.label("audience_holds"),
             seat.label("seat"),
+            address.label("held_address"),
             latest.c.id.label("latest_id"),
             latest.c.number.label("latest_number"),
             latest.c.created_at.label("latest_at"),
@@ -214,10 +237,16 @@ def latest_run(org_id: UUID, pairs: FromClause, save: AfterSave = AS_SAVED) -> L
     )
 
 
-def refused_by_history(pairs: FromClause, latest: FromClause) -> list[ColumnElement[bool]]:
-    """Return for each guard about history whether the contact's last run makes it refuse."""
-    pair = SimpleNamespace(**pairs.c, **_history(latest))
-    return [guard.refuses(pair) for guard in GUARDS if guard.about is GuardScope.HISTORY]
+def refused_by_history(
+    org_id: UUID, series: Sequence[Series], pairs: FromClause, latest: FromClause
+) -> list[ColumnElement[bool]]:
+    """Return for each guard about history, or about discards, whether it refuses."""
+    scopes, facts = {GuardScope.HISTORY}, dict(_history(latest))
+    if have_discards(series):
+        scopes.add(GuardScope.DISCARD)
+        facts["was_discarded"] = was_discarded(org_id, pairs, moved_audience=False)
+    pair = SimpleNamespace(**pairs.c, **facts)
+    return [guard.refuses(pair) for guard in GUARDS if guard.about in scopes]
 
 
 def _history(latest: FromClause) -> Mapping[str, ColumnElement[Any]]:
@@ -240,18 +269,3 @@ def _seated(org_id: UUID, pairs: CTE, seat: ColumnElement[UUID | None]) -> Later
         .limit(1)
         .lateral("seated")
     )
-
-
-def _seat_in_order_of_creation(judged: CTE) -> CTE:
-    """Give a company's seat to the first created of the contacts enrolled together (guard 10)."""
-    rank = func.row_number().over(
-        partition_by=(judged.c.ordinal, judged.c.seat, judged.c.guard.is_(None)),
-        order_by=(judged.c.contact_created_at, judged.c.end_user_id),
-    )
-    too_late = and_(judged.c.guard.is_(None), judged.c.seat.is_not(None), rank > 1)
-    return select(
-        judged,
-        case((too_late, ReasonCode.COMPANY_ALREADY_ENROLLED.value), else_=judged.c.guard).label(
-            "code"
-        ),
-    ).cte("verdicts")

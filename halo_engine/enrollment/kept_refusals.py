@@ -1,17 +1,25 @@
 """Kept refusals: why a trigger that fires at an instant enrolled nobody, for answers (§4, §10)."""
 
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import CTE, and_, literal, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from halo_engine.domain.series.guards import ReasonCode
+from halo_engine.enrollment.patience import are_judged_again
 from halo_engine.sql.metadata import arrivals
 from halo_engine.tables import enrollment_refusals
 
+#: Who is held is noted by itself (``surges.holding``).
+_UNKEPT: Final = (ReasonCode.ALREADY_ACTIVE, ReasonCode.SURGE_HELD)
 
-def keep_refusals(org_id: UUID, verdicts: CTE) -> CTE:
-    """Keep the latest refusal of triggers that fire at an instant; write only what is new."""
+
+def keep_refusals(org_id: UUID, verdicts: CTE, *, surges: bool = False) -> CTE:
+    """Keep the latest refusal of triggers that fire at an instant; write only what is new.
+
+    ``surges``: some candidates may be held.
+    """
     kept = enrollment_refusals.alias("kept")
     news = (
         select(
@@ -34,7 +42,9 @@ def keep_refusals(org_id: UUID, verdicts: CTE) -> CTE:
         )
         .where(
             verdicts.c.keeps_refusals,
-            verdicts.c.code != ReasonCode.ALREADY_ACTIVE.value,
+            # Who goes on waiting keeps the refusal of its trigger.
+            *([verdicts.c.audience_holds] if are_judged_again(verdicts) else []),
+            *[verdicts.c.code != code.value for code in (_UNKEPT if surges else _UNKEPT[:1])],
             or_(
                 kept.c.code.is_(None),
                 kept.c.code != verdicts.c.code,

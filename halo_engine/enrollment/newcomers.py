@@ -75,7 +75,7 @@ def _statement(org_id: UUID, series: Sequence[Series]) -> Select[Any]:
     entered_at = parameter("entered_at").label("entered_at")
     pairs = matched_pairs(scanned, series).add_columns(entered_at).cte("pairs")
     latest = latest_run(org_id, pairs)
-    refuses = refused_by_history(pairs, latest)
+    refuses = refused_by_history(org_id, series, pairs, latest)
     return (
         select(pairs.c.created_at, pairs.c.end_user_id)
         .select_from(pairs.outerjoin(latest, true()))

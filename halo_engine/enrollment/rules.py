@@ -42,6 +42,23 @@ def have_seats(series: Sequence[Series]) -> bool:
     return any(each.settings.one_per_company for each in series)
 
 
+def have_addresses(series: Sequence[Series]) -> bool:
+    """Return whether any of the series is one per address (guard 11)."""
+    return any(each.settings.one_per_address for each in series)
+
+
+def have_both(series: Sequence[Series]) -> bool:
+    """Return whether any of the series is one per company and per address."""
+    return any(each.settings.one_per_company and each.settings.one_per_address for each in series)
+
+
+def have_discards(series: Sequence[Series]) -> bool:
+    """Return whether contacts may have been discarded from any of the series (contract §19)."""
+    return any(
+        each.has_surges and each.entry_trigger is EntryTrigger.SEGMENT_MATCH for each in series
+    )
+
+
 def rules_of(series: Sequence[Series]) -> FromClause:
     """Return the rules of all of the series, as rows."""
     return rows_of("rules", _rules(series))
@@ -65,6 +82,7 @@ def _rules(series: Sequence[Series]) -> Mapping[str, tuple[TypeEngine[Any], Sequ
         "ordinal": (Integer(), range(len(series))),
         "automation_id": (Uuid(), [each.id for each in series]),
         "keeps_refusals": (Boolean(), [keeps_refusals(each) for each in series]),
+        "patience": (Interval(), [each.patience for each in series]),
         "series_version": (Integer(), [each.version for each in series]),
         **{
             reading.name: (_TYPES[reading.type], [reading.value(each) for each in series])

@@ -11,13 +11,15 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, FromClause, and_, exists, null, or_, select
 
 from halo_engine.audience.compiler import Subject, expression_predicate
+from halo_engine.audience.fired import Awaited, fired_since
 from halo_engine.audience.moments import ANY_MOMENT
+from halo_engine.audience.numbered import Numbered, of_number
+from halo_engine.domain.fields.catalogue import Entity
+from halo_engine.domain.fields.event_filters import names_run
 from halo_engine.domain.fields.expressions import parse_expression
-from halo_engine.domain.series.conditions import CONDITIONS, ConditionType
+from halo_engine.domain.series.conditions import CONDITIONS, Condition, ConditionType
 from halo_engine.domain.series.definition import Series, Step
-from halo_engine.journey.history import fired_since
-from halo_engine.journey.numbered import Numbered, of_number
-from halo_engine.tables import messages
+from halo_engine.tables import automation_enrollments, messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,17 @@ class ConditionQuestions:
     def predicates(self) -> Sequence[ColumnElement[bool]]:
         """All predicates, for the scan."""
         return [each for _, each in self.properties]
+
+    @property
+    def need_run(self) -> bool:
+        """Whether an answer depends on what the run keeps of the event that began it (§21)."""
+        reads = any(
+            parse_expression(value).field.entity is Entity.PROPERTY
+            for _, value in _values(self.steps, ConditionType.USER_PROPERTY)
+        )
+        return reads or any(
+            step.condition is not None and names_run(step.condition.filters) for step in self.steps
+        )
 
     def columns(self, org_id: UUID, given: FromClause) -> Iterator[ColumnElement[Any]]:
         """Yield the answers for the rows that are ``given``, each with the number of its step."""
@@ -95,10 +108,20 @@ def _property(asked: ConditionQuestions, _org_id: UUID, given: FromClause) -> Co
 
 
 def _fired(asked: ConditionQuestions, org_id: UUID, given: FromClause) -> ColumnElement[Any]:
-    """Whether the event that the row's step names fired since the contact reached it."""
-    named = [(n, name) for n, name in _values(asked.steps, ConditionType.EVENT_FIRED) if name]
+    """Whether the event that the row's step names fired since the contact reached it.
+
+    A gate that the event opened stays open: its row says so.
+    """
+    awaited = [
+        Awaited(n, condition.value, condition.filters)
+        for n, condition in _conditions(asked.steps, ConditionType.EVENT_FIRED)
+        if condition.value
+    ]
     reached = (given.c.reached_at, given.c.recipient_id)
-    return fired_since(org_id, given, given.c.step, named, reached)
+    kept = automation_enrollments.c.event_properties
+    fired = fired_since(org_id, given, given.c.step, awaited, reached, kept, ANY_MOMENT)
+    early = [n for n, step in enumerate(asked.steps) if step.is_early]
+    return or_(fired, and_(given.c.step.in_(early), given.c.is_open)) if early else fired
 
 
 _ANSWERS: Final[
@@ -117,10 +140,15 @@ def _any_asks(steps: Sequence[Step], type_: ConditionType) -> bool:
 
 def _values(steps: Sequence[Step], type_: ConditionType) -> Iterator[tuple[int, str]]:
     """Yield the values of conditions of this type, each with the number of its step."""
-    for n, step in enumerate(steps):
-        condition = step.condition
-        if condition is not None and condition.type is type_ and condition.value is not None:
+    for n, condition in _conditions(steps, type_):
+        if condition.value is not None:
             yield n, condition.value
+
+
+def _conditions(steps: Sequence[Step], type_: ConditionType) -> Iterator[tuple[int, Condition]]:
+    for n, step in enumerate(steps):
+        if step.condition is not None and step.condition.type is type_:
+            yield n, step.condition
 
 
 def _earlier_emails(org_id: UUID, given: FromClause) -> list[ColumnElement[bool]]:

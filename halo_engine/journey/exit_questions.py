@@ -12,8 +12,10 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, FromClause, case, exists, null, tuple_
 
 from halo_engine.audience.compiler import Subject, predicate
-from halo_engine.audience.matching import audience, suppressed
+from halo_engine.audience.fired import Awaited, fired_since
+from halo_engine.audience.matching import is_in_source, suppressed
 from halo_engine.audience.moments import ANY_MOMENT, When
+from halo_engine.audience.numbered import Numbered, of_number
 from halo_engine.domain.reasons import AudienceType
 from halo_engine.domain.series.definition import Series
 from halo_engine.domain.series.exits import (
@@ -26,8 +28,6 @@ from halo_engine.domain.series.exits import (
     Replied,
     Suppressed,
 )
-from halo_engine.journey.history import fired_since
-from halo_engine.journey.numbered import Numbered, of_number
 from halo_engine.tables import automation_enrollments, messages
 
 
@@ -42,6 +42,7 @@ class ExitQuestions:
     subject: Subject
     audiences: Numbered
     matches: Mapping[ExitReason, Numbered]
+    moment: When
 
     @classmethod
     def of(cls, series: Sequence[Series], subject: Subject, moment: When = ANY_MOMENT) -> Self:
@@ -50,7 +51,7 @@ class ExitQuestions:
             series,
             subject,
             [
-                (n, audience(each, subject, moment))
+                (n, is_in_source(each, subject, moment))
                 for n, each in enumerate(series)
                 if _asks_audience(each)
             ],
@@ -62,6 +63,7 @@ class ExitQuestions:
                 for rule in EXIT_RULES
                 if isinstance(rule.asks, Matches)
             },
+            moment,
         )
 
     @property
@@ -88,10 +90,15 @@ class ExitQuestions:
                 case Replied():
                     asking = _asking(rule, self.series)
                     answer = _replied(org_id, given, began) if asking else null()
-                case Fired(name):
-                    asking = _asking(rule, self.series)
-                    names = [(n, name(each.settings) or "") for n, each in asking]
-                    answer = fired_since(org_id, given, given.c.series, names, began)
+                case Fired(name, filters):
+                    awaited = [
+                        Awaited(n, name(each.settings) or "", filters(each.settings))
+                        for n, each in _asking(rule, self.series)
+                    ]
+                    kept = automation_enrollments.c.event_properties
+                    answer = fired_since(
+                        org_id, given, given.c.series, awaited, began, kept, self.moment
+                    )
                 case Matches():
                     answer = of_number(given.c.series, self.matches[rule.key])
                 case Suppressed():

@@ -14,6 +14,8 @@ from halo_engine.audience.moments import Moment
 from halo_engine.domain.series.decisions import DueFacts, RunFacts, SeatHolder, Seating
 from halo_engine.domain.series.definition import Series, Step
 from halo_engine.domain.series.exits import EXIT_RULES, ExitReason, OutsideAudience
+from halo_engine.domain.times.frequency import allowed_from
+from halo_engine.domain.times.quiet_hours import contact_zone
 from halo_engine.journey.claim import Claimed, DueRow, Run
 from halo_engine.journey.questions import about_rows, about_rows_alike, about_runs
 from halo_engine.sql.cache import StatementCache
@@ -189,11 +191,14 @@ def _seating(row: Mapping[str, Any]) -> Seating | None:
 
 def _due_facts(row: Mapping[str, Any], asked: _Asked, recipient_ids: Sequence[int]) -> DueFacts:
     step = asked.steps[row["step"]]
+    series = asked.series[row["series"]]
     return DueFacts(
-        run=_run_facts(row, asked.series[row["series"]]),
+        run=_run_facts(row, series),
         recipient_ids=recipient_ids,
         step=step,
         has_address=row["has_address"],
         condition_holds=bool(step.condition and row[step.condition.type]),
         visited=row["visited"] or (),
+        zone=contact_zone(row["zone"]),
+        capped_until=allowed_from(series.hours.caps, row["mailed"] or ()),
     )

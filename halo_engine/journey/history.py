@@ -1,7 +1,4 @@
-"""A run's history, as SQL: events since it began, the steps it had.
-
-Each value is NULL if no series or step of the set asks for it.
-"""
+"""A run's history, as SQL: the steps it had; NULL if no series of the set asks for them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,40 +7,13 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     FromClause,
-    Text,
-    case,
-    exists,
     func,
-    literal,
     null,
     select,
-    tuple_,
 )
 
 from halo_engine.domain.series.definition import Series
-from halo_engine.tables import automation_recipients, event_counts
-
-
-def fired_since(
-    org_id: UUID,
-    given: FromClause,
-    number: ColumnElement[int],
-    names: Sequence[tuple[int, str]],
-    since: tuple[Any, Any],
-) -> ColumnElement[Any]:
-    """Whether the event that ``names`` has for ``number`` fired live after an instant. Within the
-    instant, order of arrival decides (§1).
-    """
-    if not names:
-        return null()
-    counts = event_counts
-    name = case(*[(number == n, literal(name, Text())) for n, name in names])
-    return exists().where(
-        counts.c.org_id == org_id,
-        counts.c.end_user_id == given.c.end_user_id,
-        counts.c.name == name,
-        tuple_(counts.c.live_at, counts.c.live_id) > tuple_(*since),
-    )
+from halo_engine.tables import automation_recipients
 
 
 def visited(org_id: UUID, series: Sequence[Series], given: FromClause) -> ColumnElement[Any]:

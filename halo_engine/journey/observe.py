@@ -36,6 +36,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from halo_engine.audience.compiler import Subject, custom_reads, predicate
+from halo_engine.audience.firings import Firings, happened_after
 from halo_engine.audience.matching import audience, scan
 from halo_engine.audience.moments import ANY_MOMENT
 from halo_engine.domain.reasons import EntryTrigger
@@ -237,15 +238,16 @@ def _within_window(series: Series) -> ColumnElement[bool]:
     return and_(_RUNS.c.converted_at.is_(None), _RUNS.c.created_at >= opened)
 
 
-def _count_since_enrollment(name: str) -> ColumnElement[int]:
+def _count_since_enrollment(firings: Firings) -> ColumnElement[int]:
     """Count what fired after the enrollment; at the same instant, order of arrival decides."""
     return (
         select(func.count())
         .where(
             events.c.org_id == _RUNS.c.org_id,
             events.c.end_user_id == _RUNS.c.end_user_id,
-            events.c.name == name,
+            events.c.name == firings.name,
             tuple_(events.c.happened_at, events.c.id) > tuple_(_RUNS.c.created_at, _RUNS.c.id),
+            *happened_after(firings),
         )
         .correlate(_RUNS)
         .scalar_subquery()

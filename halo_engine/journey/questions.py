@@ -33,7 +33,9 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from halo_engine.audience.compiler import Subject, custom_reads
 from halo_engine.audience.matching import has_address, scan
+from halo_engine.audience.zones import zone_trait
 from halo_engine.domain.series.definition import Series, Step
+from halo_engine.journey.capped import mailed
 from halo_engine.journey.condition_questions import ConditionQuestions
 from halo_engine.journey.exit_questions import ExitQuestions
 from halo_engine.journey.history import visited
@@ -81,7 +83,8 @@ def about_rows(org_id: UUID, series: Sequence[Series], steps: Sequence[Step]) ->
     """Return the statement for recipient rows, one result each. They are passed as ``given``: an
     array of ids for each step, with the numbers of ``series`` and ``step``.
     """
-    return _about(org_id, series, steps, _given_rows(org_id))
+    opens = any(step.is_early for step in steps)
+    return _about(org_id, series, steps, _given_rows(org_id, opens=opens))
 
 
 @statement("gather_rows_alike", alone=())
@@ -113,7 +116,8 @@ def _first(value: ColumnElement[Any], type_: Any) -> ColumnElement[Any]:
     return first
 
 
-def _given_rows(org_id: UUID) -> Subquery:
+def _given_rows(org_id: UUID, *, opens: bool) -> Subquery:
+    """Return the given rows; with ``opens`` they say whether an event opened their gate."""
     named = rows_asked("given", {"ids": Text(), "series": Integer(), "step": Integer()})
     rows = automation_recipients
     # A lateral look-up by index: a plain join would read the whole table unless it is very large.
@@ -125,6 +129,7 @@ def _given_rows(org_id: UUID) -> Subquery:
             rows.c.enrollment_number.label("number"),
             rows.c.created_at.label("reached_at"),
             rows.c.scheduled_for,
+            *([rows.c.latest_due.is_not(None).label("is_open")] if opens else []),
         )
         .where(
             rows.c.org_id == org_id,
@@ -148,7 +153,8 @@ def _about(
 ) -> Select[Any]:
     """Join the given runs to their enrollments, their contacts and the answers to questions."""
     reads = [custom_reads(each.audience_filters, each.filters_of_exits) for each in series]
-    subject = Subject.of_contacts(max(reads))
+    runs = automation_enrollments
+    subject = Subject.of_contacts(max(reads)).with_properties(runs.c.event_properties)
     contact = subject.contact
     exits, conditions = (
         ExitQuestions.of(series, subject),
@@ -158,8 +164,7 @@ def _about(
     has_seats = any(each.settings.one_per_company for each in series)
     predicates = [*exits.predicates, *conditions.predicates]
     source = scan(subject, predicates).join(given, given.c.end_user_id == contact.c.id)
-    if has_seats or exits.need_run:
-        runs = automation_enrollments
+    if has_seats or exits.need_run or conditions.need_run:
         source = source.join(runs, is_run(runs, org_id, given))
     if has_seats:
         moves = automation_enrollments.c.company_seat.is_distinct_from(contact.c.company_id)
@@ -190,6 +195,10 @@ def _of_rows(
     yield has_address(subject).label("has_address")
     yield from conditions.columns(org_id, given)
     yield visited(org_id, series, given).label("visited")
+    asking = [n for n, each in enumerate(series) if each.asks_zone]
+    zone = case((given.c.series.in_(asking), zone_trait(subject.contact))) if asking else null()
+    yield zone.label("zone")
+    yield mailed(org_id, series, conditions.steps, given).label("mailed")
 
 
 def _seats(contact: FromClause, holder: FromClause) -> Mapping[str, ColumnElement[Any]]:

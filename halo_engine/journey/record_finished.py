@@ -28,6 +28,7 @@ from halo_engine.domain.series.decisions import Finish
 from halo_engine.domain.series.happenings import Happening, Kinds
 from halo_engine.happenings import Happened, note_happenings
 from halo_engine.journey.record_exits import end_runs, exited
+from halo_engine.series.early_gates import Waiting, open_gates
 from halo_engine.sql.parameters import parameter
 from halo_engine.sql.prepared import prepared
 from halo_engine.sql.rows import array_text, asked_values, rows_asked
@@ -73,6 +74,12 @@ def record_finished(work: Work, finished: Sequence[Finish]) -> None:
     }
     asked = {"org_id": work.org_id, "now": work.now, **asked_values("outcome", outcomes)}
     _finishing(work.org.webhook_kinds & _TOLD).rows(work.connection, asked)
+    # The event may have fired since ``now``, and its signal been handled: nothing else would look.
+    early = [each for each in finished if each.next_step is not None and each.next_step.is_early]
+    if early:
+        done = [row for each in early for row in each.recipient_ids]
+        series = {each.series.id: each.series for each in early}
+        open_gates(work, [*series.values()], Waiting(after=done))
 
 
 @prepared("finish_rows", kinds=frozenset())

@@ -11,6 +11,7 @@ from halo_engine.domain.errors import Refusal
 from halo_engine.domain.series.decisions import Exit
 from halo_engine.domain.series.definition import Series
 from halo_engine.domain.series.exits import ExitReason
+from halo_engine.enrollment.surges.discards import discard_held
 from halo_engine.journey.claim import hold_runs
 from halo_engine.journey.record_exits import record_exits
 from halo_engine.series.completion import complete_finished
@@ -39,14 +40,16 @@ def remove(work: Work, contact_id: UUID, series: Series, sent_at: datetime | Non
 def stop_series(transact: Transact, key: str, by: str, sent_at: datetime | None = None) -> int:
     """Complete the series ``key``, end every active run in it, and return how many there were (§6).
 
-    The first transaction completes it: from then on nobody enters and nothing is sent. The runs are
-    ended page by page; after an interruption, stopping it again ends the rest. ``sent_at`` is the
-    order's sending time, if known.
+    The first transaction completes it: from then on nobody enters and nothing is sent, and whoever
+    is held is discarded (§19). The runs are ended page by page; after an interruption, stopping it
+    again ends the rest. ``sent_at`` is the order's sending time, if known.
     """
 
     def stopped(work: Work) -> Series:
         with in_order(work, [key], Ordered.STATUS, sent_at):
-            return stop(work, key, by)
+            series = stop(work, key, by)
+            discard_held(work, series)
+            return series
 
     series = transact(stopped)
     removed = 0

@@ -117,7 +117,7 @@ def _end_runs(work: Work, facts: Sequence[DueFacts]) -> tuple[list[Finish], list
 
 
 def _take_steps(work: Work, facts: Sequence[DueFacts], lease_seconds: float) -> Advance:
-    decisions = [decide_step(each, work.now) for each in facts]
+    decisions = _decided(facts, work.now)
     advanced = Advance(
         finished=[each for each in decisions if isinstance(each, Finish)],
         postponed=[each for each in decisions if isinstance(each, Postpone)],
@@ -129,6 +129,22 @@ def _take_steps(work: Work, facts: Sequence[DueFacts], lease_seconds: float) -> 
     record_postponed(connection, org_id, advanced.postponed)
     record_leases(connection, org_id, advanced.sends, advanced.token, lease_seconds)
     return advanced
+
+
+def _decided(facts: Sequence[DueFacts], now: datetime) -> list[Send | Postpone | Finish]:
+    """Decide about the rows in order. Of several mails to one contact that count for caps, those
+    after the first are judged where their intent is recorded: it may not be sent.
+    """
+    decisions: list[Send | Postpone | Finish] = []
+    mailed: set[UUID] = set()
+    for each in facts:
+        counts = each.run.series.counted(each.step)
+        is_second = counts and each.run.contact_id in mailed
+        decision = decide_step(replace(each, capped_until=None) if is_second else each, now)
+        if counts and isinstance(decision, Send):
+            mailed.add(each.run.contact_id)
+        decisions.append(decision)
+    return decisions
 
 
 def _claim(work: Work, running: RunningSeries, limit: int, choice: DueChoice) -> list[Claimed]:

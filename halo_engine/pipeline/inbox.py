@@ -27,6 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from halo_engine.domain.series.signals import Signal, SignalKind
+from halo_engine.enrollment.events import event_of_signal
 from halo_engine.journey.parking import (
     LONGEST_PAUSE,
     MOST_TEXT,
@@ -92,6 +93,7 @@ def _signal(row: Mapping[str, Any]) -> Signal:
         arrived_at=row["created_at"],
         cursor=row["cursor"],
         attempts=row["attempts"],
+        event_id=row["event_id"],
     )
 
 
@@ -120,7 +122,8 @@ def _these_waiting() -> Select[Any]:
 
 
 def _in_order(*conditions: ColumnElement[bool]) -> Select[Any]:
-    return select(signals).where(*conditions).order_by(signals.c.id)
+    columns = [each for each in signals.c if each.name != "event_id"]
+    return select(*columns, event_of_signal()).where(*conditions).order_by(signals.c.id)
 
 
 @prepared("remove_signals")
@@ -243,6 +246,7 @@ def keep_for_later(work: Work, kept: Sequence[Kept]) -> None:
             "automation_id": each.series_id,
             "changed": sorted(each.signal.changed),
             "event_name": each.signal.event_name,
+            "event_id": each.signal.event_id,
             "happened_at": each.signal.happened_at,
             "created_at": each.signal.arrived_at,
             "cursor": each.cursor,

@@ -71,7 +71,8 @@ def _discard_signals(work: Work, *chosen: ColumnElement[bool]) -> int:
     gone = work.connection.scalars(_discarding(work, chosen)).all()
     # Without its activation, a series in which nobody is may be complete.
     activated = {series_id for series_id in gone if series_id is not None}
-    complete_finished(work, load_series(work.connection, work.org_id, work.org.zone, ids=activated))
+    series = load_series(work.connection, work.org_id, work.org.hours, ids=activated)
+    complete_finished(work, series)
     return len(gone)
 
 
@@ -87,7 +88,7 @@ def _discard_rows(work: Work, *chosen: ColumnElement[bool]) -> int:
     leaving = {(row.end_user_id, row.automation_id) for row in found}
     ids = {series_id for _, series_id in leaving}
     series = {
-        each.id: each for each in load_series(work.connection, work.org_id, work.org.zone, ids=ids)
+        each.id: each for each in load_series(work.connection, work.org_id, work.org.hours, ids=ids)
     }
     exits = [
         Exit(series[run.series_id], run.contact_id, run.number, ExitReason.MANUAL)

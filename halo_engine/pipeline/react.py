@@ -5,7 +5,7 @@ number of statements depends neither on the number of signals nor on that of ser
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -16,12 +16,15 @@ from halo_engine.database import problem_of, took_too_long
 from halo_engine.domain.series.running import RunningSeries
 from halo_engine.domain.series.signals import Signal
 from halo_engine.enrollment.candidates import candidates_of_signals
-from halo_engine.enrollment.enroll import Admission, enroll
+from halo_engine.enrollment.enroll import enroll
+from halo_engine.enrollment.patience import waiting_of_signals
+from halo_engine.enrollment.surges.locks import lock_surges
 from halo_engine.pipeline.inbox import Kept, keep_for_later, next_signals, put_off, remove
 from halo_engine.pipeline.reaction import Reaction, TooMuchError, revisit_runs
 from halo_engine.pipeline.wide import work_page
 from halo_engine.series.cache import running_series
 from halo_engine.series.completion import complete_finished
+from halo_engine.series.early_gates import Waiting, open_gates
 from halo_engine.series.locks import hold_series_still, lock_signals
 from halo_engine.work import Work
 
@@ -31,13 +34,15 @@ class Choice:
     """Which signals a transaction handles, and for which series.
 
     ``only`` takes these signals, if they still wait; ``among`` ignores all series but these.
-    ``without`` returns the series that are withheld at an instant, and why.
+    ``without`` returns the series that are withheld at an instant, and why. ``planned``: somebody
+    means these contacts to enter, so no surge counts or holds them (contract §19).
     """
 
     beside_wide: bool = False
     only: Sequence[int] | None = None
     among: Sequence[UUID] | None = None
     without: Callable[[datetime], Mapping[UUID, str]] = lambda _: {}
+    planned: bool = False
 
 
 EVERYTHING: Final = Choice()
@@ -64,21 +69,35 @@ def react(
     if taken is not None:
         taken.extend(batch)
     try:
-        return _handle(work, batch, running)
+        return _handle(work, batch, running, planned=choice.planned)
     except OperationalError as error:
         if took_too_long(error):
             raise TooMuchError(batch, limit, problem_of(error)) from error
         raise
 
 
-def _handle(work: Work, batch: Sequence[Signal], running: RunningSeries) -> Reaction:
+def _handle(
+    work: Work, batch: Sequence[Signal], running: RunningSeries, *, planned: bool
+) -> Reaction:
     handled = _put_off(work, batch, running) if running.aside else batch
     if not handled:
         return Reaction([], [], [])
     if handled[0].kind.is_wide:
         return work_page(work, handled[0], running)
+    # Triggers come first: of two the later one counts, also for those who wait for data.
+    came = [candidates_of_signals(handled, running), waiting_of_signals(handled, running)]
+    at_the_door = [each for each in came if each is not None]
+    if at_the_door:
+        lock_surges(work, [each for concerned, _ in at_the_door for each in concerned])
     exits = revisit_runs(work, running, [each.contact_id for each in handled if each.contact_id])
-    admissions = _admit(work, handled, running)
+    opening = [each.contact_id for each in handled if running.may_open_gates(each)]
+    if opening:
+        open_gates(work, running.series, Waiting(contacts=[id_ for id_ in opening if id_]))
+    admissions = [
+        admission
+        for concerned, candidates in at_the_door
+        for admission in enroll(work, concerned, replace(candidates, planned=planned))
+    ]
     complete_finished(work, [each.series for each in exits])
     remove(work, handled)
     return Reaction(handled, exits, admissions)
@@ -99,11 +118,3 @@ def _put_off(work: Work, batch: Sequence[Signal], running: RunningSeries) -> Seq
     ]
     keep_for_later(work, kept)
     return handled
-
-
-def _admit(work: Work, batch: Sequence[Signal], running: RunningSeries) -> list[Admission]:
-    at_the_door = candidates_of_signals(batch, running)
-    if at_the_door is None:
-        return []
-    concerned, candidates = at_the_door
-    return enroll(work, concerned, candidates)

@@ -10,6 +10,7 @@ from halo_engine.domain.series.running import RunningSeries
 from halo_engine.domain.series.seats import decide_seats
 from halo_engine.domain.series.signals import Signal
 from halo_engine.enrollment.enroll import Admission
+from halo_engine.enrollment.surges.discards import forget_those_outside
 from halo_engine.journey.claim import Run, hold_runs
 from halo_engine.journey.facts import gather_runs
 from halo_engine.journey.observe import Observed, observe
@@ -55,6 +56,7 @@ class TooMuchError(Exception):
 def revisit_runs(work: Work, running: RunningSeries, contacts: Collection[UUID]) -> list[Exit]:
     """Judge all runs of ``contacts`` again: exits, then seats, then goals (contract §1, §6)."""
     runs = hold_runs(work.connection, work.org_id, contacts)
+    forget_those_outside(work, running.series, contacts)
     if not runs:
         return []
     active = [run for run in runs if run.is_active and run.series_id in running.by_id]

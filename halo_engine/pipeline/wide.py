@@ -21,6 +21,9 @@ from halo_engine.enrollment.candidates import Entrants, Found, Paged
 from halo_engine.enrollment.enroll import Admission, enroll
 from halo_engine.enrollment.newcomers import newcomers
 from halo_engine.enrollment.pages import ContactCursor, ContactRange, contacts_of, page_after
+from halo_engine.enrollment.patience import WaitingPaged
+from halo_engine.enrollment.surges.discards import forget_those_outside
+from halo_engine.enrollment.surges.locks import lock_surges
 from halo_engine.journey.observe import Observed, observe
 from halo_engine.journey.parking import FailedAlone
 from halo_engine.pipeline.inbox import Kept, keep_cursor, keep_for_later, remove
@@ -147,12 +150,18 @@ def _work(work: Work, signal: Signal, running: RunningSeries) -> _Worked:
     if signal.kind is SignalKind.REEVALUATED:
         return _reevaluate(work, signal, running)
     concerned = running.triggered_by(signal)
-    if not concerned:
+    waited_for = running.waited_for(signal)
+    if not concerned and not waited_for:
         # Paused after the signal was read, before the lock: the page waits for the resume. If the
         # series was stopped or has another trigger by now, the signal is over.
         return _Worked(cursor if _is_paused(running, signal) else None)
     page = page_after(work, _rest(signal), _share(signal, PAGE))
-    admissions = _admit(work, concerned, Paged(page, work.now))
+    lock_surges(work, [*concerned, *waited_for])
+    entrants = Paged(page, work.now, signal.kind is SignalKind.ACTIVATED)
+    admissions = _admit(work, concerned, entrants) if concerned else []
+    if waited_for:
+        again = WaitingPaged(page, signal.arrived_at)
+        admissions = [*admissions, *_admit(work, waited_for, again)]
     return _entered(signal, page, concerned, admissions)
 
 
@@ -171,7 +180,11 @@ def _reevaluate(work: Work, signal: Signal, running: RunningSeries) -> _Worked:
     found = newcomers(work, concerned, page, most) if concerned else []
     if len(found) == most:
         page = replace(page, last=found[-1])
+    # The surges come before the runs that are observed (decision 4).
+    if found:
+        lock_surges(work, concerned)
     observe(work, running.series, Observed(page=page))
+    forget_those_outside(work, running.series, page=page)
     entrants = Found([each.contact_id for each in found], work.now)
     admissions = _admit(work, concerned, entrants) if found else []
     # A pass also completes series that are over but were left open.

@@ -28,9 +28,9 @@ from halo_engine.contacts.identifying.leads import (
     add_contact,
     capture_lead,
 )
-from halo_engine.contacts.identifying.update import UpdateCall, update
 from halo_engine.contacts.stripe.subscription import StripeSubscriptionCall, stripe_subscription
 from halo_engine.domain.errors import Refusal, bad_input, shown, validated
+from halo_engine.enrollment.releasing import discard_everybody, release_held
 from halo_engine.journey.removal import remove
 from halo_engine.mail.incoming.complaints import complain
 from halo_engine.mail.incoming.events import (
@@ -40,9 +40,11 @@ from halo_engine.mail.incoming.events import (
     open_mail,
     reply_to_mail,
 )
-from halo_engine.pipeline.import_csv import ImportOrTryCall, import_or_try
+from halo_engine.pipeline.batches.import_csv import ImportOrTryCall, import_or_try
+from halo_engine.pipeline.batches.update_users import UpdateOrTryCall, update_or_try
 from halo_engine.rehearsal.calendar import move_clock, target_of
 from halo_engine.rehearsal.confirming import ConfirmCall, follow_confirmation
+from halo_engine.rehearsal.mail_settings import MailSettingsCall, change_mail_settings
 from halo_engine.rehearsal.sandbox import Sandbox
 from halo_engine.rehearsal.tokens import signed
 from halo_engine.series import lifecycle
@@ -97,6 +99,11 @@ class _File(Call):
 
 class _Key(Call):
     series: Identifier
+
+
+class _Release(Call):
+    series: Identifier
+    discard: bool = False
 
 
 def _repeat(sandbox: Sandbox, value: Any) -> str | None:
@@ -226,10 +233,10 @@ def _update(sandbox: Sandbox, value: Any) -> str | None:
     expected = given.pop("expect", None)
     claims = given.pop("user_token_claims", {"scope": "users.update"})
     token = _token(sandbox, claims, timedelta(minutes=5))
-    call = validated(UpdateCall, {**given, "user_token": token}, "update")
-    answer = sandbox.perform(lambda work: update(work, call)).model_dump(mode="json")
+    call = validated(UpdateOrTryCall, {**given, "user_token": token}, "update")
+    answer = sandbox.perform(lambda work: update_or_try(work, call)).model_dump(mode="json")
     sandbox.answer = {**answer, "errors": [error["index"] for error in answer["errors"]]}
-    return _unlike(sandbox.answer, expected, "update")
+    return _unlike(_as_asked(sandbox, expected, "update"), expected, "update")
 
 
 def _import_csv(sandbox: Sandbox, value: Any) -> str | None:
@@ -242,10 +249,10 @@ def _import_csv(sandbox: Sandbox, value: Any) -> str | None:
     call = validated(ImportOrTryCall, given, "import_csv")
     answer = sandbox.perform(lambda work: import_or_try(work, call)).model_dump(mode="json")
     sandbox.answer = {**answer, "errors": [error["line"] for error in answer["errors"]]}
-    return _unlike(_as_asked(sandbox, expected), expected, "import_csv")
+    return _unlike(_as_asked(sandbox, expected, "import_csv"), expected, "import_csv")
 
 
-def _as_asked(sandbox: Sandbox, expected: Any) -> Mapping[str, Any]:
+def _as_asked(sandbox: Sandbox, expected: Any, action: str) -> Mapping[str, Any]:
     """Return the last answer; for a dry run, add 0 for expected series that nobody enters."""
     answer: Mapping[str, Any] = sandbox.answer
     asked = expected.get("starts") if isinstance(expected, Mapping) else None
@@ -253,7 +260,7 @@ def _as_asked(sandbox: Sandbox, expected: Any) -> Mapping[str, Any]:
         return answer
     for key in asked:
         if key not in sandbox.definitions:
-            raise bad_input(f"import_csv.expect.starts.{key}", "there is no such series")
+            raise bad_input(f"{action}.expect.starts.{key}", "there is no such series")
     return {**answer, "starts": {key: answer["starts"].get(key, 0) for key in asked}}
 
 
@@ -299,6 +306,16 @@ def _remove(sandbox: Sandbox, value: Any) -> None:
     sandbox.perform(removed)
 
 
+def _release(sandbox: Sandbox, value: Any) -> None:
+    """Release whoever is held in a series, or discard them."""
+    call = validated(_Release, value, "release")
+    if call.discard:
+        sandbox.perform(lambda work: discard_everybody(work, call.series))
+        return
+    while sandbox.perform(lambda work: release_held(work, call.series)).unfinished:
+        pass
+
+
 ACTIONS: Final[dict[str, Action]] = {
     "identify": _identify,
     "identify_company": _door(IdentifyCompanyCall, identify_company, "identify_company"),
@@ -313,6 +330,7 @@ ACTIONS: Final[dict[str, Action]] = {
     "subscribe": _door(SubscribeCall, subscribe, "subscribe"),
     "save_list": _door(SaveListCall, save_list, "save_list"),
     "confirm": _door(ConfirmCall, follow_confirmation, "confirm"),
+    "change_org": _door(MailSettingsCall, change_mail_settings, "change_org"),
     "unsubscribe": _door(UnsubscribeCall, unsubscribe, "unsubscribe"),
     "bounce": _bounce,
     "complain": _door(ComplaintCall, complain, "complain"),
@@ -324,6 +342,7 @@ ACTIONS: Final[dict[str, Action]] = {
     "activate": _operation(lifecycle.activate, "activate"),
     "pause": _operation(lifecycle.pause, "pause"),
     "resume": _operation(lifecycle.resume, "resume"),
+    "release": _release,
     "save": _save,
     "plan": _plan,
     "restart": _restart,

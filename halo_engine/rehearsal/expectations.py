@@ -206,6 +206,7 @@ _CHECKS: dict[str, Check] = {
     "versions": _by_series(observations.versions, "versions"),
     "enrollments": _by_series(observations.enrollments, "enrollments"),
     "active": _by_series(observations.active, "active", ordered=False),
+    "held": _by_series(observations.held, "held"),
     "sent": _by_series(observations.sent, "sent"),
     "recipients": _recipients,
     "exited": _exited,

@@ -24,6 +24,7 @@ from halo_engine.tables import (
     automation_recipients,
     automation_steps,
     end_users,
+    held_entries,
     messages,
 )
 from halo_engine.work import Work
@@ -108,6 +109,22 @@ def _is_contact_of(table: Any) -> Any:
 def active(work: Work, key: str) -> list[str]:
     """Return the contacts with an active enrollment."""
     return _contacts(work, key, _RUNS.c.ended_at.is_(None))
+
+
+def held(work: Work, key: str) -> list[str]:
+    """Return the contacts that a surge holds, in order of arrival."""
+    return list(work.connection.scalars(_rehearsal_held(work, find_series(work, key))))
+
+
+@statement("rehearsal_held")
+def _rehearsal_held(work: Work, series: Series) -> Select[Any]:
+    place = held_entries
+    return (
+        select(_NAME)
+        .select_from(place.join(end_users, _is_contact_of(place)))
+        .where(place.c.org_id == work.org_id, place.c.automation_id == series.id)
+        .order_by(place.c.id)
+    )
 
 
 def converted(work: Work, key: str) -> list[str]:

@@ -10,8 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from halo_engine.contacts.calls import Identifier
 from halo_engine.domain.errors import Fault, Refusal, examined, shown
-from halo_engine.domain.series.definition import UTC, SeriesDefinition
+from halo_engine.domain.series.definition import SeriesDefinition
+from halo_engine.domain.times.frequency import GivenCaps
 from halo_engine.domain.times.instants import parse_instant, parse_zone
+from halo_engine.domain.times.quiet_hours import UTC, QuietHours
 from halo_engine.domain.values import check_json, check_text
 from halo_engine.domain.yaml_files.source import YamlSource
 from halo_engine.series.files.reading import SeriesFile, read_series
@@ -37,6 +39,8 @@ class ScenarioOrg(_Part):
     identity_secret: str | None = None
     mrr_mode: Literal["manual", "stripe"] = "manual"
     stripe_connected: bool = False
+    quiet_hours: QuietHours | None = None
+    frequency_caps: GivenCaps | None = None
     reevaluate_cron: str = "*/15 * * * *"
 
 
@@ -111,6 +115,9 @@ class Expectation(_Part):
     )
     active: dict[str, list[str]] = Field(
         default={}, description="Who is in each series now, in any order."
+    )
+    held: dict[str, list[str]] = Field(
+        default={}, description="Whom each series' surge holds, in order of arrival."
     )
     sent: dict[str, dict[str, list[str]]] = Field(
         default={},
@@ -250,7 +257,7 @@ def _start_of(file: ScenarioFile) -> tuple[datetime | None, list[Fault]]:
             return None
 
     noted(lambda: check_text(file.scenario, "scenario"))
-    noted(lambda: check_json(file.org.model_dump(), "org"))
+    noted(lambda: check_json(file.org.model_dump(mode="json"), "org"))
     zone = noted(lambda: parse_zone(file.org.timezone, "org.timezone"))
     start = noted(lambda: parse_instant(file.start, zone or UTC, "start"))
     if start is not None and start > _LATEST_START:

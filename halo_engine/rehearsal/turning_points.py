@@ -1,4 +1,4 @@
-"""Instants at which time alone changes a rule's result: relative dates, re-enrollment delays.
+"""Instants at which time alone changes a rule's result: relative dates, spans, delays.
 
 A live engine re-evaluates at every instant of the cron; a rehearsal skips those that change
 nothing.
@@ -21,13 +21,13 @@ from halo_engine.domain.series.guards import GUARDS
 from halo_engine.domain.times.instants import RelativeInstant, parse_date_value, parse_instant
 from halo_engine.series.catalogue import load_series
 from halo_engine.sql.statements import statement
-from halo_engine.tables import automation_enrollments
+from halo_engine.tables import automation_enrollments, events
 from halo_engine.work import Work
 
 
 def turning_points(work: Work) -> Iterator[datetime]:
     """Yield the instants at which a re-evaluation may find something new."""
-    for series in load_series(work.connection, work.org_id, work.org.zone):
+    for series in load_series(work.connection, work.org_id, work.org.hours):
         yield from _ends_of_delays(work, series)
         for group in (*series.audience_filters, *series.filters_of_exits, *series.goal_filters):
             for item in group:
@@ -53,7 +53,12 @@ def _rehearsal_latest_runs(work: Work, series: Series) -> Select[Any]:
 
 
 def _turns(work: Work, item: Filter) -> Iterator[datetime]:
-    """Yield, for each stored date, when the moving bound of the filter passes it."""
+    """Yield when the moving bound of the filter passes stored dates, and when counted events fall
+    out of its span.
+    """
+    if item.within is not None:
+        happened = work.connection.scalars(_rehearsal_firings(work, item))
+        yield from (instant + item.within for instant in happened)
     if item.type is not FieldType.DATE:
         return
     bound = parse_date_value(str(item.value), work.org.zone)
@@ -73,6 +78,15 @@ def _stored(work: Work, item: Filter) -> Iterator[datetime]:
         elif isinstance(stored, str):
             with suppress(Refusal):
                 yield parse_instant(stored, work.org.zone)
+
+
+@statement("rehearsal_firings")
+def _rehearsal_firings(work: Work, item: Filter) -> Select[Any]:
+    return select(events.c.happened_at).where(
+        events.c.org_id == work.org_id,
+        events.c.name == item.target.attribute,
+        events.c.end_user_id.is_not(None),
+    )
 
 
 @statement("rehearsal_stored_values")

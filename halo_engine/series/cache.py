@@ -25,6 +25,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from halo_engine.domain.reasons import EntryTrigger, SeriesStatus
 from halo_engine.domain.series.definition import Series
 from halo_engine.domain.series.running import RunningSeries, SetAsideSeries
+from halo_engine.domain.times.quiet_hours import Hours
 from halo_engine.series.catalogue import RUNNING, UnreadableDefinition, read_series
 from halo_engine.sql.parameters import parameter
 from halo_engine.sql.prepared import prepared
@@ -41,10 +42,12 @@ _VERSION: Final = func.concat(automations.c.id, " ", row_version(automations))
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """An organisation's running series, as of these versions, read in a time zone."""
+    """An organisation's running series, as of these versions, read with the hours of the
+    organisation.
+    """
 
     versions: str
-    zone: str
+    hours: Hours
     running: RunningSeries
     by_version: Mapping[str, Series | UnreadableDefinition]
 
@@ -62,12 +65,12 @@ def running_series(work: Work) -> RunningSeries:
     """
     asked = {"org_id": work.org_id, "statuses": [str(each) for each in RUNNING]}
     [row] = _reading_versions().rows(work.connection, asked)
-    versions, zone = row["versions"] or "", work.org.timezone
+    versions, hours = row["versions"] or "", work.org.hours
     whose = work.connection.engine, work.org_id
     kept = _taken(whose)
-    if kept is not None and (kept.versions, kept.zone) == (versions, zone):
+    if kept is not None and (kept.versions, kept.hours) == (versions, hours):
         return kept.running
-    known = kept.by_version if kept is not None and kept.zone == zone else {}
+    known = kept.by_version if kept is not None and kept.hours == hours else {}
     found = _read(work, _each(versions), known)
     running = RunningSeries(
         tuple(each for each in found.values() if isinstance(each, Series)),
@@ -77,7 +80,7 @@ def running_series(work: Work) -> RunningSeries:
             if isinstance(each, UnreadableDefinition)
         },
     )
-    _keep(whose, _Kept(versions, zone, running, found))
+    _keep(whose, _Kept(versions, hours, running, found))
     return running
 
 
@@ -97,7 +100,7 @@ def _read(
     missing = {UUID(each[:36]): each for each in versions if each not in known}
     read: dict[str, Series | UnreadableDefinition] = {}
     if missing:
-        found = read_series(work.connection, work.org_id, work.org.zone, ids=missing)
+        found = read_series(work.connection, work.org_id, work.org.hours, ids=missing)
         read = {missing[series.id]: series for series in found}
     return {each: known[each] if each in known else read[each] for each in versions}
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypedDict, Unpack
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, RowMapping, Select, select
 
@@ -23,11 +22,13 @@ from halo_engine.domain.reasons import (
     SeriesKind,
     SeriesStatus,
 )
-from halo_engine.domain.series.conditions import ConditionType
-from halo_engine.domain.series.definition import Condition, Series, Step
+from halo_engine.domain.series.conditions import Condition
+from halo_engine.domain.series.definition import Series, Step
 from halo_engine.domain.series.email import Email
 from halo_engine.domain.series.settings import Settings
+from halo_engine.domain.times.quiet_hours import Hours
 from halo_engine.domain.times.windows import SendWindow
+from halo_engine.series.writing import read_gates
 from halo_engine.sql.statements import statement
 from halo_engine.tables import automation_active_periods, automation_steps, automations
 
@@ -63,17 +64,17 @@ class _Narrowed(TypedDict, total=False):
 
 
 def load_series(
-    connection: Connection, org_id: UUID, zone: ZoneInfo, **narrowed: Unpack[_Narrowed]
+    connection: Connection, org_id: UUID, hours: Hours, **narrowed: Unpack[_Narrowed]
 ) -> tuple[Series, ...]:
     """Return those of ``read_series`` that this code can read."""
-    found = read_series(connection, org_id, zone, **narrowed)
+    found = read_series(connection, org_id, hours, **narrowed)
     return tuple(each for each in found if isinstance(each, Series))
 
 
 def read_series(
     connection: Connection,
     org_id: UUID,
-    zone: ZoneInfo,
+    hours: Hours,
     *,
     statuses: Collection[SeriesStatus] = RUNNING,
     ids: Collection[UUID] | None = None,
@@ -82,14 +83,13 @@ def read_series(
     """Return the organisation's series in order of creation, in three statements; one that cannot
     be read is returned as ``UnreadableDefinition``.
 
-    ``statuses``, ``ids`` and ``keys`` narrow which; ``zone`` is the organisation's, for windows
-    without their own.
+    ``statuses``, ``ids`` and ``keys`` narrow which; ``hours`` are the organisation's.
     """
     rows = connection.execute(_reading(org_id, statuses, ids, keys)).mappings()
     found = {row["id"]: row for row in rows}
     steps = _rows_by_series(connection.execute(_reading_steps(org_id, found.keys())).mappings())
     periods = _rows_by_series(connection.execute(_reading_periods(org_id, found.keys())).mappings())
-    return tuple(_read(row, steps[id_], periods[id_], zone) for id_, row in found.items())
+    return tuple(_read(row, steps[id_], periods[id_], hours) for id_, row in found.items())
 
 
 @statement("read_series", ids=None, keys=None, statuses=RUNNING)
@@ -135,10 +135,10 @@ def _rows_by_series(rows: Iterable[RowMapping]) -> Mapping[UUID, list[RowMapping
 
 
 def _read(
-    row: RowMapping, steps: Sequence[RowMapping], periods: Sequence[RowMapping], zone: ZoneInfo
+    row: RowMapping, steps: Sequence[RowMapping], periods: Sequence[RowMapping], hours: Hours
 ) -> Series | UnreadableDefinition:
     try:
-        return _series(row, steps, periods, zone)
+        return _series(row, steps, periods, hours)
     except Exception as error:  # noqa: BLE001 -- whatever a definition of another version raises
         problem = str(error).partition("\n")[0] or type(error).__name__
         return UnreadableDefinition(
@@ -147,9 +147,10 @@ def _read(
 
 
 def _series(
-    row: RowMapping, steps: Sequence[RowMapping], periods: Sequence[RowMapping], zone: ZoneInfo
+    row: RowMapping, steps: Sequence[RowMapping], periods: Sequence[RowMapping], hours: Hours
 ) -> Series:
-    settings = validated(Settings, row["settings"], "settings")
+    stored, gates = read_gates(row["settings"])
+    settings = validated(Settings, stored, "settings")
     return Series(
         id=row["id"],
         key=row["key"],
@@ -161,23 +162,23 @@ def _series(
         subscription_id=row["subscription_id"],
         audience_filters=parse_groups(row["audience_filters"], "audience_filters"),
         settings=settings,
-        steps=tuple(_step(step, settings) for step in steps if step["removed_at"] is None),
-        removed_steps=tuple(_step(step, settings) for step in steps if step["removed_at"]),
+        steps=tuple(_step(step, settings, gates) for step in steps if not step["removed_at"]),
+        removed_steps=tuple(_step(step, settings, {}) for step in steps if step["removed_at"]),
         version=row["version"],
         # If both have the same instant, the order is unknown: it counts as edited.
         edited=row["activated_at"] is not None and row["updated_at"] >= row["activated_at"],
+        has_surges=row["has_surges"],
         active_periods=tuple((period["started_at"], period["ended_at"]) for period in periods),
-        zone=zone,
+        hours=hours,
     )
 
 
-def _step(row: RowMapping, settings: Settings) -> Step:
+def _step(row: RowMapping, settings: Settings, gates: Mapping[str, Any]) -> Step:
     email = validated(Email, row["email"], "email") if row["email"] is not None else None
-    condition = (
-        Condition(type=ConditionType(row["condition_type"]), value=row["condition_value"])
-        if row["condition_type"]
-        else None
-    )
+    condition = None
+    if row["condition_type"]:
+        said = {"type": row["condition_type"], "value": row["condition_value"]}
+        condition = validated(Condition, said | gates.get(row["key"], {}), "condition")
     return Step(
         id=row["id"],
         key=row["key"],
@@ -186,6 +187,7 @@ def _step(row: RowMapping, settings: Settings) -> Step:
         email=email,
         condition=condition,
         window=_window(row, settings) if email else None,
+        ignores_caps=row["ignore_caps"],
         removed=row["removed_at"] is not None,
     )
 

@@ -6,7 +6,18 @@ after it.
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Insert, Select, Update, exists, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Delete,
+    Insert,
+    Select,
+    Update,
+    delete,
+    exists,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from halo_engine.domain.errors import conflict, not_found
@@ -14,6 +25,7 @@ from halo_engine.domain.reasons import EntryTrigger, SeriesStatus
 from halo_engine.domain.series.definition import Series
 from halo_engine.domain.series.signals import SignalKind
 from halo_engine.series.checking.preflight import refuse_unless_ready
+from halo_engine.series.early_gates import open_after_resume
 from halo_engine.series.locks import lock_series_for_change
 from halo_engine.series.save import load_saved
 from halo_engine.sql.statements import statement
@@ -22,6 +34,7 @@ from halo_engine.tables import (
     automation_enrollments,
     automations,
     signals,
+    waiting_entries,
 )
 from halo_engine.work import Work
 
@@ -41,7 +54,7 @@ def activate(work: Work, key: str, by: str) -> Series:
     transactions.
     """
     work = lock_series_for_change(work)
-    series = _find_in(work, key, SeriesStatus.DRAFT, "activated")
+    series = find_in(work, key, SeriesStatus.DRAFT, "activated")
     refuse_unless_ready(work, series, first_activation=True)
     _open_period(work, series, by)
     if series.entry_trigger in (EntryTrigger.MANUAL, EntryTrigger.SEGMENT_MATCH):
@@ -63,7 +76,7 @@ def _signal_activation(work: Work, series: Series) -> Insert:
 def pause(work: Work, key: str, by: str) -> Series:
     """Pause an active series: nobody enters, nothing is sent or advanced (contract §5, §8)."""
     work = lock_series_for_change(work)
-    series = _find_in(work, key, SeriesStatus.ACTIVE, "paused")
+    series = find_in(work, key, SeriesStatus.ACTIVE, "paused")
     work.connection.execute(_pause_series(work, series))
     _close_period(work, series, by)
     return series
@@ -81,9 +94,10 @@ def _pause_series(work: Work, series: Series) -> Update:
 def resume(work: Work, key: str, by: str) -> Series:
     """Make a paused series active again, after the same checks (contract §8)."""
     work = lock_series_for_change(work)
-    series = _find_in(work, key, SeriesStatus.PAUSED, "resumed")
+    series = find_in(work, key, SeriesStatus.PAUSED, "resumed")
     refuse_unless_ready(work, series, first_activation=False)
     _open_period(work, series, by)
+    open_after_resume(work, series)
     return series
 
 
@@ -101,6 +115,8 @@ def stop(work: Work, key: str, by: str) -> Series:
         problem = f"Series ‘{key}’ is {series.status}; only one that is active or paused can be"
         raise conflict("not_running", f"{problem} stopped.")
     work.connection.execute(_stop_series(work, series))
+    if series.patience:
+        work.connection.execute(_end_waiting(work, series))
     _close_period(work, series, by)
     return series
 
@@ -111,6 +127,15 @@ def _stop_series(work: Work, series: Series) -> Update:
         update(automations)
         .where(automations.c.org_id == work.org_id, automations.c.id == series.id)
         .values(status=SeriesStatus.COMPLETED, status_ordered_at=work.now, updated_at=work.now)
+    )
+
+
+@statement("end_waiting")
+def _end_waiting(work: Work, series: Series) -> Delete:
+    """Let nobody wait for data any more (§23)."""
+    waiting = waiting_entries
+    return delete(waiting).where(
+        waiting.c.org_id == work.org_id, waiting.c.automation_id == series.id
     )
 
 
@@ -139,7 +164,7 @@ def _check_has_active_runs(work: Work, series: Series) -> Select[Any]:
     return select(is_active)
 
 
-def _find_in(work: Work, key: str, status: SeriesStatus, done: str) -> Series:
+def find_in(work: Work, key: str, status: SeriesStatus, done: str) -> Series:
     """Return the series if it is in ``status``; else raise a 409 that names both statuses."""
     series = find_series(work, key)
     if series.status is not status:

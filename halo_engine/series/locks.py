@@ -26,11 +26,14 @@ DRAIN_LOCK = 2
 ADDRESS_LOCK = 3
 CALL_LOCK = 4
 WAITING_LOCK = 5
+ENTRY_LOCK = 6
+SURGE_LOCK = 7
+MAIL_LOCK = 8
 
 
-def _key(org_id: UUID) -> int:
-    """Return the second key: 31 bits of the id's random part; organisations that share it merely
-    wait.
+def lock_key(org_id: UUID) -> int:
+    """Return the second key: 31 bits of the random part of an id, an organisation's or a contact's;
+    those that share it merely wait.
     """
     return org_id.int & 0x7FFFFFFF
 
@@ -72,7 +75,7 @@ def hold_series_still(work: Work) -> Work:
 
 def holding_series_still(org_id: UUID) -> BoundStatement:
     """Return the same as a bound statement, to be sent first in a round trip."""
-    return BoundStatement(_sharing(), {"lock_key": _key(org_id)})
+    return BoundStatement(_sharing(), {"lock_key": lock_key(org_id)})
 
 
 def lock_series_for_change(work: Work) -> Work:
@@ -82,7 +85,7 @@ def lock_series_for_change(work: Work) -> Work:
     A change happens when the lock is held. With the instant before the wait, an activation would
     miss contacts who came during the wait, and a period of a series could end before it began.
     """
-    [held] = _excluding().rows(work.connection, {"lock_key": _key(work.org_id)})
+    [held] = _excluding().rows(work.connection, {"lock_key": lock_key(work.org_id)})
     return _as_of(work, held["held_at"])
 
 
@@ -95,4 +98,4 @@ def lock_signals(connection: Connection, org_id: UUID) -> None:
     """Lock the organisation's signals: one transaction handles them at a time, since their order of
     arrival counts (§1).
     """
-    _locking_signals().rows(connection, {"lock_key": _key(org_id)})
+    _locking_signals().rows(connection, {"lock_key": lock_key(org_id)})

@@ -1,9 +1,10 @@
-"""The effects of a new definition on contacts who are or were in the series (§4, guards 8, 10)."""
+"""The effects of a new definition on contacts who are or were in the series (guards 8, 10, 11)."""
 
 from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
+    FromClause,
     Insert,
     Update,
     and_,
@@ -131,6 +132,46 @@ def _seat_earliest_runs(work: Work, series: Series) -> Insert:
     ).where(ranked.c.rank == 2)
     columns = ["org_id", "kind", "company_id", "happened_at", "created_at"]
     return insert(signals).from_select(columns, crowded, include_defaults=False).add_cte(seated)
+
+
+def rebase_addresses(work: Work, series: Series) -> None:
+    """Let the active runs hold the addresses that they began with, or none (guard 11); nobody
+    leaves.
+    """
+    changes = _hold_addresses if series.settings.one_per_address else _free_addresses
+    work.connection.execute(changes(work, series))
+
+
+@statement("free_addresses")
+def _free_addresses(work: Work, series: Series) -> Update:
+    return (
+        update(_RUNS)
+        .where(*_runs_of(work, series.id), _RUNS.c.holds_address)
+        .values(holds_address=False)
+    )
+
+
+@statement("hold_addresses_of_runs")
+def _hold_addresses(work: Work, series: Series) -> Update:
+    contact = end_users
+    address = address_at_entry(_RUNS, contact)
+    return (
+        update(_RUNS)
+        .where(
+            *_runs_of(work, series.id),
+            _is_active(),
+            contact.c.org_id == _RUNS.c.org_id,
+            contact.c.id == _RUNS.c.end_user_id,
+        )
+        .values(address=address, holds_address=address != "")
+    )
+
+
+def address_at_entry(runs: FromClause, contact: FromClause) -> ColumnElement[str]:
+    """Return the address with which a run began, empty if there was none; of an older run, whose
+    address was not kept, the contact's of now.
+    """
+    return func.coalesce(runs.c.address, contact.c.address, "")
 
 
 def _runs_of(work: Work, series_id: UUID) -> list[ColumnElement[bool]]:

@@ -5,51 +5,65 @@ definition gives them (contract §18).
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
     DateTime,
     Interval,
+    Select,
+    Text,
     Update,
     case,
+    cast,
     func,
     literal,
     null,
     or_,
+    select,
     update,
 )
-from sqlalchemy.sql.elements import Grouping
 
+from halo_engine.audience.zones import opening_at, zone_trait
 from halo_engine.domain.series.definition import Series, Step
+from halo_engine.domain.times.quiet_hours import contact_zone
+from halo_engine.sql.rows import instants_text, rows_of
 from halo_engine.sql.statements import statement
-from halo_engine.tables import automation_recipients
+from halo_engine.tables import automation_recipients, end_users
 from halo_engine.tables.enrollments import DUE, IS_PENDING
 from halo_engine.work import Work
 
 _INSTANT: Final = DateTime(timezone=True)
+_INSTANTS: Final = ARRAY(_INSTANT)
 _ROWS: Final = automation_recipients
 
 
 @dataclass(frozen=True, slots=True)
 class Retimed:
-    """The steps of a series whose delay or window a save changes, and the instant of the save."""
+    """The steps of a series whose delay or window a save changes, and the instant of the save.
+
+    ``zones`` are what contacts in the series have as their zone, where that counts.
+    """
 
     series: Series
     steps: Sequence[Step]
     now: datetime
+    zones: Sequence[str] = ()
 
     @classmethod
-    def by(cls, before: Series | None, saved: Series, now: datetime) -> "Retimed":
-        """Compare a series with what it was; if that cannot be read, each step changed."""
+    def by(cls, work: Work, before: Series | None, saved: Series) -> "Retimed":
+        """Compare a series with what it was; if that cannot be read, each step changed. One
+        statement if contacts' zones count.
+        """
         known = before.steps_by_id if before else {}
         steps = [
             step
             for step in saved.steps
             if step.id not in known or _times(known[step.id]) != _times(step)
         ]
-        return cls(saved, steps, now)
+        asks_zone = any(saved.times(step).asks_zone for step in steps)
+        return cls(saved, steps, work.now, _zones(work, saved) if asks_zone else ())
 
     @classmethod
     def none(cls, series: Series, now: datetime) -> "Retimed":
@@ -71,29 +85,72 @@ class Retimed:
         return IS_PENDING & is_there & (self.due != DUE)
 
     def _due_at(self, step: Step) -> ColumnElement[datetime]:
-        """Return the later of ``created_at`` + delay and now, moved to the step's window."""
+        """Return the later of ``created_at`` + delay and now, moved to when the step may send."""
         due: ColumnElement[datetime] = func.greatest(
             _ROWS.c.created_at + literal(step.delay, Interval()), literal(self.now, _INSTANT)
         )
-        if step.window is None:
+        times = self.series.times(step)
+        if times.is_always:
             return due
         last = self.now + step.delay + timedelta(days=1)
-        openings = step.window.openings(self.now, last, self.series.zone)
-        closes = literal([each for _, each in openings], ARRAY(_INSTANT))
-        opens = Grouping(literal([each for each, _ in openings], ARRAY(_INSTANT)))
-        # How many closed before it is due: the next is the one it lies in or waits for.
-        closed = func.width_bucket(due, closes)
-        return func.greatest(opens[closed + 1], due)
+        furthest = literal(times.furthest, Interval())
+        own = times.openings(self.now, last)
+        opens, closes = ([each[at] for each in own] for at in (0, 1))
+        found = opening_at(due, literal(opens, _INSTANTS), literal(closes, _INSTANTS), furthest)
+        if not times.asks_zone or not self.zones:
+            return found
+        openings = [times.openings(self.now, last, contact_zone(zone)) for zone in self.zones]
+        zoned = rows_of(
+            "zoned",
+            {
+                "zone": (Text(), self.zones),
+                "opens": (Text(), [instants_text(at for at, _ in each) for each in openings]),
+                "closes": (Text(), [instants_text(at for _, at in each) for each in openings]),
+            },
+        )
+        there = opening_at(
+            due, cast(zoned.c.opens, _INSTANTS), cast(zoned.c.closes, _INSTANTS), furthest
+        )
+        contact = end_users
+        in_zone = (
+            select(there)
+            .select_from(contact.join(zoned, zoned.c.zone == zone_trait(contact)))
+            .where(contact.c.org_id == _ROWS.c.org_id, contact.c.id == _ROWS.c.end_user_id)
+            .correlate(_ROWS)
+            .scalar_subquery()
+        )
+        return func.coalesce(in_zone, found)
 
 
 def reschedule_rows(work: Work, before: Series | None, saved: Series) -> int:
-    """Give the rows their new times, in two statements; return how many were moved."""
-    retimed = Retimed.by(before, saved, work.now)
+    """Give the rows their new times, in two statements, or three; return how many were moved."""
+    retimed = Retimed.by(work, before, saved)
     if not retimed.steps:
         return 0
     waiting = work.connection.execute(_rescheduling(work, retimed))
     parked = work.connection.execute(_rescheduling_parked(work, retimed))
     return waiting.rowcount + parked.rowcount
+
+
+def _zones(work: Work, series: Series) -> Sequence[str]:
+    return list(work.connection.scalars(_find_zones_inside(work, series)))
+
+
+@statement("find_zones_inside")
+def _find_zones_inside(work: Work, series: Series) -> Select[Any]:
+    zone = zone_trait(end_users)
+    is_its = (end_users.c.org_id == _ROWS.c.org_id) & (end_users.c.id == _ROWS.c.end_user_id)
+    return (
+        select(zone)
+        .select_from(_ROWS.join(end_users, is_its))
+        .where(
+            _ROWS.c.org_id == work.org_id,
+            _ROWS.c.automation_id == series.id,
+            IS_PENDING,
+            zone.is_not(None),
+        )
+        .distinct()
+    )
 
 
 @statement("reschedule_rows")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Executable, Insert, Select, Update, select, update
+from sqlalchemy import Executable, Insert, Select, Update, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from halo_engine.domain.errors import Fault, bad_input, conflict, examined, together
@@ -18,11 +18,13 @@ from halo_engine.domain.values import check_json
 from halo_engine.series.catalogue import UnreadableDefinition, read_series
 from halo_engine.series.checking.preflight import refuse_unless_ready
 from halo_engine.series.completion import complete_finished
+from halo_engine.series.discards import rebase_discards
+from halo_engine.series.early_gates import close_gates, open_gates
 from halo_engine.series.locks import lock_series_for_change
-from halo_engine.series.rebase import rebase_audience, rebase_seats
+from halo_engine.series.rebase import rebase_addresses, rebase_audience, rebase_seats
 from halo_engine.series.rescheduling import reschedule_rows
 from halo_engine.series.versions import UNKNOWN, Author, keep_present, keep_version
-from halo_engine.series.writing import load_written
+from halo_engine.series.writing import load_written, written_gates
 from halo_engine.sql.statements import statement
 from halo_engine.tables import automation_steps, automations, subscriptions
 from halo_engine.work import Work
@@ -81,13 +83,21 @@ def save_series(
     keep_version(work, series_id, saved.version, definition, author)
     if saved.status is SeriesStatus.ACTIVE:
         refuse_unless_ready(work, saved, first_activation=False)
+    readable = before if isinstance(before, Series) else None
+    if before is not None:
+        close_gates(work, readable, saved)
     moved = 0
     if reschedule and before is not None:
-        moved = reschedule_rows(work, before if isinstance(before, Series) else None, saved)
+        moved = reschedule_rows(work, readable, saved)
+    if before is not None:
+        open_gates(work, [saved])
     if _differs(before, saved, _audience_of):
         rebase_audience(work, saved)
+        rebase_discards(work, saved)
     if _differs(before, saved, _seats_of):
         rebase_seats(work, saved)
+    if _differs(before, saved, _addresses_of):
+        rebase_addresses(work, saved)
     complete_finished(work, [saved])
     return Saved(series_id, saved.version, moved)
 
@@ -108,7 +118,7 @@ def load_saved(work: Work, key: str) -> tuple[Series, ...]:
 
 def _read_saved(work: Work, key: str) -> Series | UnreadableDefinition | None:
     found = read_series(
-        work.connection, work.org_id, work.org.zone, statuses=list(SeriesStatus), keys=[key]
+        work.connection, work.org_id, work.org.hours, statuses=list(SeriesStatus), keys=[key]
     )
     return found[0] if found else None
 
@@ -130,6 +140,10 @@ def _seats_of(series: Series) -> bool:
     return series.settings.one_per_company
 
 
+def _addresses_of(series: Series) -> bool:
+    return series.settings.one_per_address
+
+
 def _save_row(work: Work, key: str, definition: SeriesDefinition) -> UUID:
     its_list = list_id(work, key, definition.subscription)
     series_id: UUID = work.connection.execute(_saving(work, key, definition, its_list)).scalar_one()
@@ -148,7 +162,8 @@ def _saving(
         "contact_type": definition.contact_type,
         "subscription_id": list_id,
         "audience_filters": dump_groups(definition.audience_filters),
-        "settings": _stored(definition.settings),
+        "settings": {**_stored(definition.settings), **written_gates(definition.steps)},
+        "has_surges": definition.settings.surge is not None,
         "definition_ordered_at": work.now,
         "updated_at": work.now,
     }
@@ -157,7 +172,12 @@ def _saving(
     )
     return statement.on_conflict_do_update(
         index_elements=[automations.c.org_id, automations.c.key],
-        set_={**values, "version": automations.c.version + 1},
+        set_={
+            **values,
+            "version": automations.c.version + 1,
+            # Who is held stays so, although the series has no surge any more.
+            "has_surges": or_(automations.c.has_surges, statement.excluded.has_surges),
+        },
     ).returning(automations.c.id)
 
 
@@ -231,7 +251,7 @@ def _saving_steps(work: Work, series_id: UUID, steps: Sequence[StepDefinition]) 
         index_elements=[table.c.org_id, table.c.automation_id, table.c.key],
         set_={
             name: statement.excluded[name]
-            for name in (*kept, "has_own_window", "send_window", "removed_at")
+            for name in (*kept, "has_own_window", "send_window", "ignore_caps", "removed_at")
         },
     )
 
@@ -245,4 +265,5 @@ def _step_row(step: StepDefinition) -> Mapping[str, Any]:
         "condition_value": step.condition.value if step.condition else None,
         "has_own_window": step.has_own_window,
         "send_window": step.send_window.model_dump(mode="json") if step.send_window else None,
+        "ignore_caps": step.ignore_caps,
     }

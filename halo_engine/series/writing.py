@@ -4,21 +4,27 @@ The engine's reading (``catalogue``) resolves send windows and lists. This one k
 user wrote them, so that what is shown can be saved again.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from pydantic import ValidationError
 from sqlalchemy import RowMapping, Select, and_, select
 
 from halo_engine.domain.errors import Refusal
+from halo_engine.domain.fields.filters import dump_groups
 from halo_engine.domain.reasons import SeriesStatus
-from halo_engine.domain.series.definition import SeriesDefinition
+from halo_engine.domain.series.definition import SeriesDefinition, StepDefinition
 from halo_engine.sql.statements import statement
 from halo_engine.tables import automation_steps, automations, subscriptions
 from halo_engine.work import Work
+
+#: Where gates keep what ``filters`` and ``early`` say of their event: with the settings. A version
+#: of the code that does not know them cannot read such a series and leaves it alone, instead of
+#: opening its gates for any event (contract §21).
+_GATES: Final = "event_gates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +97,13 @@ def _read_written_steps(work: Work, series_ids: Collection[UUID]) -> Select[Any]
 
 def _written(row: RowMapping, steps: Sequence[RowMapping]) -> WrittenSeries:
     kept = ("kind", "entry_trigger", "audience_type", "contact_type", "subscription")
+    settings, gates = read_gates(row["settings"])
     definition = {
         "name": None if row["name"] == row["key"] else row["name"],
         **{name: row[name] for name in kept},
         "audience_filters": row["audience_filters"],
-        "settings": row["settings"],
-        "steps": [_step(step) for step in steps],
+        "settings": settings,
+        "steps": [_step(step, gates) for step in steps],
     }
     return WrittenSeries(
         key=row["key"],
@@ -117,14 +124,17 @@ def readable(definition: object) -> SeriesDefinition | None:
         return None
 
 
-def _step(row: RowMapping) -> dict[str, Any]:
+def _step(row: RowMapping, gates: Mapping[str, Any]) -> dict[str, Any]:
     step: dict[str, Any] = {"key": row["key"], "delay": row["delay_seconds"]}
     if row["email"] is not None:
         step["email"] = row["email"]
     else:
-        step["condition"] = {"type": row["condition_type"], "value": row["condition_value"]}
+        said = {"type": row["condition_type"], "value": row["condition_value"]}
+        step["condition"] = said | gates.get(row["key"], {})
     if row["has_own_window"]:
         step["send_window"] = row["send_window"]
+    if row["ignore_caps"]:
+        step["ignore_caps"] = True
     return step
 
 
@@ -142,3 +152,22 @@ def _tidy(value: Any) -> Any:
         case list():
             return [_tidy(item) for item in value]
     return value
+
+
+def written_gates(steps: Iterable[StepDefinition]) -> dict[str, Any]:
+    """Return what is stored beside the settings; nothing if no gate says more than its event."""
+    gates = {step.key: said for step in steps if (said := _said(step))}
+    return {_GATES: gates} if gates else {}
+
+
+def _said(step: StepDefinition) -> dict[str, Any]:
+    condition = step.condition
+    if condition is None or not (condition.filters or condition.early):
+        return {}
+    return {"filters": dump_groups(condition.filters), "early": condition.early}
+
+
+def read_gates(stored: Mapping[str, Any]) -> tuple[dict[str, Any], Mapping[str, Any]]:
+    """Return the settings that were stored, and what gates say by the keys of their steps."""
+    settings = dict(stored)
+    return settings, settings.pop(_GATES, {})

@@ -55,6 +55,7 @@ PARAMETERS: Final[Mapping[str, Parameter]] = {
     "widget_key": Parameter(Text(), "widget-key"),
     "now": Parameter(_INSTANT, _at(1)),
     "since": Parameter(_INSTANT, _at(2)),
+    "instants": Parameter(ARRAY(_INSTANT), [_at(2)]),
     "sent_at": Parameter(_INSTANT, _at(3)),
     "entered_at": Parameter(_INSTANT, _at(4)),
     # About what.
@@ -113,6 +114,7 @@ PARAMETERS: Final[Mapping[str, Parameter]] = {
     "used_key": Parameter(Text(), "used-key"),
     "used_keys": Parameter(_TEXTS, ["idempotency-key"]),
     "lock_key": Parameter(Integer(), 4_001),
+    "lock_keys": Parameter(ARRAY(Integer()), [4_001]),
     "by": Parameter(Text(), "who"),
     "limit": Parameter(Integer(), 500),
     "after_at": Parameter(_INSTANT, _at(5)),

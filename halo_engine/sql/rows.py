@@ -37,6 +37,11 @@ def array_text(items: Iterable[str]) -> ArrayText:
     return ArrayText("{" + ",".join(items) + "}")
 
 
+def instants_text(instants: Iterable[datetime]) -> ArrayText:
+    """Return an array of instants."""
+    return array_text(map(datetime.isoformat, instants))
+
+
 def _uuid(value: UUID) -> str:
     return f"{value.int:032x}"
 
@@ -88,12 +93,18 @@ def rows_of(
     return _unnested(name, types, arrays)
 
 
-def rows_asked(name: str, columns: Mapping[str, TypeEngine[Any]]) -> TableValuedAlias:
-    """Return the same for a cached statement: each execution passes ``asked_values``."""
+def rows_asked(
+    name: str, columns: Mapping[str, TypeEngine[Any]], *, place: str | None = None
+) -> TableValuedAlias:
+    """Return the same for a cached statement: each execution passes ``asked_values``.
+
+    With a ``place``, a further column of that name numbers the rows.
+    """
     return _unnested(
         name,
         columns,
         [bindparam(f"{name}_{key}", type_=array_of(type_)) for key, type_ in columns.items()],
+        place,
     )
 
 
@@ -103,13 +114,16 @@ def asked_values(name: str, columns: Mapping[str, Sequence[Any]]) -> dict[str, S
 
 
 def _unnested(
-    name: str, types: Mapping[str, TypeEngine[Any]], arrays: Sequence[ColumnElement[Any]]
+    name: str,
+    types: Mapping[str, TypeEngine[Any]],
+    arrays: Iterable[ColumnElement[Any]],
+    place: str | None = None,
 ) -> TableValuedAlias:
-    return (
-        func.unnest(*arrays)
-        .table_valued(*[column(key, type_) for key, type_ in types.items()], name=name)
-        .render_derived()
-    )
+    columns = [column(key, type_) for key, type_ in types.items()]
+    rows = func.unnest(*arrays)
+    if place is None:
+        return rows.table_valued(*columns, name=name).render_derived()
+    return rows.table_valued(*columns, name=name, with_ordinality=place).render_derived()
 
 
 def array_of(item_type: TypeEngine[Any]) -> TypeEngine[Any]:

@@ -37,8 +37,11 @@ from halo_engine.tables.series import (
     automation_steps,
     automation_versions,
     automations,
+    discarded_entries,
+    held_entries,
+    surge_entries,
 )
-from halo_engine.tables.signals import signals
+from halo_engine.tables.signals import signals, waiting_entries
 from halo_engine.tables.stripe import stripe_passed_over
 from halo_engine.tables.webhooks import webhook_deliveries, webhook_endpoints, webhook_events
 
@@ -61,6 +64,7 @@ __all__ = [
     "csv_chunks",
     "csv_imports",
     "csv_uploads",
+    "discarded_entries",
     "end_users",
     "enrollment_refusals",
     "erased_suppressions",
@@ -68,6 +72,7 @@ __all__ = [
     "events",
     "followed_links",
     "former_members",
+    "held_entries",
     "hook_deliveries",
     "idempotency_keys",
     "installation",
@@ -83,8 +88,10 @@ __all__ = [
     "subscription_members",
     "subscriptions",
     "suppressions",
+    "surge_entries",
     "taken_messages",
     "waiting_calls",
+    "waiting_entries",
     "webhook_deliveries",
     "webhook_endpoints",
     "webhook_events",

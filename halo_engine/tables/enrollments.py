@@ -29,6 +29,7 @@ from sqlalchemy import (
     literal_column,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from halo_engine.domain.reasons import SkipReason, Status
 from halo_engine.domain.series.exits import ExitReason
@@ -63,6 +64,12 @@ automation_enrollments = Table(
     Column("converted_at", INSTANT),
     # The version of the series in which this run began; unknown of runs that are older than that.
     Column("series_version", Integer),
+    # §21: the properties of the event that began the run; NULL if none did, or it had none.
+    Column("event_properties", JSONB(none_as_null=True)),
+    # Guard 11: the address at entry, empty if there was none, unknown of runs that are older than
+    # that; and whether the series takes one contact of each address.
+    Column("address", Text),
+    Column("holds_address", Boolean, nullable=False, server_default=text("false")),
     one_of("exit_reason", ExitReason),
     CheckConstraint("(ended_at IS NULL) = (exit_reason IS NULL)", name="ended_for_a_reason"),
     CheckConstraint("number >= 1", name="number_from_one"),
@@ -77,6 +84,13 @@ automation_enrollments = Table(
         "automation_id",
         unique=True,
         postgresql_where=text("ended_at IS NULL AND company_seat IS NOT NULL"),
+    ),
+    Index(
+        "automation_enrollments_address_idx",
+        "org_id",
+        "address",
+        "automation_id",
+        postgresql_where=text("holds_address"),
     ),
     # Without statistics the planner prefers the shortest index, so no other index here may lead to
     # more than a handful of rows.
@@ -111,6 +125,8 @@ automation_recipients = Table(
     Column("was_due", INSTANT),
     Column("failed_at", INSTANT),
     Column("tries", SmallInteger, nullable=False, server_default=text("0")),
+    # §21: of a gate that its event opened: when its delay would have decided.
+    Column("latest_due", INSTANT),
     one_of("status", Status),
     one_of("exit_reason", ExitReason),
     CheckConstraint(

@@ -1,5 +1,7 @@
 """Events that were tracked, and how often each fired for each contact (contract §2, §3, §5)."""
 
+from typing import Final
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -11,9 +13,12 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    case,
+    func,
+    literal_column,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from halo_engine.sql.metadata import INSTANT, OrganizationId, arrival_id, metadata
 
@@ -31,6 +36,8 @@ events = Table(
     Column("happened_at", INSTANT, nullable=False),
     Column("created_at", INSTANT, nullable=False),
     Column("live", Boolean, nullable=False),
+    # The largest properties, where an enrollment keeps all but these; NULL where it keeps all.
+    Column("left_out", ARRAY(Text)),
     CheckConstraint("name <> ''", name="named"),
     CheckConstraint("end_user_id IS NOT NULL OR session_id IS NOT NULL", name="somebodys"),
     CheckConstraint("end_user_id IS NOT NULL OR NOT live", name="anonymous_is_history"),
@@ -52,6 +59,16 @@ events = Table(
         "session_id",
         postgresql_where=text("end_user_id IS NULL"),
     ),
+)
+
+#: What a run that the event begins keeps of its properties; NULL for none (contract §21).
+KEPT_PROPERTIES: Final = func.nullif(
+    case(
+        (events.c.left_out.is_(None), events.c.properties),
+        else_=events.c.properties.op("-", return_type=JSONB())(events.c.left_out),
+    ),
+    literal_column("'{}'::jsonb"),
+    type_=JSONB(),
 )
 
 #: The contacts of sessions that were anonymous: for the systems that hold transcripts and tickets.

@@ -53,6 +53,8 @@ csv_uploads = Table(
     Column("org_id", OrganizationId, ForeignKey("organizations.id"), primary_key=True),
     entity_id(),
     Column("state", Text, nullable=False),
+    # What its sender calls the file, for people.
+    Column("file_name", Text),
     Column("options", JSONB, nullable=False),
     Column("bytes", BigInteger, nullable=False, server_default=text("0")),
     Column("bytes_read", BigInteger, nullable=False, server_default=text("0")),
@@ -68,6 +70,8 @@ csv_uploads = Table(
     Column("warnings", JSONB, nullable=False, server_default=text("'[]'")),
     Column("refused", JSONB),
     Column("created_at", INSTANT, nullable=False),
+    # When the file had come whole. Code before this column starts the import at once.
+    Column("received_at", INSTANT),
     # When a chunk came or was imported last; an import that waits for long is sent to a worker
     # again.
     Column("touched_at", INSTANT, nullable=False),

@@ -47,6 +47,8 @@ messages = Table(
     Column("intended_at", INSTANT, nullable=False),
     Column("sent_at", INSTANT),
     Column("error", Text),
+    # Whether it counts for caps; of mail from before that was kept its series says it (§20).
+    Column("marketing", Boolean),
     Column("opened_at", INSTANT),
     Column("clicked_at", INSTANT),
     # The first time that a machine did: it says nothing about the reader (§16).

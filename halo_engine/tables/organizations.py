@@ -11,6 +11,7 @@ from sqlalchemy import (
     Text,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from halo_engine.sql.metadata import INSTANT, entity_id, metadata, one_of
 
@@ -48,6 +49,10 @@ organizations = Table(
     Column("mail_reply_to", Text),
     Column("mail_bounce_domain", Text),
     Column("reevaluate_cron", Text, nullable=False, server_default="*/15 * * * *"),
+    # When no marketing goes out, as a file writes it (contract §20).
+    Column("quiet_hours", JSONB(none_as_null=True)),
+    # How much marketing a contact gets, as a file writes it (contract §20).
+    Column("frequency_caps", JSONB(none_as_null=True)),
     # When the last pass of re-evaluation began, and how many did; a new organisation counts as
     # having had one then.
     Column("reevaluated_at", INSTANT, nullable=False),

@@ -1,5 +1,5 @@
 """Series, their steps, their versions, and the periods in which they were active (contract §1, §4,
-§5, §8, §18).
+§5, §8, §18); what they know of surges (§19).
 """
 
 from sqlalchemy import (
@@ -26,7 +26,14 @@ from halo_engine.domain.reasons import (
     SeriesStatus,
 )
 from halo_engine.domain.series.conditions import ConditionType
-from halo_engine.sql.metadata import INSTANT, OrganizationId, entity_id, metadata, one_of
+from halo_engine.sql.metadata import (
+    INSTANT,
+    OrganizationId,
+    arrival_id,
+    entity_id,
+    metadata,
+    one_of,
+)
 
 automations = Table(
     "automations",
@@ -51,6 +58,8 @@ automations = Table(
     Column("definition_ordered_at", INSTANT),
     # How many saves changed its definition; the first one counts.
     Column("version", Integer, nullable=False, server_default=text("1")),
+    # Whether it has a surge, or had one: contacts may be held.
+    Column("has_surges", Boolean, nullable=False, server_default=text("false")),
     one_of("kind", SeriesKind),
     one_of("status", SeriesStatus),
     one_of("entry_trigger", EntryTrigger),
@@ -78,6 +87,8 @@ automation_steps = Table(
     # If true, ``send_window`` is the step's own (null: none); else the series' window holds.
     Column("has_own_window", Boolean, nullable=False, server_default=text("false")),
     Column("send_window", JSONB(none_as_null=True)),
+    # Caps do not hold its email back, which counts for them (contract §20).
+    Column("ignore_caps", Boolean, nullable=False, server_default=text("false")),
     Column("removed_at", INSTANT),
     one_of("condition_type", ConditionType),
     CheckConstraint(
@@ -126,4 +137,53 @@ automation_active_periods = Table(
         unique=True,
         postgresql_where=text("ended_at IS NULL"),
     ),
+)
+
+#: How many contacts entered at an instant, of those that count for the surge. It names no contact:
+#: who entered counts although it was erased since.
+surge_entries = Table(
+    "surge_entries",
+    metadata,
+    Column("org_id", OrganizationId, primary_key=True),
+    Column("automation_id", Uuid, primary_key=True),
+    Column("began_at", INSTANT, primary_key=True),
+    arrival_id(),
+    Column("entries", Integer, nullable=False),
+    ForeignKeyConstraint(["org_id", "automation_id"], ["automations.org_id", "automations.id"]),
+)
+
+#: Who is held, in order of ``id``, with the trigger that came first.
+held_entries = Table(
+    "held_entries",
+    metadata,
+    Column("org_id", OrganizationId, primary_key=True),
+    Column("automation_id", Uuid, primary_key=True),
+    Column("end_user_id", Uuid, primary_key=True),
+    arrival_id(primary_key=False),
+    Column("held_at", INSTANT, nullable=False),
+    # The event of the trigger; a run that begins later keeps its properties (§21).
+    Column("event_id", BigInteger),
+    ForeignKeyConstraint(["org_id", "automation_id"], ["automations.org_id", "automations.id"]),
+    ForeignKeyConstraint(
+        ["org_id", "end_user_id"], ["end_users.org_id", "end_users.id"], ondelete="CASCADE"
+    ),
+    Index("held_entries_order_idx", "org_id", "automation_id", "id"),
+    Index("held_entries_contact_idx", "org_id", "end_user_id"),
+)
+
+#: Who was discarded from a ``segment_match`` series, until seen outside the audience (guard 8's
+#: rule).
+discarded_entries = Table(
+    "discarded_entries",
+    metadata,
+    Column("org_id", OrganizationId, primary_key=True),
+    Column("automation_id", Uuid, primary_key=True),
+    Column("end_user_id", Uuid, primary_key=True),
+    Column("discarded_at", INSTANT, nullable=False),
+    Column("outside_by_definition", Boolean, nullable=False, server_default=text("false")),
+    ForeignKeyConstraint(["org_id", "automation_id"], ["automations.org_id", "automations.id"]),
+    ForeignKeyConstraint(
+        ["org_id", "end_user_id"], ["end_users.org_id", "end_users.id"], ondelete="CASCADE"
+    ),
+    Index("discarded_entries_contact_idx", "org_id", "end_user_id"),
 )

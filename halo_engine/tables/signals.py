@@ -6,6 +6,7 @@ everybody, and is worked in pages; ``cursor`` is where it stands.
 """
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -43,6 +44,8 @@ signals = Table(
     # The keys of the fields that changed; none for a created contact: everything is new.
     Column("changed", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     Column("event_name", Text),
+    # Unknown where code wrote the signal that does not know the column.
+    Column("event_id", BigInteger),
     Column("happened_at", INSTANT, nullable=False),
     Column("created_at", INSTANT, nullable=False),
     Column("cursor", JSONB(none_as_null=True)),
@@ -74,4 +77,23 @@ signals = Table(
     Index("signals_waiting_idx", "org_id", "id", postgresql_where=text("parked_at IS NULL")),
     Index("signals_parked_idx", "org_id", "id", postgresql_where=text("parked_at IS NOT NULL")),
     postgresql_with=QUEUE_STORAGE,
+)
+
+#: Contacts whom the audience did not hold when their trigger fired, and who wait for data (§23);
+#: for how long, the series says. ``arrival`` is the trigger's, compared as a kept refusal's.
+waiting_entries = Table(
+    "waiting_entries",
+    metadata,
+    Column("org_id", OrganizationId, primary_key=True),
+    Column("automation_id", Uuid, primary_key=True),
+    Column("end_user_id", Uuid, primary_key=True),
+    Column("fired_at", INSTANT, nullable=False),
+    # The event that triggers, whose properties the run keeps (§21).
+    Column("event_id", BigInteger),
+    Column("arrival", BigInteger, nullable=False),
+    ForeignKeyConstraint(["org_id", "automation_id"], ["automations.org_id", "automations.id"]),
+    ForeignKeyConstraint(
+        ["org_id", "end_user_id"], ["end_users.org_id", "end_users.id"], ondelete="CASCADE"
+    ),
+    Index("waiting_entries_contact_idx", "org_id", "end_user_id"),
 )

@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from halo_engine.answers.explain.explain import Explanation, explain
 from halo_engine.answers.reports.ledger import Ledger, ledger
+from halo_engine.contacts.events.track import TrackCall, track
 from halo_engine.domain.series.decisions import Exit
 from halo_engine.domain.series.definition import Series
 from halo_engine.domain.series.exits import ExitReason
@@ -157,6 +158,11 @@ class Sandbox:
         if live:
             self._signal(SignalKind.EVENT, end_user_id=self.ids[name], event_name=event)
             self.handle()
+
+    def tracks(self, name: str, event: str, **properties: Any) -> None:
+        """Track an event of the contact, and handle it."""
+        track(self.work, TrackCall(event=event, user_id=name, properties=properties))
+        self.handle()
 
     def reevaluate(self) -> None:
         """Handle a re-evaluation of all contacts."""

@@ -487,6 +487,16 @@ def test_only_sizes_have_a_span_and_numbers_are_not_spelled(sandbox: Sandbox) ->
     assert said(sandbox, "empty_stripe_set").near == ("pro",)
 
 
+def test_a_filter_for_nothing_names_what_is_there(sandbox: Sandbox) -> None:
+    """Nobody lacks the value, so the advice names those that are stored (contract §22)."""
+    for name in ("ann", "bob"):
+        sandbox.add(name, custom_fields={"plan": "pro", "plans": 3})
+    by_criteria(sandbox, [{"field": "plan", "operator": "is_empty"}])
+    assert said(sandbox, "nobody_passes").text == (
+        "No contact passes plan is_empty. Seen most: ‘pro’ (2)."
+    )
+
+
 def test_a_field_of_another_spelling_that_has_the_value(sandbox: Sandbox) -> None:
     """If ``custom:job_title`` has the value that ``custom:jobtitle`` lacks, the advice names it."""
     sandbox.add("ann", "bob", custom_fields={"job_title": "CTO"})

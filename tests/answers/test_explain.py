@@ -5,13 +5,17 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, func, select
 
 from halo_engine.answers.explain.explain import explain
 from halo_engine.answers.explain.unhandled import unhandled
+from halo_engine.answers.reports.funnel import funnel
+from halo_engine.contacts.events.track import TrackCall, track
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.phrases import on_the_clock
 from halo_engine.domain.series.exits import ExitReason
+from halo_engine.series.lifecycle import stop
+from halo_engine.tables import waiting_entries
 from tests.answers.sandbox import BY_PLAN, PRO, Sandbox
 from tests.contacts.sandbox import NOW, add_contact, new_organization, statements
 
@@ -142,6 +146,46 @@ def test_contact_type(sandbox: Sandbox) -> None:
         "Identify it with a user ID, which turns the lead into a user; or set the contact type to "
         "‘Users and leads’."
     )
+
+
+def test_a_filter_that_asks_for_a_value_says_what_it_saw(sandbox: Sandbox) -> None:
+    """Blank text is quoted, a value that should not be there is named (contract §22)."""
+    sandbox.series(
+        audience_type="segment",
+        audience_filters=[
+            [{"field": "plan", "operator": "is_set"}],
+            [{"field": "custom:seats", "operator": "is_empty"}],
+        ],
+    )
+    sandbox.add("ann", custom_fields={"plan": " ", "seats": 0})
+    answer = sandbox.explain("ann")
+    assert answer.why == "The audience filter does not hold: plan is ‘ ’; or custom:seats is 0."
+    assert answer.change == "Needed: plan is set; or custom:seats is empty."
+    assert [(each.value, each.seen, each.missing) for each in answer.filters] == [
+        (None, " ", True),
+        (None, 0, False),
+    ]
+
+
+def test_a_count_within_a_span_is_what_the_filter_saw(sandbox: Sandbox) -> None:
+    """The answer names the count of the span, not that of all time (contract §22)."""
+    sandbox.series(
+        audience_type="segment",
+        audience_filters=[
+            {"field": "event:login", "operator": "gte", "value": 2, "within": "36h"},
+        ],
+    )
+    sandbox.add("ann")
+    for at in (NOW - timedelta(days=2), NOW):
+        call = TrackCall(user_id="ann", event="login", timestamp=at.isoformat())
+        track(sandbox.work, call)
+    answer = sandbox.explain("ann")
+    saw = "The audience filter does not hold: event:login is 1 within 36h."
+    assert answer.why.startswith(saw)
+    assert (answer.change or "").startswith("Needed: event:login is at least 2 within 36h.")
+    assert [(each.within, each.seen, each.missing) for each in answer.filters] == [
+        ("36h", 1, False)
+    ]
 
 
 def test_audience_mismatch_names_the_filters_that_failed(sandbox: Sandbox) -> None:
@@ -431,6 +475,39 @@ def test_trigger_not_fired_again_after_an_enrollment(sandbox: Sandbox) -> None:
     assert answer.why.endswith("(manual). The event ‘go’ has not brought it again since.")
 
 
+def test_trigger_not_fired_names_the_entry_filter_that_failed(sandbox: Sandbox) -> None:
+    """The latest live event is judged, by the filters as they are now (§21)."""
+    filters = [
+        [{"field": "event.amount", "operator": "gte", "value": 100}],
+        [
+            {"field": "event.amount", "operator": "gte", "value": 1},
+            {"field": "event.plan", "operator": "is", "value": "pro"},
+        ],
+    ]
+    settings = {"entry_event_name": "go", "entry_event_filters": filters, **AGAIN}
+    sandbox.series(entry_trigger="event", settings=settings)
+    sandbox.add("ann", "bob")
+    sandbox.tracks("ann", "go", amount=500)
+    sandbox.end("ann")
+    sandbox.wait(minutes=1)
+    sandbox.tracks("ann", "go", amount=5)
+    answer = sandbox.explain("ann")
+    assert answer.code == "trigger_not_fired"
+    assert answer.why.endswith(
+        "(manual). The event ‘go’ fired for it on 2026-06-01 09:01 UTC, but did not hold the entry "
+        "filters: event.amount is 5; or event.plan is missing."
+    )
+    assert answer.change == (
+        "The event ‘go’ has to fire while the series is active. Needed: event.amount is at least "
+        "100; or event.plan is ‘pro’."
+    )
+    assert [(each.place, each.seen, each.missing) for each in answer.filters] == [
+        ("entry_event_filters[0][0]", 5, False),
+        ("entry_event_filters[1][1]", None, True),
+    ]
+    assert sandbox.explain("bob").why == "The event ‘go’ has never fired for it."
+
+
 # Kept refusals.
 
 
@@ -498,6 +575,63 @@ def test_segment_match_keeps_no_refusals(sandbox: Sandbox) -> None:
     sandbox.changed("ann", "custom:plan")
     sandbox.change("ann", custom_fields={"plan": "pro"})
     assert sandbox.explain("ann").code == "awaiting_evaluation"
+
+
+def test_address_already_enrolled_names_who_has_the_address(sandbox: Sandbox) -> None:
+    """The earliest run with the address is named; the address is free when its last run ends."""
+    sandbox.pro("ann", email="X@a.example")
+    sandbox.series(**BY_PLAN, settings={"one_per_address": True})
+    sandbox.pro("bob", email="x@A.example")
+    sandbox.pro("cyd")
+    answer = sandbox.explain("bob")
+    assert answer.code == "address_already_enrolled"
+    assert answer.why == (
+        "The series takes one contact of each address, and ‘ann’ has been in it with this address "
+        "since 2026-06-01 09:00 UTC."
+    )
+    assert answer.change == "The enrollment of ‘ann’ has to end."
+    assert sandbox.explain("cyd").code == "awaiting_evaluation"
+
+    sandbox.end("ann")
+    assert sandbox.explain("bob").code == "awaiting_evaluation"
+
+
+def test_waiting_for_data_says_what_is_missing_and_until_when(sandbox: Sandbox) -> None:
+    """Until the patience ends, explain names what the audience asks for; afterwards the refusal."""
+    settings = {"entry_event_name": "go", "entry_patience": "30m"}
+    sandbox.series(**{**BY_PLAN, "entry_trigger": "event", "settings": settings})
+    sandbox.add("ann", email=None)
+    sandbox.fires("ann", "go")
+    answer = sandbox.explain("ann")
+    assert (answer.code, answer.refused_at) == ("waiting_for_data", None)
+    assert answer.until == NOW + timedelta(minutes=30)
+    assert answer.why.startswith(
+        "Its trigger came on 2026-06-01 09:00 UTC, and until 2026-06-01 09:30 UTC the series waits "
+        "for what the audience asks for. The audience filter does not hold:"
+    )
+    assert answer.why.endswith("It has no email address.")
+    assert [each.place for each in answer.filters] == ["audience_filters[0][0]"]
+    ledger = sandbox.ledger()
+    assert (ledger.buckets, ledger.waiting_outside) == ({}, 1)
+    assert funnel(sandbox.work, sandbox.saved()).waiting == 1
+
+    sandbox.wait(minutes=31)
+    answer = sandbox.explain("ann")
+    assert (answer.code, answer.refused_at) == ("audience_mismatch", NOW)
+    assert sandbox.ledger().waiting_outside == 0
+    assert funnel(sandbox.work, sandbox.saved()).waiting == 0
+
+
+def test_a_stop_ends_the_waiting(sandbox: Sandbox) -> None:
+    """Nobody waits for a series that is over."""
+    settings = {"entry_event_name": "go", "entry_patience": "30m"}
+    sandbox.series(**{**BY_PLAN, "entry_trigger": "event", "settings": settings})
+    sandbox.add("ann")
+    sandbox.fires("ann", "go")
+    stop(sandbox.work, "s", "operator")
+    waiting = select(func.count()).select_from(waiting_entries)
+    assert sandbox.work.connection.scalar(waiting) == 0
+    assert sandbox.explain("ann").code == "series_not_active"
 
 
 # Sets.

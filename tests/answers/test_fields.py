@@ -40,7 +40,7 @@ def test_a_custom_field_with_the_values_seen_most(sandbox: Sandbox) -> None:
     assert field(sandbox, "custom:plan") == {
         "field": "custom:plan",
         "type": "string",
-        "operators": ["is", "is_not", "contains"],
+        "operators": ["is", "is_not", "contains", "is_set", "is_empty"],
         "custom": True,
         "contacts": 4,
         "types": {"string": 3, "number": 1},
@@ -50,6 +50,7 @@ def test_a_custom_field_with_the_values_seen_most(sandbox: Sandbox) -> None:
             {"value": 3, "contacts": 1},
         ],
         "choices": [],
+        "not_a_zone": None,
     }
 
 
@@ -80,8 +81,10 @@ def test_dates_and_what_names_a_person_have_no_values(sandbox: Sandbox) -> None:
     for name in ("email", "external_id", "created_at", "custom:long", "custom:list"):
         found = field(sandbox, name)
         assert (found["contacts"], found["values"]) == (1, []), name
-    assert field(sandbox, "custom:list")["operators"] == []
-    assert field(sandbox, "custom:seats")["operators"] == ["is", "gt", "lt", "gte", "lte"]
+    assert field(sandbox, "custom:list")["operators"] == ["is_set", "is_empty"]
+    assert field(sandbox, "custom:seats")["operators"] == [
+        *("is", "gt", "lt", "gte", "lte", "is_set", "is_empty")
+    ]
 
 
 def test_twenty_values_at_most_the_most_frequent_first(sandbox: Sandbox) -> None:
@@ -131,3 +134,13 @@ def test_names_and_types_are_known_without_looking_at_contacts(sandbox: Sandbox)
     ]
     [seats] = [each for each in named if each.field == "custom:seats"]
     assert (seats.type, seats.custom, seats.operators[1]) == ("number", True, "gt")
+
+
+def test_the_registry_counts_what_names_no_time_zone(sandbox: Sandbox) -> None:
+    """Of the field that says in which zone a contact is, values that are no zone are counted; old
+    names are zones (contract §20).
+    """
+    for name, zone in (("a", "Asia/Calcutta"), ("b", "Mars"), ("c", 5), ("d", None), ("e", "utc")):
+        sandbox.add(name, custom_fields={"timezone": zone, "plan": "pro"})
+    assert field(sandbox, "custom:timezone")["not_a_zone"] == 3
+    assert field(sandbox, "custom:plan")["not_a_zone"] is None

@@ -68,6 +68,7 @@ def test_contacts_enrollments_and_steps_are_counted(sandbox: Sandbox) -> None:
                 "machine_clicked": 1,
             },
         ],
+        "held": 0,
     }
 
 

@@ -48,12 +48,16 @@ _COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
 
 @dataclass(frozen=True)
 class Person:
-    """A contact, or a company: columns and custom fields by name, ``stripe:`` before Stripe's."""
+    """A contact, or a company: columns and custom fields by name, ``stripe:`` before Stripe's.
+
+    ``events`` says how often each fired, ``fired`` when the kept ones did.
+    """
 
     columns: Mapping[str, Any] = field(default_factory=dict)
     custom: Mapping[str, Any] = field(default_factory=dict)
     events: Mapping[str, int] = field(default_factory=dict)
     company: "Person | None" = None
+    fired: Mapping[str, tuple[datetime, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -66,9 +70,16 @@ class Clock:
 
 def passes(person: Person, item: Mapping[str, Any], clock: Clock) -> bool:
     """Whether the person passes a filter, ``{field, operator, value}``."""
+    if item["operator"] in ("is_set", "is_empty"):
+        is_of_leads = item["field"].startswith("lead:")
+        is_asked = not is_of_leads or person.columns["external_id"] is None
+        return is_asked and lacks(person, item, clock) is (item["operator"] == "is_empty")
     if lacks(person, item, clock):
         return False
     stored, word, value = value_of(person, item["field"]), item["operator"], item["value"]
+    if "within" in item:
+        fired = person.fired.get(item["field"].removeprefix("event:"), ())
+        stored = sum(at > clock.now - _length(item["within"]) for at in fired)
     if word in ("before", "after"):
         when, bound = _instant(stored, clock), _bound(value, clock)
         assert when is not None
@@ -76,9 +87,15 @@ def passes(person: Person, item: Mapping[str, Any], clock: Clock) -> bool:
     return _COMPARISONS[word](_comparable(stored), _comparable(value))
 
 
+def _length(written: str) -> timedelta:
+    return int(written[:-1]) * _UNITS[written[-1]]
+
+
 def lacks(person: Person, item: Mapping[str, Any], clock: Clock) -> bool:
     """Whether the value that the filter compares is missing; one of another type is (§3)."""
     stored = value_of(person, item["field"])
+    if item["operator"] in ("is_set", "is_empty"):
+        return stored in (None, [], {}) or (isinstance(stored, str) and not stored.strip())
     if item["operator"] in ("before", "after"):
         return _instant(stored, clock) is None
     return stored is None or _type(stored) is not _type(item["value"])

@@ -14,7 +14,7 @@ from halo_engine.audience.matching import matches, scan
 from halo_engine.audience.moments import Moment
 from halo_engine.domain.fields.expressions import parse_expression
 from halo_engine.domain.fields.filters import parse_groups
-from halo_engine.tables import companies, end_users, event_counts
+from halo_engine.tables import companies, end_users, event_counts, events
 from halo_engine.work import Work
 from tests.audience.evaluator import Person
 from tests.audience.strategies import ACCOUNT, CONTACT
@@ -148,6 +148,15 @@ class People:
                     for event, times in each.events.items()
                 ],
             ),
+            (
+                events,
+                [
+                    self._firing(id_, event, at)
+                    for id_, each in persons.items()
+                    for event, instants in each.fired.items()
+                    for at in instants
+                ],
+            ),
         ]
         with self.connection.begin_nested() as savepoint:
             for table, written in rows:
@@ -167,6 +176,10 @@ class People:
             "created_at": EARLIER,
             "updated_at": EARLIER,
         }
+
+    def _firing(self, contact_id: UUID, event: str, at: datetime) -> dict[str, Any]:
+        row = {"org_id": self.work.org_id, "end_user_id": contact_id, "name": event}
+        return {**row, "happened_at": at, "created_at": at, "live": True}
 
     def _count(self, contact_id: UUID, event: str, times: int) -> dict[str, Any]:
         return {

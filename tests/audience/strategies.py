@@ -4,7 +4,7 @@ Filters drawn on their own would hardly ever meet a value; so most are made from
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import strategies as st
@@ -16,7 +16,23 @@ Filter = dict[str, Any]
 Scene = tuple[list[Person], list[Filter], Clock]
 
 LETTERS = "aAkK\N{KELVIN SIGN}sS\u017fß\u1e9eäÄåÅ\u212b\u03c3ςΣiIİ\u0131я Я%_\\'\"e\u0301\n5.🙂"
-WORDS = ("", "pro", "Pro", "true", "5", "5.0", "null", "straße", "STRASSE", "100%_", "-30d", "now")
+WORDS = (
+    "",
+    " ",
+    "\u3000\t",
+    "[]",
+    "pro",
+    "Pro",
+    "true",
+    "5",
+    "5.0",
+    "null",
+    "straße",
+    "STRASSE",
+    "100%_",
+    "-30d",
+    "now",
+)
 DATES = (
     "2026-03-29",
     "2026-03-29T02:00",
@@ -72,7 +88,7 @@ customs = st.fixed_dictionaries(
             numbers,
             st.booleans(),
             st.sampled_from(STORED_ONLY),
-            st.sampled_from((None, ["pro"], [5], {"k": "pro"})),
+            st.sampled_from((None, ["pro"], [5], {"k": "pro"}, [], {}, [[]])),
         )
         for key in KEYS
     },
@@ -107,6 +123,19 @@ OPERATORS = {
     "boolean": ("is",),
     "date": ("before", "after"),
 }
+EMPTINESS = ("is_set", "is_empty")
+CUSTOM = tuple(f"{of}custom:{key}" for of in ("", "lead:", "company.") for key in KEYS)
+any_field = st.sampled_from((*(name for names in FIELDS.values() for name in names), *CUSTOM))
+#: Some of these events are exactly as long ago as some of these spans are long.
+ago = st.sampled_from(["1m", "90m", "1d", "30d"])
+counting = st.fixed_dictionaries(
+    {
+        "field": st.sampled_from([f"event:{name}" for name in EVENTS]),
+        "operator": st.sampled_from(("is", "gt", "lt", "gte", "lte")),
+        "value": st.integers(0, 3),
+        "within": ago,
+    }
+)
 VALUES = {
     "string": words,
     "number": numbers,
@@ -119,14 +148,15 @@ VALUES = {
 def scenes(draw: st.DrawFn) -> Scene:
     """Draw contacts, filters that are mostly about them, and when and where these are asked."""
     accounts = st.fixed_dictionaries({}, optional=ACCOUNT)
+    clock = draw(clocks)
     companies = [Person({**draw(accounts), "created_at": EARLIER}, draw(customs)) for _ in "ab"]
-    people = draw(st.lists(contacts(companies), min_size=1, max_size=5, unique_by=_address))
+    people = draw(st.lists(contacts(companies, clock), min_size=1, max_size=5, unique_by=_address))
     held = [each for person in people for each in _held(person)]
-    return people, draw(st.lists(filters(held), min_size=8, max_size=24)), draw(clocks)
+    return people, draw(st.lists(filters(held), min_size=8, max_size=24)), clock
 
 
 @st.composite
-def contacts(draw: st.DrawFn, companies: list[Person]) -> Person:
+def contacts(draw: st.DrawFn, companies: list[Person], clock: Clock) -> Person:
     """Draw a contact, a user or a lead, of one of the companies or of none."""
     external_id = draw(st.none() | st.uuids().map(str))
     columns = {
@@ -137,12 +167,18 @@ def contacts(draw: st.DrawFn, companies: list[Person]) -> Person:
         "contact_type": "lead" if external_id is None else "user",
     }
     fired = draw(st.dictionaries(st.sampled_from(EVENTS), st.integers(1, 6)))
-    return Person(columns, draw(customs), fired, draw(st.sampled_from((None, *companies))))
+    at = st.builds(_before, st.just(clock.now), ago, st.sampled_from((-1, 0, 1)))
+    kept = draw(st.dictionaries(st.sampled_from(EVENTS), st.lists(at, max_size=3).map(tuple)))
+    return Person(columns, draw(customs), fired, draw(st.sampled_from((None, *companies))), kept)
 
 
 @st.composite
 def filters(draw: st.DrawFn, held: list[tuple[str, Any]]) -> Filter:
     """Draw a filter that a series may hold."""
+    if not draw(st.integers(0, 5)):
+        return {"field": draw(any_field), "operator": draw(st.sampled_from(EMPTINESS))}
+    if not draw(st.integers(0, 5)):
+        return draw(counting)
     if draw(st.integers(0, 3)):
         field, stored = draw(st.sampled_from(held))
         return draw(_aimed(field, stored))
@@ -198,6 +234,11 @@ def _held(person: Person) -> Iterator[tuple[str, Any]]:
             for name, value in _held(person.company)
             if name[:5] != "lead:"
         )
+
+
+def _before(now: datetime, ago: str, microseconds: int) -> datetime:
+    length = timedelta(**{{"m": "minutes", "d": "days"}[ago[-1]]: int(ago[:-1])})
+    return now - length + timedelta(microseconds=microseconds)
 
 
 def _address(person: Person) -> object:

@@ -109,6 +109,8 @@ def agree(
 
 def expressions(item: Filter) -> list[tuple[tuple[str, str, str], Expression]]:
     """Return the filter as the expression that is written so, or nothing when that is refused."""
+    if "value" not in item or "within" in item:
+        return []
     value = item["value"]
     text = value.strip() if isinstance(value, str) else json.dumps(value)
     symbol = SYMBOLS[item["operator"]]

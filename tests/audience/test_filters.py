@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from halo_engine.audience.compiler import Subject, predicate
+from halo_engine.audience.firings import Firings
 from halo_engine.audience.moments import Moment
 from halo_engine.domain.fields.filters import parse_groups
 from tests.audience.people import People
@@ -299,7 +300,7 @@ def test_events_may_be_counted_in_another_way(people: People) -> None:
     people.fire("ann", "paid", 3)
     groups = parse_groups([{"field": "event:paid", "operator": "gt", "value": 2}], "goal_filters")
     ever = Subject.of_contacts()
-    never = ever.counting_events(lambda _name: ever.event_count("nothing of that name"))
+    never = ever.counting_events(lambda _counted: ever.event_count(Firings("nothing")))
     moment = Moment(NOW, "UTC")
     assert people.where(ever, predicate(groups, ever, moment)) == "ann"
     assert people.where(never, predicate(groups, never, moment)) == ""

@@ -1,6 +1,7 @@
 """Who is in an audience, and for many series at once in one scan of the contacts (contract §3)."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -34,6 +35,7 @@ class Series:
     contact_type: ContactTypeChoice = ContactTypeChoice.BOTH
     subscription_id: UUID | None = None
     audience_filters: FilterGroups = ()
+    patience: timedelta | None = None
 
 
 def owners() -> FilterGroups:

@@ -33,6 +33,11 @@ class Console:
         }
 
     @property
+    def environment(self) -> dict[str, str]:
+        """The environment in which commands run, beside that of the tests."""
+        return self._environment
+
+    @property
     def org(self) -> str:
         """The key of the organisation that it works in."""
         return self._environment.get("HALO_ORG", "acme")

@@ -596,3 +596,28 @@ def nothing_written(work: Work) -> bool:
     return not any(
         rows(work, each, "org_id") for each in (events, event_counts, signals, idempotency_keys)
     )
+
+
+# What a run keeps of the properties (§21).
+
+
+def test_an_answer_names_the_properties_that_a_run_does_not_keep(work: Work) -> None:
+    """Beyond 8,192 bytes the largest properties are named, largest first; the event is whole."""
+    add_contact(work, "ann")
+    fits = {"note": "x" * (8_192 - len('{"note":""}'))}
+    assert track(work, call(user_id="ann", properties=fits)).warnings == ()
+    large = {"a": "x" * 5_000, "b": "y" * 6_000, "c": "z" * 4_000, "d": 1}
+    answer = track(work, call(user_id="ann", properties=large))
+    [warning] = answer.warnings
+    assert warning == (
+        "properties: a run that this event begins keeps 8192 bytes of them at most, so it is "
+        "without ‘b’, ‘a’; the event itself is whole"
+    )
+    assert rows(work, events, "left_out", "properties") == [(None, fits), (["b", "a"], large)]
+
+
+def test_one_property_alone_can_be_too_large(work: Work) -> None:
+    """Of one property that is too large nothing is kept."""
+    add_contact(work, "ann")
+    track(work, call(user_id="ann", properties={"é": "é" * 4_096}))
+    assert rows(work, events, "left_out") == [(["é"],)]

@@ -18,6 +18,10 @@ def test_reason_codes_stand_in_the_order_of_the_guards() -> None:
         "not_newly_matching",
         "exit_filter",
         "company_already_enrolled",
+        "address_already_enrolled",
+        "surge_discarded",
+        "surge_held",
+        "waiting_for_data",
         "awaiting_evaluation",
         "trigger_not_fired",
     ]

@@ -65,18 +65,24 @@ def test_settings_keep_the_order_of_the_documents() -> None:
     """Settings keep the documents' order, in which messages about an unknown key list them."""
     assert list(Settings.model_fields) == [
         "one_per_company",
+        "one_per_address",
         "reenroll_enabled",
         "reenroll_delay_days",
         "entry_event_name",
+        "entry_event_filters",
+        "entry_patience",
         "exit_rules",
         "exit_event_name",
+        "exit_event_filters",
         "exit_filters",
         "goal_enabled",
         "goal_filters",
         "goal_window_days",
         "send_window",
         "delivery_guarantee",
+        "when_capped",
         "count_machine_opens",
+        "surge",
     ]
 
 

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import pytest
 
-from halo_engine.contacts.identifying.update import UpdateCall
 from halo_engine.domain.errors import Refusal, validated
 from halo_engine.doors.over_http.callers import PROVEN, PUBLIC, Accepted, CallersDoor, update_proven
+from halo_engine.pipeline.batches.update_users import UpdateOrTryCall
 from halo_engine.rehearsal.tokens import signed
 from halo_engine.sets import SetCall, perform_calls
 from halo_engine.tables import end_users, events
@@ -160,7 +160,7 @@ def test_a_backends_calls_are_proven(backend: Caller) -> None:
     answer = backend.call("identify", user_id="ann", traits={"plan": "pro"})
     assert answer.stored.traits == {**answer.stored.traits, "email": "ann@a.example", "plan": "pro"}
     assert backend.call("leads.capture", email="ann@a.example").created is False
-    batch = UpdateCall(users=[{"user_id": "ann", "traits": {"plan": "free"}}])
+    batch = UpdateOrTryCall(users=[{"user_id": "ann", "traits": {"plan": "free"}}])
     assert update_proven(backend.work, batch).updated == 1
 
 
@@ -168,7 +168,7 @@ def test_a_backend_is_proven_without_identity_verification_too(work: Work) -> No
     """An organisation without a secret has updates by an ingest key alone."""
     backend = Caller(work, PROVEN)
     assert backend.call("identify", user_id="ann", traits={"plan": "pro"}).stored is not None
-    batch = UpdateCall(users=[{"user_id": "ann", "traits": {"plan": "free"}}])
+    batch = UpdateOrTryCall(users=[{"user_id": "ann", "traits": {"plan": "free"}}])
     assert update_proven(work, batch).updated == 1
 
 

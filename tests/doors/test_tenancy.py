@@ -9,10 +9,11 @@ from sqlalchemy import Engine as Database
 from sqlalchemy import insert, select, update
 
 from halo_engine.contacts.csv_import.uploads import (
-    UploadCall,
+    StartCall,
     UploadOptions,
     add_chunk,
     begin_upload,
+    complete_upload,
     start_import,
 )
 from halo_engine.domain.errors import Refusal
@@ -90,8 +91,13 @@ class Neighbours:
         )
         upload = begin_upload(work, UploadOptions(mapping={MARK: "external_id"}))
         add_chunk(work, upload, 0, f"{MARK}\nu1\n".encode())
-        start_import(work, UploadCall(id=upload))
-        self.ids |= {"contact": str(ann), "signal": parked, "mail": mail, "upload": str(upload)}
+        complete_upload(work, upload)
+        start_import(work, StartCall(id=upload))
+        waiting = begin_upload(work, UploadOptions())
+        add_chunk(work, waiting, 0, f"id,{MARK}\nu1,{MARK}\n".encode())
+        complete_upload(work, waiting, f"{MARK}.csv")
+        self.ids |= {"contact": str(ann), "signal": parked, "mail": mail}
+        self.ids |= {"upload": str(upload), "waiting": str(waiting)}
 
     def run(self, org: OrgRef, door: AnyDoor, **fields: Any) -> Any:
         """Use a door in an organisation, and return its answer as data."""
@@ -142,7 +148,10 @@ class Neighbours:
         if door.name == "stripe.webhook":
             call = {"event": {"type": "customer.created", "data": {"object": {}}}}
         if door.name.startswith("imports."):
-            call = {"id": self.ids["upload"]}
+            waits = door.name in ("imports.look", "imports.try")
+            call = {"id": self.ids["waiting" if waits else "upload"]}
+        if door.name == "imports.list":
+            call = {}
         if "contact" in call and "id" in call:
             # A contact is named in one way; one of the doors is walked by its id.
             del call["id"]
@@ -218,6 +227,8 @@ def test_the_walk_reaches_what_is_theirs(neighbours: Neighbours) -> None:
         "contacts.list",
         "contacts.timeline",
         "imports.show",
+        "imports.list",
+        "imports.look",
         "series.list",
         "series.show",
         "series.recipients",

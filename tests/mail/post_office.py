@@ -149,7 +149,7 @@ class PostOffice:
         def leased(work: Work) -> list[Send]:
             series = {
                 each.id: each
-                for each in load_series(work.connection, work.org_id, work.org.zone)
+                for each in load_series(work.connection, work.org_id, work.org.hours)
                 if each.is_active
             }
             rows = claim_due(work.connection, work.org_id, work.now, limit)

@@ -43,7 +43,7 @@ class Activity(ImportDoors):
             return dict(answer)
         contact = None if user_id is None else self.user(user_id)
         refuse_unless(user_id is None or contact, 404, f"unknown user {user_id!r}")
-        self._record(event, contact, session_id, happened)
+        self._record(event, contact, session_id, happened, properties or {})
         answer = {"event": event, "warnings": []}
         if idempotency_key is not None:
             self.answers_by_key[idempotency_key] = (body, answer)
@@ -59,11 +59,17 @@ class Activity(ImportDoors):
         return min(happened, self.now)
 
     def _record(
-        self, name: str, contact: Contact | None, session_id: str | None, happened: datetime
+        self,
+        name: str,
+        contact: Contact | None,
+        session_id: str | None,
+        happened: datetime,
+        properties: dict[str, Any],
     ) -> None:
         history = self.now - happened > HISTORY
         only_counts = history or contact is None
-        event = Event(name, happened, self.next_order(), contact, session_id, only_counts)
+        order = self.next_order()
+        event = Event(name, happened, order, contact, session_id, only_counts, properties)
         self.events.append(event)
         if contact is not None:
             contact.last_seen = self.now

@@ -96,6 +96,10 @@ class Answers(Control):
             return "active"
         if series.status != "active":
             return "series_not_active"
+        if contact in series.held:
+            return "surge_held"
+        if self.waits(series, contact):
+            return "waiting_for_data"
         trigger = series.definition.entry_trigger
         kept = series.refusals.get(contact) if trigger in ("user_created", "event") else None
         if kept is not None and (latest is None or kept[1] > latest.order):
@@ -108,6 +112,10 @@ class Answers(Control):
         """Return the matched contacts by reason code; non-empty buckets (contract §10)."""
         series = self.known_series(key)
         return dict(Counter(self._code(each, series) for each in self.matched_contacts(series)))
+
+    def held(self, key: str) -> list[str]:
+        """Return whom the surge holds, in order of arrival (contract §19)."""
+        return [contact.label for contact in self.known_series(key).held]
 
     def active_outside(self, key: str) -> int:
         """Return how many active contacts no longer match (contract §10)."""

@@ -3,9 +3,12 @@
 from typing import Any
 
 from tests.model.activity import Activity
+from tests.model.language.caps import parse_caps
+from tests.model.language.people import Contact
 from tests.model.language.refusals import RefusedError, refuse_unless
 from tests.model.language.series import Definition, merge, parse_definition
-from tests.model.runs import Series
+from tests.model.language.windows import parse_quiet_hours
+from tests.model.runs import Series, Watch
 from tests.model.signals import Signal
 
 NO_LIST = "Pick a subscription list under Audience before activating."
@@ -47,7 +50,12 @@ class Control(Activity):
         )
         problems = [(step.key, step.problem()) for step in definition.steps]
         steps = [f"Step \u2018{key}\u2019: {problem}" for key, problem in problems if problem]
-        return [message for fails, message in checks if fails] + steps
+        quiet = [
+            f"Step \u2018{step.key}\u2019: its send window lies inside the quiet hours."
+            for step in definition.steps
+            if self.swallowed(definition, step)
+        ]
+        return [message for fails, message in checks if fails] + steps + quiet
 
     def _check(self, series: Series, definition: Definition, *, first: bool) -> None:
         failing = self._failing_checks(series, definition, first=first)
@@ -61,7 +69,7 @@ class Control(Activity):
         self._start(series)
         if series.definition.entry_trigger in ("manual", "segment_match"):
             for contact in self.matched_contacts(series):
-                self.try_to_enroll(series, contact, self.now)
+                self.try_to_enroll(series, contact, self.now, planned=True)
         self.complete_if_done(series)
         self.settle()
 
@@ -79,7 +87,30 @@ class Control(Activity):
         refuse_unless(series.status == "paused", 409, f"{key} is {series.status}, not paused")
         self._check(series, series.definition, first=False)
         self._start(series)
+        self.open_gates(series.active_runs())
         self.settle()
+
+    def release(self, series: str, *, discard: bool = False) -> None:
+        """Let those who are held enter, in order of arrival, or go for good (contract §19)."""
+        found = self.known_series(series)
+        refuse_unless(found.status == "active", 409, f"{series} is {found.status}, not active")
+        held, found.held = found.held, {}
+        begun = found.definition.entry_trigger == "event"
+        for contact, kept in held.items():
+            if discard:
+                self._discard(found, contact)
+            else:
+                properties = kept if begun else {}
+                self.try_to_enroll(found, contact, self.now, kept=properties, planned=True)
+        self.complete_if_done(found)
+        self.settle()
+
+    def _discard(self, series: Series, contact: Contact) -> None:
+        match series.definition.entry_trigger:
+            case "segment_match":
+                series.discarded[contact] = Watch()
+            case "user_created" | "event":
+                series.refusals[contact] = ("surge_discarded", self.next_order())
 
     def _start(self, series: Series) -> None:
         series.status = "active"
@@ -94,6 +125,7 @@ class Control(Activity):
             if definition.raw != merge(series.definition.raw, {}):
                 series.versions += 1
             self.replace_definition(series, definition)
+            self.open_gates(series.active_runs())
         self.settle()
 
     def reschedule(self, series: Series, definition: Definition) -> None:
@@ -107,7 +139,7 @@ class Control(Activity):
             old, new = before[row.step], definition.steps[position]
             if (old.delay, old.window) != (new.delay, new.window):
                 due = max(row.created_at + new.delay, self.now)
-                row.scheduled_for = new.window.next_opening(due) if new.window else due
+                row.scheduled_for = self.due_at(definition, new, run.contact, due)
 
     def checked(self, key: str, change: Any) -> Definition:
         """Return the definition that a change makes of a series, if it can be saved."""
@@ -143,6 +175,21 @@ class Control(Activity):
             if company is not None and companies.count(company) > 1:
                 members = tuple(each for each in self.contacts if each.company is company)
                 self.signals.append(Signal(members))
+
+    def change_org(self, **changes: Any) -> dict[str, Any]:
+        """Change what the organisation says of its mail; the series that this breaks (§20)."""
+        if "frequency_caps" in changes:
+            self.caps = parse_caps(changes["frequency_caps"])
+        if "quiet_hours" in changes:
+            self.quiet_hours = parse_quiet_hours(changes["quiet_hours"], self.zone)
+        broken = [
+            series.key
+            for series in self.series.values()
+            if series.status in ("active", "paused")
+            and any(self.swallowed(series.definition, step) for step in series.definition.steps)
+        ]
+        self.settle()
+        return {"breaks": broken if "quiet_hours" in changes else []}
 
     def remove(self, contact: str, series: str) -> None:
         """Take a contact out of a series by hand; 404 when it has no active run (contract §6)."""

@@ -1,6 +1,8 @@
 """The ways in for contacts and companies (contract §2)."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
+from copy import deepcopy
 from datetime import datetime
 from typing import Any
 
@@ -207,10 +209,32 @@ class ContactDoors(Pipeline):
             self.signals.append(Signal(members, changed=changed))
         return {"created": created, "warnings": read.warnings}
 
+    def tried(self, act: Callable[[Any], Answer]) -> Answer:
+        """Act in a copy of this world; say whom series would enroll there, and who would leave."""
+        trial = deepcopy(self)
+        trial.surges_left_out = True
+        said = act(trial)
+        starts: dict[str, int] = {}
+        leaves: dict[str, dict[str, int]] = {}
+        for key, series in self.series.items():
+            after = trial.series[key].runs
+            starts[key] = len(after) - len(series.runs)
+            inside = zip(series.runs, after, strict=False)
+            ends = [then.end_reason for run, then in inside if run.is_active]
+            left = Counter(end for end in ends if end not in (None, "completed"))
+            leaves |= {key: dict(left)} if left else {}
+        return {**said, "starts": starts, "leaves": leaves}
+
     def update(
-        self, users: list[Any], update_only: bool = False, user_token_claims: Any = None
+        self,
+        users: list[Any],
+        update_only: bool = False,
+        user_token_claims: Any = None,
+        dry_run: bool = False,
     ) -> Answer:
-        """Backfill a batch of users in silence (contract §2)."""
+        """Backfill a batch of users in silence, or in another world (contract §2)."""
+        if dry_run:
+            return self.tried(lambda trial: trial.update(users, update_only, user_token_claims))
         check_update_scope(self.org["identity_secret"], user_token_claims, self.now)
         too_many = f"a batch holds at most {MAXIMUM_BATCH} users"
         refuse_unless(len(users) <= MAXIMUM_BATCH, 400, too_many)

@@ -2,7 +2,6 @@
 
 import csv
 import io
-from copy import deepcopy
 from typing import Any
 
 from tests.model.doors import Answer, ContactDoors, Traits, check_user_id
@@ -101,11 +100,7 @@ class ImportDoors(ContactDoors):
         A dry run happens in another world, and says whom series would enroll there.
         """
         if dry_run:
-            trial = deepcopy(self)
-            said = trial.import_csv(text, mapping)
-            before = {key: len(each.runs) for key, each in self.series.items()}
-            after = {key: len(each.runs) for key, each in trial.series.items()}
-            return {**said, "starts": {key: after[key] - before[key] for key in after}}
+            return self.tried(lambda trial: trial.import_csv(text, mapping))
         for field in mapping.values():
             trait = split_field(field)
             known = field == "external_id" or trait in CONTACT_TRAITS + BARE_CUSTOM

@@ -1,10 +1,11 @@
 """How contacts walk a series and leave it: exits, goals, due rows (contract §5, §6, §7)."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 from tests.model.entry import Entry
+from tests.model.language.events import EventGroups
 from tests.model.language.expressions import parse_expression
-from tests.model.language.people import Contact
 from tests.model.language.series import Step
 from tests.model.rendering import render_mail
 from tests.model.runs import Row, Run, Series
@@ -22,8 +23,10 @@ class Journey(Entry):
         checks = {
             "unsubscribed": listed and not self.is_subscribed(contact, series),
             "replied": run.replied,
-            "segment_leave": segmented and not self.in_audience(contact, series),
-            "event": self.fired_since(contact, definition.settings["exit_event_name"], run),
+            "segment_leave": segmented and not self.in_source(contact, series),
+            "event": self.fired_since(
+                run, definition.settings["exit_event_name"], run, definition.exit_event_filters
+            ),
             "filter_match": self.exit_filters_hold(series, contact),
         }
         for rule, holds in checks.items():
@@ -34,15 +37,33 @@ class Journey(Entry):
         earlier = [rival for rival in self.rivals(series, contact) if rival.order < run.order]
         return "company_already_enrolled" if earlier else None
 
-    def fired_since(self, contact: Contact, name: str | None, since: Run | Row) -> bool:
-        """Say whether an event that counts fired at or after a run or a row began (§5, §6)."""
+    def fired_since(
+        self, run: Run, name: str | None, since: Run | Row, filters: EventGroups
+    ) -> bool:
+        """Say whether an event that counts fired at or after a run or a row began (§5, §6, §21)."""
         return any(
-            event.contact is contact
+            event.contact is run.contact
             and event.name == name
             and not event.only_counts
             and event.is_after(since.created_at, since.order)
+            and self.event_holds(event, filters, run.properties)
             for event in self.events
         )
+
+    def open_gates(self, runs: Iterable[Run]) -> None:
+        """Make the early gates due whose event has fired since the contact reached them (§21)."""
+        for run in runs:
+            row = run.rows[-1]
+            position = run.series.definition.position(row.step)
+            if run.series.status != "active" or position is None or row.status != "pending":
+                continue
+            step = run.series.definition.steps[position]
+            if step.is_early and row.scheduled_for > self.now and self._fired(run, row, step):
+                row.scheduled_for, row.is_open = self.now, True
+
+    def _fired(self, run: Run, row: Row, step: Step) -> bool:
+        assert step.condition is not None
+        return self.fired_since(run, step.condition.get("value"), row, step.filters)
 
     def check_exit(self, run: Run) -> None:
         """End an active run when an exit rule holds (contract §6)."""
@@ -154,21 +175,33 @@ class Journey(Entry):
             case "link_clicked":
                 return any(m.clicked or (machines and m.machine_clicked) for m in run.mails)
             case "event_fired":
-                return self.fired_since(run.contact, value, row)
-        return self.passes(run.contact, parse_expression(value))
+                return (step.is_early and row.is_open) or self._fired(run, row, step)
+        expression = parse_expression(value)
+        stored = self.value(run.contact, expression.field, kept=run.properties)
+        return expression.passes(stored, self.now, self.zone)
 
     def _mail(self, run: Run, row: Row, step: Step, position: int) -> None:
-        opening = step.window.next_opening(self.now) if step.window else self.now
-        listed = run.series.definition.audience_type == "subscription"
+        definition = run.series.definition
+        opening = self.first_time(definition, step, run.contact, self.now)
+        capped = self.capped_until(definition, step, run.contact)
+        listed = definition.audience_type == "subscription"
         if run.contact.email is None:
             row.status, row.reason = "skipped", "no_email"
+        elif listed and not self.is_subscribed(run.contact, run.series):
+            row.status, row.reason = "skipped", "unsubscribed"
+        elif opening is None:
+            row.status, row.reason = "skipped", "quiet_hours"
         elif opening > self.now:
             row.scheduled_for = opening
             return
-        elif listed and not self.is_subscribed(run.contact, run.series):
-            row.status, row.reason = "skipped", "unsubscribed"
+        elif capped and definition.settings["when_capped"] == "wait":
+            row.scheduled_for = self.due_at(definition, step, run.contact, capped)
+            return
+        elif capped:
+            row.status, row.reason = "skipped", "frequency_cap"
         else:
-            mail = render_mail(self, run.series, step, run.contact)
+            mail = render_mail(self, run, step)
+            mail.sent_at, mail.is_marketing = self.now, definition.kind == "marketing"
             run.mails.append(mail)
             self.outbox.append(mail)
             self.mailed.append(run.contact)

@@ -8,7 +8,7 @@ from tests.model.language.clock import parse_duration, parse_instant
 from tests.model.language.people import Contact
 from tests.model.language.refusals import refuse_unless
 from tests.model.runs import Run, Series
-from tests.model.signals import Signal
+from tests.model.signals import EVERYTHING, Signal
 
 
 class Pipeline(Journey):
@@ -56,9 +56,18 @@ class Pipeline(Journey):
             self._end_later_rivals(signal.contacts)
         for run in self._runs_of(signal.contacts):
             self.check_goal(run)
+        if signal.event is not None or signal.changed == EVERYTHING:
+            self.open_gates(run for run in self._runs_of(signal.contacts) if run.is_active)
         for contact in sorted(signal.contacts, key=lambda each: each.number):
             for series in self.series.values():
                 self._offer(series, contact, signal)
+                self._offer_again(series, contact, signal)
+
+    def _offer_again(self, series: Series, contact: Contact, signal: Signal) -> None:
+        """Judge who waits for data again, unless the change is silent (contract §23)."""
+        has_changed = signal.created or signal.promoted or signal.moved or signal.changed
+        if has_changed or (signal.event is not None and series.definition.names_events()):
+            self.judge_again(series, contact)
 
     def _end_later_rivals(self, contacts: tuple[Contact, ...]) -> None:
         """The seat follows the contact: where two meet, the later enrollment ends (guard 10)."""
@@ -76,8 +85,9 @@ class Pipeline(Journey):
                     self.try_to_enroll(series, contact, self.now)
             case "event":
                 event = signal.event
-                if event and event.name == definition.settings["entry_event_name"]:
-                    self.try_to_enroll(series, contact, event.timestamp)
+                named = event and event.name == definition.settings["entry_event_name"]
+                if event and named and self.event_holds(event, definition.entry_event_filters):
+                    self.try_to_enroll(series, contact, event.timestamp, event)
             case "segment_match":
                 at_the_door = (
                     promoted

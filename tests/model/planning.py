@@ -52,6 +52,7 @@ class Planning(Answers):
         if reschedule:
             self.reschedule(series, definition)
         self.replace_definition(series, definition)
+        self.open_gates(series.active_runs())
         staying: list[Run] = []
         fates: list[tuple[str, str | None]] = []
         for run in series.active_runs():
@@ -103,5 +104,5 @@ class Planning(Answers):
                     self.check_exit(latest)
         before = len(series.runs)
         for contact in self.contacts:
-            self.try_to_enroll(series, contact, self.now)
+            self.try_to_enroll(series, contact, self.now, planned=True)
         return len(series.runs) - before

@@ -2,18 +2,20 @@
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from tests.model.language.caps import parse_caps
 from tests.model.language.clock import Cron, parse_instant
+from tests.model.language.events import EventGroups, event_passes
 from tests.model.language.expressions import Expression
 from tests.model.language.fields import field_value
 from tests.model.language.filters import Filter
 from tests.model.language.people import Company, Contact, Event
 from tests.model.language.refusals import RefusedError, refuse_unless
 from tests.model.language.series import Definition, Groups, parse_definition
-from tests.model.language.windows import parse_zone
+from tests.model.language.windows import parse_quiet_hours, parse_zone
 from tests.model.runs import Mail, Run, Series
 from tests.model.signals import Signal
 
@@ -25,6 +27,8 @@ ORG_DEFAULTS: dict[str, Any] = {
     "identity_secret": None,
     "mrr_mode": "manual",
     "stripe_connected": False,
+    "quiet_hours": None,
+    "frequency_caps": None,
     "reevaluate_cron": "*/15 * * * *",
 }
 
@@ -48,6 +52,8 @@ class State:
         self.org: dict[str, Any] = {**ORG_DEFAULTS, **(org or {})}
         self.zone: ZoneInfo = parse_zone(self.org["timezone"])
         self.now: datetime = parse_instant(start, ZoneInfo("UTC")).astimezone(UTC)
+        self.caps = parse_caps(self.org["frequency_caps"])
+        self.quiet_hours = parse_quiet_hours(self.org["quiet_hours"], self.zone)
         self.cron = Cron.parse(self.org["reevaluate_cron"], self.zone)
         self.reevaluate_at: datetime = self.cron.after(self.now)
         self.contacts: list[Contact] = []
@@ -119,22 +125,54 @@ class State:
         key = definition.subscription
         refuse_unless(key is None or key in self.lists, 400, f"unknown list {key!r}")
 
-    def count_events(self, contact: Contact, name: str, since: Run | None = None) -> int:
-        """Count how often an event fired for a contact, since an enrollment if given (§3, §7)."""
+    def count_events(
+        self,
+        contact: Contact,
+        name: str,
+        since: Run | None = None,
+        within: timedelta | None = None,
+    ) -> int:
+        """Count how often an event fired for a contact (§3): since an enrollment (§7), and within a
+        span before now, if given: exactly so long ago no longer counts (§22).
+        """
         return sum(
             event.contact is contact
             and event.name == name
             and (since is None or event.is_after(since.created_at, since.order))
+            and (within is None or event.timestamp > self.now - within)
             for event in self.events
         )
 
-    def value(self, contact: Contact, field: str, since: Run | None = None) -> Any:
-        """Return the value that a contact has for a field, None when missing (contract §3)."""
+    def value(
+        self,
+        contact: Contact,
+        field: str,
+        since: Run | None = None,
+        kept: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Return the value that a contact has for a field, None when missing (contract §3).
+
+        `kept` are the properties that a run keeps of the event that began it (contract §21).
+        """
+        if field.startswith("event."):
+            return (kept or {}).get(field.removeprefix("event."))
         return field_value(contact, field, lambda name: self.count_events(contact, name, since))
 
+    def event_holds(
+        self, event: Event, groups: EventGroups, kept: Mapping[str, Any] | None = None
+    ) -> bool:
+        """Say whether an event holds the filters on it now (contract §21)."""
+        return event_passes(groups, event.properties, kept or {}, self.now, self.zone)
+
     def passes(self, contact: Contact, each: Filter | Expression, since: Run | None = None) -> bool:
-        """Say whether a contact passes one filter or expression now (contract §3, §5)."""
-        return each.passes(self.value(contact, each.field, since), self.now, self.zone)
+        """Say whether a contact passes one filter or expression now (contract §3, §5, §22)."""
+        if each.field.startswith("lead:") and contact.contact_type != "lead":
+            return False
+        stored = self.value(contact, each.field, since)
+        if isinstance(each, Filter) and each.within is not None:
+            name = each.field.removeprefix("event:")
+            stored = self.count_events(contact, name, since, each.within)
+        return each.passes(stored, self.now, self.zone)
 
     def holds(self, contact: Contact, groups: Groups, since: Run | None = None) -> bool:
         """Say whether any group of filters holds for a contact now; no group holds never (§3)."""
@@ -145,7 +183,12 @@ class State:
         return contact in self.lists.get(series.definition.subscription or "", set())
 
     def in_audience(self, contact: Contact, series: Series) -> bool:
-        """Say whether the audience of a series holds a contact now (contract §3)."""
+        """Say whether the audience of a series holds a contact now (contract §3, §23)."""
+        asks_for_email = bool(series.definition.patience)
+        return self.in_source(contact, series) and not (asks_for_email and contact.email is None)
+
+    def in_source(self, contact: Contact, series: Series) -> bool:
+        """Say whether the filters hold, or the list has the contact: what exit rules ask."""
         definition = series.definition
         if definition.audience_type == "all":
             return contact.email is not None

@@ -9,8 +9,8 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine, delete, select
 
-from halo_engine.contacts.consent.erasure import erase_organization
 from halo_engine.contacts.consent.subscriptions import create_list
+from halo_engine.contacts.erasure.organizations import erase_organization
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.roles import Role
 from halo_engine.operators.keys import CreatedKey, CreateKeyCall, RevokeKeyCall, create_key

@@ -228,7 +228,8 @@ def test_no_page_of_another_organisation_is_mine(site: Site, shop: Shop) -> None
     theirs = site.organization().key()
     cookie = f"halo_session={shop.session()}"
     path = f"/settings/keys/{theirs.id}/revoke"
-    assert ask(site, "POST", path, {}, Cookie=cookie, **OURS).status == 404
+    form = {"organization": str(shop.sandbox.org.id)}
+    assert ask(site, "POST", path, form, Cookie=cookie, **OURS).status == 404
     assert Keyring(site.database).holder(theirs.key).key_id == theirs.id
 
 

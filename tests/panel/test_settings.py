@@ -23,6 +23,28 @@ def test_an_admin_changes_the_organisation(people: People, shop: Shop) -> None:
     assert barriers(page) == []
 
 
+def test_quiet_hours_and_caps_are_a_line_each_and_name_the_series_that_they_break(
+    people: People, shop: Shop
+) -> None:
+    """A line that says no quiet hours is refused at its field; what is saved is shown again."""
+    window = {"days": ["sat"], "from": "22:00", "to": "23:00", "timezone": "contact"}
+    shop.draft("night", kind="marketing", settings={"send_window": window})
+    shop.enter("night", ["ann"])
+    page = people.of(shop)
+    page.goto("/settings")
+    quiet = page.get_by_label("Quiet hours")
+    quiet.fill("at night")
+    page.get_by_role("button", name="Save").click()
+    expect(quiet).to_have_attribute("aria-invalid", "true")
+    quiet.fill("21:00-08:00 contact")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("it is never sent, in: night.")).to_be_visible()
+    expect(quiet).to_have_value("21:00-08:00 contact")
+    page.get_by_label("Frequency caps").fill("2/24h 5/7d")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_label("Frequency caps")).to_have_value("2/1d 5/7d")
+
+
 def test_what_is_wrong_is_said_at_its_field(people: People, shop: Shop) -> None:
     """What I typed is still there, and the focus is on what is wrong."""
     page = people.of(shop)

@@ -60,5 +60,5 @@ def test_another_time_zone_makes_other_series(sandbox: Sandbox) -> None:
     berlin = OrganizationSettings(timezone="Europe/Berlin")
     sandbox.perform(lambda work: change_organization(work.connection, work.org.key, berlin))
     after = running(sandbox)
-    assert after.series[0].zone.key == "Europe/Berlin"
-    assert before.series[0].zone.key == "UTC"
+    assert after.series[0].hours.zone.key == "Europe/Berlin"
+    assert before.series[0].hours.zone.key == "UTC"

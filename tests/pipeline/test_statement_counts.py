@@ -1,12 +1,16 @@
 """The number of statements depends neither on the number of contacts nor on that of series."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from halo_engine.organizations import ChangeOrganizationCall, change_organization
 from halo_engine.pipeline.react import react
-from halo_engine.tables import automation_enrollments, signals
-from tests.pipeline.sandbox import Sandbox, counted_statements
+from halo_engine.tables import automation_enrollments, automation_recipients, end_users, signals
+from halo_engine.work import Work
+from tests.pipeline.sandbox import EMAIL, Sandbox, counted_statements
 
 SEGMENT = {
     "entry_trigger": "segment_match",
@@ -55,3 +59,76 @@ def test_advancing_takes_the_same_statements(sandbox: Sandbox, contacts: int, se
         [advanced] = sandbox.settle()
     assert sum(len(each.recipient_ids) for each in advanced.finished) == contacts * series
     assert len(statements) == 19
+
+
+ZONES = ("Asia/Tokyo", "America/New_York", "Asia/Calcutta", "Mars/Base", None)
+WINDOW = {"days": ["mon", "tue"], "from": "09:00", "to": "10:00", "timezone": "contact"}
+
+
+def people(sandbox: Sandbox, count: int) -> None:
+    """Write contacts of several zones, each with a signal."""
+    for zone in ZONES:
+        names = [f"{zone}-{number}" for number in range(count)]
+        sandbox.signal(sandbox.contacts(names, custom_fields={"timezone": zone}))
+
+
+def test_zones_of_a_batch_cost_one_statement(sandbox: Sandbox) -> None:
+    """Contacts of any number of zones enter by nine statements: one reads which zones there are,
+    besides the eight of every batch.
+    """
+    sandbox.series("s", settings={"send_window": WINDOW})
+    sandbox.settle()
+    people(sandbox, 40)
+    with counted_statements(sandbox.database) as statements:
+        sandbox.perform(lambda work: react(work, 500))
+    assert len(statements) == 9
+    assert due_by_zone(sandbox) == {
+        "Asia/Tokyo": [datetime(2026, 6, 2, 0, tzinfo=UTC)] * 40,
+        "America/New_York": [datetime(2026, 6, 1, 13, tzinfo=UTC)] * 40,
+        "Asia/Calcutta": [datetime(2026, 6, 2, 3, 30, tzinfo=UTC)] * 40,
+        "Mars/Base": [datetime(2026, 6, 2, 9, tzinfo=UTC)] * 40,
+        None: [datetime(2026, 6, 2, 9, tzinfo=UTC)] * 40,
+    }
+
+
+def test_quiet_hours_of_one_clock_cost_no_statement(sandbox: Sandbox) -> None:
+    """Where neither window nor quiet hours ask for contacts' zones, nobody reads them."""
+    sandbox.perform(
+        lambda work: change_organization(
+            work.connection,
+            work.org.key,
+            ChangeOrganizationCall.model_validate(
+                {
+                    "verified_domain": True,
+                    "company_footer": "Acme",
+                    "quiet_hours": {"from": "10:00", "to": "15:00"},
+                }
+            ),
+        )
+    )
+    sandbox.series("s", kind="marketing", steps=[EMAIL])
+    sandbox.settle()
+    people(sandbox, 2)
+    with counted_statements(sandbox.database) as statements:
+        sandbox.perform(lambda work: react(work, 500))
+    assert len(statements) == 8
+    assert {each for found in due_by_zone(sandbox).values() for each in found} == {
+        datetime(2026, 6, 1, 15, tzinfo=UTC)
+    }
+
+
+def due_by_zone(sandbox: Sandbox) -> dict[str | None, list[Any]]:
+    """Return when the rows of contacts of each zone are due."""
+    rows, contacts = automation_recipients, end_users
+
+    def read(work: Work) -> dict[str | None, list[Any]]:
+        zone = contacts.c.custom_fields["timezone"].astext
+        found: dict[str | None, list[Any]] = {}
+        asked = select(zone, rows.c.scheduled_for).join(
+            contacts, contacts.c.id == rows.c.end_user_id
+        )
+        for name, due in work.connection.execute(asked.where(rows.c.org_id == work.org_id)):
+            found.setdefault(name, []).append(due)
+        return found
+
+    return sandbox.perform(read)

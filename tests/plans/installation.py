@@ -79,7 +79,11 @@ _OVER = (
     ),
 )
 _PRO = [{"field": "plan", "operator": "is", "value": "pro"}]
-_HAS_TIER = [{"field": "company.custom:tier", "operator": "gte", "value": 0}]
+_HAS_TIER = [
+    {"field": "company.custom:tier", "operator": "gte", "value": 0},
+    {"field": "event:login", "operator": "gte", "value": 1, "within": "30d"},
+    {"field": "name", "operator": "is_empty"},
+]
 _EMAILS = [{**EMAIL, "key": f"email{number}"} for number in range(3)]
 _SERIES: dict[str, dict[str, Any]] = {
     "big": {
@@ -115,7 +119,11 @@ _SERIES: dict[str, dict[str, Any]] = {
         "entry_trigger": "segment_match",
         "audience_type": "segment",
         "audience_filters": _HAS_TIER,
-        "settings": {"one_per_company": True, "exit_rules": ["segment_leave"]},
+        "settings": {
+            "one_per_company": True,
+            "one_per_address": True,
+            "exit_rules": ["segment_leave"],
+        },
         "steps": _EMAILS,
     },
     "open": {

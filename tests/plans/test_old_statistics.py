@@ -28,6 +28,7 @@ from halo_engine.contacts.consent.lists import (
 )
 from halo_engine.contacts.consent.suppression import BounceCall, bounce_all
 from halo_engine.contacts.csv_import.importing import ImportCsvCall, import_csv
+from halo_engine.contacts.erasure.batches import EraseContactsCall, erase_contacts
 from halo_engine.contacts.events.track import TrackCall, track_all
 from halo_engine.contacts.identifying.identify import IdentifyCall, identify
 from halo_engine.domain.series.definition import SeriesDefinition
@@ -36,6 +37,7 @@ from halo_engine.journey.removal import remove_everybody
 from halo_engine.mail.sending.reap import reap
 from halo_engine.pipeline.advance import DueChoice, advance
 from halo_engine.pipeline.agenda import organizations_with_work
+from halo_engine.pipeline.batches.update_users import UpdateOrTryCall, update_or_try
 from halo_engine.pipeline.react import react
 from halo_engine.series.files.check import check
 from halo_engine.series.lifecycle import find_series
@@ -117,6 +119,9 @@ def _leased(work: Work) -> None:
     )
 
 
+_USERS = [f"u{number}" for number in range(1, 501)]
+
+
 def _nothing(_work: Work) -> None:
     pass
 
@@ -133,6 +138,11 @@ def _csv(first: int) -> str:
 def _import(first: int, **mapping: str) -> Action:
     call = ImportCsvCall(text=_csv(first), mapping={**mapping, "plan": "custom:plan"})
     return lambda work: import_csv(work, call)
+
+
+def _try_update(work: Work) -> object:
+    users = [{"user_id": user, "traits": {"plan": "x"}} for user in _USERS]
+    return update_or_try(work, UpdateOrTryCall(users=users, dry_run=True), is_proven=True)
 
 
 def _about(series: str, answer: Callable[[Work, Any], object]) -> Action:
@@ -177,7 +187,6 @@ def _planned(work: Work, fate: FateName | None = None) -> object:
     return plan(work, "big", _changed(), reschedule=True, fate=fate)
 
 
-_USERS = [f"u{number}" for number in range(1, 501)]
 #: What is done before, what is watched, and how many rows that is about.
 ACTIONS: dict[str, tuple[Action, Action, int]] = {
     "one signal": (_signals(SignalKind.CREATED, 1), _handle, 1),
@@ -214,6 +223,7 @@ ACTIONS: dict[str, tuple[Action, Action, int]] = {
     ),
     "new contacts imported": (_nothing, _import(1_000_000, id="external_id", email="email"), 1000),
     "known contacts imported": (_nothing, _import(1, id="external_id", email="email"), 1000),
+    "an update, tried": (_nothing, _try_update, 500),
     "contacts imported by email": (_nothing, _import(1, email="email"), 1000),
     "events": (
         _nothing,
@@ -236,6 +246,11 @@ ACTIONS: dict[str, tuple[Action, Action, int]] = {
         500,
     ),
     "an erasure": (_nothing, lambda work: erase_contact(work, EraseContactCall(contact="u7")), 1),
+    "an erasure of many": (
+        _nothing,
+        lambda work: erase_contacts(work, EraseContactsCall(contacts=_USERS[:100])),
+        100,
+    ),
     "who has work": (_nothing, lambda work: organizations_with_work(work.connection), 0),
     "preview": (_nothing, _about("big", preview), 0),
     "check": (_nothing, _about("big", check), 0),

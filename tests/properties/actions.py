@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.model.world import World
-from tests.properties.definitions import EVENTS, LISTS, SERIES, edits
+from tests.properties.definitions import EVENTS, LISTS, SERIES, caps, edits, quiet_hours
 
 Action = tuple[str, Any]
 Call = dict[str, Any]
@@ -19,6 +19,8 @@ SESSIONS = ("z1", "z2")
 MOVES = ("+1m", "+14m", "+15m", "+30m", "+1h", "+90m", "+7h", "+1d", "+2d", "+4d", "+31d")
 #: A newcomer's traits, which fulfil the usual filters.
 USUAL = {"plan": "pro", "role": "owner", "mrr": 100}
+#: Also an old name, names that are none, and a zone whose clock goes back for a month.
+TIMEZONES = ("Asia/Tokyo", "America/Los_Angeles", "Asia/Calcutta", "Africa/Casablanca", "Mars", 5)
 DATES = ("2026-05-01", "2026-05-31T12:00:00Z", "2026-06-01T11:00:00+02:00", "2026-03-29T02:30:00")
 
 users = st.sampled_from(USERS)
@@ -33,6 +35,7 @@ traits = st.fixed_dictionaries(
         "plan": st.sampled_from(["pro", "pro", "free", None]),
         "role": st.sampled_from(["owner", "member"]),
         "score": st.sampled_from([4, 3, 4.5, "high"]),
+        "timezone": st.sampled_from(TIMEZONES),
         "beta": st.sampled_from([True, False, "true", 1]),
         "since": st.sampled_from(["2026-06-01", "2026-06-05T00:00:00Z", "soon"]),
         "mrr": st.sampled_from([100, 99, 250.5, None]),
@@ -57,6 +60,17 @@ company_traits = st.fixed_dictionaries(
         "mrr": st.sampled_from([50, 500]),
         "tier": st.sampled_from(["gold", "tin"]),
         "since": st.sampled_from(["2026-06-01", 5]),
+    },
+)
+properties = st.fixed_dictionaries(
+    {
+        "amount": st.sampled_from([100, 100, 250.5, 99, "100", None]),
+        "plan": st.sampled_from(["pro", "pro", "free", 5]),
+    },
+    optional={
+        "gift": st.sampled_from([True, False, "true"]),
+        "due": st.sampled_from(["2026-06-02", "2026-06-03T09:00:00Z", "soon", 7]),
+        "order": st.sampled_from([5, "5", 6, 5.0, None, [5]]),
     },
 )
 
@@ -113,6 +127,8 @@ def _track(draw: st.DrawFn, world: World) -> Action:
         call["user_id"] = draw(_known_users(world))
     if whose > 5:
         call["session_id"] = draw(st.sampled_from(SESSIONS))
+    if draw(st.integers(0, 2)):
+        call["properties"] = draw(properties)
     how = draw(st.integers(0, 9))
     if how >= 6:
         # In minutes; a day is the bound of history. Ahead of now is negative, allowed up to five.
@@ -129,6 +145,8 @@ def _update(draw: st.DrawFn) -> Action:
     call: Call = {"users": draw(st.lists(one, min_size=1, max_size=3))}
     if draw(st.integers(0, 3)) == 3:
         call["update_only"] = True
+    if draw(st.integers(0, 3)) == 3:
+        call["dry_run"] = True
     return "update", call
 
 
@@ -236,6 +254,13 @@ def _save(draw: st.DrawFn, world: World) -> Action:
 
 
 @st.composite
+def _change_org(draw: st.DrawFn) -> Action:
+    if draw(st.booleans()):
+        return "change_org", {"frequency_caps": draw(caps)}
+    return "change_org", {"quiet_hours": draw(quiet_hours)}
+
+
+@st.composite
 def _operate(draw: st.DrawFn, world: World) -> Action:
     """What the series' state allows, or at times what it does not."""
     allowed = {"draft": "activate", "active": "pause", "paused": "resume"}
@@ -248,10 +273,19 @@ def _operate(draw: st.DrawFn, world: World) -> Action:
     return allowed[states[key]], key
 
 
+@st.composite
+def _release(draw: st.DrawFn, world: World) -> Action:
+    """Release or discard whoever is held, or at times where nobody is."""
+    holding = [key for key, each in world.series.items() if each.held]
+    call = {"series": draw(st.sampled_from([*holding, *holding, *holding, *world.series]))}
+    return "release", {**call, **({"discard": True} if draw(st.booleans()) else {})}
+
+
 def actions(world: World) -> st.SearchStrategy[Action]:
     """Return the actions that make sense in a world as it is, the usual ones more often."""
     waiting = sum(each.status in ("draft", "paused") for each in world.series.values())
     runs = sum(len(each.runs) for each in world.series.values())
+    held = sum(len(each.held) for each in world.series.values())
     weighted: list[tuple[int, st.SearchStrategy[Action]]] = [
         (8 if runs else 3, st.sampled_from(MOVES).map(lambda move: ("at", move))),
         (8, _identify(world)),
@@ -260,6 +294,7 @@ def actions(world: World) -> st.SearchStrategy[Action]:
         (5 if world.outbox else 0, _mail(world)),
         (3, _subscribe(world)),
         (3, _save(world)),
+        (4 if held else 0, _release(world)),
         (2, _identify_company()),
         (2, _bring()),
         (1, _update()),
@@ -268,6 +303,7 @@ def actions(world: World) -> st.SearchStrategy[Action]:
         (1, _complain(world)),
         (1, _unsuppress(world)),
         (1 if runs else 0, _remove(world)),
+        (1, _change_org()),
     ]
     numbers = [n for n, (weight, _) in enumerate(weighted) for _ in range(weight)]
     return st.sampled_from(numbers).flatmap(lambda n: weighted[n][1])

@@ -45,17 +45,36 @@ FILTERS = (
     _filter("stripe:trial_end", "before", "+2d"),
     _filter("event:ping", "gte", 2),
     _filter("event:go", "is", 0),
+    _filter("event:ping", "lt", 1) | {"within": "1d"},
+    _filter("event:buy", "gte", 2) | {"within": "3d"},
+    *({"field": name, "operator": "is_empty"} for name in ("plan", "lead:plan", "company.name")),
+    *({"field": name, "operator": "is_set"} for name in ("email", "custom:score", "signed_up_at")),
 )
+#: On the events that the actions track.
+EVENT_FILTERS = (
+    _filter("event.amount", "gte", 100),
+    _filter("event.plan", "is", "pro"),
+    _filter("event.plan", "is_not", "free"),
+    _filter("event.gift", "is", True),
+    _filter("event.due", "before", "+2d"),
+)
+_SAME = {"same": "order"}
 CONDITIONS = (
     {"type": "email_opened"},
     {"type": "link_clicked"},
     {"type": "event_fired", "value": "ping"},
     {"type": "event_fired", "value": "buy"},
+    {"type": "event_fired", "value": "buy", "early": True},
+    {"type": "event_fired", "value": "ping", "early": True, "filters": [[EVENT_FILTERS[0]]]},
+    {"type": "event_fired", "value": "go", "early": True, "filters": [[_SAME]]},
+    {"type": "event_fired", "value": "buy", "filters": [[_SAME], [EVENT_FILTERS[1]]]},
     {"type": "user_property", "value": "plan=pro"},
     {"type": "user_property", "value": "score > 3"},
     {"type": "user_property", "value": "plan != free"},
     {"type": "user_property", "value": "company.mrr >= 100"},
     {"type": "user_property", "value": "signed_up_at < -1d"},
+    {"type": "user_property", "value": "event.amount >= 100"},
+    {"type": "user_property", "value": "event.plan != free"},
 )
 UNUSABLE = ({"type": "event_fired"}, {"type": "user_property", "value": " "})
 WINDOWS = (
@@ -63,6 +82,19 @@ WINDOWS = (
     {"days": ["sat", "sun"], "from": "22:00", "to": "03:00", "timezone": "Europe/Berlin"},
     {"days": ["sun", "mon", "wed"], "from": "02:15", "to": "02:45"},
     {"days": ["mon", "thu"], "from": "08:30", "to": "11:00", "timezone": "America/New_York"},
+    {"days": ["mon", "tue", "wed", "fri"], "from": "07:00", "to": "12:00", "timezone": "contact"},
+    {"days": ["tue", "sat", "sun"], "from": "21:00", "to": "09:00", "timezone": "contact"},
+)
+CAPS = (
+    [{"at_most": 1, "within": "24h"}],
+    [{"at_most": 1, "within": "30m"}, {"at_most": 3, "within": "4d"}],
+    [{"at_most": 2, "within": "7d"}],
+)
+QUIET_HOURS = (
+    {"from": "21:00", "to": "08:00", "timezone": "contact"},
+    {"from": "20:00", "to": "09:30"},
+    {"from": "02:15", "to": "02:45", "timezone": "Europe/Berlin"},
+    {"from": "11:00", "to": "08:30", "timezone": "America/New_York"},
 )
 RULES = ("unsubscribed", "replied", "segment_leave", "event", "filter_match")
 
@@ -73,21 +105,49 @@ groups = st.one_of(
     st.sampled_from(FILTERS[:4]).map(lambda one: [[one]]),
     st.lists(st.lists(filters, min_size=1, max_size=2), min_size=1, max_size=2),
 )
+event_groups: st.SearchStrategy[list[Any]] = st.one_of(
+    st.just([]),
+    st.sampled_from(EVENT_FILTERS[:2]).map(lambda one: [one]),
+    st.lists(
+        st.lists(st.sampled_from(EVENT_FILTERS), min_size=1, max_size=2), min_size=1, max_size=2
+    ),
+)
+exit_event_groups: st.SearchStrategy[list[Any]] = st.one_of(
+    event_groups, st.just([[_SAME]]), st.just([[_SAME, EVENT_FILTERS[0]]])
+)
 maybe_groups: st.SearchStrategy[list[Any]] = st.just([]) | groups
 windows = st.none() | st.sampled_from(WINDOWS)
+caps = st.none() | st.sampled_from(CAPS)
+quiet_hours = st.none() | st.sampled_from(QUIET_HOURS)
 often = st.sampled_from([True, True, False])
+#: So tight that a few people fill a span.
+surges = st.fixed_dictionaries(
+    {
+        "at_most": st.sampled_from([1, 1, 2]),
+        "within": st.sampled_from(["15m", "1h", "90m", "1d"]),
+    }
+)
+patience = st.sampled_from(["0", "30m", "2d", "7d"])
 settings = st.fixed_dictionaries(
-    {"reenroll_enabled": often, "one_per_company": st.booleans()},
+    {
+        "reenroll_enabled": often,
+        "one_per_company": st.booleans(),
+        "one_per_address": st.booleans(),
+    },
     optional={
         "reenroll_delay_days": st.sampled_from([None, None, 1, 3]),
+        "entry_patience": patience,
         "exit_rules": st.lists(st.sampled_from(RULES), unique=True, max_size=4),
         "exit_event_name": st.sampled_from([*EVENTS, None]),
+        "exit_event_filters": exit_event_groups,
         "exit_filters": maybe_groups,
         "goal_enabled": often,
         "goal_filters": groups,
         "goal_window_days": st.sampled_from([1, 3, 30]),
         "send_window": windows,
+        "when_capped": st.sampled_from(["wait", "skip"]),
         "count_machine_opens": st.booleans(),
+        "surge": st.none() | surges,
     },
 )
 #: A save changes one setting or a few.
@@ -95,14 +155,19 @@ new_settings = st.fixed_dictionaries(
     {},
     optional={
         "one_per_company": st.booleans(),
+        "one_per_address": st.booleans(),
+        "entry_patience": patience,
         "reenroll_enabled": st.booleans(),
         "reenroll_delay_days": st.sampled_from([None, 1, 3]),
         "exit_rules": st.lists(st.sampled_from(RULES), unique=True, max_size=4),
+        "exit_event_filters": exit_event_groups,
         "exit_filters": maybe_groups,
         "goal_enabled": st.booleans(),
         "goal_filters": maybe_groups,
+        "entry_event_filters": event_groups,
         "send_window": windows,
         "count_machine_opens": st.booleans(),
+        "surge": st.none() | surges,
     },
 )
 
@@ -123,9 +188,12 @@ def _step(draw: st.DrawFn, key: str) -> dict[str, Any]:
     if draw(st.integers(0, 3)) == 3:
         step["condition"] = draw(st.sampled_from(CONDITIONS))
         return step
-    step["email"] = {"subject": key, "body": f"{key} for {{{{ name|you }}}}"}
+    subject = draw(st.sampled_from([key, f"{key} {{{{ event.plan|none }}}}"]))
+    step["email"] = {"subject": subject, "body": f"{key} for {{{{ name|you }}}}"}
     if draw(st.integers(0, 3)) == 3:
         step["send_window"] = draw(windows)
+    if draw(st.integers(0, 5)) == 5:
+        step["ignore_caps"] = True
     return step
 
 
@@ -141,6 +209,8 @@ def definitions(draw: st.DrawFn) -> dict[str, Any]:
         "audience_type": draw(st.sampled_from(sources)),
         "contact_type": draw(st.sampled_from([*["both"] * 6, "user", "lead"])),
     }
+    if draw(st.integers(0, 2)):
+        definition["kind"] = "marketing"
     if definition["audience_type"] == "segment":
         definition["audience_filters"] = draw(groups)
     if definition["audience_type"] == "subscription":
@@ -148,6 +218,8 @@ def definitions(draw: st.DrawFn) -> dict[str, Any]:
     definition["settings"] = draw(settings)
     if trigger == "event":
         definition["settings"]["entry_event_name"] = draw(st.sampled_from(EVENTS))
+        if draw(st.booleans()):
+            definition["settings"]["entry_event_filters"] = draw(event_groups)
     definition["steps"] = draw(steps())
     return definition
 
@@ -185,6 +257,8 @@ def stages(draw: st.DrawFn) -> dict[str, Any]:
             "timezone": draw(st.sampled_from(ZONES)),
             "identity_secret": draw(st.sampled_from([SECRET, None])),
             "reevaluate_cron": draw(st.sampled_from(CRONS)),
+            "quiet_hours": draw(quiet_hours),
+            "frequency_caps": draw(caps),
         },
         "lists": list(LISTS),
         "series": {key: draw(definitions()) for key in SERIES[:count]},

@@ -77,6 +77,7 @@ definitions = st.fixed_dictionaries(
         "settings": st.fixed_dictionaries(
             {
                 "one_per_company": st.booleans(),
+                "one_per_address": st.booleans(),
                 "reenroll_enabled": st.booleans(),
                 "exit_rules": st.lists(
                     st.sampled_from(["segment_leave", "filter_match"]), unique=True
@@ -95,6 +96,7 @@ people = st.fixed_dictionaries(
                 "plan": st.sampled_from(["pro", "pro", "free"]),
                 "score": st.sampled_from([1, 3]),
                 "company": st.sampled_from([None, "gold", "tin"]),
+                "address": st.sampled_from(["ann@a.example", "bob@a.example", "cat@b.example"]),
             }
         )
         for name in PEOPLE
@@ -222,7 +224,7 @@ def _come_all(who: dict[str, dict[str, Any]], work: Work) -> None:
 
 
 def _come(work: Work, name: str, traits: dict[str, Any]) -> None:
-    given_traits = {"email": f"{name}@a.example", "plan": traits["plan"], "score": traits["score"]}
+    given_traits = {"email": traits["address"], "plan": traits["plan"], "score": traits["score"]}
     identify(work, IdentifyCall(user_id=name, traits=given_traits))
     if traits["company"] is not None:
         company = {"id": traits["company"], "traits": {"tier": traits["company"]}, "user_id": name}

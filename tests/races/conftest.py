@@ -14,7 +14,7 @@ def track(database: Engine) -> Iterator[Track]:
     """Threads for the racers, and a new database: what thousands of rounds leave goes with it."""
     url = database.url.render_as_string(hide_password=False)
     # The server is not restarted here: testing connections would double the round trips.
-    engine = create_engine(url, application_name="halo-race", pool_size=8, pre_ping=False)
+    engine = create_engine(url, application_name="halo-race", pool_size=10, pre_ping=False)
     with open_track(engine) as track:
         yield track
     engine.dispose()

@@ -141,9 +141,9 @@ def _write_users(work: Work, before: datetime, people: Users) -> None:
         {
             "org_id": work.org_id,
             "external_id": name,
-            "email": f"{name}@a.example",
+            "email": each.get("email", f"{name}@a.example"),
             "source": "sdk",
-            "custom_fields": {key: value for key, value in each.items() if key != "company"},
+            "custom_fields": {key: each[key] for key in each if key not in ("company", "email")},
             "company_id": ids.get(each.get("company")),
             **instants,
         }

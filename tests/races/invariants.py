@@ -79,6 +79,12 @@ _PROMISES: Final = {
         WHERE e.ended_at IS NULL AND c.company_id IS NOT NULL
         AND (a.settings->>'one_per_company')::boolean
         GROUP BY e.org_id, e.automation_id, c.company_id HAVING count(*) > 1""",
+    "an address has at most one run where a series is one per address": """
+        SELECT e.org_id, format('%s has %s', e.address, count(*)) FROM automation_enrollments e
+        JOIN automations a ON a.org_id = e.org_id AND a.id = e.automation_id
+        WHERE e.ended_at IS NULL AND e.address <> ''
+        AND (a.settings->>'one_per_address')::boolean
+        GROUP BY e.org_id, e.automation_id, e.address HAVING count(*) > 1""",
     "no signal waits": """
         SELECT s.org_id, format('%s %s: %s', s.kind, s.id, s.error) FROM signals s
         WHERE s.parked_at IS NOT NULL OR NOT EXISTS (

@@ -33,6 +33,12 @@ COMPANIES = """
     LEFT JOIN automation_enrollments e ON e.org_id = c.org_id AND e.end_user_id = c.id
     AND e.ended_at IS NULL GROUP BY c.org_id, c.company_id HAVING count(e.id) <> 1"""
 
+#: Organisations in which not exactly one contact has an active run.
+ADDRESSES = """
+    SELECT c.org_id, format('%s have runs', count(e.id)) FROM end_users c
+    LEFT JOIN automation_enrollments e ON e.org_id = c.org_id AND e.end_user_id = c.id
+    AND e.ended_at IS NULL GROUP BY c.org_id HAVING count(e.id) <> 1"""
+
 
 def test_a_signal_enrolls_once(track: Track) -> None:
     """An event tracked twice, settled by three workers, begins one run, although the run ends at
@@ -94,6 +100,56 @@ def test_a_company_has_one_run_whoever_comes_first(track: Track) -> None:
 
     race.play(activated, identified, telling(["paid"]))
     race.judge({"a company has one run": COMPANIES})
+
+
+def test_an_address_has_one_run_whoever_comes_first(track: Track) -> None:
+    """Of contacts with one address who come by identify, event, activation and re-evaluation at
+    once, settled by eight workers, exactly one enters, also where seats count.
+    """
+    address = {"email": "Shared@a.example"}
+    people = {
+        "told": {"plan": "free", **address},
+        "paid": {"plan": "free", "company": "A", **address},
+        "there": {"plan": "pro", "company": "A", **address},
+    }
+    settings = {"one_per_address": True, "one_per_company": True}
+    race = Race(track, people, {"one": {**SEGMENT, "settings": settings, "active": False}})
+
+    def activated(each: Round) -> None:
+        each.perform(lambda work: activate(work, "one", "operator"))
+        each.tick()
+
+    def identified(each: Round) -> None:
+        each.identify("told", plan="pro")
+        each.settle()
+
+    workers = [Round.settle, Round.tick] * 2
+    race.play(
+        activated, identified, telling(["paid"]), telling(["paid", "told"], key="two"), *workers
+    )
+    race.judge({"an address has one run": ADDRESSES})
+
+
+def test_nobody_falls_between_an_event_and_its_data(track: Track) -> None:
+    """Contacts whose plan comes beside the event, settled by eight workers, enter once: the event
+    finds the plan, or they wait for it.
+    """
+    patient = {
+        **ENTERED,
+        "audience_type": "segment",
+        "audience_filters": [PRO],
+        "settings": {"entry_event_name": "in", "entry_patience": "1h", "reenroll_enabled": True},
+        "steps": [LATER],
+    }
+    race = Race(track, users(*NAMES, plan="free"), {"patient": patient})
+
+    def identified(each: Round) -> None:
+        for name in NAMES:
+            each.identify(name, plan="pro")
+        each.settle()
+
+    race.play(identified, telling(NAMES), telling(NAMES[::-1]), *[Round.settle, Round.tick] * 2)
+    race.judge({"who got the plan is in it once": f"{RUNS} 1"})
 
 
 def test_seats_are_right_after_the_rule_was_switched(track: Track) -> None:

@@ -130,7 +130,7 @@ class Track:
 def open_track(database: Engine) -> Iterator[Track]:
     """Listen to what is executed on ``database``, and keep threads ready for the racers."""
     points = ("before_cursor_execute", "commit")
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(8) as pool:
         track = Track(database, pool)
         for name in points:
             event.listen(database, name, track.pass_point)

@@ -16,7 +16,7 @@ import click
 import pytest
 from sqlalchemy import Engine, func, select
 
-from halo_engine.contacts.consent.erasure import erase_organization
+from halo_engine.contacts.erasure.organizations import erase_organization
 from halo_engine.tables import csv_imports, end_users, organizations, signals
 from halo_engine.work import OrgRef
 from tests.contacts.sandbox import committed_organization, committing

@@ -24,8 +24,9 @@ from workers.web.endpoints.health import Health
 from workers.web.endpoints.imports import Imports
 from workers.web.endpoints.operator_keys import OperatorKeys
 from workers.web.endpoints.operators import Operators
+from workers.web.messages.json_bodies import LARGEST_BODY, read_json, size_of_parsed
 from workers.web.messages.rates import Rates
-from workers.web.messages.requests import LARGEST_BODY, Request, read_json, size_of_parsed
+from workers.web.messages.requests import Request
 from workers.web.messages.responses import Problem, Response, answered
 from workers.web.routes import Caller, Route, Routes
 from workers.web.threads import Threads

@@ -10,7 +10,7 @@ import pytest
 
 from tests.web.conftest import PATIENCE_SECONDS, Web
 from workers.web.connections import LARGEST_HEAD
-from workers.web.messages.requests import LARGEST_BODY
+from workers.web.messages.json_bodies import LARGEST_BODY
 
 _HEAD = b"POST /api/sdk/users/identify HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer k\r\n"
 _JSON = b"Content-Type: application/json\r\n"

@@ -14,9 +14,10 @@ from halo_engine.outages import database_trouble
 
 from ..tracing.causes import Cause, current, is_safe_id, set_cause
 from .messages.cors import CLIENTS, allowing, preflight
+from .messages.json_bodies import LARGEST_PARSED, SMALL_BODY
 from .messages.proxies import Proxies
 from .messages.rates import Rates
-from .messages.requests import CLOSING, LARGEST_PARSED, SMALL_BODY, Disconnected, Receive, Request
+from .messages.requests import CLOSING, Disconnected, Receive, Request
 from .messages.responses import (
     WHOLE_ANSWER,
     Headers,

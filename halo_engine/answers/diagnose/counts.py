@@ -23,12 +23,12 @@ from sqlalchemy.dialects.postgresql import array
 from halo_engine.answers.diagnose.packed_results import PackedResults, tally
 from halo_engine.audience.compiler import Subject, lacks, predicate, value_of
 from halo_engine.audience.everybody import Everybody
-from halo_engine.audience.matching import audience, fits_contact_type
+from halo_engine.audience.matching import audience, fits_contact_type, has_address
 from halo_engine.audience.moments import Moment
 from halo_engine.audience.registered import registered_fields
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.fields.catalogue import Field, resolve
-from halo_engine.domain.fields.filters import Filter, FilterGroups
+from halo_engine.domain.fields.filters import Filter, FilterGroups, Operator
 from halo_engine.domain.fields.lookalikes import look_alikes, meant_for
 from halo_engine.domain.reasons import AudienceType
 from halo_engine.domain.series.definition import Series
@@ -78,7 +78,9 @@ class FilterCounts:
     @property
     def missing(self) -> int:
         """How many lack the value, one of another type included (contract §3)."""
-        return self.absent + self.other_type
+        # Whoever passes it lacks the value, and is counted as passing alone.
+        wanted = self.passes_alone if self.filter.operator is Operator.IS_EMPTY else 0
+        return wanted + self.absent + self.other_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,8 @@ def _question(
     fits = results.add(fits_contact_type(series.contact_type, subject))
     suppressed = results.add(everybody.suppressed)
     in_audience = results.add(audience(series, subject, moment)) if not filters else None
+    # With patience every audience asks for an address (§23).
+    addressed = results.add(has_address(subject)) if filters and series.patience else None
     seen = [results.add(*_fates(item, subject, moment)) for item in filters]
     having = [
         results.add(_would_pass(item, other, subject, moment), has_value(other, subject))
@@ -169,7 +173,8 @@ def _question(
 
     alike = results.counted(everybody)
     held = [result.says(alike, _HOLDS) for result in seen]
-    holds = in_audience.says(alike) if in_audience else _any_group(groups, held)
+    mailed = addressed.says(alike) if addressed else true()
+    holds = in_audience.says(alike) if in_audience else and_(_any_group(groups, held), mailed)
     right_type, kept_out = fits.says(alike), suppressed.says(alike)
     right = and_(right_type, ~kept_out)
 
@@ -188,7 +193,9 @@ def _question(
         tally(alike, holds, right_type, kept_out).label("suppressed"),
         list_key.scalar_subquery().label("list_key"),
         eligible(held).label("passing"),
-        eligible(_any_group(groups, held, but=n) for n in range(len(held))).label("without"),
+        eligible(and_(_any_group(groups, held, but=n), mailed) for n in range(len(held))).label(
+            "without"
+        ),
         eligible(result.says(alike, _ABSENT) for result in seen).label("absent"),
         eligible(result.says(alike, _OTHER_TYPE) for result in seen).label("other_type_of"),
         eligible(result.says(alike, _HOLDS) for result in having).label("would_pass"),
@@ -205,7 +212,7 @@ def _fates(item: Filter, subject: Subject, moment: Moment) -> Iterator[ColumnEle
     """
     yield predicate(((item,),), subject, moment)
     yield ~lacks(item, subject, moment)
-    if item.target.custom:
+    if item.target.custom and item.type is not None:
         yield has_value(item.target, subject)
 
 

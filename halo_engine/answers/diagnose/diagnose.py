@@ -1,12 +1,11 @@
 """Diagnose: why an audience matches so few contacts (contract §10)."""
 
-from pydantic import JsonValue
-
 from halo_engine.answers.diagnose.advice import advise
 from halo_engine.answers.diagnose.causes import Advice
 from halo_engine.answers.diagnose.counts import Counts, FilterCounts, count
 from halo_engine.answers.diagnose.filter_advice import FilterFacts
 from halo_engine.answers.diagnose.seen_values import SeenValues, seen_values
+from halo_engine.answers.said_filter import SaidFilter, said
 from halo_engine.audience.registered import event_names
 from halo_engine.domain.answer import Answer
 from halo_engine.domain.fields.catalogue import Entity
@@ -14,7 +13,7 @@ from halo_engine.domain.series.definition import Series
 from halo_engine.work import Work
 
 
-class DiagnosedFilter(Answer):
+class DiagnosedFilter(SaidFilter):
     """One filter, counted over eligible contacts: of the right type and not suppressed.
 
     ``passes_alone`` counts those that pass it, ``missing`` those without a value of its type.
@@ -22,10 +21,6 @@ class DiagnosedFilter(Answer):
     group that is then empty.
     """
 
-    place: str
-    field: str
-    operator: str
-    value: JsonValue
     passes_alone: int
     matches_without: int
     missing: int
@@ -73,10 +68,7 @@ def _facts(work: Work, series: Series, counts: Counts) -> list[FilterFacts]:
 
 def _diagnosed(each: FilterCounts) -> DiagnosedFilter:
     return DiagnosedFilter(
-        place=each.place,
-        field=each.filter.field,
-        operator=each.filter.operator,
-        value=each.filter.value,
+        **said(each.place, each.filter),
         passes_alone=each.passes_alone,
         matches_without=each.matches_without,
         missing=each.missing,

@@ -58,13 +58,15 @@ def advise_on_filter(facts: FilterFacts) -> Iterator[Advice]:
     if target.entity is Entity.EVENT:
         yield from _on_event(facts)
         return
-    yield from _on_absence(facts)
+    wants_none = counts.filter.operator is Operator.IS_EMPTY
+    if not wants_none:
+        yield from _on_absence(facts)
     if counts.other_type:
         yield _on_other_type(facts)
-    says_values = target.entity is Entity.STRIPE
+    says_values = target.entity is Entity.STRIPE and not wants_none
     if not counts.passes_alone and counts.missing < facts.eligible and not says_values:
         yield _on_values(facts)
-    for other in counts.look_alikes:
+    for other in () if wants_none else counts.look_alikes:
         if leads_further(counts, other, facts.eligible):
             yield _on_look_alike(counts.filter, other)
 
@@ -132,12 +134,13 @@ def _on_stripe(facts: FilterFacts, absent_of: str) -> Advice:
 def _on_other_type(facts: FilterFacts) -> Advice:
     """Advise on values of another type, most often numbers stored as text."""
     counts, item = facts.counts, facts.counts.filter
-    wrong = [each for each in _all(facts.seen) if kind_of(each.value) is not _compared_as(item)]
+    wrong = [each for each in _all(facts.seen) if not _can_compare(item, each.value)]
     values = wrong[:_MOST_NAMED]
     nearest = () if counts.passes_alone else _near(item, [each.value for each in wrong])
     text = (
         f"For {counted_contacts(counts.other_type)} {item.field} is stored, but not as "
-        f"{KINDS[item.type]}, which {described(item)} compares.{_seen_are(values)}"
+        f"{KINDS[item.type or FieldType.STRING]}, which {described(item)} compares."
+        f"{_seen_are(values)}"
     )
     if nearest:
         text += f" Did you mean {listed(nearest)}?"
@@ -158,7 +161,7 @@ def _on_other_type(facts: FilterFacts) -> Advice:
 def _on_values(facts: FilterFacts) -> Advice:
     """Name stored values; no value passes the filter."""
     item = facts.counts.filter
-    right = [each for each in _all(facts.seen) if kind_of(each.value) is _compared_as(item)]
+    right = [each for each in _all(facts.seen) if _can_compare(item, each.value)]
     values, nearest = right[:_MOST_NAMED], _near(item, [each.value for each in right])
     text = f"No contact passes {described(item)}.{_seen_are(values)}"
     if nearest:
@@ -216,9 +219,10 @@ def _near(item: Filter, values: Sequence[JsonValue]) -> Sequence[JsonValue]:
     return near(item.value, values) if item.operator in _WANTS_A_VALUE else ()
 
 
-def _compared_as(item: Filter) -> FieldType:
-    """Return the JSON type that the filter compares; a date is text."""
-    return FieldType.STRING if item.type is FieldType.DATE else item.type
+def _can_compare(item: Filter, value: JsonValue) -> bool:
+    """Return whether the filter can compare a stored value; a date is stored as text."""
+    compared = FieldType.STRING if item.type is FieldType.DATE else item.type
+    return compared is None or kind_of(value) is compared
 
 
 def _in_order(value: object) -> tuple[bool, float, str]:

@@ -1,21 +1,24 @@
 """Explain: why a contact is, or is not, in a series (contract §4, §10)."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
+from typing import Final
 from uuid import UUID
 
 from pydantic import JsonValue
 
 from halo_engine.answers.codes import ACTIVE
 from halo_engine.answers.contact_facts import gather_contact_facts
+from halo_engine.answers.explain.latest_event import latest_events
 from halo_engine.answers.explain.outlook import Outlook, outlook
 from halo_engine.answers.explain.position import Position, locate
 from halo_engine.answers.explain.reasons import reason_now, reason_then
 from halo_engine.answers.explain.unhandled import Unhandled, unhandled
 from halo_engine.answers.filter_results import filter_results
 from halo_engine.answers.reports.failures import FailedMail, failures_of
+from halo_engine.answers.said_filter import SaidFilter, said
 from halo_engine.domain.answer import Answer
 from halo_engine.domain.errors import not_found
 from halo_engine.domain.fields.filters import FilterGroups
@@ -27,18 +30,16 @@ from halo_engine.domain.series.guards import GUARD_OF, GUARDS, ReasonCode
 from halo_engine.domain.times.instants import Instant, format_instant
 from halo_engine.work import Work
 
+_NOT_FIRED: Final = ReasonCode.TRIGGER_NOT_FIRED
 
-class SeenFilter(Answer):
+
+class SeenFilter(SaidFilter):
     """A filter that decided, and the value that it read.
 
-    ``place`` is its path in the definition, such as ``audience_filters[0][1]``. ``seen`` is None if
-    nothing is stored. ``missing`` is true for no value and for one of another type.
+    ``seen`` is None if nothing is stored. ``missing`` is true for no value and for one of another
+    type.
     """
 
-    place: str
-    field: str
-    operator: str
-    value: JsonValue
     seen: JsonValue
     missing: bool
 
@@ -48,7 +49,8 @@ class Explanation(Answer):
 
     ``code`` is ``active`` or a reason code of §4. ``refused_at`` is the instant of a kept refusal;
     ``until`` is when time alone changes the answer. ``filters`` are those that keep the contact out
-    now: audience filters that fail, or exit filters that hold. ``failed_mails`` are the latest
+    now: audience filters that fail, exit filters that hold, or entry filters that the latest event
+    did not hold. ``failed_mails`` are the latest
     mails of the series that it did not get. For a draft, ``filters`` and ``once_active`` say what
     would apply if it were active.
     """
@@ -109,13 +111,15 @@ def _explain(work: Work, series: Series, contacts: Sequence[UUID]) -> list[Expla
     ]
 
 
-def _facts(work: Work, series: Series, known: Iterable[ContactFacts]) -> Iterator[ExplainFacts]:
+def _facts(work: Work, series: Series, known: Collection[ContactFacts]) -> Iterator[ExplainFacts]:
     """Evaluate the filters, for the contacts that are kept out by them."""
     by_filters = [guard.key for guard in GUARDS if guard.shows is not None]
     audience = series.audience_filters if series.audience_type is AudienceType.SEGMENT else ()
     groups = (*audience, *series.exit_filters)
     kept_out = [each.contact_id for each in known if each.guard in by_filters]
     seen = filter_results(work, [item for group in groups for item in group], kept_out)
+    untriggered = [each.contact_id for each in known if each.code == _NOT_FIRED]
+    latest = latest_events(work, series, untriggered)
     for each in known:
         looked = iter(seen.get(each.contact_id, ()))
         yield ExplainFacts(
@@ -125,6 +129,7 @@ def _facts(work: Work, series: Series, known: Iterable[ContactFacts]) -> Iterato
             exits=_grouped(series.exit_filters, looked),
             zone=work.org.zone,
             now=work.now,
+            event=latest.get(each.contact_id),
         )
 
 
@@ -178,7 +183,15 @@ def _not_enrolled(work: Work, facts: ExplainFacts, waiting: Unhandled | None) ->
 
 
 def _filters(facts: ExplainFacts) -> Iterator[SeenFilter]:
-    """Yield the filters behind the current guard; none if the guard is not about filters."""
+    """Yield the filters behind the current guard; none if the guard is not about filters. Where the
+    trigger has not fired, they are those that its latest event did not hold.
+    """
+    if facts.known.code == _NOT_FIRED and facts.event is not None and not facts.event.holds:
+        for g, group in enumerate(facts.event.groups):
+            for n, seen in enumerate(group):
+                if not seen.holds:
+                    yield _answered(f"entry_event_filters[{g}][{n}]", seen)
+        return
     shows = GUARD_OF[ReasonCode(facts.known.guard)].shows if facts.known.guard else None
     if shows is None:
         return
@@ -192,10 +205,7 @@ def _filters(facts: ExplainFacts) -> Iterator[SeenFilter]:
 def _answered(place: str, seen: FilterResult) -> SeenFilter:
     value = seen.value
     return SeenFilter(
-        place=place,
-        field=seen.filter.field,
-        operator=seen.filter.operator,
-        value=seen.filter.value,
+        **said(place, seen.filter),
         seen=format_instant(value) if isinstance(value, datetime) else value,
         missing=seen.missing,
     )

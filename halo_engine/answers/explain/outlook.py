@@ -4,6 +4,7 @@ from datetime import datetime
 
 from halo_engine.answers.codes import ACTIVE
 from halo_engine.domain.answer import Answer
+from halo_engine.domain.entering.addresses import first_created
 from halo_engine.domain.errors import shown
 from halo_engine.domain.reasons import EntryTrigger
 from halo_engine.domain.series.definition import Series
@@ -28,16 +29,15 @@ def outlook(
         return Outlook(code=code, why=why, change=change, until=until)
     match series.entry_trigger:
         case EntryTrigger.MANUAL | EntryTrigger.SEGMENT_MATCH:
-            seat = ""
-            if series.settings.one_per_company:
-                seat = " Of several contacts of its company, the one that was created first enters."
+            seat = first_created(series.settings)
             why = f"It would be in it: the activation enrolls who matches.{seat}"
             return Outlook(code=ACTIVE, why=why)
         case EntryTrigger.EVENT:
             event = shown(series.settings.entry_event_name)
+            held = " and holds the entry filters" if series.settings.entry_event_filters else ""
             return Outlook(
                 code=ReasonCode.TRIGGER_NOT_FIRED,
-                why=f"Nothing would refuse it: it enters when the event {event} fires.",
+                why=f"Nothing would refuse it: it enters when the event {event} fires{held}.",
                 change=f"The event {event} has to fire while the series is active.",
             )
         case EntryTrigger.USER_CREATED:

@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from halo_engine.answers.held_mail import what_holds_mail
 from halo_engine.domain.answer import Answer
+from halo_engine.domain.errors import shown
 from halo_engine.domain.phrases import on_the_clock
 from halo_engine.domain.reasons import SeriesStatus, SkipReason, Status
 from halo_engine.domain.series.conditions import ConditionType
@@ -23,6 +24,7 @@ from halo_engine.domain.series.decisions import (
     Finish,
     Postpone,
     Send,
+    Waits,
     decide_step,
     exit_reason,
 )
@@ -35,6 +37,22 @@ from halo_engine.tables import automation_enrollments, automation_recipients, me
 from halo_engine.tables.enrollments import DUE, IS_ACTIVE
 from halo_engine.work import Work
 
+#: What happens to a step that is skipped.
+_SKIPPED: Final[Mapping[str, str]] = {
+    SkipReason.CONDITION_NOT_MET: "As things stand, the condition is not met",
+    SkipReason.NO_EMAIL: "As things stand, the step is skipped for want of an address",
+    SkipReason.UNSUBSCRIBED: "As things stand, the step is skipped, since it left the list",
+    SkipReason.STEP_REMOVED: "The step was removed and is skipped",
+    SkipReason.FREQUENCY_CAP: "As things stand, the step is skipped, since the contact got as much "
+    "marketing as the frequency caps allow",
+    SkipReason.QUIET_HOURS: "As things stand, the step is skipped, since its send window does not "
+    "open outside the quiet hours within 8 days",
+}
+#: What is said of an email that waits.
+_WAITS: Final[Mapping[Waits, str]] = {
+    Waits.FREQUENCY_CAP: "Until then frequency caps hold it back. ",
+    Waits.QUIET_HOURS: "Until then quiet hours hold it back. ",
+}
 #: The conditions that ask what readers did.
 _OF_READERS: Final = (ConditionType.EMAIL_OPENED, ConditionType.LINK_CLICKED)
 
@@ -184,10 +202,11 @@ def _next(work: Work, standing: _Standing, facts: DueFacts, held: str | None) ->
         text = f"As things stand, it leaves the series ({exits}) when its step is due."
         return _position(standing, text, at)
     decision = decide_step(facts, at)
+    waits = ""
     if isinstance(decision, Postpone):
-        at = decision.until
+        at, waits = decision.until, _WAITS.get(decision.why, "")
         decision = decide_step(facts, at)
-    text = _worded(decision, facts) + _machines(decision, standing, facts)
+    text = waits + _worded(decision, facts) + _machines(decision, standing, facts)
     if held is None or isinstance(decision, Finish):
         return _position(standing, text, at)
     if at > work.now:
@@ -213,16 +232,18 @@ def _worded(decision: Send | Postpone | Finish, facts: DueFacts) -> str:
     following = _then(series.step_after(step, facts.visited))
     if not isinstance(decision, Finish):
         return f"The email will be sent, {following}."
-    match decision.reason:
-        case SkipReason.CONDITION_NOT_MET:
-            return "As things stand, the condition is not met, and the enrollment ends."
-        case SkipReason.NO_EMAIL:
-            return f"As things stand, the step is skipped for want of an address, {following}."
-        case SkipReason.UNSUBSCRIBED:
-            return f"As things stand, the step is skipped, since it left the list, {following}."
-        case SkipReason.STEP_REMOVED:
-            return f"The step was removed and is skipped, {following}."
-    return f"As things stand, the condition is met, {following}."
+    said = _SKIPPED.get(str(decision.reason), "As things stand, the condition is met")
+    ends = decision.reason == SkipReason.CONDITION_NOT_MET
+    if ends:
+        return f"{said}, and the enrollment ends.{_if_it_fires(step, following)}"
+    return f"{said}, {following}."
+
+
+def _if_it_fires(step: Step, following: str) -> str:
+    """Return what opens the gate before its delay is over; blank if nothing does."""
+    if step.condition is None or not step.is_early:
+        return ""
+    return f" Should {shown(step.condition.value)} fire before, {following} at once."
 
 
 def _machines(decision: Send | Postpone | Finish, standing: _Standing, facts: DueFacts) -> str:

@@ -18,6 +18,7 @@ from halo_engine.answers.operations.parked import (
 )
 from halo_engine.answers.operations.ticks import last_tick
 from halo_engine.answers.operations.usual_hours import BelowUsual, below_usual
+from halo_engine.answers.surges import HeldContacts, held_contacts, held_needs
 from halo_engine.contacts.clients.waiting import waiting_now
 from halo_engine.contacts.stripe.passed_over import passed_over
 from halo_engine.domain.answer import Answer
@@ -68,7 +69,7 @@ class Status(Answer):
     are about no contact. ``waiting_calls`` are clients' calls
     about users who are unknown yet.
 
-    ``webhooks`` lists the endpoints that fail or are off.
+    ``webhooks`` lists the endpoints that fail or are off, ``surges`` the series that hold contacts.
     """
 
     org: str
@@ -102,6 +103,7 @@ class Status(Answer):
     webhooks: tuple[EndpointTrouble, ...]
     waiting_calls: int
     oldest_waiting_call: Instant | None
+    surges: tuple[HeldContacts, ...] = ()
 
 
 #: The most parked signals, rows and troubles that are listed; all are counted.
@@ -152,9 +154,10 @@ def status(work: Work, patience: timedelta = PATIENCE, since: timedelta = SINCE)
         webhooks=tuple(endpoint_troubles(work)),
         waiting_calls=calls.number,
         oldest_waiting_call=calls.oldest,
+        surges=tuple(held_contacts(work)),
     )
     needs = [*_needs(found, work.now, patience), *mail_needs(troubles, found.rising_bounces)]
-    needs += endpoint_needs(found.webhooks)
+    needs += [*endpoint_needs(found.webhooks), *held_needs(found.surges)]
     return found.model_copy(update={"needs": tuple(needs)})
 
 
@@ -219,7 +222,7 @@ def _parked(work: Work) -> Select[int, int, int, Any]:
 
 
 def _unreadable(work: Work) -> Iterator[UnreadableSeries]:
-    for each in read_series(work.connection, work.org_id, work.org.zone):
+    for each in read_series(work.connection, work.org_id, work.org.hours):
         if isinstance(each, UnreadableDefinition):
             yield UnreadableSeries(series=each.key, problem=each.problem)
 

@@ -9,11 +9,13 @@ from sqlalchemy import Select, func, select
 from halo_engine.domain.answer import Answer
 from halo_engine.domain.errors import conflict
 from halo_engine.domain.reasons import EntryTrigger, SeriesStatus
+from halo_engine.domain.series.decisions import first_mail
 from halo_engine.domain.series.definition import Series
 from halo_engine.domain.series.guards import ReasonCode
 from halo_engine.domain.times.instants import Instant
 from halo_engine.enrollment.candidates import Outsiders
 from halo_engine.enrollment.guards import judge
+from halo_engine.enrollment.losers import foreseen_losers
 from halo_engine.sql.statements import statement
 from halo_engine.sql.statistics import analyze_unknown
 from halo_engine.work import Work
@@ -43,7 +45,7 @@ def foresee(work: Work, series: Series, per_second: float | None = None) -> Acti
     return Activation(
         series=series.key,
         enrolls=enrolls,
-        first_mail_at=series.first_mail(work.now) if enrolls else None,
+        first_mail_at=first_mail(series, work.now) if enrolls else None,
         takes_seconds=enrolls / per_second if per_second else None,
         left_out={code: counts[code] for code in ReasonCode if code in counts},
     )
@@ -63,13 +65,14 @@ def _counts(work: Work, series: Series) -> dict[str | None, int]:
     if series.entry_trigger not in (EntryTrigger.MANUAL, EntryTrigger.SEGMENT_MATCH):
         return {}
     analyze_unknown(work.connection)
-    rows = work.connection.execute(_count_activation(work, series))
+    active = replace(series, status=SeriesStatus.ACTIVE)
+    losers = foreseen_losers(work, [active], Outsiders(work.now, series.id))
+    rows = work.connection.execute(_count_activation(work, active), losers)
     return {row.code: row.contacts for row in rows}
 
 
 @statement("count_activation")
 def _count_activation(work: Work, series: Series) -> Select[Any]:
-    active = replace(series, status=SeriesStatus.ACTIVE)
     everybody = Outsiders(work.now, series.id)
-    verdicts = judge(work.org_id, [active], work.moment, everybody)
+    verdicts = judge(work.org_id, [series], work.moment, everybody)
     return select(verdicts.c.code, func.count().label("contacts")).group_by(verdicts.c.code)

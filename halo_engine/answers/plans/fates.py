@@ -34,9 +34,11 @@ from halo_engine.audience.matching import audience, fits_contact_type, scan, sup
 from halo_engine.domain.series.definition import Series, Step
 from halo_engine.domain.series.exits import ExitReason
 from halo_engine.journey.exit_questions import ExitQuestions, first_that_fires
+from halo_engine.series.early_gates import early_steps, is_opened
+from halo_engine.series.rebase import address_at_entry
 from halo_engine.series.rescheduling import Retimed
 from halo_engine.sql.rows import rows_of
-from halo_engine.tables import automation_enrollments, automation_recipients
+from halo_engine.tables import automation_enrollments, automation_recipients, end_users
 from halo_engine.tables.enrollments import DUE, IS_ACTIVE, is_run
 from halo_engine.work import Work
 
@@ -175,6 +177,7 @@ def audience_of(series: Series) -> tuple[object, ...]:
         series.audience_filters,
         series.subscription_id,
         series.contact_type,
+        bool(series.patience),
     )
 
 
@@ -186,6 +189,11 @@ def _active_rows(work: Work, planned: PlannedSave) -> Subquery:
     # one row, and compare each contact with each row.
     its_id = select(literal(series.id, Uuid())).scalar_subquery()
     overdue = and_(work.now >= DUE, retimed.due <= work.now)
+    moves, due = retimed.moves & ~overdue, retimed.due
+    if series.is_active and early_steps(series):
+        now = literal(work.now, _ROWS.c.scheduled_for.type)
+        opens = is_opened(work.org_id, [series], now, work.moment)
+        moves, due = moves | opens, case((opens, now), else_=due)
     return (
         select(
             literal(0, Integer()).label("series"),
@@ -196,8 +204,8 @@ def _active_rows(work: Work, planned: PlannedSave) -> Subquery:
             _ROWS.c.step_id,
             is_removed.label("is_removed"),
             case((is_removed, _next_step(series))).label("next_id"),
-            (retimed.moves & ~overdue).is_(True).label("is_moved"),
-            retimed.due.label("due"),
+            moves.is_(True).label("is_moved"),
+            due.label("due"),
             DUE.label("was_due"),
         )
         .where(_ROWS.c.org_id == work.org_id, _ROWS.c.automation_id == its_id, IS_ACTIVE)
@@ -264,4 +272,33 @@ def taken_companies(found: FromClause) -> Select[Any]:
         .where(found.c.company_id.is_not(None))
         .group_by(found.c.company_id)
         .having(stays | (func.count() == 1))
+    )
+
+
+def taken_addresses(
+    work: Work, series: Series, found: FromClause, gives_seats: bool
+) -> Select[Any]:
+    """Return the addresses that are taken after the save: of everybody who does not leave at once,
+    which only those do who contend for a seat that it gives.
+    """
+    runs, contact = automation_enrollments, end_users
+    crowd = func.count().over(partition_by=found.c.company_id)
+    alone = or_(found.c.company_id.is_(None), crowd == 1)
+    placed = select(
+        found.c.end_user_id, or_(found.c.exit_reason.is_(None), alone).label("stays")
+    ).subquery("placed")
+    is_its = and_(contact.c.org_id == runs.c.org_id, contact.c.id == runs.c.end_user_id)
+    source: FromClause = runs.join(contact, is_its)
+    if gives_seats:
+        source = source.join(
+            placed, and_(placed.c.end_user_id == runs.c.end_user_id, placed.c.stays)
+        )
+    return (
+        select(address_at_entry(runs, contact))
+        .select_from(source)
+        .where(
+            runs.c.org_id == work.org_id,
+            runs.c.automation_id == series.id,
+            runs.c.ended_at.is_(None),
+        )
     )

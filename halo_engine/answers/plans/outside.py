@@ -6,12 +6,19 @@ from uuid import UUID
 
 from sqlalchemy import Select, func, select
 
-from halo_engine.answers.plans.fates import PlannedSave, audience_of, fates, taken_companies
+from halo_engine.answers.plans.fates import (
+    PlannedSave,
+    audience_of,
+    fates,
+    taken_addresses,
+    taken_companies,
+)
 from halo_engine.domain.answer import Answer
 from halo_engine.domain.reasons import EntryTrigger
 from halo_engine.domain.series.definition import Series
 from halo_engine.enrollment.candidates import Asked, Candidates, Outsiders
 from halo_engine.enrollment.guards import AfterSave, judge
+from halo_engine.enrollment.losers import foreseen_losers
 from halo_engine.sql.statements import statement
 from halo_engine.sql.statistics import analyze_unknown
 from halo_engine.work import Work
@@ -45,7 +52,11 @@ def entering(
         return 0
     who = Asked(work.now, some) if matched <= FEW else Outsiders(work.now, after.id)
     analyze_unknown(work.connection)
-    number: int = work.connection.execute(_count_entering(work, before, planned, who)).scalar_one()
+    save = _save(work, before, planned)
+    losers = foreseen_losers(work, [after], who, save)
+    number: int = work.connection.execute(
+        _count_entering(work, before, planned, who), losers
+    ).scalar_one()
     return number
 
 
@@ -53,16 +64,24 @@ def entering(
 def _count_entering(
     work: Work, before: Series, planned: PlannedSave, candidates: Candidates
 ) -> Select[Any]:
-    after = planned.series
-    save = AfterSave(
-        moved_audience=audience_of(before)[:3] != audience_of(after)[:3],
-        taken=_taken(work, before, planned),
-    )
-    verdicts = judge(work.org_id, [after], work.moment, candidates, save)
+    save = _save(work, before, planned)
+    verdicts = judge(work.org_id, [planned.series], work.moment, candidates, save)
     return select(func.count()).select_from(verdicts).where(verdicts.c.code.is_(None))
 
 
-def _taken(work: Work, before: Series, planned: PlannedSave) -> Select[Any] | None:
-    """Return the companies with a seat, if the save begins to give seats."""
-    gives = planned.series.settings.one_per_company and not before.settings.one_per_company
-    return taken_companies(fates(work, planned)) if gives else None
+def _save(work: Work, before: Series, planned: PlannedSave) -> AfterSave:
+    """Return what the save changes of what the guards look at.
+
+    Seats that it begins to give are not taken yet, and runs that it ends for one leave their
+    address.
+    """
+    after = planned.series
+    gives_seats = after.settings.one_per_company and not before.settings.one_per_company
+    counts = after.settings.one_per_address and not before.settings.one_per_address
+    is_moved = after.settings.one_per_address and (counts or gives_seats)
+    found = fates(work, planned)
+    return AfterSave(
+        moved_audience=audience_of(before)[:3] != audience_of(after)[:3],
+        taken=taken_companies(found) if gives_seats else None,
+        addresses=taken_addresses(work, after, found, gives_seats) if is_moved else None,
+    )

@@ -132,9 +132,7 @@ def plan(
     saved = as_if_saved(work, before, definition) if before else unsaved(work, key, definition)
     planned = PlannedSave(
         saved,
-        Retimed.by(before, saved, work.now)
-        if reschedule and before
-        else Retimed.none(saved, work.now),
+        Retimed.by(work, before, saved) if reschedule and before else Retimed.none(saved, work.now),
     )
     changes = differences(stored.definition if stored else None, definition)
     checked = check(work, saved)

@@ -42,7 +42,12 @@ from halo_engine.work import Work
 MOST_SHOWN: Final = 10
 
 #: A row that was skipped for one of these should have sent an email.
-_NOT_SENT: Final = (SkipReason.NO_EMAIL, SkipReason.UNSUBSCRIBED)
+_NOT_SENT: Final = (
+    SkipReason.NO_EMAIL,
+    SkipReason.UNSUBSCRIBED,
+    SkipReason.QUIET_HOURS,
+    SkipReason.FREQUENCY_CAP,
+)
 
 #: Builds the condition that selects rows, from a table with ``end_user_id`` and ``automation_id``.
 _Which = Callable[[FromClause], ColumnElement[bool]]
@@ -51,8 +56,8 @@ _Which = Callable[[FromClause], ColumnElement[bool]]
 class FailedMail(Answer):
     """A mail that a contact did not get: at ``step`` of its ``number``-th enrollment.
 
-    ``reason`` is the mail server's text, or ``outcome_unknown`` (it may have arrived), ``no_email``
-    or ``unsubscribed``. ``kind`` classifies a server's text. ``email`` is where the mail was to go.
+    ``reason`` is the mail server's text, or ``outcome_unknown`` (it may have arrived), or why the
+    step was skipped. ``kind`` classifies a server's text. ``email`` is where the mail was to go.
     """
 
     id: int

@@ -10,12 +10,13 @@ from halo_engine.answers.reports.stored import (
     StoredValues,
     stored_values,
 )
+from halo_engine.answers.reports.zone_names import ZONE_FIELD, count_no_zones
 from halo_engine.audience.registered import registered_fields
 from halo_engine.contacts.consent.subscriptions import ListAnswer, all_lists
 from halo_engine.domain.answer import Answer
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.fields.catalogue import COLUMNS, Entity, Field, FieldType, resolve
-from halo_engine.domain.fields.filters import OPERATORS, Operator
+from halo_engine.domain.fields.filters import EMPTINESS, OPERATORS, Operator
 from halo_engine.domain.series.choices import CHOICES
 from halo_engine.work import Work
 
@@ -44,12 +45,15 @@ class KnownField(NamedField):
     """One field, and what is stored in it: ``types`` counts the sampled contacts by
     JSON type. ``contacts`` counts those with a value, ``values`` are the most frequent. Dates and
     personal fields have no ``values``. ``choices`` are all values of an enumerated field.
+    ``not_a_zone`` counts, of ``custom:timezone``, the values that name no time zone: they count as
+    missing (contract §20).
     """
 
     contacts: int
     types: Mapping[str, int]
     values: tuple[StoredValue, ...]
     choices: tuple[str, ...]
+    not_a_zone: int | None = None
 
 
 class Fields(Answer):
@@ -62,15 +66,23 @@ class Fields(Answer):
 
 
 def known_fields(work: Work) -> Fields:
-    """Return every field that a filter of the organisation can name, in three statements."""
+    """Return every field that a filter of the organisation can name, in three statements, or four
+    where contacts have a zone.
+    """
     registered = registered_fields(work.connection, work.org_id)
     contacts, seen = stored_values(work)
+    no_zones = count_no_zones(work) if ZONE_FIELD in seen else None
     ordered = _in_order({*registered, *seen})
     return Fields(
         contacts=contacts,
         looked_at=min(contacts, SAMPLE),
         fields=tuple(
-            _known(each, registered.get(each.name), seen.get(each.name, StoredValues()))
+            _known(
+                each,
+                registered.get(each.name),
+                seen.get(each.name, StoredValues()),
+                no_zones if each.name == ZONE_FIELD else None,
+            )
             for each in ordered
         ),
         lists=tuple(all_lists(work)),
@@ -100,12 +112,17 @@ def _named(target: Field, seen_as: str | None) -> NamedField:
     return NamedField(
         field=target.name,
         type=type_,
-        operators=tuple(operator for each in filtered_as for operator in OPERATORS[each]),
+        operators=tuple(
+            dict.fromkeys(operator for each in filtered_as for operator in OPERATORS[each])
+        )
+        or EMPTINESS,
         custom=target.custom,
     )
 
 
-def _known(target: Field, registered: str | None, seen: StoredValues) -> KnownField:
+def _known(
+    target: Field, registered: str | None, seen: StoredValues, not_a_zone: int | None
+) -> KnownField:
     common = max(seen.types, key=lambda each: seen.types[each], default="null")
     is_choice = target.entity in (Entity.CONTACT, Entity.COMPANY) and not target.custom
     return KnownField(
@@ -114,6 +131,7 @@ def _known(target: Field, registered: str | None, seen: StoredValues) -> KnownFi
         types=seen.types,
         values=tuple(seen.values),
         choices=CHOICES.get(target.attribute, ()) if is_choice else (),
+        not_a_zone=not_a_zone,
     )
 
 

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -25,12 +26,14 @@ from halo_engine.domain.answer import Answer
 from halo_engine.domain.bounce_reasons import BounceReason
 from halo_engine.domain.reasons import FailReason, Status
 from halo_engine.domain.series.definition import Series
+from halo_engine.series.held import count_held
 from halo_engine.sql.statements import statement
 from halo_engine.tables import (
     automation_enrollments,
     automation_recipients,
     cleared_recipients,
     messages,
+    waiting_entries,
 )
 from halo_engine.work import Work
 
@@ -69,6 +72,8 @@ class Funnel(Answer):
 
     ``active`` counts enrollments, ``converted`` contacts, ``bounces`` reports of bounced mails by
     reason, most frequent first. A removed step is shown while it has recipients or emails.
+    ``held`` counts contacts that a surge holds, ``waiting`` those who wait for data (§23); they
+    have no enrollment yet.
     """
 
     series: str
@@ -79,6 +84,8 @@ class Funnel(Answer):
     ended: Mapping[str, int]
     bounces: Mapping[BounceReason, int]
     steps: tuple[FunnelStep, ...]
+    held: int = 0
+    waiting: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +136,18 @@ def funnel(work: Work, series: Series, version: int | None = None) -> Funnel:
         ended=ended,
         bounces=bounces_of(work, and_(*of.among(messages))),
         steps=tuple(_steps(of)),
+        held=count_held(work, series),
+        waiting=work.connection.scalar(_count_waiting(of)) or 0 if series.patience else 0,
+    )
+
+
+@statement("count_waiting")
+def _count_waiting(of: FunnelRuns) -> Select[int]:
+    waiting, patience = waiting_entries, of.series.patience or timedelta(0)
+    return select(func.count()).where(
+        waiting.c.org_id == of.work.org_id,
+        waiting.c.automation_id == of.series.id,
+        waiting.c.fired_at >= of.work.now - patience,
     )
 
 

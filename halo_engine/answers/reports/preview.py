@@ -1,6 +1,7 @@
 """Preview: which contacts a series, saved or being written, matches now (contract §10)."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from halo_engine.domain.errors import bad_input, shown
 from halo_engine.domain.fields.filters import FilterGroups
 from halo_engine.domain.reasons import AudienceType, ContactType, ContactTypeChoice, EntryTrigger
 from halo_engine.domain.series.definition import Series, SeriesDefinition
+from halo_engine.domain.series.settings import patience_of
 from halo_engine.domain.times.instants import Instant
 from halo_engine.sql.statements import statement
 from halo_engine.tables import end_users, subscriptions
@@ -54,6 +56,7 @@ class _Unsaved:
     contact_type: ContactTypeChoice
     subscription_id: UUID | None
     audience_filters: FilterGroups
+    patience: timedelta | None
 
 
 #: A series, saved or being written.
@@ -147,6 +150,7 @@ def audience_of(work: Work, of: Definition) -> Audience:
         of.contact_type,
         _list_id(work, of.subscription),
         of.audience_filters,
+        patience_of(of.entry_trigger, of.settings),
     )
 
 

@@ -1,9 +1,11 @@
 """`halo contacts erase` and `halo org erase` (contract §2)."""
 
 from functools import partial
+from pathlib import Path
 
 import click
 
+from halo_engine.cli.contacts.file_erasure import erase_file
 from halo_engine.cli.context import (
     CommandContext,
     choose_organization,
@@ -13,7 +15,8 @@ from halo_engine.cli.context import (
 )
 from halo_engine.cli.installation import Installation
 from halo_engine.cli.output import print_json
-from halo_engine.contacts.consent.erasure import EraseContactCall, erase_contact, erase_organization
+from halo_engine.contacts.consent.erasure import EraseContactCall, erase_contact
+from halo_engine.contacts.erasure.organizations import erase_organization
 from halo_engine.contacts.finding import find_contacts
 from halo_engine.domain.errors import validated
 from halo_engine.work import OrgRef
@@ -28,16 +31,44 @@ def _make_sure(*, sure: bool) -> None:
 
 
 @click.command(name="erase")
-@click.argument("contact")
-@_yes_option
+@click.argument("contact", required=False)
+@click.option(
+    "--file",
+    type=click.Path(path_type=Path),
+    help="Erase the contacts of this file, one a line.",
+)
+@click.option(
+    "--confirm",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Do not ask; erase nobody if the file names more than N contacts.",
+)
+@click.option("--dry-run", is_flag=True, help="Show what the file would erase; erase nothing.")
+@click.option("--yes", "sure", is_flag=True, help="Do not ask; of a file, up to 100 contacts.")
 @in_organization
-def erase_contact_command(context: CommandContext, contact: str, sure: bool) -> None:
-    """Erase CONTACT and everything about it, for good.
+def erase_contact_command(
+    context: CommandContext,
+    contact: str | None,
+    file: Path | None,
+    confirm: int | None,
+    dry_run: bool,
+    sure: bool,
+) -> None:
+    """Erase CONTACT, or the contacts of a file, and everything about them, for good.
 
-    If its address was suppressed, a keyed hash of it stays, and nothing else.
+    CONTACT, and each line of a file, is a user ID, or an email if it has none. If an address was
+    suppressed, a keyed hash of it stays, and nothing else. A file's erasure first says in numbers
+    what goes. After an interruption the same command goes on. Exits 1 if a line names nobody.
     """
+    if (contact is None) == (file is None):
+        raise click.UsageError("Name a CONTACT or a --file, one of them.")
+    if file is not None:
+        erase_file(context, file, confirm=confirm, dry_run=dry_run, sure=sure)
+        return
+    if confirm is not None or dry_run:
+        raise click.UsageError("--confirm and --dry-run go with --file.")
     call = validated(EraseContactCall, {"contact": contact}, "erase")
-    context.ask(lambda work: find_contacts(work, [contact]))
+    context.ask(lambda work: find_contacts(work, [call.contact]))
     _make_sure(sure=sure)
     erased = context.change("contacts.erase", call, lambda work: erase_contact(work, call))
     context.show(erased, lambda answer: click.echo(f"{answer.id} is erased."))

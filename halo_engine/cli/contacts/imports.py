@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 import click
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
 
+from halo_engine.cli.contacts.effects import draw_effects
 from halo_engine.cli.context import CommandContext, in_organization
 from halo_engine.cli.output import plain, print_json, progress_bar
 from halo_engine.contacts.csv_import.importing import ImportCsvAnswer
@@ -21,7 +22,7 @@ from halo_engine.contacts.csv_import.resume import (
 )
 from halo_engine.contacts.csv_import.suggestion import suggest_for_file
 from halo_engine.domain.errors import bad_input, not_found, shown, validated
-from halo_engine.pipeline.import_csv import DryRunAnswer, try_file
+from halo_engine.pipeline.batches.import_csv import DryRunAnswer, try_file
 from halo_engine.work import Work
 
 _Result = TypeVar("_Result")
@@ -70,7 +71,7 @@ def import_command(
     Columns that are not mapped are passed over. After an interruption the same command resumes the
     import. Exits 1 when rows were left out.
     """
-    with _reading(file):
+    with reading(file):
         if not mapping:
             return _suggest(context, file, read["separator"], read["encoding"])
         options = {
@@ -87,7 +88,7 @@ def import_command(
 
 
 @contextmanager
-def _reading(file: Path) -> Iterator[None]:
+def reading(file: Path) -> Iterator[None]:
     """Turn a file that cannot be read into a refusal that names it."""
     try:
         yield
@@ -185,12 +186,7 @@ def _draw_trial(answer: DryRunAnswer) -> None:
             f"  of {answer.rows} rows the first {answer.tried} were tried; the others were only"
             " read for what is left out"
         )
-    for key, count in answer.starts.items():
-        click.echo(f"  would start series {key}: {count}")
-    for key, count in answer.starts_later.items():
-        click.echo(f"  would start series {key} at its next re-evaluation: {count}")
-    if not answer.starts and not answer.starts_later:
-        click.echo("  would start no series")
+    draw_effects(answer)
     _draw_faults(answer)
 
 

@@ -12,7 +12,13 @@ from halo_engine.cli.installation import Installation
 from halo_engine.cli.output import print_facts, print_json, print_table
 from halo_engine.database import run_in_transaction
 from halo_engine.domain.errors import Refusal, validated
-from halo_engine.doors.operators import RotateCall
+from halo_engine.domain.times.written_limits import (
+    read_caps,
+    read_quiet_hours,
+    write_caps,
+    write_quiet_hours,
+)
+from halo_engine.doors.operators import ChangedOrganization, RotateCall, change_settings
 from halo_engine.doors.table import DOORS
 from halo_engine.operators.audit import AuditedChange, note
 from halo_engine.operators.origin import Origin, Via
@@ -21,7 +27,6 @@ from halo_engine.organizations import (
     OrganizationAnswer,
     OrganizationSettings,
     all_organizations,
-    change_organization,
     create_organization,
     find_organization,
     new_secret,
@@ -56,6 +61,17 @@ def _settings(command: Callable[..., None]) -> Callable[..., None]:
             ),
             click.option(
                 "--cron", "reevaluate_cron", help="When segments are re-evaluated; */15 * * * *."
+            ),
+            click.option(
+                "--quiet-hours",
+                metavar="HOURS",
+                help="When no marketing goes out: 21:00-08:00, with a zone or ‘contact’ behind it; "
+                "off for never.",
+            ),
+            click.option(
+                "--caps",
+                "frequency_caps",
+                help="How much marketing a contact gets: 2/24h 5/7d; off for any amount.",
             ),
             click.option("--identity-secret", help="Switches identity verification on."),
             click.option(
@@ -107,9 +123,7 @@ def change(installation: Installation, /, key: str, as_json: bool, **given: Any)
     with refusing(as_json), installation.engine() as engine:
         settings = _read(given)
         door = DOORS["organizations.change"].noting(engine, settings, _operator())
-        changed = door.perform(
-            OrgRef(key=key), lambda work: change_organization(work.connection, key, settings)
-        )
+        changed = door.perform(OrgRef(key=key), lambda work: change_settings(work, settings))
         _show(changed, as_json=as_json, secret="identity_secret" in settings.model_fields_set)
 
 
@@ -160,9 +174,7 @@ def stripe_secret(
     with refusing(as_json), installation.engine() as engine:
         call = validated(ChangeOrganizationCall, given, "org")
         door = DOORS["organizations.change"].noting(engine, call, _operator())
-        found = door.perform(
-            OrgRef(key=key), lambda work: change_organization(work.connection, key, call)
-        )
+        found = door.perform(OrgRef(key=key), lambda work: change_settings(work, call))
     _show(found, as_json=as_json, secret=False)
 
 
@@ -212,6 +224,12 @@ def _read(given: dict[str, Any]) -> OrganizationSettings:
     if verifies is not None and "identity_secret" not in settings:
         settings["identity_secret"] = new_secret() if verifies else None
     try:
+        if "quiet_hours" in settings:
+            settings["quiet_hours"] = read_quiet_hours(
+                settings["quiet_hours"], "org: --quiet-hours"
+            )
+        if "frequency_caps" in settings:
+            settings["frequency_caps"] = read_caps(settings["frequency_caps"], "org: --caps")
         return validated(OrganizationSettings, settings, "org")
     except Refusal as refusal:
         raise _as_typed(refusal) from None
@@ -232,6 +250,7 @@ def _show(found: OrganizationAnswer, *, as_json: bool, secret: bool) -> None:
     if as_json:
         print_json(_data(found, secret=secret))
         return
+    breaks = found.breaks if isinstance(found, ChangedOrganization) else ()
     verification = "off" if found.identity_secret is None else _HIDDEN
     print_facts(
         {
@@ -253,10 +272,13 @@ def _show(found: OrganizationAnswer, *, as_json: bool, secret: bool) -> None:
                     ("from address", found.mail_from_address),
                     ("reply to", found.mail_reply_to),
                     ("bounce domain", found.mail_bounce_domain),
+                    ("quiet hours", write_quiet_hours(found.quiet_hours)),
+                    ("caps", write_caps(found.frequency_caps)),
                 )
                 if value
             },
             "re-evaluated": found.reevaluate_cron,
+            **({"breaks": ", ".join(breaks)} if breaks else {}),
         }
     )
 

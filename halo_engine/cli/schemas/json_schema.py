@@ -25,14 +25,24 @@ _DURATION: Final = {
     ]
 }
 _TIME_OF_DAY: Final = {"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"}
-_FILTER: Final = {"$ref": "#/$defs/Filter"}
-#: AND groups joined by OR, or one group written flat.
-GROUPS: Final = {
-    "anyOf": [
-        {"type": "array", "items": {"type": "array", "items": _FILTER, "minItems": 1}},
-        {"type": "array", "items": _FILTER},
-    ]
-}
+
+
+def _groups_of(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema of AND groups joined by OR, or of one group written flat."""
+    return {
+        "anyOf": [
+            {"type": "array", "items": {"type": "array", "items": item, "minItems": 1}},
+            {"type": "array", "items": item},
+        ]
+    }
+
+
+#: Groups of filters on contacts, and of filters on the event at hand.
+GROUPS: Final = _groups_of({"$ref": "#/$defs/Filter"})
+ENTRY_EVENT_GROUPS: Final = _groups_of({"$ref": "#/$defs/EventFilter"})
+EVENT_GROUPS: Final = _groups_of(
+    {"anyOf": [{"$ref": "#/$defs/EventFilter"}, {"$ref": "#/$defs/SameProperty"}]}
+)
 
 
 #: Definitions by their keys.
@@ -79,6 +89,12 @@ def _widen_series(definitions: dict[str, Any]) -> None:
     filters = [(series, "audience_filters"), *((settings, name) for name in FILTER_SETTINGS)]
     for keys, name in filters:
         keys[name] = {**GROUPS, "description": keys[name]["description"]}
+    for keys, name, groups in (
+        (settings, "entry_event_filters", ENTRY_EVENT_GROUPS),
+        (settings, "exit_event_filters", EVENT_GROUPS),
+        (definitions["Condition"]["properties"], "filters", EVENT_GROUPS),
+    ):
+        keys[name] = {**groups, "description": keys[name]["description"]}
     series["settings"].pop("default")
     # Rules that are always on cannot be listed.
     del definitions["ExitReason"]

@@ -20,6 +20,7 @@ from halo_engine.contacts.identifying.leads import AddContactCall, CaptureLeadCa
 from halo_engine.contacts.stripe.subscription import StripeSubscriptionCall
 from halo_engine.mail.incoming.events import MailCall, ReadMailCall
 from halo_engine.rehearsal.confirming import ConfirmCall
+from halo_engine.rehearsal.mail_settings import MailSettingsCall
 from halo_engine.rehearsal.scenario import Expectation, ExpectedError, ScenarioFile
 
 #: Actions whose value is exactly a door's call.
@@ -33,6 +34,7 @@ _DOORS: Final[Mapping[str, type[BaseModel]]] = {
     "subscribe": SubscribeCall,
     "save_list": SaveListCall,
     "confirm": ConfirmCall,
+    "change_org": MailSettingsCall,
     "unsubscribe": UnsubscribeCall,
     "open": ReadMailCall,
     "click": ReadMailCall,
@@ -55,12 +57,13 @@ _ACTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
     "at": {**_TEXT, "description": "An instant, or + a duration from now: +2d."},
     "update": {
         **_OBJECT,
-        "description": "A batch update, signed; `expect` in it has the counts of its answer.",
+        "description": "A batch update, signed; with `dry_run` it says what it would do. `expect` "
+        "in it has the counts of its answer.",
     },
     "import_csv": {
         **_OBJECT,
-        "description": "An import of `text` or a `file`, with its `mapping`; `expect` in it has "
-        "the counts of its answer.",
+        "description": "An import of `text` or a `file`, with its `mapping`; with `dry_run` it "
+        "says what it would do. `expect` in it has the counts of its answer.",
     },
     "bounce": _acting("Mail to the contact comes back for good.", "contact"),
     "complain": _acting("The contact calls a mail spam.", "contact"),
@@ -69,6 +72,13 @@ _ACTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
     "activate": {**_TEXT, "description": "Make this series active."},
     "pause": {**_TEXT, "description": "Pause this series."},
     "resume": {**_TEXT, "description": "Make this paused series active again."},
+    "release": {
+        **_OBJECT,
+        "description": "Let those whom a series' surge holds enter; `discard: true` lets them go.",
+        "required": ["series"],
+        "additionalProperties": False,
+        "properties": {"series": _TEXT, "discard": {"type": "boolean"}},
+    },
     "save": {
         **_OBJECT,
         "description": "Definitions by key, merged over those last saved; `reschedule: true` "

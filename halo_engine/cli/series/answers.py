@@ -14,6 +14,7 @@ from halo_engine.answers.explain.position import Position
 from halo_engine.answers.reports.funnel import Funnel, funnel
 from halo_engine.answers.reports.ledger import Ledger, ledger
 from halo_engine.answers.reports.preview import Preview, PreviewedContact, preview
+from halo_engine.answers.said_filter import SaidFilter
 from halo_engine.cli.context import CommandContext, in_organization
 from halo_engine.cli.operations.failures import draw_failures
 from halo_engine.cli.output import plain, print_facts, print_table, shown_at
@@ -100,7 +101,7 @@ def _draw_diagnosis(found: Diagnosis) -> None:
             ("filter", *numbers),
             [
                 (
-                    f"{each.field} {each.operator} {plain(each.value)}",
+                    _in_short(each),
                     each.passes_alone,
                     each.matches_without,
                     each.missing,
@@ -128,6 +129,10 @@ def _draw_ledger(found: Ledger) -> None:
     print_table(("code", "contacts"), rows, numbers=["contacts"])
     if found.active_outside:
         click.echo(f"\n{found.active_outside} active that no longer match")
+    if found.held_outside:
+        click.echo(f"{found.held_outside} held in a surge that no longer match")
+    if found.waiting_outside:
+        click.echo(f"\n{found.waiting_outside} waiting for data that do not match yet")
 
 
 @click.command(name="funnel")
@@ -148,6 +153,7 @@ def _draw_funnel(found: Funnel) -> None:
             "enrolled": found.enrolled,
             "enrollments": found.enrollments,
             "in it now": found.active,
+            **({"held by its surge": found.held} if found.held else {}),
             "converted": found.converted,
             **{f"ended: {reason}": number for reason, number in found.ended.items()},
             **{f"came back: {reason}": number for reason, number in found.bounces.items()},
@@ -213,10 +219,7 @@ def _draw_explanation(found: Explanation, zone: ZoneInfo) -> None:
         click.echo()
         print_table(
             ("filter", "saw"),
-            [
-                (f"{each.field} {each.operator} {plain(each.value)}", plain(each.seen))
-                for each in found.filters
-            ],
+            [(_in_short(each), plain(each.seen)) for each in found.filters],
         )
     if found.failed_mails:
         click.echo("\nmails that it did not get:")
@@ -240,3 +243,9 @@ def _series(work: Work, key: str, file: Path | None) -> Series:
     if file is None:
         return find_series(work, key)
     return unsaved(work, key, series_of_file(file, key))
+
+
+def _in_short(each: SaidFilter) -> str:
+    value = "" if each.value is None else f" {plain(each.value)}"
+    span = f" within {each.within}" if each.within else ""
+    return f"{each.field} {each.operator}{value}{span}"

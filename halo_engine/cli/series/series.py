@@ -24,7 +24,7 @@ from halo_engine.work import Work
 
 _SECTIONS: Final = {
     "Write": ("example", "check", "plan", "apply", "show", "list", "history", "revert"),
-    "Run": ("activate", "pause", "resume", "stop", "remove"),
+    "Run": ("activate", "pause", "resume", "stop", "release", "remove"),
     "Ask": ("preview", "diagnose", "ledger", "funnel"),
     "Look at its mail": ("render", "send-test", "retry-failed"),
 }
@@ -91,6 +91,8 @@ def _draw(found: ShownSeries, zone: ZoneInfo) -> None:
     )
     for about, text in found.words.items():
         click.echo(f"# {about}: {plain(text)}")
+    if found.held:
+        click.echo(f"# held by its surge: {found.held}")
     for message in found.refusals or ():
         click.echo(f"# refused: {message}")
     for each in found.warnings or ():

@@ -24,12 +24,12 @@ from halo_engine.domain.fields.if_blocks import IsSet
 from halo_engine.domain.fields.merge_fields import MergeField, fields_of
 from halo_engine.domain.mail_tokens import MailToken, Purpose
 from halo_engine.domain.reasons import SeriesStatus
-from halo_engine.domain.series.decisions import DueFacts, Exit, Postpone, RunFacts, Send
+from halo_engine.domain.series.decisions import DueFacts, Exit, Postpone, RunFacts, Send, Waits
 from halo_engine.domain.series.definition import Series, SeriesDefinition, Step, StepDefinition
 from halo_engine.domain.series.exits import ExitReason
 from halo_engine.domain.series.seats import TakeSeat
 from halo_engine.domain.series.signals import Signal, SignalKind
-from halo_engine.enrollment.candidates import Candidates, Found
+from halo_engine.enrollment.candidates import Candidates, Entrants, Found
 from halo_engine.enrollment.pages import ContactCursor, ContactRange
 from halo_engine.journey.observe import Observed
 from halo_engine.journey.parking import FailedAlone
@@ -64,6 +64,8 @@ _ORG: Final = Organization(
     reevaluate_cron="*/15 * * * *",
     reevaluated_at=_OF["since"],
     passes_are_quick=True,
+    quiet_hours=None,
+    frequency_caps=(),
     address_key=None,
     mail_key=b"",
     webhook_kinds=frozenset(),
@@ -86,6 +88,7 @@ DEFINITION: Final = parse_definition(
         ],
         "settings": {
             "one_per_company": True,
+            "one_per_address": True,
             "reenroll_enabled": True,
             "reenroll_delay_days": 30,
             "exit_rules": ["unsubscribed", "replied", "segment_leave", "event", "filter_match"],
@@ -127,6 +130,7 @@ _SERIES: Final = Series(
 )
 _FILTERS: Final = [item for group in DEFINITION.audience_filters for item in group]
 _RUN: Final = RunFacts(_SERIES, _OF["contact_id"], 1, None, ())
+_RETIMED: Final = Retimed(_SERIES, _SERIES.steps, _OF["now"])
 _DUE: Final = DueFacts(_RUN, [_OF["row_id"]], _STEPS[0], True, False)
 _SIGNAL: Final = Signal(
     _OF["signal_id"],
@@ -164,6 +168,7 @@ _BY_TYPE: Final[Mapping[Any, Any]] = {
     Sequence[Filter]: _FILTERS,
     Collection[MergeField | IsSet]: fields_of("{{ name }}"),
     Candidates: Found(_OF["contact_ids"], _OF["now"]),
+    Entrants: Found(_OF["contact_ids"], _OF["now"]),
     Observed: Observed(contacts=_OF["contact_ids"]),
     ContactRange: _PAGE,
     Signal: _SIGNAL,
@@ -171,16 +176,16 @@ _BY_TYPE: Final[Mapping[Any, Any]] = {
     FailedAlone: FailedAlone(_OF["row_id"], _OF["error"], counts=True),
     Sequence[Exit]: [Exit(_SERIES, _OF["contact_id"], 1, ExitReason.REPLIED)],
     Sequence[TakeSeat]: [TakeSeat(_RUN, _OF["company_id"])],
-    Sequence[Postpone]: [Postpone(_DUE, _OF["until"])],
+    Sequence[Postpone]: [Postpone(_DUE, _OF["until"], Waits.OUTSIDE_WINDOW)],
     Sequence[Send]: [Send(_DUE)],
     Sequence[Release]: [Release(_OF["row_id"])],
     IncomingMail: _MAIL,
     Received: Received(kind=_MAIL.kind, id=_OF["contact_id"]),
     MailToken: MailToken(Purpose.UNSUBSCRIBE, _OF["org_id"], _OF["row_id"], _OF["list_id"].bytes),
     Collection[Suppression]: [Suppression(_OF["address"], _OF["since"], None, None)],
-    PlannedSave: PlannedSave(_SERIES, Retimed.by(None, _SERIES, _OF["now"])),
+    PlannedSave: PlannedSave(_SERIES, _RETIMED),
     FunnelRuns: FunnelRuns(_WORK, _SERIES, 1),
-    Retimed: Retimed.by(None, _SERIES, _OF["now"]),
+    Retimed: _RETIMED,
     timedelta: timedelta(minutes=5),
     bool: True,
 }

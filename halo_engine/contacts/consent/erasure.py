@@ -1,61 +1,36 @@
-"""Erase a contact or a whole organisation, with everything stored about it (contract §2, §3)."""
+"""Erase contacts, with everything stored about them (contract §2, §3)."""
 
-import secrets
-from collections.abc import Iterator
-from functools import partial
-from typing import Any, Final
+from collections.abc import Collection
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     Column,
     ColumnElement,
     Delete,
     Executable,
     Select,
     Table,
-    Update,
+    Uuid,
     any_,
     delete,
     exists,
     func,
-    literal_column,
+    literal,
     select,
-    update,
 )
 
 from halo_engine.contacts.calls import Call, Identifier
 from halo_engine.contacts.consent.address_hashes import Suppression, keep_hashes
 from halo_engine.contacts.finding import Noted, find_contacts
-from halo_engine.database import plan_without_values
-from halo_engine.domain.mail_tokens import KEY_BYTES as MAIL_KEY_BYTES
-from halo_engine.domain.reasons import SeriesStatus
-from halo_engine.domain.roles import Role
 from halo_engine.journey.claim import hold_runs
 from halo_engine.series.catalogue import load_series
 from halo_engine.series.completion import complete_finished
-from halo_engine.series.locks import hold_series_still, lock_series_for_change
+from halo_engine.series.locks import hold_series_still
 from halo_engine.sql.statements import statement
-from halo_engine.tables import (
-    automations,
-    end_users,
-    messages,
-    metadata,
-    operator_keys,
-    organizations,
-    signals,
-    suppressions,
-    waiting_calls,
-)
-from halo_engine.work import Transact, Work
-
-#: How many rows one transaction deletes when an organisation is erased.
-PAGE: Final = 20_000
-
-#: Every table with an ``org_id``; tables that refer to others come first.
-_TABLES: Final = [table for table in reversed(metadata.sorted_tables) if "org_id" in table.c]
-
-#: Deleted page by page. Keys stay to the end: an admin who is told to call again must be able to.
-_IN_PAGES: Final = [table for table in _TABLES if table is not operator_keys]
+from halo_engine.tables import end_users, messages, signals, suppressions, waiting_calls
+from halo_engine.work import Work
 
 
 class EraseContactCall(Call):
@@ -72,57 +47,97 @@ def erase_contact(work: Work, call: EraseContactCall) -> Noted:
     """
     work = hold_series_still(work)
     [contact_id] = find_contacts(work, [call.contact])
-    runs = hold_runs(work.connection, work.org_id, [contact_id])
-    left = load_series(
-        work.connection,
-        work.org_id,
-        work.org.zone,
-        ids={run.series_id for run in runs if run.is_active},
-    )
-    keep_hashes(work, _take_suppressions(work, contact_id))
-    # Calls that wait are by the user's own ID: they may be older than the contact.
-    work.connection.execute(_erasing_calls(work, contact_id))
-    # Signals have no foreign key. They go last: whoever handles one has the contact locked.
-    for table, whose in ((end_users, end_users.c.id), (signals, signals.c.end_user_id)):
-        work.connection.execute(_erasing(work, table, whose, contact_id))
-    complete_finished(work, left)
+    erase(work, [contact_id])
     return Noted(id=contact_id)
 
 
-@statement("erase_contact", table=end_users, whose=end_users.c.id)
-def _erasing(work: Work, table: Table, whose: Column[UUID], contact_id: UUID) -> Delete:
-    return delete(table).where(table.c.org_id == work.org_id, whose == contact_id)
+def erase(work: Work, contacts: Collection[UUID]) -> None:
+    """Erase contacts; the caller holds the series still."""
+    ids = sorted(set(contacts))
+    runs = hold_runs(work.connection, work.org_id, ids)
+    left = load_series(
+        work.connection,
+        work.org_id,
+        work.org.hours,
+        ids={run.series_id for run in runs if run.is_active},
+    )
+    keep_hashes(work, _take_suppressions(work, ids))
+    # Calls that wait are by the user's own ID: they may be older than the contact.
+    work.connection.execute(_erasing_calls(work, ids))
+    # Signals have no foreign key. They go last: whoever handles one has the contact locked.
+    for table, whose in ((end_users, end_users.c.id), (signals, signals.c.end_user_id)):
+        work.connection.execute(_erasing(work, table, whose, ids))
+    complete_finished(work, left)
+
+
+def hold_to_erase(work: Work, contacts: Collection[UUID]) -> None:
+    """Lock contacts in the order of their ids, as whoever writes several does; their runs first,
+    as whoever handles signals does.
+    """
+    hold_runs(work.connection, work.org_id, contacts)
+    work.connection.execute(_hold_contacts(work, contacts))
+
+
+def is_one_of(column: ColumnElement[UUID], contact_ids: Collection[UUID]) -> ColumnElement[bool]:
+    """Return whether a column names one of the contacts."""
+    return column == any_(literal(list(contact_ids), ARRAY(Uuid())))
+
+
+@statement("hold_contacts_to_erase")
+def _hold_contacts(work: Work, contact_ids: Collection[UUID]) -> Select[Any]:
+    return (
+        select(end_users.c.id)
+        .where(end_users.c.org_id == work.org_id, is_one_of(end_users.c.id, contact_ids))
+        .order_by(end_users.c.id)
+        .with_for_update()
+    )
+
+
+@statement("erase_contacts", table=end_users, whose=end_users.c.id)
+def _erasing(
+    work: Work, table: Table, whose: Column[UUID], contact_ids: Collection[UUID]
+) -> Delete:
+    return delete(table).where(table.c.org_id == work.org_id, is_one_of(whose, contact_ids))
 
 
 @statement("erase_waiting_calls")
-def _erasing_calls(work: Work, contact_id: UUID) -> Delete:
+def _erasing_calls(work: Work, contact_ids: Collection[UUID]) -> Delete:
     contact, table = end_users, waiting_calls
-    user_id = select(contact.c.external_id).where(
-        contact.c.org_id == work.org_id, contact.c.id == contact_id
+    user_ids = select(contact.c.external_id).where(
+        contact.c.org_id == work.org_id, is_one_of(contact.c.id, contact_ids)
     )
-    mine = table.c.user_id == user_id.scalar_subquery()
-    return delete(table).where(table.c.org_id == work.org_id, mine)
+    return delete(table).where(table.c.org_id == work.org_id, table.c.user_id.in_(user_ids))
 
 
-def _take_suppressions(work: Work, contact_id: UUID) -> list[Suppression]:
-    """Delete and return the suppressions of the contact's addresses that are nobody else's.
-
-    Those are its address, and all addresses that it was sent mail at.
-    """
+def _take_suppressions(work: Work, contacts: Collection[UUID]) -> list[Suppression]:
+    """Delete and return the suppressions of the contacts' addresses that are nobody else's."""
     return [
-        Suppression(*row) for row in work.connection.execute(_taking_suppressions(work, contact_id))
+        Suppression(*row) for row in work.connection.execute(_taking_suppressions(work, contacts))
     ]
 
 
 @statement("take_suppressions")
-def _taking_suppressions(work: Work, contact_id: UUID) -> Executable:
+def _taking_suppressions(work: Work, contact_ids: Collection[UUID]) -> Executable:
+    table = suppressions
+    return (
+        delete(table)
+        .where(*of_nobody_else(work, contact_ids))
+        .returning(*[table.c[name] for name in Suppression._fields])
+    )
+
+
+def of_nobody_else(work: Work, contact_ids: Collection[UUID]) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions for suppressions of addresses that only these contacts have.
+
+    Those are the address of each, and all addresses that it was sent mail at.
+    """
     contact, mails, table = end_users, messages, suppressions
     addresses = (
         select(contact.c.address)
-        .where(contact.c.org_id == work.org_id, contact.c.id == contact_id)
+        .where(contact.c.org_id == work.org_id, is_one_of(contact.c.id, contact_ids))
         .union(
             select(func.lower(mails.c.to_address)).where(
-                mails.c.org_id == work.org_id, mails.c.end_user_id == contact_id
+                mails.c.org_id == work.org_id, is_one_of(mails.c.end_user_id, contact_ids)
             )
         )
     )
@@ -130,112 +145,6 @@ def _taking_suppressions(work: Work, contact_id: UUID) -> Executable:
     is_anothers = exists().where(
         other.c.org_id == work.org_id,
         other.c.address == table.c.address,
-        other.c.id != contact_id,
+        ~is_one_of(other.c.id, contact_ids),
     )
-    return (
-        delete(table)
-        .where(table.c.org_id == work.org_id, table.c.address.in_(addresses), ~is_anothers)
-        .returning(*[table.c[name] for name in Suppression._fields])
-    )
-
-
-def erase_organization(transact: Transact, page: int = PAGE) -> Iterator[int]:
-    """Erase an organisation with everything in it, suppressions too; yield how many rows go.
-
-    Each page of rows is a transaction. The first one ends the series and revokes widget keys,
-    the tokens of sent mails, and all operator keys but admins', so that no call comes in any more.
-    An erasure that was interrupted goes on when an admin calls it again; when the iterator ends,
-    the organisation is gone, and its keys with it.
-    """
-    transact(_close)
-    for table in _IN_PAGES:
-        while rows := transact(partial(_erase_page, table=table, most=page)):
-            yield rows
-    yield transact(_erase_rest)
-
-
-def _close(work: Work) -> None:
-    lock_series_for_change(work)
-    work.connection.execute(_close_series(work))
-    work.connection.execute(_revoke_operator_keys(work))
-    widget_key, mail_key = (
-        f"erased_{secrets.token_urlsafe(18)}",
-        secrets.token_bytes(MAIL_KEY_BYTES),
-    )
-    work.connection.execute(_close_org(work, widget_key, mail_key))
-
-
-@statement("close_series")
-def _close_series(work: Work) -> Update:
-    return (
-        update(automations)
-        .where(automations.c.org_id == work.org_id, automations.c.status != SeriesStatus.DRAFT)
-        .values(status=SeriesStatus.COMPLETED)
-    )
-
-
-@statement("revoke_operator_keys")
-def _revoke_operator_keys(work: Work) -> Update:
-    return (
-        update(operator_keys)
-        .where(
-            operator_keys.c.org_id == work.org_id,
-            operator_keys.c.revoked_at.is_(None),
-            operator_keys.c.role != Role.ADMIN,
-        )
-        .values(revoked_at=work.now)
-    )
-
-
-@statement("close_org")
-def _close_org(work: Work, widget_key: str, mail_key: bytes) -> Update:
-    return (
-        update(organizations)
-        .where(organizations.c.id == work.org_id)
-        .values(
-            widget_key=widget_key,
-            old_widget_key=None,
-            identity_secret=None,
-            stripe_endpoint_secret=None,
-            old_stripe_endpoint_secret=None,
-            mail_key=mail_key,
-        )
-    )
-
-
-def _erase_page(work: Work, table: Table, most: int) -> int:
-    """Delete some rows of a table; return how many there were."""
-    # For the queries of foreign keys, which look for rows that refer to each deleted one.
-    plan_without_values(work.connection)
-    return work.connection.execute(_erasing_page(work, table, most)).rowcount
-
-
-@statement("erase_page", table=end_users)
-def _erasing_page(work: Work, table: Table, limit: int) -> Delete:
-    row: ColumnElement[object] = literal_column("ctid")
-    rows = select(row).select_from(table).where(table.c.org_id == work.org_id).limit(limit)
-    return delete(table).where(row == any_(func.array(rows.scalar_subquery())))
-
-
-def _erase_rest(work: Work) -> int:
-    """Delete the organisation, and the rows of calls that were under way when it was closed."""
-    # Whoever writes a row of the organisation locks this one by a foreign key: no row comes later.
-    work.connection.execute(_hold_org(work))
-    late = [_erasing_all(work, table) for table in _TABLES]
-    return sum(work.connection.execute(each).rowcount for each in (*late, _erasing_org(work)))
-
-
-@statement("erase_table", table=end_users)
-def _erasing_all(work: Work, table: Table) -> Delete:
-    return delete(table).where(table.c.org_id == work.org_id)
-
-
-@statement("erase_org")
-def _erasing_org(work: Work) -> Delete:
-    return delete(organizations).where(organizations.c.id == work.org_id)
-
-
-@statement("hold_org")
-def _hold_org(work: Work) -> Select[Any]:
-    held = select(organizations.c.id).where(organizations.c.id == work.org_id)
-    return held.with_for_update()
+    return table.c.org_id == work.org_id, table.c.address.in_(addresses), ~is_anothers

@@ -153,9 +153,12 @@ def _take_named_separator(lines: Lines) -> str | None:
 
 
 def _read_header(lines: Lines, separator: str | None, encoding: str | None) -> Header:
-    found = _first_rows(lines, [separator] if separator else list(SEPARATORS))
+    tried = [separator] if separator else list(SEPARATORS)
+    found = _first_rows(lines, tried)
     most = max(map(len, found.values()), default=0)
-    best = [each for each, row in found.items() if len(row) == most]
+    # One column alone is no sign of a separator where another one failed.
+    is_sure = most > 1 or len(found) == len(tried)
+    best = [each for each, row in found.items() if is_sure and len(row) == most]
     if len(best) > 1 and most > 1:
         tied = " and ".join(SEPARATORS[each] for each in best)
         problem = f"{tied} separate it alike; say which one does by --separator"

@@ -92,6 +92,16 @@ def suggest(names: Sequence[str]) -> Suggestion:
 
     Raises a 400 if no column is known as an external ID or an email.
     """
+    mapping = known_columns(names)
+    if not {EXTERNAL_ID, "email"} & set(mapping.values()):
+        listed = ", ".join(map(shown, filter(None, names))) or "none"
+        problem = f"no column is known as an email or an external ID; the file has {listed}"
+        raise bad_input("map", problem, "bad_mapping")
+    return Suggestion(mapping, [name for name in names if name and name not in mapping])
+
+
+def known_columns(names: Sequence[str]) -> Mapping[str, str]:
+    """Return the field of each column whose name is known, one column at most for each field."""
     usable = {_folded(name): name for name, count in Counter(names).items() if name and count == 1}
     found: dict[str, str] = {}
     for field, known in NAMES.items():
@@ -103,13 +113,8 @@ def suggest(names: Sequence[str]) -> Suggestion:
     if "name" in found:
         for part in NAME_PARTS:
             found.pop(part, None)
-    if not {EXTERNAL_ID, "email"} & found.keys():
-        listed = ", ".join(map(shown, filter(None, names))) or "none"
-        problem = f"no column is known as an email or an external ID; the file has {listed}"
-        raise bad_input("map", problem, "bad_mapping")
     fields = {column: field for field, column in found.items()}
-    mapping = {name: fields[name] for name in names if name in fields}
-    return Suggestion(mapping, [name for name in names if name and name not in mapping])
+    return {name: fields[name] for name in names if name in fields}
 
 
 def _is_anothers(folded: Collection[str]) -> bool:

@@ -12,10 +12,12 @@ from sqlalchemy import (
     Insert,
     Select,
     Update,
+    Uuid,
     and_,
     delete,
     func,
     insert,
+    literal,
     or_,
     select,
     update,
@@ -36,6 +38,11 @@ _KEPT_FOR: Final = timedelta(days=30)
 
 #: What is kept of the rows and cells that were left out.
 FAULTS: Final = ("bad", "errors", "bad_cells", "cell_errors", "warnings")
+#: What the list of imports has of each.
+LISTED: Final = (
+    *("id", "file_name", "state", "bytes", "bytes_read", "rows_done", "created", "updated"),
+    *("bad", "bad_cells", "created_at", "finished_at"),
+)
 
 
 @statement("delete_old_uploads")
@@ -77,6 +84,13 @@ def grow(work: Work, upload_id: UUID, size: int) -> Update:
     return update(table).where(_is_it(work, upload_id)).values(grown)
 
 
+@statement("complete_upload", file_name="contacts.csv")
+def complete(work: Work, upload_id: UUID, file_name: str | None) -> Update:
+    """Note that a file has come whole."""
+    come = {"received_at": work.now, "file_name": file_name}
+    return update(csv_uploads).where(_is_it(work, upload_id)).values(come)
+
+
 @statement("drop_upload")
 def drop(work: Work, upload_id: UUID) -> Delete:
     """Delete a file whose upload was broken off."""
@@ -88,7 +102,9 @@ def drop(work: Work, upload_id: UUID) -> Delete:
 def start(work: Work, upload_id: UUID, options: Mapping[str, Any]) -> Update:
     """Let workers import a file."""
     started = {"state": UploadState.RUNNING, "options": options, "touched_at": work.now}
-    return update(csv_uploads).where(_is_it(work, upload_id)).values(started)
+    table = csv_uploads
+    waits = table.c.state == UploadState.UPLOADING
+    return update(table).where(_is_it(work, upload_id), waits).values(started)
 
 
 @statement("find_stale_imports")
@@ -164,6 +180,19 @@ def read_piece(work: Work, upload_id: UUID, number: int) -> Select[Any]:
 def read(work: Work, upload_id: UUID) -> Select[Any]:
     """Read how far an import is."""
     return select(csv_uploads).where(_is_it(work, upload_id))
+
+
+@statement("page_imports", after=None, limit=51)
+def newest(work: Work, after: UUID | None, limit: int) -> Select[Any]:
+    """Read a page of the imports, newest first; of files that are still coming there is none."""
+    table = csv_uploads
+    has_come = or_(table.c.state != UploadState.UPLOADING, table.c.received_at.is_not(None))
+    asked = select(*[table.c[name] for name in LISTED]).where(
+        table.c.org_id == work.org_id, has_come
+    )
+    if after is not None:
+        asked = asked.where(table.c.id < literal(after, Uuid()))
+    return asked.order_by(table.c.id.desc()).limit(limit)
 
 
 def _is_it(work: Work, upload_id: UUID) -> ColumnElement[bool]:

@@ -5,11 +5,10 @@ either may die; so the file is in the database. Each page is imported in one tra
 notes how far the import is, so each row is done once.
 """
 
-import io
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from pydantic import Field, JsonValue
@@ -25,7 +24,7 @@ from halo_engine.contacts.csv_import.page import BadCell, BadRow, CsvPage, Start
 from halo_engine.contacts.csv_import.resume import FileOptions
 from halo_engine.contacts.csv_import.rows import pages
 from halo_engine.contacts.csv_import.suggestion import suggest
-from halo_engine.contacts.csv_import.text import as_text
+from halo_engine.contacts.csv_import.upload_file import pieces_of, row_of, text_of
 from halo_engine.domain.answer import Answer
 from halo_engine.domain.errors import Refusal, conflict, not_found
 from halo_engine.domain.times.instants import Instant
@@ -33,8 +32,7 @@ from halo_engine.sql.statistics import analyze_unknown
 from halo_engine.tables.imports import UploadState
 from halo_engine.work import Transact, Work
 
-#: In bytes. All pieces of a file but the last are of this size.
-CHUNK: Final = 1024 * 1024
+#: In bytes.
 LARGEST_FILE: Final = 2 * 1024**3
 
 
@@ -50,6 +48,12 @@ class UploadCall(Call):
     id: Annotated[UUID, Field(strict=False)]
 
 
+class StartCall(UploadCall):
+    """The id of an import, and how its file is read, if it was not said with the file."""
+
+    options: UploadOptions | None = None
+
+
 class UploadedFile(Call):
     """A file and how it is read: what tells whether it came before (contract §12)."""
 
@@ -62,10 +66,12 @@ class Upload(Answer):
 
     ``bytes_read`` of ``bytes`` are done. ``bad`` counts the rows left out, ``errors`` shows the
     first 1,000; ``bad_cells`` and ``cell_errors`` do the same for cells of imported rows.
-    ``refused`` is why the rest of the file could not be read.
+    ``refused`` is why the rest of the file could not be read. ``file_name`` is what its sender
+    calls the file.
     """
 
     id: UUID
+    file_name: str | None = None
     state: UploadState
     mapping: dict[str, str]
     bytes: int
@@ -81,6 +87,12 @@ class Upload(Answer):
     refused: JsonValue
     created_at: Instant
     finished_at: Instant | None
+
+
+class Discarded(Answer):
+    """The file that is gone, by its id."""
+
+    id: UUID
 
 
 def begin_upload(work: Work, how: UploadOptions) -> UUID:
@@ -105,30 +117,75 @@ def drop_upload(work: Work, upload_id: UUID) -> None:
     work.connection.execute(upload_rows.drop(work, upload_id))
 
 
-def start_import(work: Work, call: UploadCall) -> Upload:
+def complete_upload(work: Work, upload_id: UUID, file_name: str | None = None) -> None:
+    """Note that a file has come whole, and what it is called; before, nobody reads it."""
+    work.connection.execute(upload_rows.complete(work, upload_id, file_name))
+
+
+def waiting_file(work: Work, upload_id: UUID) -> RowMapping:
+    """Return the row of a file that has come and waits for its start.
+
+    Raises 404 for an unknown one, 409 for an import that was started before.
+    """
+    found = row_of(work, upload_id)
+    if found["state"] != UploadState.UPLOADING:
+        raise _started_before()
+    if found["received_at"] is None:
+        raise not_found("import", str(upload_id))
+    return found
+
+
+def how_to_read(found: RowMapping) -> UploadOptions:
+    """Return how a file is read, as was said with it."""
+    return UploadOptions.model_validate(found["options"])
+
+
+def fitted(work: Work, found: RowMapping, said: UploadOptions | None) -> UploadOptions:
+    """Return how a file is read, with a mapping that fits it, or that its header suggests.
+
+    Raises 400 for a header that cannot be read, and for a mapping that does not fit it.
+    """
+    how = said or how_to_read(found)
+    with closing(text_of(lambda read: read(work), found, how.encoding)) as file:
+        names = CsvReader(file, how.separator).header.names
+    if not how.mapping:
+        how = how.model_copy(update={"mapping": dict(suggest(names).mapping)})
+    columns_of(names, how.mapping, how.date_formats)
+    return how
+
+
+def start_import(work: Work, call: StartCall) -> Upload:
     """Start the import of a file that is complete; workers do it.
 
     Raises 400 for a header that cannot be read, for a mapping that does not fit it and for an
     unknown list, 404 for an unknown id, 409 for an import that was started before.
     """
-    found = _row(work, call.id)
-    if found["state"] != UploadState.UPLOADING:
-        raise conflict("import_started", "This import was started before.")
-    how = UploadOptions.model_validate(found["options"])
-    with closing(_text(_reading(lambda read: read(work), found), how.encoding)) as file:
-        names = CsvReader(file, how.separator).header.names
-    if not how.mapping:
-        how = how.model_copy(update={"mapping": dict(suggest(names).mapping)})
-    columns_of(names, how.mapping, how.date_formats)
+    found = waiting_file(work, call.id)
+    how = fitted(work, found, call.options)
     known_before(work, how)
     started = upload_rows.start(work, call.id, how.model_dump(mode="json"))
-    work.connection.execute(started)
+    if not work.connection.execute(started).rowcount:
+        raise _started_before()
     return show_import(work, call)
+
+
+def _started_before() -> Refusal:
+    return conflict("import_started", "This import was started before.")
+
+
+def discard_upload(work: Work, call: UploadCall) -> Discarded:
+    """Delete a file that waits for its start.
+
+    Raises 404 for an unknown one, 409 for an import that was started before.
+    """
+    waiting_file(work, call.id)
+    drop_upload(work, call.id)
+    return Discarded(id=call.id)
 
 
 def show_import(work: Work, call: UploadCall) -> Upload:
     """Return how far an import is; raises 404 for an unknown one."""
-    found = _row(work, call.id)
+    found = row_of(work, call.id)
     return Upload.model_validate({**found, "mapping": found["options"]["mapping"]})
 
 
@@ -144,7 +201,7 @@ def import_turn(transact: Transact, upload_id: UUID, is_over: Callable[[], bool]
     """
 
     def opened(work: Work) -> tuple[Any, ...]:
-        found = _row(work, upload_id)
+        found = row_of(work, upload_id)
         return work.org, known_before(work, UploadOptions(**found["options"])), found
 
     org, known, found = transact(opened)
@@ -153,8 +210,8 @@ def import_turn(transact: Transact, upload_id: UUID, is_over: Callable[[], bool]
     how = UploadOptions.model_validate(found["options"])
     position = None if found["position"] is None else int(found["position"])
     start = Start(found["rows_done"], found["line"], position)
-    source = _reading(transact, found)
-    with closing(_text(source, how.encoding)) as file:
+    source = pieces_of(transact, found)
+    with closing(source.text(how.encoding)) as file:
         read = pages(org, file, how, known, start=start)
         while (page := _next(transact, upload_id, read)) is not None:
             write = partial(_import, upload_id=upload_id, page=page, bytes_read=source.tell())
@@ -220,69 +277,3 @@ def _end(work: Work, upload_id: UUID, state: UploadState, refused: Any = None) -
     analyze_unknown(work.connection)
     work.connection.execute(upload_rows.end(work, upload_id, state, refused))
     work.connection.execute(upload_rows.delete_pieces(work, upload_id))
-
-
-class _Chunks(io.RawIOBase):
-    """The bytes of an uploaded file, read chunk by chunk; one chunk is in memory."""
-
-    def __init__(self, transact: Transact, upload_id: UUID, size: int) -> None:
-        super().__init__()
-        self._transact = transact
-        self._upload_id = upload_id
-        self._size = size
-        self._position = 0
-        self._number = -1
-        self._piece = b""
-
-    def readable(self) -> bool:
-        """Say yes."""
-        return True
-
-    def seekable(self) -> bool:
-        """Say yes."""
-        return True
-
-    def tell(self) -> int:
-        """Return how many bytes have been read."""
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a byte."""
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
-        self._position = max(base + offset, 0)
-        return self._position
-
-    def readinto(self, buffer: Any) -> int:
-        """Read up to the end of a piece."""
-        number, begins = divmod(self._position, CHUNK)
-        if self._position >= self._size:
-            return 0
-        if number != self._number:
-            self._piece = self._transact(partial(_piece, upload_id=self._upload_id, number=number))
-            self._number = number
-        part = self._piece[begins : begins + len(buffer)]
-        buffer[: len(part)] = part
-        self._position += len(part)
-        return len(part)
-
-
-def _reading(transact: Transact, found: RowMapping) -> _Chunks:
-    return _Chunks(transact, found["id"], found["bytes"])
-
-
-def _text(source: _Chunks, encoding: str | None) -> io.TextIOWrapper:
-    return cast("io.TextIOWrapper", as_text(io.BufferedReader(source), encoding))
-
-
-def _piece(work: Work, upload_id: UUID, number: int) -> bytes:
-    found = upload_rows.read_piece(work, upload_id, number)
-    piece: bytes = work.connection.execute(found).scalar_one()
-    return piece
-
-
-def _row(work: Work, upload_id: UUID) -> RowMapping:
-    found = upload_rows.read(work, upload_id)
-    row = work.connection.execute(found).mappings().one_or_none()
-    if row is None:
-        raise not_found("import", str(upload_id))
-    return row

@@ -1,6 +1,6 @@
 """The statement that writes events: rows, counts, ``last_seen``, signals (contract §2)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,7 +22,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 
 from halo_engine.contacts.events.counts import count_events
 from halo_engine.contacts.parameters import NOW, ORG_ID, given_rows, values_of
@@ -42,7 +42,8 @@ class CheckedEvent:
     """An event that passed all checks, and the answer to store under its idempotency key.
 
     ``user_id`` may be unknown; without one the event belongs to a session. ``contact_id`` is for
-    reported events, whose contact has been looked up.
+    reported events, whose contact has been looked up. ``left_out`` are the properties that an
+    enrollment does not keep (``kept_properties``).
     """
 
     name: str
@@ -54,6 +55,7 @@ class CheckedEvent:
     fingerprint: str
     answer: Mapping[str, Any]
     contact_id: UUID | None = None
+    left_out: Sequence[str] = ()
 
 
 def write_events(
@@ -69,6 +71,7 @@ def write_events(
             **{name: getattr(each, name) for name in CheckedEvent.__slots__},
             "ordinal": ordinal,
             "happened_at": format_instant(each.happened_at),
+            "left_out": list(each.left_out) or None,
             "contact_id": str(each.contact_id) if each.contact_id else None,
         }
         for ordinal, each in given_events.items()
@@ -91,6 +94,7 @@ def _statement(reported: bool) -> Select[Any]:
             "key": Text(),
             "fingerprint": Text(),
             "answer": JSONB(),
+            "left_out": ARRAY(Text()),
         }
     )
     name, whose = (
@@ -178,6 +182,7 @@ def _insert_events(fresh: FromClause) -> CTE:
         fresh.c.happened_at,
         NOW,
         is_live,
+        fresh.c.left_out,
     ).order_by(fresh.c.ordinal)
     columns = [
         "org_id",
@@ -188,6 +193,7 @@ def _insert_events(fresh: FromClause) -> CTE:
         "happened_at",
         "created_at",
         "live",
+        "left_out",
     ]
     return (
         insert(events)
@@ -220,13 +226,15 @@ def _signal(written: FromClause) -> CTE:
             literal(SignalKind.EVENT.value, Text()),
             written.c.end_user_id,
             written.c.name,
+            written.c.id,
             written.c.happened_at,
             NOW,
         )
         .where(written.c.live)
         .order_by(written.c.id)
     )
-    columns = ["org_id", "kind", "end_user_id", "event_name", "happened_at", "created_at"]
+    columns = ["org_id", "kind", "end_user_id", "event_name", "event_id", "happened_at"]
+    columns.append("created_at")
     return (
         insert(signals)
         .from_select(columns, rows, include_defaults=False)

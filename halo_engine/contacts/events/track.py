@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from halo_engine.contacts.calls import Call, EventName, Identifier, JsonObject, SentAt
 from halo_engine.contacts.events.idempotency import answer_as_before, fingerprint, kept_answers
+from halo_engine.contacts.events.keeping import left_out_of, not_kept
 from halo_engine.contacts.events.rows import CheckedEvent, write_events
 from halo_engine.contacts.sending_order import sending_time
 from halo_engine.contacts.subjects import about_key, about_session, about_user
@@ -97,7 +98,10 @@ def track_all(work: Work, calls: Sequence[TrackCall]) -> list[TrackAnswer | Refu
 def _checked_event(work: Work, call: TrackCall) -> CheckedEvent:
     happened_at = _instant(work, call.timestamp)
     sending_time(work.org, call.sent_at)
-    answer = TrackAnswer(event=call.event, timestamp=format_instant(happened_at))
+    left_out = left_out_of(call.properties)
+    answer = TrackAnswer(
+        event=call.event, timestamp=format_instant(happened_at), warnings=not_kept(left_out)
+    )
     return CheckedEvent(
         name=call.event,
         user_id=call.user_id,
@@ -107,6 +111,7 @@ def _checked_event(work: Work, call: TrackCall) -> CheckedEvent:
         key=call.idempotency_key,
         fingerprint=fingerprint("track", call),
         answer=answer.model_dump(mode="json"),
+        left_out=left_out,
     )
 
 

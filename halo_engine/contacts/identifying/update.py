@@ -1,7 +1,9 @@
 """Update / backfill: batches of users from a customer's backend, silently (contract §2)."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Annotated, Any
+from uuid import UUID
 
 from halo_engine.contacts.batches import Batch, RefusedEntry, entries_of, read_each, refused_too
 from halo_engine.contacts.calls import Call, Identifier, SentAt
@@ -54,6 +56,12 @@ def update(work: Work, call: UpdateCall, *, is_proven: bool = False) -> UpdateAn
     """
     if not is_proven:
         verify_update_scope(work, call.user_token)
+    answer, _ = write_batch(work, call)
+    return answer
+
+
+def write_batch(work: Work, call: UpdateCall) -> tuple[UpdateAnswer, Collection[UUID]]:
+    """Write a proven batch; return the answer, and the contacts that it is about."""
     sent_at = sending_time(work.org, call.sent_at)
 
     def read(user: UpdatedUser) -> ReadPerson:
@@ -74,10 +82,11 @@ def update(work: Work, call: UpdateCall, *, is_proven: bool = False) -> UpdateAn
     skipped = outcomes.count(None)
     refused = len(refusals) - refusals.count(None)
     left_out = next((each.left_out for each in written.values()), None)
-    return UpdateAnswer(
+    answer = UpdateAnswer(
         created=created,
         updated=len(readings) - created - skipped - refused,
         skipped=skipped,
         errors=refused_too(errors, refusals, "users"),
         warnings=(*warnings_of(readings), *not_registered(left_out)),
     )
+    return answer, [each.id for each in written.values()]

@@ -9,10 +9,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
-    CTE,
     ColumnElement,
     Delete,
-    FromClause,
     Insert,
     Table,
     Text,
@@ -24,7 +22,7 @@ from sqlalchemy import (
     literal,
     null,
     select,
-    union_all,
+    tuple_,
     update,
 )
 from sqlalchemy.dialects import postgresql
@@ -32,29 +30,31 @@ from sqlalchemy.dialects.postgresql import array, insert
 
 from halo_engine.contacts.events.counts import adding_up
 from halo_engine.contacts.sending_order import notes_of_both
+from halo_engine.contacts.stripe.lead_sides import SAMPLE, Pairs, both, keep_one_side
 from halo_engine.contacts.writing.bounds import filled_in
 from halo_engine.contacts.writing.sources import DOCUMENTS, STRIPE_COLUMNS, TRAIT_COLUMNS
 from halo_engine.domain.series.signals import EVERYTHING, SignalKind
 from halo_engine.journey.claim import hold_runs
 from halo_engine.series.locks import hold_series_still
-from halo_engine.sql.parameters import PARAMETERS
-from halo_engine.sql.rows import rows_of
 from halo_engine.sql.statements import statement
 from halo_engine.tables import (
     automation_enrollments,
     automation_recipients,
     confirmations,
     contact_sessions,
+    discarded_entries,
     end_users,
     enrollment_refusals,
     event_counts,
     events,
     former_members,
+    held_entries,
     idempotency_keys,
     messages,
     pending_members,
     signals,
     subscription_members,
+    waiting_entries,
     webhook_deliveries,
     webhook_events,
 )
@@ -67,18 +67,14 @@ TOLD: Final = (webhook_events, webhook_deliveries)
 #: Rows that are copied unless the user has its own.
 COPIED: Final = (
     contact_sessions,
+    discarded_entries,
     enrollment_refusals,
     former_members,
     pending_members,
     subscription_members,
 )
 #: Rows that are merged by rules of their own, below.
-JOINED: Final = (automation_enrollments, event_counts)
-
-
-#: Leads, each with the user that it turned out to be.
-_Pairs = Sequence[tuple[UUID, UUID]]
-_SAMPLE: Final[_Pairs] = [(PARAMETERS["lead_id"].sample, PARAMETERS["contact_id"].sample)]
+JOINED: Final = (automation_enrollments, event_counts, held_entries, waiting_entries)
 
 
 def absorb_leads(work: Work, user_of: Mapping[UUID, UUID]) -> None:
@@ -103,13 +99,15 @@ def _one_lead_a_user(user_of: Mapping[UUID, UUID]) -> Iterator[Sequence[tuple[UU
         rest = [(lead, user) for lead, user in rest if first[user] != lead]
 
 
-def _absorb(work: Work, pairs: _Pairs) -> None:
+def _absorb(work: Work, pairs: Pairs) -> None:
     for each in (
-        _keep_one_side(work, pairs),
+        keep_one_side(work, pairs),
         _copy_runs(work, pairs),
         *(_move(work, table, pairs) for table in MOVED),
         *(_move(work, table, pairs) for table in TOLD if work.org.webhook_kinds),
         *(_copy_rows(work, table, pairs) for table in COPIED),
+        _keep_earlier_place(work, pairs),
+        _copy_waiting(work, pairs),
         _end_pending(work, pairs),
         _add_up_counts(work, pairs),
         _fill_in(work, pairs),
@@ -119,85 +117,9 @@ def _absorb(work: Work, pairs: _Pairs) -> None:
         work.connection.execute(each)
 
 
-def _both(pairs: _Pairs) -> FromClause:
-    return rows_of(
-        "pair",
-        {
-            "lead": (Uuid(), [lead for lead, _ in pairs]),
-            "user": (Uuid(), [user for _, user in pairs]),
-        },
-    )
-
-
-@statement("keep_one_side_of_lead", pairs=_SAMPLE)
-def _keep_one_side(work: Work, pairs: _Pairs) -> Delete:
-    """Of a series that both were in, keep one side's runs, so that nobody gets it twice.
-
-    The side that is in the series now keeps its runs; if both are, the one that entered first; if
-    neither is, the one whose latest run is later. The other side's mails become mails of the run
-    that stays.
-    """
-    sides = _sides(work, _both(pairs))
-    first = sides.alias("first")
-    runs, mails = automation_enrollments, messages
-    other = sides.c.rank > 1
-    counted = (
-        update(mails)
-        .where(
-            mails.c.org_id == work.org_id,
-            mails.c.end_user_id == sides.c.end_user_id,
-            mails.c.automation_id == sides.c.automation_id,
-            other,
-            first.c.rank == 1,
-            first.c.owner == sides.c.owner,
-            first.c.automation_id == sides.c.automation_id,
-        )
-        .values(end_user_id=sides.c.owner, enrollment_number=first.c.latest)
-        .returning(mails.c.recipient_id)
-        .cte("counted")
-    )
-    return (
-        delete(runs)
-        .where(
-            runs.c.org_id == work.org_id,
-            runs.c.end_user_id == sides.c.end_user_id,
-            runs.c.automation_id == sides.c.automation_id,
-            other,
-        )
-        .add_cte(counted)
-    )
-
-
-def _sides(work: Work, pair: FromClause) -> CTE:
-    """Return the two sides' runs in each series; the side with ``rank`` 1 stays."""
-    runs = automation_enrollments
-    members = union_all(
-        select(pair.c.user.label("owner"), pair.c.lead.label("member")),
-        select(pair.c.user, pair.c.user),
-    ).cte("members")
-    is_active = func.bool_or(runs.c.ended_at.is_(None))
-    entered = func.min(runs.c.created_at).filter(runs.c.ended_at.is_(None))
-    rank = func.row_number().over(
-        partition_by=(members.c.owner, runs.c.automation_id),
-        order_by=(is_active.desc(), entered, func.max(runs.c.created_at).desc()),
-    )
-    return (
-        select(
-            members.c.owner,
-            runs.c.end_user_id,
-            runs.c.automation_id,
-            func.max(runs.c.number).label("latest"),
-            rank.label("rank"),
-        )
-        .where(runs.c.org_id == work.org_id, runs.c.end_user_id == members.c.member)
-        .group_by(members.c.owner, runs.c.end_user_id, runs.c.automation_id)
-        .cte("sides")
-    )
-
-
-@statement("move_rows_of_lead", table=events, pairs=_SAMPLE)
-def _move(work: Work, table: Table, pairs: _Pairs) -> Update:
-    pair = _both(pairs)
+@statement("move_rows_of_lead", table=events, pairs=SAMPLE)
+def _move(work: Work, table: Table, pairs: Pairs) -> Update:
+    pair = both(pairs)
     return (
         update(table)
         .where(table.c.org_id == work.org_id, table.c.end_user_id == pair.c.lead)
@@ -205,20 +127,45 @@ def _move(work: Work, table: Table, pairs: _Pairs) -> Update:
     )
 
 
-@statement("copy_runs_of_lead", pairs=_SAMPLE)
-def _copy_runs(work: Work, pairs: _Pairs) -> Insert:
+@statement("copy_runs_of_lead", pairs=SAMPLE)
+def _copy_runs(work: Work, pairs: Pairs) -> Insert:
     return _copy(work, automation_enrollments, pairs, company_seat=null())
 
 
-@statement("copy_rows_of_lead", table=subscription_members, pairs=_SAMPLE)
-def _copy_rows(work: Work, table: Table, pairs: _Pairs) -> Insert:
+@statement("copy_rows_of_lead", table=subscription_members, pairs=SAMPLE)
+def _copy_rows(work: Work, table: Table, pairs: Pairs) -> Insert:
     return _copy(work, table, pairs).on_conflict_do_nothing()
 
 
-@statement("end_pending_of_lead", pairs=_SAMPLE)
-def _end_pending(work: Work, pairs: _Pairs) -> Delete:
+@statement("keep_earlier_place_of_lead", pairs=SAMPLE)
+def _keep_earlier_place(work: Work, pairs: Pairs) -> Insert:
+    """Of a surge that holds both, keep the place of the one that was held first (contract §19)."""
+    held = _copy(work, held_entries, pairs)
+    said = ("id", "held_at", "event_id")
+    return held.on_conflict_do_update(
+        index_elements=["org_id", "automation_id", "end_user_id"],
+        set_={name: held.excluded[name] for name in said},
+        where=held.excluded.id < held_entries.c.id,
+    )
+
+
+@statement("copy_waiting_of_lead", pairs=SAMPLE)
+def _copy_waiting(work: Work, pairs: Pairs) -> Insert:
+    """Let the user wait for what either waits for: the later trigger stays (§23)."""
+    copied, waiting = _copy(work, waiting_entries, pairs), waiting_entries
+    trigger = {name: copied.excluded[name] for name in ("fired_at", "event_id", "arrival")}
+    return copied.on_conflict_do_update(
+        index_elements=[waiting.c.org_id, waiting.c.automation_id, waiting.c.end_user_id],
+        set_=trigger,
+        where=tuple_(copied.excluded.fired_at, copied.excluded.arrival)
+        > tuple_(waiting.c.fired_at, waiting.c.arrival),
+    )
+
+
+@statement("end_pending_of_lead", pairs=SAMPLE)
+def _end_pending(work: Work, pairs: Pairs) -> Delete:
     """End what is pending of lists that the user is on, by its own membership or the lead's."""
-    pair, pending, members = _both(pairs), pending_members, subscription_members
+    pair, pending, members = both(pairs), pending_members, subscription_members
     return delete(pending).where(
         pending.c.org_id == work.org_id,
         pending.c.end_user_id == pair.c.user,
@@ -228,14 +175,14 @@ def _end_pending(work: Work, pairs: _Pairs) -> Delete:
     )
 
 
-@statement("add_up_counts_of_lead", pairs=_SAMPLE)
-def _add_up_counts(work: Work, pairs: _Pairs) -> Insert:
+@statement("add_up_counts_of_lead", pairs=SAMPLE)
+def _add_up_counts(work: Work, pairs: Pairs) -> Insert:
     return adding_up(_copy(work, event_counts, pairs))
 
 
-def _copy(work: Work, table: Table, pairs: _Pairs, **changes: Any) -> postgresql.Insert:
+def _copy(work: Work, table: Table, pairs: Pairs, **changes: Any) -> postgresql.Insert:
     """Return the INSERT that copies the lead's rows for the user; its own are deleted with it."""
-    pair = _both(pairs)
+    pair = both(pairs)
     values: dict[str, Any] = {"end_user_id": pair.c.user, **changes}
     rows = (
         select(*[values.get(column.name, column) for column in table.c])
@@ -245,10 +192,10 @@ def _copy(work: Work, table: Table, pairs: _Pairs, **changes: Any) -> postgresql
     return insert(table).from_select(list(table.c), rows, include_defaults=False)
 
 
-@statement("fill_in_from_lead", pairs=_SAMPLE)
-def _fill_in(work: Work, pairs: _Pairs) -> Update:
+@statement("fill_in_from_lead", pairs=SAMPLE)
+def _fill_in(work: Work, pairs: Pairs) -> Update:
     """Give the user the lead's values where it has none of its own."""
-    pair = _both(pairs)
+    pair = both(pairs)
     user, lead = end_users, end_users.alias("lead")
     values: dict[str, ColumnElement[Any]] = {
         name: func.coalesce(user.c[name], lead.c[name]) for name in TRAIT_COLUMNS
@@ -282,16 +229,16 @@ def _fill_in(work: Work, pairs: _Pairs) -> Update:
     )
 
 
-@statement("remove_leads", pairs=_SAMPLE)
-def _remove_leads(work: Work, pairs: _Pairs) -> Delete:
+@statement("remove_leads", pairs=SAMPLE)
+def _remove_leads(work: Work, pairs: Pairs) -> Delete:
     gone = end_users.c.id.in_([lead for lead, _ in pairs])
     return delete(end_users).where(end_users.c.org_id == work.org_id, gone)
 
 
-@statement("signal_absorbed", pairs=_SAMPLE)
-def _tell(work: Work, pairs: _Pairs) -> Insert:
+@statement("signal_absorbed", pairs=SAMPLE)
+def _tell(work: Work, pairs: Pairs) -> Insert:
     """Write a signal that every field of the user may have changed."""
-    pair = _both(pairs)
+    pair = both(pairs)
     rows = select(
         literal(work.org_id, Uuid()),
         literal(SignalKind.CHANGED.value, Text()),

@@ -34,6 +34,7 @@ class Entity(StrEnum):
     COMPANY = "company"
     STRIPE = "stripe"
     EVENT = "event"
+    PROPERTY = "property"
 
 
 #: What users write before the name of an entity's field.
@@ -42,6 +43,7 @@ PREFIXES: Final = {
     Entity.COMPANY: "company.",
     Entity.STRIPE: "stripe:",
     Entity.EVENT: "event:",
+    Entity.PROPERTY: "event.",
 }
 
 
@@ -50,8 +52,9 @@ class Field:
     """One field, resolved (contract §3).
 
     ``name`` is the field as written. ``attribute`` is the column of the entity, the key within its
-    ``custom_fields`` when ``custom``, or the event's name. ``type`` is None for a custom field: the
-    value decides. ``leads_only`` marks a ``lead:`` field, which a user has no value for.
+    ``custom_fields`` when ``custom``, the event's name, or the name of an event's property.
+    ``type`` is None for a custom field: the value decides. ``leads_only`` marks a ``lead:`` field,
+    which a user has no value for.
     """
 
     name: str
@@ -64,6 +67,8 @@ class Field:
     @property
     def key(self) -> str:
         """The spelling that changes of this value are announced under."""
+        if self.entity is Entity.PROPERTY:
+            return self.name
         custom = f"custom:{self.attribute}" if self.custom else self.attribute
         return f"{PREFIXES[self.entity]}{custom}"
 
@@ -143,8 +148,27 @@ def resolve(name: str) -> Field:
     raise _unknown(name)
 
 
+def resolve_property(name: str) -> Field:
+    """Return the property of an event that ``event.NAME`` stands for; else a 400 (contract §21)."""
+    attribute = name.removeprefix(PREFIXES[Entity.PROPERTY])
+    if attribute == name:
+        problem = f"{shown(name)} is no property of the event; allowed is event.NAME"
+        raise bad_input("field", problem, "not_event_property")
+    attribute = check_name(f"field {shown(name)}", attribute)
+    return Field(name, Entity.PROPERTY, attribute, type=None, custom=True)
+
+
+def resolve_in_run(name: str) -> Field:
+    """Return the field that ``name`` stands for, which may be a property of the event that began
+    the run (contract §21).
+    """
+    return resolve_property(name) if is_property(name) else resolve(name)
+
+
 def resolve_trait(name: str) -> Field:
     """Return the field that ``name`` stands for, else the custom trait of that bare name (§5)."""
+    if is_property(name):
+        return resolve_property(name)
     prefix, _ = _split(name)
     is_bare = prefix == "" and name not in COLUMNS[Entity.CONTACT]
     return resolve(f"custom:{name}" if is_bare else name)
@@ -188,7 +212,20 @@ def _split(name: str) -> tuple[str, str]:
     return "", name
 
 
+def is_property(name: object) -> bool:
+    """Return whether ``name`` is that of a property of an event."""
+    return isinstance(name, str) and name.startswith(PREFIXES[Entity.PROPERTY])
+
+
 def _unknown(name: str) -> Refusal:
+    if is_property(name):
+        return bad_input(
+            "field",
+            f"{shown(name)} is a property of an event; allowed is it in entry_event_filters, "
+            "exit_event_filters, the filters of an event_fired condition, user_property conditions "
+            "and emails",
+            "misplaced_event_property",
+        )
     suggestion = _suggestion(*_split(name))
     hint = f" (did you mean {shown(suggestion)}?)" if suggestion else ""
     allowed = ", ".join([*COLUMNS[Entity.CONTACT], *BARE_CUSTOM])

@@ -13,7 +13,8 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from halo_engine.domain.errors import Refusal, bad_input, shown
-from halo_engine.domain.fields.catalogue import Field, FieldType, resolve_trait
+from halo_engine.domain.fields.catalogue import Entity, Field, FieldType, resolve_trait
+from halo_engine.domain.fields.event_filters import EventFilter
 from halo_engine.domain.fields.filters import Filter, Operator, Value
 from halo_engine.domain.times.instants import parse_date_value
 from halo_engine.domain.values import is_storable
@@ -96,7 +97,8 @@ def _reading(field: Field, type_: FieldType, symbol: str, text: str) -> Filter:
     if value is None:
         problem = f"{shown(text)} cannot be compared; allowed is {_WANTED[type_]}"
         raise bad_input(f"{field.name} {symbol}", problem, "bad_expression")
-    return Filter(field=field.name, operator=symbols[symbol], value=value)
+    form = EventFilter if field.entity is Entity.PROPERTY else Filter
+    return form(field=field.name, operator=symbols[symbol], value=value)
 
 
 def _read(text: str, type_: FieldType) -> Value | None:

@@ -1,27 +1,39 @@
-"""Filters: ``{field, operator, value}``, in AND groups joined by OR, and the presets (§3)."""
+"""Filters: ``{field, operator, value}``, in AND groups joined by OR, and the presets (§3, §22)."""
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Self, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    PlainSerializer,
     ValidationInfo,
     field_validator,
     model_validator,
 )
+from pydantic import Field as Given
+from pydantic.config import JsonDict
 
-from halo_engine.domain.errors import Fault, bad_input, examined, several, shown
-from halo_engine.domain.fields.catalogue import Field, FieldType, depends_on, resolve
+from halo_engine.domain.errors import (
+    Fault,
+    bad_input,
+    examined,
+    in_its_place,
+    several,
+    shown,
+)
+from halo_engine.domain.fields.catalogue import Entity, Field, FieldType, depends_on, resolve
 from halo_engine.domain.reasons import WithWords
+from halo_engine.domain.times.durations import format_duration, parse_duration
 from halo_engine.domain.times.instants import RelativeInstant, parse_date_value
 from halo_engine.domain.values import check_number, check_text, read_back
 
 Value = bool | int | float | str
+_Item = TypeVar("_Item", bound=BaseModel)
 
 
 class Operator(WithWords):
@@ -39,15 +51,26 @@ class Operator(WithWords):
     LTE = "lte", "less or equal"
     BEFORE = "before", "strictly before the date"
     AFTER = "after", "at or after the date"
+    IS_SET = "is_set", "there; takes no value"
+    IS_EMPTY = "is_empty", "missing, of another type, or blank text; takes no value"
+
+    @property
+    def takes_value(self) -> bool:
+        """Whether it compares with a value; the others ask whether there is one (contract §22)."""
+        return self not in EMPTINESS
 
 
+#: Of every type: whether there is a value at all.
+EMPTINESS: Final = (Operator.IS_SET, Operator.IS_EMPTY)
+
+_SIZES: Final = (Operator.IS, Operator.GT, Operator.LT, Operator.GTE, Operator.LTE)
 #: The operators that each type has, in the order of the contract.
 OPERATORS: Final = MappingProxyType(
     {
-        FieldType.STRING: (Operator.IS, Operator.IS_NOT, Operator.CONTAINS),
-        FieldType.NUMBER: (Operator.IS, Operator.GT, Operator.LT, Operator.GTE, Operator.LTE),
-        FieldType.BOOLEAN: (Operator.IS,),
-        FieldType.DATE: (Operator.BEFORE, Operator.AFTER),
+        FieldType.STRING: (Operator.IS, Operator.IS_NOT, Operator.CONTAINS, *EMPTINESS),
+        FieldType.NUMBER: (*_SIZES, *EMPTINESS),
+        FieldType.BOOLEAN: (Operator.IS, *EMPTINESS),
+        FieldType.DATE: (Operator.BEFORE, Operator.AFTER, *EMPTINESS),
     }
 )
 
@@ -59,19 +82,44 @@ _WANTED: Final = {
 }
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+_Span = Annotated[
+    timedelta,
+    BeforeValidator(in_its_place(parse_duration)),
+    PlainSerializer(format_duration, return_type=str),
+]
+#: In JSON Schema: operators that ask whether there is a value take none, the others need one.
+_VALUE_GOES_WITH_OPERATOR: Final[JsonDict] = {
+    "if": {
+        "properties": {"operator": {"enum": [str(each) for each in EMPTINESS]}},
+        "required": ["operator"],
+    },
+    "then": {"properties": {"value": {"type": "null"}}},
+    "else": {"required": ["value"]},
+}
+
+
 class Filter(BaseModel):
     """One comparison of a field with a value, checked to be valid (contract §3).
 
     ``value`` keeps its JSON form: text, a number or a boolean; a date stays text, absolute or
-    relative to now (see ``date_bound``). An invalid one raises a 400 that names field, operator and
-    what is allowed.
+    relative to now (see ``date_bound``); None with operators that take no value. ``within`` is the
+    span before now in which events are counted, None for all that ever fired (contract §22). An
+    invalid filter raises a 400 that names field, operator and what is allowed.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, json_schema_extra=_VALUE_GOES_WITH_OPERATOR
+    )
 
     field: str
     operator: Operator
-    value: Value
+    # Left out where it is None: what is written is what was given.
+    value: Annotated[Value | None, Given(exclude_if=_is_none)] = None
+    within: Annotated[_Span | None, Given(exclude_if=_is_none)] = None
 
     @property
     def target(self) -> Field:
@@ -79,8 +127,13 @@ class Filter(BaseModel):
         return resolve(self.field)
 
     @property
-    def type(self) -> FieldType:
-        """The type that is compared: the field's, or for a custom field that of the value."""
+    def type(self) -> FieldType | None:
+        """The type that is compared: the field's, or for a custom field that of the value.
+
+        None if the operator takes no value: nothing is compared.
+        """
+        if self.value is None:
+            return None
         if self.operator in OPERATORS[FieldType.DATE]:
             return FieldType.DATE
         return self.target.type or _type_of(self.value)
@@ -97,6 +150,10 @@ class Filter(BaseModel):
     @field_validator("value", mode="before")
     @classmethod
     def _is_scalar(cls, value: object, info: ValidationInfo) -> object:
+        operator = info.data.get("operator")
+        if isinstance(operator, Operator) and not operator.takes_value:
+            _check_nothing(value, f"{info.data.get('field', 'filter')} {operator}")
+            return None
         if isinstance(value, int | float) and not isinstance(value, bool):
             # Definitions are kept as JSON, and read as strictly as they were written.
             return read_back(value)
@@ -109,12 +166,18 @@ class Filter(BaseModel):
     @model_validator(mode="after")
     def _holds_together(self) -> Self:
         declared = self.target.type
+        if self.within is not None:
+            _check_span(self)
+        if not self.operator.takes_value:
+            return self
+        if self.value is None:
+            raise several("Filter", [Fault(("value",), "is required", "missing_key")])
         types = (declared,) if declared else _custom_types(self.value)
         for type_ in types:
             if self.operator in OPERATORS[type_]:
                 _check_value(self.value, type_, f"{self.field} {self.operator}")
                 return self
-        allowed = ", ".join(operator for type_ in types for operator in OPERATORS[type_])
+        allowed = ", ".join(dict.fromkeys(each for type_ in types for each in OPERATORS[type_]))
         problem = f"operator {self.operator} is not one of a {types[0]}'s; allowed are {allowed}"
         raise bad_input(self.field, problem, "bad_operator")
 
@@ -126,8 +189,9 @@ class Filter(BaseModel):
         return hash(self._identity)
 
     @property
-    def _identity(self) -> tuple[str, Operator, bool, Value]:
-        return self.field, self.operator, isinstance(self.value, bool), self.value
+    def _identity(self) -> tuple[str, Operator, bool, Value | None, timedelta | None]:
+        is_boolean = isinstance(self.value, bool)
+        return self.field, self.operator, is_boolean, self.value, self.within
 
 
 def parse_groups(data: object, where: str) -> tuple[tuple[Filter, ...], ...]:
@@ -135,14 +199,18 @@ def parse_groups(data: object, where: str) -> tuple[tuple[Filter, ...], ...]:
 
     ``[]`` is no filter, an empty group is refused; ``where`` names the setting in the 400's path.
     """
-    groups, faults = _read_groups(data)
+    groups, faults = read_groups(data, _form)
     if faults:
         raise faults[0].refusal(where)
     return groups
 
 
+def _form(_item: object) -> type[Filter]:
+    return Filter
+
+
 def _parse_field(data: object) -> tuple[tuple[Filter, ...], ...]:
-    groups, faults = _read_groups(data)
+    groups, faults = read_groups(data, _form)
     if faults:
         raise several("filters", faults)
     return groups
@@ -157,8 +225,8 @@ def filter_keys(groups: FilterGroups) -> frozenset[str]:
     return frozenset(key for group in groups for item in group for key in depends_on(item.target))
 
 
-def dump_groups(groups: FilterGroups) -> list[list[dict[str, Any]]]:
-    """Return the filters as JSON-ready data that ``parse_groups`` takes."""
+def dump_groups(groups: Sequence[Sequence[BaseModel]]) -> list[list[dict[str, Any]]]:
+    """Return the filters as JSON-ready data, as they can be read again."""
     return [[item.model_dump(mode="json") for item in group] for group in groups]
 
 
@@ -168,33 +236,58 @@ def date_bound(value: str, zone: ZoneInfo, now: datetime) -> datetime:
     return now + bound.offset if isinstance(bound, RelativeInstant) else bound
 
 
-def _read_groups(data: object) -> tuple[tuple[tuple[Filter, ...], ...], list[Fault]]:
-    """Read what ``parse_groups`` takes; return the valid filters, and every fault."""
+def read_groups(
+    data: object, form: Callable[[object], type[_Item]]
+) -> tuple[tuple[tuple[_Item, ...], ...], list[Fault]]:
+    """Read AND groups of items, a flat list as one group; return the valid items, every fault.
+
+    ``form`` returns the model of what is written as one item.
+    """
     if not isinstance(data, list | tuple):
         return (), [Fault((), f"{shown(data)} is not a list of filters", "bad_filters")]
     if data and not any(isinstance(group, list | tuple) for group in data):
-        group, faults = _read_group(data)
+        group, faults = _read_group(data, form)
         return (group,), faults
     groups, wrong = [], []
     for index, each in enumerate(data):
-        group, faults = _read_group(each)
+        group, faults = _read_group(each, form)
         groups.append(group)
         wrong += [fault.below(index) for fault in faults]
     return tuple(groups), wrong
 
 
-def _read_group(data: object) -> tuple[tuple[Filter, ...], list[Fault]]:
+def _read_group(
+    data: object, form: Callable[[object], type[_Item]]
+) -> tuple[tuple[_Item, ...], list[Fault]]:
     if not isinstance(data, list | tuple):
         problem = "is not a group; allowed are one list of filters, or a list of groups"
         return (), [Fault((), problem, "bad_filters")]
     if not data:
         return (), [Fault((), "a group holds at least one filter", "empty_group")]
-    group, wrong = [], []
+    group: list[_Item] = []
+    wrong: list[Fault] = []
     for index, item in enumerate(data):
-        read, faults = (item, ()) if isinstance(item, Filter) else examined(Filter, item)
+        model = form(item)
+        read, faults = (item, ()) if isinstance(item, model) else examined(model, item)
         group += [read] if read else []
         wrong += [fault.below(index) for fault in faults]
     return tuple(group), wrong
+
+
+def _check_span(item: Filter) -> None:
+    where = f"{item.field} {item.operator}"
+    if item.target.entity is not Entity.EVENT or not item.operator.takes_value:
+        problem = "counts nothing within a span; `within` is allowed where event:NAME is counted"
+        raise bad_input(where, problem, "bad_filter_value")
+    if not item.within:
+        problem = "a span of 0 holds nothing; allowed is a longer one, such as 30d"
+        raise bad_input(f"{where} within", problem, "bad_duration")
+
+
+def _check_nothing(value: object, where: str) -> None:
+    if value is not None:
+        problem = f"takes no value, and {shown(value)} was given; allowed is no `value`"
+        raise bad_input(where, problem, "bad_filter_value")
 
 
 def _type_of(value: Value) -> FieldType:

@@ -13,7 +13,7 @@ from typing import Final, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
 from halo_engine.domain.errors import Refusal, bad_input, shown
-from halo_engine.domain.fields.catalogue import Field, resolve
+from halo_engine.domain.fields.catalogue import Field, resolve_in_run
 
 IF_TAG: Final = re.compile(r"\{%(?P<inside>[^{}%]{0,300})%\}")
 _ALLOWED: Final = "allowed are {% if FIELD %}, {% else %} and {% endif %}"
@@ -61,7 +61,7 @@ class IfTag:
         """Read a tag; raises a 400 for any other, and for an unknown field."""
         word, _, name = unescape(inside).strip().partition(" ")
         if word == TagKind.IF and name.strip():
-            return cls(TagKind.IF, source, IsSet(resolve(name.strip())))
+            return cls(TagKind.IF, source, IsSet(resolve_in_run(name.strip())))
         if word in (TagKind.ELSE, TagKind.ENDIF) and not name.strip():
             return cls(TagKind(word), source)
         raise _refused(source, "is no tag")

@@ -1,8 +1,8 @@
 """Merge fields: ``{{ name }}`` and ``{{ signed_up_at|recently }}`` in the texts of an email (§9).
 
-Neither Jinja2 nor Liquid: the braces hold a field of §3, optionally a format for a date, and
-optionally a fallback. Two names are no fields but parts of a mail: ``footer`` and
-``unsubscribe_url`` (§15).
+Neither Jinja2 nor Liquid: the braces hold a field of §3 or a property of the event that began the
+run (``event.NAME``, §21), optionally a format for a date, and optionally a fallback. Two names are
+no fields but parts of a mail: ``footer`` and ``unsubscribe_url`` (§15).
 """
 
 import re
@@ -16,7 +16,7 @@ from typing import Final, Self
 from zoneinfo import ZoneInfo
 
 from halo_engine.domain.errors import Refusal, bad_input, shown
-from halo_engine.domain.fields.catalogue import Field, FieldType, resolve
+from halo_engine.domain.fields.catalogue import Field, FieldType, resolve_in_run
 from halo_engine.domain.times.instants import clock_shows, parse_instant
 
 MERGE_FIELD: Final = re.compile(r"(?<!\{)\{\{([^{}]*)\}\}(?!\})")
@@ -65,8 +65,8 @@ class MergeField:
         """
         name, _, format_ = named.rpartition(":")
         if format_ not in FORMATS or not name:
-            return cls(named, resolve(named))
-        field = resolve(name)
+            return cls(named, resolve_in_run(named))
+        field = resolve_in_run(name)
         if field.type not in (None, FieldType.DATE):
             what = f"{shown(named)} is refused: {shown(name)} is a {field.type}"
             problem = f"{what}; allowed are dates"

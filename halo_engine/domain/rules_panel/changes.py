@@ -6,8 +6,14 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from halo_engine.domain.errors import Refusal
+from halo_engine.domain.fields.event_filters import parse_event_groups
 from halo_engine.domain.fields.filters import parse_groups
-from halo_engine.domain.rules_panel.form import BUILDERS, EXIT_CHOICES, SWITCHES
+from halo_engine.domain.rules_panel.form import (
+    BUILDERS,
+    EVENT_BUILDERS,
+    EXIT_CHOICES,
+    SWITCHES,
+)
 from halo_engine.domain.rules_panel.labels import (
     CONTACT_TYPES,
     KINDS,
@@ -16,7 +22,7 @@ from halo_engine.domain.rules_panel.labels import (
     TRIGGERS,
     Label,
 )
-from halo_engine.domain.rules_panel.sentences import sentence_of_groups
+from halo_engine.domain.rules_panel.sentences import sentence_of_event_groups, sentence_of_groups
 
 #: What is absent.
 NOTHING: Final = "Not set"
@@ -47,6 +53,13 @@ def _filters(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False)
 
 
+def _event_filters(value: Any) -> str:
+    try:
+        return sentence_of_event_groups(parse_event_groups(value, "filters"))
+    except Refusal:
+        return json.dumps(value, ensure_ascii=False)
+
+
 def _rules(value: Any) -> str:
     labels = {rule.key.value: rule.label for rule in EXIT_CHOICES}
     return ", ".join(labels.get(key, key) for key in value)
@@ -60,6 +73,7 @@ _WORDS: Final[Mapping[str, Callable[[Any], str]]] = MappingProxyType(
         "audience_type": _chosen(SOURCES),
         "settings.exit_rules": _rules,
         **dict.fromkeys(BUILDERS, _filters),
+        **dict.fromkeys(EVENT_BUILDERS, _event_filters),
         **dict.fromkeys(SWITCHES, lambda value: "On" if value else "Off"),
     }
 )

@@ -8,13 +8,15 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, Final
 
 from halo_engine.domain.errors import Fault, Path, named_path
 from halo_engine.domain.rules_panel.filter_rows import PARTS, FilterRow, kept_row_of, number_of
 from halo_engine.domain.series.definition import SeriesDefinition
 from halo_engine.domain.series.exits import EXIT_RULES, ExitReason
-from halo_engine.domain.series.settings import FILTER_SETTINGS
+from halo_engine.domain.series.settings import EVENT_FILTER_SETTINGS, FILTER_SETTINGS
+from halo_engine.domain.times.durations import format_duration
 
 _SETTINGS: Final = "settings."
 #: The fields that are one text each.
@@ -23,6 +25,7 @@ TEXTS: Final = (
     "kind",
     "entry_trigger",
     "settings.entry_event_name",
+    "settings.entry_patience",
     "contact_type",
     "audience_type",
     "subscription",
@@ -32,11 +35,14 @@ TEXTS: Final = (
 )
 #: Those of them that are numbers.
 _NUMBERS: Final = frozenset({"settings.reenroll_delay_days", "settings.goal_window_days"})
+#: Those that have a default of their own where they are empty.
+_DEFAULTED: Final = frozenset({"settings.goal_window_days", "settings.entry_patience"})
 #: Those that a definition always has; others are null, or left at their default, where empty.
 _CHOICES: Final = frozenset({"kind", "entry_trigger", "contact_type", "audience_type"})
 #: The fields that are on or off: a browser sends those that are on.
 SWITCHES: Final = (
     "settings.one_per_company",
+    "settings.one_per_address",
     "settings.reenroll_enabled",
     "settings.goal_enabled",
 )
@@ -44,7 +50,12 @@ EXITS: Final = "settings.exit_rules"
 #: The rules that the form has a switch for. ``completed`` is on, whatever a series says.
 EXIT_CHOICES: Final = tuple(rule for rule in EXIT_RULES if rule.is_listed)
 #: Where filters stand.
-BUILDERS: Final = ("audience_filters", *(f"{_SETTINGS}{name}" for name in FILTER_SETTINGS))
+EVENT_BUILDERS: Final = tuple(f"{_SETTINGS}{name}" for name in EVENT_FILTER_SETTINGS)
+BUILDERS: Final = (
+    "audience_filters",
+    *(f"{_SETTINGS}{name}" for name in FILTER_SETTINGS),
+    *EVENT_BUILDERS,
+)
 
 #: Of a row: its builder, group, place and part. Further ones than three digits tell are not read.
 _ROW: Final = re.compile(r"([a-z_.]+)\[(\d{1,3})\]\[(\d{1,3})\]\.([a-z]+)")
@@ -53,6 +64,8 @@ _OF_ROW: Final = re.compile(rf"({'|'.join(map(re.escape, BUILDERS))})(\[\d+\]){{
 _PART_AT_FAULT: Final[Mapping[str, str]] = {
     "unknown_field": "field",
     "bad_name": "field",
+    "misplaced_event_property": "field",
+    "not_event_property": "field",
     "bad_operator": "operator",
 }
 
@@ -190,6 +203,7 @@ def form_of(definition: SeriesDefinition) -> RulesForm:
         "audience_type": definition.audience_type.value,
         "subscription": definition.subscription or "",
         "settings.exit_event_name": settings.exit_event_name or "",
+        "settings.entry_patience": _length(settings.entry_patience),
         **{name: _number(value) for name, value in numbers.items()},
     }
     return RulesForm(
@@ -247,11 +261,15 @@ def _filled(group: Iterable[FilterRow]) -> tuple[FilterRow, ...]:
 
 def _read(name: str, text: str) -> Any:
     """Return what a text stands for: nothing where it is empty, a number where one is due."""
-    if not text and name == "settings.goal_window_days":
+    if not text and name in _DEFAULTED:
         return _DEFAULT
     if not text and name not in _CHOICES:
         return None
     return number_of(text) if name in _NUMBERS else text
+
+
+def _length(length: timedelta) -> str:
+    return format_duration(length) if length else ""
 
 
 def _number(value: float | None) -> str:

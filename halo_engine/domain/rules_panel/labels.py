@@ -94,11 +94,14 @@ PARTS: Final[Mapping[str, str]] = MappingProxyType(
         "kind": "Kind of mail",
         "entry_trigger": "Trigger",
         "settings.entry_event_name": "Event name",
+        "settings.entry_event_filters": "Entry event filters",
+        "settings.entry_patience": "Patience",
         "contact_type": "Contact type",
         "audience_type": "Audience source",
         "subscription": "Subscription list",
         "audience_filters": "Audience filters",
         "settings.one_per_company": "One per company",
+        "settings.one_per_address": "One per address",
         "settings.reenroll_enabled": "Re-enrollment",
         "settings.reenroll_delay_days": "Days before entering again",
         "settings.goal_enabled": "Goal",
@@ -106,6 +109,7 @@ PARTS: Final[Mapping[str, str]] = MappingProxyType(
         "settings.goal_window_days": "Goal window in days",
         "settings.exit_rules": "Exit rules",
         "settings.exit_event_name": "Exit event name",
+        "settings.exit_event_filters": "Exit event filters",
         "settings.exit_filters": "Exit filters",
     }
 )
@@ -141,7 +145,12 @@ _COLUMNS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 _OWNERS: Final[Mapping[Entity, str]] = MappingProxyType(
-    {Entity.CONTACT: "", Entity.COMPANY: "Company: ", Entity.STRIPE: "Stripe: "}
+    {
+        Entity.CONTACT: "",
+        Entity.COMPANY: "Company: ",
+        Entity.STRIPE: "Stripe: ",
+        Entity.PROPERTY: "Event: ",
+    }
 )
 
 

@@ -5,8 +5,9 @@ from datetime import timedelta
 from typing import Final
 
 from halo_engine.domain.errors import shown
-from halo_engine.domain.series.conditions import ConditionType
-from halo_engine.domain.series.definition import Condition, StepDefinition
+from halo_engine.domain.rules_panel.event_lines import lines_of
+from halo_engine.domain.series.conditions import Condition, ConditionType
+from halo_engine.domain.series.definition import StepDefinition
 from halo_engine.domain.times.windows import SendWindow, Weekday
 
 _UNITS: Final = (
@@ -34,7 +35,12 @@ def condition_in_words(condition: Condition) -> str:
         case ConditionType.LINK_CLICKED:
             return "a link in an earlier email was clicked"
         case ConditionType.EVENT_FIRED:
-            return f"{shown(condition.value)} fired while waiting here"
+            held = ""
+            if condition.filters:
+                said = lines_of(condition.filters).replace("\n\n", ", or ").replace("\n", " and ")
+                held = f", with {said},"
+            at_once = ", and as soon as it does" if condition.early else ""
+            return f"{shown(condition.value)}{held} fired while waiting here{at_once}"
     return f"{shown(condition.value)} holds"
 
 

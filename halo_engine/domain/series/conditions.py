@@ -6,10 +6,14 @@ a condition needs.
 
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
-from typing import Final
+from typing import Final, Self
 
-from halo_engine.domain.errors import Refusal
+from pydantic import Field, StrictBool, model_validator
+
+from halo_engine.domain.errors import Fault, Refusal, several
+from halo_engine.domain.fields.event_filters import EventGroups
 from halo_engine.domain.fields.expressions import parse_expression
+from halo_engine.domain.series.settings import Definition
 
 
 class ConditionType(StrEnum):
@@ -81,3 +85,36 @@ CONDITIONS: Final = (
 
 #: The same by type.
 RULE_OF: Final = {rule.key: rule for rule in CONDITIONS}
+
+
+class Condition(Definition):
+    """A condition that gates the run (contract §5, §21); activation check 9 checks its value."""
+
+    type: ConditionType = Field(description="What the condition asks.")
+    value: str | None = Field(default=None, description="An expression, or the event's name.")
+    filters: EventGroups = Field(
+        default=(),
+        description="Of `event_fired`: the filters that the event has to hold; `same` compares it "
+        "with the event that began the run.",
+    )
+    early: StrictBool = Field(
+        default=False,
+        description="Of `event_fired`: go on as soon as the event fires; the delay is the longest "
+        "wait.",
+    )
+
+    @property
+    def rule(self) -> ConditionRule:
+        """How this kind of condition is declared."""
+        return RULE_OF[self.type]
+
+    @model_validator(mode="after")
+    def _waits_for_an_event(self) -> Self:
+        if self.rule.takes is Takes.EVENT_NAME:
+            return self
+        problem = f"is of no use at {self.type}; allowed is it at {ConditionType.EVENT_FIRED}"
+        if misplaced := [
+            Fault((name,), problem) for name in ("filters", "early") if getattr(self, name)
+        ]:
+            raise several("condition", misplaced)
+        return self

@@ -6,9 +6,11 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from halo_engine.domain.reasons import SkipReason, Status
+from halo_engine.domain.reasons import SkipReason, Status, WhenCapped
 from halo_engine.domain.series.definition import Series, Step
 from halo_engine.domain.series.exits import EXIT_RULES, ExitReason
 
@@ -50,6 +52,11 @@ class RunFacts:
     holding: Collection[ExitReason]
 
     @property
+    def key(self) -> tuple[UUID, UUID, int]:
+        """The ids of contact and series, and the number of the run."""
+        return self.contact_id, self.series.id, self.number
+
+    @property
     def moves(self) -> Seating | None:
         """The seating, if the contact is not in the company whose seat it has (guard 10)."""
         seating = self.seating if self.series.settings.one_per_company else None
@@ -63,7 +70,8 @@ class DueFacts:
     Rows with equal facts are decided together; ``run`` then has the contact and numbers of one of
     them. Rows at an email, and rows whose company's seat may move, come one by one.
     ``condition_holds`` is false at an email. For an edited series ``visited`` holds the steps at
-    which the run already has a row.
+    which the run already has a row. ``zone`` is the contact's, where the series asks for it.
+    ``capped_until`` is when frequency caps allow the email, if they do not now.
     """
 
     run: RunFacts
@@ -72,6 +80,8 @@ class DueFacts:
     has_address: bool
     condition_holds: bool
     visited: Collection[UUID] = ()
+    zone: ZoneInfo | None = None
+    capped_until: datetime | None = None
 
     @property
     def recipient_id(self) -> int:
@@ -97,12 +107,21 @@ class Send:
     due: DueFacts
 
 
+class Waits(StrEnum):
+    """Why an email waits (contract §5, §20)."""
+
+    OUTSIDE_WINDOW = "outside_window"
+    QUIET_HOURS = "quiet_hours"
+    FREQUENCY_CAP = "frequency_cap"
+
+
 @dataclass(frozen=True, slots=True)
 class Postpone:
-    """The rows wait until their window opens."""
+    """The rows wait until their email may be sent, and why."""
 
     due: DueFacts
     until: datetime
+    why: Waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,12 +201,38 @@ def _decide_condition(facts: DueFacts, now: datetime) -> Finish:
 def _decide_email(facts: DueFacts, now: datetime) -> Send | Postpone | Finish:
     if not facts.has_address:
         return finish(facts, Status.SKIPPED, SkipReason.NO_EMAIL, now)
-    window = facts.step.window
-    if window is not None and not window.contains(now, facts.run.series.zone):
-        return Postpone(facts, window.next_opening(now, facts.run.series.zone))
     if left_list(facts.run):
         return finish(facts, Status.SKIPPED, SkipReason.UNSUBSCRIBED, now)
+    return _decide_time(facts, now)
+
+
+def _decide_time(facts: DueFacts, now: datetime) -> Send | Postpone | Finish:
+    """Decide by quiet hours and window, then by frequency caps (contract §20)."""
+    times = facts.run.series.times(facts.step)
+    opening = times.first(now, facts.zone)
+    if opening is None:
+        return finish(facts, Status.SKIPPED, SkipReason.QUIET_HOURS, now)
+    if opening > now:
+        is_quiet = times.is_quiet(now, facts.zone)
+        return Postpone(facts, opening, Waits.QUIET_HOURS if is_quiet else Waits.OUTSIDE_WINDOW)
+    if facts.capped_until is not None and facts.capped_until > now:
+        if facts.run.series.settings.when_capped is WhenCapped.SKIP:
+            return finish(facts, Status.SKIPPED, SkipReason.FREQUENCY_CAP, now)
+        until = times.due(facts.capped_until, facts.zone)
+        return Postpone(facts, until, Waits.FREQUENCY_CAP)
     return Send(facts)
+
+
+def first_mail(series: Series, entered_at: datetime) -> datetime | None:
+    """Return when a run that begins then sends its first email, if nothing ends it before and the
+    contact is in the organisation's zone.
+    """
+    at = entered_at
+    for step in series.steps:
+        at = series.opening(step, at)
+        if step.email is not None:
+            return at
+    return None
 
 
 def finish(facts: DueFacts, status: Status, reason: str | None, now: datetime) -> Finish:
@@ -200,6 +245,6 @@ def finish(facts: DueFacts, status: Status, reason: str | None, now: datetime) -
         status=status,
         reason=reason,
         next_step=following,
-        next_due=series.opening(following, now) if following else None,
+        next_due=series.opening(following, now, facts.zone) if following else None,
         ends=None if following else ExitReason.COMPLETED,
     )

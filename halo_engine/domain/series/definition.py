@@ -6,7 +6,7 @@ ids, a status, and steps in order, each with the send window that applies to it.
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Annotated, Self
@@ -36,14 +36,14 @@ from halo_engine.domain.reasons import (
     SeriesKind,
     SeriesStatus,
 )
-from halo_engine.domain.series.conditions import RULE_OF, ConditionRule, ConditionType
+from halo_engine.domain.series.conditions import Condition
 from halo_engine.domain.series.email import Email, check_email
 from halo_engine.domain.series.exits import EXIT_RULES, ExitReason, Matches
-from halo_engine.domain.series.settings import Definition, Settings
+from halo_engine.domain.series.settings import Definition, Settings, patience_of
 from halo_engine.domain.times.durations import format_duration, parse_duration
+from halo_engine.domain.times.quiet_hours import Hours, MailTimes
 from halo_engine.domain.times.windows import SendWindow
 
-UTC = ZoneInfo("UTC")
 KEY_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"
 
 Delay = Annotated[
@@ -67,18 +67,6 @@ def check_key(key: object, field: str = "key") -> str:
 _Key = Annotated[str, Field(pattern=KEY_PATTERN), BeforeValidator(in_its_place(check_key))]
 
 
-class Condition(Definition):
-    """A condition that gates the run (contract §5); activation check 9 checks its value."""
-
-    type: ConditionType = Field(description="What the condition asks.")
-    value: str | None = Field(default=None, description="An expression, or the event's name.")
-
-    @property
-    def rule(self) -> ConditionRule:
-        """How this kind of condition is declared."""
-        return RULE_OF[self.type]
-
-
 class StepDefinition(Definition):
     """One step: an email or a condition, after a delay (contract §5)."""
 
@@ -100,6 +88,8 @@ class StepDefinition(Definition):
         description="When this email may be sent, instead of the series' window; null is always.",
     )
 
+    ignore_caps: bool = Field(default=False, description="Whether caps let this email pass.")
+
     @property
     def has_own_window(self) -> bool:
         """Whether the step sets its window, if only to ``null`` (none)."""
@@ -109,6 +99,8 @@ class StepDefinition(Definition):
     def _is_one_of_both(self) -> Self:
         if (self.email is None) == (self.condition is None):
             raise ValueError("a step is either an email or a condition")
+        if self.condition and self.ignore_caps:
+            raise ValueError("ignore_caps is of emails; a condition sends none")
         return self
 
 
@@ -173,6 +165,12 @@ class Step:
     condition: Condition | None
     window: SendWindow | None
     removed: bool = False
+    ignores_caps: bool = False
+
+    @property
+    def is_early(self) -> bool:
+        """Whether it is a gate that opens as soon as its event fires (contract §21)."""
+        return self.condition is not None and self.condition.early
 
 
 @dataclass(frozen=True)
@@ -180,7 +178,8 @@ class Series:
     """A saved series as the engine runs it; ``steps`` are the live ones in order.
 
     ``version`` is that of its definition (contract §18). ``edited`` says that it may have been
-    saved since its activation, so the order of its steps may have changed.
+    saved since its activation, so the order of its steps may have changed. ``has_surges``: it has a
+    surge, or had one, so contacts may be held (contract §19).
     """
 
     id: UUID
@@ -197,8 +196,9 @@ class Series:
     removed_steps: tuple[Step, ...] = ()
     version: int = 1
     edited: bool = False
+    has_surges: bool = False
     active_periods: tuple[tuple[datetime, datetime | None], ...] = ()
-    zone: ZoneInfo = UTC
+    hours: Hours = field(default_factory=Hours)
 
     def __hash__(self) -> int:
         # Statements are cached by series; hashing all its fields would be slow.
@@ -218,6 +218,11 @@ class Series:
     def is_active(self) -> bool:
         """Whether contacts may enter and recipients move on now."""
         return self.status is SeriesStatus.ACTIVE
+
+    @property
+    def patience(self) -> timedelta | None:
+        """For how long after its trigger a contact may wait for data; None if not at all (§23)."""
+        return patience_of(self.entry_trigger, self.settings)
 
     @property
     def list_id(self) -> UUID | None:
@@ -261,6 +266,25 @@ class Series:
             None,
         )
 
+    @cached_property
+    def asks_zone(self) -> bool:
+        """Whether it depends on the zone that a contact is in when an email may be sent (§20)."""
+        return any(self.times(step).asks_zone for step in self.steps_by_id.values())
+
+    def counted(self, step: Step) -> bool:
+        """Return whether the email of ``step`` counts for frequency caps: marketing does (§20)."""
+        return self.kind is SeriesKind.MARKETING and bool(step.email and self.hours.caps)
+
+    def is_capped(self, step: Step) -> bool:
+        """Return whether frequency caps may hold the email of ``step`` back."""
+        return self.counted(step) and not step.ignores_caps
+
+    def times(self, step: Step) -> MailTimes:
+        """Return when the email of ``step`` may be sent; quiet hours hold for marketing alone."""
+        is_marketing = self.kind is SeriesKind.MARKETING and step.email is not None
+        quiet = self.hours.quiet if is_marketing else None
+        return MailTimes(step.window, quiet, self.hours.zone)
+
     def was_active_at(self, instant: datetime) -> bool:
         """Return whether ``instant`` lies in an active period; a period's end is outside (§4)."""
         return any(
@@ -268,16 +292,8 @@ class Series:
             for start, end in self.active_periods
         )
 
-    def first_mail(self, entered_at: datetime) -> datetime | None:
-        """Return when a run that begins then sends its first email, if nothing ends it before."""
-        at = entered_at
-        for step in self.steps:
-            at = self.opening(step, at)
-            if step.email is not None:
-                return at
-        return None
-
-    def opening(self, step: Step, reached_at: datetime) -> datetime:
-        """Return when a step reached at ``reached_at`` is due: after its delay, in its window."""
-        due = reached_at + step.delay
-        return due if step.window is None else step.window.next_opening(due, self.zone)
+    def opening(self, step: Step, reached_at: datetime, zone: ZoneInfo | None = None) -> datetime:
+        """Return when a step reached at ``reached_at`` is due: after its delay, when its email may
+        be sent in the contact's ``zone``.
+        """
+        return self.times(step).due(reached_at + step.delay, zone)

@@ -14,6 +14,7 @@ from typing import Annotated, ClassVar, Final, Protocol
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from halo_engine.domain.errors import shown
+from halo_engine.domain.fields.event_filters import EventGroups
 from halo_engine.domain.fields.filters import FilterGroups
 from halo_engine.domain.reasons import AudienceType
 
@@ -57,6 +58,11 @@ class ExitSettings(BaseModel):
     )
     exit_event_name: str | None = Field(
         default=None, max_length=255, description="The event of exit rule `event`."
+    )
+    exit_event_filters: EventGroups = Field(
+        default=(),
+        description="The filters that the event of exit rule `event` has to hold; `same` compares "
+        "it with the event that began the run.",
     )
     exit_filters: FilterGroups = Field(
         default=(), description="The filters of exit rule `filter_match`; also checked at entry."
@@ -108,11 +114,12 @@ class Replied(Question):
 
 @dataclass(frozen=True, slots=True)
 class Fired(Question):
-    """Did the event of this ``name`` fire since the run began?"""
+    """Did the event of this ``name`` fire since the run began, holding these ``filters``?"""
 
     is_since_entry: ClassVar[bool] = True
 
     name: Callable[[ExitSettings], str | None]
+    filters: Callable[[ExitSettings], EventGroups] = lambda _settings: ()
 
     def concerns(self, series: HasExits, /) -> bool:
         """Return whether the series names the event."""
@@ -197,9 +204,13 @@ EXIT_RULES: Final = (
     ),
     ExitRule(
         key=ExitReason.EVENT,
-        words="the event `exit_event_name` fires at or after enrollment",
+        words="the event `exit_event_name` fires at or after enrollment, and holds "
+        "`exit_event_filters`",
         label="Triggers an event",
-        asks=Fired(lambda settings: settings.exit_event_name),
+        asks=Fired(
+            lambda settings: settings.exit_event_name,
+            lambda settings: settings.exit_event_filters,
+        ),
         setting="exit_event_name",
         lacks="no exit event is named",
     ),

@@ -14,13 +14,17 @@ from halo_engine.domain.series.settings import EntrySettings
 
 class GuardScope(Enum):
     """What a guard looks at. Those about the match say whether a contact is *matched* (§3), those
-    about history look at its latest run alone.
+    about history look at its latest run alone. The one about the surge is decided of a set, after
+    all others; the one about who was discarded is asked only of series that have surges (§19).
     """
 
     SERIES = auto()
     MATCH = auto()
     HISTORY = auto()
     SEAT = auto()
+    ADDRESS = auto()
+    SURGE = auto()
+    DISCARD = auto()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from typing import Final
 
 from halo_engine.domain.errors import shown
 from halo_engine.domain.fields.results import holds_all
-from halo_engine.domain.reasons import AudienceType, ContactTypeChoice, EntryTrigger, SeriesStatus
+from halo_engine.domain.reasons import ContactTypeChoice, EntryTrigger, SeriesStatus
 from halo_engine.domain.series.definition import Series
-from halo_engine.domain.series.explain_facts import ExplainFacts, Reason
+from halo_engine.domain.series.explain_facts import ExplainFacts, Reason, audience_mismatch
 from halo_engine.domain.series.guard_parts import Deciding, Guard, GuardScope, SeriesColumn, Unused
 from halo_engine.domain.times.durations import format_duration
 
@@ -32,6 +32,10 @@ class ReasonCode(StrEnum):
     NOT_NEWLY_MATCHING = "not_newly_matching"
     EXIT_FILTER = "exit_filter"
     COMPANY_ALREADY_ENROLLED = "company_already_enrolled"
+    ADDRESS_ALREADY_ENROLLED = "address_already_enrolled"
+    SURGE_DISCARDED = "surge_discarded"
+    SURGE_HELD = "surge_held"
+    WAITING_FOR_DATA = "waiting_for_data"
     AWAITING_EVALUATION = "awaiting_evaluation"
     TRIGGER_NOT_FIRED = "trigger_not_fired"
 
@@ -60,28 +64,6 @@ def _contact_type(facts: ExplainFacts) -> Reason:
     return Reason(
         f"The series is for {is_for}s only, and this contact is a {has}.",
         f"{change}; or set the contact type to ‘Users and leads’.",
-    )
-
-
-def _audience_mismatch(facts: ExplainFacts) -> Reason:
-    series, known = facts.series, facts.known
-    match series.audience_type:
-        case AudienceType.ALL:
-            return Reason("It has no email address.", "Give it an email address.")
-        case AudienceType.SUBSCRIPTION if known.list_key is None:
-            return Reason("The series has no subscription list.", "Pick a list under Audience.")
-        case AudienceType.SUBSCRIPTION:
-            why = f"It is not an active subscriber of the list {shown(known.list_key)}."
-            return Reason(why, f"It has to subscribe to {shown(known.list_key)}.")
-        case AudienceType.SEGMENT if not facts.audience:
-            return Reason("The audience has no filter.", "Add a filter under Audience.")
-    failing = [[seen for seen in group if not seen.holds] for group in facts.audience]
-    saw = "; or ".join(facts.saw(group) for group in failing)
-    needed = "; or ".join(facts.needs(group) for group in failing)
-    missing = any(seen.missing for group in failing for seen in group)
-    return Reason(
-        f"The audience filter does not hold: {saw}.",
-        f"Needed: {needed}.{' A missing value matches nothing.' if missing else ''}",
     )
 
 
@@ -145,6 +127,33 @@ def _company_already_enrolled(facts: ExplainFacts) -> Reason:
     )
 
 
+def _address_already_enrolled(facts: ExplainFacts) -> Reason:
+    known = facts.known
+    return Reason(
+        f"The series takes one contact of each address, and {shown(known.namesake)} has been in it "
+        f"with this address since {facts.said(known.namesake_at)}.",
+        f"The enrollment of {shown(known.namesake)} has to end.",
+    )
+
+
+def _surge_discarded(_facts: ExplainFacts) -> Reason:
+    return Reason(
+        "It was held in a surge, and discarded. It has not been seen outside the audience since.",
+        "It has to leave the audience, be seen outside, and match again.",
+    )
+
+
+def _surge_held(facts: ExplainFacts) -> Reason:
+    series, surge = facts.series, facts.series.settings.surge
+    bound = f"more came than {surge.at_most} in {format_duration(surge.within)}" if surge else ""
+    return Reason(
+        f"It is held since {facts.said(facts.known.held_at)}: "
+        f"{bound or 'others are held before it'}.",
+        "Somebody has to release whoever is held, or discard them: "
+        f"`halo series release {series.key}`, or with `--discard`.",
+    )
+
+
 #: The guards in the order in which they are asked; the first that refuses gives the code (§4).
 GUARDS: Final = (
     Guard(
@@ -173,7 +182,7 @@ GUARDS: Final = (
         about=GuardScope.MATCH,
         refuses=lambda pair: ~pair.audience_holds,
         then="the audience did not hold",
-        why=_audience_mismatch,
+        why=audience_mismatch,
         shows=Deciding("audience_filters", lambda _group, seen: not seen.holds),
     ),
     Guard(
@@ -250,6 +259,32 @@ GUARDS: Final = (
         then="another contact of its company was in the series",
         why=_company_already_enrolled,
     ),
+    Guard(
+        key=ReasonCode.ADDRESS_ALREADY_ENROLLED,
+        words="`one_per_address` is on, and another contact with its address is in the series",
+        about=GuardScope.ADDRESS,
+        reads=SeriesColumn("one_per_address", bool, lambda series: series.settings.one_per_address),
+        refuses=lambda pair: pair.address_is_taken,
+        then="another contact with its address was in the series",
+        why=_address_already_enrolled,
+    ),
+    Guard(
+        key=ReasonCode.SURGE_DISCARDED,
+        words="it was held in a surge and discarded; for `segment_match`, and it was not seen "
+        "outside the audience since",
+        about=GuardScope.DISCARD,
+        refuses=lambda pair: pair.was_discarded,
+        then="it was held in a surge, and discarded",
+        why=_surge_discarded,
+    ),
+    Guard(
+        key=ReasonCode.SURGE_HELD,
+        words="more entered than `surge` allows, or others are held before it",
+        about=GuardScope.SURGE,
+        refuses=lambda pair: pair.is_held,
+        then="it was held in a surge",
+        why=_surge_held,
+    ),
 )
 
 #: The same by code.
@@ -265,6 +300,10 @@ class Unrefused:
 
 
 UNREFUSED: Final = (
+    Unrefused(
+        key=ReasonCode.WAITING_FOR_DATA,
+        words="its trigger came, and the series has patience with what the audience asks for",
+    ),
     Unrefused(
         key=ReasonCode.AWAITING_EVALUATION,
         words="the trigger is `segment_match`: the next re-evaluation enrolls the contact",

@@ -6,8 +6,14 @@ from functools import cached_property
 from uuid import UUID
 
 from halo_engine.domain.series.definition import Series, Step
-from halo_engine.domain.series.signals import Signal
-from halo_engine.domain.series.triggers import Topic, is_in_time, listens_to, topics_of
+from halo_engine.domain.series.signals import EVERYTHING, Signal
+from halo_engine.domain.series.triggers import (
+    Topic,
+    is_in_time,
+    listens_to,
+    may_bring_data,
+    topics_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +84,10 @@ class RunningSeries:
             if each.series is None:
                 if each.waits_for_signals:
                     yield id_, each
-            elif RunningSeries((each.series,)).triggered_by(signal):
+                continue
+            alone = RunningSeries((each.series,))
+            concerns = alone.triggered_by(signal) or alone.waited_for(signal)
+            if concerns or alone.may_open_gates(signal):
                 yield id_, each
 
     def triggered_by(self, signal: Signal) -> list[Series]:
@@ -102,6 +111,38 @@ class RunningSeries:
                     concerned &= {self._indexes.get(signal.series_id)}
                 alike[said] = sorted(concerned)
             yield tuple(n for n in alike[said] if is_in_time(signal, self.series[n]))
+
+    @cached_property
+    def patient(self) -> tuple[Series, ...]:
+        """The series in which contacts may wait for data (§23)."""
+        return tuple(each for each in self.series if each.patience)
+
+    def waited_for(self, signal: Signal) -> list[Series]:
+        """Return the series for which ``signal`` may bring the data that contacts wait for."""
+        return [
+            each
+            for each in self.patient
+            if signal.series_id in (None, each.id) and may_bring_data(signal, each)
+        ]
+
+    @cached_property
+    def awaited_events(self) -> frozenset[str]:
+        """The names of the events that gates of active series wait for, to open early (§21)."""
+        return frozenset(
+            step.condition.value
+            for each in self.series
+            if each.is_active
+            for step in each.steps
+            if step.condition is not None and step.condition.early and step.condition.value
+        )
+
+    def may_open_gates(self, signal: Signal) -> bool:
+        """Return whether ``signal`` may open an early gate: it brings the event, or two contacts
+        became one.
+        """
+        if not self.awaited_events:
+            return False
+        return signal.event_name in self.awaited_events or EVERYTHING in signal.changed
 
     @cached_property
     def active_ids(self) -> list[UUID]:

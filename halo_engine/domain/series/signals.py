@@ -48,7 +48,7 @@ class Signal:
     doors whose new contacts count as created only (contract §2). ``series_id`` is the series that
     was activated; in other kinds, the only series that the signal is kept for. ``cursor`` is the
     position of a wide signal. ``attempts`` counts how often its batch was too large; each time the
-    next batch is half as large.
+    next batch is half as large. ``event_id`` is that of the event; None if it is gone.
     """
 
     id: int
@@ -62,3 +62,4 @@ class Signal:
     arrived_at: datetime
     cursor: Mapping[str, Any] | None
     attempts: int = 0
+    event_id: int | None = None

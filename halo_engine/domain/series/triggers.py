@@ -59,6 +59,19 @@ def listens_to(series: Series) -> Iterator[Topic]:
                 yield SignalKind.PROMOTED, None
 
 
+def may_bring_data(signal: Signal, series: Series) -> bool:
+    """Return whether those who wait to enter ``series`` are judged again: after each change of them
+    that is not silent (§23). An event changes what an audience sees that counts events.
+    """
+    match signal.kind:
+        case SignalKind.SILENT | SignalKind.ACTIVATED | SignalKind.REEVALUATED:
+            return False
+        case SignalKind.EVENT:
+            return any(key.startswith(_EVENTS) for key in series.audience_keys)
+        case _:
+            return True
+
+
 def is_in_time(signal: Signal, series: Series) -> bool:
     """Return whether ``series`` was active at the instant that counts for its trigger (§4)."""
     match series.entry_trigger:

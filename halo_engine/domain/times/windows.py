@@ -42,8 +42,26 @@ class Weekday(StrEnum):
     SUN = "sun"
 
 
-_WEEKDAYS: Final = tuple(Weekday)
+EVERY_DAY: Final = tuple(Weekday)
+#: Instead of a zone's name: the zone that a contact is in (contract §20).
+CONTACT: Final = "contact"
 _zone_in_place: Final = in_its_place(parse_zone)
+
+
+def clock_name(name: str | None) -> str | None:
+    """Return the name of a clock if it is one: a zone, ``contact``, or None for the
+    organisation's.
+    """
+    return name if name in (None, CONTACT) else _zone_in_place(name).key
+
+
+def clock_of(name: str | None, zone: ZoneInfo, contact: ZoneInfo | None) -> ZoneInfo:
+    """Return the zone that a clock's name means; ``zone`` is the organisation's, ``contact`` that
+    of the contact, if it is known.
+    """
+    if name == CONTACT:
+        return contact or zone
+    return zone if name is None else parse_zone(name)
 
 
 def _parse_time(value: object) -> time:
@@ -54,7 +72,7 @@ def _parse_time(value: object) -> time:
     raise ValueError(f"{shown(value)} is not a time; allowed is HH:MM from 00:00 to 23:59")
 
 
-_Time = Annotated[
+ClockTime = Annotated[
     time,
     BeforeValidator(_parse_time),
     PlainSerializer(lambda value: f"{value:%H:%M}", return_type=str),
@@ -71,18 +89,20 @@ class SendWindow(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True)
 
     days: tuple[Weekday, ...] = Field(description="The days on which the window opens.")
-    opens: _Time = Field(alias="from", description="When it opens, as HH:MM.")
-    closes: _Time = Field(
+    opens: ClockTime = Field(alias="from", description="When it opens, as HH:MM.")
+    closes: ClockTime = Field(
         alias="to", description="When it closes, as HH:MM; earlier than `from` is the next day."
     )
     timezone: str | None = Field(
-        default=None, description="On which clock, as Europe/Berlin; the organisation's if unset."
+        default=None,
+        description="On which clock, as Europe/Berlin, or `contact` for the contact's own (trait "
+        "`timezone`); the organisation's if unset.",
     )
 
     @field_validator("timezone")
     @classmethod
     def _is_zone(cls, name: str | None) -> str | None:
-        return name if name is None else _zone_in_place(name).key
+        return clock_name(name)
 
     @model_validator(mode="after")
     def _is_not_empty(self) -> Self:
@@ -92,41 +112,36 @@ class SendWindow(BaseModel):
             raise ValueError(f"from and to are both {self.opens:%H:%M}; they must differ")
         return self
 
-    def contains(self, instant: datetime, zone: ZoneInfo) -> bool:
+    def contains(self, instant: datetime, zone: ZoneInfo, contact: ZoneInfo | None = None) -> bool:
         """Return whether an email may be sent at ``instant``; ``zone`` is the organisation's."""
-        return self.next_opening(instant, zone) == instant
+        return self.next_opening(instant, zone, contact) == instant
 
-    def next_opening(self, instant: datetime, zone: ZoneInfo) -> datetime:
+    def next_opening(
+        self, instant: datetime, zone: ZoneInfo, contact: ZoneInfo | None = None
+    ) -> datetime:
         """Return the first instant at or after ``instant`` that lies in the window."""
-        own = zone if self.timezone is None else parse_zone(self.timezone)
-        return next(
-            max(opens, instant)
-            for opens, closes in self._openings(instant, own)
+        opens, _ = next(self.openings_from(instant, clock_of(self.timezone, zone, contact)))
+        return max(opens, instant)
+
+    def openings_from(
+        self, instant: datetime, zone: ZoneInfo
+    ) -> Iterator[tuple[datetime, datetime]]:
+        """Yield when it opens and closes on the clock of ``zone``, in order, without end; the first
+        closes after ``instant``.
+        """
+        return (
+            (opens, closes)
+            for opens, closes in self._openings(instant, zone)
             # A change of the clock can skip a whole opening.
             if opens < closes and instant < closes
         )
-
-    def openings(
-        self, first: datetime, last: datetime, zone: ZoneInfo
-    ) -> list[tuple[datetime, datetime]]:
-        """Return when it opens and closes, in order, for the next opening of each instant from
-        ``first`` to ``last``; ``zone`` is the organisation's.
-        """
-        own = zone if self.timezone is None else parse_zone(self.timezone)
-        found = []
-        for opens, closes in self._openings(first, own):
-            if opens < closes and first < closes:
-                found.append((opens, closes))
-                if last < closes:
-                    break
-        return found
 
     def _openings(self, instant: datetime, zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:
         # Yesterday's may still be open, as may tomorrow's where the clock goes back at midnight.
         today = to_wall_clock(instant, zone).date()
         for offset in count(-1):
             day = today + timedelta(days=offset)
-            if _WEEKDAYS[day.weekday()] in self.days:
+            if EVERY_DAY[day.weekday()] in self.days:
                 yield _opening(self, day, zone)
 
 

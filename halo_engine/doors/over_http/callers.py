@@ -19,10 +19,10 @@ from halo_engine.contacts.identifying.identify import (
     IdentifyCall,
 )
 from halo_engine.contacts.identifying.leads import CAPTURE_LEAD_SET, CaptureLeadCall
-from halo_engine.contacts.identifying.update import update
 from halo_engine.contacts.identifying.verification import verify_user_or_update
 from halo_engine.domain.answer import Answer
 from halo_engine.domain.errors import Refusal
+from halo_engine.pipeline.batches.update_users import update_or_try
 from halo_engine.sets import Outcome, Outcomes, SetForm
 from halo_engine.work import Work
 
@@ -86,7 +86,7 @@ def _silent(form: SetForm) -> SetForm:
 
 
 #: Writes a batch of users for a backend, which needs no ``user_token`` (contract §2).
-update_proven: Final = partial(update, is_proven=True)
+update_proven: Final = partial(update_or_try, is_proven=True)
 
 #: Doors by the publishable widget key, as sets.
 PUBLIC: Final[Mapping[str, CallersDoor]] = {

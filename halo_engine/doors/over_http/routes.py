@@ -72,6 +72,7 @@ DOCUMENTED: Final[Mapping[str, Route]] = {
     "presets.list": Route("GET", "/api/presets"),
     "lists.list": Route("GET", "/api/lists"),
     "lists.save": Route("PUT", "/api/lists/{list}"),
+    "imports.list": Route("GET", "/api/imports"),
     "imports.show": Route("GET", "/api/imports/{id}"),
     "organizations.show": Route("GET", "/api/organization"),
     "organizations.change": Route("PUT", "/api/organization"),

@@ -22,7 +22,11 @@ from halo_engine.domain.series.definition import Series, Step
 from halo_engine.domain.series.email import Email as StepEmail
 from halo_engine.mail.composing.message import mail_of_step
 from halo_engine.mail.composing.sender import Sender
-from halo_engine.mail.composing.values import fields_of_email, gather_values
+from halo_engine.mail.composing.values import (
+    fields_of_email,
+    gather_sample_values,
+    gather_values,
+)
 from halo_engine.mail.transports.transports import (
     Mail,
     OutcomeUnknown,
@@ -150,7 +154,7 @@ def _written(work: Work, sender: Sender, sample: SampleCall, to: str | None) -> 
     assert step.email is not None
     email = step.email
     [contact_id] = find_contacts(work, [sample.contact])
-    values = _values(work, contact_id, email)
+    values = _values(work, series, contact_id, email)
     address = to or values[_ADDRESS.named]
     if not address:
         problem = f"{shown(sample.contact)} has no email; allowed is a contact that has one"
@@ -182,9 +186,10 @@ def _email_step(series: Series, key: str) -> Step:
     return step
 
 
-def _values(work: Work, contact_id: UUID, email: StepEmail) -> dict[str, str]:
+def _values(work: Work, series: Series, contact_id: UUID, email: StepEmail) -> dict[str, str]:
     fields = {_ADDRESS} | fields_of_email(email)
-    return dict(gather_values(work, [contact_id], fields)[contact_id])
+    values = gather_values(work, [contact_id], fields)[contact_id]
+    return {**values, **gather_sample_values(work, series, contact_id, fields)}
 
 
 def _read(value: str) -> str:

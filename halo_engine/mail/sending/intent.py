@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID, uuid5
 
 from sqlalchemy import (
@@ -18,8 +18,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.dml import ReturningInsert
 
-from halo_engine.domain.reasons import AudienceType, SeriesStatus, Status
+from halo_engine.domain.reasons import AudienceType, SeriesKind, SeriesStatus, Status
 from halo_engine.domain.series.exits import ExitReason
+from halo_engine.domain.times.frequency import FrequencyCaps
+from halo_engine.journey.capped import caps_asked, is_over_a_cap
 from halo_engine.sql.parameters import parameter
 from halo_engine.sql.prepared import BoundStatement, prepared
 from halo_engine.tables import (
@@ -34,6 +36,9 @@ from halo_engine.tables import (
     suppressions,
 )
 from halo_engine.work import Work
+
+#: The instant of the intent.
+_NOW: Final = func.coalesce(parameter("now"), func.clock_timestamp())
 
 
 def mail_id(org_id: UUID, recipient_id: int) -> UUID:
@@ -50,7 +55,8 @@ def message_id_of(org_id: UUID, recipient_id: int, domain: str) -> str:
 class Wanted:
     """An email that is about to be sent: its row, the lease's token, its address.
 
-    It gets ``message_id`` unless an earlier intent gave it another.
+    It gets ``message_id`` unless an earlier intent gave it another. ``caps`` are those that may
+    hold it back.
     """
 
     org_id: UUID
@@ -58,6 +64,7 @@ class Wanted:
     token: UUID
     address: str
     message_id: str
+    caps: FrequencyCaps = ()
 
 
 def intending(wanted: Wanted, now: datetime | None) -> BoundStatement:
@@ -66,7 +73,8 @@ def intending(wanted: Wanted, now: datetime | None) -> BoundStatement:
     It returns no row, and records nothing, unless all of this holds: the token still leases the
     row; the run and the series are active; the contact still has this address, and it is not
     suppressed; the contact is on the list of a list series; sending is not stopped, here or
-    everywhere. The caller holds the series lock.
+    everywhere; no cap is reached. The caller holds the series lock, and where caps may hold it back
+    that of the contact's mail (``capped.holding_mail``).
 
     An earlier intent keeps its Message-ID. The row stays locked, so an exit that is not yet
     committed comes after. ``now`` is the time of the intent, None the database's clock.
@@ -79,11 +87,19 @@ def intending(wanted: Wanted, now: datetime | None) -> BoundStatement:
         "message_id": wanted.message_id,
         "now": now,
     }
+    if wanted.caps:
+        return BoundStatement(_intent_within_caps(), {**given, **caps_asked(wanted.caps)})
     return BoundStatement(_intent(), given)
 
 
 def intend_again(
-    work: Work, recipient_id: int, address: str, message_id: str, *, unknown: bool
+    work: Work,
+    recipient_id: int,
+    address: str,
+    message_id: str,
+    *,
+    unknown: bool,
+    caps: FrequencyCaps = (),
 ) -> str | None:
     """Record that a failed row's email is about to be sent after all; return its Message-ID.
 
@@ -99,19 +115,32 @@ def intend_again(
         "mail_state": "unknown" if unknown else "failed",
         "now": work.now,
     }
-    intended = _intent_again().rows(work.connection, given)
+    if caps:
+        given |= caps_asked(caps)
+    statement = _intent_again_within_caps() if caps else _intent_again()
+    intended = statement.rows(work.connection, given)
     return intended[0]["message_id"] if intended else None
 
 
 @prepared("record_intent")
 def _intent() -> ReturningInsert[str]:
     """Build the statement once: it runs for every single email."""
+    return _intending_leased()
+
+
+@prepared("record_intent_within_caps")
+def _intent_within_caps() -> ReturningInsert[str]:
+    return _intending_leased(~is_over_a_cap(automation_recipients, _NOW))
+
+
+def _intending_leased(*held_too: ColumnElement[bool]) -> ReturningInsert[str]:
     rows = automation_recipients
     leased = _if_still_wanted(
         rows.c.lease_token == parameter("lease_token"),
         rows.c.lease_expires_at > func.clock_timestamp(),
         automation_enrollments.c.ended_at.is_(None),
         automations.c.status == SeriesStatus.ACTIVE,
+        *held_too,
     )
     held = leased.with_for_update(read=True, of=rows)
     return _noted(held, messages.c.state != literal_column("'sent'"))
@@ -119,11 +148,21 @@ def _intent() -> ReturningInsert[str]:
 
 @prepared("record_intent_again")
 def _intent_again() -> ReturningInsert[str]:
+    return _intending_failed()
+
+
+@prepared("record_intent_again_within_caps")
+def _intent_again_within_caps() -> ReturningInsert[str]:
+    return _intending_failed(~is_over_a_cap(automation_recipients, _NOW))
+
+
+def _intending_failed(*held_too: ColumnElement[bool]) -> ReturningInsert[str]:
     rows, runs = automation_recipients, automation_enrollments
     failed = _if_still_wanted(
         rows.c.status == Status.FAILED,
         or_(runs.c.ended_at.is_(None), runs.c.exit_reason == ExitReason.COMPLETED),
         automations.c.status.in_([SeriesStatus.ACTIVE, SeriesStatus.COMPLETED]),
+        *held_too,
     )
     # Locked for update: if two processes retry a row, the second waits and sees the first one's
     # record.
@@ -145,6 +184,7 @@ def _noted(wanted: Select[Any], may_be_again: ColumnElement[bool]) -> ReturningI
             columns.state,
             columns.message_id,
             columns.intended_at,
+            columns.marketing,
         ],
         wanted,
         include_defaults=False,
@@ -156,6 +196,7 @@ def _noted(wanted: Select[Any], may_be_again: ColumnElement[bool]) -> ReturningI
             "to_address": intent.excluded.to_address,
             "intended_at": intent.excluded.intended_at,
             "error": None,
+            "marketing": intent.excluded.marketing,
         },
         where=may_be_again,
     )
@@ -199,7 +240,8 @@ def _if_still_wanted(*held: ColumnElement[bool]) -> Select[Any]:
             contacts.c.email,
             literal_column("'intended'"),
             parameter("message_id"),
-            func.coalesce(parameter("now"), func.clock_timestamp()),
+            _NOW,
+            series.c.kind == literal_column(f"'{SeriesKind.MARKETING}'"),
         )
         .select_from(rows.join(runs, of_run).join(series, of_series).join(contacts, of_contact))
         .where(

@@ -7,10 +7,15 @@ from typing import Final
 from uuid import UUID
 
 from halo_engine.domain.fields.merge_fields import MergeField
-from halo_engine.domain.series.decisions import Send
+from halo_engine.domain.series.decisions import RunFacts, Send
 from halo_engine.mail.composing.message import mail_of_step
 from halo_engine.mail.composing.sender import Sender
-from halo_engine.mail.composing.values import fields_of_email, gather_values
+from halo_engine.mail.composing.values import (
+    RunKey,
+    fields_of_email,
+    gather_kept_values,
+    gather_values,
+)
 from halo_engine.mail.sending.intent import mail_id
 from halo_engine.mail.sending.leases import MOST_ATTEMPTS, hold_leased
 from halo_engine.mail.sending.outcomes import Outcome, RowResult
@@ -23,7 +28,10 @@ _WRITTEN_AT_ONCE: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class MailFacts:
-    """The data from which the emails of one batch are written."""
+    """The data from which the emails of one batch are written.
+
+    ``kept`` are the properties of the events that began the runs, where an email names one.
+    """
 
     sender: Sender
     org: Organization
@@ -31,6 +39,13 @@ class MailFacts:
     now: datetime
     attempts: Mapping[int, int]
     values: Mapping[UUID, Mapping[str, str]]
+    kept: Mapping[RunKey, Mapping[str, str]]
+
+    def values_of(self, run: RunFacts) -> Mapping[str, str]:
+        """Return the values of the mails of a run; empty if its contact is gone."""
+        values = self.values.get(run.contact_id, {})
+        kept = self.kept.get(run.key)
+        return {**values, **kept} if kept else values
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +71,7 @@ def gather(work: Work, *, sender: Sender, token: UUID, sends: Sequence[Send]) ->
             work.connection, work.org_id, token, [send.due.recipient_id for send in sends]
         ),
         values=gather_values(work, {send.due.run.contact_id for send in sends}, fields),
+        kept=gather_kept_values(work, {send.due.run.key for send in sends}, fields),
     )
 
 
@@ -73,7 +89,7 @@ def written(facts: MailFacts, sends: Sequence[Send]) -> Iterator[tuple[Send, Let
 def _write(facts: MailFacts, send: Send) -> Letter | Outcome:
     """Return the row's email, or an outcome if there is nothing to send."""
     due, row = send.due, send.due.recipient_id
-    values = facts.values.get(due.run.contact_id, {})
+    values = facts.values_of(due.run)
     address = values.get(_ADDRESS.named)
     if row not in facts.attempts or not address:
         return Outcome(row, RowResult.RELEASED)

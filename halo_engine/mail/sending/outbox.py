@@ -14,9 +14,10 @@ from typing import Final
 from uuid import UUID
 
 from halo_engine.domain.reasons import Status
-from halo_engine.domain.series.decisions import DueFacts, Finish, Send, finish
+from halo_engine.domain.series.decisions import DueFacts, Finish, Postpone, Send, finish
 from halo_engine.domain.series.definition import Series
 from halo_engine.journey.parking import FailedAlone, park_rows
+from halo_engine.mail.sending.capped import held_by_caps, holding_mail
 from halo_engine.mail.sending.intent import Wanted, intending, message_id_of
 from halo_engine.mail.sending.leases import Release, hold_leased, release, retry_at
 from halo_engine.mail.sending.letters import Letter, MailFacts, written
@@ -62,9 +63,6 @@ class _NoIntent(Enum):
     UNWANTED = "unwanted"
     #: Sending was stopped: the rest of the batch may not be sent either.
     STOPPED = "stopped"
-    #: Its email was sent: a worker with an expired lease recorded that after the row was given
-    #: back.
-    SENT = "sent"
 
 
 def send_leased(
@@ -116,15 +114,15 @@ def _send_each(
             if not turn.goes_on():
                 break
             with announced(transport, letter.mail):
-                calls = _intent(facts, letter, batch.unnoted, transact.now)
+                calls = _intent(facts, send.due, letter, batch.unnoted, transact.now)
                 *_, intended = kept_connection(calls)
                 batch.unnoted = None
                 if not intended:
-                    reason = transact(partial(_why_not, row=row))
+                    reason = transact(partial(_why_not, due=send.due))
                     if reason is _NoIntent.STOPPED:
                         break
-                    if reason is _NoIntent.SENT:
-                        batch.known[row] = Outcome(row, RowResult.SENT)
+                    if isinstance(reason, Outcome):
+                        batch.known[row] = reason
                     continue
                 # Unknown until the transport has answered.
                 batch.known[row] = Outcome(row, RowResult.UNKNOWN)
@@ -141,24 +139,37 @@ def _row(send: Send) -> int:
 
 
 def _intent(
-    facts: MailFacts, letter: Letter, unnoted: Outcome | None, now: datetime | None
+    facts: MailFacts, due: DueFacts, letter: Letter, unnoted: Outcome | None, now: datetime | None
 ) -> Sequence[BoundStatement]:
     """Return the statements that record the last outcome and the intent of ``letter`` (§9)."""
-    org_id, row = facts.org.id, letter.recipient_id
+    org_id, row, series = facts.org.id, letter.recipient_id, due.run.series
     fresh = message_id_of(org_id, row, facts.sender.domain)
+    caps = series.hours.caps if series.is_capped(due.step) else ()
+    # What only counts is locked too: whoever is held back has to see it.
+    counts = series.counted(due.step)
     return [
         holding_series_still(org_id),
         *_noting(facts.org, unnoted, facts.token, now),
-        intending(Wanted(org_id, row, facts.token, letter.address, fresh), now),
+        *(holding_mail(org_id, row, due.run.contact_id) if counts else ()),
+        intending(Wanted(org_id, row, facts.token, letter.address, fresh, caps), now),
     ]
 
 
-def _why_not(work: Work, *, row: int) -> _NoIntent:
+def _why_not(work: Work, *, due: DueFacts) -> _NoIntent | Outcome:
+    """Return why there is no intent, or what became of the row."""
+    row = due.recipient_id
     if work.org.sending_stopped:
         return _NoIntent.STOPPED
     entry = entries(work, [row]).get(row)
-    is_sent = entry is not None and entry.state == "sent"
-    return _NoIntent.SENT if is_sent else _NoIntent.UNWANTED
+    if entry is not None and entry.state == "sent":
+        # A worker with an expired lease recorded that after the row was given back.
+        return Outcome(row, RowResult.SENT)
+    match held_by_caps(work, due) if due.run.series.is_capped(due.step) else None:
+        case Postpone(until=until):
+            return Outcome(row, RowResult.CAPPED, until=until)
+        case Finish(reason=reason):
+            return Outcome(row, RowResult.CAPPED_OUT, reason)
+    return _NoIntent.UNWANTED
 
 
 def _noting(
@@ -219,16 +230,18 @@ def _verdict(due: DueFacts, outcome: Outcome, attempts: int, now: datetime) -> F
     match outcome.result:
         case RowResult.SENT:
             return finish(due, Status.COMPLETED, None, now)
-        case RowResult.FAILED:
-            return finish(due, Status.FAILED, outcome.reason, now)
+        case RowResult.FAILED | RowResult.CAPPED_OUT:
+            is_skipped = outcome.result is RowResult.CAPPED_OUT
+            status = Status.SKIPPED if is_skipped else Status.FAILED
+            return finish(due, status, outcome.reason, now)
         case RowResult.UNKNOWN:
             return settle_unknown(due, attempts, now)
         case RowResult.RETRIED:
             return Release(row, retry_at(attempts, now), tried=True)
         case RowResult.SET_BACK:
             return Release(row, retry_at(1, now))
-        case RowResult.HELD | RowResult.RELEASED | RowResult.FAULTY:
-            return Release(row)
+        case RowResult.HELD | RowResult.RELEASED | RowResult.FAULTY | RowResult.CAPPED:
+            return Release(row, outcome.until)
 
 
 def _as_of_now(send: Send, series: Mapping[UUID, Series]) -> DueFacts:

@@ -53,6 +53,9 @@ class RowResult(StrEnum):
     SET_BACK = "set_back"
     #: It could not be written, so the mail server never saw it.
     FAULTY = "faulty"
+    #: Frequency caps hold it back until an instant, or for good.
+    CAPPED = "capped"
+    CAPPED_OUT = "capped_out"
     #: It was not tried, since it may no longer be sent. The next tick decides again.
     RELEASED = "released"
 
@@ -62,7 +65,7 @@ class Outcome:
     """The outcome of a row; ``reason`` is set if it failed or will be tried again.
 
     ``bounce`` is what a refusal of the recipient means. ``relay_id`` is the server's own id for the
-    message.
+    message. ``until`` is how long caps hold it back.
     """
 
     recipient_id: int
@@ -70,6 +73,7 @@ class Outcome:
     reason: str | None = None
     bounce: Bounce | None = None
     relay_id: str | None = None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

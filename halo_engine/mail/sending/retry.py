@@ -15,14 +15,26 @@ from sqlalchemy import Select, Update, and_, select, update
 from halo_engine.domain.errors import conflict, not_found
 from halo_engine.domain.fields.merge_fields import MergeField
 from halo_engine.domain.reasons import FailReason, SeriesStatus, Status
-from halo_engine.domain.series.decisions import DueFacts, Finish, Postpone, decide_step, exit_reason
+from halo_engine.domain.series.decisions import (
+    DueFacts,
+    Finish,
+    Postpone,
+    Waits,
+    decide_step,
+    exit_reason,
+)
 from halo_engine.domain.series.definition import Series
 from halo_engine.domain.series.exits import ExitReason
 from halo_engine.journey.claim import DueRow, Run
 from halo_engine.journey.facts import gather_due
 from halo_engine.mail.composing.message import mail_of_step
 from halo_engine.mail.composing.sender import Sender
-from halo_engine.mail.composing.values import fields_of_email, gather_values
+from halo_engine.mail.composing.values import (
+    fields_of_email,
+    gather_kept_values,
+    gather_values,
+)
+from halo_engine.mail.sending.capped import held_by_caps, hold_mail_again
 from halo_engine.mail.sending.intent import intend_again, mail_id, message_id_of
 from halo_engine.mail.sending.outcomes import Outcome, RowResult, give_up, noting, stamp_contacted
 from halo_engine.mail.sending.posting import Posted, PostResult, post
@@ -39,7 +51,6 @@ from halo_engine.work import Transact, Work
 _PAGE: Final = 10
 _ADDRESS: Final = MergeField.of("email")
 #: Why an email is held back, besides the reasons of exits and skipped rows.
-_OUTSIDE_WINDOW: Final = "outside_window"
 _NOT_WANTED: Final = "not_wanted"
 _STOPPED: Final = "sending is stopped"
 
@@ -67,6 +78,7 @@ class _Letter:
     address: str
     mail: Mail
     unknown: bool
+    due: DueFacts
 
 
 def retry_failed(
@@ -167,6 +179,7 @@ def _write(
     emails = {due.step.id: due.step.email for due in facts}.values()
     fields = {_ADDRESS}.union(*(fields_of_email(email) for email in emails if email))
     values = gather_values(work, {row.run.contact_id for row in rows}, fields)
+    kept = gather_kept_values(work, {due.run.key for due in facts}, fields)
     written: list[_Letter | RetriedMail] = []
     for failed, due in zip(page, facts, strict=True):
         held = _held(work, failed, due)
@@ -174,7 +187,8 @@ def _write(
             written.append(RetriedMail(failed.row.id, Verdict.HELD, held))
             continue
         try:
-            letter = _letter(work, sender, due, values[due.run.contact_id], unknown=call.unknown)
+            said = {**values[due.run.contact_id], **kept.get(due.run.key, {})}
+            letter = _letter(work, sender, due, said, unknown=call.unknown)
         except PermanentFailure as failure:
             if not call.unknown:
                 _change(work, failed.row.id, reason=failure.reason)
@@ -192,8 +206,8 @@ def _held(work: Work, failed: _Failed, due: DueFacts) -> str | None:
     if exits is not None:
         return exits
     match decide_step(due, work.now):
-        case Postpone():
-            return _OUTSIDE_WINDOW
+        case Postpone(why=why):
+            return why
         case Finish(reason=reason):
             return reason
     return None
@@ -214,7 +228,7 @@ def _letter(
         now=work.now,
     )
     mail = replace(mail, sender=sender.envelope(mail_id(work.org_id, row)))
-    return _Letter(row, values[_ADDRESS.named], mail, unknown)
+    return _Letter(row, values[_ADDRESS.named], mail, unknown, due)
 
 
 def _send(
@@ -239,9 +253,17 @@ def _intend(work: Work, *, sender: Sender, letter: _Letter) -> str | RetriedMail
     if work.org.sending_stopped:
         return RetriedMail(letter.row, Verdict.STOPPED, _STOPPED)
     fresh = message_id_of(work.org_id, letter.row, sender.of(work.org).domain)
-    intended = intend_again(work, letter.row, letter.address, fresh, unknown=letter.unknown)
+    series, step = letter.due.run.series, letter.due.step
+    caps = series.hours.caps if series.is_capped(step) else ()
+    if series.counted(step):
+        hold_mail_again(work, letter.row, letter.due.run.contact_id)
+    intended = intend_again(
+        work, letter.row, letter.address, fresh, unknown=letter.unknown, caps=caps
+    )
     if intended is None:
-        return RetriedMail(letter.row, Verdict.HELD, _NOT_WANTED)
+        is_capped = bool(caps) and held_by_caps(work, letter.due)
+        why = Waits.FREQUENCY_CAP if is_capped else _NOT_WANTED
+        return RetriedMail(letter.row, Verdict.HELD, why)
     _change(work, letter.row, reason=FailReason.OUTCOME_UNKNOWN)
     return intended
 

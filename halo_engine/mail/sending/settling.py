@@ -20,7 +20,7 @@ def load_series_of(work: Work, ids: Collection[UUID]) -> Mapping[UUID, Series]:
 
     The caller holds the series lock.
     """
-    loaded = load_series(work.connection, work.org_id, work.org.zone, ids=set(ids))
+    loaded = load_series(work.connection, work.org_id, work.org.hours, ids=set(ids))
     return {each.id: each for each in loaded}
 
 

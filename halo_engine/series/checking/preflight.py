@@ -6,6 +6,7 @@ from halo_engine.audience.matched import is_anybody_matched
 from halo_engine.domain.errors import Fault, Refusal
 from halo_engine.domain.reasons import AudienceType, EntryTrigger, SeriesKind
 from halo_engine.domain.series.definition import Series, Step, StepDefinition
+from halo_engine.series.checking.quiet_windows import swallowed_windows
 from halo_engine.work import Work
 
 NO_LIST = "Pick a subscription list under Audience before activating."
@@ -40,6 +41,7 @@ def failing_checks(work: Work, series: Series, *, first_activation: bool) -> Ite
         if not work.org.company_footer:
             yield NO_COMPANY_FOOTER
     yield from _step_problems(series)
+    yield from swallowed_windows(series)
     if series.kind is SeriesKind.MARKETING and not work.reach.unsubscribe:
         yield NO_UNSUBSCRIBE_PAGE
 

@@ -10,8 +10,7 @@ from halo_engine.domain.fields.catalogue import Entity, Field, resolve
 from halo_engine.domain.fields.expressions import parse_expression
 from halo_engine.domain.fields.filters import FilterGroups
 from halo_engine.domain.reasons import AudienceType, EntryTrigger, SeriesKind
-from halo_engine.domain.series.conditions import Takes
-from halo_engine.domain.series.definition import Condition
+from halo_engine.domain.series.conditions import Condition, Takes
 from halo_engine.domain.series.email import Email, asked_in
 from halo_engine.domain.series.exits import EXIT_RULES, Fired
 from halo_engine.domain.series.settings import FILTER_SETTINGS, Settings
@@ -83,7 +82,9 @@ def surroundings(
     """
     named = {each for one in series for each in (*named_events(one), *named_fields(one))}
     names_events = any(each.field.entity is Entity.EVENT for each in named)
-    names_custom = any(each.field.custom for each in named)
+    names_custom = any(
+        each.field.custom and each.field.entity is not Entity.PROPERTY for each in named
+    )
     connection, org_id = work.connection, work.org_id
     known = registered_fields(connection, org_id) if names_custom else {}
     return Surroundings(

@@ -14,10 +14,13 @@ from halo_engine.domain.errors import shown
 from halo_engine.domain.fields.catalogue import Entity
 from halo_engine.domain.fields.lookalikes import look_alikes
 from halo_engine.domain.nearness import near
+from halo_engine.domain.reasons import EntryTrigger
 from halo_engine.domain.series.exits import EXIT_RULE_OF
 from halo_engine.domain.series.guard_parts import Unused
 from halo_engine.domain.series.guards import GUARDS
+from halo_engine.domain.series.settings import patience_of
 from halo_engine.series.checking.checks import Check, SeriesFinding
+from halo_engine.series.checking.event_warnings import EVENT_CHECKS
 from halo_engine.series.checking.mail_warnings import EMPTY_BODY, TEXT_CHECKS
 from halo_engine.series.checking.surroundings import (
     AnySeries,
@@ -48,6 +51,15 @@ def _goal_without_filter(series: AnySeries, _around: Surroundings) -> Iterator[S
     if series.settings.goal_enabled and not series.settings.goal_filters:
         message = "The goal is switched on, but no goal filter is set: nothing will convert."
         yield SeriesFinding(place="settings.goal_filters", message=message)
+
+
+def _surge_unused(series: AnySeries, _around: Surroundings) -> Iterator[SeriesFinding]:
+    if series.settings.surge is not None and series.entry_trigger is EntryTrigger.MANUAL:
+        message = (
+            "A manual series takes everybody by its activation, which no surge holds. Leave the "
+            "surge out, or use another trigger."
+        )
+        yield SeriesFinding(place="settings.surge", message=message)
 
 
 def _exit_rule_never_fires(series: AnySeries, _around: Surroundings) -> Iterator[SeriesFinding]:
@@ -101,7 +113,8 @@ def _unknown_field(series: AnySeries, around: Surroundings) -> Iterator[SeriesFi
     """Warn of a custom field that no contact or company ever had."""
     known = {each.key for each in around.fields}
     for each in named_fields(series):
-        if not each.field.custom or each.field.key in known:
+        is_property = each.field.entity is Entity.PROPERTY
+        if not each.field.custom or is_property or each.field.key in known:
             continue
         alike = [other.name for other in look_alikes(each.field, around.fields)]
         hint = f" Did you mean {_listed(alike)}?" if alike else " `halo fields` lists those seen."
@@ -142,6 +155,16 @@ def _unused(unused: Unused, series: AnySeries, _around: Surroundings) -> Iterato
         yield SeriesFinding(place=f"settings.{unused.setting}", message=unused.message)
 
 
+def _unused_patience(series: AnySeries, _around: Surroundings) -> Iterator[SeriesFinding]:
+    settings = series.settings
+    if settings.entry_patience and not patience_of(series.entry_trigger, settings):
+        message = (
+            "Only the triggers user_created and event wait for data. Leave the patience out, or "
+            "choose one of them."
+        )
+        yield SeriesFinding(place="settings.entry_patience", message=message)
+
+
 def _listed(names: Sequence[str]) -> str:
     *others, last = map(shown, names)
     return f"{', '.join(others)} or {last}" if others else last
@@ -171,6 +194,8 @@ CHECKS: Final = (
         "a custom field that was never sent, in a filter, a gate or a text; similar ones are named",
         _unknown_field,
     ),
+    *EVENT_CHECKS,
+    Check("surge_unused", "a surge in a `manual` series", _surge_unused),
     Check("gate_before_email", "a gate on opens or clicks before any email", _gate_before_email),
     Check(
         "mail_not_tracked",
@@ -187,6 +212,11 @@ CHECKS: Final = (
         )
         for guard in GUARDS
         if guard.unused is not None
+    ),
+    Check(
+        "entry_patience_unused",
+        "`entry_patience` where the trigger does not fire at an instant",
+        _unused_patience,
     ),
     *TEXT_CHECKS,
 )

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from halo_engine.domain.answer import Answer
 from halo_engine.domain.reasons import SeriesStatus
+from halo_engine.domain.series.decisions import first_mail
 from halo_engine.domain.series.definition import Series, SeriesDefinition, Step
 from halo_engine.domain.times.instants import Instant
 from halo_engine.series.checking.preflight import failing_checks
@@ -42,7 +43,8 @@ def check_definition(
     stored = load_written(work, [key]) if key is not None else {}
     status = stored[key].status if key in stored else SeriesStatus.DRAFT
     series = unsaved(work, key or "definition", definition, status)
-    return CheckedDefinition(**dict(check(work, series)), first_mail_at=series.first_mail(work.now))
+    first = first_mail(series, work.now)
+    return CheckedDefinition(**dict(check(work, series)), first_mail_at=first)
 
 
 def check_definitions(
@@ -125,7 +127,7 @@ def _made(
         audience_filters=definition.audience_filters,
         settings=definition.settings,
         steps=tuple(_steps(definition, known)),
-        zone=work.org.zone,
+        hours=work.org.hours,
     )
 
 
@@ -140,4 +142,5 @@ def _steps(definition: SeriesDefinition, known: Mapping[str, Step]) -> Iterator[
             email=step.email,
             condition=step.condition,
             window=window if step.email else None,
+            ignores_caps=step.ignore_caps,
         )

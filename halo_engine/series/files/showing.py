@@ -12,6 +12,7 @@ from halo_engine.domain.times.instants import Instant
 from halo_engine.series.checking.warnings import SeriesWarning
 from halo_engine.series.files.check import check, unsaved
 from halo_engine.series.files.history import find_version
+from halo_engine.series.held import count_held
 from halo_engine.series.lifecycle import find_series
 from halo_engine.series.writing import as_written, load_written
 from halo_engine.work import Work
@@ -22,7 +23,8 @@ class ShownSeries(Answer):
 
     ``version`` counts the saves that changed its definition; ``updated_at`` of an old one is when
     it was saved. ``words`` says the definition in the panel's words, by the part that each sentence
-    is about. ``refusals`` and ``warnings`` are None where nobody asked for checks.
+    is about. ``refusals`` and ``warnings`` are None where nobody asked for checks. ``held`` counts
+    whom its surge holds.
     """
 
     series: str
@@ -35,6 +37,7 @@ class ShownSeries(Answer):
     words: Mapping[str, str]
     refusals: tuple[str, ...] | None
     warnings: tuple[SeriesWarning, ...] | None
+    held: int = 0
 
 
 def show_series(
@@ -71,4 +74,5 @@ def show_series(
         words={each.about: each.text for each in in_words(written.definition)},
         refusals=found_by_checks and found_by_checks.refusals,
         warnings=found_by_checks and found_by_checks.warnings,
+        held=count_held(work, series),
     )

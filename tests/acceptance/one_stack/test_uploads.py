@@ -5,10 +5,12 @@ from uuid import UUID
 from sqlalchemy import func, update
 
 from halo_engine.contacts.csv_import.uploads import (
+    StartCall,
     UploadCall,
     UploadOptions,
     add_chunk,
     begin_upload,
+    complete_upload,
     show_import,
     start_import,
 )
@@ -20,7 +22,8 @@ from tests.acceptance.conftest import Stack
 def _started_long_ago(work: Work) -> UUID:
     upload = begin_upload(work, UploadOptions())
     add_chunk(work, upload, 0, b"id\nann\nben\n")
-    start_import(work, UploadCall(id=upload))
+    complete_upload(work, upload)
+    start_import(work, StartCall(id=upload))
     long_ago = func.clock_timestamp() - func.make_interval(0, 0, 0, 0, 0, 2)
     is_it = csv_uploads.c.id == upload
     work.connection.execute(update(csv_uploads).where(is_it).values(touched_at=long_ago))

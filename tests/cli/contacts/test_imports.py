@@ -35,6 +35,7 @@ def test_a_dry_run_says_what_would_be_done_and_started(halo: Console) -> None:
     answer = halo.json("contacts", "import", file, *MAPPED, "--dry-run", status=1)
     assert (answer["dry_run"], answer["starts"]) == (True, {"hello": 1})
     assert (answer["starts_later"], answer["rows"], answer["tried"]) == ({"pros": 1}, 3, 3)
+    assert answer["leaves"] == {}
 
 
 def test_without_a_mapping_the_command_to_run_is_printed(halo: Console) -> None:

@@ -38,6 +38,7 @@ def test_create_with_everything(bare: Console) -> None:
         *("--footer", "Acme Inc, 1 Main St", "--cron", "0 * * * *", "--identity-secret", secret),
         *("--from-name", "Zoë at Acme", "--from-address", "zoe@acme.example.com"),
         *("--reply-to", "help@acme.example.com", "--bounce-domain", "bounces.acme.example.com"),
+        *("--quiet-hours", "21:00-08:00 contact", "--caps", "2/24h 5/7d"),
     )
     for generated in ("id", "widget_key", "created_at", "reevaluated_at"):
         assert made.pop(generated)
@@ -50,6 +51,8 @@ def test_create_with_everything(bare: Console) -> None:
         "stripe_connected": True,
         "verified_domain": True,
         "company_footer": "Acme Inc, 1 Main St",
+        "frequency_caps": [{"at_most": 2, "within": "1d"}, {"at_most": 5, "within": "7d"}],
+        "quiet_hours": {"from": "21:00", "to": "08:00", "timezone": "contact"},
         "mail_from_name": "Zoë at Acme",
         "mail_from_address": "zoe@acme.example.com",
         "mail_reply_to": "help@acme.example.com",
@@ -181,3 +184,21 @@ def test_database_that_is_not_migrated(empty_database: str, bare: Console) -> No
     """One line says that tables are missing and what to run."""
     said = bare("org", "list", status=1, HALO_DATABASE_URL=empty_database)
     assert said == "Error: The database's schema is not this version's: run `halo migrate`.\n"
+
+
+def test_quiet_hours_that_are_none_are_refused_by_the_option(bare: Console) -> None:
+    """The error names the option and what is allowed; `off` switches them off."""
+    bare.json("org", "create", "acme", "--quiet-hours", "21:00-08:00")
+    refused = bare("org", "change", "acme", "--quiet-hours", "late", status=1)
+    assert "org: --quiet-hours: ‘late’ are no quiet hours; allowed are hours such as" in refused
+    changed = bare.json("org", "change", "acme", "--quiet-hours", "off")
+    assert (changed["quiet_hours"], changed["breaks"]) == (None, [])
+
+
+def test_caps_that_are_none_are_refused_by_the_option(bare: Console) -> None:
+    """The error names the option and what is allowed; `show` writes caps as they are typed."""
+    bare("org", "create", "acme", "--caps", "2/24h 5/7d")
+    assert re.search(r"^caps +2/1d 5/7d$", bare("org", "show", "acme"), re.MULTILINE)
+    refused = bare("org", "change", "acme", "--caps", "many", status=1)
+    assert "org: --caps: ‘many’ are no caps; allowed are caps such as 2/24h 5/7d, or off" in refused
+    assert bare.json("org", "change", "acme", "--caps", "off")["frequency_caps"] is None

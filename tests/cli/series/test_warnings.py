@@ -227,3 +227,18 @@ def test_a_new_organisation_is_told_how_events_come(halo: Console) -> None:
     assert message.startswith(
         "The event ‘paid’ has never fired. No event has fired yet: send it with `track`, or test "
     )
+
+
+def test_a_surge_of_a_manual_series_does_nothing(known: Console) -> None:
+    """Its activation is planned, so nobody is held (contract §19)."""
+    known("identify", "ann", "--trait", "email=ann@a.example")
+    text = """\
+        series:
+          s:
+            entry_trigger: manual
+            settings: {surge: {at_most: 5, within: 1h}}
+            steps: [{key: a, email: {subject: A, body: A}}]
+        """
+    [(code, place, message)] = warned(known, text)
+    assert (code, place) == ("surge_unused", "settings.surge")
+    assert message.startswith("A manual series takes everybody by its activation, ")

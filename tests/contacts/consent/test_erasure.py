@@ -24,11 +24,7 @@ from sqlalchemy import (
 )
 
 from halo_engine.contacts.companies.identify import IdentifyCompanyCall, identify_company
-from halo_engine.contacts.consent.erasure import (
-    EraseContactCall,
-    erase_contact,
-    erase_organization,
-)
+from halo_engine.contacts.consent.erasure import EraseContactCall, erase_contact
 from halo_engine.contacts.consent.lists import (
     SubscribeCall,
     UnsubscribeCall,
@@ -40,6 +36,8 @@ from halo_engine.contacts.consent.suppression import BounceCall, bounce
 from halo_engine.contacts.consent.unsuppress import UnsuppressCall, unsuppress
 from halo_engine.contacts.csv_import.importing import ImportCsvCall, import_csv
 from halo_engine.contacts.csv_import.uploads import UploadOptions, add_chunk, begin_upload
+from halo_engine.contacts.erasure.batches import EraseContactsCall, erase_contacts
+from halo_engine.contacts.erasure.organizations import erase_organization
 from halo_engine.contacts.events.track import TrackCall, track
 from halo_engine.contacts.identifying.identify import IdentifyCall, identify
 from halo_engine.contacts.identifying.leads import (
@@ -74,10 +72,12 @@ from halo_engine.tables import (
     automations,
     cleared_recipients,
     csv_imports,
+    discarded_entries,
     end_users,
     enrollment_refusals,
     erased_suppressions,
     followed_links,
+    held_entries,
     hook_deliveries,
     messages,
     metadata,
@@ -86,9 +86,13 @@ from halo_engine.tables import (
     organizations,
     sign_in_links,
     suppressions,
+    surge_entries,
     webhook_deliveries,
     webhook_endpoints,
     webhook_events,
+)
+from halo_engine.tables import (
+    events as event_rows,
 )
 from halo_engine.work import OrgRef, Work, open_work
 from tests.contacts import sandbox
@@ -159,10 +163,13 @@ def eventful(work: Work, name: str) -> UUID:
     refusal = {"code": "audience_mismatch", "refused_at": NOW, "arrival": 1}
     whose = {"org_id": work.org_id, "automation_id": series_id, "end_user_id": contact_id}
     work.connection.execute(insert(enrollment_refusals).values(**whose, **refusal))
+    work.connection.execute(insert(held_entries).values(**whose, held_at=NOW))
+    work.connection.execute(insert(discarded_entries).values(**whose, discarded_at=NOW))
     step_id = rows(work, automation_steps, "id")[-1][0]
     cleared = {"step_id": step_id, "status": "failed", "recipients": 1}
     del whose["end_user_id"]
     work.connection.execute(insert(cleared_recipients).values(**whose, **cleared))
+    work.connection.execute(insert(surge_entries).values(**whose, began_at=NOW, entries=1))
     told(work, contact_id, series_id)
     bounce(work, BounceCall(contact=name))
     return contact_id
@@ -211,7 +218,8 @@ def test_everything_about_a_contact_goes(work: Work) -> None:
     assert erased(work, "ann") == ann
     assert mentioned(work, ann, "ann") == set()
     after = contents(work)
-    for name in ("automations", "automation_steps", "cleared_recipients", "erased_suppressions"):
+    counts = ("cleared_recipients", "surge_entries")
+    for name in ("automations", "automation_steps", "erased_suppressions", *counts):
         del before[name], after[name]
     assert after == before
 
@@ -266,6 +274,53 @@ def test_erasing_takes_few_statements(work: Work) -> None:
         with statements(work.connection) as seen:
             erased(work, "ben")
         assert len(seen) == 10
+
+
+def test_many_are_erased_as_one_is(work: Work) -> None:
+    """A batch erases whom it names, says in numbers what goes, and tells unknown names by index."""
+    create_list(work, "news")
+    ids = [eventful(work, name) for name in ("ann", "ben")]
+    identified(work, "cat")
+    before = contents(work)
+    call = EraseContactsCall(contacts=["ann", "nobody", "ben", "ann"])
+    tried = erase_contacts(work, call.model_copy(update={"dry_run": True}))
+    assert contents(work) == before
+    assert (tried.contacts, tried.unknown) == (2, (1,))
+    whose = {"runs": automation_enrollments, "mails": messages, "events": event_rows}
+    counted = {
+        name: sum(owner in ids for (owner,) in rows(work, table, "end_user_id"))
+        for name, table in whose.items()
+    }
+    assert tried.model_dump(include={*whose}) == counted
+    assert all(counted.values())
+    assert erase_contacts(work, call) == tried
+    assert [mentioned(work, id_) for id_ in ids] == [set(), set()]
+    assert rows(work, end_users, "external_id") == [("cat",)]
+
+
+def test_more_than_expected_are_not_erased(work: Work) -> None:
+    """A batch of more contacts than its caller expects is refused whole."""
+    for name in ("ann", "ben"):
+        identified(work, name)
+    call = EraseContactsCall(contacts=["ann", "ben", "cat"], expect_at_most=1)
+    with pytest.raises(Refusal) as refused:
+        erase_contacts(work, call)
+    assert (refused.value.status, refused.value.code) == (409, "more_than_expected")
+    assert len(rows(work, end_users, "id")) == 2
+    assert erase_contacts(work, call.model_copy(update={"expect_at_most": 2})).contacts == 2
+
+
+def test_many_take_as_many_statements_as_two(work: Work) -> None:
+    """The statements of a batch depend on no number of contacts."""
+    counts = []
+    for size in (2, 40):
+        names = [f"u{n}" for n in range(size)]
+        for name in names:
+            identified(work, name)
+        with statements(work.connection) as seen:
+            erase_contacts(work, EraseContactsCall(contacts=names))
+        counts.append(len(seen))
+    assert counts[0] == counts[1]
 
 
 # Its suppression.

@@ -11,13 +11,15 @@ import pytest
 from sqlalchemy import Engine, func, select, update
 
 from halo_engine.contacts.csv_import import rows as csv_rows
-from halo_engine.contacts.csv_import import uploads as csv_uploads
+from halo_engine.contacts.csv_import import upload_file
 from halo_engine.contacts.csv_import.uploads import (
+    StartCall,
     Upload,
     UploadCall,
     UploadOptions,
     add_chunk,
     begin_upload,
+    complete_upload,
     drop_upload,
     import_turn,
     show_import,
@@ -48,15 +50,16 @@ class Ground:
         """Keep a file as it comes, and return its id."""
         how = validated(UploadOptions, options, "imports")
         upload_id: UUID = self.transact(lambda work: begin_upload(work, how))
-        for number, begins in enumerate(range(0, len(data), csv_uploads.CHUNK)):
-            piece = data[begins : begins + csv_uploads.CHUNK]
+        for number, begins in enumerate(range(0, len(data), upload_file.CHUNK)):
+            piece = data[begins : begins + upload_file.CHUNK]
             keep = partial(add_chunk, upload_id=upload_id, number=number, data=piece)
             self.transact(keep)
+        self.transact(partial(complete_upload, upload_id=upload_id))
         return upload_id
 
     def start(self, upload_id: UUID) -> Upload:
         """Have it imported."""
-        started: Upload = self.transact(lambda work: start_import(work, UploadCall(id=upload_id)))
+        started: Upload = self.transact(lambda work: start_import(work, StartCall(id=upload_id)))
         return started
 
     def turn(self, upload_id: UUID, *, over: bool = False) -> bool:
@@ -84,7 +87,7 @@ class Ground:
 @pytest.fixture
 def ground(shared_database: Engine, monkeypatch: pytest.MonkeyPatch) -> Ground:
     """Pieces of 64 bytes, pages of ten rows."""
-    monkeypatch.setattr(csv_uploads, "CHUNK", 64)
+    monkeypatch.setattr(upload_file, "CHUNK", 64)
     monkeypatch.setattr(csv_rows, "PAGE_SIZE", 10)
     monkeypatch.setattr(csv_rows.pages, "__defaults__", (csv_rows.NOTHING_KNOWN, 10))
     return Ground(shared_database, committed_organization(shared_database))
@@ -119,6 +122,7 @@ def test_a_file_is_imported_to_its_end(ground: Ground) -> None:
     shown = ground.shown(upload).model_dump(mode="json")
     assert shown == {
         "id": str(upload),
+        "file_name": None,
         "state": "finished",
         "mapping": {"user_id": "external_id", "email": "email"},
         "bytes": len(file),

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, insert, update
 
 from halo_engine.contacts.companies.identify import IdentifyCompanyCall, identify_company
 from halo_engine.contacts.consent.lists import SubscribeCall, subscribe
@@ -30,6 +30,7 @@ from halo_engine.tables import (
     messages,
     metadata,
     subscription_members,
+    waiting_entries,
 )
 from halo_engine.work import Work
 from tests.contacts.racing import at_once
@@ -242,6 +243,23 @@ def test_the_run_takes_the_seat_of_the_users_company(work: Work) -> None:
     while react(work, 100):
         pass
     assert rows(work, automation_enrollments, "company_seat", "ended_at") == [(acme, None)]
+
+
+@pytest.mark.parametrize("later", ["lead", "user"])
+def test_of_two_who_wait_for_data_the_later_trigger_stays(work: Work, later: str) -> None:
+    """Whichever of the two it was that the trigger came for (§23)."""
+    series = add_series(work, "welcome", "hello")
+    lead, user = created_lead(work), add_contact(work, "ann")
+    for contact, is_later in ((lead, later == "lead"), (user, later == "user")):
+        fired_at = NOW - timedelta(minutes=1 if is_later else 2)
+        waits = {"org_id": work.org_id, "automation_id": series, "end_user_id": contact}
+        work.connection.execute(
+            insert(waiting_entries).values(**waits, fired_at=fired_at, arrival=1)
+        )
+    named_as_ann(work)
+    assert rows(work, waiting_entries, "end_user_id", "fired_at") == [
+        (user, NOW - timedelta(minutes=1))
+    ]
 
 
 def test_two_events_that_name_the_user_at_once_make_one_contact(shared_database: Engine) -> None:

@@ -1,7 +1,7 @@
 """Filters are sound when they are saved, and stay as they were written (contract §3)."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -53,7 +53,7 @@ def test_each_type_has_its_operators(field: str, operators: list[str], value: ob
     """A type has its own operators; a custom field takes those of the value's type, and both for a
     date.
     """
-    for operator in Operator:
+    for operator in filter(lambda each: each.takes_value, Operator):
         if operator in operators:
             assert one(field, operator, value).operator is operator
         else:
@@ -185,6 +185,34 @@ def test_values_keep_the_form_in_which_they_were_written(value: object) -> None:
     written = [[{"field": "custom:x", "operator": "is", "value": value}]]
     groups = parse_groups(json.loads(json.dumps(written)), "filters")
     assert json.dumps(dump_groups(groups)) == json.dumps(written)
+
+
+@pytest.mark.parametrize("operator", ["is_set", "is_empty"])
+@pytest.mark.parametrize("field", ["email", "mrr", "on_contract", "last_seen", "custom:x"])
+def test_every_type_can_be_asked_whether_there_is_a_value(field: str, operator: str) -> None:
+    """The question has no value, not even in JSON, and compares nothing (contract §22)."""
+    written = [[{"field": field, "operator": operator}]]
+    groups = parse_groups(written, "filters")
+    assert dump_groups(groups) == written
+    assert groups[0][0].type is None
+    assert one(field, operator, None) == groups[0][0]
+
+
+def test_a_value_is_given_where_the_operator_takes_one() -> None:
+    """A comparison without a value is refused, and so is a value beside a question."""
+    with pytest.raises(Refusal, match=r"^filters\[0\]\.value: is required$"):
+        parse_groups([{"field": "plan", "operator": "is"}], "filters")
+    with pytest.raises(Refusal, match=r"plan is_set: takes no value, and ‘pro’ was given;"):
+        one("plan", "is_set", "pro")
+
+
+def test_a_count_within_a_span_keeps_its_span() -> None:
+    """A span is written as other lengths of time are, and tells two filters apart (§22)."""
+    written = {"field": "event:login", "operator": "lt", "value": 1, "within": "30d"}
+    groups = parse_groups([written], "filters")
+    assert dump_groups(groups) == [[written]]
+    assert groups[0][0].within == timedelta(days=30)
+    assert groups[0][0] != one("event:login", "lt", 1)
 
 
 def test_true_is_not_one() -> None:

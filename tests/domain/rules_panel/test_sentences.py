@@ -32,6 +32,25 @@ def test_every_choice_has_a_label_of_its_own() -> None:
     ]
 
 
+def test_spans_and_questions_are_sentences_too() -> None:
+    """A span follows the count; an operator without a value ends the sentence (contract §22)."""
+    count = {"field": "event:paid", "operator": "lt", "value": 1}
+    assert [
+        sentence_of(Filter.model_validate(each))
+        for each in (
+            {**count, "within": "30d"},
+            {**count, "within": "1h"},
+            {"field": "role", "operator": "is_set"},
+            {"field": "signed_up_at", "operator": "is_empty"},
+        )
+    ] == [
+        "Times ‘paid’ fired is less than 1 in the last 30 days",
+        "Times ‘paid’ fired is less than 1 in the last 1 hour",
+        "Role is set",
+        "Signed Up is empty",
+    ]
+
+
 @pytest.mark.parametrize(
     ("field", "operator", "value", "said"),
     [
@@ -69,6 +88,8 @@ def test_a_definition_is_said_part_by_part() -> None:
             "audience_filters": [[role, from_sdk], [from_sdk]],
             "settings": {
                 "entry_event_name": "trial_started",
+                "entry_patience": "90m",
+                "one_per_address": True,
                 "reenroll_enabled": True,
                 "reenroll_delay_days": 1,
                 "goal_enabled": True,
@@ -80,11 +101,19 @@ def test_a_definition_is_said_part_by_part() -> None:
     )
     assert list(in_words(definition)) == [
         ("Trigger", "Triggers an event: ‘trial_started’"),
+        (
+            "Patience",
+            (
+                "For 90 minutes after it, a contact who lacks what the audience asks for may still "
+                "enter."
+            ),
+        ),
         ("Contact type", "Users only"),
         (
             "Audience",
             "Filter by criteria: (Role is ‘owner’ and Source is ‘sdk’), or (Source is ‘sdk’)",
         ),
+        ("One per address", "At most one contact of each address is in it."),
         ("Re-enrollment", "Contacts can enter again 1 day after they entered last."),
         ("Goal", "Source is ‘sdk’, within 30 days of entry"),
         ("Exit", "Completes the series; Replies to an email; Triggers an event: ‘paid’"),

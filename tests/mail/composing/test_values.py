@@ -5,8 +5,12 @@ from typing import Any
 
 from sqlalchemy import insert
 
+from halo_engine.contacts.events.track import TrackCall, track
 from halo_engine.domain.fields.merge_fields import MergeField
-from halo_engine.mail.composing.values import gather_values
+from halo_engine.mail.composing.values import gather_sample_values, gather_values
+from halo_engine.pipeline.react import react
+from halo_engine.series.lifecycle import activate, find_series
+from halo_engine.series.save import parse_definition, save_series
 from halo_engine.tables import companies, event_counts
 from halo_engine.work import Work
 from tests.contacts.sandbox import NOW, add_contact, statements
@@ -142,3 +146,41 @@ def test_any_number_of_contacts_takes_one_statement(office: PostOffice) -> None:
         return len(seen), [found[contact]["name"] for contact in contacts], len(found)
 
     assert office.transact(values) == (1, ["a", "b", "c"], 3)
+
+
+def test_a_sample_has_the_properties_of_the_latest_run_else_of_the_latest_event(
+    office: PostOffice,
+) -> None:
+    """A mail that is shown or sent as a test has them too, of a draft's contact as well (§21)."""
+    fields = [MergeField.of("event.plan"), MergeField.of("event.seats"), MergeField.of("name")]
+    data = {
+        "entry_trigger": "event",
+        "settings": {"entry_event_name": "go"},
+        "steps": [{"key": "hi", "email": {"subject": "Hi", "body": "Hi"}}],
+    }
+
+    def seen(work: Work) -> Any:
+        ann = add_contact(work, "ann", email="ann@a.example")
+        save_series(work, "s", parse_definition("s", data))
+
+        def sample() -> Any:
+            return dict(gather_sample_values(work, find_series(work, "s"), ann, fields))
+
+        def go(**properties: Any) -> None:
+            track(work, TrackCall(event="go", user_id="ann", properties=properties))
+            while react(work, 100):
+                pass
+
+        found = [sample()]
+        go(plan="Gold", seats=7)
+        found.append(sample())
+        activate(work, "s", "test")
+        go(plan="Tin")
+        go(plan="Lead")
+        return [*found, sample()]
+
+    assert office.transact(seen) == [
+        {},
+        {"event.plan": "Gold", "event.seats": "7"},
+        {"event.plan": "Tin", "event.seats": ""},
+    ]

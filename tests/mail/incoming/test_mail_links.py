@@ -11,10 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, update
 
-from halo_engine.contacts.consent.erasure import EraseContactCall, erase_contact, erase_organization
+from halo_engine.contacts.consent.erasure import EraseContactCall, erase_contact
 from halo_engine.contacts.consent.lists import SubscribeCall, subscribe
 from halo_engine.contacts.consent.subscriptions import create_list
 from halo_engine.contacts.consent.suppression import BounceCall, bounce
+from halo_engine.contacts.erasure.organizations import erase_organization
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.mail_tokens import MailToken, Purpose
 from halo_engine.engine import Engine as HaloEngine

@@ -310,7 +310,7 @@ def _key(office: PostOffice) -> str:
 
 
 def _exit(work: Work, contact: UUID) -> None:
-    [series] = load_series(work.connection, work.org_id, work.org.zone)
+    [series] = load_series(work.connection, work.org_id, work.org.hours)
     record_exits(work, [Exit(series, contact, 1, ExitReason.MANUAL)])
 
 

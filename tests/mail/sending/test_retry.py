@@ -29,6 +29,7 @@ from halo_engine.tables import (
     automation_steps,
     automations,
     end_users,
+    organizations,
     suppressions,
 )
 from tests.contacts.sandbox import NOW
@@ -436,3 +437,22 @@ def test_what_no_row_can_hold_is_refused_before_it_is_looked_for(
         validated(RetryCall, {"series": "news", **wrong}, "call")
     assert caught.value.status == 400
     assert caught.value.message.startswith(message)
+
+
+def test_caps_hold_a_retry_back_and_are_said(office: PostOffice) -> None:
+    """A failed email is not sent again to somebody who has since got as much marketing as caps
+    allow (contract §20).
+    """
+    [row] = failed(office, "Ann")
+    call = named(office)
+    write(office, automations, kind="marketing")
+    caps = [{"at_most": 1, "within": "24h"}]
+    is_its = organizations.c.id == office.org_id
+    with office.database.begin() as connection:
+        connection.execute(update(organizations).where(is_its).values(frequency_caps=caps))
+    [contact] = {each for (each,) in office.rows(automation_recipients, "end_user_id")}
+    office.enroll(office.series(kind="marketing"), contact)
+    office.lease_and_send(MemoryTransport())
+    found = retry_failed(office.transact, MemoryTransport(), SENDER, call, Throttle())
+    assert [(each.verdict, each.reason) for each in found] == [("held", "frequency_cap")]
+    assert office.row(row, "status") == ("failed",)

@@ -18,7 +18,7 @@ OPERATORS = {
     "boolean": {"=": "is"},
     "date": {"<": "before", ">=": "after"},
 }
-PREFIXES = ("custom:", "company.", "lead:", "stripe:", "event:")
+PREFIXES = ("custom:", "company.", "lead:", "stripe:", "event:", "event.")
 
 
 def _number(text: str) -> int | float | None:
@@ -47,7 +47,12 @@ class Expression:
     @property
     def kind(self) -> str:
         """The type of the field, `custom` when it is only known from what is stored."""
-        return field_type(self.field)
+        return "custom" if self.is_of_event else field_type(self.field)
+
+    @property
+    def is_of_event(self) -> bool:
+        """Whether it is about the event that began the run (contract §21)."""
+        return self.field.startswith("event.")
 
     def as_filter(self, kind: str) -> Filter:
         """Return the filter for a field of this type; raises `RefusedError` when it has none."""
@@ -57,7 +62,7 @@ class Expression:
         value = _read(self.text, kind)
         if value is None:
             raise RefusedError(400, f"{self.field}: {self.text!r} is no {kind}")
-        return make_filter(self.field, operator, value)
+        return make_filter(self.field, operator, value, "custom" if self.is_of_event else None)
 
     def passes(self, stored: Any, now: datetime, zone: ZoneInfo) -> bool:
         """Say whether a stored value passes; a missing one never does."""

@@ -74,6 +74,7 @@ class Event:
     contact: Contact | None
     session_id: str | None
     only_counts: bool
+    properties: dict[str, Any] = field(default_factory=dict)
 
     def is_after(self, instant: datetime, order: int) -> bool:
         """Say whether it fired at or after an instant; within it, arrival decides (§1)."""

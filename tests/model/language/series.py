@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from tests.model.language.clock import parse_duration
+from tests.model.language.events import EventGroups, parse_event_filters
 from tests.model.language.expressions import parse_expression
 from tests.model.language.fields import keys_of
 from tests.model.language.filters import Filter, parse_filters
@@ -39,11 +40,15 @@ DEFAULTS: dict[str, Any] = {
 }
 SETTINGS: dict[str, Any] = {
     "one_per_company": False,
+    "one_per_address": False,
+    "entry_patience": "0",
     "reenroll_enabled": False,
     "reenroll_delay_days": None,
     "entry_event_name": None,
+    "entry_event_filters": [],
     "exit_rules": [],
     "exit_event_name": None,
+    "exit_event_filters": [],
     "exit_filters": [],
     "goal_enabled": False,
     "goal_filters": [],
@@ -51,6 +56,8 @@ SETTINGS: dict[str, Any] = {
     "send_window": None,
     "delivery_guarantee": "at_most_once",
     "count_machine_opens": False,
+    "surge": None,
+    "when_capped": "wait",
 }
 ALLOWED: dict[str, tuple[Any, ...]] = {
     "kind": ("transactional", "marketing"),
@@ -59,6 +66,7 @@ ALLOWED: dict[str, tuple[Any, ...]] = {
     "contact_type": ("both", "user", "lead"),
 }
 CONDITIONS = ("email_opened", "link_clicked", "user_property", "event_fired")
+MOST_PATIENCE = timedelta(days=7)
 Groups = list[list[Filter]]
 
 
@@ -71,6 +79,13 @@ class Step:
     email: Mapping[str, str] | None
     condition: Mapping[str, Any] | None
     window: Window | None
+    ignore_caps: bool
+    filters: EventGroups
+
+    @property
+    def is_early(self) -> bool:
+        """Whether it opens as soon as its event fires (contract §21)."""
+        return bool(self.condition and self.condition.get("early"))
 
     def problem(self) -> str | None:
         """Return what makes the condition unusable, or None (contract §8, check 9)."""
@@ -89,6 +104,31 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Surge:
+    """How many contacts may enter in any span of this length (contract §19)."""
+
+    at_most: int
+    within: timedelta
+
+
+def _parse_surge(raw: Any) -> Surge | None:
+    if raw is None:
+        return None
+    refuse_unless(isinstance(raw, dict), 400, "surge needs at_most and within")
+    _check_keys(raw, dict.fromkeys(("at_most", "within")), "surge")
+    at_most, within = raw.get("at_most"), raw.get("within")
+    whole = isinstance(at_most, int) and not isinstance(at_most, bool) and at_most >= 1
+    refuse_unless(whole, 400, "surge: at_most must be 1 or more")
+    try:
+        span = parse_duration(within)
+    except ValueError as error:
+        raise RefusedError(400, f"surge: {error}") from None
+    allowed = timedelta(minutes=1) <= span <= timedelta(days=30)
+    refuse_unless(allowed, 400, "surge: within must be 1m to 30d")
+    return Surge(at_most, span)
+
+
+@dataclass(frozen=True)
 class Definition:
     """A series' checked definition; `raw` is what later saves are merged over (contract §3-§8)."""
 
@@ -102,7 +142,17 @@ class Definition:
     settings: Mapping[str, Any]
     exit_filters: Groups
     goal_filters: Groups
+    entry_event_filters: EventGroups
+    entry_patience: timedelta
+    exit_event_filters: EventGroups
     steps: tuple[Step, ...]
+    surge: Surge | None
+
+    @property
+    def patience(self) -> timedelta:
+        """Return for how long contacts wait for data: not at all with other triggers (§23)."""
+        waits = self.entry_trigger in ("user_created", "event")
+        return self.entry_patience if waits else timedelta(0)
 
     def names_events(self) -> bool:
         """Say whether the audience names an `event:` field (contract §2)."""
@@ -130,20 +180,29 @@ def _check_keys(raw: Mapping[str, Any], known: Mapping[str, Any], where: str) ->
 
 
 def _parse_step(raw: Any, series_window: Window | None, zone: ZoneInfo) -> Step:
-    known = dict.fromkeys(("key", "delay", "email", "condition", "send_window"))
+    known = dict.fromkeys(("key", "delay", "email", "condition", "send_window", "ignore_caps"))
     refuse_unless(isinstance(raw, dict) and raw.get("key"), 400, "a step needs a key")
     _check_keys(raw, known, f"step {raw['key']}")
     email, condition = raw.get("email"), raw.get("condition")
     refuse_unless((email is None) != (condition is None), 400, "a step is an email or a condition")
     if condition is not None:
+        _check_keys(condition, dict.fromkeys(("type", "value", "filters", "early")), "condition")
         refuse_unless(condition.get("type") in CONDITIONS, 400, f"condition type: {CONDITIONS}")
+        says_more = bool(condition.get("filters") or condition.get("early"))
+        is_event = condition["type"] == "event_fired"
+        refuse_unless(is_event or not says_more, 400, "filters and early are of event_fired alone")
+        refuse_unless(isinstance(condition.get("early", False), bool), 400, "early: true or false")
     try:
         delay = parse_duration(raw.get("delay", 0))
     except ValueError as error:
         raise RefusedError(400, f"step {raw['key']}: {error}") from None
     own = "send_window" in raw
     window = parse_window(raw["send_window"], zone) if own else series_window
-    return Step(raw["key"], delay, email, condition, window if email else None)
+    ignores = raw.get("ignore_caps", False)
+    refuse_unless(email or not ignores, 400, "ignore_caps is of emails")
+    filters = parse_event_filters((condition or {}).get("filters", []), "filters")
+    window = window if email else None
+    return Step(raw["key"], delay, email, condition, window, ignores, filters)
 
 
 def parse_definition(raw: Mapping[str, Any], zone: ZoneInfo) -> Definition:
@@ -173,5 +232,22 @@ def parse_definition(raw: Mapping[str, Any], zone: ZoneInfo) -> Definition:
         settings=settings,
         exit_filters=parse_filters(settings["exit_filters"], "exit_filters"),
         goal_filters=parse_filters(settings["goal_filters"], "goal_filters"),
+        entry_patience=_parse_patience(settings["entry_patience"]),
+        entry_event_filters=parse_event_filters(
+            settings["entry_event_filters"], "entry_event_filters", at_entry=True
+        ),
+        exit_event_filters=parse_event_filters(
+            settings["exit_event_filters"], "exit_event_filters"
+        ),
         steps=steps,
+        surge=_parse_surge(settings["surge"]),
     )
+
+
+def _parse_patience(value: Any) -> timedelta:
+    try:
+        patience = timedelta(0) if value == "0" else parse_duration(value)
+    except ValueError:
+        raise RefusedError(400, "entry_patience: not a duration") from None
+    refuse_unless(patience <= MOST_PATIENCE, 400, "entry_patience: at most 7d")
+    return patience

@@ -128,6 +128,7 @@ CHECKS: dict[str, Check] = {
     "versions": _by_series("versions"),
     "enrollments": _by_series("enrollments"),
     "active": _by_series("active", free_order=True),
+    "held": _by_series("held"),
     "sent": _by_series("sent"),
     "recipients": _recipients,
     "exited": _by_series("exited"),

@@ -34,12 +34,14 @@ MAPPING_ACTIONS = (
     "bounce",
     "complain",
     "unsuppress",
+    "change_org",
     "open",
     "click",
     "reply",
     "remove",
     "save",
     "plan",
+    "release",
     "restart",
 )
 

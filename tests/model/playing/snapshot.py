@@ -5,7 +5,17 @@ from typing import Any
 
 from tests.model.world import World
 
-QUERIES = ("status", "matched", "enrolled", "enrollments", "active", "sent", "exited", "converted")
+QUERIES = (
+    "status",
+    "matched",
+    "enrolled",
+    "enrollments",
+    "active",
+    "held",
+    "sent",
+    "exited",
+    "converted",
+)
 
 
 def _written(value: Any) -> Any:

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from halo_engine.answers.codes import CODES
-from halo_engine.answers.reports.bucket import ACTIVE_OUTSIDE
+from halo_engine.answers.reports.bucket import BESIDE
 from halo_engine.domain.rules_panel.reason_labels import REASON_LABELS
 from tests.panel.browsing import PHONE, People, Shop, barriers
 from tests.panel.progress.conftest import STEPS
@@ -15,7 +15,7 @@ def _parts(page: Page, card: str) -> list[str]:
 
 
 def test_i_read_each_step_in_words_before_anything_is_counted(people: People, shop: Shop) -> None:
-    """What it does, how long after the step before, and when it may be sent; without a script."""
+    """Each says what it does, how long after the step before, and when it may be sent."""
     shop.draft("welcome", steps=STEPS)
     page = people.of(shop, java_script_enabled=False)
     page.goto("/series/welcome/progress")
@@ -45,7 +45,7 @@ def test_i_see_what_became_of_everybody_at_each_step(people: People, welcome: Sh
 
 
 def test_without_a_script_a_link_counts(people: People, welcome: Shop) -> None:
-    """The same page with its numbers."""
+    """The link leads to the same page with its numbers."""
     page = people.of(welcome, java_script_enabled=False)
     page.goto("/series/welcome/progress")
     page.get_by_role("link", name="Count what became of each step").click()
@@ -68,12 +68,12 @@ def test_the_parts_of_the_ledger_add_up_and_lead_to_their_contacts(
 
 def test_every_part_of_the_ledger_has_a_name() -> None:
     """A code alone says nothing to a marketer."""
-    assert set(REASON_LABELS) == {*CODES, ACTIVE_OUTSIDE}
+    assert set(REASON_LABELS) == {*CODES, *BESIDE}
 
 
 @pytest.mark.parametrize("path", ["progress?counted", "why", "ledger/active"])
 def test_the_pages_of_a_series_have_no_barriers(people: People, welcome: Shop, path: str) -> None:
-    """Neither in the dark nor at 320 px."""
+    """Axe finds nothing, neither in the dark nor at 320 pixels."""
     page = people.of(welcome, viewport=PHONE, color_scheme="dark")
     page.goto(f"/series/welcome/{path}")
     assert barriers(page) == []

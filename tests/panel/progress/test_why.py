@@ -7,7 +7,7 @@ from tests.panel.browsing import People, Shop
 
 
 def test_i_learn_where_a_contact_stands_and_what_comes_next(people: People, welcome: Shop) -> None:
-    """Since when, at which step, and when it goes on."""
+    """The page says since when, at which step, and when it goes on."""
     page = people.of(welcome, Role.VIEWER)
     page.goto("/series/welcome")
     page.get_by_role("link", name="Why", exact=True).click()
@@ -25,7 +25,7 @@ def test_i_learn_where_a_contact_stands_and_what_comes_next(people: People, welc
 def test_i_learn_which_filter_failed_and_what_would_have_to_change(
     people: People, shop: Shop
 ) -> None:
-    """With the value that the filter saw."""
+    """The filter stands there with the value that it saw."""
     filters = [[{"field": "plan", "operator": "is", "value": "pro"}]]
     shop.draft("pros", audience_type="segment", audience_filters=filters)
     shop.sandbox.contacts(["ann"], custom_fields={"plan": "free"})

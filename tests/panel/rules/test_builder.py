@@ -27,6 +27,7 @@ from tests.panel.rules.panel import (
 from tests.properties.definitions import LISTS, definitions
 
 AUDIENCE: Final = "audience_filters"
+BELOW_ONE: Final = {"operator": "lt", "value": 1}
 BY_CRITERIA: Final = {"entry_trigger": "segment_match", "audience_type": "segment"}
 
 
@@ -95,7 +96,44 @@ def test_a_field_offers_the_operators_of_its_type_alone(people: People, shop: Sh
     }.items():
         inputs["field"].fill(field)
         inputs["field"].blur()
-        expect(inputs["operator"].locator("option")).to_have_text(operators)
+        expect(inputs["operator"].locator("option")).to_have_text(
+            [*operators, "is set", "is empty"]
+        )
+
+
+@pytest.mark.parametrize("with_script", [True, False])
+def test_an_operator_without_a_value_has_no_input_for_one(
+    people: People, shop: Shop, with_script: bool
+) -> None:
+    """“is set” and “is empty” stand alone; what was typed beside them before is not saved (§22)."""
+    item = {"field": "plan", "operator": "is", "value": "pro"}
+    shop.draft("pro", **BY_CRITERIA, audience_filters=[[item]])
+    page = opened(people.of(shop, java_script_enabled=with_script), "pro")
+    inputs = row(page, AUDIENCE)
+    expect(inputs["value"]).to_be_visible()
+    inputs["operator"].select_option("is_empty")
+    if with_script:
+        expect(inputs["value"]).to_be_hidden()
+    save(page)
+    assert definition(shop, "pro")["audience_filters"] == [
+        [{"field": "plan", "operator": "is_empty"}]
+    ]
+    opened(page, "pro")
+    expect(row(page, AUDIENCE)["value"]).to_be_hidden()
+
+
+def test_events_are_counted_within_a_span(people: People, shop: Shop) -> None:
+    """The span stands beside the count, and is said in words; other fields have none (§22)."""
+    shop.draft("pro", **BY_CRITERIA, audience_filters=[[{"field": "event:login", **BELOW_ONE}]])
+    page = opened(people.of(shop), "pro")
+    span = page.get_by_label("Span of filter 1 of group 1")
+    span.fill("90d")
+    save(page)
+    saved = {"field": "event:login", **BELOW_ONE, "within": "90d"}
+    assert definition(shop, "pro")["audience_filters"] == [[saved]]
+    shop.draft("rich", **BY_CRITERIA, audience_filters=[[{"field": "mrr", **BELOW_ONE}]])
+    opened(page, "rich")
+    expect(span).to_have_count(0)
 
 
 def test_a_picker_shows_fields_with_their_type_and_values_seen_most(

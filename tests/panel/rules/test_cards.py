@@ -74,7 +74,7 @@ def test_i_am_led_to_what_keeps_my_series_from_being_activated(
 def test_everything_that_fails_stands_in_the_order_of_the_documents(
     people: People, site: Site
 ) -> None:
-    """Marketing without domain and footer, no filter, no step, a gate without value."""
+    """Everything missing is named: domain, footer, filter, step, the value of a gate."""
     shop = site.organization(verified_domain=False, company_footer=None)
     gate = {"key": "paid", "condition": {"type": "event_fired"}}
     shop.draft("news", kind="marketing", audience_type="segment", steps=[gate])
@@ -134,7 +134,7 @@ def test_a_series_without_steps_cannot_be_activated(people: People, shop: Shop) 
 def test_on_activate_says_in_numbers_what_will_happen(
     people: People, shop: Shop, given: dict[str, Any], said: str, view: str
 ) -> None:
-    """For each trigger; and the way to who they are is called as the documents call it."""
+    """Each trigger says who enrolls; the way to them is called as the documents call it."""
     shop.sandbox.contacts(["ann"], name="Ann")
     shop.sandbox.contacts(["bob"])
     shop.draft("welcome", **given)
@@ -199,7 +199,7 @@ def test_the_goal_says_how_many_converted_so_far(people: People, shop: Shop) -> 
 
 
 def test_who_matches_is_shown_page_by_page(people: People, shop: Shop) -> None:
-    """In order of creation, fifty a page; no address stands in the page's own."""
+    """They stand in order of creation, fifty a page; no address stands in the page's own."""
     shop.sandbox.contacts([f"u{n:02}" for n in range(53)])
     shop.draft("welcome")
     page = opened(people.of(shop), "welcome")

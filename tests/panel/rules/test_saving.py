@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import Page, expect
 
 from halo_engine.domain.roles import Role
-from tests.panel.browsing import People, Shop, barriers
+from tests.panel.browsing import People, Shop, barriers, rows
 from tests.panel.rules.panel import (
     counted,
     definition,
@@ -21,7 +21,7 @@ from tests.panel.rules.panel import (
 
 
 def test_what_will_change_is_shown_before_it_is_saved(people: People, shop: Shop) -> None:
-    """Part by part, before and after, in the panel's words; going back loses nothing."""
+    """Each part stands there before and after, in the panel's words; going back loses nothing."""
     shop.draft("welcome")
     page = opened(people.of(shop), "welcome")
     page.get_by_label("Contact type").select_option(label="Users only")
@@ -133,8 +133,40 @@ def test_activating_saves_what_is_on_the_screen_first(people: People, shop: Shop
     assert definition(shop, "go")["settings"] == {"entry_event_name": "paid"}
 
 
+def test_i_narrow_the_event_that_enrolls_and_the_one_that_ends_a_run(
+    people: People, shop: Shop
+) -> None:
+    """A property compares with a value, at the exit with the event that began the run too (§21)."""
+    exits = {"exit_rules": ["event"], "exit_event_name": "paid"}
+    settings = {"entry_event_name": "ordered", **exits}
+    shop.draft("go", entry_trigger="event", settings=settings)
+    page = opened(people.of(shop), "go")
+    page.get_by_role("group", name="Entry event filters").get_by_role("button").click()
+    inputs = row(page, "settings.entry_event_filters")
+    inputs["field"].fill("event.amount")
+    inputs["field"].blur()
+    inputs["type"].select_option("number")
+    inputs["operator"].select_option("gte")
+    inputs["value"].fill("100")
+    tab(page, "Exit")
+    page.get_by_role("group", name="Exit event filters").get_by_role("button").click()
+    inputs = row(page, "settings.exit_event_filters")
+    inputs["field"].fill("event.order_id")
+    inputs["field"].blur()
+    inputs["operator"].select_option("same")
+    expect(inputs["value"]).to_have_count(0)
+    save(page)
+    assert definition(shop, "go")["settings"] == {
+        **settings,
+        "entry_event_filters": [[{"field": "event.amount", "operator": "gte", "value": 100}]],
+        "exit_event_filters": [[{"same": "order_id"}]],
+    }
+    opened(page, "go")
+    expect(row(page, "settings.exit_event_filters")["operator"]).to_have_value("same")
+
+
 def test_i_see_what_a_save_does_to_whom_is_in_the_series(people: People, shop: Shop) -> None:
-    """How many leave and why, how many stay; the save is what was shown."""
+    """I read how many leave and why, and how many stay; the save is what was shown."""
     shop.sandbox.contacts(["ann", "bob"])
     step = {"key": "hi", "delay": "3d", "email": {"subject": "Hi", "body": "Hi"}}
     shop.draft("once", entry_trigger="manual", steps=[step])
@@ -156,6 +188,14 @@ def test_i_see_what_a_save_does_to_whom_is_in_the_series(people: People, shop: S
         ["leave: Matches an exit filter", "hi", "1"],
         ["stay as they are", "hi", "1"],
     ]
+    press(page, "View the 1 who leave")
+    [[contact, *_, at, said, _, _]] = rows(page)
+    assert (contact, at, said) == ("ann", "hi", "leave: Matches an exit filter")
+    assert barriers(page) == []
+    press(page, "Back to what will change")
+    press(page, "View the 1 who stay as they are")
+    assert [each[0] for each in rows(page)] == ["bob"]
+    press(page, "Back to what will change")
     press(page, "Save")
     expect(page.get_by_text("Saved.")).to_be_visible()
 

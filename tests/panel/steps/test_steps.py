@@ -73,6 +73,32 @@ def test_i_add_a_condition(people: People, welcome: Shop) -> None:
     assert _order(welcome) == ["hello", "paid", "thanks", "is_pro"]
 
 
+def test_i_narrow_the_event_of_a_gate_and_let_it_open_early(people: People, welcome: Shop) -> None:
+    """Filters are lines; what is wrong with one is said beside them (§21)."""
+    page = _open(people.of(welcome), "/steps/paid")
+    page.get_by_label("Filters on the event").fill("amount gte 100")
+    page.get_by_label("As soon as the event fires").check()
+    press(page, "Save")
+    expect(page.locator("#filters-error")).to_contain_text("allowed is event.NAME")
+    page.get_by_label("Filters on the event").fill("event.amount gte 100\n\nsame order_id")
+    press(page, "Save")
+    expect(page.get_by_text("Saved.", exact=True)).to_be_visible()
+    assert definition(welcome, "welcome")["steps"][1]["condition"] == {
+        "type": "event_fired",
+        "value": "order_paid",
+        "filters": [
+            [{"field": "event.amount", "operator": "gte", "value": 100}],
+            [{"same": "order_id"}],
+        ],
+        "early": True,
+    }
+    _open(page, "/steps/paid")
+    expect(page.get_by_label("Filters on the event")).to_have_value(
+        "event.amount gte 100\n\nsame order_id"
+    )
+    expect(page.get_by_label("As soon as the event fires")).to_be_checked()
+
+
 def test_i_change_a_subject_and_nothing_else_changes(people: People, welcome: Shop) -> None:
     """What has no input stays: headers, the window."""
     page = _open(people.of(welcome))

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from halo_engine.contacts.identifying.update import UpdateAnswer, update
+from halo_engine.contacts.identifying.update import UpdateAnswer
 from halo_engine.domain.errors import bad_input, shown, validated
 from halo_engine.doors.over_http.callers import PROVEN, PUBLIC, update_proven
 from halo_engine.doors.table import DOORS
 from halo_engine.engine import Engine
+from halo_engine.pipeline.batches.update_users import update_or_try
 from halo_engine.work import OrgRef
 
 from ..gathering import Gatherer
@@ -61,7 +62,7 @@ class Applications:
     async def _update(self, request: Request, caller: Caller) -> Response:
         """Handle a batch of users as one set."""
         call = DOORS[_UPDATE].read(await request.json())
-        write = update if caller.key is None else update_proven
+        write = update_or_try if caller.key is None else update_proven
 
         def work() -> UpdateAnswer:
             return self.engine.perform(_org(caller), lambda work: write(work, call))

@@ -16,7 +16,8 @@ from halo_engine.mail.incoming.receive import Received
 from halo_engine.stripe_endpoint import endpoint_of
 
 from ..app import Held
-from ..messages.requests import LARGEST_PARSED, Request, is_json, read_json, unsupported
+from ..messages.json_bodies import LARGEST_PARSED, is_json, read_json
+from ..messages.requests import Request, unsupported
 from ..messages.responses import Response, answered
 from ..messages.signatures import Signature, bad_signature, standard_signature, stripe_signature
 from ..routes import Caller, Route

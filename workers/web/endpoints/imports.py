@@ -10,12 +10,14 @@ from typing import Any, Final
 from uuid import UUID
 
 from halo_engine.contacts.csv_import import uploads
+from halo_engine.contacts.csv_import.upload_file import CHUNK
 from halo_engine.contacts.csv_import.uploads import (
-    UploadCall,
+    StartCall,
     UploadedFile,
     UploadOptions,
     add_chunk,
     begin_upload,
+    complete_upload,
     drop_upload,
 )
 from halo_engine.domain.errors import bad_input, validated
@@ -28,14 +30,24 @@ from halo_engine.work import OrgRef, Work
 
 from ..messages.fields import pairs
 from ..messages.forms import OPTIONS, FileForm, boundary_of
-from ..messages.requests import Request, read_json
+from ..messages.json_bodies import read_json
+from ..messages.requests import Request
 from ..messages.responses import Problem, Response, answered
 from ..routes import Caller, Route
 from .operators import Operators, idempotency_key
 
 UPLOADS: Final = "/api/imports"
 _CSV: Final = b"text/csv"
-_RUN: Final = "halo.imports.run"
+RUN: Final = "halo.imports.run"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A file that has come: its id, how it is read, its SHA-256 in hex."""
+
+    id: UUID
+    options: UploadOptions
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -53,28 +65,56 @@ class Imports:
         given = request.headers.get(b"idempotency-key")
         key = None if given is None else idempotency_key(given)
         form = _form(request)
+
+        def options() -> UploadOptions:
+            return _options(request, form)
+
+        kept = await self.receive(request, caller, form, options)
+        assert caller.org is not None
+        org: OrgRef = caller.org
+        try:
+            body = None if key is None else UploadedFile(sha256=kept.sha256, options=kept.options)
+            started = await self._start(request, caller, org, kept.id, key, body)
+        except Exception:
+            await self.drop(org, kept.id)
+            raise
+        if started["id"] != str(kept.id):
+            # The file came before, under the same key.
+            await self.drop(org, kept.id)
+        return answered(started, HTTPStatus.ACCEPTED)
+
+    async def receive(
+        self,
+        request: Request,
+        caller: Caller,
+        form: FileForm | None,
+        options: Callable[[], UploadOptions],
+    ) -> Kept:
+        """Keep a file in pieces as it comes, bare or in a form; it waits for its start then.
+
+        ``options`` says how it is read; it is called when what comes before the file is known, and
+        may refuse. What was broken off is deleted.
+        """
         # A piece that is gathered, and one that is written.
-        request.hold(2 * uploads.CHUNK)
+        request.hold(2 * CHUNK)
         file = request.stream(uploads.LARGEST_FILE)
         if form is not None:
             file = form.file(file)
-        # The options come before the file's first bytes.
+        # What comes before the file's first bytes is known with them.
         first = await anext(file, b"")
-        how = _options(request, form)
+        how = options()
         assert caller.org is not None
         org: OrgRef = caller.org
         upload_id: UUID = await self._in_thread(org, partial(begin_upload, how=how))
         try:
             digest = await self._keep(org, upload_id, first, file)
-            body = None if key is None else UploadedFile(sha256=digest, options=how)
-            started = await self._start(request, caller, org, upload_id, key, body)
+            name = None if form is None else form.file_name
+            come = partial(complete_upload, upload_id=upload_id, file_name=name)
+            await self._in_thread(org, come)
         except Exception:
-            await self._drop(org, upload_id)
+            await self.drop(org, upload_id)
             raise
-        if started["id"] != str(upload_id):
-            # The file came before, under the same key.
-            await self._drop(org, upload_id)
-        return answered(started, HTTPStatus.ACCEPTED)
+        return Kept(upload_id, how, digest)
 
     async def _keep(
         self, org: OrgRef, upload_id: UUID, first: bytes, rest: AsyncIterator[bytes]
@@ -84,9 +124,9 @@ class Imports:
         async for part in rest:
             read.update(part)
             piece += part
-            while len(piece) >= uploads.CHUNK:
-                whole = bytes(memoryview(piece)[: uploads.CHUNK])
-                del piece[: uploads.CHUNK]
+            while len(piece) >= CHUNK:
+                whole = bytes(memoryview(piece)[:CHUNK])
+                del piece[:CHUNK]
                 keep = partial(add_chunk, upload_id=upload_id, number=number, data=whole)
                 await self._in_thread(org, keep)
                 number += 1
@@ -113,7 +153,7 @@ class Imports:
         )
         engine = self.operators.engine
 
-        door, call = DOORS["imports.start"], UploadCall(id=upload_id)
+        door, call = DOORS["imports.start"], StartCall(id=upload_id)
 
         def work() -> Mapping[str, Any]:
             if key is None:
@@ -123,12 +163,13 @@ class Imports:
             started: Mapping[str, Any] = as_data(answer)
             # Without a broker the tick finds the import.
             with suppress(Problem):
-                self.operators.hand_over(_RUN, org, {"id": started["id"]}, origin)
+                self.operators.hand_over(RUN, org, {"id": started["id"]}, origin)
             return started
 
         return await self.operators.threads.run(work)
 
-    async def _drop(self, org: OrgRef, upload_id: UUID) -> None:
+    async def drop(self, org: OrgRef, upload_id: UUID) -> None:
+        """Delete a file that is not imported."""
         await self._in_thread(org, partial(drop_upload, upload_id=upload_id))
 
     async def _in_thread(self, org: OrgRef, action: Callable[[Work], Any]) -> Any:

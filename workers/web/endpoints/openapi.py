@@ -72,7 +72,7 @@ def document() -> Mapping[str, Any]:
     hooks, of_hooks = hook_operations(_REF, _refusals())
     paths |= hooks
     paths |= client_operations(_refusals())
-    paths[UPLOADS] = {"post": _upload(answers["imports.start"])}
+    paths[UPLOADS]["post"] = _upload(answers["imports.start"])
     return {
         "openapi": "3.1.0",
         "info": {

@@ -9,7 +9,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from halo_engine.domain.errors import bad_input, shown
 
-from .requests import read_json
+from .json_bodies import read_json
 from .responses import Problem
 
 if TYPE_CHECKING:
@@ -19,7 +19,9 @@ FILE: Final = "file"
 OPTIONS: Final = "options"
 _KIND: Final = b"multipart/form-data"
 #: In bytes.
-_LARGEST_OPTIONS: Final = 64 * 1024
+_LARGEST_TEXT: Final = 64 * 1024
+#: In characters.
+_LONGEST_NAME: Final = 200
 
 
 def boundary_of(content_type: bytes) -> bytes | None:
@@ -29,12 +31,13 @@ def boundary_of(content_type: bytes) -> bytes | None:
 
 
 class FileForm:
-    """A form with a part ``file`` and, optionally before it, ``options``, a JSON object.
+    """A form with a part ``file`` and, optionally before it, a part of text: ``before``.
 
     Only the piece of the file that came last is in memory.
     """
 
-    def __init__(self, boundary: bytes) -> None:
+    def __init__(self, boundary: bytes, before: str = OPTIONS) -> None:
+        self._before = before
         self._parser = self._reading(boundary)
         self._header = bytearray()
         self._value = bytearray()
@@ -43,15 +46,22 @@ class FileForm:
         self._part: str | None = None
         self._came: list[str] = []
         self._file = bytearray()
-        self._options = bytearray()
+        self._text = bytearray()
         self._is_over = False
+        #: What the sender calls the file; known once it has begun.
+        self.file_name: str | None = None
+
+    @property
+    def text(self) -> bytes | None:
+        """What the part before the file says, if it came; known once the file has begun."""
+        return bytes(self._text) if self._before in self._came else None
 
     @property
     def options(self) -> list[Any]:
         """The value of ``options``, if it came; known once the file has begun. Raises a 400 for bad
         JSON.
         """
-        return [read_json(bytes(self._options), OPTIONS)] if OPTIONS in self._came else []
+        return [] if self.text is None else [read_json(self.text, OPTIONS)]
 
     async def file(self, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """Yield the file's bytes; raises a 400 for a form that is malformed or ends too early."""
@@ -99,8 +109,8 @@ class FileForm:
         _, parameters = parse_options_header(self._disposition)
         self._disposition = b""
         name = parameters.get(b"name", b"").decode("utf-8", "replace")
-        if name not in (FILE, OPTIONS):
-            problem = f"{shown(name)} is no part of this form; allowed are {OPTIONS}, {FILE}"
+        if name not in (FILE, self._before):
+            problem = f"{shown(name)} is no part of this form; allowed are {self._before}, {FILE}"
             raise bad_input("form", problem, "unknown_key")
         if name in self._came:
             raise bad_input(name, "comes twice; allowed is once", "duplicate_key")
@@ -108,18 +118,27 @@ class FileForm:
             raise bad_input(name, "comes after the file; allowed is before it")
         self._part = name
         self._came.append(name)
+        if name == FILE:
+            self.file_name = _name_of(parameters.get(b"filename", b""))
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
         if self._part == FILE:
             self._file += data[start:end]
             return
-        self._options += data[start:end]
-        if len(self._options) > _LARGEST_OPTIONS:
-            problem = f"{OPTIONS}: is too large; allowed are {_LARGEST_OPTIONS} bytes"
+        self._text += data[start:end]
+        if len(self._text) > _LARGEST_TEXT:
+            problem = f"{self._before}: is too large; allowed are {_LARGEST_TEXT} bytes"
             raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", problem)
 
     def _on_end(self) -> None:
         self._is_over = True
+
+
+def _name_of(given: bytes) -> str | None:
+    """Return a file's name as a line of text that can be shown; None if it has none."""
+    decoded = given.decode("utf-8", "replace")
+    line = "".join(each for each in decoded if each.isprintable())
+    return line.strip()[-_LONGEST_NAME:] or None
 
 
 def _broken(problem: str) -> Problem:

@@ -14,6 +14,7 @@ from halo_engine.doors.table import DOORS
 from halo_engine.operators.origin import Origin, Via
 from halo_engine.operators.sessions import Session
 
+from ..endpoints.imports import Kept
 from ..endpoints.operators import Operators
 from ..messages.requests import Request
 from ..messages.responses import Headers, Problem, Response
@@ -62,14 +63,27 @@ PageAnswer = View | Part | SeeOther | Response
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """What came of a form's file: it is kept, or this is wrong with it. ``name`` may be missing."""
+
+    kept: Kept | None
+    name: str | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Visit:
-    """A request for a page by somebody who signed in, or by anybody if the page has no role."""
+    """A request for a page by somebody who signed in, or by anybody if the page has no role.
+
+    ``sent`` is what came of the file that the page's form holds, if it takes one.
+    """
 
     request: Request
     caller: Caller
     operators: Operators
     form: Form
     query: Form
+    sent: Sent | None = None
 
     @property
     def session(self) -> Session:
@@ -101,15 +115,24 @@ class Visit:
             said = f"Your key is of role {self.role}; allowed is {DOORS[door].role}."
             raise Problem(HTTPStatus.FORBIDDEN, "forbidden", said)
         found = DOORS[door]
-        org, request = self.caller.org, self.request
+        org = self.caller.org
         assert org is not None
-        origin = Origin(
+        return self.operators.carry_out(found, org, found.read(fields), self._origin)
+
+    def hand_over(self, task: str, **fields: Any) -> None:
+        """Send a task to workers; raises a 503 if no message can be sent."""
+        org = self.caller.org
+        assert org is not None
+        self.operators.hand_over(task, org, fields, self._origin)
+
+    @property
+    def _origin(self) -> Origin:
+        return Origin(
             self.caller.key or "operator",
             Via.SESSION,
-            address=request.address,
-            request_id=request.request_id,
+            address=self.request.address,
+            request_id=self.request.request_id,
         )
-        return self.operators.carry_out(found, org, found.read(fields), origin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +140,15 @@ class Page:
     """A method and a path, the least role that may use it, and what answers.
 
     ``template`` has its parameters in braces, as routes do. Without a ``role`` anybody may use it.
-    A POST changes something: it must come from a page of ours.
+    A POST changes something: it must come from a page of ours. ``takes_file``: its form holds a
+    file, which is kept for an import before the function is called.
     """
 
     method: str
     template: str
     answer: Callable[[Visit], PageAnswer]
     role: Role | None = Role.VIEWER
+    takes_file: bool = False
 
 
 #: A part of the panel, as its navigation shows it: what it is called, and where it is.

@@ -20,11 +20,13 @@ from ..routes import Caller, Handler, Proof, Route
 from .assets import asset_routes
 from .cookies import SessionCookie
 from .forms import Form, form_body
+from .organizations import ORGANIZATION, named_in_forms, require_own
 from .origins import OwnOrigin
 from .page import Page, PageAnswer, Part, Person, SeeOther, View, Visit
 from .pages.signing_in import SigningIn
 from .pages.table import PAGES, PLACES
 from .rendering import page_response, rendered
+from .uploads import Uploads
 
 SIGN_IN: Final = "/sign-in"
 #: Words for problems that happen to pages; of others the problem's own detail is shown.
@@ -81,16 +83,23 @@ class Panel:
         return prove
 
     def _answering(self, page: Page) -> Handler:
+        uploads = Uploads(self.operators)
+
         async def handle(request: Request, caller: Caller) -> Response:
-            body = b""
+            body, sent = b"", None
             if page.method == "POST":
                 self.origin.require(request)
-                body = await form_body(request)
+                if page.takes_file:
+                    sent = await uploads.take(request, caller)
+                else:
+                    body = await form_body(request)
 
             def work() -> Response:
                 # A form may be large: it is read here, where it holds up nobody.
                 form, query = Form.read(body), Form.read(request.query)
-                visit = Visit(request, caller, self.operators, form, query)
+                if page.method == "POST" and sent is None:
+                    require_own(caller, form.get(ORGANIZATION))
+                visit = Visit(request, caller, self.operators, form, query, sent)
                 return _response(visit, page.answer(visit))
 
             return await self.operators.threads.run(work)
@@ -131,7 +140,7 @@ def _response(visit: Visit, answer: PageAnswer) -> Response:
             return _see_other(answer)
         case View():
             values = {**_common(visit), **answer.values}
-            html = rendered(answer.template, values)
+            html = named_in_forms(visit.caller, rendered(answer.template, values))
             return page_response(visit.request, html, answer.status, answer.headers)
         case Part():
             values = {**_common(visit), **answer.values}
@@ -139,7 +148,8 @@ def _response(visit: Visit, answer: PageAnswer) -> Response:
             if b"x-part" not in visit.request.headers:
                 values |= {"part": template, "part_title": answer.title}
                 template = "part.html"
-            return page_response(visit.request, rendered(template, values))
+            html = named_in_forms(visit.caller, rendered(template, values))
+            return page_response(visit.request, html)
     return answer
 
 

@@ -9,8 +9,7 @@ from uuid import UUID
 from halo_engine.answers.reports.contact_list import ContactPage
 from halo_engine.answers.reports.timeline import Entry, What
 from halo_engine.domain.errors import not_found
-from halo_engine.domain.rules_panel.reason_labels import REASON_LABELS, why_not_sent
-from halo_engine.domain.series.exits import EXIT_RULES
+from halo_engine.domain.rules_panel.reason_labels import REASON_LABELS, why_left, why_not_sent
 
 from ..page import Page, PageAnswer, View, Visit, segment_of
 
@@ -33,7 +32,6 @@ _HAPPENED: Final = {
     What.MACHINE_CLICKED: "A machine followed a link",
     What.SIGNAL_WAITS: "A change waits to be handled",
 }
-_EXITS: Final = {rule.key.value: rule.label or rule.key.value for rule in EXIT_RULES}
 _SUPPRESSED: Final = {
     "bounced": "Mail to its address bounced: it gets none.",
     "complained": "It called a mail spam: it gets none.",
@@ -72,7 +70,7 @@ def _show(visit: Visit) -> PageAnswer:
         "entries": tuple((each, _HAPPENED[each.what], _said(each)) for each in timeline.items),
         "next": f"{here}?after={segment_of(timeline.next)}" if timeline.next else None,
         "first": here if after else None,
-        "exits": _EXITS,
+        "why_left": why_left,
         "why_not_sent": why_not_sent,
     }
     return View("contacts/contact.html", values)
@@ -91,7 +89,7 @@ def _said(entry: Entry) -> str:
     said = entry.said or ""
     match entry.what:
         case What.LEFT:
-            return _EXITS.get(said, said)
+            return why_left(said)
         case What.REFUSED:
             return REASON_LABELS.get(said, said)
         case What.MAIL_FAILED:

@@ -1,12 +1,19 @@
 """The pages of an organisation's settings: itself, its mail, its keys, its audit log (§17)."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import urlencode
 
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.roles import Role
+from halo_engine.domain.times.written_limits import (
+    read_caps,
+    read_quiet_hours,
+    write_caps,
+    write_quiet_hours,
+)
+from halo_engine.doors.operators import ChangedOrganization
 from halo_engine.mail.sending.stops import Sending
 from halo_engine.organizations import OrganizationAnswer, new_secret
 
@@ -18,6 +25,8 @@ _LABELS: Final[Mapping[str, str]] = {
     "name": "Name",
     "timezone": "Time zone",
     "company_footer": "Company footer",
+    "quiet_hours": "Quiet hours",
+    "frequency_caps": "Frequency caps",
     "mail_from_name": "Sender's name",
     "mail_from_address": "Sender's address",
     "mail_reply_to": "Replies go to",
@@ -25,6 +34,8 @@ _LABELS: Final[Mapping[str, str]] = {
 _HINTS: Final[Mapping[str, str]] = {
     "timezone": "Such as Europe/Berlin; dates and send windows are meant in it",
     "company_footer": "Stands under marketing emails, which need one",
+    "quiet_hours": "No marketing then, such as 21:00-08:00 contact: on each contact's clock",
+    "frequency_caps": "Marketing to one contact, such as 2/24h 5/7d: two a day and five a week",
     "mail_from_name": "Blank: that of the installation",
     "mail_from_address": "Blank: that of the installation",
     "mail_reply_to": "Blank: the sender's address",
@@ -48,10 +59,16 @@ def _show(visit: Visit) -> PageAnswer:
 
 
 def _organization(
-    visit: Visit, form: Form | None = None, faults: Faults = NO_FAULTS, secret: str | None = None
+    visit: Visit,
+    form: Form | None = None,
+    faults: Faults = NO_FAULTS,
+    secret: str | None = None,
+    breaks: Sequence[str] = (),
 ) -> View:
     org: OrganizationAnswer = visit.call("organizations.show")
     stored = {name: getattr(org, name) for name in _LABELS}
+    stored["frequency_caps"] = write_caps(org.frequency_caps) or None
+    stored["quiet_hours"] = write_quiet_hours(org.quiet_hours) or None
     values = {
         "org": org,
         "given": stored if form is None else {name: form.get(name) for name in _LABELS},
@@ -59,7 +76,8 @@ def _organization(
         "labels": _LABELS,
         "faults": faults,
         "secret": secret,
-        "saved": "saved" in visit.query,
+        "saved": "saved" in visit.query or bool(breaks),
+        "breaks": breaks,
     }
     return View("settings.html", values, _REFUSED if faults else 200)
 
@@ -67,10 +85,14 @@ def _organization(
 def _change(visit: Visit) -> PageAnswer:
     """Save what the form says; what is left blank is not set."""
     try:
-        given = {name: visit.form.get(name).strip() or None for name in _LABELS}
-        visit.call("organizations.change", **given)
+        given: dict[str, object] = {name: visit.form.get(name).strip() or None for name in _LABELS}
+        given["frequency_caps"] = read_caps(visit.form.get("frequency_caps"))
+        given["quiet_hours"] = read_quiet_hours(visit.form.get("quiet_hours"))
+        changed: ChangedOrganization = visit.call("organizations.change", **given)
     except Refusal as refusal:
         return _organization(visit, visit.form, Faults.of(refusal, _LABELS))
+    if changed.breaks:
+        return _organization(visit, breaks=changed.breaks)
     return SeeOther("/settings?saved")
 
 

@@ -4,6 +4,7 @@ from typing import Final
 
 from ..page import Page, Place, SeeOther
 from . import contacts, series_list, settings
+from .imports import files
 from .progress import ledger, overview, why
 from .rules import creating, series_page, status, suggestions
 from .steps import editing, preview
@@ -12,6 +13,7 @@ from .steps import editing, preview
 PLACES: Final[tuple[Place, ...]] = (
     ("Series", "/series"),
     ("Contacts", "/contacts"),
+    ("Imports", "/imports"),
     ("Settings", "/settings"),
 )
 
@@ -28,5 +30,6 @@ PAGES: Final[tuple[Page, ...]] = (
     *ledger.PAGES,
     *why.PAGES,
     *contacts.PAGES,
+    *files.PAGES,
     *settings.PAGES,
 )

@@ -51,6 +51,60 @@ document.querySelectorAll("form[data-live]").forEach((form) => {
 // A page that stands in a frame is asked for by a form.
 document.querySelectorAll("form[data-into]").forEach((form) => form.requestSubmit());
 
+// All tabs share one session: a tab says when the organisation was changed under it.
+const whose = document.querySelector("[data-organization]");
+if (whose) {
+  const mine = JSON.stringify([whose.dataset.organization, whose.dataset.name]);
+  const tell = (text) => {
+    document.getElementById("elsewhere")?.remove();
+    const notice = document.createElement("p");
+    notice.id = "elsewhere";
+    notice.className = "notice amber";
+    notice.setAttribute("role", "alert");
+    notice.textContent = text;
+    document.querySelector("main").prepend(notice);
+  };
+  const id = (kept) => JSON.parse(kept)[0];
+  const name = (kept) => JSON.parse(kept)[1];
+  const key = `${KEPT}organization`;
+  const before = sessionStorage.getItem(key);
+  if (before && id(before) !== id(mine)) tell(`This tab was at ${name(before)}. It is at ${name(mine)} now, as another tab signed in there.`);
+  sessionStorage.setItem(key, mine);
+  const tabs = new BroadcastChannel(KEPT);
+  tabs.addEventListener("message", ({ data }) => {
+    if (id(data) !== id(mine))
+      tell(`This page is of ${name(mine)}. In another tab you signed in to ${name(data)}: nothing can be saved here until you sign in to ${name(mine)} again.`);
+  });
+  tabs.postMessage(mine);
+}
+
+// What goes on by itself is looked at again: a part of the page that says so is replaced.
+async function again(part) {
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  const answer = await fetch(location.href).catch(() => null);
+  if (answer?.redirected || (answer && answer.status < 500 && !answer.ok)) return location.reload();
+  if (answer?.ok) {
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const found = page.getElementById(part.id);
+    part.replaceChildren(...found.childNodes);
+    if (!("again" in found.dataset)) return;
+  }
+  again(part);
+}
+document.querySelectorAll("[data-again]").forEach(again);
+
+// A file that is too large is not sent.
+document.querySelectorAll("input[data-largest]").forEach((input) => {
+  const said = document.getElementById(input.dataset.said);
+  input.addEventListener("change", () => {
+    const problem = input.files[0]?.size > Number(input.dataset.largest) ? input.dataset.problem : "";
+    input.setCustomValidity(problem);
+    said.textContent = problem;
+    input.ariaInvalid = String(Boolean(problem));
+  });
+  input.form.addEventListener("submit", () => (said.textContent = "Sending the file …"));
+});
+
 // What is shown once can be copied.
 document.querySelectorAll("[data-copy]").forEach((button) => {
   button.hidden = false;

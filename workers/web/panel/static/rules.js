@@ -8,6 +8,8 @@ if (rules) {
   const sent = (button) => {
     const said = new URLSearchParams(new FormData(rules));
     if (button) said.set("do", button);
+    // What was kept in this browser may be from before.
+    said.set("organization", rules.elements.organization.value);
     return said;
   };
   // What is saved; a page that a form led to may show something else.
@@ -24,6 +26,7 @@ if (rules) {
     const answer = await asked.catch(() => ({ ok: false }));
     if (mine !== latest[parts]) return false;
     if (answer.status === 401) return tell("You are signed out. What you typed is kept in this browser: sign in again, and come back.");
+    if (answer.status === 409) return tell("This browser is signed in to another organisation now: nothing can be saved here until you sign in again in another tab.");
     if (!answer.ok) {
       tell("The server cannot answer now. What you typed is kept.");
       return null;

@@ -3,7 +3,7 @@
 from typing import Any, Final
 from uuid import UUID
 
-from halo_engine.answers.reports.bucket import ACTIVE_OUTSIDE
+from halo_engine.answers.reports.bucket import ACTIVE_OUTSIDE, HELD_OUTSIDE, WAITING_OUTSIDE
 from halo_engine.answers.reports.contact_list import ContactPage
 from halo_engine.answers.reports.ledger import Ledger
 from halo_engine.domain.rules_panel.reason_labels import REASON_LABELS
@@ -24,6 +24,16 @@ def parts_of(found: Ledger) -> list[Part]:
 def outside_of(found: Ledger) -> Part:
     """Return who is in the series but no longer matches: beside the ledger."""
     return _part(path_of(found.series), ACTIVE_OUTSIDE, found.active_outside)
+
+
+def held_outside_of(found: Ledger) -> Part:
+    """Return who is held but no longer matches: beside the ledger too."""
+    return _part(path_of(found.series), HELD_OUTSIDE, found.held_outside)
+
+
+def waiting_of(found: Ledger) -> Part:
+    """Return who waits for data and does not match yet: beside the ledger too."""
+    return _part(path_of(found.series), WAITING_OUTSIDE, found.waiting_outside)
 
 
 def name_of(code: str) -> str:
@@ -58,7 +68,13 @@ def _next(here: str, after: UUID | None) -> str | None:
 
 def ledger_values(found: Ledger) -> dict[str, Any]:
     """Return what the template of a ledger shows."""
-    return {"ledger": found, "parts": parts_of(found), "outside": outside_of(found)}
+    return {
+        "ledger": found,
+        "parts": parts_of(found),
+        "outside": outside_of(found),
+        "held": held_outside_of(found),
+        "waiting": waiting_of(found),
+    }
 
 
 PAGES: Final = (Page("GET", "/series/{series}/ledger/{code}", _show),)

@@ -6,14 +6,13 @@ from typing import Any, Final
 
 from halo_engine.answers.reports.funnel import Funnel, FunnelStep
 from halo_engine.domain.reasons import Status
-from halo_engine.domain.rules_panel.reason_labels import why_not_sent
+from halo_engine.domain.rules_panel.reason_labels import why_left, why_not_sent
 from halo_engine.domain.rules_panel.step_sentences import (
     delay_in_words,
     what_it_does,
     window_in_words,
 )
 from halo_engine.domain.series.definition import SeriesDefinition
-from halo_engine.domain.series.exits import EXIT_RULES
 
 #: What is counted of an email once it was sent, as pages call it.
 _OF_MAIL: Final = (
@@ -26,7 +25,6 @@ _OF_MAIL: Final = (
     ("failed", "failed"),
     ("unknown", "of unknown outcome"),
 )
-_ENDINGS: Final = {rule.key.value: rule.label or rule.key.value for rule in EXIT_RULES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +71,7 @@ def ends_of(funnel: Funnel) -> list[Part]:
     ended = sorted(funnel.ended.items(), key=lambda each: -each[1])
     return [
         Part("In it now", funnel.active),
-        *(Part(_ENDINGS.get(reason, reason), count) for reason, count in ended),
+        *(Part(why_left(reason), count) for reason, count in ended),
     ]
 
 

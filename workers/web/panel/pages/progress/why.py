@@ -9,7 +9,6 @@ from typing import Any, Final
 from halo_engine.answers.codes import ACTIVE
 from halo_engine.answers.explain.explain import Explanation, SeenFilter
 from halo_engine.domain.errors import Refusal
-from halo_engine.domain.fields.filters import Filter
 from halo_engine.domain.rules_panel.reason_labels import why_not_sent
 from halo_engine.domain.rules_panel.sentences import sentence_of
 
@@ -61,8 +60,7 @@ def _page(one: OneSeries, asked: str, **values: Any) -> View:
 
 def _seen(each: SeenFilter) -> tuple[str, object, bool]:
     """Return a filter in words, the value that it saw, and whether there was none."""
-    written = {"field": each.field, "operator": each.operator, "value": each.value}
-    return sentence_of(Filter.model_validate(written)), each.seen, each.missing
+    return sentence_of(each.filter), each.seen, each.missing
 
 
 PAGES: Final = (

@@ -6,11 +6,12 @@ from typing import Final
 
 from halo_engine.answers.diagnose.diagnose import Diagnosis
 from halo_engine.domain.errors import Refusal
-from halo_engine.domain.fields.filters import Filter
 from halo_engine.domain.reasons import EntryTrigger, SeriesStatus
 from halo_engine.domain.rules_panel.sentences import sentence_of
+from halo_engine.domain.rules_panel.step_sentences import length_in_words
 from halo_engine.domain.series.definition import SeriesDefinition
 from halo_engine.domain.series.exits import ExitReason
+from halo_engine.domain.series.settings import patience_of
 from halo_engine.series.checking import preflight
 from halo_engine.series.checking.warnings import SeriesWarning
 
@@ -119,6 +120,11 @@ def _outcome(definition: SeriesDefinition, matched: int, status: SeriesStatus) -
     settings = definition.settings
     if settings.one_per_company:
         said.append("Of each company at most one of them is in it at a time.")
+    if settings.one_per_address:
+        said.append("Of each email address at most one of them is in it at a time.")
+    if patience := patience_of(definition.entry_trigger, settings):
+        wait = length_in_words(patience)
+        said.append(f"What they lack of the audience may come until {wait} after the trigger.")
     if ExitReason.FILTER_MATCH in settings.exit_rules and settings.exit_filters:
         said.append("Whoever matches the exit filter already does not enter.")
     return said
@@ -154,11 +160,7 @@ def _counted(diagnosis: Diagnosis | None) -> tuple[CountedFilter, ...]:
         return ()
     return tuple(
         CountedFilter(
-            sentence_of(
-                Filter.model_validate(
-                    {"field": each.field, "operator": each.operator, "value": each.value}
-                )
-            ),
+            sentence_of(each.filter),
             each.passes_alone,
             each.matches_without,
             each.missing,

@@ -10,6 +10,7 @@ from ...forms import Faults
 from ...page import Page, PageAnswer, SeeOther, View, Visit, segment_of
 from .cards import Cards, cards_of
 from .editing import BUTTON, PLAN, Editing, saved, sent
+from .fates import FATE, contacts_of_fate
 from .matches import matches_of
 from .review import review_of
 from .showing import values_of
@@ -22,6 +23,8 @@ _DONE: Final = {
     "activated": "Activated. Workers enroll who matches.",
     "paused": "Paused. Nobody enters, and nothing is sent.",
     "resumed": "Resumed.",
+    "released": "Released. Whoever the rules let in has entered.",
+    "discarded": "Discarded. Nobody is held any more.",
     "stopped": "Stopped for good. Everybody in it leaves.",
 }
 
@@ -36,8 +39,19 @@ def show(visit: Visit) -> PageAnswer:
 def press(visit: Visit) -> PageAnswer:
     """Do what a button of the form says; most change what is on the screen alone."""
     editing = sent(visit)
+    if FATE in visit.form:
+        return _fate(visit, editing)
     act = _ACTS.get(visit.form.get(BUTTON), _edit)
     return act(visit, editing)
+
+
+def _fate(visit: Visit, editing: Editing) -> PageAnswer:
+    """Show the contacts of a fate; what is on the screen goes with the page."""
+    if editing.definition is None:
+        return _wrong(visit, editing)
+    path = f"/series/{segment_of(editing.key)}"
+    values = {"editing": editing, "pairs": None, "action": path, "wide": False}
+    return contacts_of_fate(visit, editing.key, editing.written(), values)
 
 
 def _edit(visit: Visit, editing: Editing) -> PageAnswer:

@@ -12,7 +12,7 @@ from halo_engine.domain.fields.catalogue import (
     FieldType,
     resolve,
 )
-from halo_engine.domain.fields.filters import PRESETS
+from halo_engine.domain.fields.filters import PRESETS, Operator
 from halo_engine.domain.phrases import KINDS as TYPES
 from halo_engine.domain.phrases import OPERATOR_WORDS
 from halo_engine.domain.reasons import AudienceType, SeriesStatus
@@ -57,6 +57,7 @@ def values_of(visit: Visit, editing: Editing) -> Mapping[str, Any]:
         "lines": tuple(step_lines(editing.base)),
         "name": name,
         "status": editing.shown.status.value,
+        "held": editing.shown.held,
         "is_draft": editing.shown.status is SeriesStatus.DRAFT,
         "may_edit": visit.may("series.save") and editing.shown.status is not SeriesStatus.COMPLETED,
         "person": str(visit.caller.key_id),
@@ -72,6 +73,7 @@ def values_of(visit: Visit, editing: Editing) -> Mapping[str, Any]:
         "exit_hints": EXIT_HINTS,
         "presets": tuple((label, has_preset(editing.form, label)) for label in PRESETS),
         "operator_words": OPERATOR_WORDS,
+        "operators_with_value": [each for each in Operator if each.takes_value],
         "types": TYPES,
         "choices": _choices,
         "hint_of": _hint_of,

@@ -1,8 +1,11 @@
-"""Pause, resume and stop a series: first what will happen, then it happens (contract §17)."""
+"""Pause, resume and stop a series, release whom its surge holds: first what will happen, then it
+happens (contract §17, §19).
+"""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 from halo_engine.domain.errors import Refusal
 
@@ -13,7 +16,8 @@ from ...page import Page, PageAnswer, SeeOther, View, Visit, segment_of
 class Act:
     """One act on a series: its door, its button, what will happen, what the page says after it.
 
-    ``asks_key``: the key of the series has to be typed first.
+    ``asks_key``: the key of the series has to be typed first. ``given`` are further fields of the
+    call.
     """
 
     door: str
@@ -21,6 +25,7 @@ class Act:
     happens: tuple[str, ...]
     done: str
     asks_key: bool = False
+    given: Mapping[str, Any] = field(default_factory=dict)
 
 
 #: By the last part of the path.
@@ -53,12 +58,30 @@ ACTS: Final = {
         "stopped",
         asks_key=True,
     ),
+    "release": Act(
+        "series.release",
+        "Release whoever is held",
+        (
+            "Whoever is held is judged by the rules as of now, and enters in order of arrival.",
+            "Whoever the rules refuse stays out.",
+        ),
+        "released",
+    ),
+    "discard": Act(
+        "series.release",
+        "Discard whoever is held",
+        (
+            "Those whom the surge holds do not enter.",
+            "They may enter by their next sign-up, event or new match.",
+        ),
+        "discarded",
+        given={"discard": True},
+    ),
 }
 
 
-def _page_of(act: Act) -> tuple[Page, Page]:
+def _page_of(ending: str, act: Act) -> tuple[Page, Page]:
     """Make the two pages of an act: what will happen, and doing it."""
-    ending = act.door.partition(".")[2]
 
     def ask(visit: Visit) -> PageAnswer:
         return _asked(visit, act, ending)
@@ -69,7 +92,7 @@ def _page_of(act: Act) -> tuple[Page, Page]:
             problem = f"Type {key} to stop it."
             return _asked(visit, act, ending, wrong=problem, status=HTTPStatus.BAD_REQUEST)
         try:
-            visit.call(act.door, series=key)
+            visit.call(act.door, series=key, **act.given)
         except Refusal as refusal:
             return _asked(visit, act, ending, problem=refusal.message, status=refusal.status)
         return SeeOther(f"/series/{segment_of(key)}?done={act.done}")
@@ -95,6 +118,7 @@ def _asked(
         "name": shown.definition.get("name", key),
         "path": f"/series/{segment_of(key)}",
         "active": visit.call("series.funnel", series=key).active,
+        "held": shown.held,
         "refusals": shown.refusals or (),
         "problem": problem,
         "wrong": wrong,
@@ -103,4 +127,4 @@ def _asked(
     return View("rules/act.html", values, status)
 
 
-PAGES: Final = tuple(page for act in ACTS.values() for page in _page_of(act))
+PAGES: Final = tuple(page for ending, act in ACTS.items() for page in _page_of(ending, act))

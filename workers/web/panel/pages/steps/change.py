@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from halo_engine.domain.errors import Fault, not_found
+from halo_engine.domain.rules_panel.event_lines import lines_of, read_lines
+from halo_engine.domain.series.conditions import Condition
 from halo_engine.domain.series.definition import SeriesDefinition
 from halo_engine.series.save import read_definition
 from halo_engine.series.writing import as_written
@@ -20,7 +22,14 @@ EMAIL_INPUTS: Final = {
     "body": "Text",
     "html": "HTML",
 }
-CONDITION_INPUTS: Final = {"key": "Key", "delay": "Delay", "type": "Condition", "value": "Value"}
+CONDITION_INPUTS: Final = {
+    "key": "Key",
+    "delay": "Delay",
+    "type": "Condition",
+    "value": "Value",
+    "filters": "Filters on the event",
+    "early": "As soon as the event fires",
+}
 _TEXTS: Final = ("subject", "preview", "body", "html")
 _MOVES: Final = {"up": -1, "down": 1}
 #: The buttons that need a step which is there.
@@ -60,8 +69,13 @@ def _step(form: Form, old: Mapping[str, Any]) -> dict[str, Any]:
     """Return a step as the form has it; what has no input stays."""
     step = {**old, "delay": form.get("delay").strip() or "0"}
     if "type" in form:
-        condition = {"type": form.get("type"), "value": form.get("value").strip()}
-        return {**step, "condition": {name: text for name, text in condition.items() if text}}
+        condition: dict[str, Any] = {
+            "type": form.get("type"),
+            "value": form.get("value").strip(),
+            "filters": read_lines(form.get("filters")),
+            "early": "early" in form,
+        }
+        return {**step, "condition": {name: said for name, said in condition.items() if said}}
     given = {name: form.get(name) for name in _TEXTS if form.get(name).strip()}
     kept = {name: value for name, value in old.get("email", {}).items() if name not in _TEXTS}
     return {**step, "email": {**kept, **given}}
@@ -74,8 +88,9 @@ def _sorted(faults: tuple[Fault, ...], index: int) -> Faults:
     others = []
     for fault in faults:
         path = tuple(fault.path)
-        if path[:2] == ("steps", index) and path[-1] in inputs:
-            of_inputs.setdefault(str(path[-1]), fault.problem)
+        name = "filters" if "filters" in path else path[-1]
+        if path[:2] == ("steps", index) and name in inputs:
+            of_inputs.setdefault(str(name), fault.problem)
         else:
             others.append(f"{'.'.join(map(str, path))}: {fault.problem}")
     return Faults(of_inputs, tuple(others))
@@ -85,5 +100,11 @@ def inputs_of(step: Mapping[str, Any]) -> dict[str, str]:
     """Return what the inputs of a written step's form hold."""
     held = {"key": step["key"], "delay": str(step.get("delay", "0"))}
     if "condition" in step:
-        return held | {name: step["condition"].get(name, "") for name in ("type", "value")}
+        condition = Condition.model_validate(step["condition"])
+        return held | {
+            "type": condition.type.value,
+            "value": condition.value or "",
+            "filters": lines_of(condition.filters),
+            "early": "on" if condition.early else "",
+        }
     return held | {name: step["email"].get(name, "") for name in _TEXTS}

@@ -9,13 +9,16 @@ from halo_engine.domain.errors import Refusal, not_found
 from halo_engine.domain.reasons import SeriesStatus
 from halo_engine.domain.roles import Role
 from halo_engine.domain.series.conditions import CONDITIONS
+from halo_engine.domain.series.definition import SeriesDefinition
 from halo_engine.series.writing import as_written
 
 from ...forms import NO_FAULTS, Faults
+from ...organizations import ORGANIZATION
 from ...page import Page, PageAnswer, SeeOther, View, Visit
 from ..progress.series import OneSeries, read_series
 from ..progress.steps import step_lines
-from ..rules.review import fates_of
+from ..rules.editing import PLAN
+from ..rules.fates import AFTER, FATE, contacts_of_fate, fates_of, parts_of
 from .change import CONDITION_INPUTS, EMAIL_INPUTS, Change, changed, inputs_of
 
 _CONDITIONS: Final = tuple(
@@ -23,6 +26,8 @@ _CONDITIONS: Final = tuple(
 )
 #: Suggested as merge fields; a longer list is of no help.
 _MOST: Final = 100
+#: What is a page's own: each form has it anew.
+_NOT_CARRIED: Final = (PLAN, FATE, AFTER, ORGANIZATION)
 _DONE: Final = {"saved": "Saved."}
 _NEW: Final[Mapping[str, dict[str, str]]] = {
     "email": dict.fromkeys(EMAIL_INPUTS, ""),
@@ -85,6 +90,8 @@ def _press(visit: Visit) -> PageAnswer:
     change = changed(visit.form, one.definition)
     if change.definition is None:
         return _refused(visit, one, change.faults)
+    if FATE in visit.form:
+        return _fate(visit, one, change.definition)
     is_draft = one.shown.status is SeriesStatus.DRAFT
     if not is_draft and "plan" not in visit.form:
         return _reviewed(visit, one, change)
@@ -117,16 +124,28 @@ def _refused(visit: Visit, one: OneSeries, faults: Faults) -> View:
 def _reviewed(visit: Visit, one: OneSeries, change: Change, problem: str = "") -> View:
     assert change.definition is not None
     plan: Plan = visit.call("series.plan", series=one.key, definition=as_written(change.definition))
-    pairs = tuple((name, value) for name, value in visit.form if name != "plan")
     values = {
         **_values(visit, one),
         "plan": plan,
-        "fates": fates_of(plan),
-        "pairs": pairs,
+        "fates": parts_of(plan),
+        "views": fates_of(plan),
+        "pairs": _pairs(visit),
+        "action": f"{one.path}/steps",
         "problem": problem,
         "lines": tuple(step_lines(change.definition)),
     }
     return View("steps/review.html", values, HTTPStatus.CONFLICT if problem else HTTPStatus.OK)
+
+
+def _fate(visit: Visit, one: OneSeries, definition: SeriesDefinition) -> View:
+    """Show the contacts of a fate; the change goes with the page."""
+    values = {"pairs": _pairs(visit), "action": f"{one.path}/steps", "wide": False}
+    return contacts_of_fate(visit, one.key, as_written(definition), values)
+
+
+def _pairs(visit: Visit) -> tuple[tuple[str, str], ...]:
+    """Return what goes with a page that shows what a change does."""
+    return tuple(pair for pair in visit.form if pair[0] not in _NOT_CARRIED)
 
 
 def _values(visit: Visit, one: OneSeries) -> dict[str, Any]:

@@ -12,8 +12,13 @@ from sqlalchemy import insert, select
 from halo_engine.contacts.consent.lists import UnsubscribeCall, unsubscribe
 from halo_engine.contacts.csv_import.resume import FileOptions, import_file
 from halo_engine.domain.errors import Refusal
-from halo_engine.pipeline import import_csv
-from halo_engine.pipeline.import_csv import DryRunAnswer, ImportOrTryCall, import_or_try, try_file
+from halo_engine.pipeline.batches import import_csv
+from halo_engine.pipeline.batches.import_csv import (
+    DryRunAnswer,
+    ImportOrTryCall,
+    import_or_try,
+    try_file,
+)
 from halo_engine.tables import automation_enrollments, automations, metadata, subscriptions
 from tests.pipeline.sandbox import Sandbox
 
@@ -25,6 +30,7 @@ MAPPING = {
     "out": "unsubscribed",
 }
 HOW = FileOptions(mapping=MAPPING)
+LATER = {"key": "later", "delay": "300d", "email": {"subject": "Later", "body": "Later"}}
 OWNERS = {
     "audience_type": "segment",
     "audience_filters": [{"field": "plan", "operator": "is", "value": "pro"}],
@@ -40,7 +46,7 @@ def sandbox(sandbox: Sandbox) -> Sandbox:
             made.values(org_id=work.org_id, key="vip", created_at=work.now)
         )
     )
-    sandbox.contacts([f"u{n}" for n in range(10)])
+    known = sandbox.contacts([f"u{n}" for n in range(10)])
     sandbox.perform(lambda work: unsubscribe(work, UnsubscribeCall(contact="u1")))
     sandbox.series("everybody", audience_type="all")
     sandbox.series("leads", contact_type="lead")
@@ -48,8 +54,10 @@ def sandbox(sandbox: Sandbox) -> Sandbox:
     sandbox.series("pros", **OWNERS)
     sandbox.series("pros later", entry_trigger="segment_match", **OWNERS)
     leaving = {"exit_rules": ["filter_match"], "exit_filters": OWNERS["audience_filters"]}
-    sandbox.series("not pros", settings=leaving)
+    sandbox.series("not pros", settings=leaving, steps=[LATER])
+    sandbox.signal(known[:6])
     sandbox.settle()
+    sandbox.now += timedelta(minutes=1)
     return sandbox
 
 
@@ -75,6 +83,25 @@ def enrolled(sandbox: Sandbox) -> Counter[str]:
     )
     with sandbox.database.connect() as connection:
         return Counter(connection.scalars(runs))
+
+
+def ended(sandbox: Sandbox) -> dict[str, Counter[str]]:
+    """Return how many runs from before this minute have ended, by exit reason."""
+    runs = (
+        select(automations.c.key, automation_enrollments.c.exit_reason)
+        .join(automation_enrollments, automation_enrollments.c.automation_id == automations.c.id)
+        .where(
+            automations.c.org_id == sandbox.org_id,
+            automation_enrollments.c.ended_at.is_not(None),
+            automation_enrollments.c.exit_reason != "completed",
+            automation_enrollments.c.created_at < sandbox.now,
+        )
+    )
+    found: dict[str, Counter[str]] = {}
+    with sandbox.database.connect() as connection:
+        for key, reason in connection.execute(runs):
+            found.setdefault(key, Counter())[reason] += 1
+    return found
 
 
 def written(path: Path, random: Random, count: int) -> Path:
@@ -107,6 +134,7 @@ def test_a_dry_run_says_what_the_import_does(sandbox: Sandbox, tmp_path: Path, s
     rows = sum(bool(line.strip(",")) for line in file.read_text().splitlines()[1:])
     assert (trial.rows, trial.tried) == (rows, rows)
     sandbox.settle()
+    assert trial.leaves == ended(sandbox)
     assert trial.starts == dict(enrolled(sandbox) - runs)
     runs = enrolled(sandbox)
     sandbox.tick(timedelta(minutes=15))

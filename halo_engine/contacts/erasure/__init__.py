@@ -1,0 +1,1 @@
+"""Erasing many contacts, and organisations; one contact: ``consent.erasure`` (contract §2)."""

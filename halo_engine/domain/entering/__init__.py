@@ -1,0 +1,1 @@
+"""Who waits at the door of a series, and for what: rules of entry beside the guards themselves."""

@@ -1,0 +1,118 @@
+"""Release whoever is held: judged by all other guards as of now, in order of arrival (§19)."""
+
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar, Final
+from uuid import UUID
+
+from sqlalchemy import CTE, FromClause, Select, exists, select, true
+
+from halo_engine.domain.reasons import SeriesStatus
+from halo_engine.domain.series.definition import Series
+from halo_engine.enrollment.enroll import Admission, enroll
+from halo_engine.enrollment.events import EVENT_ID
+from halo_engine.enrollment.rules import rules_of
+from halo_engine.enrollment.surges.discards import discard_held
+from halo_engine.enrollment.surges.locks import lock_surges
+from halo_engine.series.completion import complete_finished
+from halo_engine.series.lifecycle import find_in
+from halo_engine.series.locks import hold_series_still
+from halo_engine.sql.parameters import parameter
+from halo_engine.sql.statements import statement
+from halo_engine.tables import held_entries
+from halo_engine.work import Work
+
+#: How many held contacts one transaction judges.
+PAGE: Final = 20_000
+
+
+@dataclass(frozen=True)
+class HeldBack:
+    """The first contacts that are held in a series, at most ``limit``.
+
+    They enter by an order, so the surge neither counts nor holds them.
+    """
+
+    org_id: UUID
+    series_id: UUID
+    limit: int
+    now: datetime
+    matching_only: ClassVar[bool] = False
+    planned: ClassVar[bool] = True
+    of_activation: ClassVar[bool] = False
+    brings_events: ClassVar[bool] = True
+    shape: ClassVar[Hashable] = "held"
+
+    @property
+    def instants(self) -> Collection[datetime]:
+        """They enter now."""
+        return [self.now]
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """In which series, how many, and the instant."""
+        whose = {"org_id": self.org_id, "series_id": self.series_id}
+        return {**whose, "limit": self.limit, "entered_at": self.now}
+
+    def among(self, contacts: FromClause, contact: FromClause) -> Select[Any]:
+        """Look at the first of them; the statement that enrolls frees their places."""
+        held = held_entries
+        first = (
+            select(held.c.end_user_id, held.c.id.label("held_place"), held.c[EVENT_ID])
+            .where(
+                held.c.org_id == parameter("org_id"),
+                held.c.automation_id == parameter("series_id"),
+            )
+            .order_by(held.c.id)
+            .limit(parameter("limit"))
+            .subquery("first")
+        )
+        entered_at = parameter("entered_at").label("entered_at")
+        return select(entered_at, first.c.held_place, first.c[EVENT_ID]).select_from(
+            contacts.join(first, first.c.end_user_id == contact.c.id)
+        )
+
+    def paired(self, scanned: CTE, series: Sequence[Series]) -> Select[Any]:
+        """Judge each, whether it matches or not: its refusal is kept (§4)."""
+        rules = rules_of(series)
+        return select(scanned, *rules.c).select_from(scanned.join(rules, true()))
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What came of some who were held; ``unfinished`` if others still are."""
+
+    admissions: Sequence[Admission]
+    unfinished: bool
+
+
+def release_held(work: Work, key: str, limit: int = PAGE) -> Released:
+    """Release the first contacts that are held in the series, at most ``limit`` (contract §19).
+
+    Raises 409 unless the series is active.
+    """
+    work = hold_series_still(work)
+    series = find_in(work, key, SeriesStatus.ACTIVE, "released")
+    if not series.has_surges:
+        return Released((), unfinished=False)
+    lock_surges(work, [series])
+    admissions = enroll(work, [series], HeldBack(work.org_id, series.id, limit, work.now))
+    complete_finished(work, [series])
+    return Released(admissions, unfinished=bool(work.connection.scalar(_check_held(work, series))))
+
+
+def discard_everybody(work: Work, key: str) -> int:
+    """Let whoever is held in the series go for good; return how many there were (contract §19).
+
+    Raises 409 unless the series is active.
+    """
+    work = hold_series_still(work)
+    return discard_held(work, find_in(work, key, SeriesStatus.ACTIVE, "released"))
+
+
+@statement("check_somebody_is_held")
+def _check_held(work: Work, series: Series) -> Select[Any]:
+    held = held_entries
+    is_held = exists().where(held.c.org_id == work.org_id, held.c.automation_id == series.id)
+    return select(is_held)

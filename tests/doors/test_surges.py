@@ -1,0 +1,146 @@
+"""Whoever a surge holds is shown, released or discarded by doors (contract §19)."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from halo_engine.contacts.consent.erasure import EraseContactCall, erase_contact
+from halo_engine.contacts.events.track import TrackCall, track_all
+from halo_engine.domain.errors import Refusal
+from halo_engine.tables import automation_enrollments, end_users, held_entries, surge_entries
+from tests.doors.conftest import Operator
+from tests.pipeline.sandbox import Sandbox
+
+SURGED: dict[str, Any] = {
+    "entry_trigger": "event",
+    "settings": {"entry_event_name": "in", "surge": {"at_most": 2, "within": "1h"}},
+    "steps": [{"key": "a", "delay": "9d", "email": {"subject": "A", "body": "A"}}],
+}
+NAMES = ("ann", "bob", "cyd", "dan", "eve")
+
+
+@pytest.fixture
+def crowd(sandbox: Sandbox, operate: Operator) -> Sandbox:
+    """Five contacts come at once to a series that takes two."""
+    sandbox.contacts(NAMES)
+    operate("series.save", series="s", definition=SURGED)
+    operate("series.activate", series="s")
+    come(sandbox, *NAMES)
+    return sandbox
+
+
+def come(sandbox: Sandbox, *names: str) -> None:
+    """Let contacts come in one batch."""
+    calls = [TrackCall(event="in", user_id=name) for name in names]
+    sandbox.perform(lambda work: track_all(work, calls))
+    sandbox.settle()
+
+
+def held(sandbox: Sandbox) -> list[str]:
+    """Return who is held, in order."""
+    places = held_entries
+    asked = (
+        select(end_users.c.external_id)
+        .join(places, (places.c.org_id == end_users.c.org_id) & _is_contact())
+        .where(places.c.org_id == sandbox.org_id)
+        .order_by(places.c.id)
+    )
+    return sandbox.perform(lambda work: list(work.connection.scalars(asked)))
+
+
+def _is_contact() -> Any:
+    return held_entries.c.end_user_id == end_users.c.id
+
+
+def test_a_batch_is_cut_where_the_span_is_full(crowd: Sandbox) -> None:
+    """The first two of five enter, and the others are held in the order in which they came."""
+    assert held(crowd) == ["cyd", "dan", "eve"]
+    assert crowd.count(automation_enrollments) == 2
+
+
+@pytest.mark.usefixtures("crowd")
+def test_whoever_is_held_needs_a_person(operate: Operator) -> None:
+    """Status, ledger, funnel and explain name them."""
+    status = operate("organizations.status")
+    said = "series s holds contacts back: 3 (`halo series release s`, or with --discard)"
+    assert said in status["needs"]
+    assert status["surges"] == [
+        {"series": "s", "contacts": 3, "since": "2026-06-01T12:00:00.000000+00:00"}
+    ]
+    assert operate("series.ledger", series="s")["buckets"] == {"active": 2, "surge_held": 3}
+    assert operate("series.funnel", series="s")["held"] == 3
+    explained = operate("series.explain", series="s", contact="cyd")
+    assert (explained["code"], explained["refused_at"]) == ("surge_held", None)
+    assert explained["why"] == ("It is held since 2026-06-01 12:00 UTC: more came than 2 in 1h.")
+    bucket = operate("series.bucket", series="s", code="surge_held")
+    assert {each["external_id"] for each in bucket["contacts"]} == {"cyd", "dan", "eve"}
+
+
+def test_a_release_says_what_came_of_them_and_is_audited(crowd: Sandbox, operate: Operator) -> None:
+    """Who was held enters in order; who is erased meanwhile is gone; nobody counts."""
+    call = EraseContactCall(contact="dan")
+    crowd.perform(lambda work: erase_contact(work, call))
+    crowd.now += timedelta(minutes=1)
+    assert operate("series.release", series="s") == {
+        "series": "s",
+        "entered": 2,
+        "refused": {},
+        "discarded": 0,
+    }
+    assert held(crowd) == []
+    [row] = [each for each in operate("audit.list")["items"] if each["action"] == "series.release"]
+    assert row["after"] == {"discard": False, "entered": 2, "refused": {}, "discarded": 0}
+    counted = select(surge_entries.c.entries)
+    assert crowd.perform(
+        lambda work: list(
+            work.connection.scalars(counted.where(surge_entries.c.org_id == work.org_id))
+        )
+    ) == [2]
+
+
+def test_a_discard_keeps_them_out(crowd: Sandbox, operate: Operator) -> None:
+    """Explain says since when; the next trigger finds room again after the span."""
+    assert operate("series.release", series="s", discard=True)["discarded"] == 3
+    explained = operate("series.explain", series="s", contact="eve")
+    assert (explained["code"], explained["refused_at"]) == (
+        "surge_discarded",
+        "2026-06-01T12:00:00.000000+00:00",
+    )
+    crowd.now += timedelta(hours=1)
+    come(crowd, "eve")
+    assert operate("series.explain", series="s", contact="eve")["code"] == "active"
+
+
+def test_only_an_active_series_releases(crowd: Sandbox, operate: Operator) -> None:
+    """A pause keeps them; a stop discards them."""
+    operate("series.pause", series="s")
+    with pytest.raises(Refusal) as refused:
+        operate("series.release", series="s")
+    assert (refused.value.status, refused.value.code) == (409, "not_active")
+    assert len(held(crowd)) == 3
+    operate("series.stop", series="s")
+    assert held(crowd) == []
+
+
+def test_ten_thousand_candidates_are_cut_by_one_statement(
+    sandbox: Sandbox, operate: Operator
+) -> None:
+    """A pass that finds 10,000 lets in exactly as many as may, the others are held in order."""
+    names = [f"c{n:05}" for n in range(10_000)]
+    definition = {
+        **SURGED,
+        "entry_trigger": "segment_match",
+        "audience_type": "segment",
+        "audience_filters": [{"field": "email", "operator": "contains", "value": "@"}],
+        "settings": {"surge": {"at_most": 1234, "within": "1d"}},
+    }
+    operate("series.save", series="s", definition=definition)
+    operate("series.activate", series="s")
+    sandbox.settle()
+    for first in range(0, len(names), 5_000):
+        sandbox.contacts(names[first : first + 5_000])
+    sandbox.tick(timedelta(minutes=15))
+    assert sandbox.count(automation_enrollments) == 1234
+    assert len(held(sandbox)) == len(names) - 1234

@@ -1,0 +1,1 @@
+"""Imports and update batches, and trials of them."""
