@@ -7,7 +7,7 @@ one that the run keeps of the event that began it.
 from collections.abc import Mapping
 from typing import Annotated, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from halo_engine.domain.errors import Fault, several
 from halo_engine.domain.fields.catalogue import Field, check_name, is_property, resolve_property
@@ -33,7 +33,9 @@ class SameProperty(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    same: str
+    same: str = Field(
+        description="The property that must have the same value as in the event that began the run."
+    )
 
     @field_validator(SAME, mode="before")
     @classmethod
