@@ -29,11 +29,20 @@ from sqlalchemy import (
     select,
     union_all,
 )
+from sqlalchemy.dialects.postgresql import ARRAY, array
 from sqlalchemy.types import TypeEngine
 
+from halo_engine.domain.fields.catalogue import PREFIXES, Entity
 from halo_engine.domain.series.happenings import Happening, Kinds
+from halo_engine.domain.series.signals import SignalKind
 from halo_engine.sql.metadata import INSTANT
-from halo_engine.tables import webhook_deliveries, webhook_endpoints, webhook_events
+from halo_engine.tables import (
+    automations,
+    signals,
+    webhook_deliveries,
+    webhook_endpoints,
+    webhook_events,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,3 +134,32 @@ def is_asked_for(event: FromClause) -> ColumnElement[bool]:
         or_(endpoint.c.kinds.is_(None), event.c.kind == any_(endpoint.c.kinds)),
         or_(endpoint.c.series_ids.is_(None), event.c.automation_id == any_(endpoint.c.series_ids)),
     )
+
+
+def announce(
+    org_id: UUID | ColumnElement[UUID],
+    keys: Sequence[str] | ColumnElement[Any],
+    runs: FromClause,
+    now: ColumnElement[Any] | datetime,
+) -> CTE:
+    """Return the CTE that writes a signal for each of the ``runs``, which began or ended, whose
+    series is one of ``keys``: its ``series:KEY`` has changed (contract §22).
+    """
+    of = automations
+    is_its = and_(of.c.org_id == org_id, of.c.id == runs.c.automation_id)
+    asked = keys if isinstance(keys, ColumnElement) else literal([*keys], ARRAY(Text()))
+    rows = (
+        select(
+            cast(org_id, Uuid),
+            literal(SignalKind.CHANGED.value, Text()),
+            runs.c.end_user_id,
+            array([literal(PREFIXES[Entity.SERIES], Text()) + of.c.key]),
+            cast(now, INSTANT),
+            cast(now, INSTANT),
+        )
+        .select_from(runs.join(of, is_its))
+        .where(of.c.key == any_(asked))
+        .order_by(runs.c.end_user_id, of.c.created_at)
+    )
+    columns = ["org_id", "kind", "end_user_id", "changed", "happened_at", "created_at"]
+    return insert(signals).from_select(columns, rows, include_defaults=False).cte("announced")

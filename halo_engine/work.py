@@ -34,7 +34,8 @@ class Organization:
     ``version`` is the version of its row (``sql.versions``): while the row has it, all of this but
     ``sending_stopped`` is current. ``address_key`` is set if suppressions of erased addresses are
     kept (``address_hashes``); ``mail_key`` signs the tokens in mails (``domain.mail_tokens``).
-    ``webhook_kinds`` is what its webhook endpoints ask for (``happenings``). If it
+    ``webhook_kinds`` is what its webhook endpoints ask for (``happenings``); ``announced_series``
+    are the keys of the series that filters name. If it
     ``has_default_lists``, contacts join them when they are created; if it ``asks_to_confirm``,
     mails to confirm lists may wait. ``sending_stopped``: no mail may go out, of this organisation
     or of all.
@@ -62,6 +63,7 @@ class Organization:
     address_key: bytes | None = field(repr=False)
     mail_key: bytes = field(repr=False)
     webhook_kinds: Kinds
+    announced_series: tuple[str, ...]
     has_default_lists: bool
     asks_to_confirm: bool
     sending_stopped: bool
@@ -215,6 +217,7 @@ def open_work(connection: Connection, ref: OrgRef, now: datetime | None) -> Work
     # A newer version may know more kinds.
     asked = row.pop("webhook_kinds")
     row["webhook_kinds"] = frozenset(kind for kind in Happening if kind in asked)
+    row["announced_series"] = tuple(row["announced_series"])
     return Work(connection, Organization(**row), now or clock, reads_clock=now is None)
 
 

@@ -37,6 +37,8 @@ _OWN: Final = """
 | `custom:NAME` | a custom trait of the contact |
 | `company.custom:NAME` | a custom trait of its company |
 | `event:NAME` | how often it fired, a number, 0 when never; `within: 30d` counts the last 30 days |
+| `list:KEY` | whether the contact is on the list now: true or false |
+| `series:KEY` | its stage there: `never`, `active`, `completed`, `exited`, `not_met` |
 | `lead:NAME` | any field of a contact, for leads alone: a user has no value |
 
 ## Properties of events

@@ -31,7 +31,8 @@ WITH given AS
                                                                                                           coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS coalesce_1
    FROM found
    ORDER BY found.contact_id,
-            found.list_id ON CONFLICT DO NOTHING),
+            found.list_id ON CONFLICT DO NOTHING RETURNING subscription_members.end_user_id,
+                                                           subscription_members.subscription_id),
                                                      no_longer_pending AS
   (DELETE
    FROM pending_members USING found
@@ -106,14 +107,26 @@ WITH given AS
                                                      told AS
   (INSERT INTO signals (org_id, kind, end_user_id, changed, happened_at, created_at) SELECT
      (SELECT :org_id::UUID AS anon_1) AS anon_1,
-                                                                                            'silent'::VARCHAR AS anon_2,
-                                                                                            concerned.contact_id AS contact_id, ARRAY['list'::VARCHAR,
-                                                                                                                                      'suppression'::VARCHAR] AS anon_3,
-                                                                                                                                     coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS coalesce_1,
-                                                                                                                                     coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS coalesce__1
+                                                                                            CASE
+                                                                                                WHEN (moved_lists.list_keys IS NULL) THEN 'silent'::VARCHAR
+                                                                                                ELSE 'changed'::VARCHAR
+                                                                                            END AS anon_2,
+                                                                                            concerned.contact_id AS contact_id,
+                                                                                            array_cat(ARRAY['list'::VARCHAR, 'suppression'::VARCHAR], coalesce(moved_lists.list_keys, CAST(ARRAY[]::TEXT[] AS TEXT[]))) AS array_cat_1,
+                                                                                            coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS coalesce_1,
+                                                                                            coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS coalesce__1
    FROM concerned
+   LEFT OUTER JOIN
+     (SELECT joined.end_user_id AS end_user_id,
+             array_agg('list:'::VARCHAR || subscriptions.key
+                       ORDER BY 'list:'::VARCHAR || subscriptions.key) AS list_keys
+      FROM joined
+      JOIN subscriptions ON subscriptions.org_id =
+        (SELECT :org_id::UUID AS anon_1)
+      AND subscriptions.id = joined.subscription_id
+      GROUP BY joined.end_user_id) AS moved_lists ON moved_lists.end_user_id = concerned.contact_id
    ORDER BY concerned.ordinal,
-            concerned.contact_id RETURNING signals.id)
+            concerned.contact_id)
 SELECT found.ordinal,
        found.contact_id,
        found.address,

@@ -38,8 +38,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 from halo_engine.audience import custom
 from halo_engine.audience.dates import compare_date, first_shown
 from halo_engine.audience.emptiness import is_filled, is_written
-from halo_engine.audience.firings import EventCount, Firings, times_fired
 from halo_engine.audience.letters import contains
+from halo_engine.audience.lookups.firings import EventCount, Firings, times_fired
+from halo_engine.audience.lookups.memberships import LOOKED_UP, membership
 from halo_engine.audience.moments import Moment, When
 from halo_engine.domain.fields.catalogue import Entity, Field, FieldType
 from halo_engine.domain.fields.expressions import Expression
@@ -47,6 +48,8 @@ from halo_engine.domain.fields.filters import Filter, FilterGroups, Operator, Va
 from halo_engine.domain.reasons import ContactType
 from halo_engine.tables import companies, end_users
 
+#: What subjects look up in ways of their own, so that predicates of it are not cached.
+_JOINED: Final = LOOKED_UP | {Entity.EVENT}
 _INSTANT: Final = DateTime(timezone=True)
 _COMPARISONS: Mapping[Operator, Callable[[Any, Any], Any]] = {
     Operator.IS: eq,
@@ -66,7 +69,8 @@ _NO_PROPERTIES: Final = cast(null(), JSONB())
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Whose values a filter reads: a contact, its company, and how often its events fired.
+    """Whose values a filter reads: a contact, its company, how often its events fired, and on which
+    lists and in which series it is.
 
     ``contact`` and ``company`` are rows of the FROM clause (``matching.scan``); their custom fields
     are read from ``contact_fields`` and ``company_fields``, see ``of_contacts``. ``properties`` are
@@ -78,6 +82,7 @@ class Subject:
     contact_fields: ColumnElement[Any]
     company_fields: ColumnElement[Any]
     event_count: EventCount = field(compare=False)
+    member_value: Callable[[Field], ColumnElement[Any]] = field(compare=False)
     properties: ColumnElement[Any] = field(compare=False, default=_NO_PROPERTIES)
 
     @classmethod
@@ -89,7 +94,13 @@ class Subject:
         """
         stored = end_users.c.custom_fields, companies.c.custom_fields
         fields = stored if reads <= _FEW else _UNPACKED
-        return cls(end_users, companies, *fields, partial(times_fired, contact=end_users))
+        return cls(
+            end_users,
+            companies,
+            *fields,
+            event_count=partial(times_fired, contact=end_users),
+            member_value=partial(membership, contact=end_users),
+        )
 
     def counting_events(self, event_count: EventCount) -> Self:
         """Return the same subject, its events counted by ``event_count`` (contract §7)."""
@@ -189,7 +200,7 @@ def _holds(item: Filter, subject: Subject, moment: When) -> ColumnElement[bool]:
         return _of_leads(item.target, subject, held)
     if item.type is FieldType.DATE:
         return _of_leads(item.target, subject, _date_holds(item, subject, moment))
-    if item.target.entity is Entity.EVENT:
+    if item.target.entity in _JOINED:
         return _typed_holds(item, seen_by(item, subject, moment))
     if item.target.entity is Entity.PROPERTY:
         name = item.target.attribute
@@ -265,6 +276,8 @@ def _typed_value(target: Field, subject: Subject) -> ColumnElement[Any]:
             return subject.event_count(Firings(target.attribute))
         case Entity.PROPERTY:
             return custom.stored(subject.properties, target.attribute)
+        case Entity.LIST | Entity.SERIES:
+            return subject.member_value(target)
 
 
 def _value(item: Filter) -> Value:

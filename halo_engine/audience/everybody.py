@@ -26,9 +26,10 @@ from sqlalchemy import (
 from sqlalchemy.sql import visitors
 
 from halo_engine.audience.compiler import Subject, value_of
-from halo_engine.audience.firings import Firings, recent
+from halo_engine.audience.lookups.firings import Firings, recent
+from halo_engine.audience.lookups.memberships import looked_up, or_never
 from halo_engine.audience.matching import scan
-from halo_engine.domain.fields.catalogue import Field
+from halo_engine.domain.fields.catalogue import Entity, Field
 from halo_engine.sql.parameters import parameter
 from halo_engine.tables import companies, end_users, event_counts, suppressions
 
@@ -74,6 +75,7 @@ class Everybody:
         company = _unpacked(companies, names[companies] | _OF_ALL)
         self._events: dict[str, FromClause] = {}
         self._recent: dict[Firings, FromClause] = {}
+        self._members: dict[str, FromClause] = {}
         self._suppression = suppressions.alias("suppression")
         self.subject = Subject(
             contact,
@@ -81,6 +83,7 @@ class Everybody:
             contact.c.custom_fields,
             company.c.custom_fields,
             self._times_fired,
+            self._member_value,
         )
         self.suppressed = self._suppression.c.address.is_not(None)
 
@@ -105,7 +108,17 @@ class Everybody:
             source = source.outerjoin(fired, ever)
         for counted in self._recent.values():
             source = source.join(counted, true())
+        for found in self._members.values():
+            source = source.outerjoin(found, true())
         return source
+
+    def _member_value(self, field: Field) -> ColumnElement[Any]:
+        looked = looked_up(field, _ORG_ID, self.subject.contact)
+        found = self._members.setdefault(
+            field.key, looked.lateral(f"membership_{len(self._members)}")
+        )
+        is_list = field.entity is Entity.LIST
+        return found.c.stands.is_not(None) if is_list else or_never(found.c.stands)
 
     def _times_fired(self, firings: Firings) -> ColumnElement[int]:
         if firings.after is not None:

@@ -1,13 +1,16 @@
-"""Silent signals: exits, conditions and goals react, but nobody enters (contract §2)."""
+"""Silent signals: exits, conditions and goals react, but nobody enters (contract §2). Who joins or
+leaves a list may enter what names the list, though (contract §22).
+"""
 
 from typing import Final
 
-from sqlalchemy import CTE, FromClause, Text, literal, select
-from sqlalchemy.dialects.postgresql import array, insert
+from sqlalchemy import CTE, FromClause, Text, and_, case, cast, func, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by, array, insert
 
 from halo_engine.contacts.parameters import NOW, ORG_ID
+from halo_engine.domain.fields.catalogue import PREFIXES, Entity
 from halo_engine.domain.series.signals import SignalKind
-from halo_engine.tables import signals
+from halo_engine.tables import signals, subscriptions
 
 #: Keys of changes that are no fields: list membership, suppression, events of a mail.
 LIST_KEY: Final = "list"
@@ -33,3 +36,34 @@ def tell(concerned: FromClause, *changed: str) -> CTE:
         .returning(signals.c.id)
         .cte("told")
     )
+
+
+def tell_of_lists(concerned: FromClause, moved: FromClause, *changed: str) -> CTE:
+    """Write a signal for each contact, as ``tell`` does; it is not silent for those who ``moved``.
+
+    ``moved`` has ``end_user_id`` and ``subscription_id`` of each membership that began or ended.
+    """
+    of = subscriptions
+    is_its = and_(of.c.org_id == ORG_ID, of.c.id == moved.c.subscription_id)
+    key = literal(PREFIXES[Entity.LIST], Text()) + of.c.key
+    keys = (
+        select(moved.c.end_user_id, func.array_agg(aggregate_order_by(key, key)).label("list_keys"))
+        .select_from(moved.join(of, is_its))
+        .group_by(moved.c.end_user_id)
+        .subquery("moved_lists")
+    )
+    kind = case(
+        (keys.c.list_keys.is_(None), literal(SignalKind.SILENT.value, Text())),
+        else_=literal(SignalKind.CHANGED.value, Text()),
+    )
+    named = func.array_cat(
+        array([literal(key, Text()) for key in changed]),
+        func.coalesce(keys.c.list_keys, cast(array([], type_=Text()), ARRAY(Text()))),
+    )
+    rows = (
+        select(ORG_ID, kind, concerned.c.contact_id, named, NOW, NOW)
+        .select_from(concerned.outerjoin(keys, keys.c.end_user_id == concerned.c.contact_id))
+        .order_by(concerned.c.ordinal, concerned.c.contact_id)
+    )
+    columns = ["org_id", "kind", "end_user_id", "changed", "happened_at", "created_at"]
+    return insert(signals).from_select(columns, rows, include_defaults=False).cte("told")

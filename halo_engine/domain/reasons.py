@@ -127,3 +127,13 @@ class PassedOver(StrEnum):
     THIN_EVENT = "thin_event"
     #: Stripe bills an account and no customer.
     NO_CUSTOMER = "no_customer"
+
+
+class Stage(StrEnum):
+    """Where a contact stands in a series, by its latest run (contract §22)."""
+
+    NEVER = "never"
+    ACTIVE = "active"
+    COMPLETED = "completed"
+    EXITED = "exited"
+    NOT_MET = "not_met"

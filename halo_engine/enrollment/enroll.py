@@ -51,15 +51,17 @@ from halo_engine.enrollment.surges.holding import (
     hold_back,
     keep_held,
 )
-from halo_engine.happenings import Happened, note_happenings
+from halo_engine.happenings import Happened, announce, note_happenings
 from halo_engine.series.early_gates import Waiting, open_gates
 from halo_engine.sql.cache import StatementCache
-from halo_engine.sql.metadata import arrivals
+from halo_engine.sql.metadata import INSTANT, arrivals
 from halo_engine.sql.statements import statement
 from halo_engine.tables import automation_enrollments
 from halo_engine.work import Work
 
-#: Keyed by organisation, shape of the candidates, series, and what webhooks ask for.
+_NOW: Final = ANY_MOMENT.parameter(lambda at: at.now, INSTANT)
+#: Keyed by organisation, shape of the candidates, series, what webhooks ask for, and which of the
+#: series filters name.
 _KEPT: Final = StatementCache()
 #: What can happen to candidates.
 _TOLD: Final[Kinds] = frozenset({Happening.ENTERED, Happening.REFUSED})
@@ -84,9 +86,10 @@ def enroll(work: Work, series: Sequence[Series], candidates: Entrants) -> list[A
     org_id, kinds = work.org_id, work.org.webhook_kinds & _TOLD
     if have_addresses(series):
         hold_addresses(work, candidates)
+    announced = tuple(each.key for each in series if each.key in work.org.announced_series)
     statement = _KEPT.get(
-        (org_id, candidates.shape, tuple(series), kinds),
-        lambda: _statement(org_id, series, candidates, kinds),
+        (org_id, candidates.shape, tuple(series), kinds, announced),
+        lambda: _statement(org_id, series, candidates, kinds, announced),
         size=len(series),
     )
     values = {
@@ -112,9 +115,13 @@ def enroll(work: Work, series: Sequence[Series], candidates: Entrants) -> list[A
     return admissions
 
 
-@statement("enroll", kinds=frozenset())
+@statement("enroll", kinds=frozenset(), named=())
 def _statement(
-    org_id: UUID, series: Sequence[Series], candidates: Entrants, kinds: Kinds
+    org_id: UUID,
+    series: Sequence[Series],
+    candidates: Entrants,
+    kinds: Kinds,
+    named: Sequence[str],
 ) -> CompoundSelect[Any]:
     """Build the statement, without the parts that none of the series needs."""
     verdicts = judge(org_id, series, ANY_MOMENT, candidates)
@@ -137,6 +144,8 @@ def _statement(
     if any(each.patience for each in series):
         beside.extend(note_waiting(org_id, verdicts))
     beside.extend(note_happenings(org_id, kinds, *happened))
+    if named:
+        beside.append(announce(org_id, named, enrolled, _NOW))
     placed = insert_first_recipients(org_id, series, enrolled, cleared)
     placed_count = select(
         placed.c.automation_id, null().label("code"), func.count().label("contacts")

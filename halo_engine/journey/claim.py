@@ -20,6 +20,7 @@ from sqlalchemy import (
     and_,
     any_,
     func,
+    literal_column,
     select,
     true,
 )
@@ -99,19 +100,20 @@ def claim_due(
     limit: int,
     *,
     beside: tuple[Sequence[UUID], Sequence[UUID]] | None = None,
+    one_each: bool = False,
 ) -> list[Claimed]:
     """Lock and return due rows of active series, at most about ``limit``, the first by
     ``scheduled_for`` and creation.
 
     ``beside`` is a pair: only rows of these series are claimed, and none at these steps. Each
     series with due rows gets an equal share of the batch, so a large one does not hold up a small
-    one (contract §5).
+    one (contract §5). With ``one_each`` only the first of each contact's rows is returned.
     """
     asked: dict[str, Any] = {"org_id": org_id, "now": now, "limit": limit}
     if beside is not None:
         series, waiting = beside
         asked |= {**asked_values("asked", {"automation_id": series}), "waiting_step_ids": waiting}
-    statement = _claiming() if beside is None else _claiming_beside()
+    statement = (_claiming if beside is None else _claiming_beside)(one_each=one_each)
     return [
         Claimed(row["automation_id"], row["step_id"], row["recipient_ids"])
         for row in statement.rows(connection, asked)
@@ -124,9 +126,11 @@ def claim_these(
     now: datetime,
     series: Collection[UUID],
     rows: Sequence[int],
+    *,
+    one_each: bool = False,
 ) -> list[Claimed]:
     """Lock and return those of ``rows`` that are still due and belong to ``series``, which the
-    caller knows to be active.
+    caller knows to be active. With ``one_each`` only the first of each contact's rows.
     """
     asked = {
         "org_id": org_id,
@@ -136,15 +140,15 @@ def claim_these(
     }
     return [
         Claimed(row["automation_id"], row["step_id"], row["recipient_ids"])
-        for row in _claiming_these().rows(connection, asked)
+        for row in _claiming_these(one_each=one_each).rows(connection, asked)
     ]
 
 
-@prepared("claim_these_rows")
-def _claiming_these() -> Select[Any]:
+@prepared("claim_these_rows", one_each=False)
+def _claiming_these(*, one_each: bool) -> Select[Any]:
     rows, runs = automation_recipients, automation_enrollments
     claimed = (
-        select(rows.c.id, rows.c.automation_id, rows.c.step_id)
+        select(*_what_is_claimed(one_each=one_each))
         .select_from(rows.join(runs, _is_run_of(rows)))
         .where(
             rows.c.org_id == parameter("org_id"),
@@ -157,7 +161,8 @@ def _claiming_these() -> Select[Any]:
         .with_for_update(of=[rows, runs], skip_locked=True)
         .subquery("claimed")
     )
-    return _grouped(claimed, claimed)
+    first = _first_of_each(claimed, claimed) if one_each else claimed
+    return _grouped(first, first)
 
 
 def _is_run_of(rows: FromClause) -> ColumnElement[bool]:
@@ -194,17 +199,17 @@ def _active() -> FromClause:
     )
 
 
-@prepared("claim_due_rows")
-def _claiming() -> Select[Any]:
-    return _claim(beside=False)
+@prepared("claim_due_rows", one_each=False)
+def _claiming(*, one_each: bool) -> Select[Any]:
+    return _claim(beside=False, one_each=one_each)
 
 
-@prepared("claim_due_rows_beside")
-def _claiming_beside() -> Select[Any]:
-    return _claim(beside=True)
+@prepared("claim_due_rows_beside", one_each=False)
+def _claiming_beside(*, one_each: bool) -> Select[Any]:
+    return _claim(beside=True, one_each=one_each)
 
 
-def _claim(*, beside: bool) -> Select[Any]:
+def _claim(*, beside: bool, one_each: bool) -> Select[Any]:
     """Build the claim: which series have due rows, what share each gets, and their first rows."""
     rows, runs = automation_recipients, automation_enrollments
     now = parameter("now")
@@ -241,7 +246,7 @@ def _claim(*, beside: bool) -> Select[Any]:
         due_series
     )
     claimed = (
-        select(rows.c.id, rows.c.automation_id, rows.c.step_id)
+        select(*_what_is_claimed(one_each=one_each))
         .select_from(rows.join(runs, _is_run_of(rows)))
         .where(*due_in(due_series.c.automation_id))
         .order_by(rows.c.scheduled_for, rows.c.id)
@@ -249,4 +254,23 @@ def _claim(*, beside: bool) -> Select[Any]:
         .with_for_update(of=[rows, runs], skip_locked=True)
         .lateral("claimed")
     )
-    return _grouped(claimed, due_series.join(claimed, true()))
+    source = due_series.join(claimed, true())
+    if one_each:
+        first = _first_of_each(claimed, source)
+        return _grouped(first, first)
+    return _grouped(claimed, source)
+
+
+def _what_is_claimed(*, one_each: bool) -> list[ColumnElement[Any]]:
+    rows = automation_recipients
+    columns: list[ColumnElement[Any]] = [rows.c.id, rows.c.automation_id, rows.c.step_id]
+    return [*columns, rows.c.end_user_id, rows.c.scheduled_for] if one_each else columns
+
+
+def _first_of_each(claimed: FromClause, source: FromClause) -> FromClause:
+    """Leave out a contact's later rows: what the first changes may decide them (contract §22)."""
+    place = func.row_number().over(
+        partition_by=claimed.c.end_user_id, order_by=(claimed.c.scheduled_for, claimed.c.id)
+    )
+    ranked = select(claimed, place.label("place")).select_from(source).subquery("ranked")
+    return select(ranked).where(ranked.c.place == literal_column("1")).subquery("first")

@@ -36,7 +36,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from halo_engine.audience.compiler import Subject, custom_reads, predicate
-from halo_engine.audience.firings import Firings, happened_after
+from halo_engine.audience.lookups.firings import Firings, happened_after
 from halo_engine.audience.matching import audience, scan
 from halo_engine.audience.moments import ANY_MOMENT
 from halo_engine.domain.reasons import EntryTrigger

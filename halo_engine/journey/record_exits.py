@@ -21,7 +21,7 @@ from halo_engine.domain.reasons import Status
 from halo_engine.domain.series.decisions import Exit
 from halo_engine.domain.series.happenings import Happening
 from halo_engine.domain.series.seats import TakeSeat
-from halo_engine.happenings import Happened, note_happenings
+from halo_engine.happenings import Happened, announce, note_happenings
 from halo_engine.sql.rows import rows_of
 from halo_engine.sql.statements import statement
 from halo_engine.tables import automation_enrollments, automation_recipients
@@ -49,6 +49,9 @@ def _end_rows_of_runs(work: Work, exits: Sequence[Exit]) -> Update:
         },
     )
     ended = end_runs(org_id, given, given.c.reason, now)
+    told = [*note_happenings(org_id, work.org.webhook_kinds, exited(ended, now))]
+    if work.org.announced_series:
+        told.append(announce(org_id, work.org.announced_series, ended, now))
     rows = automation_recipients
     return (
         update(rows)
@@ -65,7 +68,7 @@ def _end_rows_of_runs(work: Work, exits: Sequence[Exit]) -> Update:
             lease_token=None,
             lease_expires_at=None,
         )
-        .add_cte(*note_happenings(org_id, work.org.webhook_kinds, exited(ended, now)))
+        .add_cte(*told)
     )
 
 

@@ -26,7 +26,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from halo_engine.domain.reasons import Status
 from halo_engine.domain.series.decisions import Finish
 from halo_engine.domain.series.happenings import Happening, Kinds
-from halo_engine.happenings import Happened, note_happenings
+from halo_engine.happenings import Happened, announce, note_happenings
 from halo_engine.journey.record_exits import end_runs, exited
 from halo_engine.series.early_gates import Waiting, open_gates
 from halo_engine.sql.parameters import parameter
@@ -73,7 +73,11 @@ def record_finished(work: Work, finished: Sequence[Finish]) -> None:
         "ends": [each.ends for each in rows],
     }
     asked = {"org_id": work.org_id, "now": work.now, **asked_values("outcome", outcomes)}
-    _finishing(work.org.webhook_kinds & _TOLD).rows(work.connection, asked)
+    named = work.org.announced_series
+    if named:
+        asked["series_keys"] = list(named)
+    finishing = _finishing(work.org.webhook_kinds & _TOLD, announces=bool(named))
+    finishing.rows(work.connection, asked)
     # The event may have fired since ``now``, and its signal been handled: nothing else would look.
     early = [each for each in finished if each.next_step is not None and each.next_step.is_early]
     if early:
@@ -82,14 +86,19 @@ def record_finished(work: Work, finished: Sequence[Finish]) -> None:
         open_gates(work, [*series.values()], Waiting(after=done))
 
 
-@prepared("finish_rows", kinds=frozenset())
-def _finishing(kinds: Kinds) -> Insert:
-    """Build the statement that finishes rows, in the order in which they were due."""
+@prepared("finish_rows", kinds=frozenset(), announces=False)
+def _finishing(kinds: Kinds, *, announces: bool) -> Insert:
+    """Build the statement that finishes rows, in the order in which they were due.
+
+    It ``announces`` which runs end, for the series that filters name.
+    """
     org_id, now = parameter("org_id"), parameter("now")
     done = _finish_rows(org_id, now, kinds)
     ended = end_runs(org_id, done, done.c.ends, now)
     happened = (*_finished(done, now), exited(ended, now)) if kinds else ()
-    told = note_happenings(org_id, kinds, *happened)
+    told = [*note_happenings(org_id, kinds, *happened)]
+    if announces:
+        told.append(announce(org_id, parameter("series_keys"), ended, now))
     following = (
         select(
             org_id,

@@ -149,12 +149,16 @@ def _decided(facts: Sequence[DueFacts], now: datetime) -> list[Send | Postpone |
 
 def _claim(work: Work, running: RunningSeries, limit: int, choice: DueChoice) -> list[Claimed]:
     connection, org_id, now = work.connection, work.org_id, work.now
+    # Where filters name series, what one row does may decide another of its contact.
+    one_each = bool(work.org.announced_series)
     if choice.only is not None:
-        return claim_these(connection, org_id, now, running.active_ids, choice.only)
+        series = running.active_ids
+        return claim_these(connection, org_id, now, series, choice.only, one_each=one_each)
+    beside: tuple[Sequence[UUID], Sequence[UUID]] | None = None
     # While mail waits, a series that has only email steps is not even looked at: it may have very
     # many rows.
     if not choice.mail or work.org.sending_stopped:
-        return claim_due(connection, org_id, now, limit, beside=running.beside_mail)
-    if running.aside:
-        return claim_due(connection, org_id, now, limit, beside=(running.active_ids, ()))
-    return claim_due(connection, org_id, now, limit)
+        beside = running.beside_mail
+    elif running.aside:
+        beside = (running.active_ids, ())
+    return claim_due(connection, org_id, now, limit, beside=beside, one_each=one_each)

@@ -16,6 +16,7 @@ from halo_engine.domain.series.definition import Series, SeriesDefinition, StepD
 from halo_engine.domain.series.settings import SINCE_THIS_VERSION, Settings
 from halo_engine.domain.values import check_json
 from halo_engine.series.catalogue import UnreadableDefinition, read_series
+from halo_engine.series.checking.named_series import announce_named
 from halo_engine.series.checking.preflight import refuse_unless_ready
 from halo_engine.series.completion import complete_finished
 from halo_engine.series.discards import rebase_discards
@@ -77,6 +78,7 @@ def save_series(
     before = _read_saved(work, key)
     if before is not None:
         keep_present(work, before.id, load_written(work, [key])[key])
+    announce_named(work, definition)
     series_id = _save_row(work, key, definition)
     _save_steps(work, series_id, definition.steps)
     [saved] = load_saved(work, key)

@@ -70,6 +70,8 @@ organizations = Table(
     Column("has_default_lists", Boolean, nullable=False, server_default=text("false")),
     # Whether it ever had a list with double opt-in: then mails to confirm may wait.
     Column("asks_to_confirm", Boolean, nullable=False, server_default=text("false")),
+    # The series that filters name, by key: who begins or ends a run there has changed (§22).
+    Column("announced_series", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     Column("created_at", INSTANT, nullable=False),
     one_of("mrr_mode", ("manual", "stripe")),
     CheckConstraint("key <> ''", name="key_not_blank"),

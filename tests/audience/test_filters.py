@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from halo_engine.audience.compiler import Subject, predicate
-from halo_engine.audience.firings import Firings
+from halo_engine.audience.lookups.firings import Firings
 from halo_engine.audience.moments import Moment
 from halo_engine.domain.fields.filters import parse_groups
 from tests.audience.people import People

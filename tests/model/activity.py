@@ -1,5 +1,6 @@
 """What contacts do: events, lists, mail read and answered (contract §2)."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -102,24 +103,29 @@ class Activity(ImportDoors):
     def _joins(self, person: Contact, list: str) -> None:  # noqa: A002
         """Put a contact on a list; this lifts an unsubscription, and nothing else (§2, §3)."""
         self.pending.pop((person, list), None)
+        changed = set() if person in self.known_list(list) else {list}
         self.known_list(list).add(person)
         self.unsubscribed.discard(person.address or "")
-        self._reacts([person])
+        self._reacts([person], changed)
 
     def unsubscribe(self, contact: str, list: str | None = None) -> None:  # noqa: A002
         """Take a contact off a list, or off everything (contract §2, §3)."""
         person = self.known_contact(contact)
         if list is not None:
+            changed = {list} if person in self.known_list(list) else set()
             self.known_list(list).discard(person)
             self.pending.pop((person, list), None)
-            self._reacts([person])
+            self._reacts([person], changed)
             return
+        left = {key for key, members in self.lists.items() if person in members}
         for key, members in self.lists.items():
             members.discard(person)
             self.pending.pop((person, key), None)
         if person.address is not None:
             self.unsubscribed.add(person.address)
-        self._reacts(self.with_email(person.email) or [person])
+        for each in self.with_email(person.email) or [person]:
+            self._notes([each], left if each is person else set())
+        self.settle()
 
     def bounce(self, contact: str) -> None:
         """Suppress a contact's address for good (contract §3); 400 without an address."""
@@ -182,6 +188,11 @@ class Activity(ImportDoors):
         refuse_unless(mails, 404, f"no email {step!r} of {series!r} was sent to {contact!r}")
         return person, mails[-1], runs[-1]
 
-    def _reacts(self, contacts: list[Contact]) -> None:
-        self.signals.append(Signal(tuple(contacts)))
+    def _reacts(self, contacts: list[Contact], moved: Iterable[str] = ()) -> None:
+        self._notes(contacts, moved)
         self.settle()
+
+    def _notes(self, contacts: list[Contact], moved: Iterable[str]) -> None:
+        """Leave a signal; it is not silent for those who joined or left lists (§2, §22)."""
+        changed = frozenset(f"list:{key}" for key in moved)
+        self.signals.append(Signal(tuple(contacts), changed=changed))

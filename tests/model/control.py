@@ -6,7 +6,7 @@ from tests.model.activity import Activity
 from tests.model.language.caps import parse_caps
 from tests.model.language.people import Contact
 from tests.model.language.refusals import RefusedError, refuse_unless
-from tests.model.language.series import Definition, merge, parse_definition
+from tests.model.language.series import Definition, merge, parse_definition, series_in
 from tests.model.language.windows import parse_quiet_hours
 from tests.model.runs import Series, Watch
 from tests.model.signals import Signal
@@ -22,6 +22,18 @@ NOBODY = "No contacts match this audience right now."
 NO_DOMAIN = "A verified custom domain is required to send broadcasts and email series."
 NO_FOOTER = "Marketing emails require a company footer."
 NO_STEPS = "Add at least one step before activating."
+
+
+def _starts(definition: Definition) -> set[str]:
+    """Return the series whose stages let contacts enter by the audience (contract §22)."""
+    is_segment = definition.audience_type == "segment"
+    enters = definition.entry_trigger == "segment_match" and is_segment
+    return series_in(definition.audience_filters) if enters else set()
+
+
+def _repeats(definition: Definition) -> bool:
+    settings = definition.settings
+    return bool(settings["reenroll_enabled"]) and not settings["reenroll_delay_days"]
 
 
 class Control(Activity):
@@ -55,7 +67,27 @@ class Control(Activity):
             for step in definition.steps
             if self.swallowed(definition, step)
         ]
-        return [message for fails, message in checks if fails] + steps + quiet
+        ring = self._endless_ring(series, definition)
+        return [message for fails, message in checks if fails] + steps + quiet + ring
+
+    def _endless_ring(self, series: Series, definition: Definition) -> list[str]:
+        """Return check 12: series that start each other again and again (contract §22)."""
+        running = [each for each in self.series.values() if each.status in ("active", "paused")]
+        named = {each.key: each.definition for each in running} | {series.key: definition}
+        edges = {key: _starts(each) for key, each in named.items() if _repeats(each)}
+        paths = [[series.key]]
+        seen: set[str] = set()
+        while paths:
+            path = paths.pop(0)
+            for key in sorted(edges.get(path[-1], set()) & {*edges}):
+                if key == series.key:
+                    first = path.index(min(path))
+                    ring = ", ".join(f"\u2018{each}\u2019" for each in path[first:] + path[:first])
+                    return [f"Series {ring} start each other without end: set reenroll_delay_days."]
+                if key not in seen:
+                    seen.add(key)
+                    paths.append([*path, key])
+        return []
 
     def _check(self, series: Series, definition: Definition, *, first: bool) -> None:
         failing = self._failing_checks(series, definition, first=first)
@@ -124,6 +156,7 @@ class Control(Activity):
                 self.reschedule(series, definition)
             if definition.raw != merge(series.definition.raw, {}):
                 series.versions += 1
+            self.announced |= definition.named_series()
             self.replace_definition(series, definition)
             self.open_gates(series.active_runs())
         self.settle()

@@ -275,6 +275,7 @@ class Entry(Timing):
         latest = series.latest_run(contact)
         if latest is not None:
             latest.rows.clear()
+        self.moves(contact, series.key)
         run = Run(series, contact, self.now, self.next_order(), contact.address, properties=kept)
         run.goal_held = self.holds(contact, series.definition.goal_filters, run)
         series.runs.append(run)

@@ -78,6 +78,7 @@ class Journey(Entry):
         self._end(run, reason)
 
     def _end(self, run: Run, reason: str) -> None:
+        self.moves(run.contact, run.series.key)
         run.end_reason = reason
         self.complete_if_done(run.series)
 

@@ -50,18 +50,20 @@ class Pipeline(Journey):
 
     def _react(self, signal: Signal) -> None:
         """Exits, then goals, then entries: all contacts before the next kind (contract §1)."""
-        for run in self._runs_of(signal.contacts):
-            self.check_exit(run)
+        with self.seen_later():
+            for run in self._runs_of(signal.contacts):
+                self.check_exit(run)
         if signal.moved:
             self._end_later_rivals(signal.contacts)
         for run in self._runs_of(signal.contacts):
             self.check_goal(run)
         if signal.event is not None or signal.changed == EVERYTHING:
             self.open_gates(run for run in self._runs_of(signal.contacts) if run.is_active)
-        for contact in sorted(signal.contacts, key=lambda each: each.number):
-            for series in self.series.values():
-                self._offer(series, contact, signal)
-                self._offer_again(series, contact, signal)
+        with self.seen_later():
+            for contact in sorted(signal.contacts, key=lambda each: each.number):
+                for series in self.series.values():
+                    self._offer(series, contact, signal)
+                    self._offer_again(series, contact, signal)
 
     def _offer_again(self, series: Series, contact: Contact, signal: Signal) -> None:
         """Judge who waits for data again, unless the change is silent (contract §23)."""
@@ -107,6 +109,8 @@ class Pipeline(Journey):
                     self.look(series, contact)
             for run in self._runs_of((contact,)):
                 self.check_goal(run)
-            for series in self.series.values():
-                if series.definition.entry_trigger == "segment_match":
-                    self.try_to_enroll(series, contact, self.now)
+        with self.seen_later():
+            for contact in self.contacts:
+                for series in self.series.values():
+                    if series.definition.entry_trigger == "segment_match":
+                        self.try_to_enroll(series, contact, self.now)

@@ -97,7 +97,7 @@ class Planning(Answers):
         """Count who enters at the next re-evaluation, once the crowds of companies are settled."""
         if series.status != "active" or series.definition.entry_trigger != "segment_match":
             return 0
-        for signal in self.signals:
+        for signal in [*self.signals]:
             for contact in signal.contacts:
                 latest = series.latest_run(contact)
                 if latest is not None:

@@ -1,7 +1,8 @@
 """What the model knows, and the questions about it that everything else asks (contract §3)."""
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -74,12 +75,17 @@ class State:
         #: Who gets one of the mails of the rows that are being handled.
         self.mailed: list[Contact] = []
         self.signals: deque[Signal] = deque()
+        #: The series that filters ever named, and the stages before what is under way.
+        self.announced: set[str] = set()
+        self.as_it_was: dict[tuple[Contact, str], str] = {}
+        self.is_seen_later = False
         self._order = 0
         self.series: dict[str, Series] = {}
         for key, raw in (series or {}).items():
             definition = parse_definition(raw, self.zone)
             self.check_list(definition)
             self.series[key] = Series(key, definition)
+            self.announced |= definition.named_series()
 
     def next_order(self) -> int:
         """Return the next place in the order of arrival (contract §1)."""
@@ -143,6 +149,37 @@ class State:
             for event in self.events
         )
 
+    def stage(self, contact: Contact, key: str) -> str:
+        """Say what became of a contact's latest run in a series (contract §22).
+
+        What a signal changes is seen by the next: until then `as_it_was` has what stood before.
+        """
+        if (contact, key) in self.as_it_was:
+            return self.as_it_was[contact, key]
+        series = self.series.get(key)
+        latest = series.latest_run(contact) if series else None
+        if latest is None:
+            return "never"
+        if latest.end_reason is None:
+            return "active"
+        ends = {"completed": "completed", "condition_not_met": "not_met"}
+        return ends.get(latest.end_reason, "exited")
+
+    def moves(self, contact: Contact, key: str) -> None:
+        """Note that a contact is about to begin or end a run: for those who name it, a change."""
+        if self.is_seen_later:
+            self.as_it_was.setdefault((contact, key), self.stage(contact, key))
+        if key in self.announced:
+            self.signals.append(Signal((contact,), changed=frozenset({f"series:{key}"})))
+
+    @contextmanager
+    def seen_later(self) -> Iterator[None]:
+        """Let what changes meanwhile of the stages in series be seen when this is over."""
+        self.is_seen_later = True
+        yield
+        self.is_seen_later = False
+        self.as_it_was.clear()
+
     def value(
         self,
         contact: Contact,
@@ -156,6 +193,10 @@ class State:
         """
         if field.startswith("event."):
             return (kept or {}).get(field.removeprefix("event."))
+        if field.startswith("list:"):
+            return contact in self.lists.get(field.removeprefix("list:"), set())
+        if field.startswith("series:"):
+            return self.stage(contact, field.removeprefix("series:"))
         return field_value(contact, field, lambda name: self.count_events(contact, name, since))
 
     def event_holds(

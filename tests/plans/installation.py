@@ -83,6 +83,8 @@ _HAS_TIER = [
     {"field": "company.custom:tier", "operator": "gte", "value": 0},
     {"field": "event:login", "operator": "gte", "value": 1, "within": "30d"},
     {"field": "name", "operator": "is_empty"},
+    {"field": "list:news", "operator": "is", "value": True},
+    {"field": "series:gates", "operator": "is_not", "value": "exited"},
 ]
 _EMAILS = [{**EMAIL, "key": f"email{number}"} for number in range(3)]
 _SERIES: dict[str, dict[str, Any]] = {

@@ -47,6 +47,12 @@ FILTERS = (
     _filter("event:go", "is", 0),
     _filter("event:ping", "lt", 1) | {"within": "1d"},
     _filter("event:buy", "gte", 2) | {"within": "3d"},
+    _filter("list:news", "is", True),
+    _filter("list:tips", "is_not", True),
+    _filter("series:s1", "is", "active"),
+    _filter("series:s1", "is_not", "never"),
+    _filter("series:s2", "is", "completed"),
+    _filter("series:s2", "is", "exited"),
     *({"field": name, "operator": "is_empty"} for name in ("plan", "lead:plan", "company.name")),
     *({"field": name, "operator": "is_set"} for name in ("email", "custom:score", "signed_up_at")),
 )

@@ -1,7 +1,9 @@
 """Every field that filters can name, and the values stored in it (§3)."""
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Any, Final
+
+from sqlalchemy import Select, Text, literal, select, union_all
 
 from halo_engine.answers.reports.stored import (
     COLUMN_PREFIXES,
@@ -15,9 +17,18 @@ from halo_engine.audience.registered import registered_fields
 from halo_engine.contacts.consent.subscriptions import ListAnswer, all_lists
 from halo_engine.domain.answer import Answer
 from halo_engine.domain.errors import Refusal
-from halo_engine.domain.fields.catalogue import COLUMNS, Entity, Field, FieldType, resolve
-from halo_engine.domain.fields.filters import EMPTINESS, OPERATORS, Operator
-from halo_engine.domain.series.choices import CHOICES
+from halo_engine.domain.fields.catalogue import (
+    COLUMNS,
+    PREFIXES,
+    Entity,
+    Field,
+    FieldType,
+    resolve,
+)
+from halo_engine.domain.fields.filters import EMPTINESS, Operator, operators_of
+from halo_engine.domain.series.choices import choices_for
+from halo_engine.sql.statements import statement
+from halo_engine.tables import automations, subscriptions
 from halo_engine.work import Work
 
 #: The filter types that a custom field of each registered type can be compared as.
@@ -66,13 +77,17 @@ class Fields(Answer):
 
 
 def known_fields(work: Work) -> Fields:
-    """Return every field that a filter of the organisation can name, in three statements, or four
+    """Return every field that a filter of the organisation can name, in four statements, or five
     where contacts have a zone.
     """
     registered = registered_fields(work.connection, work.org_id)
     contacts, seen = stored_values(work)
     no_zones = count_no_zones(work) if ZONE_FIELD in seen else None
-    ordered = _in_order({*registered, *seen})
+    memberships = _memberships(work)
+    # They are never missing.
+    for each in memberships:
+        seen[each.name] = StoredValues(types={str(each.type): min(contacts, SAMPLE)})
+    ordered = [*_in_order({*registered, *seen}), *memberships]
     return Fields(
         contacts=contacts,
         looked_at=min(contacts, SAMPLE),
@@ -90,9 +105,31 @@ def known_fields(work: Work) -> Fields:
 
 
 def named_fields(work: Work) -> list[NamedField]:
-    """Return every field that was ever sent, without looking at contacts: one statement."""
+    """Return every field that was ever sent, and every list and series, without looking at
+    contacts: two statements.
+    """
     registered = registered_fields(work.connection, work.org_id)
-    return [_named(each, registered.get(each.name)) for each in _in_order(registered)]
+    known = [*_in_order(registered), *_memberships(work)]
+    return [_named(each, registered.get(each.name)) for each in known]
+
+
+def _memberships(work: Work) -> list[Field]:
+    """Return the fields that lists and series are (contract §22)."""
+    rows = work.connection.execute(_read_memberships(work))
+    return [resolve(f"{PREFIXES[Entity(row.entity)]}{row.key}") for row in rows]
+
+
+@statement("read_lists_and_series")
+def _read_memberships(work: Work) -> Select[Any]:
+    each = union_all(
+        *(
+            select(literal(entity.value, Text()).label("entity"), table.c.key).where(
+                table.c.org_id == work.org_id
+            )
+            for entity, table in ((Entity.LIST, subscriptions), (Entity.SERIES, automations))
+        )
+    ).subquery("memberships")
+    return select(each).order_by(each.c.entity, each.c.key)
 
 
 def _in_order(custom: Iterable[str]) -> list[Field]:
@@ -113,7 +150,7 @@ def _named(target: Field, seen_as: str | None) -> NamedField:
         field=target.name,
         type=type_,
         operators=tuple(
-            dict.fromkeys(operator for each in filtered_as for operator in OPERATORS[each])
+            dict.fromkeys(each for type_ in filtered_as for each in operators_of(target, type_))
         )
         or EMPTINESS,
         custom=target.custom,
@@ -124,13 +161,12 @@ def _known(
     target: Field, registered: str | None, seen: StoredValues, not_a_zone: int | None
 ) -> KnownField:
     common = max(seen.types, key=lambda each: seen.types[each], default="null")
-    is_choice = target.entity in (Entity.CONTACT, Entity.COMPANY) and not target.custom
     return KnownField(
         **dict(_named(target, registered or common)),
         contacts=sum(seen.types.values()),
         types=seen.types,
         values=tuple(seen.values),
-        choices=CHOICES.get(target.attribute, ()) if is_choice else (),
+        choices=choices_for(target),
         not_a_zone=not_a_zone,
     )
 

@@ -69,6 +69,7 @@ _ORG: Final = Organization(
     address_key=None,
     mail_key=b"",
     webhook_kinds=frozenset(),
+    announced_series=(),
     has_default_lists=False,
     asks_to_confirm=False,
     sending_stopped=False,

@@ -40,7 +40,7 @@ from halo_engine.contacts.consent.suppression import namesakes, suppress
 from halo_engine.contacts.finding import Noted, named_contacts, only
 from halo_engine.contacts.parameters import NOW, ORG_ID, given_rows, values_of
 from halo_engine.contacts.sending_order import sending_time
-from halo_engine.contacts.silent import LIST_KEY, SUPPRESSION_KEY, tell
+from halo_engine.contacts.silent import LIST_KEY, SUPPRESSION_KEY, tell, tell_of_lists
 from halo_engine.domain.errors import Refusal, bad_input, not_found
 from halo_engine.domain.times.instants import format_instant
 from halo_engine.sql.metadata import INSTANT
@@ -241,6 +241,7 @@ def joining(found: CTE, sound: CTE, noted: CTE | None = None) -> Select[Any]:
         insert(subscription_members)
         .from_select(columns, rows)
         .on_conflict_do_nothing()
+        .returning(subscription_members.c.end_user_id, subscription_members.c.subscription_id)
         .cte("joined")
     )
     concerned = select(sound.c.ordinal, sound.c.contact_id).distinct().cte("concerned")
@@ -249,7 +250,7 @@ def joining(found: CTE, sound: CTE, noted: CTE | None = None) -> Select[Any]:
         no_longer_pending(sound, leaves=False),
         *lifting(sound),
         noting(sound if noted is None else noted, joins=True),
-        tell(concerned, LIST_KEY, SUPPRESSION_KEY),
+        tell_of_lists(concerned, joined, LIST_KEY, SUPPRESSION_KEY),
     )
 
 
@@ -276,14 +277,15 @@ def _leaving_by_mail() -> Select[Any]:
     return leaving(union(*addressed).cte("found"), suppressions.c.unsubscribed_at)
 
 
-def leaving(found: CTE, *causes: Column[Any]) -> Select[Any]:
+def leaving(found: CTE, *causes: Column[Any], silently: bool = False) -> Select[Any]:
     """Return the statement that unsubscribes each row from its list, or from everything.
 
     ``found`` has ``ordinal``, ``contact_id``, ``address``, ``list`` and ``list_id``; and for calls
     that may be late ``sent_at``, and what is noted of the contact. The addresses of contacts that
-    leave everything are suppressed for ``causes``.
+    leave everything are suppressed for ``causes``. ``silently``: nobody enters what names a list.
     """
     may_be_late = "sent_at" in found.c
+    keys = LIST_KEY, SUPPRESSION_KEY
     goes = or_(found.c.list.is_(None), found.c.list_id.is_not(None))
     if may_be_late:
         goes = and_(goes, ~leaves_too_late(found, found.c.list_id))
@@ -310,7 +312,7 @@ def leaving(found: CTE, *causes: Column[Any]) -> Select[Any]:
         no_longer_pending(sound, leaves=True),
         suppress(left_all, *causes),
         noting(sound, joins=False),
-        tell(concerned, LIST_KEY, SUPPRESSION_KEY),
+        tell(concerned, *keys) if silently else tell_of_lists(concerned, left, *keys),
     )
 
 

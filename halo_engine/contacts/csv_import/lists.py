@@ -133,7 +133,7 @@ def _leaving() -> Select[Any]:
     )
     still_gets_mail = and_(named.c.list.is_(None), ~_is_unsubscribed(named.c.address))
     changes = select(named).where(or_(is_member, still_gets_mail)).cte("found")
-    return leaving(changes, suppressions.c.unsubscribed_at)
+    return leaving(changes, suppressions.c.unsubscribed_at, silently=True)
 
 
 @prepared("subscribe_imported")

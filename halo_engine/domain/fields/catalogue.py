@@ -35,6 +35,8 @@ class Entity(StrEnum):
     STRIPE = "stripe"
     EVENT = "event"
     PROPERTY = "property"
+    LIST = "list"
+    SERIES = "series"
 
 
 #: What users write before the name of an entity's field.
@@ -44,6 +46,8 @@ PREFIXES: Final = {
     Entity.STRIPE: "stripe:",
     Entity.EVENT: "event:",
     Entity.PROPERTY: "event.",
+    Entity.LIST: "list:",
+    Entity.SERIES: "series:",
 }
 
 
@@ -52,9 +56,9 @@ class Field:
     """One field, resolved (contract §3).
 
     ``name`` is the field as written. ``attribute`` is the column of the entity, the key within its
-    ``custom_fields`` when ``custom``, the event's name, or the name of an event's property.
-    ``type`` is None for a custom field: the value decides. ``leads_only`` marks a ``lead:`` field,
-    which a user has no value for.
+    ``custom_fields`` when ``custom``, the event's name, the name of an event's property, or the key
+    of the list or series. ``type`` is None for a custom field: the value decides. ``leads_only``
+    marks a ``lead:`` field, which a user has no value for.
     """
 
     name: str
@@ -126,6 +130,12 @@ COLUMNS: Final[Mapping[Entity, Mapping[str, FieldType]]] = MappingProxyType(
     }
 )
 
+#: The fields that are there for each name, with their type: none of them is ever missing.
+_NAMED: Final = {
+    "event:": (Entity.EVENT, FieldType.NUMBER),
+    "list:": (Entity.LIST, FieldType.BOOLEAN),
+    "series:": (Entity.SERIES, FieldType.STRING),
+}
 #: Custom fields of contacts that need no ``custom:`` before their name.
 BARE_CUSTOM: Final = ("role", "plan", "avatar")
 
@@ -136,8 +146,9 @@ def resolve(name: str) -> Field:
     prefix, rest = _split(name)
     if prefix == "lead:" and _split(rest)[0] in ("", "custom:"):
         return replace(resolve(rest), name=name, leads_only=True)
-    if prefix == "event:":
-        return Field(name, Entity.EVENT, check_name(f"field {shown(name)}", rest), FieldType.NUMBER)
+    if prefix in _NAMED:
+        entity, type_ = _NAMED[prefix]
+        return Field(name, entity, check_name(f"field {shown(name)}", rest), type_)
     if prefix.endswith("custom:") or name in BARE_CUSTOM:
         entity = Entity.COMPANY if prefix == "company.custom:" else Entity.CONTACT
         attribute = check_name(f"field {shown(name)}", rest)
@@ -206,7 +217,8 @@ def _is_clean(name: str) -> bool:
 
 
 def _split(name: str) -> tuple[str, str]:
-    for prefix in ("company.custom:", "company.", "custom:", "lead:", "stripe:", "event:"):
+    prefixes = ("company.custom:", "company.", "custom:", "lead:", "stripe:", *_NAMED)
+    for prefix in prefixes:
         if name.startswith(prefix):
             return prefix, name.removeprefix(prefix)
     return "", name
@@ -234,7 +246,7 @@ def _unknown(name: str) -> Refusal:
         f"{shown(name)} is unknown{hint}; allowed are {allowed}, custom:NAME, "
         f"company.NAME ({', '.join(COLUMNS[Entity.COMPANY])}), company.custom:NAME, "
         f"lead:NAME (a contact's field), "
-        f"stripe:NAME ({', '.join(COLUMNS[Entity.STRIPE])}) and event:NAME",
+        f"stripe:NAME ({', '.join(COLUMNS[Entity.STRIPE])}), event:NAME, list:KEY and series:KEY",
         "unknown_field",
     )
 

@@ -36,6 +36,7 @@ SYMBOLS: Final = {
     FieldType.BOOLEAN: {"=": Operator.IS},
     FieldType.DATE: {"<": Operator.BEFORE, ">=": Operator.AFTER},
 }
+_OF_MEMBERSHIP: Final = {"=": Operator.IS, "!=": Operator.IS_NOT}
 
 _SYMBOL: Final = re.compile(r"!=|>=|<=|=|>|<|(?<=\s)contains(?=\s)")
 _NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -90,7 +91,9 @@ def _readings(field: Field, symbol: str, text: str) -> tuple[Filter, ...]:
 
 
 def _reading(field: Field, type_: FieldType, symbol: str, text: str) -> Filter:
-    symbols, value = SYMBOLS[type_], _read(text, type_)
+    is_membership = field.entity in (Entity.LIST, Entity.SERIES)
+    symbols = _OF_MEMBERSHIP if is_membership else SYMBOLS[type_]
+    value = _read(text, type_)
     if symbol not in symbols:
         problem = f"operator {symbol} is not one of a {type_}'s; allowed are {', '.join(symbols)}"
         raise bad_input(field.name, problem, "bad_operator")

@@ -74,6 +74,16 @@ OPERATORS: Final = MappingProxyType(
     }
 )
 
+#: The operators of ``list:KEY`` and ``series:KEY``, which are never missing.
+_OF_MEMBERSHIP: Final = (Operator.IS, Operator.IS_NOT)
+
+
+def operators_of(target: Field, type_: FieldType) -> tuple[Operator, ...]:
+    """Return the operators of a field that is compared as ``type_``."""
+    is_membership = target.entity in (Entity.LIST, Entity.SERIES)
+    return _OF_MEMBERSHIP if is_membership else OPERATORS[type_]
+
+
 _WANTED: Final = {
     FieldType.STRING: "text",
     FieldType.NUMBER: "a number",
@@ -168,16 +178,17 @@ class Filter(BaseModel):
         declared = self.target.type
         if self.within is not None:
             _check_span(self)
-        if not self.operator.takes_value:
-            return self
-        if self.value is None:
+        if self.operator.takes_value and self.value is None:
             raise several("Filter", [Fault(("value",), "is required", "missing_key")])
         types = (declared,) if declared else _custom_types(self.value)
         for type_ in types:
-            if self.operator in OPERATORS[type_]:
+            if self.operator in operators_of(self.target, type_):
+                if self.value is None:
+                    return self
                 _check_value(self.value, type_, f"{self.field} {self.operator}")
                 return self
-        allowed = ", ".join(dict.fromkeys(each for type_ in types for each in OPERATORS[type_]))
+        known = [each for type_ in types for each in operators_of(self.target, type_)]
+        allowed = ", ".join(dict.fromkeys(known))
         problem = f"operator {self.operator} is not one of a {types[0]}'s; allowed are {allowed}"
         raise bad_input(self.field, problem, "bad_operator")
 
@@ -290,13 +301,13 @@ def _check_nothing(value: object, where: str) -> None:
         raise bad_input(where, problem, "bad_filter_value")
 
 
-def _type_of(value: Value) -> FieldType:
+def _type_of(value: Value | None) -> FieldType:
     if isinstance(value, bool):
         return FieldType.BOOLEAN
     return FieldType.STRING if isinstance(value, str) else FieldType.NUMBER
 
 
-def _custom_types(value: Value) -> tuple[FieldType, ...]:
+def _custom_types(value: Value | None) -> tuple[FieldType, ...]:
     # JSON has no dates: text takes a string's operators, and a date's with a date in it.
     type_ = _type_of(value)
     return (type_, FieldType.DATE) if type_ is FieldType.STRING else (type_,)

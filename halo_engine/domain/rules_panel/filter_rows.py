@@ -10,7 +10,14 @@ from pydantic import ValidationError
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.fields.catalogue import Entity, FieldType, resolve_in_run
 from halo_engine.domain.fields.event_filters import SAME, EventItem, SameProperty, item_form
-from halo_engine.domain.fields.filters import EMPTINESS, OPERATORS, Filter, Operator, Value
+from halo_engine.domain.fields.filters import (
+    EMPTINESS,
+    OPERATORS,
+    Filter,
+    Operator,
+    Value,
+    operators_of,
+)
 from halo_engine.domain.times.durations import format_duration
 
 #: The parts of a row, as the form names them.
@@ -85,8 +92,11 @@ class FilterRow:
 
     @property
     def operators(self) -> tuple[Operator, ...]:
-        """The operators of its type."""
-        return OPERATORS[self.value_type]
+        """The operators of its field, compared as its type."""
+        try:
+            return operators_of(resolve_in_run(self.field), self.value_type)
+        except Refusal:
+            return OPERATORS[self.value_type]
 
     @property
     def is_same(self) -> bool:

@@ -161,6 +161,10 @@ def label_of_field(field: Field) -> str:
     """
     if field.entity is Entity.EVENT:
         return f"Times {shown(field.attribute)} fired"
+    if field.entity is Entity.LIST:
+        return f"On the list {shown(field.attribute)}"
+    if field.entity is Entity.SERIES:
+        return f"Stage in the series {shown(field.attribute)}"
     owner = f"{'Lead: ' if field.leads_only else ''}{_OWNERS[field.entity]}"
     if field.custom and (field.attribute not in BARE_CUSTOM or field.entity is not Entity.CONTACT):
         return f"{owner}{shown(field.attribute)}"

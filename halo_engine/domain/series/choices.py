@@ -10,11 +10,11 @@ from types import MappingProxyType
 from typing import Final
 
 from halo_engine.domain.errors import Fault, Path, Refusal, shown
-from halo_engine.domain.fields.catalogue import Entity
+from halo_engine.domain.fields.catalogue import Entity, Field
 from halo_engine.domain.fields.expressions import parse_expression
 from halo_engine.domain.fields.filters import Filter, FilterGroups, Operator
 from halo_engine.domain.fields.traits import RENEWAL_STATUSES, TERMS
-from halo_engine.domain.reasons import ContactType
+from halo_engine.domain.reasons import ContactType, Stage
 from halo_engine.domain.series.conditions import Takes
 from halo_engine.domain.series.definition import SeriesDefinition, StepDefinition
 from halo_engine.domain.series.settings import FILTER_SETTINGS
@@ -33,7 +33,13 @@ _WHOLE_VALUES: Final = (Operator.IS, Operator.IS_NOT)
 
 def choices_of(item: Filter) -> tuple[str, ...]:
     """Return the values that the field of ``item`` can have; empty if it is not enumerated."""
-    target = item.target
+    return choices_for(item.target)
+
+
+def choices_for(target: Field) -> tuple[str, ...]:
+    """Return the values that a field can have; empty if it is not enumerated."""
+    if target.entity is Entity.SERIES:
+        return tuple(map(str, Stage))
     is_column = target.entity in (Entity.CONTACT, Entity.COMPANY) and not target.custom
     return CHOICES.get(target.attribute, ()) if is_column else ()
 

@@ -7,6 +7,7 @@ from halo_engine.domain.errors import Fault, Refusal
 from halo_engine.domain.reasons import AudienceType, EntryTrigger, SeriesKind
 from halo_engine.domain.series.definition import Series, Step, StepDefinition
 from halo_engine.series.checking.quiet_windows import swallowed_windows
+from halo_engine.series.checking.rings import endless_ring
 from halo_engine.work import Work
 
 NO_LIST = "Pick a subscription list under Audience before activating."
@@ -44,6 +45,8 @@ def failing_checks(work: Work, series: Series, *, first_activation: bool) -> Ite
     yield from swallowed_windows(series)
     if series.kind is SeriesKind.MARKETING and not work.reach.unsubscribe:
         yield NO_UNSUBSCRIBE_PAGE
+    if ring := endless_ring(work, series):
+        yield ring
 
 
 def condition_faults(steps: Iterable[Step | StepDefinition]) -> Iterator[Fault]:

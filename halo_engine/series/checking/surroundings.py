@@ -2,18 +2,24 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
+
+from sqlalchemy import Select, select
 
 from halo_engine.audience.registered import event_names, registered_fields
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.fields.catalogue import Entity, Field, resolve
 from halo_engine.domain.fields.expressions import parse_expression
 from halo_engine.domain.fields.filters import FilterGroups
-from halo_engine.domain.reasons import AudienceType, EntryTrigger, SeriesKind
+from halo_engine.domain.reasons import AudienceType, EntryTrigger, SeriesKind, SeriesStatus
 from halo_engine.domain.series.conditions import Condition, Takes
+from halo_engine.domain.series.definition import Series
 from halo_engine.domain.series.email import Email, asked_in
 from halo_engine.domain.series.exits import EXIT_RULES, Fired
 from halo_engine.domain.series.settings import FILTER_SETTINGS, Settings
+from halo_engine.series.catalogue import load_series
+from halo_engine.sql.statements import statement
+from halo_engine.tables import subscriptions
 from halo_engine.work import Work
 
 
@@ -65,18 +71,21 @@ class AnySeries(Protocol):
 class Surroundings:
     """The custom ``fields`` and the ``events`` that were ever seen, most frequent events first.
 
-    ``tracks_opens`` is None if it is unknown whether links and opens are tracked.
+    ``tracks_opens`` is None if it is unknown whether links and opens are tracked. ``lists`` are the
+    keys of all lists, ``series`` all series: they are read only where one is named.
     """
 
     fields: Sequence[Field]
     events: Sequence[str]
     tracks_opens: bool | None = None
+    lists: frozenset[str] = frozenset()
+    series: Sequence[Series] = ()
 
 
 def surroundings(
     work: Work, series: Iterable[AnySeries], *, tracks_opens: bool | None = None
 ) -> Surroundings:
-    """Return the surroundings of the series, by at most two statements for any number of them.
+    """Return the surroundings of the series, by a few statements for any number of them.
 
     Events are read only if a series names one: that scans all event counts.
     """
@@ -85,13 +94,30 @@ def surroundings(
     names_custom = any(
         each.field.custom and each.field.entity is not Entity.PROPERTY for each in named
     )
+    names = {each.field.entity for each in named}
     connection, org_id = work.connection, work.org_id
     known = registered_fields(connection, org_id) if names_custom else {}
     return Surroundings(
         fields=[resolve(name) for name in known],
         events=event_names(connection, org_id) if names_events else [],
         tracks_opens=tracks_opens,
+        lists=list_keys(work) if Entity.LIST in names else frozenset(),
+        series=_all_series(work) if Entity.SERIES in names else (),
     )
+
+
+def list_keys(work: Work) -> frozenset[str]:
+    """Return the keys of the organisation's lists."""
+    return frozenset(work.connection.scalars(_read_keys_of_lists(work)))
+
+
+@statement("read_keys_of_lists")
+def _read_keys_of_lists(work: Work) -> Select[Any]:
+    return select(subscriptions.c.key).where(subscriptions.c.org_id == work.org_id)
+
+
+def _all_series(work: Work) -> Sequence[Series]:
+    return load_series(work.connection, work.org_id, work.org.hours, statuses=list(SeriesStatus))
 
 
 @dataclass(frozen=True, slots=True)

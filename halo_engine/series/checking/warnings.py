@@ -22,6 +22,7 @@ from halo_engine.domain.series.settings import patience_of
 from halo_engine.series.checking.checks import Check, SeriesFinding
 from halo_engine.series.checking.event_warnings import EVENT_CHECKS
 from halo_engine.series.checking.mail_warnings import EMPTY_BODY, TEXT_CHECKS
+from halo_engine.series.checking.membership_warnings import MEMBERSHIP_CHECKS
 from halo_engine.series.checking.surroundings import (
     AnySeries,
     Surroundings,
@@ -196,6 +197,7 @@ CHECKS: Final = (
     ),
     *EVENT_CHECKS,
     Check("surge_unused", "a surge in a `manual` series", _surge_unused),
+    *MEMBERSHIP_CHECKS,
     Check("gate_before_email", "a gate on opens or clicks before any email", _gate_before_email),
     Check(
         "mail_not_tracked",

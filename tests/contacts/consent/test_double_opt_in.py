@@ -98,7 +98,8 @@ def test_who_confirms_joins_then(ann: Work) -> None:
     for _ in range(2):
         assert confirm(later, link(ann)).state == "confirmed"
     assert counts(ann) == (1, 0)
-    assert [changed for _, _, changed in written_signals(ann)] == [["list", "suppression"]]
+    [(kind, _, changed)] = written_signals(ann)
+    assert (kind, changed) == ("changed", ["list", "suppression", "list:news"])
     assert rows(ann, subscription_members, "subscribed_at") == [(later.now,)]
 
 

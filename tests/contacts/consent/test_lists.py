@@ -55,23 +55,27 @@ def news(work: Work) -> UUID:
 
 
 def test_subscribing_puts_a_contact_on_the_list(work: Work, news: UUID) -> None:
-    """A subscription writes one membership and one silent signal; ``last_seen`` stays."""
+    """A subscription writes one membership and one signal, that the list of the contact changed;
+    ``last_seen`` stays.
+    """
     ann = add_contact(work, "ann")
     assert join(work, "ann").model_dump() == {"id": ann, "pending": False}
     assert rows(work, subscription_members, "end_user_id", "subscription_id", "subscribed_at") == [
         (ann, news, NOW)
     ]
-    assert written_signals(work) == [("silent", ann, ["list", "suppression"])]
+    assert written_signals(work) == [("changed", ann, ["list", "suppression", "list:news"])]
     assert rows(work, end_users, "last_seen") == [(EARLIER,)]
 
 
 def test_subscribing_again_keeps_the_first_time(work: Work, news: UUID) -> None:
-    """Subscribing again changes nothing."""
+    """Subscribing again changes nothing, and nobody enters by it (contract §22)."""
     ann = add_contact(work, "ann")
     join(work, "ann")
+    forget_signals(work)
     join(replace(work, now=LATER), "ann")
     assert members(work) == [(ann, news)]
     assert rows(work, subscription_members, "subscribed_at") == [(NOW,)]
+    assert written_signals(work) == [("silent", ann, ["list", "suppression"])]
 
 
 @pytest.mark.usefixtures("news")
@@ -110,7 +114,7 @@ def test_unsubscribing_from_a_list_leaves_that_list(work: Work, news: UUID) -> N
     leave(work, "ann", "news")
     assert members(work) == sorted([(ann, tips), (ben, news), (ben, tips)])
     assert suppressed(work) == []
-    assert written_signals(work) == [("silent", ann, ["list", "suppression"])]
+    assert written_signals(work) == [("changed", ann, ["list", "suppression", "list:news"])]
 
 
 @pytest.mark.usefixtures("news")
@@ -130,7 +134,7 @@ def test_unsubscribing_from_everything_leaves_every_list(work: Work) -> None:
     assert [contact_id for contact_id, _ in members(work)] == sorted([ben, cyd])
     assert suppressed(work) == [("ann@a.example", None, NOW)]
     assert written_signals(work) == [
-        ("silent", ann, ["list", "suppression"]),
+        ("changed", ann, ["list", "suppression", "list:news", "list:tips"]),
         ("silent", ben, ["list", "suppression"]),
     ]
 
@@ -145,7 +149,7 @@ def test_without_an_address_only_the_lists_are_left(work: Work) -> None:
     forget_signals(work)
     leave(work, "ann")
     assert members(work) == suppressed(work) == []
-    assert written_signals(work) == [("silent", ann, ["list", "suppression"])]
+    assert written_signals(work) == [("changed", ann, ["list", "suppression", "list:news"])]
 
 
 def test_unsubscribing_again_keeps_the_first_time(work: Work) -> None:

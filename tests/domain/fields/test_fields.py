@@ -141,7 +141,8 @@ def test_an_unknown_field_is_refused_with_what_exists(name: str, hint: str) -> N
         "custom:NAME, company.NAME (name, external_id, signed_up_at, created_at, mrr, arr, "
         "renewal_status, renewal_date, contract_term, payment_terms, on_contract), "
         "company.custom:NAME, lead:NAME (a contact's field), stripe:NAME (subscription_status, "
-        "plan, trial_end, current_period_end, cancel_at_period_end) and event:NAME"
+        "plan, trial_end, current_period_end, cancel_at_period_end), event:NAME, "
+        "list:KEY and series:KEY"
     )
 
 

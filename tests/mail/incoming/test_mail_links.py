@@ -90,7 +90,8 @@ def test_a_link_of_a_list_series_leaves_that_list(work: Work) -> None:
     left = rows(work, subscription_members, "end_user_id", "subscription_id")
     assert left == [(ann, UUID(bytes=list_id(work, "tips")))]
     assert rows(work, suppressions, "address") == []
-    assert written_signals(work)[before:] == [("silent", ann, ["list", "suppression"])]
+    changed = ["list", "suppression", "list:news"]
+    assert written_signals(work)[before:] == [("changed", ann, changed)]
 
 
 def test_any_other_link_leaves_everything(work: Work) -> None:

@@ -56,7 +56,10 @@ class Expression:
 
     def as_filter(self, kind: str) -> Filter:
         """Return the filter for a field of this type; raises `RefusedError` when it has none."""
-        operator = OPERATORS.get(kind, {}).get(self.operator)
+        known = OPERATORS.get(kind, {})
+        if self.field.startswith(("list:", "series:")):
+            known = {"=": "is", "!=": "is_not"}
+        operator = known.get(self.operator)
         if operator is None:
             raise RefusedError(400, f"{self.field}: a {kind} does not take {self.operator}")
         value = _read(self.text, kind)

@@ -72,6 +72,10 @@ def field_type(field: object) -> str:
         found = _column_type(bare) if bare in STRIPE_FIELDS else None
     elif name.startswith("event:") and name != "event:":
         found = "number"
+    elif name.startswith("list:") and name != "list:":
+        found = "boolean"
+    elif name.startswith("series:") and name != "series:":
+        found = "string"
     else:
         found = _contact_type(name)
     if found is None:

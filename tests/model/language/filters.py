@@ -29,6 +29,10 @@ OPERATORS = {
     "date": ("before", "after"),
 }
 EMPTINESS = ("is_set", "is_empty")
+#: Fields that are never missing, and what they take; where a contact can stand in a series (§22).
+MEMBERSHIPS = ("list:", "series:")
+OF_MEMBERSHIPS = ("is", "is_not")
+STAGES = ("never", "active", "completed", "exited", "not_met")
 
 
 def is_number(value: object) -> bool:
@@ -114,6 +118,11 @@ def make_filter(field: Any, verb: Any, value: Any, declared: str | None = None) 
     `declared` is the type of a field that is none of §3's.
     """
     type_ = declared or field_type(field)
+    if declared is None and field.startswith(MEMBERSHIPS):
+        is_stage = field.startswith("list:") or value in STAGES
+        fits = verb in OF_MEMBERSHIPS and value_type(value) == type_ and is_stage
+        refuse_unless(fits, 400, f"{field} {verb}: takes {OF_MEMBERSHIPS}, and one of its values")
+        return Filter(field, verb, value, type_)
     if verb in EMPTINESS:
         refuse_unless(value is None, 400, f"{field} {verb}: takes no value")
         return Filter(field, verb, None, type_)

@@ -158,6 +158,11 @@ class Definition:
         """Say whether the audience names an `event:` field (contract §2)."""
         return any(f.field.startswith("event:") for group in self.audience_filters for f in group)
 
+    def named_series(self) -> set[str]:
+        """Return the keys of the series that its filters name (contract §22)."""
+        places = (self.audience_filters, self.exit_filters, self.goal_filters)
+        return {key for groups in places for key in series_in(groups)}
+
     def names(self, changed: frozenset[str]) -> bool:
         """Say whether the audience names anything that changed (decision 7)."""
         named = {key for group in self.audience_filters for f in group for key in keys_of(f.field)}
@@ -166,6 +171,12 @@ class Definition:
     def position(self, key: str) -> int | None:
         """Return where the step of this key stands, from 0, or None when there is none."""
         return next((n for n, step in enumerate(self.steps) if step.key == key), None)
+
+
+def series_in(groups: Groups) -> set[str]:
+    """Return the keys of the series that filters name (contract §22)."""
+    fields = (each.field for group in groups for each in group)
+    return {field.removeprefix("series:") for field in fields if field.startswith("series:")}
 
 
 def merge(raw: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from halo_engine.domain.fields.catalogue import (
     BARE_CUSTOM,
     COLUMNS,
     PREFIXES,
-    Entity,
     FieldType,
     resolve,
 )
@@ -30,7 +29,7 @@ from halo_engine.domain.rules_panel.labels import (
     label_of_field,
 )
 from halo_engine.domain.rules_panel.sentences import in_words
-from halo_engine.domain.series.choices import CHOICES
+from halo_engine.domain.series.choices import choices_for
 
 from ...page import Visit
 from ..progress.series import path_of, tabs_of
@@ -100,8 +99,7 @@ def _choices(field: str) -> tuple[str, ...]:
         return ()
     if target.type is FieldType.BOOLEAN:
         return ("true", "false")
-    is_column = target.entity in (Entity.CONTACT, Entity.COMPANY) and not target.custom
-    return CHOICES.get(target.attribute, ()) if is_column else ()
+    return choices_for(target)
 
 
 def _said_of(field: str) -> str:
