@@ -7,7 +7,8 @@ one that the run keeps of the event that began it.
 from collections.abc import Mapping
 from typing import Annotated, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, field_validator
+from pydantic import Field as Given
 
 from halo_engine.domain.errors import Fault, several
 from halo_engine.domain.fields.catalogue import Field, check_name, is_property, resolve_property
@@ -33,7 +34,7 @@ class SameProperty(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    same: str = Field(
+    same: str = Given(
         description="The property that must have the same value as in the event that began the run."
     )
 
