@@ -93,6 +93,7 @@ class SkipReason(WithWords):
     UNSUBSCRIBED = "unsubscribed", "the contact has left the list of the series"
     CONDITION_NOT_MET = "condition_not_met", "the condition is false"
     STEP_REMOVED = "step_removed", "the step was removed from the series"
+    TOO_LATE = "too_late", "the email could not be sent within its `send_by`"
     FREQUENCY_CAP = "frequency_cap", "the contact got as much marketing as the caps allow"
     QUIET_HOURS = (
         "quiet_hours",

@@ -200,5 +200,6 @@ def _due_facts(row: Mapping[str, Any], asked: _Asked, recipient_ids: Sequence[in
         condition_holds=bool(step.condition and row[step.condition.type]),
         visited=row["visited"] or (),
         zone=contact_zone(row["zone"]),
+        latest=row["first_due"] + step.send_by if step.send_by is not None else None,
         capped_until=allowed_from(series.hours.caps, row["mailed"] or ()),
     )

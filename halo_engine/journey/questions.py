@@ -42,7 +42,7 @@ from halo_engine.journey.history import visited
 from halo_engine.sql.rows import rows_asked
 from halo_engine.sql.statements import statement
 from halo_engine.tables import automation_enrollments, automation_recipients
-from halo_engine.tables.enrollments import holds_seat, is_run
+from halo_engine.tables.enrollments import FIRST_DUE, holds_seat, is_run
 
 #: Columns that differ from row to row: a group takes those of one row.
 _OF_ONE: Mapping[str, Any] = {
@@ -130,6 +130,7 @@ def _given_rows(org_id: UUID, *, opens: bool) -> Subquery:
             rows.c.created_at.label("reached_at"),
             rows.c.scheduled_for,
             *([rows.c.latest_due.is_not(None).label("is_open")] if opens else []),
+            FIRST_DUE.label("first_due"),
         )
         .where(
             rows.c.org_id == org_id,
@@ -195,10 +196,18 @@ def _of_rows(
     yield has_address(subject).label("has_address")
     yield from conditions.columns(org_id, given)
     yield visited(org_id, series, given).label("visited")
-    asking = [n for n, each in enumerate(series) if each.asks_zone]
+    asking = [n for n, each in enumerate(series) if _asks_zone(each)]
     zone = case((given.c.series.in_(asking), zone_trait(subject.contact))) if asking else null()
     yield zone.label("zone")
+    limited = [n for n, step in enumerate(conditions.steps) if step.send_by is not None]
+    first_due = case((given.c.step.in_(limited), given.c.first_due)) if limited else null()
+    yield first_due.label("first_due")
     yield mailed(org_id, series, conditions.steps, given).label("mailed")
+
+
+def _asks_zone(series: Series) -> bool:
+    """Return whether the zone of a contact decides when it gets an email (contract §20)."""
+    return any(series.times(step).asks_zone for step in series.steps_by_id.values())
 
 
 def _seats(contact: FromClause, holder: FromClause) -> Mapping[str, ColumnElement[Any]]:

@@ -12,7 +12,7 @@ from halo_engine.journey.parking import IN_THE_QUEUE, SUCCEEDED
 from halo_engine.sql.rows import rows_of
 from halo_engine.sql.statements import statement
 from halo_engine.tables import automation_recipients
-from halo_engine.tables.enrollments import DUE
+from halo_engine.tables.enrollments import DUE, FIRST_DUE
 
 
 def record_postponed(connection: Connection, org_id: UUID, postponed: Sequence[Postpone]) -> None:
@@ -36,7 +36,7 @@ def _postpone_rows(org_id: UUID, postponed: Sequence[Postpone]) -> Update:
     return (
         update(rows)
         .where(rows.c.org_id == org_id, rows.c.id == given.c.id, rows.c.status == Status.PENDING)
-        .values(**SUCCEEDED, scheduled_for=given.c.until)
+        .values(**SUCCEEDED, scheduled_for=given.c.until, first_due=FIRST_DUE)
     )
 
 

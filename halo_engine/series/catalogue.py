@@ -188,8 +188,13 @@ def _step(row: RowMapping, settings: Settings, gates: Mapping[str, Any]) -> Step
         condition=condition,
         window=_window(row, settings) if email else None,
         ignores_caps=row["ignore_caps"],
+        send_by=_seconds(row["send_by_seconds"]),
         removed=row["removed_at"] is not None,
     )
+
+
+def _seconds(number: int | None) -> timedelta | None:
+    return None if number is None else timedelta(seconds=number)
 
 
 def _window(row: RowMapping, settings: Settings) -> SendWindow | None:

@@ -155,7 +155,9 @@ def _find_zones_inside(work: Work, series: Series) -> Select[Any]:
 
 @statement("reschedule_rows")
 def _rescheduling(work: Work, retimed: Retimed) -> Update:
-    return _moving(work, retimed, _ROWS.c.parked_at.is_(None)).values(scheduled_for=retimed.due)
+    return _moving(work, retimed, _ROWS.c.parked_at.is_(None)).values(
+        scheduled_for=retimed.due, first_due=null()
+    )
 
 
 @statement("reschedule_parked_rows")
@@ -164,6 +166,7 @@ def _rescheduling_parked(work: Work, retimed: Retimed) -> Update:
     due = retimed.due
     return _moving(work, retimed, _ROWS.c.parked_at.is_not(None)).values(
         was_due=due,
+        first_due=null(),
         scheduled_for=func.greatest(_ROWS.c.scheduled_for, due),
         retry_at=case((_ROWS.c.retry_at.is_not(None), func.greatest(_ROWS.c.retry_at, due))),
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Executable, Insert, Select, Update, or_, select, update
@@ -240,6 +240,10 @@ def _remove_steps(work: Work, series_id: UUID, steps: Sequence[StepDefinition]) 
     )
 
 
+#: The columns that say when a step's email may be sent.
+_OF_MAIL: Final = ("has_own_window", "send_window", "ignore_caps", "send_by_seconds")
+
+
 @statement("save_steps")
 def _saving_steps(work: Work, series_id: UUID, steps: Sequence[StepDefinition]) -> Insert:
     table = automation_steps
@@ -251,10 +255,7 @@ def _saving_steps(work: Work, series_id: UUID, steps: Sequence[StepDefinition]) 
     kept = ("position", "delay_seconds", "email", "condition_type", "condition_value")
     return statement.on_conflict_do_update(
         index_elements=[table.c.org_id, table.c.automation_id, table.c.key],
-        set_={
-            name: statement.excluded[name]
-            for name in (*kept, "has_own_window", "send_window", "ignore_caps", "removed_at")
-        },
+        set_={name: statement.excluded[name] for name in (*kept, *_OF_MAIL, "removed_at")},
     )
 
 
@@ -268,4 +269,5 @@ def _step_row(step: StepDefinition) -> Mapping[str, Any]:
         "has_own_window": step.has_own_window,
         "send_window": step.send_window.model_dump(mode="json") if step.send_window else None,
         "ignore_caps": step.ignore_caps,
+        "send_by_seconds": int(step.send_by.total_seconds()) if step.send_by is not None else None,
     }

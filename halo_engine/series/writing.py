@@ -133,6 +133,8 @@ def _step(row: RowMapping, gates: Mapping[str, Any]) -> dict[str, Any]:
         step["condition"] = said | gates.get(row["key"], {})
     if row["has_own_window"]:
         step["send_window"] = row["send_window"]
+    if row["send_by_seconds"] is not None:
+        step["send_by"] = row["send_by_seconds"]
     if row["ignore_caps"]:
         step["ignore_caps"] = True
     return step

@@ -123,6 +123,8 @@ automation_recipients = Table(
     Column("error", Text),
     Column("retry_at", INSTANT),
     Column("was_due", INSTANT),
+    # When it was due before window, quiet hours, caps and tries moved it; NULL if nothing did.
+    Column("first_due", INSTANT),
     Column("failed_at", INSTANT),
     Column("tries", SmallInteger, nullable=False, server_default=text("0")),
     # §21: of a gate that its event opened: when its delay would have decided.
@@ -224,6 +226,10 @@ ACTIVE: Final[Sequence[ColumnElement[str]]] = [
 IS_ACTIVE = automation_recipients.c.status.in_(ACTIVE)
 #: When a row is due, or was before it was parked.
 DUE: Final = func.coalesce(automation_recipients.c.was_due, automation_recipients.c.scheduled_for)
+
+
+#: When a row was due first.
+FIRST_DUE: Final = func.coalesce(automation_recipients.c.first_due, DUE)
 
 
 def is_run(

@@ -88,6 +88,8 @@ automation_steps = Table(
     Column("has_own_window", Boolean, nullable=False, server_default=text("false")),
     Column("send_window", JSONB(none_as_null=True)),
     # Caps do not hold its email back, which counts for them (contract §20).
+    # How long after it was due its email may still be sent (contract §20).
+    Column("send_by_seconds", BigInteger),
     Column("ignore_caps", Boolean, nullable=False, server_default=text("false")),
     Column("removed_at", INSTANT),
     one_of("condition_type", ConditionType),

@@ -172,7 +172,9 @@ class Control(Activity):
             old, new = before[row.step], definition.steps[position]
             if (old.delay, old.window) != (new.delay, new.window):
                 due = max(row.created_at + new.delay, self.now)
-                row.scheduled_for = self.due_at(definition, new, run.contact, due)
+                moved = self.due_at(definition, new, run.contact, due)
+                if moved != row.scheduled_for:
+                    row.scheduled_for = row.first_due = moved
 
     def checked(self, key: str, change: Any) -> Definition:
         """Return the definition that a change makes of a series, if it can be saved."""

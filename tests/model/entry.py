@@ -286,7 +286,8 @@ class Entry(Timing):
         """Write the row of a step that a run reaches now (contract §5)."""
         due = self.now + step.delay
         scheduled_for = self.due_at(run.series.definition, step, run.contact, due)
-        run.rows.append(Row(step.key, position, self.now, scheduled_for, self.next_order()))
+        order = self.next_order()
+        run.rows.append(Row(step.key, position, self.now, scheduled_for, order, scheduled_for))
 
 
 def _properties_kept(event: Event | None) -> dict[str, Any]:

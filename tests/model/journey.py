@@ -184,20 +184,28 @@ class Journey(Entry):
     def _mail(self, run: Run, row: Row, step: Step, position: int) -> None:
         definition = run.series.definition
         opening = self.first_time(definition, step, run.contact, self.now)
+        latest = None if step.send_by is None else row.first_due + step.send_by
         capped = self.capped_until(definition, step, run.contact)
         listed = definition.audience_type == "subscription"
         if run.contact.email is None:
             row.status, row.reason = "skipped", "no_email"
         elif listed and not self.is_subscribed(run.contact, run.series):
             row.status, row.reason = "skipped", "unsubscribed"
+        elif latest and self.now > latest:
+            row.status, row.reason = "skipped", "too_late"
         elif opening is None:
             row.status, row.reason = "skipped", "quiet_hours"
+        elif latest and opening > latest:
+            row.status, row.reason = "skipped", "too_late"
         elif opening > self.now:
             row.scheduled_for = opening
             return
         elif capped and definition.settings["when_capped"] == "wait":
-            row.scheduled_for = self.due_at(definition, step, run.contact, capped)
-            return
+            until = self.due_at(definition, step, run.contact, capped)
+            if latest is None or until <= latest:
+                row.scheduled_for = until
+                return
+            row.status, row.reason = "skipped", "too_late"
         elif capped:
             row.status, row.reason = "skipped", "frequency_cap"
         else:

@@ -38,6 +38,7 @@ class Row:
     created_at: datetime
     scheduled_for: datetime
     order: int
+    first_due: datetime
     status: str = "pending"
     reason: str | None = None
     exit_reason: str | None = None

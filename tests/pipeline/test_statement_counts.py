@@ -61,6 +61,35 @@ def test_advancing_takes_the_same_statements(sandbox: Sandbox, contacts: int, se
     assert len(statements) == 19
 
 
+@pytest.mark.parametrize(("contacts", "series"), [(1, 1), (40, 6)])
+def test_caps_and_zones_add_no_statement_to_due_rows(
+    sandbox: Sandbox, contacts: int, series: int
+) -> None:
+    """Rows that are due go on by the same statements with caps, quiet hours and contacts' zones:
+    what these ask is part of the facts (contract §20).
+    """
+    limits = {
+        "frequency_caps": [{"at_most": 2, "within": "24h"}, {"at_most": 5, "within": "7d"}],
+        "quiet_hours": {"from": "23:00", "to": "05:00", "timezone": "contact"},
+        "verified_domain": True,
+        "company_footer": "Acme",
+    }
+    call = ChangeOrganizationCall.model_validate(limits)
+    sandbox.perform(lambda work: change_organization(work.connection, work.org.key, call))
+    gate = {"key": "gate", "condition": {"type": "user_property", "value": "email contains a."}}
+    later = {"key": "later", "delay": "1d", "email": {"subject": "Later", "body": "Later"}}
+    for number in range(series):
+        steps = [{**gate, "delay": "1h"}, {**later, "send_by": "6h"}]
+        sandbox.series(f"s{number}", kind="marketing", steps=steps)
+    sandbox.signal(sandbox.contacts(f"u{number}" for number in range(contacts)))
+    sandbox.settle()
+    sandbox.now += timedelta(hours=1)
+    with counted_statements(sandbox.database) as statements:
+        [advanced] = sandbox.settle()
+    assert sum(len(each.recipient_ids) for each in advanced.finished) == contacts * series
+    assert len(statements) == 19
+
+
 ZONES = ("Asia/Tokyo", "America/New_York", "Asia/Calcutta", "Mars/Base", None)
 WINDOW = {"days": ["mon", "tue"], "from": "09:00", "to": "10:00", "timezone": "contact"}
 

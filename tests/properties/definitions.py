@@ -200,6 +200,8 @@ def _step(draw: st.DrawFn, key: str) -> dict[str, Any]:
         step["send_window"] = draw(windows)
     if draw(st.integers(0, 5)) == 5:
         step["ignore_caps"] = True
+    if draw(st.integers(0, 4)) == 4:
+        step["send_by"] = draw(st.sampled_from(["1m", "1h", "6h", "2d"]))
     return step
 
 

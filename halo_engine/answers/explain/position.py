@@ -43,6 +43,7 @@ _SKIPPED: Final[Mapping[str, str]] = {
     SkipReason.NO_EMAIL: "As things stand, the step is skipped for want of an address",
     SkipReason.UNSUBSCRIBED: "As things stand, the step is skipped, since it left the list",
     SkipReason.STEP_REMOVED: "The step was removed and is skipped",
+    SkipReason.TOO_LATE: "As things stand, the step is skipped, since its email is too late",
     SkipReason.FREQUENCY_CAP: "As things stand, the step is skipped, since the contact got as much "
     "marketing as the frequency caps allow",
     SkipReason.QUIET_HOURS: "As things stand, the step is skipped, since its send window does not "

@@ -46,6 +46,7 @@ _NOT_SENT: Final = (
     SkipReason.NO_EMAIL,
     SkipReason.UNSUBSCRIBED,
     SkipReason.QUIET_HOURS,
+    SkipReason.TOO_LATE,
     SkipReason.FREQUENCY_CAP,
 )
 

@@ -71,7 +71,8 @@ class DueFacts:
     them. Rows at an email, and rows whose company's seat may move, come one by one.
     ``condition_holds`` is false at an email. For an edited series ``visited`` holds the steps at
     which the run already has a row. ``zone`` is the contact's, where the series asks for it.
-    ``capped_until`` is when frequency caps allow the email, if they do not now.
+    ``capped_until`` is when frequency caps allow the email, if they do not now; ``latest`` until
+    when it may be sent.
     """
 
     run: RunFacts
@@ -82,6 +83,11 @@ class DueFacts:
     visited: Collection[UUID] = ()
     zone: ZoneInfo | None = None
     capped_until: datetime | None = None
+    latest: datetime | None = None
+
+    def is_late(self, instant: datetime) -> bool:
+        """Whether the email may no longer be sent at ``instant`` (contract §20)."""
+        return self.latest is not None and instant > self.latest
 
     @property
     def recipient_id(self) -> int:
@@ -203,7 +209,12 @@ def _decide_email(facts: DueFacts, now: datetime) -> Send | Postpone | Finish:
         return finish(facts, Status.SKIPPED, SkipReason.NO_EMAIL, now)
     if left_list(facts.run):
         return finish(facts, Status.SKIPPED, SkipReason.UNSUBSCRIBED, now)
-    return _decide_time(facts, now)
+    if facts.is_late(now):
+        return finish(facts, Status.SKIPPED, SkipReason.TOO_LATE, now)
+    decision = _decide_time(facts, now)
+    if isinstance(decision, Postpone) and facts.is_late(decision.until):
+        return finish(facts, Status.SKIPPED, SkipReason.TOO_LATE, now)
+    return decision
 
 
 def _decide_time(facts: DueFacts, now: datetime) -> Send | Postpone | Finish:

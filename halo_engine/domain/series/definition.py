@@ -88,6 +88,7 @@ class StepDefinition(Definition):
         description="When this email may be sent, instead of the series' window; null is always.",
     )
 
+    send_by: Delay | None = Field(default=None, description="How long after it is due it may go.")
     ignore_caps: bool = Field(default=False, description="Whether caps let this email pass.")
 
     @property
@@ -99,8 +100,8 @@ class StepDefinition(Definition):
     def _is_one_of_both(self) -> Self:
         if (self.email is None) == (self.condition is None):
             raise ValueError("a step is either an email or a condition")
-        if self.condition and self.ignore_caps:
-            raise ValueError("ignore_caps is of emails; a condition sends none")
+        if self.condition and (self.ignore_caps or self.send_by is not None):
+            raise ValueError("ignore_caps and send_by are of emails; a condition sends none")
         return self
 
 
@@ -166,6 +167,7 @@ class Step:
     window: SendWindow | None
     removed: bool = False
     ignores_caps: bool = False
+    send_by: timedelta | None = None
 
     @property
     def is_early(self) -> bool:
@@ -265,11 +267,6 @@ class Series:
             (later for later in self.steps if later.position >= first and later.id not in visited),
             None,
         )
-
-    @cached_property
-    def asks_zone(self) -> bool:
-        """Whether it depends on the zone that a contact is in when an email may be sent (§20)."""
-        return any(self.times(step).asks_zone for step in self.steps_by_id.values())
 
     def counted(self, step: Step) -> bool:
         """Return whether the email of ``step`` counts for frequency caps: marketing does (§20)."""

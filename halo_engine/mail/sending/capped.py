@@ -76,6 +76,6 @@ def held_by_caps(work: Work, due: DueFacts) -> Postpone | Finish | None:
     match decide_step(facts, work.now):
         case Postpone(why=Waits.FREQUENCY_CAP) as waits:
             return waits
-        case Finish(reason=SkipReason.FREQUENCY_CAP) as skipped:
+        case Finish(reason=SkipReason.FREQUENCY_CAP | SkipReason.TOO_LATE) as skipped:
             return skipped
     return None

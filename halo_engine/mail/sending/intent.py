@@ -56,7 +56,7 @@ class Wanted:
     """An email that is about to be sent: its row, the lease's token, its address.
 
     It gets ``message_id`` unless an earlier intent gave it another. ``caps`` are those that may
-    hold it back.
+    hold it back; ``latest`` is until when it may be sent.
     """
 
     org_id: UUID
@@ -65,6 +65,7 @@ class Wanted:
     address: str
     message_id: str
     caps: FrequencyCaps = ()
+    latest: datetime | None = None
 
 
 def intending(wanted: Wanted, now: datetime | None) -> BoundStatement:
@@ -73,8 +74,8 @@ def intending(wanted: Wanted, now: datetime | None) -> BoundStatement:
     It returns no row, and records nothing, unless all of this holds: the token still leases the
     row; the run and the series are active; the contact still has this address, and it is not
     suppressed; the contact is on the list of a list series; sending is not stopped, here or
-    everywhere; no cap is reached. The caller holds the series lock, and where caps may hold it back
-    that of the contact's mail (``capped.holding_mail``).
+    everywhere; no cap is reached; it is not too late. The caller holds the series lock, and where
+    caps may hold it back that of the contact's mail (``capped.holding_mail``).
 
     An earlier intent keeps its Message-ID. The row stays locked, so an exit that is not yet
     committed comes after. ``now`` is the time of the intent, None the database's clock.
@@ -85,6 +86,7 @@ def intending(wanted: Wanted, now: datetime | None) -> BoundStatement:
         "lease_token": wanted.token,
         "address": wanted.address,
         "message_id": wanted.message_id,
+        "until": wanted.latest,
         "now": now,
     }
     if wanted.caps:
@@ -140,6 +142,7 @@ def _intending_leased(*held_too: ColumnElement[bool]) -> ReturningInsert[str]:
         rows.c.lease_expires_at > func.clock_timestamp(),
         automation_enrollments.c.ended_at.is_(None),
         automations.c.status == SeriesStatus.ACTIVE,
+        or_(parameter("until").is_(None), parameter("until") >= _NOW),
         *held_too,
     )
     held = leased.with_for_update(read=True, of=rows)

@@ -38,7 +38,7 @@ from halo_engine.sql.prepared import prepared
 from halo_engine.sql.rows import rows_of
 from halo_engine.sql.statements import statement
 from halo_engine.tables import automation_enrollments, automation_recipients
-from halo_engine.tables.enrollments import DUE, IS_PROCESSING
+from halo_engine.tables.enrollments import DUE, FIRST_DUE, IS_PROCESSING
 
 #: After this many attempts a row fails; with the pauses below that takes 8.5 hours.
 MOST_ATTEMPTS: Final = 10
@@ -202,6 +202,7 @@ def _release_leases(org_id: UUID, releases: Sequence[Release]) -> Update:
             **IN_THE_QUEUE,
             status=Status.PENDING,
             scheduled_for=func.coalesce(given.c.due, DUE),
+            first_due=case((given.c.due.is_not(None), FIRST_DUE), else_=rows.c.first_due),
             lease_token=None,
             lease_expires_at=None,
             attempts=case((given.c.tried, rows.c.attempts), else_=rows.c.attempts - 1),

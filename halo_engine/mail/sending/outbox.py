@@ -151,7 +151,7 @@ def _intent(
         holding_series_still(org_id),
         *_noting(facts.org, unnoted, facts.token, now),
         *(holding_mail(org_id, row, due.run.contact_id) if counts else ()),
-        intending(Wanted(org_id, row, facts.token, letter.address, fresh, caps), now),
+        intending(Wanted(org_id, row, facts.token, letter.address, fresh, caps, due.latest), now),
     ]
 
 

@@ -143,4 +143,5 @@ def _steps(definition: SeriesDefinition, known: Mapping[str, Step]) -> Iterator[
             condition=step.condition,
             window=window if step.email else None,
             ignores_caps=step.ignore_caps,
+            send_by=step.send_by,
         )

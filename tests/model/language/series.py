@@ -81,6 +81,7 @@ class Step:
     window: Window | None
     ignore_caps: bool
     filters: EventGroups
+    send_by: timedelta | None
 
     @property
     def is_early(self) -> bool:
@@ -191,7 +192,8 @@ def _check_keys(raw: Mapping[str, Any], known: Mapping[str, Any], where: str) ->
 
 
 def _parse_step(raw: Any, series_window: Window | None, zone: ZoneInfo) -> Step:
-    known = dict.fromkeys(("key", "delay", "email", "condition", "send_window", "ignore_caps"))
+    of_mail = ("send_window", "ignore_caps", "send_by")
+    known = dict.fromkeys(("key", "delay", "email", "condition", *of_mail))
     refuse_unless(isinstance(raw, dict) and raw.get("key"), 400, "a step needs a key")
     _check_keys(raw, known, f"step {raw['key']}")
     email, condition = raw.get("email"), raw.get("condition")
@@ -205,15 +207,17 @@ def _parse_step(raw: Any, series_window: Window | None, zone: ZoneInfo) -> Step:
         refuse_unless(isinstance(condition.get("early", False), bool), 400, "early: true or false")
     try:
         delay = parse_duration(raw.get("delay", 0))
+        send_by = None if raw.get("send_by") is None else parse_duration(raw["send_by"])
     except ValueError as error:
         raise RefusedError(400, f"step {raw['key']}: {error}") from None
     own = "send_window" in raw
     window = parse_window(raw["send_window"], zone) if own else series_window
     ignores = raw.get("ignore_caps", False)
-    refuse_unless(email or not ignores, 400, "ignore_caps is of emails")
+    of_mail = ignores or send_by is not None
+    refuse_unless(email or not of_mail, 400, "ignore_caps and send_by are of emails")
     filters = parse_event_filters((condition or {}).get("filters", []), "filters")
     window = window if email else None
-    return Step(raw["key"], delay, email, condition, window, ignores, filters)
+    return Step(raw["key"], delay, email, condition, window, ignores, filters, send_by)
 
 
 def parse_definition(raw: Mapping[str, Any], zone: ZoneInfo) -> Definition:
