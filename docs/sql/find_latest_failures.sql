@@ -50,6 +50,7 @@ FROM
              AND automation_recipients.reason IN ('no_email'::VARCHAR,
                                                   'unsubscribed'::VARCHAR,
                                                   'quiet_hours'::VARCHAR,
+                                                  'too_late'::VARCHAR,
                                                   'frequency_cap'::VARCHAR))
       UNION ALL SELECT messages.recipient_id AS recipient_id,
                        messages.automation_id AS automation_id,

@@ -69,6 +69,7 @@ SELECT due.end_user_id,
                                                                                                     NULL AS event_fired,
                                                                                                     NULL AS visited,
                                                                                                     NULL AS zone,
+                                                                                                    NULL AS first_due,
                                                                                                     NULL AS mailed
 FROM end_users
 LEFT OUTER JOIN companies ON companies.org_id = end_users.org_id
@@ -81,7 +82,8 @@ JOIN
           found.automation_id AS automation_id,
           found.number AS number,
           found.reached_at AS reached_at,
-          found.scheduled_for AS scheduled_for
+          found.scheduled_for AS scheduled_for,
+          found.first_due AS first_due
    FROM unnest(:given_ids::TEXT[], :given_series::INTEGER[], :given_step::INTEGER[]) AS anon_5(ids, series, step)
    JOIN LATERAL
      (SELECT automation_recipients.id AS recipient_id,
@@ -89,7 +91,8 @@ JOIN
              automation_recipients.automation_id AS automation_id,
              automation_recipients.enrollment_number AS number,
              automation_recipients.created_at AS reached_at,
-             automation_recipients.scheduled_for AS scheduled_for
+             automation_recipients.scheduled_for AS scheduled_for,
+             coalesce(automation_recipients.first_due, coalesce(automation_recipients.was_due, automation_recipients.scheduled_for)) AS first_due
       FROM automation_recipients
       WHERE automation_recipients.org_id =
           (SELECT :org_id::UUID AS anon_6)

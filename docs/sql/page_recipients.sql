@@ -33,6 +33,7 @@ FROM
           automation_recipients.error AS error,
           automation_recipients.retry_at AS retry_at,
           automation_recipients.was_due AS was_due,
+          automation_recipients.first_due AS first_due,
           automation_recipients.failed_at AS failed_at,
           automation_recipients.tries AS tries,
           automation_recipients.latest_due AS latest_due

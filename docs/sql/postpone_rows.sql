@@ -7,6 +7,7 @@ SET scheduled_for=anon_1.until,
                                         error=NULL::VARCHAR,
                                         retry_at=NULL::TIMESTAMP WITH TIME ZONE,
                                                                            was_due=NULL::TIMESTAMP WITH TIME ZONE,
+                                                                                                             first_due=coalesce(automation_recipients.first_due, coalesce(automation_recipients.was_due, automation_recipients.scheduled_for)),
                                                                                                              failed_at=NULL::TIMESTAMP WITH TIME ZONE,
                                                                                                                                                  tries=0::SMALLINT
 FROM unnest(:row_ids::BIGINT[], '{2026-01-01T07:00:00+00:00}'::TIMESTAMP WITH TIME ZONE[]) AS anon_1(id, until)

@@ -12,6 +12,7 @@ SELECT automation_steps.org_id,
        automation_steps.condition_value,
        automation_steps.has_own_window,
        automation_steps.send_window,
+       automation_steps.send_by_seconds,
        automation_steps.ignore_caps,
        automation_steps.removed_at
 FROM automation_steps

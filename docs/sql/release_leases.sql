@@ -14,14 +14,18 @@ SET status='pending'::VARCHAR,
                                                                                             error=NULL::VARCHAR,
                                                                                             retry_at=NULL::TIMESTAMP WITH TIME ZONE,
                                                                                                                                was_due=NULL::TIMESTAMP WITH TIME ZONE,
-                                                                                                                                                                 failed_at=CASE
-                                                                                                                                                                               WHEN anon_1.tried THEN NULL
-                                                                                                                                                                               ELSE automation_recipients.failed_at
+                                                                                                                                                                 first_due=CASE
+                                                                                                                                                                               WHEN (anon_1.due IS NOT NULL) THEN coalesce(automation_recipients.first_due, coalesce(automation_recipients.was_due, automation_recipients.scheduled_for))
+                                                                                                                                                                               ELSE automation_recipients.first_due
                                                                                                                                                                            END,
-                                                                                                                                                                           tries=CASE
-                                                                                                                                                                                     WHEN anon_1.tried THEN 0::INTEGER
-                                                                                                                                                                                     ELSE automation_recipients.tries
-                                                                                                                                                                                 END
+                                                                                                                                                                           failed_at=CASE
+                                                                                                                                                                                         WHEN anon_1.tried THEN NULL
+                                                                                                                                                                                         ELSE automation_recipients.failed_at
+                                                                                                                                                                                     END,
+                                                                                                                                                                                     tries=CASE
+                                                                                                                                                                                               WHEN anon_1.tried THEN 0::INTEGER
+                                                                                                                                                                                               ELSE automation_recipients.tries
+                                                                                                                                                                                           END
 FROM unnest(:row_ids::BIGINT[], '{NULL}'::TIMESTAMP WITH TIME ZONE[], '{false}'::BOOLEAN[]) AS anon_1(id, due, tried)
 WHERE automation_recipients.org_id =
     (SELECT :org_id::UUID AS anon_2)

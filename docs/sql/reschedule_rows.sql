@@ -6,7 +6,8 @@ SET scheduled_for=CASE
                       WHEN (automation_recipients.step_id = :step_id::UUID) THEN greatest(automation_recipients.created_at + INTERVAL '0 days 0 seconds', :now::TIMESTAMP WITH TIME ZONE)
                       WHEN (automation_recipients.step_id = :list_id::UUID) THEN greatest(automation_recipients.created_at + INTERVAL '2 days 0 seconds', :now::TIMESTAMP WITH TIME ZONE)
                       ELSE NULL
-                  END
+                  END,
+                  first_due=NULL
 WHERE automation_recipients.org_id =
     (SELECT :org_id::UUID AS anon_1)
   AND automation_recipients.automation_id = :series_id::UUID

@@ -14,7 +14,8 @@ down_revision: str | None = "0031"
 branch_labels: str | None = None
 depends_on: str | None = None
 
-_BEFORE = ("no_email", "unsubscribed", "condition_not_met", "step_removed", "quiet_hours")
+_BEFORE = ("no_email", "unsubscribed", "condition_not_met", "step_removed")
+_MOVED = ("frequency_cap", "quiet_hours")
 _NAME = "cleared_recipients_reason_known"
 
 
@@ -29,12 +30,12 @@ def upgrade() -> None:
     """Add the columns; nothing is too late."""
     op.add_column("automation_steps", sa.Column("send_by_seconds", sa.BigInteger))
     op.add_column("automation_recipients", sa.Column("first_due", sa.DateTime(timezone=True)))
-    _allow(*_BEFORE, "frequency_cap", "too_late")
+    _allow(*_BEFORE, "too_late", *_MOVED)
 
 
 def downgrade() -> None:
     """Drop them."""
     op.execute("DELETE FROM cleared_recipients WHERE reason = 'too_late'")
-    _allow(*_BEFORE, "frequency_cap")
+    _allow(*_BEFORE, *_MOVED)
     op.drop_column("automation_recipients", "first_due")
     op.drop_column("automation_steps", "send_by_seconds")

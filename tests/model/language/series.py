@@ -213,8 +213,8 @@ def _parse_step(raw: Any, series_window: Window | None, zone: ZoneInfo) -> Step:
     own = "send_window" in raw
     window = parse_window(raw["send_window"], zone) if own else series_window
     ignores = raw.get("ignore_caps", False)
-    of_mail = ignores or send_by is not None
-    refuse_unless(email or not of_mail, 400, "ignore_caps and send_by are of emails")
+    is_of_mail = ignores or send_by is not None
+    refuse_unless(email or not is_of_mail, 400, "ignore_caps and send_by are of emails")
     filters = parse_event_filters((condition or {}).get("filters", []), "filters")
     window = window if email else None
     return Step(raw["key"], delay, email, condition, window, ignores, filters, send_by)
