@@ -2,6 +2,7 @@
 
 import os
 import pty
+import select
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,10 +24,12 @@ COMMAND = ("series", "activate", "letter", "--no-wait")
 ASKED = "Activate it? [y/N]: "
 CTRL_C = "\x03"
 Process: TypeAlias = "subprocess.Popen[bytes]"
-#: Makes the terminal that of the session, so that Ctrl-C reaches the command.
+#: Makes the terminal that of the session, so that Ctrl-C reaches the command; and undoes what a
+#: shell does to jobs in its background, which ignore Ctrl-C.
 _TAKE_TERMINAL: Final = """
-import fcntl, os, sys, termios
+import fcntl, os, signal, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGINT, signal.SIG_DFL)
 os.execv(sys.argv[1], sys.argv[1:])
 """
 
@@ -65,6 +68,8 @@ class Terminal:
         return self.printed.replace("\r\n", "\n")
 
     def _read(self) -> str:
+        readable, _, _ = select.select([self._descriptor], [], [], 120)
+        assert readable, f"the command neither printed nor ended: {self.printed}"
         try:
             read = os.read(self._descriptor, 4096).decode()
         except OSError:
