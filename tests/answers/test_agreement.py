@@ -98,13 +98,19 @@ def test_explain_ledger_preview_and_enrollment_agree(
 def populate(scene: Sandbox, crowd: tuple[dict[str, Any], ...]) -> None:
     """Write the contacts and the companies."""
     companies = {"acme": scene.company("acme"), "beta": scene.company("beta"), None: None}
+    addresses: set[str] = set()
     for name, each in zip(NAMES, crowd, strict=True):
+        address = each["address"]
+        if each["is_lead"] and address:
+            # No two leads have one address.
+            address = None if address.lower() in addresses else address
+            addresses.add((address or "").lower())
         scene.add(
             name,
             custom_fields=each["custom_fields"],
             company_id=companies[each["company"]],
             external_id=None if each["is_lead"] else name,
-            email=each["address"],
+            email=address,
         )
     # Whoever the series is for, somebody matches: a manual one can be activated.
     scene.pro("user")

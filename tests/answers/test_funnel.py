@@ -45,6 +45,7 @@ def test_contacts_enrollments_and_steps_are_counted(sandbox: Sandbox) -> None:
         "enrolled": 3,
         "enrollments": 3,
         "active": 2,
+        "waiting": 0,
         "converted": 1,
         "ended": {"replied": 1},
         "bounces": {},

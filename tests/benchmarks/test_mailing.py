@@ -18,9 +18,9 @@ def test_both_sides_send_the_same_mails(
 ) -> None:
     """The workload runs; within it the server's count of each side's messages is checked."""
     with ExitStack() as stack:
-        texts, pages, composed = benchmark(Ground(servers, stack), _TINY)
+        texts, pages, limited, composed = benchmark(Ground(servers, stack), _TINY)
     administrate("DROP DATABASE template_20")
-    for row in (texts, pages, composed):
+    for row in (texts, pages, limited, composed):
         assert (row.workload, row.size, row.unit) == ("W9", 20, "/s")
         assert row.engine > 0
         assert row.ratio > 0

@@ -215,7 +215,7 @@ def test_customer_ios_client_moves_by_host_and_key(web: Web) -> None:
 
 
 #: What is made anew in each organisation, or says when the last event was taken.
-_OWN = ("id", "org_id", "end_user_id", "company_id", "live_id")
+_OWN = ("id", "org_id", "end_user_id", "company_id", "live_id", "event_id")
 _TAKEN_AT = ("created_at", "updated_at", "last_seen", "first_seen_at", "signals.happened_at")
 
 

@@ -16,6 +16,8 @@ from workers.app import app
 #: Tasks by which workers drive themselves: nobody asks for anything by them.
 _WORKERS_OWN = {"halo.tick", "halo.settle", "halo.gathered", "halo.webhooks.deliver"}
 #: Questions that an admin alone may ask.
+#: An uploaded file is of whoever may start its import.
+_EDITORS = {"imports.look", "imports.try"}
 _ADMINS = {"keys.list", "audit.list", "webhooks.list", "webhooks.deliveries"}
 
 
@@ -46,13 +48,19 @@ def test_a_call_is_refused_by_the_name_of_its_task(name: str) -> None:
 
 
 def test_whoever_may_only_look_changes_nothing() -> None:
-    """A viewer's doors change nothing, and read every answer but keys, the audit log and
-    webhooks.
+    """A viewer's doors change nothing, and read every answer but keys, the audit log, webhooks
+    and uploaded files.
     """
     for door in DOORS.values():
         assert not (door.role is Role.VIEWER and door.act.changes), door.name
         reads = not door.act.changes and door.role is not None
-        needed = Role.ADMIN if door.name in _ADMINS else Role.VIEWER
+        needed = (
+            Role.ADMIN
+            if door.name in _ADMINS
+            else Role.EDITOR
+            if door.name in _EDITORS
+            else Role.VIEWER
+        )
         assert not reads or door.role is needed, door.name
 
 

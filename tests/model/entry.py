@@ -229,12 +229,15 @@ class Entry(Timing):
         self, series: Series, contact: Contact, code: str | None, trigger: Waiting
     ) -> None:
         """Let a contact wait whom guard 3 refused; of two triggers the later counts (§23)."""
+        patience = series.definition.patience
+        if not patience:
+            return
         before = series.waiting.get(contact)
         is_latest = before is None or before.fired_at <= trigger.fired_at
         if code != "audience_mismatch":
             if is_latest or self.in_audience(contact, series):
                 series.waiting.pop(contact, None)
-        elif is_latest and self.now <= trigger.fired_at + series.definition.patience:
+        elif is_latest and self.now <= trigger.fired_at + patience:
             series.waiting[contact] = trigger
 
     def waits(self, series: Series, contact: Contact) -> bool:

@@ -54,7 +54,7 @@ def erase_contact_command(
     dry_run: bool,
     sure: bool,
 ) -> None:
-    """Erase CONTACT, or the contacts of a file, and everything about them, for good.
+    """Erase CONTACT, or those of a file, and all about them, for good.
 
     CONTACT, and each line of a file, is a user ID, or an email if it has none. If an address was
     suppressed, a keyed hash of it stays, and nothing else. A file's erasure first says in numbers

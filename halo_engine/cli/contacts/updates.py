@@ -21,10 +21,10 @@ _MOST_LINES_PRINTED: Final = 20
 @click.option("--dry-run", is_flag=True, help="Show what would be done; write nothing.")
 @in_organization
 def update_command(context: CommandContext, file: Path, update_only: bool, dry_run: bool) -> None:
-    """Create or change the users of FILE, silently: who no longer fits a series leaves it.
+    """Create or change users of FILE, silently; some may leave series.
 
-    FILE has one user a line, as JSON: {"user_id": "ann", "traits": {"plan": "pro"}}. Exits 1 when
-    lines were left out.
+    Who no longer fits a series leaves it. FILE has one user a line, as JSON: {"user_id": "ann",
+    "traits": {"plan": "pro"}}. Exits 1 when lines were left out.
     """
     answer: UpdateFileAnswer
     with reading(file):

@@ -103,6 +103,7 @@ def test_ledger_balances(pro: Console) -> None:
         "matched": 1,
         "buckets": {"already_enrolled": 1},
         "active_outside": 1,
+        "waiting_outside": 0,
         "held_outside": 0,
     }
 

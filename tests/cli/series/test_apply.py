@@ -225,7 +225,7 @@ def test_apply_saves_nothing_of_a_file_if_one_is_refused(
             (
                 "{file}, line 1, column 56: series.s.audience_filters[0]: mrr: operator contains "
                 "is not one of a number's; "
-                "allowed are is, gt, lt, gte, lte\n"
+                "allowed are is, gt, lt, gte, lte, is_set, is_empty\n"
             ),
         ),
     ],

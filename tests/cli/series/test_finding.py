@@ -11,7 +11,7 @@ def test_fields_with_their_values(halo: Console) -> None:
     printed = halo("fields").splitlines()
     assert printed[0] == "3 of 3 contacts were looked at"
     [drawn] = [" ".join(line.split()) for line in printed if line.startswith("custom:plan")]
-    assert drawn == "custom:plan string is, is_not, contains 3 pro (2), free (1)"
+    assert drawn == "custom:plan string is, is_not, contains, is_set, is_empty 3 pro (2), free (1)"
     assert printed[-1].split() == ["news", "0"]
     assert "mrr " not in "\n".join(printed)
     assert [line for line in halo("fields", "--all").splitlines() if line.startswith("mrr ")]

@@ -87,6 +87,7 @@ from halo_engine.tables import (
     sign_in_links,
     suppressions,
     surge_entries,
+    waiting_entries,
     webhook_deliveries,
     webhook_endpoints,
     webhook_events,
@@ -165,6 +166,8 @@ def eventful(work: Work, name: str) -> UUID:
     work.connection.execute(insert(enrollment_refusals).values(**whose, **refusal))
     work.connection.execute(insert(held_entries).values(**whose, held_at=NOW))
     work.connection.execute(insert(discarded_entries).values(**whose, discarded_at=NOW))
+    waits = insert(waiting_entries).values(**whose, fired_at=NOW, arrival=1)
+    work.connection.execute(waits)
     step_id = rows(work, automation_steps, "id")[-1][0]
     cleared = {"step_id": step_id, "status": "failed", "recipients": 1}
     del whose["end_user_id"]

@@ -161,7 +161,7 @@ class _Names:
 
 _WHOSE: Final = ("end_user_id", "company_id", "session_id")
 #: Numbered as they are written, and so different on each side.
-_NUMBERED: Final = frozenset({"org_id", "id", "live_id"})
+_NUMBERED: Final = frozenset({"org_id", "id", "live_id", "event_id"})
 _TABLES: Final = (
     audience_field_counts,
     audience_fields,
