@@ -108,25 +108,37 @@ WITH given AS
   (INSERT INTO signals (org_id, kind, end_user_id, changed, happened_at, created_at) SELECT
      (SELECT :org_id::UUID AS anon_1) AS anon_1,
                                                                                             CASE
-                                                                                                WHEN (moved_lists.list_keys IS NULL) THEN 'silent'::VARCHAR
+                                                                                                WHEN (named_lists.list_keys IS NULL) THEN 'silent'::VARCHAR
                                                                                                 ELSE 'changed'::VARCHAR
                                                                                             END AS anon_2,
-                                                                                            concerned.contact_id AS contact_id,
-                                                                                            array_cat(ARRAY['list'::VARCHAR, 'suppression'::VARCHAR], coalesce(moved_lists.list_keys, CAST(ARRAY[]::TEXT[] AS TEXT[]))) AS array_cat_1,
+                                                                                            named_lists.contact_id AS contact_id,
+                                                                                            array_cat(ARRAY['list'::VARCHAR, 'suppression'::VARCHAR], coalesce(named_lists.list_keys, CAST(ARRAY[]::TEXT[] AS TEXT[]))) AS array_cat_1,
                                                                                             coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS coalesce_1,
                                                                                             coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS coalesce__1
-   FROM concerned
-   LEFT OUTER JOIN
-     (SELECT joined.end_user_id AS end_user_id,
-             array_agg('list:'::VARCHAR || subscriptions.key
-                       ORDER BY 'list:'::VARCHAR || subscriptions.key) AS list_keys
-      FROM joined
-      JOIN subscriptions ON subscriptions.org_id =
-        (SELECT :org_id::UUID AS anon_1)
-      AND subscriptions.id = joined.subscription_id
-      GROUP BY joined.end_user_id) AS moved_lists ON moved_lists.end_user_id = concerned.contact_id
-   ORDER BY concerned.ordinal,
-            concerned.contact_id)
+   FROM
+     (SELECT said.contact_id AS contact_id,
+             array_agg(said.ordinal
+                       ORDER BY said.ordinal) FILTER (
+                                                      WHERE said.ordinal IS NOT NULL) AS ordinals,
+             array_agg(said.list_key
+                       ORDER BY said.list_key) FILTER (
+                                                       WHERE said.list_key IS NOT NULL) AS list_keys
+      FROM
+        (SELECT concerned.contact_id AS contact_id,
+                concerned.ordinal AS ordinal,
+                NULL AS list_key
+         FROM concerned
+         UNION ALL SELECT joined.end_user_id AS end_user_id,
+                          NULL AS anon_3,
+                          'list:'::VARCHAR || subscriptions.key AS anon_4
+         FROM joined
+         JOIN subscriptions ON subscriptions.org_id =
+           (SELECT :org_id::UUID AS anon_1)
+         AND subscriptions.id = joined.subscription_id) AS said
+      GROUP BY said.contact_id) AS named_lists
+   JOIN unnest(named_lists.ordinals) AS anon_5(ordinal) ON true
+   ORDER BY anon_5.ordinal,
+            named_lists.contact_id)
 SELECT found.ordinal,
        found.contact_id,
        found.address,

@@ -4,7 +4,20 @@ leaves a list may enter what names the list, though (contract §22).
 
 from typing import Final
 
-from sqlalchemy import CTE, FromClause, Text, and_, case, cast, func, literal, select
+from sqlalchemy import (
+    CTE,
+    FromClause,
+    Text,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    null,
+    select,
+    true,
+    union_all,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by, array, insert
 
 from halo_engine.contacts.parameters import NOW, ORG_ID
@@ -46,24 +59,33 @@ def tell_of_lists(concerned: FromClause, moved: FromClause, *changed: str) -> CT
     of = subscriptions
     is_its = and_(of.c.org_id == ORG_ID, of.c.id == moved.c.subscription_id)
     key = literal(PREFIXES[Entity.LIST], Text()) + of.c.key
-    keys = (
-        select(moved.c.end_user_id, func.array_agg(aggregate_order_by(key, key)).label("list_keys"))
-        .select_from(moved.join(of, is_its))
-        .group_by(moved.c.end_user_id)
-        .subquery("moved_lists")
+    # One group for each contact, not a join of both sides: its plan would compare all with all.
+    said = union_all(
+        select(concerned.c.contact_id, concerned.c.ordinal, null().label("list_key")),
+        select(moved.c.end_user_id, null(), key).select_from(moved.join(of, is_its)),
+    ).subquery("said")
+    every, keys = (
+        func.array_agg(aggregate_order_by(each, each)).filter(each.is_not(None))
+        for each in (said.c.ordinal, said.c.list_key)
+    )
+    named = (
+        select(said.c.contact_id, every.label("ordinals"), keys.label("list_keys"))
+        .group_by(said.c.contact_id)
+        .subquery("named_lists")
     )
     kind = case(
-        (keys.c.list_keys.is_(None), literal(SignalKind.SILENT.value, Text())),
+        (named.c.list_keys.is_(None), literal(SignalKind.SILENT.value, Text())),
         else_=literal(SignalKind.CHANGED.value, Text()),
     )
-    named = func.array_cat(
+    changed_keys = func.array_cat(
         array([literal(key, Text()) for key in changed]),
-        func.coalesce(keys.c.list_keys, cast(array([], type_=Text()), ARRAY(Text()))),
+        func.coalesce(named.c.list_keys, cast(array([], type_=Text()), ARRAY(Text()))),
     )
+    ordinals = func.unnest(named.c.ordinals).table_valued("ordinal").render_derived()
     rows = (
-        select(ORG_ID, kind, concerned.c.contact_id, named, NOW, NOW)
-        .select_from(concerned.outerjoin(keys, keys.c.end_user_id == concerned.c.contact_id))
-        .order_by(concerned.c.ordinal, concerned.c.contact_id)
+        select(ORG_ID, kind, named.c.contact_id, changed_keys, NOW, NOW)
+        .select_from(named.join(ordinals, true()))
+        .order_by(ordinals.c.ordinal, named.c.contact_id)
     )
     columns = ["org_id", "kind", "end_user_id", "changed", "happened_at", "created_at"]
     return insert(signals).from_select(columns, rows, include_defaults=False).cte("told")

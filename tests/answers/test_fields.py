@@ -109,16 +109,16 @@ def test_the_newest_contacts_are_looked_at(sandbox: Sandbox, monkeypatch: Any) -
     assert [each for each in found.fields if each.custom] == []
 
 
-def test_lists_and_fields_in_three_statements(sandbox: Sandbox) -> None:
-    """Lists and fields take three statements, however many there are; a key that no filter can name
-    is left out.
+def test_lists_series_and_fields_in_four_statements(sandbox: Sandbox) -> None:
+    """Lists, series and fields take four statements, however many there are; a key that no filter
+    can name is left out.
     """
     sandbox.add("ann", custom_fields={f"f{n}": n for n in range(50)} | {" ": 1})
     sandbox.list("news", "ann")
     sandbox.list("tips")
     with statements(sandbox.work.connection) as seen:
         found = known_fields(sandbox.work)
-    assert len(seen) == 3
+    assert len(seen) == 4
     assert [(each.list, each.subscribers) for each in found.lists] == [("news", 1), ("tips", 0)]
     custom: list[KnownField] = [each for each in found.fields if each.custom]
     assert len(custom) == 50

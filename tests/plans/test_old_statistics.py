@@ -51,8 +51,8 @@ CONTACTS = 5_000
 #: How many rows may be touched, in all tables, indexes and joins, for each row that is handled.
 FOR_EACH = 100
 #: How often each contact may be touched besides: an answer reads everybody, and small tables may be
-#: read whole.
-READINGS = 40
+#: read whole, once for each contact and filter that names a series or a list.
+READINGS = 100
 
 Action = Callable[[Work], Any]
 

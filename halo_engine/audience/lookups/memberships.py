@@ -7,8 +7,8 @@ from sqlalchemy import (
     FromClause,
     ScalarSelect,
     Select,
+    Table,
     Text,
-    and_,
     case,
     exists,
     func,
@@ -55,23 +55,16 @@ def or_never(stage: ColumnElement[Any] | ScalarSelect[Any]) -> ColumnElement[Any
 
 
 def _on_list(key: str, org_id: ColumnElement[Any], contact: FromClause) -> Select[Any]:
-    member, of = subscription_members, subscriptions
+    member = subscription_members
     # Written so that no index on the list can be used: it would read all of its members.
-    is_its = and_(of.c.org_id == org_id, of.c.id.is_not_distinct_from(member.c.subscription_id))
-    return (
-        select(literal_column("true").label("stands"))
-        .select_from(member.join(of, is_its))
-        .where(
-            member.c.org_id == org_id,
-            member.c.end_user_id == contact.c.id,
-            of.c.key == literal(key, Text()),
-        )
+    is_its = member.c.subscription_id.is_not_distinct_from(_named(subscriptions, key, org_id))
+    return select(literal_column("true").label("stands")).where(
+        member.c.org_id == org_id, member.c.end_user_id == contact.c.id, is_its
     )
 
 
 def _latest_run(key: str, org_id: ColumnElement[Any], contact: FromClause) -> Select[Any]:
-    run, of = automation_enrollments, automations
-    is_its = and_(of.c.org_id == org_id, of.c.id.is_not_distinct_from(run.c.automation_id))
+    run = automation_enrollments
     stage = case(
         (run.c.ended_at.is_(None), _said(Stage.ACTIVE)),
         (run.c.exit_reason == ExitReason.COMPLETED.value, _said(Stage.COMPLETED)),
@@ -80,15 +73,19 @@ def _latest_run(key: str, org_id: ColumnElement[Any], contact: FromClause) -> Se
     )
     return (
         select(stage.label("stands"))
-        .select_from(run.join(of, is_its))
         .where(
             run.c.org_id == org_id,
+            run.c.automation_id == _named(automations, key, org_id),
             run.c.end_user_id == contact.c.id,
-            of.c.key == literal(key, Text()),
         )
         .order_by(run.c.number.desc())
         .limit(literal_column("1"))
     )
+
+
+def _named(of: Table, key: str, org_id: ColumnElement[Any]) -> ScalarSelect[Any]:
+    named = select(of.c.id).where(of.c.org_id == org_id, of.c.key == literal(key, Text()))
+    return named.correlate_except(of).scalar_subquery()
 
 
 def _said(stage: Stage) -> ColumnElement[str]:

@@ -99,8 +99,11 @@ def test_lists_are_left_and_joined_again(work: Work) -> None:
     answer = chose(work, mail, "tips")
     assert (answer.joined, answer.left) == (("tips",), ("news",))
     assert joined(work, mail) == {"tips": True, "news": False}
-    told = {(kind, changed[0]) for kind, _, changed in written_signals(work)[before:]}
-    assert ("silent", "list") in told
+    told = {(kind, *changed) for kind, _, changed in written_signals(work)[before:]}
+    assert told == {
+        ("changed", "list", "suppression", "list:news"),
+        ("changed", "list", "suppression", "list:tips"),
+    }
     assert chose(work, mail, "tips").model_dump(exclude={"id"}) == {"joined": (), "left": ()}
 
 
