@@ -103,6 +103,7 @@ def test_lists_are_left_and_joined_again(work: Work) -> None:
     assert told == {
         ("changed", "list", "suppression", "list:news"),
         ("changed", "list", "suppression", "list:tips"),
+        ("silent", "suppression"),
     }
     assert chose(work, mail, "tips").model_dump(exclude={"id"}) == {"joined": (), "left": ()}
 
