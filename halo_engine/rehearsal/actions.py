@@ -9,6 +9,7 @@ from pydantic import Field
 from halo_engine.answers.plans.plan import plan
 from halo_engine.contacts.calls import Call, Identifier
 from halo_engine.contacts.companies.identify import IdentifyCompanyCall, identify_company
+from halo_engine.contacts.consent.erasure import EraseContactCall, erase_contact
 from halo_engine.contacts.consent.lists import (
     SubscribeCall,
     UnsubscribeCall,
@@ -31,7 +32,7 @@ from halo_engine.contacts.identifying.leads import (
 from halo_engine.contacts.stripe.subscription import StripeSubscriptionCall, stripe_subscription
 from halo_engine.domain.errors import Refusal, bad_input, shown, validated
 from halo_engine.enrollment.releasing import discard_everybody, release_held
-from halo_engine.journey.removal import remove
+from halo_engine.journey.removal import remove, stop_series
 from halo_engine.mail.incoming.complaints import complain
 from halo_engine.mail.incoming.events import (
     MailCall,
@@ -306,6 +307,11 @@ def _remove(sandbox: Sandbox, value: Any) -> None:
     sandbox.perform(removed)
 
 
+def _stop(sandbox: Sandbox, value: Any) -> None:
+    """Stop a series: everybody leaves it."""
+    stop_series(sandbox.perform, validated(_Key, {"series": value}, "stop").series, BY)
+
+
 def _release(sandbox: Sandbox, value: Any) -> None:
     """Release whoever is held in a series, or discard them."""
     call = validated(_Release, value, "release")
@@ -339,9 +345,11 @@ ACTIONS: Final[dict[str, Action]] = {
     "click": _door(ReadMailCall, click_mail, "click"),
     "reply": _door(MailCall, reply_to_mail, "reply"),
     "remove": _remove,
+    "erase": _door(EraseContactCall, erase_contact, "erase"),
     "activate": _operation(lifecycle.activate, "activate"),
     "pause": _operation(lifecycle.pause, "pause"),
     "resume": _operation(lifecycle.resume, "resume"),
+    "stop": _stop,
     "release": _release,
     "save": _save,
     "plan": _plan,

@@ -122,6 +122,43 @@ class Control(Activity):
         self.open_gates(series.active_runs())
         self.settle()
 
+    def stop(self, key: str) -> None:
+        """Complete a series: everybody leaves it, and nobody waits to enter (contract §6, §19)."""
+        series = self.known_series(key)
+        runs = series.active_runs()
+        is_over = series.status == "completed" and not runs
+        refuse_unless(series.status != "draft" and not is_over, 409, f"{key} is {series.status}")
+        self.stop_being_active(series)
+        series.status = "completed"
+        series.waiting.clear()
+        held, series.held = series.held, {}
+        for contact in held:
+            self._discard(series, contact)
+        for run in runs:
+            self.exit(run, "manual")
+        self.settle()
+
+    def erase(self, contact: str) -> None:
+        """Forget a contact and everything about it; its address stays suppressed (contract §2)."""
+        person = self.known_contact(contact)
+        left = [run.series for run in self._runs_of((person,)) if run.is_active]
+        self.contacts.remove(person)
+        self.events = [event for event in self.events if event.contact is not person]
+        for members in self.lists.values():
+            members.discard(person)
+        keys = self.answers_by_key.items()
+        asked = {key: said for key, said in keys if said[0][1] != (person.external_id or "")}
+        self.answers_by_key = asked
+        self.pending = {key: said for key, said in self.pending.items() if key[0] is not person}
+        for series in self.series.values():
+            series.runs = [run for run in series.runs if run.contact is not person]
+            for known in (series.waiting, series.refusals, series.watches, series.discarded):
+                known.pop(person, None)
+            series.held.pop(person, None)
+        for series in left:
+            self.complete_if_done(series)
+        self.settle()
+
     def release(self, series: str, *, discard: bool = False) -> None:
         """Let those who are held enter, in order of arrival, or go for good (contract §19)."""
         found = self.known_series(series)
@@ -173,8 +210,7 @@ class Control(Activity):
             if (old.delay, old.window) != (new.delay, new.window):
                 due = max(row.created_at + new.delay, self.now)
                 moved = self.due_at(definition, new, run.contact, due)
-                if moved != row.scheduled_for:
-                    row.scheduled_for = row.first_due = moved
+                row.scheduled_for = row.first_due = moved
 
     def checked(self, key: str, change: Any) -> Definition:
         """Return the definition that a change makes of a series, if it can be saved."""

@@ -103,7 +103,8 @@ class ContactDoors(Pipeline):
 
     def create(self, source: str, external_id: str | None, traits: Traits) -> Contact:
         """Write a new contact, seen now, or at its sign-up where it was imported (contract §2)."""
-        contact = Contact(len(self.contacts), source, self.now, self.now, self.now, external_id)
+        number = self.contacts[-1].number + 1 if self.contacts else 0
+        contact = Contact(number, source, self.now, self.now, self.now, external_id)
         traits.merge_into(contact)
         if source not in ("sdk", "lead_form"):
             contact.first_seen = contact.last_seen = as_of_signup(contact.columns, self.now)

@@ -75,6 +75,10 @@ properties = st.fixed_dictionaries(
 )
 
 
+#: After how many runs something may be stopped or erased.
+_SEVERAL = 3
+
+
 def beginnings(world: World) -> list[Action]:
     """Two colleagues and a subscriber, so that the first actions find somebody."""
     return [
@@ -274,6 +278,17 @@ def _operate(draw: st.DrawFn, world: World) -> Action:
 
 
 @st.composite
+def _stop(draw: st.DrawFn, world: World) -> Action:
+    running = [key for key, each in world.series.items() if each.status in ("active", "paused")]
+    return "stop", draw(st.sampled_from([*running, *running, *world.series]))
+
+
+@st.composite
+def _erase(draw: st.DrawFn, world: World) -> Action:
+    return "erase", {"contact": draw(_names(world))}
+
+
+@st.composite
 def _release(draw: st.DrawFn, world: World) -> Action:
     """Release or discard whoever is held, or at times where nobody is."""
     holding = [key for key, each in world.series.items() if each.held]
@@ -304,6 +319,8 @@ def actions(world: World) -> st.SearchStrategy[Action]:
         (1, _unsuppress(world)),
         (1 if runs else 0, _remove(world)),
         (1, _change_org()),
+        # Rare: what is stopped or erased meets nothing any more.
+        *([(1, _stop(world) | _erase(world))] if runs > _SEVERAL else []),
     ]
     numbers = [n for n, (weight, _) in enumerate(weighted) for _ in range(weight)]
     return st.sampled_from(numbers).flatmap(lambda n: weighted[n][1])

@@ -24,7 +24,7 @@ Value = Any
 Written = dict[str, Any]
 
 #: Actions whose value is a series key or an instant; the others' is a mapping.
-_PLAIN = ("at", "activate", "pause", "resume")
+_PLAIN = ("at", "activate", "pause", "resume", "stop")
 #: What both answer in the same words.
 _ANSWERS = ("created", "updated", "skipped", "errors", "leaves", "breaks")
 _CONTACT = ("email", "contact_type", "source", "first_seen", "signed_up_at", "last_contacted_at")

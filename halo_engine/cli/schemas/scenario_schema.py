@@ -12,6 +12,7 @@ from halo_engine.cli.schemas.json_schema import (
     series_definitions,
 )
 from halo_engine.contacts.companies.identify import IdentifyCompanyCall
+from halo_engine.contacts.consent.erasure import EraseContactCall
 from halo_engine.contacts.consent.lists import SubscribeCall, UnsubscribeCall
 from halo_engine.contacts.consent.subscriptions import SaveListCall
 from halo_engine.contacts.events.track import TrackCall
@@ -39,6 +40,7 @@ _DOORS: Final[Mapping[str, type[BaseModel]]] = {
     "open": ReadMailCall,
     "click": ReadMailCall,
     "reply": MailCall,
+    "erase": EraseContactCall,
 }
 _OBJECT: Final = {"type": "object"}
 _TEXT: Final = {"type": "string"}
@@ -72,6 +74,7 @@ _ACTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
     "activate": {**_TEXT, "description": "Make this series active."},
     "pause": {**_TEXT, "description": "Pause this series."},
     "resume": {**_TEXT, "description": "Make this paused series active again."},
+    "stop": {**_TEXT, "description": "Stop this series: everybody leaves it."},
     "release": {
         **_OBJECT,
         "description": "Let those whom a series' surge holds enter; `discard: true` lets them go.",

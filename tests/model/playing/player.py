@@ -17,7 +17,7 @@ from tests.model.playing.expectations import differences
 from tests.model.world import World
 
 STAGE = ("scenario", "start", "org", "lists", "series", "timeline")
-SERIES_ACTIONS = ("activate", "pause", "resume")
+SERIES_ACTIONS = ("activate", "pause", "resume", "stop")
 MAPPING_ACTIONS = (
     "identify",
     "identify_company",
@@ -39,6 +39,7 @@ MAPPING_ACTIONS = (
     "click",
     "reply",
     "remove",
+    "erase",
     "save",
     "plan",
     "release",
