@@ -6,6 +6,7 @@ SELECT automation_recipients.id,
        automation_recipients.created_at,
        automation_recipients.status,
        coalesce(automation_recipients.was_due, automation_recipients.scheduled_for) AS scheduled_for,
+       coalesce(automation_recipients.first_due, coalesce(automation_recipients.was_due, automation_recipients.scheduled_for)) AS first_due,
        automation_recipients.error,
        automation_recipients.failed_at,
        automation_recipients.retry_at,
@@ -20,7 +21,8 @@ SELECT automation_recipients.id,
      AND messages.automation_id = automation_recipients.automation_id
      AND messages.enrollment_number = automation_recipients.enrollment_number
      AND (messages.machine_opened_at IS NOT NULL
-          OR messages.machine_clicked_at IS NOT NULL)) AS machines
+          OR messages.machine_clicked_at IS NOT NULL)) AS machines,
+              automation_enrollments.event_properties
 FROM automation_recipients
 JOIN automation_enrollments ON automation_enrollments.org_id = automation_recipients.org_id
 AND automation_enrollments.end_user_id = automation_recipients.end_user_id

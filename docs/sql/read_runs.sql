@@ -6,7 +6,8 @@ SELECT automation_enrollments.number,
        automation_enrollments.created_at AS began_at,
        automation_enrollments.converted_at,
        automation_enrollments.ended_at,
-       automation_enrollments.exit_reason
+       automation_enrollments.exit_reason,
+       automation_enrollments.event_properties
 FROM automation_enrollments
 WHERE automation_enrollments.org_id =
     (SELECT :org_id::UUID AS anon_1)

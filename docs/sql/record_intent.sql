@@ -1,7 +1,7 @@
 -- record_intent
 -- Build the statement once: it runs for every single email
 -- halo_engine/mail/sending/intent.py
--- Parameters: message_id text, now timestamp with time zone, org_id uuid, row_id bigint, lease_token uuid, until timestamp with time zone, address text
+-- Parameters: message_id text, now timestamp with time zone, org_id uuid, row_id bigint, lease_token uuid, address text, until timestamp with time zone
 INSERT INTO messages (org_id, recipient_id, end_user_id, automation_id, enrollment_number, step_id, to_address, state, message_id, intended_at, marketing)
 SELECT automation_recipients.org_id,
        automation_recipients.id,
@@ -30,9 +30,9 @@ WHERE automation_recipients.org_id =
   AND automation_recipients.lease_expires_at > clock_timestamp()
   AND automation_enrollments.ended_at IS NULL
   AND automations.status = 'active'::VARCHAR
+  AND end_users.email = :address::VARCHAR
   AND (:until::TIMESTAMP WITH TIME ZONE IS NULL
        OR :until::TIMESTAMP WITH TIME ZONE >= coalesce(:now::TIMESTAMP WITH TIME ZONE, clock_timestamp()))
-  AND end_users.email = :address::VARCHAR
   AND NOT ((EXISTS
               (SELECT *
                FROM organizations

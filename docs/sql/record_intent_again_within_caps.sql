@@ -1,6 +1,6 @@
 -- record_intent_again_within_caps
 -- halo_engine/mail/sending/intent.py
--- Parameters: message_id text, now timestamp with time zone, org_id uuid, row_id bigint, caps_at_most, caps_within, address text, mail_state text
+-- Parameters: message_id text, now timestamp with time zone, org_id uuid, row_id bigint, caps_at_most, caps_within, address text, until timestamp with time zone, mail_state text
 INSERT INTO messages (org_id, recipient_id, end_user_id, automation_id, enrollment_number, step_id, to_address, state, message_id, intended_at, marketing)
 SELECT automation_recipients.org_id,
        automation_recipients.id,
@@ -50,6 +50,8 @@ WHERE automation_recipients.org_id =
                                                                                                            ELSE messages.intended_at
                                                                                                        END) >= anon_4.at_most))
   AND end_users.email = :address::VARCHAR
+  AND (:until::TIMESTAMP WITH TIME ZONE IS NULL
+       OR :until::TIMESTAMP WITH TIME ZONE >= coalesce(:now::TIMESTAMP WITH TIME ZONE, clock_timestamp()))
   AND NOT ((EXISTS
               (SELECT *
                FROM organizations

@@ -1,6 +1,6 @@
 -- record_intent_within_caps
 -- halo_engine/mail/sending/intent.py
--- Parameters: message_id text, now timestamp with time zone, org_id uuid, row_id bigint, lease_token uuid, until timestamp with time zone, caps_at_most, caps_within, address text
+-- Parameters: message_id text, now timestamp with time zone, org_id uuid, row_id bigint, lease_token uuid, caps_at_most, caps_within, address text, until timestamp with time zone
 INSERT INTO messages (org_id, recipient_id, end_user_id, automation_id, enrollment_number, step_id, to_address, state, message_id, intended_at, marketing)
 SELECT automation_recipients.org_id,
        automation_recipients.id,
@@ -29,8 +29,6 @@ WHERE automation_recipients.org_id =
   AND automation_recipients.lease_expires_at > clock_timestamp()
   AND automation_enrollments.ended_at IS NULL
   AND automations.status = 'active'::VARCHAR
-  AND (:until::TIMESTAMP WITH TIME ZONE IS NULL
-       OR :until::TIMESTAMP WITH TIME ZONE >= coalesce(:now::TIMESTAMP WITH TIME ZONE, clock_timestamp()))
   AND NOT (EXISTS
              (SELECT 1
               FROM unnest(:caps_at_most::INTEGER[], :caps_within::INTERVAL[]) AS anon_4(at_most, within)
@@ -51,6 +49,8 @@ WHERE automation_recipients.org_id =
                                                                                                            ELSE messages.intended_at
                                                                                                        END) >= anon_4.at_most))
   AND end_users.email = :address::VARCHAR
+  AND (:until::TIMESTAMP WITH TIME ZONE IS NULL
+       OR :until::TIMESTAMP WITH TIME ZONE >= coalesce(:now::TIMESTAMP WITH TIME ZONE, clock_timestamp()))
   AND NOT ((EXISTS
               (SELECT *
                FROM organizations

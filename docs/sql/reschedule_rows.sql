@@ -15,8 +15,13 @@ WHERE automation_recipients.org_id =
   AND automation_recipients.status = 'pending'
   AND (automation_recipients.step_id = :step_id::UUID
        OR automation_recipients.step_id = :list_id::UUID)
-  AND CASE
-          WHEN (automation_recipients.step_id = :step_id::UUID) THEN greatest(automation_recipients.created_at + INTERVAL '0 days 0 seconds', :now::TIMESTAMP WITH TIME ZONE)
-          WHEN (automation_recipients.step_id = :list_id::UUID) THEN greatest(automation_recipients.created_at + INTERVAL '2 days 0 seconds', :now::TIMESTAMP WITH TIME ZONE)
-          ELSE NULL
-      END != coalesce(automation_recipients.was_due, automation_recipients.scheduled_for);
+  AND (CASE
+           WHEN (automation_recipients.step_id = :step_id::UUID) THEN greatest(automation_recipients.created_at + INTERVAL '0 days 0 seconds', :now::TIMESTAMP WITH TIME ZONE)
+           WHEN (automation_recipients.step_id = :list_id::UUID) THEN greatest(automation_recipients.created_at + INTERVAL '2 days 0 seconds', :now::TIMESTAMP WITH TIME ZONE)
+           ELSE NULL
+       END != coalesce(automation_recipients.was_due, automation_recipients.scheduled_for)
+       OR CASE
+              WHEN (automation_recipients.step_id = :step_id::UUID) THEN greatest(automation_recipients.created_at + INTERVAL '0 days 0 seconds', :now::TIMESTAMP WITH TIME ZONE)
+              WHEN (automation_recipients.step_id = :list_id::UUID) THEN greatest(automation_recipients.created_at + INTERVAL '2 days 0 seconds', :now::TIMESTAMP WITH TIME ZONE)
+              ELSE NULL
+          END != coalesce(automation_recipients.first_due, coalesce(automation_recipients.was_due, automation_recipients.scheduled_for)));

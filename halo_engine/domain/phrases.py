@@ -1,5 +1,6 @@
 """How answers word filters, values and instants: plain sentences for people (contract §10)."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +8,7 @@ from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from halo_engine.domain.errors import shown
+from halo_engine.domain.errors import printable, shown
 from halo_engine.domain.fields.catalogue import FieldType
 from halo_engine.domain.fields.filters import Filter, Operator, date_bound
 from halo_engine.domain.fields.results import FilterResult
@@ -48,6 +49,27 @@ KINDS: Final = {
     FieldType.BOOLEAN: "true or false",
     FieldType.DATE: "a date",
 }
+
+
+#: How much of an event's properties a sentence has, and of the value of each.
+_MOST_PROPERTIES: Final = 20
+_LONGEST_PROPERTY: Final = 80
+
+
+def properties_in_short(properties: Mapping[str, object]) -> str:
+    """Return what an event said, names with values as JSON: ``amount 100, plan "pro"``; what is
+    long is cut.
+    """
+    said = [
+        f"{printable(name, _LONGEST_PROPERTY)} {printable(_as_json(value), _LONGEST_PROPERTY)}"
+        for name, value in properties.items()
+    ]
+    more = len(said) - _MOST_PROPERTIES
+    return ", ".join(said[:_MOST_PROPERTIES]) + (f", and {more} more" if more > 0 else "")
+
+
+def _as_json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def on_the_clock(instant: datetime, zone: ZoneInfo) -> str:

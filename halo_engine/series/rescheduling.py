@@ -31,7 +31,7 @@ from halo_engine.domain.times.quiet_hours import contact_zone
 from halo_engine.sql.rows import instants_text, rows_of
 from halo_engine.sql.statements import statement
 from halo_engine.tables import automation_recipients, end_users
-from halo_engine.tables.enrollments import DUE, IS_PENDING
+from halo_engine.tables.enrollments import DUE, FIRST_DUE, IS_PENDING
 from halo_engine.work import Work
 
 _INSTANT: Final = DateTime(timezone=True)
@@ -79,10 +79,20 @@ class Retimed:
     @property
     def moves(self) -> ColumnElement[bool]:
         """Whether a row gets another time than it has; a leased row does not."""
+        return self._is_there & (self.due != DUE)
+
+    @property
+    def restarts(self) -> ColumnElement[bool]:
+        """Whether a row is due first at another time than it was: it may have been moved, since
+        then, to just the one that it gets (contract §20).
+        """
+        return self._is_there & or_(self.due != DUE, self.due != FIRST_DUE)
+
+    @property
+    def _is_there(self) -> ColumnElement[bool]:
         if not self.steps:
             return literal(False)
-        is_there = or_(*(_ROWS.c.step_id == step.id for step in self.steps))
-        return IS_PENDING & is_there & (self.due != DUE)
+        return IS_PENDING & or_(*(_ROWS.c.step_id == step.id for step in self.steps))
 
     def _due_at(self, step: Step) -> ColumnElement[datetime]:
         """Return the later of ``created_at`` + delay and now, moved to when the step may send."""
@@ -177,7 +187,7 @@ def _moving(work: Work, retimed: Retimed, which: ColumnElement[bool]) -> Update:
         _ROWS.c.org_id == work.org_id,
         _ROWS.c.automation_id == retimed.series.id,
         which,
-        retimed.moves,
+        retimed.restarts,
     )
 
 

@@ -237,3 +237,27 @@ def lease(sandbox: Sandbox) -> None:
         .where(rows.c.org_id == sandbox.work.org_id)
         .values(status="processing", lease_token=uuid4(), lease_expires_at=func.now())
     )
+
+
+def test_an_email_that_may_become_too_late_says_until_when_it_may_leave(sandbox: Sandbox) -> None:
+    """That is counted from when its step was due first, whatever holds it back: mail that is
+    stopped, or a pause (contract §20). Once it is too late, explain says so.
+    """
+    sandbox.pro("ann")
+    sandbox.series(**BY_PLAN, steps=[{**LATER, "send_by": "6h"}, BYE])
+    limit = (
+        f" It is skipped if it has not left by {on_the_clock(NOW + timedelta(hours=8), UTC_ZONE)}."
+    )
+    assert where(sandbox).next == f"The email will be sent, then comes step ‘bye’.{limit}"
+    sandbox.wait(hours=8)
+    stop_sending(sandbox.work.connection, sandbox.work.org.key, "eve")
+    assert where(sandbox).next.startswith("The email is held: ")
+    assert where(sandbox).next.endswith(f"it will be sent, then comes step ‘bye’.{limit}")
+    sandbox.wait(seconds=1)
+    late = (
+        "As things stand, the step is skipped, since its email is too late, then comes step ‘bye’."
+    )
+    assert where(sandbox).next == late
+    sandbox.pause()
+    assert where(sandbox).next.startswith("Nothing, until the series is resumed.")
+    assert where(sandbox).next.endswith(limit)

@@ -40,3 +40,34 @@ def test_a_story_tells_each_decision_of_each_run(sandbox: Sandbox, operate: Oper
     assert (first["version"], first["exit_reason"]) == (1, "condition_not_met")
     [mailed] = first["steps"]
     assert (mailed["step"], mailed["status"], mailed["mail"]["state"]) == ("hi", None, "sent")
+
+
+def test_a_story_tells_what_the_event_said(sandbox: Sandbox, operate: Operator) -> None:
+    """A run shows the properties that it keeps of its event, and so does explain, while a later
+    event changes nothing; a run that none began, or one that said nothing, shows none (§21).
+    """
+    go = {
+        **AGAIN,
+        "entry_trigger": "event",
+        "settings": {"entry_event_name": "go", "reenroll_enabled": True},
+    }
+    for key, definition in {"s": go, "all": AGAIN}.items():
+        operate("series.save", series=key, definition=definition)
+        operate("series.activate", series=key)
+    sandbox.signal(sandbox.contacts(["ann"]))
+    said = {"plan": "Gold", "seats": [1, 2], "note": "x" * 8_192}
+    [warning] = operate("track", event="go", user_id="ann", properties=said)["warnings"]
+    assert "‘note’" in warning
+    sandbox.settle()
+    operate("track", event="go", user_id="ann", properties={"plan": "Tin"})
+    sandbox.settle()
+    kept = {"plan": "Gold", "seats": [1, 2]}
+    position = operate("series.explain", series="s", contact="ann")["position"]
+    assert position["event_properties"] == kept
+    sandbox.tick(timedelta(hours=1))
+    operate("track", event="go", user_id="ann")
+    sandbox.settle()
+    runs = operate("series.runs", series="s", contact="ann")["runs"]
+    assert [each["event_properties"] for each in runs] == [None, kept]
+    [by_creation] = operate("series.runs", series="all", contact="ann")["runs"]
+    assert by_creation["event_properties"] is None

@@ -7,24 +7,22 @@ nothing.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
+from pydantic import JsonValue
 from sqlalchemy import Select, Uuid, and_, any_, exists, literal, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from halo_engine.answers.explain.position_words import WAITS, at_the_latest, then, worded
 from halo_engine.answers.held_mail import what_holds_mail
 from halo_engine.domain.answer import Answer
-from halo_engine.domain.errors import shown
 from halo_engine.domain.phrases import on_the_clock
-from halo_engine.domain.reasons import SeriesStatus, SkipReason, Status
-from halo_engine.domain.series.conditions import ConditionType
+from halo_engine.domain.reasons import SeriesStatus, Status
 from halo_engine.domain.series.decisions import (
     DueFacts,
     Finish,
     Postpone,
-    Send,
-    Waits,
     decide_step,
     exit_reason,
 )
@@ -34,28 +32,8 @@ from halo_engine.journey.claim import DueRow, Run
 from halo_engine.journey.facts import gather_due
 from halo_engine.sql.statements import statement
 from halo_engine.tables import automation_enrollments, automation_recipients, messages
-from halo_engine.tables.enrollments import DUE, IS_ACTIVE
+from halo_engine.tables.enrollments import DUE, FIRST_DUE, IS_ACTIVE
 from halo_engine.work import Work
-
-#: What happens to a step that is skipped.
-_SKIPPED: Final[Mapping[str, str]] = {
-    SkipReason.CONDITION_NOT_MET: "As things stand, the condition is not met",
-    SkipReason.NO_EMAIL: "As things stand, the step is skipped for want of an address",
-    SkipReason.UNSUBSCRIBED: "As things stand, the step is skipped, since it left the list",
-    SkipReason.STEP_REMOVED: "The step was removed and is skipped",
-    SkipReason.TOO_LATE: "As things stand, the step is skipped, since its email is too late",
-    SkipReason.FREQUENCY_CAP: "As things stand, the step is skipped, since the contact got as much "
-    "marketing as the frequency caps allow",
-    SkipReason.QUIET_HOURS: "As things stand, the step is skipped, since its send window does not "
-    "open outside the quiet hours within 8 days",
-}
-#: What is said of an email that waits.
-_WAITS: Final[Mapping[Waits, str]] = {
-    Waits.FREQUENCY_CAP: "Until then frequency caps hold it back. ",
-    Waits.QUIET_HOURS: "Until then quiet hours hold it back. ",
-}
-#: The conditions that ask what readers did.
-_OF_READERS: Final = (ConditionType.EMAIL_OPENED, ConditionType.LINK_CLICKED)
 
 
 class Position(Answer):
@@ -63,7 +41,8 @@ class Position(Answer):
 
     ``next_at`` is None while the series is not active, while mail that is due is held, and if the
     step was set aside; then ``problem`` is the error. ``number`` and ``enrolled_at`` are the
-    enrollment's; ``since`` is when the contact reached ``step``.
+    enrollment's; ``since`` is when the contact reached ``step``. ``event_properties`` are what the
+    run keeps of the event that began it, None if there are none (contract §21).
     """
 
     number: int
@@ -74,6 +53,7 @@ class Position(Answer):
     next: str
     next_at: Instant | None
     problem: str | None = None
+    event_properties: dict[str, JsonValue] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +67,24 @@ class _Fault:
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
-    """An active recipient row; ``machines``: some opened or clicked mails of the run (§16)."""
+    """An active recipient row; ``machines``: some opened or clicked mails of the run (§16);
+    ``event`` is what the run keeps of its event (§21).
+    """
 
     row: DueRow
     step: Step
     status: Status
     scheduled_for: datetime
+    first_due: datetime
     enrolled_at: datetime
     fault: _Fault | None
     machines: bool
+    event: dict[str, JsonValue] | None
+
+    @property
+    def latest(self) -> datetime | None:
+        """Until when its email may leave (contract §20)."""
+        return self.first_due + self.step.send_by if self.step.send_by is not None else None
 
 
 def locate(work: Work, series: Series, contacts: Collection[UUID]) -> Mapping[UUID, Position]:
@@ -132,9 +121,11 @@ def _standing(work: Work, series: Series, contacts: Collection[UUID]) -> Sequenc
             series.steps_by_id[row.step_id],
             Status(row.status),
             row.scheduled_for,
+            row.first_due,
             row.enrolled_at,
             _Fault(row.error, row.failed_at, row.retry_at) if row.error is not None else None,
             row.machines,
+            row.event_properties,
         )
         for row in found
     ]
@@ -157,6 +148,7 @@ def _find_position(work: Work, series: Series, contacts: Collection[UUID]) -> Se
             rows.c.created_at,
             rows.c.status,
             DUE.label("scheduled_for"),
+            FIRST_DUE.label("first_due"),
             rows.c.error,
             rows.c.failed_at,
             rows.c.retry_at,
@@ -164,6 +156,7 @@ def _find_position(work: Work, series: Series, contacts: Collection[UUID]) -> Se
             rows.c.enrollment_number,
             runs.c.created_at.label("enrolled_at"),
             machines.label("machines"),
+            runs.c.event_properties,
         )
         .join(
             runs,
@@ -188,9 +181,8 @@ def _held(work: Work, series: Series, standing: _Standing) -> Position:
         text = "Nothing but leaving: the series was stopped. Stop it again to end who is still in."
         return _position(standing, text, None)
     due = on_the_clock(standing.scheduled_for, work.org.zone)
-    return _position(
-        standing, f"Nothing, until the series is resumed. Its step was scheduled for {due}.", None
-    )
+    text = f"Nothing, until the series is resumed. Its step was scheduled for {due}."
+    return _position(standing, text + at_the_latest(standing.latest, work.org.zone), None)
 
 
 def _next(work: Work, standing: _Standing, facts: DueFacts, held: str | None) -> Position:
@@ -205,15 +197,19 @@ def _next(work: Work, standing: _Standing, facts: DueFacts, held: str | None) ->
     decision = decide_step(facts, at)
     waits = ""
     if isinstance(decision, Postpone):
-        at, waits = decision.until, _WAITS.get(decision.why, "")
+        at, waits = decision.until, WAITS.get(decision.why, "")
         decision = decide_step(facts, at)
-    text = waits + _worded(decision, facts) + _machines(decision, standing, facts)
-    if held is None or isinstance(decision, Finish):
+    text = waits + worded(decision, facts, machines=standing.machines)
+    if isinstance(decision, Finish):
         return _position(standing, text, at)
+    limit = at_the_latest(standing.latest, work.org.zone)
+    if held is None:
+        return _position(standing, text + limit, at)
     if at > work.now:
-        return _position(standing, f"{text} Now {held}: if it still is then, it waits.", at)
-    following = _then(facts.run.series.step_after(facts.step, facts.visited))
-    text = f"The email is held: {held}. Once that is over, it will be sent, {following}."
+        text = f"{text} Now {held}: if it still is then, it waits.{limit}"
+        return _position(standing, text, at)
+    following = then(facts.run.series.step_after(facts.step, facts.visited))
+    text = f"The email is held: {held}. Once that is over, it will be sent, {following}.{limit}"
     return _position(standing, text, None)
 
 
@@ -228,38 +224,6 @@ def _failed(work: Work, standing: _Standing, fault: _Fault) -> Position:
     return found.model_copy(update={"problem": fault.problem})
 
 
-def _worded(decision: Send | Postpone | Finish, facts: DueFacts) -> str:
-    series, step = facts.run.series, facts.step
-    following = _then(series.step_after(step, facts.visited))
-    if not isinstance(decision, Finish):
-        return f"The email will be sent, {following}."
-    said = _SKIPPED.get(str(decision.reason), "As things stand, the condition is met")
-    ends = decision.reason == SkipReason.CONDITION_NOT_MET
-    if ends:
-        return f"{said}, and the enrollment ends.{_if_it_fires(step, following)}"
-    return f"{said}, {following}."
-
-
-def _if_it_fires(step: Step, following: str) -> str:
-    """Return what opens the gate before its delay is over; blank if nothing does."""
-    if step.condition is None or not step.is_early:
-        return ""
-    return f" Should {shown(step.condition.value)} fire before, {following} at once."
-
-
-def _machines(decision: Send | Postpone | Finish, standing: _Standing, facts: DueFacts) -> str:
-    """Return what keeps a gate shut though its mail seems to have been read; blank if nothing."""
-    condition = facts.step.condition
-    is_shut = isinstance(decision, Finish) and decision.reason == SkipReason.CONDITION_NOT_MET
-    if not (is_shut and standing.machines and condition and condition.type in _OF_READERS):
-        return ""
-    return " Machines opened or clicked its emails, which does not count here."
-
-
-def _then(following: Step | None) -> str:
-    return f"then comes step ‘{following.key}’" if following else "then the run ends"
-
-
 def _position(standing: _Standing, text: str, at: datetime | None) -> Position:
     return Position(
         number=standing.row.run.number,
@@ -269,4 +233,5 @@ def _position(standing: _Standing, text: str, at: datetime | None) -> Position:
         since=standing.row.reached_at,
         next=text,
         next_at=at,
+        event_properties=standing.event,
     )

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
+from pydantic import JsonValue
 from sqlalchemy import Select, and_, func, select
 
 from halo_engine.answers.joins import has_values
@@ -50,7 +51,8 @@ class RunStep(Answer):
 class Run(Answer):
     """One run: the version of the series in which it began, its steps in order, and its end.
 
-    ``version`` is None of a run that began before versions were kept.
+    ``version`` is None of a run that began before versions were kept. ``event_properties`` are what
+    the run keeps of the event that began it, None if there are none (contract §21).
     """
 
     number: int
@@ -59,6 +61,7 @@ class Run(Answer):
     converted_at: Instant | None
     ended_at: Instant | None
     exit_reason: ExitReason | None
+    event_properties: dict[str, JsonValue] | None
     steps: tuple[RunStep, ...]
 
 
@@ -106,6 +109,7 @@ def _read_runs(work: Work, series: Series, contact_id: UUID) -> Select[Any]:
             runs.c.converted_at,
             runs.c.ended_at,
             runs.c.exit_reason,
+            runs.c.event_properties,
         )
         .where(has_values(runs, work.org_id, end_user_id=contact_id, automation_id=series.id))
         .order_by(runs.c.number.desc())

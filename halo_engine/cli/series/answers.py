@@ -20,6 +20,7 @@ from halo_engine.cli.operations.failures import draw_failures
 from halo_engine.cli.output import plain, print_facts, print_table, shown_at
 from halo_engine.contacts.finding import find_contacts
 from halo_engine.domain.answer import PAGE
+from halo_engine.domain.phrases import properties_in_short
 from halo_engine.domain.series.definition import Series
 from halo_engine.series.files.check import unsaved
 from halo_engine.series.files.reading import series_of_file
@@ -228,9 +229,11 @@ def _draw_explanation(found: Explanation, zone: ZoneInfo) -> None:
 
 def _draw_position(found: Position, zone: ZoneInfo) -> None:
     click.echo()
+    said = found.event_properties
     print_facts(
         {
             "enrolled": f"{shown_at(found.enrolled_at, zone)} (number {found.number})",
+            **({"its event said": properties_in_short(said)} if said else {}),
             "at step": f"{found.step}, since {shown_at(found.since, zone)} ({found.status})",
             "next": found.next,
             "at": shown_at(found.next_at, zone),

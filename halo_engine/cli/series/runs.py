@@ -9,6 +9,7 @@ from halo_engine.answers.explain.runs import Run, RunMail, RunStory, run_story
 from halo_engine.cli.context import CommandContext, in_organization
 from halo_engine.cli.output import plain, print_table, shown_at
 from halo_engine.contacts.finding import find_contacts
+from halo_engine.domain.phrases import properties_in_short
 from halo_engine.series.lifecycle import find_series
 from halo_engine.work import Work
 
@@ -37,6 +38,8 @@ def _draw(found: RunStory, zone: ZoneInfo) -> None:
         version = f" in version {run.version}" if run.version else ""
         ended = f", ended {shown_at(run.ended_at, zone)}: {run.exit_reason}" if run.ended_at else ""
         click.echo(f"run {run.number}, began {shown_at(run.began_at, zone)}{version}{ended}")
+        if run.event_properties:
+            click.echo(f"its event said: {properties_in_short(run.event_properties)}")
         columns = ("step", "reached", "due", "decided", "what", "why", "mail")
         print_table(columns, list(_rows(run, zone)))
 

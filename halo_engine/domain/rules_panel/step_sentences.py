@@ -1,6 +1,6 @@
 """A step in the panel's words (§17): what it does, how long after the step before, and when."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -64,6 +64,18 @@ def window_in_words(window: SendWindow | None) -> str:
         return "At any time"
     zone = f" {window.timezone}" if window.timezone else ""
     return f"{_days(window.days)}, {window.opens:%H:%M} to {window.closes:%H:%M}{zone}"
+
+
+def limits_in_words(step: StepDefinition) -> Iterator[str]:
+    """Yield what else decides whether an email is sent: how late it may be, caps (§20)."""
+    if step.send_by is not None:
+        yield f"skipped if not sent {_within(step.send_by)}"
+    if step.ignore_caps:
+        yield "not held back by frequency caps"
+
+
+def _within(length: timedelta) -> str:
+    return f"within {length_in_words(length)} of when it is due" if length else "when it is due"
 
 
 def _days(days: Sequence[Weekday]) -> str:

@@ -102,6 +102,7 @@ def intend_again(
     *,
     unknown: bool,
     caps: FrequencyCaps = (),
+    latest: datetime | None = None,
 ) -> str | None:
     """Record that a failed row's email is about to be sent after all; return its Message-ID.
 
@@ -115,6 +116,7 @@ def intend_again(
         "address": address,
         "message_id": message_id,
         "mail_state": "unknown" if unknown else "failed",
+        "until": latest,
         "now": work.now,
     }
     if caps:
@@ -142,7 +144,6 @@ def _intending_leased(*held_too: ColumnElement[bool]) -> ReturningInsert[str]:
         rows.c.lease_expires_at > func.clock_timestamp(),
         automation_enrollments.c.ended_at.is_(None),
         automations.c.status == SeriesStatus.ACTIVE,
-        or_(parameter("until").is_(None), parameter("until") >= _NOW),
         *held_too,
     )
     held = leased.with_for_update(read=True, of=rows)
@@ -252,6 +253,7 @@ def _if_still_wanted(*held: ColumnElement[bool]) -> Select[Any]:
             rows.c.id == parameter("row_id"),
             *held,
             contacts.c.email == parameter("address"),
+            or_(parameter("until").is_(None), parameter("until") >= _NOW),
             ~is_stopped,
             ~is_suppressed,
             or_(series.c.audience_type != AudienceType.SUBSCRIPTION, is_on_the_list),

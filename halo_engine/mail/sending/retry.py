@@ -14,12 +14,11 @@ from sqlalchemy import Select, Update, and_, select, update
 
 from halo_engine.domain.errors import conflict, not_found
 from halo_engine.domain.fields.merge_fields import MergeField
-from halo_engine.domain.reasons import FailReason, SeriesStatus, Status
+from halo_engine.domain.reasons import FailReason, SeriesStatus, SkipReason, Status
 from halo_engine.domain.series.decisions import (
     DueFacts,
     Finish,
     Postpone,
-    Waits,
     decide_step,
     exit_reason,
 )
@@ -258,14 +257,31 @@ def _intend(work: Work, *, sender: Sender, letter: _Letter) -> str | RetriedMail
     if series.counted(step):
         hold_mail_again(work, letter.row, letter.due.run.contact_id)
     intended = intend_again(
-        work, letter.row, letter.address, fresh, unknown=letter.unknown, caps=caps
+        work,
+        letter.row,
+        letter.address,
+        fresh,
+        unknown=letter.unknown,
+        caps=caps,
+        latest=letter.due.latest,
     )
     if intended is None:
-        is_capped = bool(caps) and held_by_caps(work, letter.due)
-        why = Waits.FREQUENCY_CAP if is_capped else _NOT_WANTED
+        why = _why_held(work, letter.due, is_capped=bool(caps))
         return RetriedMail(letter.row, Verdict.HELD, why)
     _change(work, letter.row, reason=FailReason.OUTCOME_UNKNOWN)
     return intended
+
+
+def _why_held(work: Work, due: DueFacts, *, is_capped: bool) -> str:
+    """Return why a mail that was wanted when it was written is not any more (contract §20)."""
+    if due.is_late(work.now):
+        return SkipReason.TOO_LATE
+    match held_by_caps(work, due) if is_capped else None:
+        case Postpone(why=why):
+            return why
+        case Finish(reason=str() as reason):
+            return reason
+    return _NOT_WANTED
 
 
 def _record(work: Work, *, letter: _Letter, retried: RetriedMail, posted: Posted) -> None:

@@ -65,3 +65,18 @@ def test_an_activation_is_confirmed_by_a_number(halo: Console) -> None:
     assert story.startswith("run 1, began ")
     assert "in version 1\n" in story
     assert "pending" in story
+
+
+def test_runs_and_explain_show_what_the_event_said(halo: Console) -> None:
+    """Names with values as JSON, of a long value its beginning (contract §21)."""
+    by_event = LETTER.replace("manual", "event\n        settings: {entry_event_name: go}")
+    halo("series", "apply", halo.file("letter.yaml", by_event))
+    halo("series", "activate", "letter")
+    halo("identify", "ann", "--trait", "email=ann@a.example")
+    halo.work()
+    long = "x" * 100
+    halo("track", "ann", "go", "--property", "amount=100", "--property", f"note={long}")
+    halo.work()
+    said = f'note "{long[:78]}…, amount 100\n'
+    assert f"its event said: {said}" in halo("runs", "ann", "letter")
+    assert f"its event said  {said}" in halo("explain", "ann", "letter")

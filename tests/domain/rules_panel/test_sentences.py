@@ -9,7 +9,8 @@ from halo_engine.domain.phrases import OPERATOR_WORDS
 from halo_engine.domain.reasons import AudienceType, ContactTypeChoice, EntryTrigger
 from halo_engine.domain.rules_panel.labels import CONTACT_TYPES, SOURCES, TRIGGERS
 from halo_engine.domain.rules_panel.sentences import in_words, sentence_of
-from halo_engine.domain.series.definition import SeriesDefinition
+from halo_engine.domain.rules_panel.step_sentences import limits_in_words
+from halo_engine.domain.series.definition import SeriesDefinition, StepDefinition
 from halo_engine.domain.series.exits import EXIT_RULES
 
 
@@ -117,4 +118,15 @@ def test_a_definition_is_said_part_by_part() -> None:
         ("Re-enrollment", "Contacts can enter again 1 day after they entered last."),
         ("Goal", "Source is ‘sdk’, within 30 days of entry"),
         ("Exit", "Completes the series; Replies to an email; Triggers an event: ‘paid’"),
+    ]
+
+
+def test_a_step_says_how_late_it_may_be_and_that_caps_let_it_pass() -> None:
+    """What else decides whether an email is sent is said beside its window (contract §20)."""
+    step = {"key": "a", "email": {"subject": "A", "body": "A"}}
+    assert [*limits_in_words(StepDefinition.model_validate(step))] == []
+    limited = {**step, "send_by": "90m", "ignore_caps": True}
+    assert [*limits_in_words(StepDefinition.model_validate(limited))] == [
+        "skipped if not sent within 90 minutes of when it is due",
+        "not held back by frequency caps",
     ]

@@ -456,3 +456,38 @@ def test_caps_hold_a_retry_back_and_are_said(office: PostOffice) -> None:
     found = retry_failed(office.transact, MemoryTransport(), SENDER, call, Throttle())
     assert [(each.verdict, each.reason) for each in found] == [("held", "frequency_cap")]
     assert office.row(row, "status") == ("failed",)
+
+
+def test_send_by_holds_a_retry_back_and_is_said(office: PostOffice) -> None:
+    """A failed email that is too late today is not sent again, not even if it became so while
+    others of its page were sent (contract §20).
+    """
+    failed(office, "Ann", "Bob", "Cyd")
+    write(office, automation_steps, send_by_seconds=3600)
+    office.wait(hours=1)
+    slow = Interrupted(lambda: office.wait(seconds=1))
+    assert retry(office, slow) == [("sent", None), ("held", "too_late"), ("held", "too_late")]
+    assert retry(office, MemoryTransport()) == [("held", "too_late"), ("held", "too_late")]
+
+
+def test_a_cap_that_leads_past_send_by_makes_a_retry_too_late(office: PostOffice) -> None:
+    """Whoever got as much marketing as caps allow gets a failed email in time, or not at all; the
+    operator hears which, also if the other mail is sent while the retry is under way.
+    """
+    failed(office, "Ann", "Bob")
+    call = named(office)
+    write(office, automations, kind="marketing")
+    write(office, automation_steps, send_by_seconds=3600)
+    is_its = organizations.c.id == office.org_id
+    with office.database.begin() as connection:
+        caps = [{"at_most": 1, "within": "24h"}]
+        connection.execute(update(organizations).where(is_its).values(frequency_caps=caps))
+    contacts = dict.fromkeys(each for (each,) in office.rows(automation_recipients, "end_user_id"))
+    other = office.series(kind="marketing")
+
+    def sends_another() -> None:
+        office.enroll(other, *contacts)
+        office.lease_and_send(MemoryTransport())
+
+    found = retry_failed(office.transact, Interrupted(sends_another), SENDER, call, Throttle())
+    assert [(each.verdict, each.reason) for each in found] == [("sent", None), ("held", "too_late")]

@@ -9,6 +9,7 @@ from halo_engine.domain.reasons import Status
 from halo_engine.domain.rules_panel.reason_labels import why_left, why_not_sent
 from halo_engine.domain.rules_panel.step_sentences import (
     delay_in_words,
+    limits_in_words,
     what_it_does,
     window_in_words,
 )
@@ -59,7 +60,7 @@ def step_lines(definition: SeriesDefinition, funnel: Funnel | None = None) -> It
             what_it_does(step),
             step.email is not None,
             delay_in_words(step.delay, is_first=index == 0),
-            window_in_words(own) if step.email is not None else "",
+            " · ".join((window_in_words(own), *limits_in_words(step))) if step.email else "",
             None if found is None else tuple(_parts(found)),
         )
     for found in counted.values():

@@ -9,6 +9,7 @@ from typing import Any, Final
 from halo_engine.answers.codes import ACTIVE
 from halo_engine.answers.explain.explain import Explanation, SeenFilter
 from halo_engine.domain.errors import Refusal
+from halo_engine.domain.phrases import properties_in_short
 from halo_engine.domain.rules_panel.reason_labels import why_not_sent
 from halo_engine.domain.rules_panel.sentences import sentence_of
 
@@ -53,6 +54,7 @@ def _page(one: OneSeries, asked: str, **values: Any) -> View:
         "filters": () if found is None else tuple(map(_seen, found.filters)),
         "name_of": name_of,
         "why_not_sent": why_not_sent,
+        "properties_in_short": properties_in_short,
     }
     status = HTTPStatus.OK if not values.get("problem") else HTTPStatus.BAD_REQUEST
     return View("progress/why.html", {**shown, **values}, status)
