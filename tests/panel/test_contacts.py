@@ -5,6 +5,8 @@ from playwright.sync_api import expect
 from halo_engine.domain.roles import Role
 from tests.panel.browsing import PHONE, People, Shop, barriers, rows
 
+HELLO = {"key": "hello", "email": {"subject": "Hello", "body": "Hi"}}
+LATER = {**HELLO, "key": "later", "delay": "2d"}
 _EVIL = "<script>alert(1)</script>\"'&"
 
 
@@ -24,6 +26,22 @@ def test_i_find_a_contact_and_see_what_happened_to_it(people: People, shop: Shop
     expect(page.locator("#series tbody th")).to_have_text("welcome")
     happened = page.locator("#timeline tbody td:nth-child(2)").all_inner_texts()
     assert sorted(happened) == ["Entered", "Left", "Mail sent"]
+
+
+def test_i_take_a_contact_out_of_a_series(people: People, shop: Shop) -> None:
+    """After a question, without a script too; a viewer cannot."""
+    shop.sandbox.series("welcome", entry_trigger="user_created", steps=[HELLO, LATER])
+    [ann] = shop.sandbox.contacts(["ann"])
+    shop.sandbox.signal([ann])
+    shop.sandbox.settle()
+    viewer = people.of(shop, Role.VIEWER)
+    viewer.goto(f"/contacts/{ann}")
+    assert viewer.get_by_text("Remove").count() == 0
+    page = people.of(shop, Role.EDITOR, java_script_enabled=False)
+    page.goto(f"/contacts/{ann}")
+    page.get_by_text("Remove … from welcome").click()
+    page.get_by_role("button", name="Yes, remove it").click()
+    expect(page.locator("#series tbody tr")).to_contain_text("Manual removal only")
 
 
 def test_a_long_list_is_read_page_by_page(people: People, shop: Shop) -> None:

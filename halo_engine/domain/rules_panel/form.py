@@ -6,17 +6,25 @@ A field is named by its path in the definition, as messages name it: ``settings.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any, Final
 
-from halo_engine.domain.errors import Fault, Path, named_path
+from halo_engine.domain.errors import Fault, Path, Refusal, named_path
 from halo_engine.domain.rules_panel.filter_rows import PARTS, FilterRow, kept_row_of, number_of
 from halo_engine.domain.series.definition import SeriesDefinition
 from halo_engine.domain.series.exits import EXIT_RULES, ExitReason
 from halo_engine.domain.series.settings import EVENT_FILTER_SETTINGS, FILTER_SETTINGS
 from halo_engine.domain.times.durations import format_duration
+from halo_engine.domain.times.written_limits import (
+    read_surge,
+    read_window,
+    write_surge,
+    write_window,
+)
 
 _SETTINGS: Final = "settings."
 #: The fields that are one text each.
@@ -32,11 +40,21 @@ TEXTS: Final = (
     "settings.reenroll_delay_days",
     "settings.goal_window_days",
     "settings.exit_event_name",
+    "settings.surge",
+    "settings.send_window",
+    "settings.when_capped",
 )
+#: Those of them that are read as a line.
+_LINES: Final[Mapping[str, Callable[[str, str], Any]]] = {
+    "settings.surge": read_surge,
+    "settings.send_window": read_window,
+}
 #: Those of them that are numbers.
 _NUMBERS: Final = frozenset({"settings.reenroll_delay_days", "settings.goal_window_days"})
 #: Those that have a default of their own where they are empty.
-_DEFAULTED: Final = frozenset({"settings.goal_window_days", "settings.entry_patience"})
+_DEFAULTED: Final = frozenset(
+    {"settings.goal_window_days", "settings.entry_patience", "settings.when_capped"}
+)
 #: Those that a definition always has; others are null, or left at their default, where empty.
 _CHOICES: Final = frozenset({"kind", "entry_trigger", "contact_type", "audience_type"})
 #: The fields that are on or off: a browser sends those that are on.
@@ -158,7 +176,14 @@ class RulesForm:
         return [*before, *(key for key in chosen if key not in before)]
 
     def faults(self) -> Iterator[Fault]:
-        """Yield what is missing in the form itself: values that nobody has written yet."""
+        """Yield what is wrong in the form itself: values that nobody has written yet, lines that
+        say nothing.
+        """
+        for name in _LINES:
+            try:
+                _LINES[name](self.texts[name], name)
+            except Refusal as refusal:
+                yield Fault(tuple(name.split(".")), refusal.message.partition(": ")[2])
         for place, groups in self.builders.items():
             for g, group in enumerate(groups):
                 for n, row in enumerate(group):
@@ -174,6 +199,7 @@ class RulesForm:
         found: dict[str, str] = {}
         for fault in faults:
             name = named_path("", fault.path)
+            name = next((line for line in _LINES if name.startswith(f"{line}.")), name)
             if _OF_ROW.fullmatch(name):
                 # A filter names itself in its faults; beside its input that says nothing new.
                 problem = fault.problem.partition(": ")[2] or fault.problem
@@ -204,6 +230,9 @@ def form_of(definition: SeriesDefinition) -> RulesForm:
         "subscription": definition.subscription or "",
         "settings.exit_event_name": settings.exit_event_name or "",
         "settings.entry_patience": _length(settings.entry_patience),
+        "settings.surge": write_surge(settings.surge),
+        "settings.send_window": write_window(settings.send_window),
+        "settings.when_capped": settings.when_capped.value,
         **{name: _number(value) for name, value in numbers.items()},
     }
     return RulesForm(
@@ -219,9 +248,14 @@ def form_of(definition: SeriesDefinition) -> RulesForm:
     )
 
 
-def posted(pairs: Iterable[tuple[str, str]]) -> RulesForm:
-    """Return the form that a browser sent; names that it does not have are passed over."""
-    texts = dict.fromkeys(TEXTS, "")
+def posted(
+    pairs: Iterable[tuple[str, str]], otherwise: Mapping[str, str] = MappingProxyType({})
+) -> RulesForm:
+    """Return the form that a browser sent; names that it does not have are passed over.
+
+    ``otherwise`` has the texts that it did not send: its page may be from before they were there.
+    """
+    texts = {**dict.fromkeys(TEXTS, ""), **otherwise}
     switches: set[str] = set()
     exits: set[str] = set()
     rows: dict[str, dict[tuple[int, int], dict[str, str]]] = {place: {} for place in BUILDERS}
@@ -265,6 +299,9 @@ def _read(name: str, text: str) -> Any:
         return _DEFAULT
     if not text and name not in _CHOICES:
         return None
+    if name in _LINES:
+        with suppress(Refusal):
+            return _LINES[name](text, name)
     return number_of(text) if name in _NUMBERS else text
 
 

@@ -17,6 +17,7 @@ from halo_engine.domain.reasons import (
     EntryTrigger,
     SeriesKind,
     SeriesStatus,
+    WhenCapped,
 )
 from halo_engine.domain.series.exits import ExitReason
 
@@ -78,6 +79,15 @@ KINDS: Final[Mapping[SeriesKind, Label]] = MappingProxyType(
     }
 )
 
+WHEN_CAPPED: Final[Mapping[WhenCapped, Label]] = MappingProxyType(
+    {
+        WhenCapped.WAIT: Label("It waits", "An email that caps hold back waits until they let it."),
+        WhenCapped.SKIP: Label(
+            "It is skipped", "An email that caps hold back is skipped, and the contact goes on."
+        ),
+    }
+)
+
 STATUSES: Final[Mapping[SeriesStatus, Label]] = MappingProxyType(
     {
         SeriesStatus.DRAFT: Label("Draft", "It enrolls nobody until it is activated."),
@@ -111,6 +121,17 @@ PARTS: Final[Mapping[str, str]] = MappingProxyType(
         "settings.exit_event_name": "Exit event name",
         "settings.exit_event_filters": "Exit event filters",
         "settings.exit_filters": "Exit filters",
+        "settings.surge": "Surge",
+        "settings.send_window": "Send window",
+        "settings.when_capped": "When frequency caps hold an email back",
+    }
+)
+
+#: Parts that have no field in the panel, by their path.
+OTHER_PARTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "settings.count_machine_opens": "Opens and clicks of machines count",
+        "settings.delivery_guarantee": "Delivery",
     }
 )
 
@@ -120,7 +141,8 @@ EXIT_HINTS: Final[Mapping[ExitReason, str]] = MappingProxyType(
         ExitReason.UNSUBSCRIBED: "Only where the source is “Subscription list”.",
         ExitReason.REPLIED: "To any email of the series; the reply lands in the inbox.",
         ExitReason.SEGMENT_LEAVE: "Only where the source is “Filter by criteria”, with a filter.",
-        ExitReason.MANUAL: "Always possible; this makes it explicit.",
+        ExitReason.MANUAL: "Beside the other rules: somebody can always remove a contact on its "
+        "page; this makes it explicit.",
     }
 )
 

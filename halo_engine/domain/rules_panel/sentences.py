@@ -1,26 +1,35 @@
 """A definition in sentences, in the panel's words (§17): for pages, commands and explanations."""
 
-import re
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from halo_engine.domain.errors import shown
-from halo_engine.domain.fields.catalogue import FieldType
-from halo_engine.domain.fields.event_filters import EventGroups, EventItem, SameProperty
-from halo_engine.domain.fields.filters import Filter, FilterGroups
-from halo_engine.domain.phrases import OPERATOR_WORDS
-from halo_engine.domain.reasons import AudienceType, EntryTrigger
-from halo_engine.domain.rules_panel.labels import CONTACT_TYPES, SOURCES, TRIGGERS, label_of_field
-from halo_engine.domain.rules_panel.step_sentences import length_in_words
+from halo_engine.domain.reasons import (
+    AudienceType,
+    DeliveryGuarantee,
+    EntryTrigger,
+    SeriesKind,
+    WhenCapped,
+)
+from halo_engine.domain.rules_panel.filter_sentences import (
+    counted_in_words,
+    sentence_of_event_groups,
+    sentence_of_groups,
+)
+from halo_engine.domain.rules_panel.labels import (
+    CONTACT_TYPES,
+    KINDS,
+    SOURCES,
+    TRIGGERS,
+    WHEN_CAPPED,
+)
+from halo_engine.domain.rules_panel.step_sentences import length_in_words, window_in_words
 from halo_engine.domain.series.definition import SeriesDefinition
 from halo_engine.domain.series.exits import EXIT_RULES, ExitReason, ExitRule
 from halo_engine.domain.series.settings import Settings, patience_of
 from halo_engine.domain.times.durations import format_duration
 from halo_engine.domain.times.surges import Surge
-
-_RELATIVE: Final = re.compile(r"([+-])([0-9]+)([dhm])")
-_UNITS: Final = {"d": "day", "h": "hour", "m": "minute", "s": "second"}
 
 
 class Sentence(NamedTuple):
@@ -28,31 +37,6 @@ class Sentence(NamedTuple):
 
     about: str
     text: str
-
-
-def sentence_of(item: Filter) -> str:
-    """Return the filter as the panel says it: ``Signed Up is on or after 30 days ago``."""
-    said = f"{label_of_field(item.target)} {OPERATOR_WORDS[item.operator].label}"
-    span = f" in the last {_length(item.within)}" if item.within else ""
-    return said if item.value is None else f"{said} {_value(item)}{span}"
-
-
-def sentence_of_groups(groups: FilterGroups) -> str:
-    """Return the filters as one sentence: groups joined by "or", their filters by "and"."""
-    said = [" and ".join(map(sentence_of, group)) for group in groups]
-    return said[0] if len(said) == 1 else ", or ".join(f"({each})" for each in said)
-
-
-def sentence_of_event_groups(groups: EventGroups) -> str:
-    """Return the filters on an event as one sentence."""
-    said = [" and ".join(map(_of_event, group)) for group in groups]
-    return said[0] if len(said) == 1 else ", or ".join(f"({each})" for each in said)
-
-
-def _of_event(item: EventItem) -> str:
-    if isinstance(item, SameProperty):
-        return f"{shown(item.same)} as in the event that began the run"
-    return sentence_of(item)
 
 
 def trigger_in_words(trigger: EntryTrigger, event: str | None) -> str:
@@ -79,13 +63,32 @@ def in_words(definition: SeriesDefinition) -> Iterator[Sentence]:
     if settings.reenroll_enabled:
         yield Sentence("Re-enrollment", _reenrollment(settings.reenroll_delay_days))
     if settings.surge is not None:
-        yield Sentence("Surge", _surge(settings.surge))
+        yield Sentence("Surge", surge_in_words(settings.surge))
     if settings.goal_enabled:
         yield Sentence("Goal", _goal(settings))
     yield Sentence("Exit", "; ".join(_exits(settings)))
+    yield from _of_mail(definition)
 
 
-def _surge(surge: Surge) -> str:
+def _of_mail(definition: SeriesDefinition) -> Iterator[Sentence]:
+    """Yield what is said of the series' emails, where it is not as usual."""
+    settings = definition.settings
+    if definition.kind is SeriesKind.MARKETING:
+        yield Sentence("Kind of mail", KINDS[definition.kind].text)
+    if settings.send_window is not None:
+        yield Sentence("Send window", window_in_words(settings.send_window))
+    if settings.when_capped is WhenCapped.SKIP:
+        yield Sentence("When capped", WHEN_CAPPED[WhenCapped.SKIP].means)
+    if settings.count_machine_opens:
+        said = "What machines open and click passes conditions, as what people do."
+        yield Sentence("Machines", said)
+    if settings.delivery_guarantee is DeliveryGuarantee.AT_LEAST_ONCE:
+        said = "An email whose sending cannot be known is sent again: rather twice than not at all."
+        yield Sentence("Delivery", said)
+
+
+def surge_in_words(surge: Surge) -> str:
+    """Return how many may enter in a span, and what becomes of others."""
     most, span = f"{surge.at_most:,}", format_duration(surge.within)
     return f"At most {most} contacts enter in any {span}; whoever is beyond is held."
 
@@ -128,30 +131,11 @@ def _patience(length: timedelta) -> str:
 def _reenrollment(days: float | None) -> str:
     if not days:
         return "Contacts can enter again once they have left."
-    return f"Contacts can enter again {_counted(days, 'day')} after they entered last."
+    return f"Contacts can enter again {counted_in_words(days, 'day')} after they entered last."
 
 
 def _goal(settings: Settings) -> str:
     if not settings.goal_filters:
         return "On, without a filter: nothing will convert."
-    window = _counted(settings.goal_window_days, "day")
+    window = counted_in_words(settings.goal_window_days, "day")
     return f"{sentence_of_groups(settings.goal_filters)}, within {window} of entry"
-
-
-def _value(item: Filter) -> str:
-    relative = _RELATIVE.fullmatch(str(item.value)) if item.type is FieldType.DATE else None
-    if relative:
-        sign, number, unit = relative.groups()
-        length = _counted(int(number), _UNITS[unit])
-        return f"{length} {'ago' if sign == '-' else 'from now'}"
-    return str(item.value) if item.type is FieldType.DATE else shown(item.value)
-
-
-def _length(span: timedelta) -> str:
-    written = format_duration(span)
-    return _counted(int(written[:-1]), _UNITS[written[-1]])
-
-
-def _counted(number: float, what: str) -> str:
-    plain = int(number) if float(number).is_integer() else number
-    return f"{plain} {what}" if plain == 1 else f"{plain} {what}s"

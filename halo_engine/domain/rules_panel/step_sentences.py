@@ -5,10 +5,10 @@ from datetime import timedelta
 from typing import Final
 
 from halo_engine.domain.errors import shown
-from halo_engine.domain.rules_panel.event_lines import lines_of
+from halo_engine.domain.rules_panel.filter_sentences import sentence_of_event_groups
 from halo_engine.domain.series.conditions import Condition, ConditionType
 from halo_engine.domain.series.definition import StepDefinition
-from halo_engine.domain.times.windows import SendWindow, Weekday
+from halo_engine.domain.times.windows import CONTACT, SendWindow, Weekday
 
 _UNITS: Final = (
     ("day", timedelta(days=1)),
@@ -37,8 +37,7 @@ def condition_in_words(condition: Condition) -> str:
         case ConditionType.EVENT_FIRED:
             held = ""
             if condition.filters:
-                said = lines_of(condition.filters).replace("\n\n", ", or ").replace("\n", " and ")
-                held = f", with {said},"
+                held = f", with {sentence_of_event_groups(condition.filters)},"
             at_once = ", and as soon as it does" if condition.early else ""
             return f"{shown(condition.value)}{held} fired while waiting here{at_once}"
     return f"{shown(condition.value)} holds"
@@ -63,6 +62,8 @@ def window_in_words(window: SendWindow | None) -> str:
     if window is None:
         return "At any time"
     zone = f" {window.timezone}" if window.timezone else ""
+    if window.timezone == CONTACT:
+        zone = " on the contact's clock"
     return f"{_days(window.days)}, {window.opens:%H:%M} to {window.closes:%H:%M}{zone}"
 
 

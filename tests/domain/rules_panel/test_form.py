@@ -198,3 +198,47 @@ def test_a_custom_field_has_the_type_that_is_known_until_somebody_chooses_anothe
     [group] = form.written(_with_filters())["audience_filters"]
     assert [each["value"] for each in group] == [5, "5", 5, "5", 5]
     assert group[0]["operator"] == "is"
+
+
+def test_a_surge_and_a_window_are_one_line_each() -> None:
+    """What a line says is saved; an empty one takes it away; caps wait unless they skip."""
+    before = _with_filters(settings={"surge": {"at_most": 5, "within": "1h"}})
+    form = form_of(before)
+    assert form.texts["settings.surge"] == "5/1h"
+    said = {
+        "settings.surge": "",
+        "settings.send_window": "mon-fri 09:00-17:00 contact",
+        "settings.when_capped": "skip",
+    }
+    settings = _parsed(replace(form, texts={**form.texts, **said}).written(before)).settings
+    assert settings.surge is None
+    assert settings.send_window is not None
+    assert (settings.send_window.timezone, len(settings.send_window.days)) == ("contact", 5)
+    assert settings.when_capped == "skip"
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "said"),
+    [
+        ("settings.send_window", "noon", "‘noon’ is no send window"),
+        ("settings.send_window", "mon 09:00-09:00", "they must differ"),
+        ("settings.send_window", "mon 09:00-17:00 Mars", "Mars"),
+        ("settings.surge", "many", "‘many’ is no surge"),
+        ("settings.surge", "5/5s", "is no span"),
+    ],
+)
+def test_what_is_wrong_with_a_line_is_said_at_its_field(name: str, line: str, said: str) -> None:
+    """Whether it cannot be read, or says what is not allowed."""
+    before = _with_filters()
+    form = form_of(before)
+    form = replace(form, texts={**form.texts, name: line})
+    _, faults = read_definition("", form.written(before))
+    assert said in form.errors([*form.faults(), *faults])[name]
+
+
+def test_a_page_from_before_a_field_was_there_does_not_empty_it() -> None:
+    """A text that a browser did not send stays as it is saved."""
+    before = _with_filters(settings={"surge": {"at_most": 5, "within": "1h"}})
+    saved = form_of(before).texts
+    sent = [pair for pair in form_of(before).pairs() if pair[0] != "settings.surge"]
+    assert _parsed(posted(sent, saved).written(before)).settings.surge is not None

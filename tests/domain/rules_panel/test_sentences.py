@@ -7,9 +7,10 @@ import pytest
 from halo_engine.domain.fields.filters import Filter, Operator
 from halo_engine.domain.phrases import OPERATOR_WORDS
 from halo_engine.domain.reasons import AudienceType, ContactTypeChoice, EntryTrigger
+from halo_engine.domain.rules_panel.filter_sentences import sentence_of
 from halo_engine.domain.rules_panel.labels import CONTACT_TYPES, SOURCES, TRIGGERS
-from halo_engine.domain.rules_panel.sentences import in_words, sentence_of
-from halo_engine.domain.rules_panel.step_sentences import limits_in_words
+from halo_engine.domain.rules_panel.sentences import in_words
+from halo_engine.domain.rules_panel.step_sentences import limits_in_words, what_it_does
 from halo_engine.domain.series.definition import SeriesDefinition, StepDefinition
 from halo_engine.domain.series.exits import EXIT_RULES
 
@@ -130,3 +131,44 @@ def test_a_step_says_how_late_it_may_be_and_that_caps_let_it_pass() -> None:
         "skipped if not sent within 90 minutes of when it is due",
         "not held back by frequency caps",
     ]
+
+
+def test_what_is_said_of_a_series_emails_follows_its_rules() -> None:
+    """Only where it is not as usual: the window, caps, machines, the guarantee."""
+    window = {"days": ["mon", "tue", "wed"], "from": "09:00", "to": "17:00", "timezone": "contact"}
+    settings = {
+        "send_window": window,
+        "when_capped": "skip",
+        "count_machine_opens": True,
+        "delivery_guarantee": "at_least_once",
+    }
+    definition = SeriesDefinition.model_validate(
+        {"entry_trigger": "manual", "kind": "marketing", "settings": settings}
+    )
+    assert list(in_words(definition))[4:] == [
+        ("Kind of mail", "Marketing"),
+        ("Send window", "Mon to Wed, 09:00 to 17:00 on the contact's clock"),
+        ("When capped", "An email that caps hold back is skipped, and the contact goes on."),
+        ("Machines", "What machines open and click passes conditions, as what people do."),
+        (
+            "Delivery",
+            "An email whose sending cannot be known is sent again: rather twice than not at all.",
+        ),
+    ]
+
+
+def test_a_gate_says_its_filters_as_sentences() -> None:
+    """And that it opens as soon as its event fires (contract §21)."""
+    gate = {
+        "type": "event_fired",
+        "value": "paid",
+        "filters": [
+            [{"field": "event.amount", "operator": "gte", "value": 100}],
+            [{"same": "order_id"}],
+        ],
+        "early": True,
+    }
+    assert what_it_does(StepDefinition.model_validate({"key": "b", "condition": gate})) == (
+        "Goes on only if ‘paid’, with (Event: ‘amount’ is at least 100), or (‘order_id’ as in the "
+        "event that began the run), fired while waiting here, and as soon as it does"
+    )

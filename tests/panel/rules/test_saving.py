@@ -45,21 +45,24 @@ def test_what_will_change_is_shown_before_it_is_saved(people: People, shop: Shop
 
 
 def test_i_make_a_new_series(people: People, shop: Shop) -> None:
-    """A key and a trigger are enough for a draft; a key that is taken is said at its input."""
+    """A name and a trigger are enough for a draft: its key is made from the name. A key that is
+    taken is said at its input.
+    """
     shop.draft("taken")
     page = people.of(shop, Role.EDITOR)
     page.goto("/new-series")
-    page.get_by_label("Key").fill("taken")
+    page.get_by_label("Name").fill("Taken")
     page.get_by_label("Trigger").select_option(label="Manual")
     press(page, "Make the draft")
     key = page.get_by_label("Key")
+    expect(key).to_have_value("taken")
     expect(key).to_have_accessible_description(re.compile("there is a series of this key already"))
     assert barriers(page) == []
     key.fill("once")
     press(page, "Make the draft")
     counted(page)
     expect(page.locator("#cannot")).to_contain_text("Add at least one step before activating.")
-    assert definition(shop, "once") == {"entry_trigger": "manual"}
+    assert definition(shop, "once") == {"name": "Taken", "entry_trigger": "manual"}
 
 
 def test_the_enter_key_saves_nothing(people: People, shop: Shop) -> None:

@@ -3,15 +3,18 @@
 from typing import Any, Final
 
 import pytest
+from hypothesis import given, settings
 from playwright.sync_api import Page, expect
 
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.roles import Role
 from halo_engine.domain.series.definition import SeriesDefinition
+from halo_engine.series.writing import as_written
 from tests.panel.browsing import PHONE, People, Shop, barriers
 from tests.panel.rules.panel import definition, press
+from tests.properties.definitions import definitions
 from workers.web.panel.forms import Form
-from workers.web.panel.pages.steps.change import changed
+from workers.web.panel.pages.steps.change import changed, inputs_of
 
 _STEPS: Final[list[dict[str, Any]]] = [
     {
@@ -187,6 +190,53 @@ def test_a_button_of_a_step_that_is_not_there_is_refused(button: str, step: str)
     before = SeriesDefinition.model_validate({"entry_trigger": "manual", "steps": _STEPS})
     with pytest.raises(Refusal, match="There is no step"):
         changed(Form((("do", button), ("step", step))), before)
+
+
+@given(definitions())
+@settings(max_examples=60, deadline=None)
+def test_a_step_comes_back_from_its_form_as_it_was(data: dict[str, Any]) -> None:
+    """With its window, ``send_by``, caps, filters, and what has no input."""
+    before = SeriesDefinition.model_validate(data)
+    for step in as_written(before).get("steps", ()):
+        inputs = inputs_of(step)
+        ticked = {name: inputs.pop(name) for name in ("early", "ignore_caps") if name in inputs}
+        sent = {**inputs, **{name: on for name, on in ticked.items() if on}}
+        form = Form((("step", step["key"]), ("do", "save"), *sent.items()))
+        assert changed(form, before).definition == before
+
+
+def test_a_new_step_has_a_key_made_from_what_it_says() -> None:
+    """Unless one is typed; each is there once."""
+    before = SeriesDefinition.model_validate({"entry_trigger": "manual", "steps": _STEPS})
+
+    def added(**given: str) -> str:
+        made = changed(Form((("do", "save"), *given.items())), before).definition
+        assert made is not None
+        return made.steps[-1].key
+
+    assert added(subject="Hello, {{ name|you }}", body="Hi") == "hello-2"
+    assert added(subject="Hello", body="Hi", key="hi") == "hi"
+    assert added(type="event_fired", value="Order paid") == "order-paid"
+    assert added(type="email_opened") == "email_opened"
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "said"),
+    [
+        ("send_window", "noon", "is no send window"),
+        ("send_window", "mon 09:00-17:00 Mars", "Mars"),
+        ("send_by", "soon", "is not a duration"),
+    ],
+)
+def test_what_is_wrong_with_when_an_email_may_go_is_said_there(
+    name: str, line: str, said: str
+) -> None:
+    """At the input that says it."""
+    before = SeriesDefinition.model_validate({"entry_trigger": "manual", "steps": _STEPS})
+    sent = {**inputs_of(_STEPS[2]), name: line, "step": "thanks", "do": "save"}
+    change = changed(Form(tuple(sent.items())), before)
+    assert change.definition is None
+    assert said in change.faults.of_inputs[name]
 
 
 @pytest.mark.parametrize("path", ["/steps", "/steps/hello", "/new-step?kind=condition"])

@@ -3,15 +3,17 @@
 A search is a form, and a contact's page is named by our own id: an email stands in no URL.
 """
 
+from http import HTTPStatus
 from typing import Final
 from uuid import UUID
 
 from halo_engine.answers.reports.contact_list import ContactPage
 from halo_engine.answers.reports.timeline import Entry, What
-from halo_engine.domain.errors import not_found
+from halo_engine.domain.errors import Refusal, not_found
+from halo_engine.domain.roles import Role
 from halo_engine.domain.rules_panel.reason_labels import REASON_LABELS, why_left, why_not_sent
 
-from ..page import Page, PageAnswer, View, Visit, segment_of
+from ..page import Page, PageAnswer, SeeOther, View, Visit, segment_of
 
 _PAGE: Final = 50
 #: What an entry of a timeline says happened.
@@ -55,7 +57,22 @@ def _found(visit: Visit, searched: str, after: str) -> PageAnswer:
     return View("contacts/search.html", values)
 
 
+def _remove(visit: Visit) -> PageAnswer:
+    """Take the contact out of a series."""
+    contact_id, series = _id_of(visit), visit.form.get("series")
+    found = visit.call("contacts.show", id=str(contact_id))
+    try:
+        visit.call("series.remove", series=series, contact=found.user_id or found.email)
+    except Refusal as refusal:
+        return _shown(visit, refusal.message, refusal.status)
+    return SeeOther(f"/contacts/{contact_id}")
+
+
 def _show(visit: Visit) -> PageAnswer:
+    return _shown(visit)
+
+
+def _shown(visit: Visit, problem: str = "", status: int = HTTPStatus.OK) -> View:
     """Show what is known of a contact, and a page of its timeline."""
     contact_id, after = _id_of(visit), visit.query.get("after")
     found = visit.call("contacts.show", id=str(contact_id))
@@ -64,6 +81,8 @@ def _show(visit: Visit) -> PageAnswer:
         timeline = visit.call("contacts.timeline", id=str(contact_id), after=after, size=_PAGE)
     here = f"/contacts/{contact_id}"
     values = {
+        "here": here,
+        "problem": problem,
         "contact": found,
         "title": found.user_id or found.email or "Contact without a name",
         "suppressed": _SUPPRESSED.get(found.suppressed or "", ""),
@@ -73,7 +92,7 @@ def _show(visit: Visit) -> PageAnswer:
         "why_left": why_left,
         "why_not_sent": why_not_sent,
     }
-    return View("contacts/contact.html", values)
+    return View("contacts/contact.html", values, status)
 
 
 def _id_of(visit: Visit) -> UUID:
@@ -101,4 +120,5 @@ PAGES: Final = (
     Page("GET", "/contacts", _newest),
     Page("POST", "/contacts", _search),
     Page("GET", "/contacts/{contact}", _show),
+    Page("POST", "/contacts/{contact}/remove", _remove, Role.EDITOR),
 )

@@ -10,8 +10,8 @@ from halo_engine.answers.codes import ACTIVE
 from halo_engine.answers.explain.explain import Explanation, SeenFilter
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.phrases import properties_in_short
+from halo_engine.domain.rules_panel.filter_sentences import sentence_of
 from halo_engine.domain.rules_panel.reason_labels import why_not_sent
-from halo_engine.domain.rules_panel.sentences import sentence_of
 
 from ...page import Page, PageAnswer, View, Visit
 from .ledger import name_of

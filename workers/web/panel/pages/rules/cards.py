@@ -7,7 +7,7 @@ from typing import Final
 from halo_engine.answers.diagnose.diagnose import Diagnosis
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.reasons import EntryTrigger, SeriesStatus
-from halo_engine.domain.rules_panel.sentences import sentence_of
+from halo_engine.domain.rules_panel.filter_sentences import sentence_of
 from halo_engine.domain.rules_panel.step_sentences import length_in_words
 from halo_engine.domain.series.definition import SeriesDefinition
 from halo_engine.domain.series.exits import ExitReason

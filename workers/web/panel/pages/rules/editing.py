@@ -147,7 +147,7 @@ def sent(visit: Visit) -> Editing:
     version = visit.form.get(VERSION)
     is_version = version.isascii() and version.isdigit() and len(version) < 10
     button = visit.form.get(BUTTON)
-    before = _typed(visit, posted(visit.form))
+    before = _typed(visit, posted(visit.form, form_of(base).texts))
     form = pressed(before, button)
     return Editing(shown, base, form, int(version) if is_version else 0, _added(before, form))
 

@@ -25,6 +25,7 @@ from halo_engine.domain.rules_panel.labels import (
     PARTS,
     SOURCES,
     TRIGGERS,
+    WHEN_CAPPED,
     Label,
     label_of_field,
 )
@@ -136,7 +137,10 @@ _LABELS: Final[Mapping[str, Mapping[Any, Label]]] = {
     "audience_type": SOURCES,
     "kind": KINDS,
 }
-OPTIONS: Final = {name: _pairs(labels) for name, labels in _LABELS.items()}
+OPTIONS: Final = {
+    **{name: _pairs(labels) for name, labels in _LABELS.items()},
+    "settings.when_capped": _pairs(WHEN_CAPPED),
+}
 _SUGGESTED: Final = tuple(
     (name, _said_of(name)) for name in (*(each.name for each in _BUILT_IN), *BARE_CUSTOM)
 )

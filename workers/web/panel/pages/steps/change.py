@@ -1,13 +1,16 @@
 """What a button of the steps changes in a definition (contract §17)."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from halo_engine.domain.errors import Fault, not_found
+from halo_engine.domain.errors import Fault, Refusal, not_found
 from halo_engine.domain.rules_panel.event_lines import lines_of, read_lines
+from halo_engine.domain.rules_panel.keys import key_from
 from halo_engine.domain.series.conditions import Condition
 from halo_engine.domain.series.definition import SeriesDefinition
+from halo_engine.domain.times.windows import SendWindow
+from halo_engine.domain.times.written_limits import read_window, write_window
 from halo_engine.series.save import read_definition
 from halo_engine.series.writing import as_written
 
@@ -15,21 +18,26 @@ from ...forms import Faults, Form
 
 #: The inputs of an email and of a condition, by what they are called.
 EMAIL_INPUTS: Final = {
-    "key": "Key",
     "delay": "Delay",
     "subject": "Subject",
     "preview": "Preview line",
     "body": "Text",
     "html": "HTML",
+    "send_window": "Send window",
+    "send_by": "Send by",
+    "ignore_caps": "Let frequency caps pass",
+    "key": "Key",
 }
 CONDITION_INPUTS: Final = {
-    "key": "Key",
     "delay": "Delay",
     "type": "Condition",
     "value": "Value",
     "filters": "Filters on the event",
     "early": "As soon as the event fires",
+    "key": "Key",
 }
+#: In place of a send window: at any time, whatever the series says.
+ALWAYS: Final = "always"
 _TEXTS: Final = ("subject", "preview", "body", "html")
 _MOVES: Final = {"up": -1, "down": 1}
 #: The buttons that need a step which is there.
@@ -50,6 +58,7 @@ def changed(form: Form, before: SeriesDefinition) -> Change:
     steps = list(written.get("steps", ()))
     key, button = form.get("step"), form.get("do")
     keys = [step.key for step in before.steps]
+    problem = ""
     if key not in keys and (key or button in _OF_A_STEP):
         raise not_found("step", key)
     index = keys.index(key) if key else len(steps)
@@ -59,14 +68,27 @@ def changed(form: Form, before: SeriesDefinition) -> Change:
         to = min(max(index + _MOVES[button], 0), len(steps) - 1)
         steps.insert(to, steps.pop(index))
     else:
-        old = steps[index] if key else {"key": form.get("key").strip()}
-        steps[index : index + 1] = [_step(form, old)]
+        old = steps[index] if key else {"key": _new_key(form, keys)}
+        step, problem = _step(form, old)
+        steps[index : index + 1] = [step]
     definition, faults = read_definition("", {**written, "steps": steps})
-    return Change(definition, _sorted(faults, index))
+    found = _sorted(faults, index)
+    if problem:
+        return Change(None, replace(found, of_inputs={**found.of_inputs, "send_window": problem}))
+    return Change(definition, found)
 
 
-def _step(form: Form, old: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a step as the form has it; what has no input stays."""
+def _new_key(form: Form, taken: Collection[str]) -> str:
+    """Return the key of a new step: the one that was typed, else one made from what it says."""
+    said = (form.get(name) for name in ("subject", "value", "type"))
+    made = (key_from(each, taken) for each in said)
+    return form.get("key").strip() or next(filter(None, made), "")
+
+
+def _step(form: Form, old: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """Return a step as the form has it, and what is wrong with its window; what has no input
+    stays.
+    """
     step = {**old, "delay": form.get("delay").strip() or "0"}
     if "type" in form:
         condition: dict[str, Any] = {
@@ -75,10 +97,28 @@ def _step(form: Form, old: Mapping[str, Any]) -> dict[str, Any]:
             "filters": read_lines(form.get("filters")),
             "early": "early" in form,
         }
-        return {**step, "condition": {name: said for name, said in condition.items() if said}}
+        return {**step, "condition": {name: said for name, said in condition.items() if said}}, ""
     given = {name: form.get(name) for name in _TEXTS if form.get(name).strip()}
     kept = {name: value for name, value in old.get("email", {}).items() if name not in _TEXTS}
-    return {**step, "email": {**kept, **given}}
+    step["email"] = {**kept, **given}
+    if "send_window" not in form:
+        # The form is from before it had these.
+        return step, ""
+    own = {"send_by": form.get("send_by").strip(), "ignore_caps": "ignore_caps" in form}
+    step = {name: said for name, said in {**step, **own}.items() if said or name not in own}
+    return _with_window(step, form.get("send_window").strip())
+
+
+def _with_window(step: dict[str, Any], line: str) -> tuple[dict[str, Any], str]:
+    """Return the step with the window that a line says: nothing is the series' own."""
+    step.pop("send_window", None)
+    if not line:
+        return step, ""
+    try:
+        window = None if line.lower() == ALWAYS else read_window(line)
+    except Refusal as refusal:
+        return step, refusal.message.partition(": ")[2]
+    return {**step, "send_window": window}, ""
 
 
 def _sorted(faults: tuple[Fault, ...], index: int) -> Faults:
@@ -88,8 +128,8 @@ def _sorted(faults: tuple[Fault, ...], index: int) -> Faults:
     others = []
     for fault in faults:
         path = tuple(fault.path)
-        name = "filters" if "filters" in path else path[-1]
-        if path[:2] == ("steps", index) and name in inputs:
+        name = next((part for part in path[2:] if part in inputs), None)
+        if path[:2] == ("steps", index) and name is not None:
             of_inputs.setdefault(str(name), fault.problem)
         else:
             others.append(f"{'.'.join(map(str, path))}: {fault.problem}")
@@ -107,4 +147,16 @@ def inputs_of(step: Mapping[str, Any]) -> dict[str, str]:
             "filters": lines_of(condition.filters),
             "early": "on" if condition.early else "",
         }
-    return held | {name: step["email"].get(name, "") for name in _TEXTS}
+    return held | {
+        **{name: step["email"].get(name, "") for name in _TEXTS},
+        "send_window": _window_of(step),
+        "send_by": str(step.get("send_by", "")),
+        "ignore_caps": "on" if step.get("ignore_caps") else "",
+    }
+
+
+def _window_of(step: Mapping[str, Any]) -> str:
+    if "send_window" not in step:
+        return ""
+    window = step["send_window"]
+    return ALWAYS if window is None else write_window(SendWindow.model_validate(window))
