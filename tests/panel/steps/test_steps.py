@@ -200,7 +200,7 @@ def test_a_step_comes_back_from_its_form_as_it_was(data: dict[str, Any]) -> None
     for step in as_written(before).get("steps", ()):
         inputs = inputs_of(step)
         ticked = {name: inputs.pop(name) for name in ("early", "ignore_caps") if name in inputs}
-        sent = {**inputs, **{name: on for name, on in ticked.items() if on}}
+        sent: dict[str, str] = {**inputs, **{name: on for name, on in ticked.items() if on}}
         form = Form((("step", step["key"]), ("do", "save"), *sent.items()))
         assert changed(form, before).definition == before
 
