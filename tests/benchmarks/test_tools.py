@@ -12,6 +12,8 @@ from benchmarks.ground import Ground, ground
 from benchmarks.past import give_past
 from halo_engine.tables import metadata
 
+pytestmark = pytest.mark.torture
+
 #: With these, indexes that are scanned and others are dropped; with all chores that takes minutes.
 SOME = ("track", "erase")
 

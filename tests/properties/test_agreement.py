@@ -25,7 +25,7 @@ from tests.properties.twins import Twins, set_twins
 
 #: How many sequences are played, each of STEPS actions; `make torture` asks for more, and for
 #: others than those of every run of the suite.
-SEQUENCES = int(os.environ.get("HALO_TEST_SEQUENCES", "48"))
+SEQUENCES = int(os.environ.get("HALO_TEST_SEQUENCES", "24"))
 SEED = os.environ.get("HALO_TEST_SEED", "the suite")
 #: How many of them are a test, so that the processes can share the work.
 SHARE = 12
