@@ -7,7 +7,7 @@ affected by the size or the remains of another.
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -177,6 +177,10 @@ def ground() -> Iterator[Ground]:
         ExitStack() as stack,
     ):
         yield Ground(servers, stack)
+
+
+#: A surge in which nobody is held.
+SURGE: Final = {"at_most": 10_000_000, "within": "1h"}
 
 
 def segment(*filters: tuple[str, str, object]) -> Mapping[str, Any]:

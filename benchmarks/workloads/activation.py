@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from itertools import count
+from typing import Any
 from uuid import UUID
 
 from benchmarks import sql
-from benchmarks.ground import Crowd, Ground, segment
+from benchmarks.ground import SURGE, Crowd, Ground, segment
 from benchmarks.measuring import Side, alternate
 from benchmarks.rows import Row, Target
 from benchmarks.sizes import Size
@@ -20,6 +21,7 @@ def benchmark(ground: Ground, size: Size) -> Iterator[Row]:
         crowd = ground.crowd(contacts)
         yield _row(crowd, size, targets[0], one_per_company=False)
         yield _row(crowd, size, targets[1], one_per_company=True)
+    yield _guarded(ground.crowd(size.contacts), size)
 
 
 class Activation:
@@ -27,9 +29,9 @@ class Activation:
 
     _numbers = count(1)
 
-    def __init__(self, crowd: Crowd, *, one_per_company: bool) -> None:
+    def __init__(self, crowd: Crowd, *, one_per_company: bool = False, **settings: Any) -> None:
         self._crowd = crowd
-        self._settings = {"one_per_company": one_per_company}
+        self._settings = {"one_per_company": one_per_company, **settings}
         self._floor = sql.ENROLL_SEATS if one_per_company else sql.ENROLL
         self._key = ""
         self._id: UUID | None = None
@@ -58,6 +60,25 @@ class Activation:
         written = self._crowd.run(sql.FINGERPRINT)[0]
         if written[0]:
             self.written.add(written)
+
+
+def _guarded(crowd: Crowd, size: Size) -> Row:
+    """Compare a series with a surge, in which nobody is held, with one without."""
+    guarded, free = Activation(crowd, surge=SURGE), Activation(crowd)
+    sides = Side(guarded.prepare, guarded.engine), Side(free.prepare, free.engine)
+    taken = alternate(sides, size.rounds)
+    crowd.clear()
+    return Row(
+        workload="W1",
+        what="activate, with a surge",
+        size=crowd.contacts,
+        of="contacts",
+        engine=taken.seconds(0),
+        against=taken.seconds(1),
+        compared_with="without",
+        ratio=taken.ratio(0, 1),
+        target=Target(1.03),
+    )
 
 
 def _row(crowd: Crowd, size: Size, target: Target | None, *, one_per_company: bool) -> Row:

@@ -1,9 +1,10 @@
 """W4 and W5: reacting to changed contacts, with a growing number of unaffected series."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from benchmarks import sql
-from benchmarks.ground import Crowd, Ground, segment
+from benchmarks.ground import SURGE, Crowd, Ground, segment
 from benchmarks.measuring import Side, alternate
 from benchmarks.rows import Row, Target
 from benchmarks.sizes import Size
@@ -17,7 +18,9 @@ _COMPARED = 100
 class Changes:
     """Contacts whose plan has changed, and series, ``naming`` of which have a filter on it."""
 
-    def __init__(self, crowd: Crowd, changed: int, series: int, naming: int = _NAMING) -> None:
+    def __init__(
+        self, crowd: Crowd, changed: int, series: int, naming: int = _NAMING, **settings: Any
+    ) -> None:
         self.crowd = crowd
         crowd.set_up(*sql.CHANGE_PLANS, changed=changed)
         crowd.rest("end_users", "bench_changed")
@@ -29,7 +32,7 @@ class Changes:
             definition = segment((changing, "is", value), country)
             if number >= naming:
                 definition = segment((changing, "is", value), country, score)
-            crowd.draft(f"s{number}", **definition)
+            crowd.draft(f"s{number}", **definition, settings=settings)
             crowd.activate(f"s{number}")
         crowd.clear()
 
@@ -67,8 +70,30 @@ def benchmark(ground: Ground, size: Size) -> Iterator[Row]:
             target=Target(1.3) if is_most else None,
             note=f"{size.changed / taken.seconds(place):,.0f} signals/s",
         )
-    for crowd in crowds:
+    for crowd in crowds[1:]:
         ground.drop(crowd)
+    yield _guarded(ground, sides[0], size)
+    ground.drop(crowds[0])
+
+
+def _guarded(ground: Ground, free: Changes, size: Size) -> Row:
+    """Compare series with a surge, in which nobody is held, with as many without."""
+    crowd = ground.crowd(size.crowds[-2], "w4_surges")
+    guarded = Changes(crowd, size.changed, size.watchers[0], surge=SURGE)
+    sides = [Side(each.prepare, each.engine) for each in (guarded, free)]
+    taken = alternate(sides, size.rounds)
+    ground.drop(crowd)
+    return Row(
+        workload="W4",
+        what=f"react with {size.watchers[0]} series, each with a surge",
+        size=size.changed,
+        of="changed contacts",
+        engine=taken.seconds(0),
+        against=taken.seconds(1),
+        compared_with="without",
+        ratio=taken.ratio(0, 1),
+        target=Target(1.03),
+    )
 
 
 def against_naive(ground: Ground, size: Size) -> Iterator[Row]:

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Delete,
     Executable,
     FromClause,
+    Select,
     Uuid,
     and_,
     any_,
@@ -30,6 +31,8 @@ from halo_engine.enrollment.rules import keeps_refusals
 from halo_engine.enrollment.surges.locks import lock_surges
 from halo_engine.series.discards import discards_seen
 from halo_engine.sql.metadata import arrivals
+from halo_engine.sql.parameters import parameter
+from halo_engine.sql.prepared import prepared
 from halo_engine.sql.statements import statement
 from halo_engine.tables import discarded_entries, enrollment_refusals, held_entries
 from halo_engine.work import Work
@@ -64,9 +67,25 @@ def forget_those_outside(
     They are seen on the same occasions as who left the audience (guard 8).
     """
     asked = [each for each in series if each.has_surges and _matches_anew(each)]
-    if asked:
+    if asked and _are_any(work, asked):
         values = page.values() if page is not None else {}
         work.connection.execute(_forget_outside(work, asked, contacts, page), values)
+
+
+def _are_any(work: Work, series: Sequence[Series]) -> bool:
+    """Return whether anybody was discarded from one of the series: hardly ever."""
+    values = {"org_id": work.org_id, "series_ids": [each.id for each in series]}
+    [row] = _finding_any().rows(work.connection, values)
+    return bool(row["found"])
+
+
+@prepared("find_discards")
+def _finding_any() -> Select[Any]:
+    found = exists().where(
+        _GONE.c.org_id == parameter("org_id"),
+        _GONE.c.automation_id == any_(parameter("series_ids")),
+    )
+    return select(found.label("found"))
 
 
 def _matches_anew(series: Series) -> bool:

@@ -2,8 +2,7 @@
 
 A batch is cut by one statement. As long as nobody is held, candidates enter in order of arrival;
 the first of them with whom a span would hold too many is held, and so is everybody after. Which one
-that is, a sweep over the instants says: each entry counts from its instant until the span has
-passed, so at every instant the running sum is what the span that ends there holds.
+that is ``room`` says.
 """
 
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from sqlalchemy import (
     DateTime,
     Delete,
     FromClause,
-    Interval,
+    Select,
     Table,
     Uuid,
     and_,
@@ -26,13 +25,11 @@ from sqlalchemy import (
     case,
     cast,
     delete,
-    exists,
     func,
     literal,
     null,
     or_,
     select,
-    union_all,
 )
 from sqlalchemy.dialects.postgresql import insert
 
@@ -41,8 +38,8 @@ from halo_engine.domain.series.definition import Series
 from halo_engine.domain.series.guards import ReasonCode
 from halo_engine.domain.times.surges import LONGEST
 from halo_engine.enrollment.events import EVENT_ID, begins_with_event
+from halo_engine.enrollment.surges.room import admitted
 from halo_engine.sql.metadata import arrivals
-from halo_engine.sql.rows import rows_of
 from halo_engine.tables import discarded_entries, held_entries, surge_entries
 
 _INSTANT: Final = DateTime(timezone=True)
@@ -54,23 +51,7 @@ def hold_back(org_id: UUID, series: Sequence[Series], verdicts: CTE) -> CTE:
     """Return the verdicts with guard 12: ``surge_held`` for each candidate that no other guard
     refuses and that may not enter yet. The caller holds the locks (``locks``).
     """
-    surges = _surges(series)
-    ranked = _ranked(verdicts, surges)
-    admits = _admits(org_id, ranked)
-    return _with_those_held(verdicts, ranked, admits)
-
-
-def _surges(series: Sequence[Series]) -> FromClause:
-    """Return the series that have surges by their ordinals; without bounds if theirs is gone."""
-    having = [(n, each.settings.surge) for n, each in enumerate(series) if each.has_surges]
-    return rows_of(
-        "surges",
-        {
-            "ordinal": (BigInteger(), [n for n, _ in having]),
-            "at_most": (BigInteger(), [surge and surge.at_most for _, surge in having]),
-            "within": (Interval(), [surge and surge.within for _, surge in having]),
-        },
-    )
+    return _with_those_held(verdicts, admitted(org_id, series, verdicts))
 
 
 def arrival_order(candidates: FromClause) -> list[ColumnElement[Any]]:
@@ -80,104 +61,31 @@ def arrival_order(candidates: FromClause) -> list[ColumnElement[Any]]:
     return [at.entered_at, *place, at.contact_created_at, at.end_user_id]
 
 
-def _ranked(verdicts: CTE, surges: FromClause) -> CTE:
-    """Count for each candidate those before it, itself included, who would enter."""
+def _with_those_held(verdicts: CTE, admits: CTE) -> CTE:
+    """Return all verdicts; only those of series that cannot take everybody are put in order."""
+    limited = select(admits.c.ordinal)
+    columns = [verdicts.c[each.name] for each in verdicts.c if each.name != "code"]
+    free = select(*columns, verdicts.c.code).where(verdicts.c.ordinal.not_in(limited))
+    return free.union_all(_cut(verdicts, admits)).cte("with_those_held").prefix_with("MATERIALIZED")
+
+
+def _cut(verdicts: CTE, admits: CTE) -> Select[Any]:
+    """Return the verdicts of the series that admit so many, ``surge_held`` for those behind."""
     enters = verdicts.c.code.is_(None)
     before = func.count().filter(enters)
-    return (
+    ranked = (
         select(
             verdicts,
-            surges.c.at_most,
-            surges.c.within,
-            surges.c.ordinal.is_not(None).label("has_surges"),
+            admits.c.last,
+            # Those before it, itself included, who would enter.
             before.over(
                 partition_by=verdicts.c.ordinal, order_by=arrival_order(verdicts), rows=(None, 0)
             ).label("before"),
         )
-        .select_from(verdicts.outerjoin(surges, surges.c.ordinal == verdicts.c.ordinal))
-        .cte("ranked")
-        .prefix_with("MATERIALIZED")
+        .select_from(verdicts.join(admits, admits.c.ordinal == verdicts.c.ordinal))
+        .subquery("ranked")
     )
-
-
-def _admits(org_id: UUID, ranked: CTE) -> CTE:
-    """Return for each series how many of its candidates may enter: all of them where NULL, nobody
-    where somebody is held.
-    """
-    comes = and_(ranked.c.has_surges, ranked.c.code.is_(None))
-    spans = (
-        select(
-            ranked.c.ordinal,
-            ranked.c.automation_id,
-            ranked.c.at_most,
-            ranked.c.within,
-            func.min(ranked.c.entered_at).label("first"),
-        )
-        .where(comes)
-        .group_by(ranked.c.ordinal, ranked.c.automation_id, ranked.c.at_most, ranked.c.within)
-        .cte("spans")
-    )
-    room = _room(org_id, ranked, spans, comes)
-    waiting = exists().where(
-        held_entries.c.org_id == org_id, held_entries.c.automation_id == spans.c.automation_id
-    )
-    return (
-        select(
-            spans.c.ordinal,
-            case((waiting, literal(0, BigInteger())), else_=room.c.last).label("last"),
-        )
-        .select_from(spans.outerjoin(room, room.c.ordinal == spans.c.ordinal))
-        .cte("admits")
-    )
-
-
-def _room(org_id: UUID, ranked: CTE, spans: CTE, comes: ColumnElement[bool]) -> CTE:
-    """Return for each series in which a span would be too full the last candidate before that."""
-    entries = surge_entries
-    its = and_(
-        entries.c.org_id == org_id,
-        entries.c.automation_id == spans.c.automation_id,
-        entries.c.began_at > spans.c.first - spans.c.within,
-    )
-    one, number = literal(1, BigInteger()), entries.c.entries
-    nobody = literal(0, BigInteger())
-    known = spans.join(entries, its)
-    steps = union_all(
-        select(
-            ranked.c.ordinal,
-            ranked.c.entered_at.label("at"),
-            one.label("come"),
-            nobody.label("were"),
-        ).where(comes),
-        select(ranked.c.ordinal, ranked.c.entered_at + ranked.c.within, -one, nobody).where(
-            comes, ranked.c.within.is_not(None)
-        ),
-        select(spans.c.ordinal, entries.c.began_at, nobody, number).select_from(known),
-        select(spans.c.ordinal, entries.c.began_at + spans.c.within, nobody, -number).select_from(
-            known
-        ),
-    ).subquery("steps")
-    ordinal, at, come, were = steps.c
-    window: dict[str, Any] = {"partition_by": ordinal, "order_by": at}
-    sums = select(
-        ordinal.label("ordinal"),
-        func.sum(come).over(**window).label("inside"),
-        func.sum(were).over(**window).label("taken"),
-        func.sum(func.greatest(come, 0)).over(**window).label("so_far"),
-    ).subquery("sums")
-    free = func.greatest(spans.c.at_most - sums.c.taken, 0)
-    return (
-        select(spans.c.ordinal, func.min(sums.c.so_far - sums.c.inside + free).label("last"))
-        .select_from(sums.join(spans, spans.c.ordinal == sums.c.ordinal))
-        # GREATEST passes over NULL.
-        .where(spans.c.at_most.is_not(None), sums.c.inside > free)
-        .group_by(spans.c.ordinal)
-        .cte("room")
-    )
-
-
-def _with_those_held(verdicts: CTE, ranked: CTE, admits: CTE) -> CTE:
-    is_held = and_(ranked.c.code.is_(None), ranked.c.before > admits.c.last)
+    is_held = and_(ranked.c.code.is_(None), ranked.c.before > ranked.c.last)
     # Whoever lost its seat or its address to one that is held lost it to nobody: it is held too.
     shares = {
         ReasonCode.COMPANY_ALREADY_ENROLLED: ranked.c.seat,
@@ -192,12 +100,7 @@ def _with_those_held(verdicts: CTE, ranked: CTE, admits: CTE) -> CTE:
     ]
     code = case((or_(is_held, *lost), _HELD), else_=ranked.c.code)
     kept = [ranked.c[each.name] for each in verdicts.c if each.name != "code"]
-    return (
-        select(*kept, code.label("code"))
-        .select_from(ranked.outerjoin(admits, admits.c.ordinal == ranked.c.ordinal))
-        .cte("with_those_held")
-        .prefix_with("MATERIALIZED")
-    )
+    return select(*kept, code.label("code"))
 
 
 def keep_held(org_id: UUID, series: Sequence[Series], verdicts: CTE) -> CTE:
