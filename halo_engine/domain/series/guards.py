@@ -279,7 +279,7 @@ GUARDS: Final = (
     ),
     Guard(
         key=ReasonCode.SURGE_HELD,
-        words="more entered than `surge` allows, or others are held before it",
+        words="more came than `surge` lets in, or others already wait before it",
         about=GuardScope.SURGE,
         refuses=lambda pair: pair.is_held,
         then="it was held in a surge",

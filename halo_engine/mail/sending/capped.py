@@ -1,7 +1,7 @@
 """Frequency caps where the intent to send is committed: one contact at a time (contract §20).
 
-With the contact's mail locked, what caps count cannot change before the commit. The row is locked
-before the contact, which is the last lock of its transaction.
+With the contact's mail locked, what caps count cannot change before the commit. First the row
+is locked, then the contact's mail; nothing is locked after it.
 """
 
 from typing import Any, Final
