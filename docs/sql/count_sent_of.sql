@@ -4,7 +4,7 @@
 SELECT messages.automation_id,
        count(messages.sent_at) AS sent
 FROM messages
-JOIN unnest('{00000000000000000000000000000007}'::UUID[]) AS anon_1(id) ON messages.automation_id = anon_1.id
 WHERE messages.org_id =
-    (SELECT :org_id::UUID AS anon_2)
+    (SELECT :org_id::UUID AS anon_1)
+  AND messages.automation_id = ANY ('{00000000-0000-0000-0000-000000000007}'::UUID[])
 GROUP BY messages.automation_id;

@@ -1,16 +1,28 @@
 """All series at a glance (``halo series list``), and page by page for people who search."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Select, Uuid, and_, exists, func, or_, select
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Select,
+    Uuid,
+    and_,
+    any_,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+)
 
 from halo_engine.domain.answer import PAGE, Answer
 from halo_engine.domain.reasons import AudienceType, EntryTrigger, SeriesKind, SeriesStatus
 from halo_engine.domain.times.instants import Instant
 from halo_engine.domain.values import check_text
-from halo_engine.sql.rows import rows_of
 from halo_engine.sql.statements import statement
 from halo_engine.tables import automation_enrollments, automations, messages
 from halo_engine.work import Work
@@ -112,18 +124,33 @@ def find_some(
 
 
 def count_some(work: Work, keys: Sequence[str]) -> list[SeriesCounts]:
-    """Return the counts of the series of these keys, as far as they exist, in no order."""
+    """Return the counts of the series of these keys, as far as they exist, in no order.
+
+    Each table is read once, whole; only where a later run converted, a few runs are looked up.
+    """
     for key in keys:
         check_text(key, "series")
-    found = work.connection.execute(_find_series_of(work, keys))
-    ids = {row.key: row.id for row in found}
+    ids = {row.key: row.id for row in work.connection.execute(_find_series_of(work, keys))}
     runs = _by_series(work, _count_runs_of(work, [*ids.values()]))
     sent = _by_series(work, _count_sent_of(work, [*ids.values()]))
-    none = {"active": 0, "entered": 0, "converted": 0, "sent": 0}
+    later = [each for each, row in runs.items() if row["later"]]
+    repeated = _by_series(work, _count_repeated_of(work, later)) if later else {}
     return [
-        SeriesCounts(series=key, **{**none, **runs.get(each, {}), **sent.get(each, {})})
+        SeriesCounts(
+            series=key,
+            active=runs.get(each, _NONE)["active"],
+            entered=runs.get(each, _NONE)["entered"],
+            converted=runs.get(each, _NONE)["converted"] - repeated.get(each, _NONE)["repeated"],
+            sent=sent.get(each, _NONE)["sent"],
+        )
         for key, each in ids.items()
     ]
+
+
+#: What is counted of a series that nobody entered.
+_NONE: Final[Mapping[str, int]] = MappingProxyType(
+    dict.fromkeys(("active", "entered", "converted", "repeated", "sent"), 0)
+)
 
 
 def _by_series(work: Work, counting: Select[Any]) -> Mapping[UUID, Mapping[str, int]]:
@@ -167,36 +194,55 @@ def _find_series_of(work: Work, keys: Sequence[str]) -> Select[Any]:
 
 @statement("count_runs_of", ids=[UUID(int=7)])
 def _count_runs_of(work: Work, ids: Sequence[UUID]) -> Select[Any]:
-    chosen = rows_of("chosen", {"id": (Uuid(), ids)})
+    runs = automation_enrollments
+    has_converted = runs.c.converted_at.is_not(None)
+    return (
+        select(
+            runs.c.automation_id,
+            func.count().filter(runs.c.ended_at.is_(None)).label("active"),
+            # A contact's runs in a series are numbered from 1, so nothing is sorted, and nothing
+            # looked up, to find who is who: what does either keeps workers of the database out.
+            func.count().filter(runs.c.number == 1).label("entered"),
+            func.count(runs.c.converted_at).label("converted"),
+            func.count().filter(runs.c.number > 1, has_converted).label("later"),
+        )
+        .where(runs.c.org_id == work.org_id, _is_any(runs.c.automation_id, ids))
+        .group_by(runs.c.automation_id)
+    )
+
+
+@statement("count_repeated_of", ids=[UUID(int=7)])
+def _count_repeated_of(work: Work, ids: Sequence[UUID]) -> Select[Any]:
+    """Count the runs that converted after an earlier run of their contact had."""
     runs, earlier = automation_enrollments, automation_enrollments.alias("earlier")
-    # A contact's runs in a series are numbered from 1, so nothing is sorted to find who is who.
-    is_first = runs.c.number == 1
     converted_before = exists().where(
         *(earlier.c[name] == runs.c[name] for name in ("org_id", "automation_id", "end_user_id")),
         earlier.c.number < runs.c.number,
         earlier.c.converted_at.is_not(None),
     )
-    newly_converted = and_(runs.c.converted_at.is_not(None), or_(is_first, ~converted_before))
     return (
-        select(
-            runs.c.automation_id,
-            func.count().filter(runs.c.ended_at.is_(None)).label("active"),
-            func.count().filter(is_first).label("entered"),
-            func.count().filter(newly_converted).label("converted"),
+        select(runs.c.automation_id, func.count().label("repeated"))
+        .where(
+            runs.c.org_id == work.org_id,
+            _is_any(runs.c.automation_id, ids),
+            runs.c.number > 1,
+            runs.c.converted_at.is_not(None),
+            converted_before,
         )
-        .select_from(runs.join(chosen, chosen.c.id == runs.c.automation_id))
-        .where(runs.c.org_id == work.org_id)
         .group_by(runs.c.automation_id)
     )
 
 
 @statement("count_sent_of", ids=[UUID(int=7)])
 def _count_sent_of(work: Work, ids: Sequence[UUID]) -> Select[Any]:
-    chosen = rows_of("chosen", {"id": (Uuid(), ids)})
     of_series = messages.c.automation_id
     return (
         select(of_series, func.count(messages.c.sent_at).label("sent"))
-        .select_from(messages.join(chosen, chosen.c.id == of_series))
-        .where(messages.c.org_id == work.org_id)
+        .where(messages.c.org_id == work.org_id, _is_any(of_series, ids))
         .group_by(of_series)
     )
+
+
+def _is_any(column: ColumnElement[UUID], ids: Sequence[UUID]) -> ColumnElement[bool]:
+    # One look into a hash for each row: a join with the ids would pass every row on.
+    return column == any_(literal(list(ids), ARRAY(Uuid())))
