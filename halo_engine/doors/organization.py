@@ -14,9 +14,14 @@ from halo_engine.answers.operations.parked import (
     list_parked_signals,
 )
 from halo_engine.answers.reports.contact_list import ContactPage, contact_list
-from halo_engine.answers.reports.events import KnownEvent, known_events
+from halo_engine.answers.reports.events import (
+    KnownEvent,
+    KnownProperty,
+    known_events,
+    known_properties,
+)
 from halo_engine.answers.reports.fields import Fields, NamedField, known_fields, named_fields
-from halo_engine.contacts.calls import Call, Identifier, described_as
+from halo_engine.contacts.calls import Call, EventName, Identifier, described_as
 from halo_engine.contacts.consent.unsuppress import UnsuppressCall, Unsuppressed, unsuppress
 from halo_engine.contacts.erasure.organizations import erase_organization
 from halo_engine.domain.answer import PAGE, PageSize
@@ -45,6 +50,12 @@ class ListContactsCall(Call):
     definition: Annotated[dict[str, Any] | None, described_as(SeriesDefinition | None)] = None
     after: Cursor | None = None
     size: PageSize = PAGE
+
+
+class EventCall(Call):
+    """A call about an event, by its name."""
+
+    event: EventName
 
 
 def _list_contacts(work: Work, call: ListContactsCall) -> ContactPage:
@@ -110,6 +121,14 @@ DOORS: Final[tuple[AnyDoor, ...]] = (
         list[KnownEvent],
         Role.VIEWER,
         Ask(lambda work, _: known_events(work)),
+    ),
+    Door(
+        "events.properties",
+        "List the properties that the latest events of a name had, with their type.",
+        EventCall,
+        list[KnownProperty],
+        Role.VIEWER,
+        Ask(lambda work, call: known_properties(work, call.event)),
     ),
     Door(
         "contacts.list",

@@ -15,6 +15,7 @@ from halo_engine.answers.operations.status import status
 from halo_engine.answers.plans.activation import foresee
 from halo_engine.answers.plans.fate_names import FateName
 from halo_engine.answers.plans.plan import plan
+from halo_engine.answers.reports.events import known_properties
 from halo_engine.answers.reports.funnel import funnel
 from halo_engine.answers.reports.ledger import ledger
 from halo_engine.answers.reports.overview import count_some, find_some, overview
@@ -262,6 +263,7 @@ ACTIONS: dict[str, tuple[Action, Action, int]] = {
     "funnel": (_nothing, _about("gates", funnel), 0),
     "status": (_nothing, status, 0),
     "overview": (_nothing, overview, 0),
+    "properties of an event": (_nothing, lambda work: known_properties(work, "ping"), 0),
     "series, found": (_nothing, find_some, 0),
     "series, counted": (_nothing, lambda work: count_some(work, ["big", "gates"]), 0),
 }

@@ -67,6 +67,8 @@ SWITCHES: Final = (
 EXITS: Final = "settings.exit_rules"
 #: The rules that the form has a switch for. ``completed`` is on, whatever a series says.
 EXIT_CHOICES: Final = tuple(rule for rule in EXIT_RULES if rule.is_listed)
+#: The fields that name the events whose properties are filtered on.
+EVENT_NAMES: Final = ("settings.entry_event_name", "settings.exit_event_name")
 #: Where filters stand.
 EVENT_BUILDERS: Final = tuple(f"{_SETTINGS}{name}" for name in EVENT_FILTER_SETTINGS)
 BUILDERS: Final = (

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from playwright.sync_api import Page, expect
 
+from halo_engine.contacts.events.track import TrackCall, track
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.roles import Role
 from halo_engine.domain.series.definition import SeriesDefinition
@@ -74,6 +75,36 @@ def test_i_add_a_condition(people: People, welcome: Shop) -> None:
     press(page, "Save")
     expect(page.locator("#steps > li").last).to_contain_text("Goes on only if ‘plan=pro’ holds")
     assert _order(welcome) == ["hello", "paid", "thanks", "is_pro"]
+
+
+def test_i_write_what_the_event_said_by_pickers(people: People, shop: Shop) -> None:
+    """A merge field goes where I wrote last; a filter takes the type that the property has."""
+    event = {"entry_trigger": "event", "settings": {"entry_event_name": "order_paid"}}
+    shop.draft("welcome", **event, steps=_STEPS)
+    shop.sandbox.contacts(["ann"])
+    bought = {"amount": 5, "plan_name": "Pro"}
+    shop.sandbox.perform(
+        lambda work: track(work, TrackCall(event="order_paid", user_id="ann", properties=bought))
+    )
+    page = _open(people.of(shop), "/steps/hello")
+    page.get_by_label("Subject").press("End")
+    page.get_by_text("Merge fields", exact=True).click()
+    page.get_by_role("button", name="{{ event.plan_name|… }}").click()
+    expect(page.get_by_label("Subject")).to_have_value("Hello{{ event.plan_name|… }}")
+    page.goto("/series/welcome")
+    place = "settings.entry_event_filters"
+    page.locator(f"[id='{place}']").get_by_role("button", name="Add filter").click()
+    field = page.locator(f"[name='{place}[0][0].field']")
+    expect(field).to_be_focused()
+    offered = page.locator(f"[id='{place}-seen'] option")
+    expect(offered).to_have_count(2)
+    assert offered.evaluate_all("all => all.map(each => each.value).sort()") == [
+        "event.amount",
+        "event.plan_name",
+    ]
+    field.fill("event.amount")
+    field.press("Tab")
+    expect(page.locator(f"[name='{place}[0][0].type']")).to_have_value("number")
 
 
 def test_i_narrow_the_event_of_a_gate_and_let_it_open_early(people: People, welcome: Shop) -> None:

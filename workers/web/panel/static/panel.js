@@ -78,6 +78,53 @@ if (whose) {
   tabs.postMessage(mine);
 }
 
+// What belongs to a choice is shown with it; so is what a picker suggests.
+function fit(form) {
+  const given = new FormData(form);
+  for (const part of form.querySelectorAll("[data-for]")) {
+    const [name, wanted] = part.dataset.for.split("=");
+    const said = given.getAll(name);
+    part.hidden = !(wanted ? wanted.split(",").some((each) => said.includes(each)) : said.length);
+    // Of a set of fields, what is hidden is not sent.
+    part.disabled = part.hidden;
+  }
+  for (const input of form.querySelectorAll("[data-list-by]"))
+    input.setAttribute("list", `${input.name}-${given.get(input.dataset.listBy)}`);
+}
+document.querySelectorAll("form[data-fits]").forEach((form) => {
+  fit(form);
+  form.addEventListener("change", () => fit(form));
+});
+
+// Pickers ask for what they suggest once somebody goes to them.
+document.addEventListener("focusin", async ({ target }) => {
+  const path = target.dataset.suggestions ?? target.list?.dataset.suggestions;
+  if (!path || !target.list || target.list.dataset.asked === path) return;
+  target.list.dataset.asked = path;
+  const answer = await fetch(path, { headers: { Accept: "text/html" } });
+  if (answer.ok && !answer.redirected && target.list) target.list.innerHTML = await answer.text();
+});
+
+// A merge field goes where somebody wrote last.
+document.querySelectorAll("[data-inserts]").forEach((fields) => {
+  const form = fields.closest("form");
+  let at = form.elements.body;
+  form.addEventListener("focusout", ({ target }) => {
+    if (/^(subject|preview|body|html)$/.test(target.name)) at = target;
+  });
+  for (const field of [...fields.children]) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "button chip";
+    button.textContent = field.textContent;
+    button.addEventListener("click", () => {
+      at.setRangeText(field.textContent, at.selectionStart, at.selectionEnd, "end");
+      at.focus();
+    });
+    field.replaceWith(button);
+  }
+});
+
 // What goes on by itself is looked at again: a part of the page that says so is replaced.
 async function again(part) {
   await new Promise((resolve) => setTimeout(resolve, 1500));

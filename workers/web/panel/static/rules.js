@@ -98,15 +98,6 @@ if (rules) {
   });
   rules.querySelector("#kept").before(list);
 
-  // What belongs to a choice is shown with it.
-  function fit() {
-    for (const part of rules.querySelectorAll("[data-for]")) {
-      const [name, wanted] = part.dataset.for.split("=");
-      const given = sent().getAll(name);
-      part.hidden = !(wanted ? wanted.split(",").some((each) => given.includes(each)) : given.length);
-    }
-  }
-
   function dress() {
     for (const section of sections()) {
       section.setAttribute("role", "tabpanel");
@@ -115,7 +106,7 @@ if (rules) {
     }
     rules.querySelector("#count").hidden = true;
     select(open);
-    fit();
+    fit(rules);
   }
 
   // A link leads to an input in another tab, too.
@@ -160,7 +151,7 @@ if (rules) {
 
   rules.addEventListener("input", () => { keep(); count(); });
   rules.addEventListener("change", (event) => {
-    fit();
+    fit(rules);
     if ("changes" in event.target.dataset) change("settle");
   });
   rules.addEventListener("submit", (event) => {
@@ -168,15 +159,6 @@ if (rules) {
     if (!/^(add-|remove:|preset:)/.test(act)) return;
     event.preventDefault();
     change(act);
-  });
-
-  // Pickers ask for what they suggest once somebody goes to them.
-  rules.addEventListener("focusin", async ({ target }) => {
-    const path = target.dataset.suggestions ?? target.list?.dataset.suggestions;
-    if (!path || !target.list || target.list.dataset.asked === path) return;
-    target.list.dataset.asked = path;
-    const answer = await fetch(path, { headers: { Accept: "text/html" } });
-    if (answer.ok && !answer.redirected && target.list) target.list.innerHTML = await answer.text();
   });
 
   dress();

@@ -12,6 +12,7 @@ from halo_engine.domain.rules_panel.buttons import pressed
 from halo_engine.domain.rules_panel.changes import label_of_part, value_in_words
 from halo_engine.domain.rules_panel.form import (
     BUILDERS,
+    EVENT_NAMES,
     EXITS,
     SWITCHES,
     TEXTS,
@@ -27,6 +28,7 @@ from halo_engine.series.writing import as_written
 
 from ...forms import NO_FAULTS, Faults
 from ...page import Visit
+from ..progress.properties import properties_of
 
 #: The names of the version that a form was made from, of the plan that was shown, and of the button
 #: that was pressed.
@@ -162,7 +164,10 @@ def _typed(visit: Visit, form: RulesForm) -> RulesForm:
     if not form.lacks_types():
         return form
     fields: list[NamedField] = visit.call("fields.names")
-    return form.with_types({resolve(each.field).key: each.type for each in fields})
+    known = {resolve(each.field).key: each.type for each in fields}
+    for event in dict.fromkeys(form.texts[name] for name in EVENT_NAMES):
+        known |= {each.field: each.type.value for each in properties_of(visit, event)}
+    return form.with_types(known)
 
 
 def _added(before: RulesForm, after: RulesForm) -> str:

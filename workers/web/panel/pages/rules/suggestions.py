@@ -1,16 +1,19 @@
-"""What pickers of the panel suggest once somebody goes to them: fields, values, events (§17)."""
+"""What pickers of the panel suggest once somebody goes to them: fields, values, events and their
+properties (§17).
+"""
 
 from collections.abc import Iterable
 from typing import Final
 
 from halo_engine.answers.reports.fields import NamedField
 from halo_engine.domain.errors import Refusal
-from halo_engine.domain.fields.catalogue import resolve
+from halo_engine.domain.fields.catalogue import resolve, resolve_in_run
 from halo_engine.domain.phrases import KINDS
 from halo_engine.domain.rules_panel.labels import label_of_field
 
 from ...formats import counted
 from ...page import Page, PageAnswer, View, Visit
+from ..progress.properties import properties_of
 
 #: A longer list is of no help to who picks; the search of the input finds what is in it.
 _MOST: Final = 500
@@ -40,6 +43,14 @@ def _events(visit: Visit) -> PageAnswer:
     return _options((each.event, counted(each.count, "time")) for each in events[:_MOST])
 
 
+def _properties(visit: Visit) -> PageAnswer:
+    """Suggest the properties of the latest events of a name."""
+    return _options(
+        (each.field, f"{label_of_field(resolve_in_run(each.field))}, {KINDS[each.type]}")
+        for each in properties_of(visit, visit.query.get("event"))
+    )
+
+
 def _options(options: Iterable[tuple[str, str]]) -> View:
     return View("rules/options.html", {"options": tuple(options)})
 
@@ -65,4 +76,5 @@ PAGES: Final = (
     Page("GET", "/series/{series}/suggestions/fields", _fields),
     Page("GET", "/series/{series}/suggestions/values", _values),
     Page("GET", "/series/{series}/suggestions/events", _events),
+    Page("GET", "/series/{series}/suggestions/properties", _properties),
 )

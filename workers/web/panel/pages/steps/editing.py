@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from halo_engine.answers.plans.plan import Plan
 from halo_engine.domain.errors import Refusal, not_found
+from halo_engine.domain.fields.catalogue import Entity, resolve
 from halo_engine.domain.reasons import SeriesStatus
 from halo_engine.domain.roles import Role
 from halo_engine.domain.series.conditions import CONDITIONS
@@ -15,6 +16,7 @@ from halo_engine.series.writing import as_written
 from ...forms import NO_FAULTS, Faults
 from ...organizations import ORGANIZATION
 from ...page import Page, PageAnswer, SeeOther, View, Visit
+from ..progress.properties import properties_kept
 from ..progress.series import OneSeries, read_series
 from ..progress.steps import step_lines
 from ..rules.editing import PLAN
@@ -26,6 +28,7 @@ _CONDITIONS: Final = tuple(
 )
 #: Suggested as merge fields; a longer list is of no help.
 _MOST: Final = 100
+_SAID_IN_MAIL: Final = (Entity.CONTACT, Entity.COMPANY, Entity.STRIPE)
 #: What is a page's own: each form has it anew.
 _NOT_CARRIED: Final = (PLAN, FATE, AFTER, ORGANIZATION)
 _DONE: Final = {"saved": "Saved."}
@@ -69,7 +72,8 @@ def _add(visit: Visit) -> PageAnswer:
 def _form(
     visit: Visit, one: OneSeries, step: str, given: Mapping[str, str], faults: Faults
 ) -> View:
-    fields = (each.field for each in visit.call("fields.list").fields)
+    kept = [each.field for each in properties_kept(visit, one.definition)]
+    fields = [each.field for each in visit.call("fields.names")]
     values = {
         **_values(visit, one),
         "step": step,
@@ -78,10 +82,16 @@ def _form(
         "faults": faults,
         "labels": CONDITION_INPUTS if "type" in given else EMAIL_INPUTS,
         "conditions": _CONDITIONS,
-        "merge_fields": tuple(field for field in fields if not field.startswith("lead:"))[:_MOST],
+        "merge_fields": tuple(kept + [each for each in fields if _is_merged(each)])[:_MOST],
     }
     status = HTTPStatus.BAD_REQUEST if faults else HTTPStatus.OK
     return View("steps/form.html", values, status)
+
+
+def _is_merged(field: str) -> bool:
+    """Whether a mail says its value, of users too."""
+    target = resolve(field)
+    return not target.leads_only and target.entity in _SAID_IN_MAIL
 
 
 def _press(visit: Visit) -> PageAnswer:
