@@ -1,8 +1,11 @@
 """The funnel: how far contacts came, step by step (contract §1, §7, §9)."""
 
+from itertools import product
+
 from sqlalchemy import insert, select, update
 
 from halo_engine.answers.reports.funnel import funnel
+from halo_engine.answers.reports.overview import count_some
 from halo_engine.domain.bounce_reasons import BounceReason
 from halo_engine.domain.series.exits import ExitReason
 from halo_engine.mail.incoming.bounce_reports import note_bounces
@@ -147,6 +150,39 @@ def finish(sandbox: Sandbox, name: str, status: str, reason: str) -> None:
             lease_expires_at=None,
         )
     )
+
+
+def test_the_list_counts_a_contact_that_converted_in_several_runs_once(sandbox: Sandbox) -> None:
+    """Whichever of three runs converted: as the funnel counts, and by one statement more."""
+    names = [f"c{number}" for number in range(8)]
+    sandbox.pro(*names)
+    sandbox.series(active=False, **BY_PLAN, settings={"reenroll_enabled": True})
+    series = sandbox.saved()
+    runs = automation_enrollments
+    now = sandbox.work.now
+    sandbox.work.connection.execute(
+        insert(runs),
+        [
+            {
+                "org_id": sandbox.work.org_id,
+                "automation_id": series.id,
+                "end_user_id": sandbox.ids[name],
+                "number": number,
+                "created_at": now,
+                "ended_at": None if number == 3 else now,
+                "exit_reason": None if number == 3 else "completed",
+                "converted_at": now if has_converted else None,
+            }
+            for name, converted in zip(names, product([True, False], repeat=3), strict=True)
+            for number, has_converted in enumerate(converted, start=1)
+        ],
+    )
+    with statements(sandbox.work.connection) as seen:
+        [counted] = count_some(sandbox.work, [series.key, "gone"])
+    assert len(seen) == 4
+    found = funnel(sandbox.work, series)
+    assert (counted.entered, counted.converted) == (found.enrolled, found.converted) == (8, 7)
+    assert counted.active == found.active == 8
 
 
 def mailed(sandbox: Sandbox, name: str, **values: object) -> None:
