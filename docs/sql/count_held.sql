@@ -1,5 +1,5 @@
 -- count_held
--- halo_engine/series/held.py
+-- halo_engine/series/surges/held.py
 -- Parameters: org_id uuid, series_id uuid
 SELECT count(*) AS count_1
 FROM held_entries

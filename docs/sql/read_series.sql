@@ -19,7 +19,8 @@ SELECT automations.org_id,
        automations.status_ordered_at,
        automations.definition_ordered_at,
        automations.version,
-       automations.has_surges
+       automations.has_surges,
+       automations.surge_at_most
 FROM automations
 WHERE automations.org_id =
     (SELECT :org_id::UUID AS anon_1)

@@ -20,6 +20,7 @@ SELECT automations.org_id,
        automations.definition_ordered_at,
        automations.version,
        automations.has_surges,
+       automations.surge_at_most,
        subscriptions.key AS subscription
 FROM automations
 LEFT OUTER JOIN subscriptions ON subscriptions.org_id = automations.org_id

@@ -1,5 +1,5 @@
 -- rebase_discards
--- halo_engine/series/discards.py
+-- halo_engine/series/surges/discards.py
 -- Parameters: series_id uuid, org_id uuid, series_ids uuid[]
 WITH seen AS
   (SELECT discarded_entries.automation_id AS automation_id,

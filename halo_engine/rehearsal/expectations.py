@@ -207,6 +207,7 @@ _CHECKS: dict[str, Check] = {
     "enrollments": _by_series(observations.enrollments, "enrollments"),
     "active": _by_series(observations.active, "active", ordered=False),
     "held": _by_series(observations.held, "held"),
+    "surge_at_most": _by_series(observations.surge_at_most, "surge_at_most"),
     "sent": _by_series(observations.sent, "sent"),
     "recipients": _recipients,
     "exited": _exited,

@@ -116,6 +116,11 @@ def held(work: Work, key: str) -> list[str]:
     return list(work.connection.scalars(_rehearsal_held(work, find_series(work, key))))
 
 
+def surge_at_most(work: Work, key: str) -> int | None:
+    """Return how many a span of the series' surge takes."""
+    return find_series(work, key).surge_at_most
+
+
 @statement("rehearsal_held")
 def _rehearsal_held(work: Work, series: Series) -> Select[Any]:
     place = held_entries

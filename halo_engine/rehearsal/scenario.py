@@ -119,6 +119,11 @@ class Expectation(_Part):
     held: dict[str, list[str]] = Field(
         default={}, description="Whom each series' surge holds, in order of arrival."
     )
+    surge_at_most: dict[str, int | None] = Field(
+        default={},
+        description="How many a span of each series' surge takes; null where `auto` is not worked "
+        "out yet.",
+    )
     sent: dict[str, dict[str, list[str]]] = Field(
         default={},
         description="By series and contact the steps whose emails were sent, in order; a contact "

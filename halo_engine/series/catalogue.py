@@ -168,6 +168,7 @@ def _series(
         # If both have the same instant, the order is unknown: it counts as edited.
         edited=row["activated_at"] is not None and row["updated_at"] >= row["activated_at"],
         has_surges=row["has_surges"],
+        auto_at_most=row["surge_at_most"],
         active_periods=tuple((period["started_at"], period["ended_at"]) for period in periods),
         hours=hours,
     )

@@ -28,6 +28,8 @@ from halo_engine.series.checking.preflight import refuse_unless_ready
 from halo_engine.series.early_gates import open_after_resume
 from halo_engine.series.locks import lock_series_for_change
 from halo_engine.series.save import load_saved
+from halo_engine.series.surges.automatic import keep as keep_automatic
+from halo_engine.series.surges.automatic import work_out
 from halo_engine.sql.statements import statement
 from halo_engine.tables import (
     automation_active_periods,
@@ -50,12 +52,13 @@ def find_series(work: Work, key: str) -> Series:
 def activate(work: Work, key: str, by: str) -> Series:
     """Make a draft active, or refuse with the first failing check (contract §8).
 
-    It inserts a signal, which then enrolls whoever matches now: a large audience takes several
-    transactions.
+    It works out what ``auto`` of its surge comes to (§19). It inserts a signal, which then enrolls
+    whoever matches now: a large audience takes several transactions.
     """
     work = lock_series_for_change(work)
     series = find_in(work, key, SeriesStatus.DRAFT, "activated")
     refuse_unless_ready(work, series, first_activation=True)
+    keep_automatic(work, series, work_out(work, series))
     _open_period(work, series, by)
     if series.entry_trigger in (EntryTrigger.MANUAL, EntryTrigger.SEGMENT_MATCH):
         work.connection.execute(_signal_activation(work, series))

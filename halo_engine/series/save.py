@@ -19,11 +19,13 @@ from halo_engine.series.catalogue import UnreadableDefinition, read_series
 from halo_engine.series.checking.named_series import announce_named
 from halo_engine.series.checking.preflight import refuse_unless_ready
 from halo_engine.series.completion import complete_finished
-from halo_engine.series.discards import rebase_discards
 from halo_engine.series.early_gates import close_gates, open_gates
 from halo_engine.series.locks import lock_series_for_change
 from halo_engine.series.rebase import rebase_addresses, rebase_audience, rebase_seats
 from halo_engine.series.rescheduling import reschedule_rows
+from halo_engine.series.surges.automatic import foreseen
+from halo_engine.series.surges.automatic import keep as keep_automatic
+from halo_engine.series.surges.discards import rebase_discards
 from halo_engine.series.versions import UNKNOWN, Author, keep_present, keep_version
 from halo_engine.series.writing import load_written, written_gates
 from halo_engine.sql.statements import statement
@@ -72,7 +74,7 @@ def save_series(
     Recipients keep their rows, and without ``reschedule`` their ``scheduled_for``; a step that is
     gone is kept as removed for contacts who are at it. An active series must stay activatable
     (contract §5): else it is refused with the first failing check of §8. One that becomes
-    ``manual`` with nobody in it is completed.
+    ``manual`` with nobody in it is completed. What ``auto`` of a surge comes to is kept (§19).
     """
     work = lock_series_for_change(work)
     before = _read_saved(work, key)
@@ -86,6 +88,7 @@ def save_series(
     if saved.status is SeriesStatus.ACTIVE:
         refuse_unless_ready(work, saved, first_activation=False)
     readable = before if isinstance(before, Series) else None
+    keep_automatic(work, saved, foreseen(work, readable, saved))
     if before is not None:
         close_gates(work, readable, saved)
     moved = 0

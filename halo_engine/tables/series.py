@@ -60,6 +60,8 @@ automations = Table(
     Column("version", Integer, nullable=False, server_default=text("1")),
     # Whether it has a surge, or had one: contacts may be held.
     Column("has_surges", Boolean, nullable=False, server_default=text("false")),
+    # What ``at_most: auto`` of its surge was last worked out to be.
+    Column("surge_at_most", Integer),
     one_of("kind", SeriesKind),
     one_of("status", SeriesStatus),
     one_of("entry_trigger", EntryTrigger),

@@ -30,6 +30,7 @@ def test_an_activation_is_foreseen_in_numbers(sandbox: Sandbox, operate: Operato
         "first_mail_at": "2026-06-01T13:00:00.000000+00:00",
         "takes_seconds": None,
         "left_out": {"contact_type": 1, "suppressed": 1},
+        "surge_at_most": None,
     }
     operate("series.save", series="w", definition={**LETTER, "entry_trigger": "user_created"})
     assert operate("series.foresee", series="w")["enrolls"] == 0

@@ -144,3 +144,36 @@ def test_ten_thousand_candidates_are_cut_by_one_statement(
     sandbox.tick(timedelta(minutes=15))
     assert sandbox.count(automation_enrollments) == 1234
     assert len(held(sandbox)) == len(names) - 1234
+
+
+def test_auto_is_worked_out_and_shown(sandbox: Sandbox, operate: Operator) -> None:
+    """A draft has no number yet; the activation is foreseen with it; what is kept is shown."""
+    sandbox.contacts(["ann"])
+    for _ in range(40):
+        sandbox.perform(lambda work: track_all(work, [TrackCall(event="in", user_id="ann")]))
+    sandbox.settle()
+    surge = {"at_most": "auto", "within": "1h"}
+    definition = {**SURGED, "settings": {"entry_event_name": "in", "surge": surge}}
+    operate("series.save", series="s", definition=definition)
+    assert operate("series.show", series="s")["surge_at_most"] is None
+    assert operate("series.foresee", series="s")["surge_at_most"] == 120
+    operate("series.activate", series="s")
+    shown = operate("series.show", series="s")
+    assert (shown["surge_at_most"], shown["definition"]["settings"]["surge"]) == (120, surge)
+    come(sandbox, *["ann"] * 10)
+    renamed = {**definition, "name": "S"}
+    assert operate("series.plan", series="s", definition=renamed)["surge_at_most"] == 120
+    wider = {"entry_event_name": "in", "surge": {**surge, "within": "2h"}}
+    planned = operate("series.plan", series="s", definition={**definition, "settings": wider})
+    assert planned["surge_at_most"] == 150
+    assert operate("series.show", series="s")["surge_at_most"] == 120
+
+
+def test_what_is_no_bound_is_refused(operate: Operator) -> None:
+    """The message names the place, and what is allowed."""
+    for wrong in (0, -1, True, 1.5, "many", None):
+        surge = {"at_most": wrong, "within": "1h"}
+        with pytest.raises(Refusal) as refused:
+            operate("series.save", series="s", definition={**SURGED, "settings": {"surge": surge}})
+        assert refused.value.message.startswith("series.s.settings.surge.at_most: ")
+        assert refused.value.message.endswith("allowed are 1 to 10000000, and ‘auto’")

@@ -41,6 +41,10 @@ class Answers(Control):
         """Return how many versions there are (contract §18)."""
         return self.known_series(key).versions
 
+    def surge_at_most(self, key: str) -> int | None:
+        """Return how many a span of the surge takes (contract §19)."""
+        return self.known_series(key).surge_at_most
+
     def enrollments(self, key: str) -> int:
         """Return how many runs there ever were."""
         return len(self.known_series(key).runs)

@@ -1,5 +1,6 @@
 """What a person does to a series: save, activate, pause, resume, remove (contract §8)."""
 
+from datetime import timedelta
 from typing import Any
 
 from tests.model.activity import Activity
@@ -98,12 +99,31 @@ class Control(Activity):
         series = self.known_series(key)
         refuse_unless(series.status == "draft", 409, f"{key} is {series.status}, not a draft")
         self._check(series, series.definition, first=True)
+        self._work_out(series)
         self._start(series)
         if series.definition.entry_trigger in ("manual", "segment_match"):
             for contact in self.matched_contacts(series):
                 self.try_to_enroll(series, contact, self.now, planned=True)
         self.complete_if_done(series)
         self.settle()
+
+    def _work_out(self, series: Series) -> None:
+        """Work out what `auto` of a surge comes to: three times the busiest span (§19)."""
+        definition, surge = series.definition, series.definition.surge
+        if surge is None or surge.at_most is not None:
+            return
+        match definition.entry_trigger:
+            case "event":
+                name = definition.settings["entry_event_name"]
+                known = [each for each in self.events if each.contact is not None]
+                instants = [each.timestamp for each in known if each.name == name]
+            case "user_created":
+                instants = [each.created_at for each in self.contacts]
+            case _:
+                instants = [run.created_at for run in series.runs]
+        lately = [at for at in instants if timedelta(0) <= self.now - at < timedelta(days=30)]
+        spans = [sum(timedelta(0) <= at - each < surge.within for each in lately) for at in lately]
+        series.auto = max(100, 3 * max(spans, default=0))
 
     def pause(self, key: str) -> None:
         """Pause an active series (contract §8)."""
@@ -227,7 +247,10 @@ class Control(Activity):
         gone = [*series.gone, *series.definition.steps]
         series.gone = [step for step in gone if step.key not in stays]
         shared = not series.definition.settings["one_per_company"]
+        asked = series.definition.asked_of_auto()
         series.definition = definition
+        if series.status != "draft" and asked != definition.asked_of_auto():
+            self._work_out(series)
         if shared and definition.settings["one_per_company"]:
             self._end_crowds(series)
         for run in series.active_runs():

@@ -213,7 +213,8 @@ class Entry(Timing):
     def _pass_surge(self, series: Series, contact: Contact, kept: dict[str, Any]) -> None:
         """Guard 12: enroll a contact, or hold it behind those who are held (contract §19)."""
         surge = series.definition.surge
-        if series.held or (surge and self._entered_within(series, surge) >= surge.at_most):
+        most = series.surge_at_most
+        if series.held or (surge and most and self._entered_within(series, surge) >= most):
             series.held.setdefault(contact, kept)
             series.discarded.pop(contact, None)
             return

@@ -97,7 +97,7 @@ class Series:
     `versions` counts the saves that changed it, the draft included; `gone` are its removed steps.
     `begun` are the instants of the entries that count for its surge; `held` whom it holds, in order
     of arrival, with the properties of the event that brought them; `discarded` those who were held
-    and let go, and what was seen of them since.
+    and let go, and what was seen of them since. `auto` is what `auto` of its surge came to.
     """
 
     key: str
@@ -113,6 +113,15 @@ class Series:
     begun: list[datetime] = field(default_factory=list)
     held: dict[Contact, dict[str, Any]] = field(default_factory=dict)
     discarded: dict[Contact, Watch] = field(default_factory=dict)
+    auto: int | None = None
+
+    @property
+    def surge_at_most(self) -> int | None:
+        """How many a span of the surge takes; None without one, and before `auto` is known."""
+        surge = self.definition.surge
+        if surge is None or surge.at_most is not None:
+            return surge.at_most if surge else None
+        return self.auto
 
     def was_active_at(self, instant: datetime) -> bool:
         """Say whether the series was active at an instant (contract §4)."""

@@ -129,7 +129,7 @@ often = st.sampled_from([True, True, False])
 #: So tight that a few people fill a span.
 surges = st.fixed_dictionaries(
     {
-        "at_most": st.sampled_from([1, 1, 2]),
+        "at_most": st.sampled_from([1, 1, 1, 2, 2, "auto"]),
         "within": st.sampled_from(["15m", "1h", "90m", "1d"]),
     }
 )

@@ -16,6 +16,7 @@ from halo_engine.domain.times.instants import Instant
 from halo_engine.enrollment.candidates import Outsiders
 from halo_engine.enrollment.guards import judge
 from halo_engine.enrollment.losers import foreseen_losers
+from halo_engine.series.surges.automatic import work_out
 from halo_engine.sql.statements import statement
 from halo_engine.sql.statistics import analyze_unknown
 from halo_engine.work import Work
@@ -26,7 +27,8 @@ class Activation(Answer):
 
     ``first_mail_at`` is None if no mail follows. ``takes_seconds`` is how long the first mails take
     at the rate that is set; None without a rate. ``left_out`` counts the contacts whom the audience
-    holds, by the guard that refuses them.
+    holds, by the guard that refuses them. ``surge_at_most`` is how many a span of its surge takes
+    from then on, which is worked out now where the definition says ``auto``.
     """
 
     series: str
@@ -34,6 +36,7 @@ class Activation(Answer):
     first_mail_at: Instant | None
     takes_seconds: float | None
     left_out: Mapping[ReasonCode, int]
+    surge_at_most: int | None = None
 
 
 def foresee(work: Work, series: Series, per_second: float | None = None) -> Activation:
@@ -48,6 +51,7 @@ def foresee(work: Work, series: Series, per_second: float | None = None) -> Acti
         first_mail_at=first_mail(series, work.now) if enrolls else None,
         takes_seconds=enrolls / per_second if per_second else None,
         left_out={code: counts[code] for code in ReasonCode if code in counts},
+        surge_at_most=work_out(work, series) or series.surge_at_most,
     )
 
 

@@ -38,6 +38,7 @@ from halo_engine.series.files.differences import Change, differences
 from halo_engine.series.files.tokens import plan_token
 from halo_engine.series.rescheduling import Retimed
 from halo_engine.series.save import load_saved
+from halo_engine.series.surges.automatic import foreseen
 from halo_engine.series.writing import load_written
 from halo_engine.sql.statements import statement
 from halo_engine.tables import end_users
@@ -95,7 +96,8 @@ class Plan(Answer):
 
     ``refusals`` say why an active series could not be saved so. ``active`` counts who is in the
     series: each of them has one of the ``fates``. ``page`` has contacts if a fate was asked for.
-    ``token`` makes a save do this or nothing.
+    ``token`` makes a save do this or nothing. ``surge_at_most`` is how many a span of its surge
+    takes then, also where the definition says ``auto``; None of a draft that does.
     """
 
     series: str
@@ -110,6 +112,7 @@ class Plan(Answer):
     fates: tuple[Fate, ...]
     outside: Outside
     page: PlannedContacts | None = None
+    surge_at_most: int | None = None
 
 
 def plan(
@@ -152,6 +155,7 @@ def plan(
         fates=found,
         outside=beside if before else beside.model_copy(update={"matched_before": 0}),
         page=None if fate is None else _page(work, planned, fate, after, size),
+        surge_at_most=foreseen(work, before, saved) or saved.surge_at_most,
     )
 
 

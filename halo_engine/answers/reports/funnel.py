@@ -26,7 +26,7 @@ from halo_engine.domain.answer import Answer
 from halo_engine.domain.bounce_reasons import BounceReason
 from halo_engine.domain.reasons import FailReason, Status
 from halo_engine.domain.series.definition import Series
-from halo_engine.series.held import count_held
+from halo_engine.series.surges.held import count_held
 from halo_engine.sql.statements import statement
 from halo_engine.tables import (
     automation_enrollments,

@@ -40,6 +40,8 @@ def draw_foreseen(found: Activation, zone: ZoneInfo) -> None:
         click.echo(f"they take about {minutes} min at the rate that is set")
     for code, contacts in found.left_out.items():
         click.echo(f"{contacts} are left out: {code}")
+    if found.surge_at_most is not None:
+        click.echo(f"from then on its surge takes at most {found.surge_at_most}")
 
 
 def watch_activation(context: CommandContext, key: str, wait: bool | None) -> None:

@@ -103,6 +103,8 @@ def _draw_plan(found: Plan, zone: ZoneInfo) -> None:
         columns = ("contacts", "fate", "at step", "first due", "last due")
         print_table(columns, rows, numbers=["contacts"])
     _draw_outside(found)
+    if found.surge_at_most is not None:
+        click.echo(f"its surge takes at most {found.surge_at_most}")
     if found.page is not None:
         _draw_page(found.page, zone)
     click.echo()

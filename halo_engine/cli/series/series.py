@@ -91,6 +91,8 @@ def _draw(found: ShownSeries, zone: ZoneInfo) -> None:
     )
     for about, text in found.words.items():
         click.echo(f"# {about}: {plain(text)}")
+    if found.surge_at_most is not None:
+        click.echo(f"# its surge takes at most: {found.surge_at_most}")
     if found.held:
         click.echo(f"# held by its surge: {found.held}")
     for message in found.refusals or ():

@@ -29,7 +29,7 @@ from halo_engine.domain.series.definition import SeriesDefinition
 from halo_engine.domain.series.exits import EXIT_RULES, ExitReason, ExitRule
 from halo_engine.domain.series.settings import Settings, patience_of
 from halo_engine.domain.times.durations import format_duration
-from halo_engine.domain.times.surges import Surge
+from halo_engine.domain.times.surges import LEAST, TIMES, Surge
 
 
 class Sentence(NamedTuple):
@@ -89,8 +89,11 @@ def _of_mail(definition: SeriesDefinition) -> Iterator[Sentence]:
 
 def surge_in_words(surge: Surge) -> str:
     """Return how many may enter in a span, and what becomes of others."""
-    most, span = f"{surge.at_most:,}", format_duration(surge.within)
-    return f"At most {most} contacts enter in any {span}; whoever is beyond is held."
+    span = format_duration(surge.within)
+    if surge.at_most == "auto":
+        most = f"{TIMES} times as many contacts as in the busiest {span} before it began"
+        return f"At most {most} enter in any {span}, {LEAST} at least; whoever is beyond is held."
+    return f"At most {surge.at_most:,} contacts enter in any {span}; whoever is beyond is held."
 
 
 def exit_label(rule: ExitRule, settings: Settings) -> str:

@@ -181,7 +181,8 @@ class Series:
 
     ``version`` is that of its definition (contract §18). ``edited`` says that it may have been
     saved since its activation, so the order of its steps may have changed. ``has_surges``: it has a
-    surge, or had one, so contacts may be held (contract §19).
+    surge, or had one, so contacts may be held (contract §19); ``auto_at_most`` is what ``auto`` was
+    worked out to be.
     """
 
     id: UUID
@@ -199,6 +200,7 @@ class Series:
     version: int = 1
     edited: bool = False
     has_surges: bool = False
+    auto_at_most: int | None = None
     active_periods: tuple[tuple[datetime, datetime | None], ...] = ()
     hours: Hours = field(default_factory=Hours)
 
@@ -225,6 +227,16 @@ class Series:
     def patience(self) -> timedelta | None:
         """For how long after its trigger a contact may wait for data; None if not at all (§23)."""
         return patience_of(self.entry_trigger, self.settings)
+
+    @property
+    def surge_at_most(self) -> int | None:
+        """The most contacts that a span of its surge may hold; None without a surge, and where
+        ``auto`` is not worked out yet, of a draft.
+        """
+        surge = self.settings.surge
+        if surge is None or surge.at_most == "auto":
+            return self.auto_at_most if surge else None
+        return surge.at_most
 
     @property
     def list_id(self) -> UUID | None:

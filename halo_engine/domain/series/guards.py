@@ -145,7 +145,9 @@ def _surge_discarded(_facts: ExplainFacts) -> Reason:
 
 def _surge_held(facts: ExplainFacts) -> Reason:
     series, surge = facts.series, facts.series.settings.surge
-    bound = f"more came than {surge.at_most} in {format_duration(surge.within)}" if surge else ""
+    bound = (
+        f"more came than {series.surge_at_most} in {format_duration(surge.within)}" if surge else ""
+    )
     return Reason(
         f"It is held since {facts.said(facts.known.held_at)}: "
         f"{bound or 'others are held before it'}.",

@@ -1,11 +1,11 @@
 """Surges: how many contacts may enter a series in a span of time (contract §19)."""
 
 from datetime import timedelta
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
-from halo_engine.domain.errors import in_its_place, shown
+from halo_engine.domain.errors import bad_input, in_its_place, shown
 from halo_engine.domain.times.durations import format_duration, parse_duration
 
 #: The shortest and the longest span. What was counted is kept as long as the longest.
@@ -13,6 +13,10 @@ SHORTEST: Final = timedelta(minutes=1)
 LONGEST: Final = timedelta(days=30)
 #: The most contacts that a span may hold.
 MOST: Final = 10_000_000
+#: ``auto`` takes so many times the busiest span of the days before, and this at least.
+TIMES: Final = 3
+LEAST: Final = 100
+LOOKED_AT: Final = timedelta(days=30)
 
 
 def _parse_span(value: object) -> timedelta:
@@ -21,6 +25,13 @@ def _parse_span(value: object) -> timedelta:
         least, most = format_duration(SHORTEST), format_duration(LONGEST)
         raise ValueError(f"{shown(value)} is no span; allowed are {least} to {most}")
     return span
+
+
+def _parse_bound(value: object) -> object:
+    if value == "auto" or (type(value) is int and 1 <= value <= MOST):
+        return value
+    problem = f"{shown(value)} is no number of contacts; allowed are 1 to {MOST}, and ‘auto’"
+    raise bad_input("at_most", problem)
 
 
 Span = Annotated[
@@ -38,7 +49,17 @@ class Surge(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    at_most: Annotated[int, Field(strict=True, ge=1, le=MOST)] = Field(
-        description="The most contacts that may enter in any such span."
+    at_most: Annotated[
+        Annotated[int, Field(ge=1, le=MOST)] | Literal["auto"],
+        BeforeValidator(in_its_place(_parse_bound)),
+    ] = Field(
+        description="The most contacts that may enter in any such span; `auto` is worked out when "
+        "the series is first activated: three times the busiest such span of its trigger in the "
+        "last 30 days, 100 at least."
     )
     within: Span = Field(description="The length of the span: 10m, 1h, 7d, or seconds.")
+
+
+def automatic_bound(busiest: int) -> int:
+    """Return what ``auto`` comes to where the busiest span held so many."""
+    return min(max(TIMES * busiest, LEAST), MOST)

@@ -1,5 +1,5 @@
 """Hours and limits as people write them in one line: quiet hours ``21:00-08:00 contact``, a send
-window ``mon-fri 09:00-17:00``, caps ``2/24h 5/7d``, a surge ``500/1h`` (contract §5, §19, §20).
+window ``mon-fri 09:00-17:00``, caps ``2/24h 5/7d``, a surge ``500/1h``, ``auto/1h`` (§5, §19, §20).
 """
 
 import re
@@ -66,9 +66,13 @@ def read_surge(text: str, field: str = "surge") -> dict[str, object] | None:
     """
     if not text.strip():
         return None
+    most, _, within = text.strip().partition("/")
+    if most == "auto" and within:
+        return {"at_most": most, "within": within}
     surge = _read_cap(text.strip())
     if surge is None:
-        raise bad_input(field, f"{shown(text)} is no surge; allowed is one such as 500/1h")
+        allowed = "allowed is one such as 500/1h, or auto/1h"
+        raise bad_input(field, f"{shown(text)} is no surge; {allowed}")
     return surge
 
 

@@ -29,7 +29,7 @@ from halo_engine.domain.series.guards import ReasonCode
 from halo_engine.enrollment.pages import ContactRange
 from halo_engine.enrollment.rules import keeps_refusals
 from halo_engine.enrollment.surges.locks import lock_surges
-from halo_engine.series.discards import discards_seen
+from halo_engine.series.surges.discards import discards_seen
 from halo_engine.sql.metadata import arrivals
 from halo_engine.sql.parameters import parameter
 from halo_engine.sql.prepared import prepared

@@ -39,13 +39,14 @@ def admitted(org_id: UUID, series: Sequence[Series], verdicts: CTE) -> CTE:
 
 def _surges(series: Sequence[Series]) -> FromClause:
     """Return the series that have surges by their ordinals; without bounds if theirs is gone."""
-    having = [(n, each.settings.surge) for n, each in enumerate(series) if each.has_surges]
+    having = [(n, each) for n, each in enumerate(series) if each.has_surges]
+    spans = [each.settings.surge and each.settings.surge.within for _, each in having]
     return rows_of(
         "surges",
         {
             "ordinal": (BigInteger(), [n for n, _ in having]),
-            "at_most": (BigInteger(), [surge and surge.at_most for _, surge in having]),
-            "within": (Interval(), [surge and surge.within for _, surge in having]),
+            "at_most": (BigInteger(), [each.surge_at_most for _, each in having]),
+            "within": (Interval(), spans),
         },
     )
 

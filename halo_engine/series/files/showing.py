@@ -12,8 +12,8 @@ from halo_engine.domain.times.instants import Instant
 from halo_engine.series.checking.warnings import SeriesWarning
 from halo_engine.series.files.check import check, unsaved
 from halo_engine.series.files.history import find_version
-from halo_engine.series.held import count_held
 from halo_engine.series.lifecycle import find_series
+from halo_engine.series.surges.held import count_held
 from halo_engine.series.writing import as_written, load_written
 from halo_engine.work import Work
 
@@ -24,7 +24,8 @@ class ShownSeries(Answer):
     ``version`` counts the saves that changed its definition; ``updated_at`` of an old one is when
     it was saved. ``words`` says the definition in the panel's words, by the part that each sentence
     is about. ``refusals`` and ``warnings`` are None where nobody asked for checks. ``held`` counts
-    whom its surge holds.
+    whom its surge holds; ``surge_at_most`` is how many a span of it takes, also where the
+    definition says ``auto``; None where that is not worked out yet.
     """
 
     series: str
@@ -38,6 +39,7 @@ class ShownSeries(Answer):
     refusals: tuple[str, ...] | None
     warnings: tuple[SeriesWarning, ...] | None
     held: int = 0
+    surge_at_most: int | None = None
 
 
 def show_series(
@@ -75,4 +77,5 @@ def show_series(
         refusals=found_by_checks and found_by_checks.refusals,
         warnings=found_by_checks and found_by_checks.warnings,
         held=count_held(work, series),
+        surge_at_most=series.surge_at_most,
     )

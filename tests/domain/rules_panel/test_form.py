@@ -212,6 +212,8 @@ def test_a_surge_and_a_window_are_one_line_each() -> None:
     }
     settings = _parsed(replace(form, texts={**form.texts, **said}).written(before)).settings
     assert settings.surge is None
+    worked_out = replace(form, texts={**form.texts, "settings.surge": "auto/1h"}).written(before)
+    assert form_of(_parsed(worked_out)).texts["settings.surge"] == "auto/1h"
     assert settings.send_window is not None
     assert (settings.send_window.timezone, len(settings.send_window.days)) == ("contact", 5)
     assert settings.when_capped == "skip"

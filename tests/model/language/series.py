@@ -106,9 +106,9 @@ class Step:
 
 @dataclass(frozen=True)
 class Surge:
-    """How many contacts may enter in any span of this length (contract §19)."""
+    """How many contacts may enter in any span of this length, None for `auto` (contract §19)."""
 
-    at_most: int
+    at_most: int | None
     within: timedelta
 
 
@@ -119,14 +119,14 @@ def _parse_surge(raw: Any) -> Surge | None:
     _check_keys(raw, dict.fromkeys(("at_most", "within")), "surge")
     at_most, within = raw.get("at_most"), raw.get("within")
     whole = isinstance(at_most, int) and not isinstance(at_most, bool) and at_most >= 1
-    refuse_unless(whole, 400, "surge: at_most must be 1 or more")
+    refuse_unless(whole or at_most == "auto", 400, "surge: at_most must be 1 or more, or auto")
     try:
         span = parse_duration(within)
     except ValueError as error:
         raise RefusedError(400, f"surge: {error}") from None
     allowed = timedelta(minutes=1) <= span <= timedelta(days=30)
     refuse_unless(allowed, 400, "surge: within must be 1m to 30d")
-    return Surge(at_most, span)
+    return Surge(at_most if whole else None, span)
 
 
 @dataclass(frozen=True)
@@ -154,6 +154,12 @@ class Definition:
         """Return for how long contacts wait for data: not at all with other triggers (§23)."""
         waits = self.entry_trigger in ("user_created", "event")
         return self.entry_patience if waits else timedelta(0)
+
+    def asked_of_auto(self) -> tuple[Any, ...] | None:
+        """Return what the bound of a surge that says `auto` depends on; None of others (§19)."""
+        if self.surge is None or self.surge.at_most is not None:
+            return None
+        return self.surge.within, self.entry_trigger, self.settings["entry_event_name"]
 
     def names_events(self) -> bool:
         """Say whether the audience names an `event:` field (contract §2)."""

@@ -129,6 +129,7 @@ CHECKS: dict[str, Check] = {
     "enrollments": _by_series("enrollments"),
     "active": _by_series("active", free_order=True),
     "held": _by_series("held"),
+    "surge_at_most": _by_series("surge_at_most"),
     "sent": _by_series("sent"),
     "recipients": _recipients,
     "exited": _by_series("exited"),

@@ -12,6 +12,7 @@ QUERIES = (
     "enrollments",
     "active",
     "held",
+    "surge_at_most",
     "sent",
     "exited",
     "converted",
