@@ -587,3 +587,22 @@ def test_following_an_advice_never_leads_back(sandbox: Sandbox) -> None:
                         waiting.append((name, next_value, path))
             begun += walked > 1
     assert begun > 10
+
+
+def test_lists_and_series_are_counted_and_never_missing(sandbox: Sandbox) -> None:
+    """A filter on a list or a series counts as any other, nobody lacks its value, and explain shows
+    the value that it saw (contract §22).
+    """
+    sandbox.add("ann", "bob", "cyd")
+    sandbox.list("news", "ann")
+    is_on = {"field": "list:news", "operator": "is", "value": True}
+    is_done = {"field": "series:other", "operator": "is", "value": "completed"}
+    by_criteria(sandbox, [is_on, is_done])
+    assert counts(sandbox) == [
+        ("audience_filters[0][0]", 1, 0, 0),
+        ("audience_filters[0][1]", 0, 1, 0),
+    ]
+    assert [(each.place, each.seen, each.missing) for each in sandbox.explain("bob").filters] == [
+        ("audience_filters[0][0]", False, False),
+        ("audience_filters[0][1]", "never", False),
+    ]

@@ -144,3 +144,19 @@ def test_the_registry_counts_what_names_no_time_zone(sandbox: Sandbox) -> None:
         sandbox.add(name, custom_fields={"timezone": zone, "plan": "pro"})
     assert field(sandbox, "custom:timezone")["not_a_zone"] == 3
     assert field(sandbox, "custom:plan")["not_a_zone"] is None
+
+
+def test_lists_and_series_are_fields_with_all_that_they_can_be(sandbox: Sandbox) -> None:
+    """A list is true or false, a series has stages, and nobody lacks either (contract §22)."""
+    sandbox.add("ann", "bob")
+    sandbox.list("news", "ann")
+    sandbox.series(key="tour", entry_trigger="user_created")
+    assert [each.field for each in known_fields(sandbox.work).fields[-2:]] == [
+        "list:news",
+        "series:tour",
+    ]
+    news, tour = field(sandbox, "list:news"), field(sandbox, "series:tour")
+    assert (news["type"], news["operators"], news["contacts"]) == ("boolean", ["is", "is_not"], 2)
+    assert (tour["type"], tour["operators"], tour["contacts"]) == ("string", ["is", "is_not"], 2)
+    assert news["choices"] == []
+    assert tour["choices"] == ["never", "active", "completed", "exited", "not_met"]

@@ -77,9 +77,17 @@ class Activity(ImportDoors):
         if contact is not None and not history:
             self.signals.append(Signal((contact,), event=event))
 
-    def save_list(self, list: str, *, double_opt_in: bool = False, **_: Any) -> None:  # noqa: A002
+    def save_list(
+        self,
+        list: str,  # noqa: A002
+        *,
+        double_opt_in: bool = False,
+        default: bool = False,
+        **_: Any,
+    ) -> None:
         """Make a list, or say how it is joined (contract §16)."""
         self.lists.setdefault(list, set())
+        (self.default_lists.add if default else self.default_lists.discard)(list)
         (self.confirmed_lists.add if double_opt_in else self.confirmed_lists.discard)(list)
 
     def subscribe(self, contact: str, list: str, *, confirmed: bool = False) -> None:  # noqa: A002

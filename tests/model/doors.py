@@ -109,6 +109,8 @@ class ContactDoors(Pipeline):
         if source not in ("sdk", "lead_form"):
             contact.first_seen = contact.last_seen = as_of_signup(contact.columns, self.now)
         self.contacts.append(contact)
+        for key in self.default_lists:
+            self.lists[key].add(contact)
         return contact
 
     def identify(

@@ -105,6 +105,7 @@ class ImportDoors(ContactDoors):
             trait = split_field(field)
             known = field == "external_id" or trait in CONTACT_TRAITS + BARE_CUSTOM
             known = known or (field.startswith("custom:") and trait != "")
+            known = known or field.removeprefix("list:") in self.lists
             refuse_unless(known, 400, f"mapping: unknown field {field!r}")
         lines = io.StringIO(text.removeprefix("\ufeff"), newline="")
         skipped = 0
@@ -134,6 +135,11 @@ class ImportDoors(ContactDoors):
         named = zip(header, cells, strict=False)
         given = {mapping[key]: cell for key, cell in named if key in mapping and cell != ""}
         external_id = given.pop("external_id", None)
+        lists = {field: given.pop(field) for field in [*given] if field.startswith("list:")}
+        wished = {
+            field.removeprefix("list:"): read_cell(f"{field}:boolean", cell, as_text=False)
+            for field, cell in lists.items()
+        }
         refuse_unless(external_id or given.get("email"), 400, "neither external_id nor email")
         if external_id is not None:
             check_user_id(external_id)
@@ -151,9 +157,20 @@ class ImportDoors(ContactDoors):
         if contact is None:
             created = self.create("csv", external_id, read)
             self.signals.append(Signal((created,), created=True))
+            self._change_lists(created, wished)
             return "created"
         self._merge_row(contact, external_id, read)
+        self._change_lists(contact, wished)
         return "updated"
+
+    def _change_lists(self, contact: Contact, wished: dict[str, bool]) -> None:
+        """Put a contact on lists or take it off, in silence; who left everything joins none."""
+        for key, joins in wished.items():
+            if joins and contact.address not in self.unsubscribed:
+                self.lists[key].add(contact)
+            elif not joins:
+                self.lists[key].discard(contact)
+            self.signals.append(Signal((contact,)))
 
     def _merge_row(self, contact: Contact, external_id: str | None, read: Traits) -> None:
         changed = bool(read.merge_into(contact))

@@ -62,6 +62,8 @@ class State:
         self.events: list[Event] = []
         self.answers_by_key: dict[str, tuple[Any, Any]] = {}
         self.lists: dict[str, set[Contact]] = {key: set() for key in lists}
+        #: Lists that whoever is created joins.
+        self.default_lists: set[str] = set()
         #: Lists that are joined by confirming; who has yet to, since when, and at which address.
         self.confirmed_lists: set[str] = set()
         self.pending: dict[tuple[Contact, str], tuple[datetime, str]] = {}

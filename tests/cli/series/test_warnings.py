@@ -242,3 +242,78 @@ def test_a_surge_of_a_manual_series_does_nothing(known: Console) -> None:
     [(code, place, message)] = warned(known, text)
     assert (code, place) == ("surge_unused", "settings.surge")
     assert message.startswith("A manual series takes everybody by its activation, ")
+
+
+def test_lists_and_series_that_are_not_there_are_named(known: Console) -> None:
+    """A list or a series that a filter, a goal or a gate names but that is not there; what is there
+    is not named, nor is the series itself (contract §22).
+    """
+    known("list", "create", "news")
+    filters = ", ".join(
+        f"{{field: {name}, operator: is, value: {value}}}"
+        for name, value in (("list:nws", "true"), ("list:news", "true"), ("series:other", "never"))
+    )
+    text = written(
+        SETTINGS="exit_filters: [{field: series:gone, operator: is, value: active}]",
+        GATE="type: user_property, value: 'list:old=true'",
+    )
+    text = text.replace("{field: plan, operator: is_not, value: x}", filters)
+    assert warned(known, text) == [
+        ("unknown_list", "audience_filters[0][0]", "There is no list ‘nws’ yet: nobody is on it."),
+        (
+            "unknown_list",
+            "steps.gate.condition.value",
+            "There is no list ‘old’ yet: nobody is on it.",
+        ),
+        (
+            "unknown_series",
+            "audience_filters[0][2]",
+            "There is no series ‘other’ yet: it is ‘never’ for everybody.",
+        ),
+        (
+            "unknown_series",
+            "settings.exit_filters[0][0]",
+            "There is no series ‘gone’ yet: it is ‘never’ for everybody.",
+        ),
+    ]
+
+
+def test_a_ring_of_series_is_shown(known: Console) -> None:
+    """Series that enroll by a filter, and name themselves or each other in a ring, active or not;
+    they may be activated as long as one of them waits, or enrolls once (contract §22).
+    """
+    one = (
+        "audience_type: segment, steps: [{key: a, email: {subject: A, body: A}}], "
+        "audience_filters: [{field: series:NAMED, operator: is, value: completed}]"
+    )
+    matches = "{entry_trigger: segment_match, " + one + "}"
+    by_event = "{entry_trigger: event, settings: {entry_event_name: login}, " + one + "}"
+    series = {
+        "b": matches.replace("NAMED", "c"),
+        "c": matches.replace("NAMED", "a"),
+        "a": matches.replace("NAMED", "b"),
+        "alone": matches.replace("NAMED", "alone"),
+        "asks": matches.replace("NAMED", "a"),
+        "event": by_event.replace("NAMED", "event"),
+    }
+    text = "series:\n" + "".join(f"  {key}: {said}\n" for key, said in series.items())
+    known("series", "apply", known.file("rings.yaml", text))
+    checked = json.loads(known("series", "check", known.file("rings.yaml", text), "--json"))
+    rings = {
+        each["series"]: warning["message"]
+        for each in checked
+        for warning in each["warnings"]
+        if warning["code"] == "ring_of_series"
+    }
+    begins, ends = (
+        "Audiences name each other in a ring: ",
+        ". Whoever moves on in one may enter the next.",
+    )
+    ring = f"{begins}‘a’ → ‘b’ → ‘c’ → ‘a’{ends}"
+    assert rings == {
+        "a": ring,
+        "b": ring,
+        "c": ring,
+        "alone": f"{begins}‘alone’ → ‘alone’{ends}",
+    }
+    assert [each["refusals"] for each in checked] == [[]] * len(series)

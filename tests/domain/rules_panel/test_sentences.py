@@ -7,10 +7,12 @@ import pytest
 from halo_engine.domain.fields.filters import Filter, Operator
 from halo_engine.domain.phrases import OPERATOR_WORDS
 from halo_engine.domain.reasons import AudienceType, ContactTypeChoice, EntryTrigger
+from halo_engine.domain.rules_panel.filter_rows import row_of
 from halo_engine.domain.rules_panel.filter_sentences import sentence_of
 from halo_engine.domain.rules_panel.labels import CONTACT_TYPES, SOURCES, TRIGGERS
 from halo_engine.domain.rules_panel.sentences import in_words
 from halo_engine.domain.rules_panel.step_sentences import limits_in_words, what_it_does
+from halo_engine.domain.series.choices import choices_for
 from halo_engine.domain.series.definition import SeriesDefinition, StepDefinition
 from halo_engine.domain.series.exits import EXIT_RULES
 
@@ -172,3 +174,32 @@ def test_a_gate_says_its_filters_as_sentences() -> None:
         "Goes on only if ‘paid’, with (Event: ‘amount’ is at least 100), or (‘order_id’ as in the "
         "event that began the run), fired while waiting here, and as soon as it does"
     )
+
+
+@pytest.mark.parametrize(
+    ("written", "said", "choices"),
+    [
+        (
+            {"field": "list:news", "operator": "is_not", "value": True},
+            "On the list ‘news’ is not true",
+            (),
+        ),
+        (
+            {"field": "series:tour", "operator": "is", "value": "not_met"},
+            "Stage in the series ‘tour’ is ‘not_met’",
+            ("never", "active", "completed", "exited", "not_met"),
+        ),
+    ],
+)
+def test_lists_and_series_are_picked_and_said_as_fields(
+    written: dict[str, Any], said: str, choices: tuple[str, ...]
+) -> None:
+    """The builder offers what they can be, takes no other operator, and gives the filter back as it
+    was (contract §17, §22).
+    """
+    item = Filter.model_validate(written)
+    row = row_of(item)
+    assert sentence_of(item) == said
+    assert row.written() == written
+    assert row.operators == (Operator.IS, Operator.IS_NOT)
+    assert choices_for(item.target) == choices

@@ -30,48 +30,57 @@ IS_TORTURE = "HALO_TEST_SEED" in os.environ
 ZONES = sorted(zone_names()) if IS_TORTURE else TELLING
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
+WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
-#: A window, and quiet hours; each of them may be missing.
+#: A window, and quiet hours; each of them may be missing. A window may be of some days alone.
 PAIRS = (
     (("02:15", "02:45"), None),
     (("23:30", "01:15"), None),
+    (("23:30", "02:30", "sat", "sun"), None),
+    (("02:30", "00:15", "sun", "tue"), ("12:00", "13:00")),
     (None, ("21:00", "08:00")),
     (None, ("00:00", "00:30")),
     (("20:30", "21:15"), ("21:00", "08:00")),
     (("01:30", "03:30"), ("02:10", "02:50")),
 )
-Span = tuple[time, time]
+Span = tuple[time, time, tuple[str, ...]]
 
 
-def read(span: tuple[str, str] | None) -> Span | None:
-    """Return a span of the day as times."""
-    return span and (time.fromisoformat(span[0]), time.fromisoformat(span[1]))
+def read(span: tuple[str, ...] | None) -> Span | None:
+    """Return a span of the day as times, and the days on which it begins."""
+    if span is None:
+        return None
+    return time.fromisoformat(span[0]), time.fromisoformat(span[1]), days_of(span)
 
 
-def times_of(window: tuple[str, str] | None, quiet: tuple[str, str] | None) -> MailTimes:
-    """Return when mail may be sent by a window of every day and quiet hours, of the contact's."""
+def days_of(span: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the days on which a span begins."""
+    return span[2:] or tuple(EVERY_DAY)
+
+
+def times_of(window: tuple[str, ...] | None, quiet: tuple[str, ...] | None) -> MailTimes:
+    """Return when mail may be sent by a window and quiet hours, of the contact's."""
     own = {"timezone": "contact"}
-    return MailTimes(
-        window
-        and SendWindow.model_validate(
-            {"days": EVERY_DAY, "from": window[0], "to": window[1], **own}
-        ),
-        quiet and QuietHours.model_validate({"from": quiet[0], "to": quiet[1], **own}),
-        ZoneInfo("UTC"),
-    )
+    opens = None
+    if window is not None:
+        given = {"days": days_of(window), "from": window[0], "to": window[1], **own}
+        opens = SendWindow.model_validate(given)
+    silent = None
+    if quiet is not None:
+        silent = QuietHours.model_validate({"from": quiet[0], "to": quiet[1], **own})
+    return MailTimes(opens, silent, ZoneInfo("UTC"))
 
 
 def changes(zone: ZoneInfo) -> Iterator[datetime]:
-    """Yield the hours in which the clock of a zone changes, of two years; else one instant."""
-    at, found = datetime(2026, 1, 1, tzinfo=UTC), False
+    """Yield the hours in which the clock of a zone changes, of two years; and a leap day."""
+    at = datetime(2026, 1, 1, tzinfo=UTC)
     offset = at.astimezone(zone).utcoffset()
     while at.year < 2028:
         at += timedelta(hours=1)
         if (now := at.astimezone(zone).utcoffset()) != offset:
-            offset, found = now, True
+            offset = now
             yield at
-    if not found:
-        yield datetime(2028, 2, 29, tzinfo=UTC)
+    yield datetime(2028, 2, 29, tzinfo=UTC)
 
 
 def walk(zone: ZoneInfo, first: datetime, last: datetime) -> Iterator[tuple[datetime, datetime]]:
@@ -86,8 +95,10 @@ def walk(zone: ZoneInfo, first: datetime, last: datetime) -> Iterator[tuple[date
 
 def is_within(span: Span, shown: datetime) -> bool:
     """Say whether the clock has reached the beginning of a span of some day, and not its end."""
-    begins, ends = span
+    begins, ends, days = span
     for day in (shown.date() - DAY, shown.date()):
+        if WEEK[day.weekday()] not in days:
+            continue
         last = day if begins < ends else day + DAY
         if datetime.combine(day, begins) <= shown < datetime.combine(last, ends):
             return True
