@@ -140,7 +140,7 @@ def test_whoever_does_not_say_yes_activates_nothing(letter: Console, keys: str) 
     """A no and Ctrl-C end the command, and the series stays a draft."""
     with at_terminal(letter) as (terminal, process):
         terminal.wait_for(ASKED)
-        assert terminal.insist(keys).endswith("Aborted!\n")
+        assert "Aborted!\n" in terminal.insist(keys)
         assert process.wait() == 1
     assert status(letter) == "draft"
 

@@ -77,6 +77,7 @@ def test_show_prints_a_file_that_can_be_applied(pro: Console) -> None:
         "# Contact type: Users and leads\n"
         "# Audience: Filter by criteria: Plan is ‘pro’\n"
         "# Exit: Completes the series; Replies to an email\n"
+        "# Send window: Mon, Fri, 09:00 to 17:00\n"
         "series:\n"
         "  pro:\n"
         "    name: For professionals\n"
