@@ -10,6 +10,9 @@ import pytest
 import sqlalchemy
 from sqlalchemy import select
 
+from halo_engine.answers.explain.explain import explain
+from halo_engine.answers.reports.funnel import funnel
+from halo_engine.contacts.finding import find_contacts
 from halo_engine.mail.sending.stops import start_sending, stop_sending
 from halo_engine.mail.transports.transports import (
     Mail,
@@ -17,7 +20,9 @@ from halo_engine.mail.transports.transports import (
     ServerDown,
     TemporaryFailure,
 )
+from halo_engine.series.lifecycle import find_series
 from halo_engine.tables import automation_recipients, automation_steps, messages
+from halo_engine.work import Work
 from tests.pipeline.sandbox import Sandbox, new_sandbox
 
 _numbers = count(1)
@@ -61,6 +66,22 @@ def enter(sandbox: Sandbox, *names: str) -> None:
     sandbox.settle()
 
 
+def counted(sandbox: Sandbox) -> dict[str, int]:
+    """Return how many rows the funnel counts as skipped at the first step, by reason."""
+    found = sandbox.perform(lambda work: funnel(work, find_series(work, "s")))
+    return dict(found.steps[0].skipped)
+
+
+def explained(sandbox: Sandbox, name: str) -> list[tuple[str, str]]:
+    """Return the mails that a contact did not get, each with its reason, as explain says them."""
+
+    def asked(work: Work) -> list[tuple[str, str]]:
+        [found] = explain(work, find_series(work, "s"), find_contacts(work, [name]))
+        return [(each.step, each.reason) for each in found.failed_mails]
+
+    return sandbox.perform(asked)
+
+
 class Acting(MemoryTransport):
     """A transport that does something before it takes a mail."""
 
@@ -88,6 +109,9 @@ def test_a_stop_of_all_mail_makes_it_too_late(sandbox: Sandbox) -> None:
     sandbox.perform(lambda work: start_sending(work.connection, key))
     sandbox.tick()
     assert sorted(rows(sandbox), key=str) == sorted(TOO_LATE + SENT, key=str)
+    assert counted(sandbox) == {"too_late": 1}
+    assert explained(sandbox, "ann") == [("a", "too_late")]
+    assert explained(sandbox, "bob") == []
     sent = [(mail["To"], mail["Subject"]) for mail in sandbox.transport.sent]
     assert sorted(sent) == [
         ("ann@a.example", "B"),
