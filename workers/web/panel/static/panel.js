@@ -8,7 +8,7 @@ document.querySelector("[data-focus]")?.focus();
 
 // What takes longer follows its page: into the slots of the page that it has values for, else here.
 async function load(place) {
-  place.ariaBusy = "true";
+  place.ariaBusy = true;
   try {
     const answer = await fetch(place.dataset.load, { headers: { "X-Part": "1" } });
     if (answer.redirected) return location.reload();
@@ -20,7 +20,7 @@ async function load(place) {
   } catch {
     place.prepend("Not done: ");
   }
-  place.ariaBusy = "false";
+  place.ariaBusy = false;
 }
 const loadAll = (within) => within.querySelectorAll("[data-load]").forEach(load);
 loadAll(document);
@@ -85,8 +85,7 @@ function fit(form) {
     const [name, wanted] = part.dataset.for.split("=");
     const said = given.getAll(name);
     part.hidden = !(wanted ? wanted.split(",").some((each) => said.includes(each)) : said.length);
-    // Of a set of fields, what is hidden is not sent.
-    part.disabled = part.hidden;
+    part.disabled = part.hidden; // A fieldset's inputs are not sent then.
   }
   for (const input of form.querySelectorAll("[data-list-by]"))
     input.setAttribute("list", `${input.name}-${given.get(input.dataset.listBy)}`);

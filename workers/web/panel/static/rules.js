@@ -48,12 +48,16 @@ if (rules) {
     return true;
   }
 
+  const cards = document.getElementById("cards");
   let counting;
   function count() {
     clearTimeout(counting);
+    cards.ariaBusy = true;
     document.querySelectorAll("#matched, [data-counting]").forEach((place) => (place.textContent = "Counting …"));
     counting = setTimeout(async () => {
-      if ((await press("count", ["cards", "matched"])) === null) counting = setTimeout(count, 5000);
+      const done = await press("count", ["cards", "matched"]);
+      cards.ariaBusy = !done;
+      if (done === null) counting = setTimeout(count, 5000);
     }, 400);
   }
 
