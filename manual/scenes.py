@@ -59,9 +59,6 @@ def _review(page: Page) -> None:
 
 def _conflict(page: Page) -> None:
     """Press Save on a page that is older than the last save."""
-    # What another picture typed is not to come back.
-    page.evaluate("localStorage.clear()")
-    page.reload()
     page.locator("input[name=version]").evaluate("input => { input.value = input.value - 1 }")
     _review(page)
 

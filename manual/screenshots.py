@@ -149,13 +149,16 @@ def take(
     """Write a picture of each page in each view."""
     host = str(urlsplit(site.url).hostname)
     cookie = {"name": "halo_session", "value": site.session, "domain": host, "path": "/"}
-    context = browser.new_context(base_url=site.url)
-    context.add_cookies([cookie])  # type: ignore[list-item]
-    page = context.new_page()
     for width, scheme in views:
-        page.emulate_media(color_scheme=scheme)
         for name, path in names.items():
-            page.set_viewport_size({"width": width, "height": _HEIGHT})
+            # What a scene typed is kept in its browser: it is not to come back in the next.
+            context = browser.new_context(
+                base_url=site.url,
+                color_scheme=scheme,
+                viewport={"width": width, "height": _HEIGHT},
+            )
+            context.add_cookies([cookie])  # type: ignore[list-item]
+            page = context.new_page()
             page.goto(path.format(**site.ids))
             if name in SCENES:
                 SCENES[name](page)
@@ -163,7 +166,7 @@ def take(
             height: int = page.evaluate("document.documentElement.scrollHeight")
             page.set_viewport_size({"width": width, "height": min(height, _TALLEST)})
             page.screenshot(path=folder / f"{name}-{width}-{scheme}.png")
-    context.close()
+            context.close()
 
 
 def main(names: list[str]) -> None:
