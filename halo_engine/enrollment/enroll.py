@@ -51,6 +51,7 @@ from halo_engine.enrollment.surges.holding import (
     hold_back,
     keep_held,
 )
+from halo_engine.enrollment.surges.pacing import count_released
 from halo_engine.happenings import Happened, announce, note_happenings
 from halo_engine.series.early_gates import Waiting, open_gates
 from halo_engine.sql.cache import StatementCache
@@ -166,6 +167,8 @@ def _note_surges(
     if candidates.planned:
         is_release = "held_place" in verdicts.c
         yield drop_places(org_id, verdicts if is_release else enrolled)
+        if "at_a_pace" in verdicts.c:
+            yield from count_released(org_id, enrolled)
     else:
         held = keep_held(org_id, series, verdicts)
         entrants["ended_discards_of_held"] = held

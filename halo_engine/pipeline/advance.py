@@ -43,12 +43,13 @@ class DueChoice:
 
     Without ``mail``, and while sending is stopped, rows at an email are not claimed. ``only`` takes
     these rows, if they are still due. ``without`` returns the series that are withheld at an
-    instant, and why.
+    instant, and why. ``noting`` is told the series that are running.
     """
 
     mail: bool = True
     only: Sequence[int] | None = None
     without: Callable[[datetime], Mapping[UUID, str]] = lambda _: {}
+    noting: Callable[[RunningSeries], object] = lambda _: None
 
 
 EVERY_ROW: Final = DueChoice()
@@ -88,6 +89,7 @@ def advance(
     """
     work = hold_series_still(work)
     running = running_series(work).without(choice.without(work.now))
+    choice.noting(running)
     claimed = _claim(work, running, limit, choice)
     if not claimed:
         return None

@@ -87,15 +87,17 @@ def _find_orgs_with_work() -> Select[Any]:
             confirmations.c.due_at <= func.now(),
         ),
     )
+    # A release at a pace goes on at each tick (§19).
+    releases = exists().where(active, series.c.release_at_most.is_not(None))
     reevaluates = exists().where(active, series.c.entry_trigger == EntryTrigger.SEGMENT_MATCH)
     return select(
         org.c.id,
         org.c.timezone,
         org.c.reevaluate_cron,
         org.c.reevaluated_at,
-        or_(waits, due, stale, asks).label("has_work"),
+        or_(waits, due, stale, asks, releases).label("has_work"),
         func.now().label("now"),
-    ).where(or_(waits, due, stale, asks, reevaluates))
+    ).where(or_(waits, due, stale, asks, releases, reevaluates))
 
 
 def _reevaluates(row: Row[Any]) -> bool:

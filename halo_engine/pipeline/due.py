@@ -14,6 +14,7 @@ from uuid import UUID
 import structlog
 
 from halo_engine.domain.series.decisions import Send
+from halo_engine.domain.series.running import RunningSeries
 from halo_engine.journey.claim import Claimed
 from halo_engine.journey.parking import FailedAlone, park_rows
 from halo_engine.mail.composing.sender import Sender
@@ -100,13 +101,16 @@ class Due:
             yield self._send(advanced)
 
     def _advance(self, limit: int, choice: DueChoice) -> Advance | None:
-        choice = replace(choice, without=self.health.withheld)
+        choice = replace(choice, without=self.health.withheld, noting=self._note)
 
         def advancing(work: Work, taken: list[Claimed]) -> Advance | None:
             self.health.asks_to_confirm = work.org.asks_to_confirm
             return advance(work, limit, self.post.lease_seconds, choice, taken)
 
         return attempt(self.transact, advancing, self.interruptions)
+
+    def _note(self, running: RunningSeries) -> None:
+        self.health.releases = bool(running.releasing)
 
     def _find_fault(self, failed: BatchError) -> Iterator[Advance]:
         """Find the series that fail, then the rows that fail in them."""

@@ -66,7 +66,7 @@ class Record:
 class Health:
     """One organisation's records, the withheld series, and the size of a batch of due rows: smaller
     after one that took too long, None for the usual size. ``asks_to_confirm``: mails to confirm a
-    list may wait.
+    list may wait. ``releases``: a series releases whoever is held at a pace.
     """
 
     records: Mapping[WorkKind, Record] = field(
@@ -74,6 +74,7 @@ class Health:
     )
     rows_at_once: int | None = None
     asks_to_confirm: bool = False
+    releases: bool = False
     _withheld: dict[UUID, Withheld] = field(default_factory=dict)
 
     def withhold(self, series_id: UUID, problem: str, now: datetime) -> None:

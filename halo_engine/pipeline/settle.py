@@ -7,16 +7,24 @@ A doorbell asks for it; a tick does it and then begins a re-evaluation that is d
 from collections.abc import Iterator
 from datetime import timedelta
 from time import monotonic
+from typing import Final
+from uuid import UUID
 
+import structlog
+
+from halo_engine.enrollment.enroll import Admission
+from halo_engine.enrollment.releasing import go_on_releasing
 from halo_engine.mail.sending.confirming import Confirmations, Confirmed
 from halo_engine.pipeline import drain
 from halo_engine.pipeline.advance import Advance
 from halo_engine.pipeline.due import Due, PostOffice
 from halo_engine.pipeline.health import Health
-from halo_engine.pipeline.isolate import Interruptions
+from halo_engine.pipeline.isolate import BatchError, Interruptions, attempt, kind_of
 from halo_engine.pipeline.reaction import Reaction
 from halo_engine.pipeline.reevaluate import begin_due_reevaluation
-from halo_engine.work import Transactions
+from halo_engine.work import Transactions, Work
+
+_log: Final = structlog.get_logger(__name__)
 
 
 def tick(
@@ -62,6 +70,33 @@ def settle(
         for confirmed in _confirm(transact, post, health):
             moved = True
             yield confirmed
+        for released in _release(transact, health, interruptions):
+            moved = True
+            yield released
+
+
+def _release(
+    transact: Transactions, health: Health, interruptions: Interruptions
+) -> Iterator[Reaction]:
+    """Let those enter who are released at a pace, and may now (contract §19).
+
+    A series that fails is withheld for a while.
+    """
+    while health.releases:
+
+        def releasing(work: Work, taken: list[UUID]) -> list[Admission]:
+            return go_on_releasing(work, health.withheld(work.now), taken)
+
+        try:
+            admissions = attempt(transact, releasing, interruptions)
+        except BatchError as failed:
+            series = failed.batch[-1]
+            _log.error("series aside", series=series, problem=kind_of(failed.problem))
+            health.withhold(series, failed.problem, transact(lambda work: work.now))
+            continue
+        if not admissions:
+            return
+        yield Reaction([], [], admissions)
 
 
 def _confirm(transact: Transactions, post: PostOffice, health: Health) -> Iterator[Confirmed]:

@@ -31,7 +31,8 @@ from halo_engine.contacts.identifying.leads import (
 )
 from halo_engine.contacts.stripe.subscription import StripeSubscriptionCall, stripe_subscription
 from halo_engine.domain.errors import Refusal, bad_input, shown, validated
-from halo_engine.enrollment.releasing import discard_everybody, release_held
+from halo_engine.doors.series.releasing import ReleaseCall
+from halo_engine.enrollment.releasing import discard_everybody, release_at, release_held
 from halo_engine.journey.removal import remove, stop_series
 from halo_engine.mail.incoming.complaints import complain
 from halo_engine.mail.incoming.events import (
@@ -100,11 +101,6 @@ class _File(Call):
 
 class _Key(Call):
     series: Identifier
-
-
-class _Release(Call):
-    series: Identifier
-    discard: bool = False
 
 
 def _repeat(sandbox: Sandbox, value: Any) -> str | None:
@@ -314,9 +310,12 @@ def _stop(sandbox: Sandbox, value: Any) -> None:
 
 def _release(sandbox: Sandbox, value: Any) -> None:
     """Release whoever is held in a series, or discard them."""
-    call = validated(_Release, value, "release")
+    call = validated(ReleaseCall, value, "release")
     if call.discard:
         sandbox.perform(lambda work: discard_everybody(work, call.series))
+        return
+    if (pace := call.per) is not None:
+        sandbox.perform(lambda work: release_at(work, call.series, pace))
         return
     while sandbox.perform(lambda work: release_held(work, call.series)).unfinished:
         pass

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Select, Update, and_, func, select, update
+from sqlalchemy import Interval, Select, Update, and_, func, literal, select, update
 
 from halo_engine.domain.errors import bad_input
 from halo_engine.domain.reasons import SeriesStatus
@@ -15,7 +15,7 @@ from halo_engine.domain.times.instants import parse_instant
 from halo_engine.rehearsal.sandbox import Sandbox
 from halo_engine.rehearsal.turning_points import turning_points
 from halo_engine.sql.statements import statement
-from halo_engine.tables import automation_recipients, automations, organizations
+from halo_engine.tables import automation_recipients, automations, organizations, released_entries
 from halo_engine.tables.enrollments import IS_PENDING
 from halo_engine.work import Work
 
@@ -57,8 +57,32 @@ def move_clock(sandbox: Sandbox, target: datetime) -> None:
 
 
 def _following(reevaluation: Callable[[Work], datetime | None], work: Work) -> list[datetime]:
-    """Return the instants of the next due row and the next re-evaluation, if there are any."""
-    return [instant for instant in (_next_due(work), reevaluation(work)) if instant is not None]
+    """Return the instants of the next due row, the next re-evaluation, and when the next who are
+    released at a pace may enter, if there are any.
+    """
+    found = (_next_due(work), reevaluation(work), _next_release(work))
+    return [instant for instant in found if instant is not None]
+
+
+def _next_release(work: Work) -> datetime | None:
+    return work.connection.execute(_rehearsal_next_release(work)).scalar()
+
+
+@statement("rehearsal_next_release")
+def _rehearsal_next_release(work: Work) -> Select[Any]:
+    entries, series = released_entries, automations
+    within = series.c.release_within_seconds * literal(timedelta(seconds=1), Interval())
+    ends = entries.c.began_at + within
+    its = and_(series.c.org_id == entries.c.org_id, series.c.id == entries.c.automation_id)
+    return (
+        select(func.min(ends))
+        .select_from(entries.join(series, its))
+        .where(
+            entries.c.org_id == work.org_id,
+            series.c.status == SeriesStatus.ACTIVE,
+            ends > work.now,
+        )
+    )
 
 
 def _next_due(work: Work) -> datetime | None:

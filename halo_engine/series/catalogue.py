@@ -27,6 +27,7 @@ from halo_engine.domain.series.definition import Series, Step
 from halo_engine.domain.series.email import Email
 from halo_engine.domain.series.settings import Settings
 from halo_engine.domain.times.quiet_hours import Hours
+from halo_engine.domain.times.surges import Pace
 from halo_engine.domain.times.windows import SendWindow
 from halo_engine.series.writing import read_gates
 from halo_engine.sql.statements import statement
@@ -169,6 +170,7 @@ def _series(
         edited=row["activated_at"] is not None and row["updated_at"] >= row["activated_at"],
         has_surges=row["has_surges"],
         auto_at_most=row["surge_at_most"],
+        pace=Pace.stored(row["release_at_most"], row["release_within_seconds"]),
         active_periods=tuple((period["started_at"], period["ended_at"]) for period in periods),
         hours=hours,
     )

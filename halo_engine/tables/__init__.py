@@ -39,6 +39,7 @@ from halo_engine.tables.series import (
     automations,
     discarded_entries,
     held_entries,
+    released_entries,
     surge_entries,
 )
 from halo_engine.tables.signals import signals, waiting_entries
@@ -82,6 +83,7 @@ __all__ = [
     "operator_sessions",
     "organizations",
     "pending_members",
+    "released_entries",
     "sign_in_links",
     "signals",
     "stripe_passed_over",

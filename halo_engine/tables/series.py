@@ -62,12 +62,18 @@ automations = Table(
     Column("has_surges", Boolean, nullable=False, server_default=text("false")),
     # What ``at_most: auto`` of its surge was last worked out to be.
     Column("surge_at_most", Integer),
+    # The pace of the release that is under way: so many of those who are held in any such span.
+    Column("release_at_most", Integer),
+    Column("release_within_seconds", BigInteger),
     one_of("kind", SeriesKind),
     one_of("status", SeriesStatus),
     one_of("entry_trigger", EntryTrigger),
     one_of("audience_type", AudienceType),
     one_of("contact_type", ContactTypeChoice),
     CheckConstraint("status = 'draft' OR activated_at IS NOT NULL", name="active_once"),
+    CheckConstraint(
+        "(release_at_most IS NULL) = (release_within_seconds IS NULL)", name="pace_is_whole"
+    ),
     ForeignKeyConstraint(
         ["org_id", "subscription_id"], ["subscriptions.org_id", "subscriptions.id"]
     ),
@@ -147,6 +153,18 @@ automation_active_periods = Table(
 #: who entered counts although it was erased since.
 surge_entries = Table(
     "surge_entries",
+    metadata,
+    Column("org_id", OrganizationId, primary_key=True),
+    Column("automation_id", Uuid, primary_key=True),
+    Column("began_at", INSTANT, primary_key=True),
+    arrival_id(),
+    Column("entries", Integer, nullable=False),
+    ForeignKeyConstraint(["org_id", "automation_id"], ["automations.org_id", "automations.id"]),
+)
+
+#: How many contacts who were held entered at an instant, of those whom a release lets in at a pace.
+released_entries = Table(
+    "released_entries",
     metadata,
     Column("org_id", OrganizationId, primary_key=True),
     Column("automation_id", Uuid, primary_key=True),

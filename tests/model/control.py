@@ -5,6 +5,7 @@ from typing import Any
 
 from tests.model.activity import Activity
 from tests.model.language.caps import parse_caps
+from tests.model.language.clock import parse_duration
 from tests.model.language.people import Contact
 from tests.model.language.refusals import RefusedError, refuse_unless
 from tests.model.language.series import Definition, merge, parse_definition, series_in
@@ -151,7 +152,7 @@ class Control(Activity):
         self.stop_being_active(series)
         series.status = "completed"
         series.waiting.clear()
-        held, series.held = series.held, {}
+        held, series.held, series.pace = series.held, {}, None
         for contact in held:
             self._discard(series, contact)
         for run in runs:
@@ -179,10 +180,22 @@ class Control(Activity):
             self.complete_if_done(series)
         self.settle()
 
-    def release(self, series: str, *, discard: bool = False) -> None:
-        """Let those who are held enter, in order of arrival, or go for good (contract §19)."""
+    def release(self, series: str, *, discard: bool = False, per: str | None = None) -> None:
+        """Let those who are held enter, in order of arrival, at once or at a pace, or go for good
+        (contract §19).
+        """
+        pace = None
+        if per is not None:
+            refuse_unless(not discard, 400, "per or discard")
+            at_most, _, within = per.partition("/")
+            pace = int(at_most), parse_duration(within)
         found = self.known_series(series)
         refuse_unless(found.status == "active", 409, f"{series} is {found.status}, not active")
+        found.pace = pace if found.held else None
+        if pace is not None:
+            self.go_on_releasing()
+            self.settle()
+            return
         held, found.held = found.held, {}
         begun = found.definition.entry_trigger == "event"
         for contact, kept in held.items():

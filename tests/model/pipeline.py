@@ -1,6 +1,7 @@
 """What moves a series: signals, and time (contract §1, §2)."""
 
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from tests.model.journey import Journey
@@ -22,6 +23,8 @@ class Pipeline(Journey):
                 self._react(self.signals.popleft())
             elif due:
                 self.handle_rows(due)
+            elif self.go_on_releasing():
+                continue
             elif self.reevaluate_at <= self.now:
                 self._reevaluate()
             else:
@@ -43,7 +46,43 @@ class Pipeline(Journey):
         self.settle()
 
     def _next_instant(self) -> datetime:
-        return min([self.reevaluate_at, *(row.scheduled_for for _, row in self.waiting_rows())])
+        rows = (row.scheduled_for for _, row in self.waiting_rows())
+        return min([self.reevaluate_at, *rows, *self._next_releases()])
+
+    def _next_releases(self) -> Iterator[datetime]:
+        """Yield when those who entered by a release at a pace no longer count (contract §19)."""
+        for series in self.series.values():
+            if series.pace and series.status == "active":
+                ends = (begun + series.pace[1] for begun in series.released)
+                yield from (end for end in ends if end > self.now)
+
+    def go_on_releasing(self) -> bool:
+        """Let in who may enter now of those who are released at a pace; say whether anybody was
+        judged (contract §19).
+        """
+        judged = False
+        for series in self.series.values():
+            if series.pace is None or series.status != "active":
+                continue
+            while series.held and self._may_release(series, *series.pace):
+                self._release_first(series)
+                judged = True
+            if not series.held:
+                series.pace = None
+            self.complete_if_done(series)
+        return judged
+
+    def _may_release(self, series: Series, at_most: int, within: timedelta) -> bool:
+        """Say whether the span that ends now has room for one more."""
+        return sum(self.now - begun < within for begun in series.released) < at_most
+
+    def _release_first(self, series: Series) -> None:
+        contact = next(iter(series.held))
+        kept, runs = series.held.pop(contact), len(series.runs)
+        begun = series.definition.entry_trigger == "event"
+        self.try_to_enroll(series, contact, self.now, kept=kept if begun else {}, planned=True)
+        if len(series.runs) > runs:
+            series.released.append(self.now)
 
     def _runs_of(self, contacts: tuple[Contact, ...]) -> list[Run]:
         return [run for s in self.series.values() for run in s.runs if run.contact in contacts]

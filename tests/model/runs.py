@@ -1,7 +1,7 @@
 """Series at work: enrollments, recipient rows and mails (contract §1)."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from tests.model.language.people import Contact, Event
@@ -98,6 +98,7 @@ class Series:
     `begun` are the instants of the entries that count for its surge; `held` whom it holds, in order
     of arrival, with the properties of the event that brought them; `discarded` those who were held
     and let go, and what was seen of them since. `auto` is what `auto` of its surge came to.
+    `pace` is that of the release that is under way, `released` when such releases let contacts in.
     """
 
     key: str
@@ -114,6 +115,8 @@ class Series:
     held: dict[Contact, dict[str, Any]] = field(default_factory=dict)
     discarded: dict[Contact, Watch] = field(default_factory=dict)
     auto: int | None = None
+    pace: tuple[int, timedelta] | None = None
+    released: list[datetime] = field(default_factory=list)
 
     @property
     def surge_at_most(self) -> int | None:

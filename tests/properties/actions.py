@@ -293,7 +293,8 @@ def _release(draw: st.DrawFn, world: World) -> Action:
     """Release or discard whoever is held, or at times where nobody is."""
     holding = [key for key, each in world.series.items() if each.held]
     call = {"series": draw(st.sampled_from([*holding, *holding, *holding, *world.series]))}
-    return "release", {**call, **({"discard": True} if draw(st.booleans()) else {})}
+    how: list[dict[str, Any]] = [{}, {"discard": True}, {"per": "1/1h"}, {"per": "2/90m"}]
+    return "release", {**call, **draw(st.sampled_from(how))}
 
 
 def actions(world: World) -> st.SearchStrategy[Action]:

@@ -77,10 +77,11 @@ _ACTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
     "stop": {**_TEXT, "description": "Stop this series: everybody leaves it."},
     "release": {
         **_OBJECT,
-        "description": "Let those whom a series' surge holds enter; `discard: true` lets them go.",
+        "description": "Let those whom a series' surge holds enter, at once or at a pace "
+        "(`per: 500/1h`); `discard: true` lets them go.",
         "required": ["series"],
         "additionalProperties": False,
-        "properties": {"series": _TEXT, "discard": {"type": "boolean"}},
+        "properties": {"series": _TEXT, "discard": {"type": "boolean"}, "per": _TEXT},
     },
     "save": {
         **_OBJECT,

@@ -94,7 +94,8 @@ def _draw(found: ShownSeries, zone: ZoneInfo) -> None:
     if found.surge_at_most is not None:
         click.echo(f"# its surge takes at most: {found.surge_at_most}")
     if found.held:
-        click.echo(f"# held by its surge: {found.held}")
+        pace = f", released at {found.releasing}" if found.releasing else ""
+        click.echo(f"# held by its surge: {found.held}{pace}")
     for message in found.refusals or ():
         click.echo(f"# refused: {message}")
     for each in found.warnings or ():

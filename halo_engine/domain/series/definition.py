@@ -42,6 +42,7 @@ from halo_engine.domain.series.exits import EXIT_RULES, ExitReason, Matches
 from halo_engine.domain.series.settings import Definition, Settings, patience_of
 from halo_engine.domain.times.durations import format_duration, parse_duration
 from halo_engine.domain.times.quiet_hours import Hours, MailTimes
+from halo_engine.domain.times.surges import Pace
 from halo_engine.domain.times.windows import SendWindow
 
 KEY_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"
@@ -182,7 +183,7 @@ class Series:
     ``version`` is that of its definition (contract §18). ``edited`` says that it may have been
     saved since its activation, so the order of its steps may have changed. ``has_surges``: it has a
     surge, or had one, so contacts may be held (contract §19); ``auto_at_most`` is what ``auto`` was
-    worked out to be.
+    worked out to be; ``pace`` that of the release that is under way.
     """
 
     id: UUID
@@ -201,6 +202,7 @@ class Series:
     edited: bool = False
     has_surges: bool = False
     auto_at_most: int | None = None
+    pace: Pace | None = None
     active_periods: tuple[tuple[datetime, datetime | None], ...] = ()
     hours: Hours = field(default_factory=Hours)
 

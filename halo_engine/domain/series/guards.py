@@ -148,11 +148,17 @@ def _surge_held(facts: ExplainFacts) -> Reason:
     bound = (
         f"more came than {series.surge_at_most} in {format_duration(surge.within)}" if surge else ""
     )
+    ends = (
+        "Somebody has to release whoever is held, or discard them: "
+        f"`halo series release {series.key}`, or with `--discard`."
+    )
+    if pace := series.pace:
+        span = format_duration(pace.within)
+        ends = f"It enters in its turn: of those who are held {pace.at_most} enter in any {span}."
     return Reason(
         f"It is held since {facts.said(facts.known.held_at)}: "
         f"{bound or 'others are held before it'}.",
-        "Somebody has to release whoever is held, or discard them: "
-        f"`halo series release {series.key}`, or with `--discard`.",
+        ends,
     )
 
 

@@ -58,6 +58,11 @@ class RunningSeries:
                 listening.setdefault(topic, []).append(index)
         return listening
 
+    @cached_property
+    def releasing(self) -> Sequence[Series]:
+        """The active series of which whoever is held is released at a pace (contract §19)."""
+        return [each for each in self.series if each.is_active and each.pace is not None]
+
     def among(self, ids: Collection[UUID]) -> list[Series]:
         """Return the series with one of the ``ids``, in order of creation."""
         return [self.series[n] for n in sorted(self._indexes[i] for i in ids if i in self._indexes)]

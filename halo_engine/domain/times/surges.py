@@ -1,7 +1,7 @@
 """Surges: how many contacts may enter a series in a span of time (contract §19)."""
 
 from datetime import timedelta
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
@@ -58,6 +58,27 @@ class Surge(BaseModel):
         "last 30 days, 100 at least."
     )
     within: Span = Field(description="The length of the span: 10m, 1h, 7d, or seconds.")
+
+
+class Pace(BaseModel):
+    """How many held contacts a release lets enter in any span of this length (contract §19)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    at_most: Annotated[int, Field(strict=True, ge=1, le=MOST)] = Field(
+        description="The most held contacts that may enter in any such span."
+    )
+    within: Span = Field(description="The length of the span: 10m, 1h, 7d, or seconds.")
+
+    @classmethod
+    def stored(cls, at_most: int | None, seconds: int | None) -> Self | None:
+        """Return the pace that two columns say; None if both are empty."""
+        if at_most is None or seconds is None:
+            return None
+        return cls.model_validate({"at_most": at_most, "within": seconds})
+
+    def __str__(self) -> str:
+        return f"{self.at_most}/{format_duration(self.within)}"
 
 
 def automatic_bound(busiest: int) -> int:

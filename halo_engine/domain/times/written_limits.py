@@ -76,6 +76,14 @@ def read_surge(text: str, field: str = "surge") -> dict[str, object] | None:
     return surge
 
 
+def read_pace(text: str, field: str = "per") -> dict[str, object]:
+    """Return what a line says of a release; raise a 400 naming ``field`` for anything else."""
+    pace = _read_cap(text.strip())
+    if pace is None:
+        raise bad_input(field, f"{shown(text)} is no pace; allowed is one such as 500/1h")
+    return pace
+
+
 def write_surge(surge: Surge | None) -> str:
     """Return the line that says the same; blank for none."""
     return "" if surge is None else f"{surge.at_most}/{format_duration(surge.within)}"

@@ -29,6 +29,7 @@ from halo_engine.domain.series.guards import ReasonCode
 from halo_engine.enrollment.pages import ContactRange
 from halo_engine.enrollment.rules import keeps_refusals
 from halo_engine.enrollment.surges.locks import lock_surges
+from halo_engine.enrollment.surges.pacing import keep_pace
 from halo_engine.series.surges.discards import discards_seen
 from halo_engine.sql.metadata import arrivals
 from halo_engine.sql.parameters import parameter
@@ -115,11 +116,14 @@ def _forget_outside(
 
 
 def discard_held(work: Work, series: Series) -> int:
-    """Let whoever is held in ``series`` go for good; return how many there were (contract §19)."""
+    """Let whoever is held in ``series`` go for good; return how many there were (contract §19). A
+    release ends.
+    """
     if not series.has_surges:
         return 0
     lock_surges(work, [series])
     number: int = work.connection.execute(_discarding(work, series)).scalar_one()
+    keep_pace(work, series, None)
     return number
 
 

@@ -25,7 +25,8 @@ class ShownSeries(Answer):
     it was saved. ``words`` says the definition in the panel's words, by the part that each sentence
     is about. ``refusals`` and ``warnings`` are None where nobody asked for checks. ``held`` counts
     whom its surge holds; ``surge_at_most`` is how many a span of it takes, also where the
-    definition says ``auto``; None where that is not worked out yet.
+    definition says ``auto``; None where that is not worked out yet. ``releasing`` is the pace of
+    the release that is under way, such as 500/1h.
     """
 
     series: str
@@ -40,6 +41,7 @@ class ShownSeries(Answer):
     warnings: tuple[SeriesWarning, ...] | None
     held: int = 0
     surge_at_most: int | None = None
+    releasing: str | None = None
 
 
 def show_series(
@@ -78,4 +80,5 @@ def show_series(
         warnings=found_by_checks and found_by_checks.warnings,
         held=count_held(work, series),
         surge_at_most=series.surge_at_most,
+        releasing=str(series.pace) if series.pace else None,
     )
