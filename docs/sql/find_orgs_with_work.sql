@@ -40,8 +40,14 @@ AND (EXISTS
         WHERE confirmations.org_id = organizations.id
           AND confirmations.state IN ('waiting'::VARCHAR,
                                       'intended'::VARCHAR)
-          AND confirmations.due_at <= now())) AS has_work,
-    now() AS now
+          AND confirmations.due_at <= now()))
+OR (EXISTS
+      (SELECT *
+       FROM automations
+       WHERE automations.org_id = organizations.id
+         AND automations.status = 'active'::VARCHAR
+         AND automations.release_at_most IS NOT NULL)) AS has_work,
+   now() AS now
 FROM organizations
 WHERE (EXISTS
          (SELECT *
@@ -81,6 +87,12 @@ WHERE (EXISTS
             AND confirmations.state IN ('waiting'::VARCHAR,
                                         'intended'::VARCHAR)
             AND confirmations.due_at <= now()))
+  OR (EXISTS
+        (SELECT *
+         FROM automations
+         WHERE automations.org_id = organizations.id
+           AND automations.status = 'active'::VARCHAR
+           AND automations.release_at_most IS NOT NULL))
   OR (EXISTS
         (SELECT *
          FROM automations

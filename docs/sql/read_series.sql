@@ -20,7 +20,9 @@ SELECT automations.org_id,
        automations.definition_ordered_at,
        automations.version,
        automations.has_surges,
-       automations.surge_at_most
+       automations.surge_at_most,
+       automations.release_at_most,
+       automations.release_within_seconds
 FROM automations
 WHERE automations.org_id =
     (SELECT :org_id::UUID AS anon_1)

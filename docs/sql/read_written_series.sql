@@ -21,6 +21,8 @@ SELECT automations.org_id,
        automations.version,
        automations.has_surges,
        automations.surge_at_most,
+       automations.release_at_most,
+       automations.release_within_seconds,
        subscriptions.key AS subscription
 FROM automations
 LEFT OUTER JOIN subscriptions ON subscriptions.org_id = automations.org_id

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from halo_engine.contacts.consent.erasure import EraseContactCall, erase_contact
 from halo_engine.contacts.events.track import TrackCall, track_all
 from halo_engine.domain.errors import Refusal
+from halo_engine.pipeline.agenda import organizations_with_work
 from halo_engine.tables import automation_enrollments, end_users, held_entries, surge_entries
 from tests.doors.conftest import Operator
 from tests.pipeline.sandbox import Sandbox
@@ -67,7 +68,12 @@ def test_whoever_is_held_needs_a_person(operate: Operator) -> None:
     said = "series s holds contacts back: 3 (`halo series release s`, or with --discard)"
     assert said in status["needs"]
     assert status["surges"] == [
-        {"series": "s", "contacts": 3, "since": "2026-06-01T12:00:00.000000+00:00"}
+        {
+            "series": "s",
+            "contacts": 3,
+            "since": "2026-06-01T12:00:00.000000+00:00",
+            "releasing": None,
+        }
     ]
     assert operate("series.ledger", series="s")["buckets"] == {"active": 2, "surge_held": 3}
     assert operate("series.funnel", series="s")["held"] == 3
@@ -88,16 +94,53 @@ def test_a_release_says_what_came_of_them_and_is_audited(crowd: Sandbox, operate
         "entered": 2,
         "refused": {},
         "discarded": 0,
+        "left": 0,
     }
     assert held(crowd) == []
     [row] = [each for each in operate("audit.list")["items"] if each["action"] == "series.release"]
-    assert row["after"] == {"discard": False, "entered": 2, "refused": {}, "discarded": 0}
+    said = {"discard": False, "entered": 2, "refused": {}, "discarded": 0, "left": 0}
+    assert row["after"] == said
     counted = select(surge_entries.c.entries)
     assert crowd.perform(
         lambda work: list(
             work.connection.scalars(counted.where(surge_entries.c.org_id == work.org_id))
         )
     ) == [2]
+
+
+def test_a_release_at_a_pace_goes_on_by_ticks(crowd: Sandbox, operate: Operator) -> None:
+    """It says how many are left, needs nobody meanwhile, and is in the audit log once."""
+    released = operate("series.release", series="s", per="1/1h")
+    assert (released["entered"], released["left"]) == (1, 2)
+    crowd.settle()
+    assert held(crowd) == ["dan", "eve"]
+    assert operate("series.show", series="s")["releasing"] == "1/1h"
+    status = operate("organizations.status")
+    assert not [each for each in status["needs"] if "series s" in each]
+    assert [(each["contacts"], each["releasing"]) for each in status["surges"]] == [(2, "1/1h")]
+    with crowd.database.connect() as connection:
+        assert crowd.org_id in organizations_with_work(connection)
+    explained = operate("series.explain", series="s", contact="dan")
+    assert explained["code"] == "surge_held"
+    crowd.tick(timedelta(hours=1))
+    assert held(crowd) == ["eve"]
+    crowd.tick(timedelta(minutes=59))
+    assert held(crowd) == ["eve"]
+    crowd.tick(timedelta(minutes=1))
+    assert held(crowd) == []
+    assert operate("series.show", series="s")["releasing"] is None
+    [row] = [each for each in operate("audit.list")["items"] if each["action"] == "series.release"]
+    assert row["after"]["per"] == {"at_most": 1, "within": "1h"}
+    assert row["after"]["left"] == 2
+
+
+@pytest.mark.parametrize("per", ["many", "0/1h", "5/5s", {"at_most": 5}, 7])
+def test_what_is_no_pace_is_refused(crowd: Sandbox, operate: Operator, per: Any) -> None:
+    """Nobody is released."""
+    with pytest.raises(Refusal) as refused:
+        operate("series.release", series="s", per=per)
+    assert refused.value.status == 400
+    assert len(held(crowd)) == 3
 
 
 def test_a_discard_keeps_them_out(crowd: Sandbox, operate: Operator) -> None:

@@ -1,9 +1,17 @@
 """Entering a series whose surge is nearly full, by many workers at once (contract §19)."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from halo_engine.enrollment.releasing import discard_everybody, release_held
+from halo_engine.domain.times.surges import Pace
+from halo_engine.enrollment.releasing import (
+    discard_everybody,
+    go_on_releasing,
+    release_at,
+    release_held,
+)
+from halo_engine.work import Work
 from tests.races.ground import users
 from tests.races.rounds import ENTERED, LATER, Race, Round, telling
 from tests.races.track import Track
@@ -69,6 +77,34 @@ def test_a_release_among_entries_loses_nobody(track: Track) -> None:
     halves = [telling(NAMES[n::4]) for n in range(4)]
     race.play(*halves, _all_released, _all_released)
     race.judge({"nobody is lost": LOST, "no span is too full": OVER})
+
+
+def test_a_release_at_a_pace_lets_in_no_more_than_may(track: Track) -> None:
+    """Four workers go on with a release that two people order, while contacts come: no span holds
+    one more than the pace says, and nobody is lost.
+    """
+    race = Race(track, users(*NAMES), {"s": SURGED})
+    race.first.tell(NAMES[:12])
+    pace = Pace.model_validate({"at_most": 3, "within": "1h"})
+    going_on = [_going_on] * 4
+    order = partial(release_at, key="s", pace=pace)
+    later = telling(NAMES[12:])
+    for each, _ in race.rounds(
+        *going_on, partial(_perform, order), partial(_perform, order), later
+    ):
+        [[let_in]] = each.read("SELECT sum(entries) FROM released_entries WHERE org_id = :org")
+        [[entered]] = each.read("SELECT count(*) FROM automation_enrollments WHERE org_id = :org")
+        assert (let_in, entered) == (3, ROOM + 3)
+    race.judge({"nobody is lost": LOST, "no span is too full": OVER})
+
+
+def _perform(action: Callable[[Work], object], each: Round) -> object:
+    return each.perform(action)
+
+
+def _going_on(each: Round) -> None:
+    for _ in range(3):
+        each.perform(lambda work: go_on_releasing(work, {}))
 
 
 def test_who_is_discarded_does_not_enter(track: Track) -> None:

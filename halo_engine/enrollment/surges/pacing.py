@@ -35,7 +35,7 @@ from halo_engine.work import Work
 _INSTANT: Final = DateTime(timezone=True)
 _FORGOTTEN: Final = ANY_MOMENT.parameter(lambda at: at.now - LONGEST, _INSTANT)
 #: A pace to show the statements with.
-_SAMPLE: Final = Pace.model_validate({"at_most": 500, "within": "1h"})
+_SAMPLE: Final = Pace.model_validate({"at_most": 400, "within": "1h"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ _DONE: Final = {
     "paused": "Paused. Nobody enters, and nothing is sent.",
     "resumed": "Resumed.",
     "released": "Released. Whoever the rules let in has entered.",
+    "releasing": "The release is under way. Whoever is held enters little by little.",
     "discarded": "Discarded. Nobody is held any more.",
     "stopped": "Stopped for good. Everybody in it leaves.",
 }

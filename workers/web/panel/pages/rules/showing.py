@@ -58,6 +58,7 @@ def values_of(visit: Visit, editing: Editing) -> Mapping[str, Any]:
         "name": name,
         "status": editing.shown.status.value,
         "held": editing.shown.held,
+        "releasing": editing.shown.releasing,
         "is_draft": editing.shown.status is SeriesStatus.DRAFT,
         "may_edit": visit.may("series.save") and editing.shown.status is not SeriesStatus.COMPLETED,
         "person": str(visit.caller.key_id),

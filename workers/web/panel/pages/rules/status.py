@@ -16,8 +16,8 @@ from ...page import Page, PageAnswer, SeeOther, View, Visit, segment_of
 class Act:
     """One act on a series: its door, its button, what will happen, what the page says after it.
 
-    ``asks_key``: the key of the series has to be typed first. ``given`` are further fields of the
-    call.
+    ``asks_key``: the key of the series has to be typed first. ``asks_pace``: it may be done little
+    by little. ``given`` are further fields of the call.
     """
 
     door: str
@@ -25,6 +25,7 @@ class Act:
     happens: tuple[str, ...]
     done: str
     asks_key: bool = False
+    asks_pace: bool = False
     given: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -66,6 +67,7 @@ ACTS: Final = {
             "Whoever the rules refuse stays out.",
         ),
         "released",
+        asks_pace=True,
     ),
     "discard": Act(
         "series.release",
@@ -91,11 +93,15 @@ def _page_of(ending: str, act: Act) -> tuple[Page, Page]:
         if act.asks_key and visit.form.get("key").strip() != key:
             problem = f"Type {key} to stop it."
             return _asked(visit, act, ending, wrong=problem, status=HTTPStatus.BAD_REQUEST)
+        per = visit.form.get("per").strip() if act.asks_pace else ""
         try:
-            visit.call(act.door, series=key, **act.given)
+            visit.call(act.door, series=key, **act.given, **({"per": per} if per else {}))
         except Refusal as refusal:
+            if per and refusal.status == 400:
+                wrong = refusal.message.partition(": ")[2] or refusal.message
+                return _asked(visit, act, ending, wrong=wrong, per=per, status=refusal.status)
             return _asked(visit, act, ending, problem=refusal.message, status=refusal.status)
-        return SeeOther(f"/series/{segment_of(key)}?done={act.done}")
+        return SeeOther(f"/series/{segment_of(key)}?done={'releasing' if per else act.done}")
 
     path = f"/series/{{series}}/{ending}"
     return Page("GET", path, ask), Page("POST", path, do)
@@ -108,6 +114,7 @@ def _asked(
     *,
     problem: str = "",
     wrong: str = "",
+    per: str = "",
     status: int = HTTPStatus.OK,
 ) -> View:
     key = visit.path("series")
@@ -122,6 +129,7 @@ def _asked(
         "refusals": shown.refusals or (),
         "problem": problem,
         "wrong": wrong,
+        "per": per,
         "may_act": visit.may(act.door),
     }
     return View("rules/act.html", values, status)
