@@ -204,10 +204,16 @@ def test_a_viewer_reads_the_steps_and_sees_no_control(people: People, welcome: S
 
 
 def test_fifty_steps_are_a_light_page(people: People, shop: Shop) -> None:
-    """At most 1,500 nodes, on the page of the rules too."""
+    """At most 1,500 nodes, on the page of the rules too; a count that follows brings its cards
+    alone.
+    """
     steps = [{**_STEPS[2], "key": f"mail{number}"} for number in range(50)]
     shop.draft("welcome", steps=steps)
     page = people.of(shop)
+    with page.expect_response(lambda answer: answer.request.method == "POST") as counting:
+        _open(page, "")
+    assert "nobody enrolls" in counting.value.text()
+    assert "<form" not in counting.value.text()
     for path in ("", "/steps", "/progress?counted"):
         _open(page, path)
         expect(page.locator("#cards [data-counting]")).to_have_count(0)

@@ -1,5 +1,5 @@
 // The rules panel, live: tabs, the builder without reloads, counts that follow, what was typed kept.
-// Without it the same buttons of the same form do the same.
+// Without it the same buttons do the same.
 "use strict";
 
 const rules = document.querySelector("form[data-rules]");
@@ -22,7 +22,7 @@ if (rules) {
   async function press(button, parts, said = sent(button)) {
     const mine = (latest[parts] = (latest[parts] ?? 0) + 1);
     const stood = sent();
-    const asked = fetch(rules.action, { method: "POST", body: said, headers: { Accept: "text/html" } });
+    const asked = fetch(rules.action, { method: "POST", body: said, headers: { Accept: "text/html", "X-Part": 1 } });
     const answer = await asked.catch(() => ({ ok: false }));
     if (mine !== latest[parts]) return false;
     if (answer.status === 401) return tell("You are signed out. What you typed is kept in this browser: sign in again, and come back.");

@@ -60,7 +60,11 @@ def _edit(visit: Visit, editing: Editing) -> PageAnswer:
 
 
 def _count(visit: Visit, editing: Editing) -> PageAnswer:
-    return _page(visit, editing, cards_of(visit, editing))
+    """Show the page with its counts; to a script, which asks at each change, the counts alone."""
+    cards = cards_of(visit, editing)
+    if _PART in visit.request.headers:
+        return View("rules/counted.html", {**values_of(visit, editing), "cards": cards})
+    return _page(visit, editing, cards)
 
 
 def _review(visit: Visit, editing: Editing) -> PageAnswer:
@@ -148,6 +152,8 @@ def _page(
     return View("rules/series.html", values, status)
 
 
+#: The header by which a script asks for parts of a page.
+_PART: Final = b"x-part"
 _ACTS: Final[Mapping[str, Callable[[Visit, Editing], PageAnswer]]] = {
     "count": _count,
     "review": _review,
