@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Annotated, Any, Final, Self
 
-from pydantic import BeforeValidator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic.config import JsonDict
 
 from halo_engine.domain.answer import Answer
 from halo_engine.domain.errors import in_its_place
@@ -34,6 +35,13 @@ def _read_per(value: object) -> object:
     return read_pace(value) if isinstance(value, str) else value
 
 
+def _describe_line(schema: JsonDict) -> None:
+    """Say in the schema that a pace may be one line, too."""
+    kinds = schema["anyOf"]
+    assert isinstance(kinds, list)
+    kinds.insert(1, {"type": "string", "pattern": r"^[0-9]{1,9}/[0-9]{1,10}[dhms]?$"})
+
+
 class ReleaseCall(SeriesCall):
     """A series whose surge holds contacts; with ``discard`` they are let go for good.
 
@@ -42,7 +50,9 @@ class ReleaseCall(SeriesCall):
     """
 
     discard: bool = False
-    per: Annotated[Pace | None, BeforeValidator(in_its_place(_read_per))] = None
+    per: Annotated[Pace | None, BeforeValidator(in_its_place(_read_per))] = Field(
+        default=None, json_schema_extra=_describe_line
+    )
 
     @model_validator(mode="after")
     def _is_one_of_both(self) -> Self:
