@@ -84,6 +84,7 @@ from halo_engine.tables import (
     operator_keys,
     operator_sessions,
     organizations,
+    released_entries,
     sign_in_links,
     suppressions,
     surge_entries,
@@ -172,7 +173,8 @@ def eventful(work: Work, name: str) -> UUID:
     cleared = {"step_id": step_id, "status": "failed", "recipients": 1}
     del whose["end_user_id"]
     work.connection.execute(insert(cleared_recipients).values(**whose, **cleared))
-    work.connection.execute(insert(surge_entries).values(**whose, began_at=NOW, entries=1))
+    for table in (surge_entries, released_entries):
+        work.connection.execute(insert(table).values(**whose, began_at=NOW, entries=1))
     told(work, contact_id, series_id)
     bounce(work, BounceCall(contact=name))
     return contact_id
@@ -221,7 +223,7 @@ def test_everything_about_a_contact_goes(work: Work) -> None:
     assert erased(work, "ann") == ann
     assert mentioned(work, ann, "ann") == set()
     after = contents(work)
-    counts = ("cleared_recipients", "surge_entries")
+    counts = ("cleared_recipients", "surge_entries", "released_entries")
     for name in ("automations", "automation_steps", "erased_suppressions", *counts):
         del before[name], after[name]
     assert after == before
