@@ -173,8 +173,8 @@ def eventful(work: Work, name: str) -> UUID:
     cleared = {"step_id": step_id, "status": "failed", "recipients": 1}
     del whose["end_user_id"]
     work.connection.execute(insert(cleared_recipients).values(**whose, **cleared))
-    for table in (surge_entries, released_entries):
-        work.connection.execute(insert(table).values(**whose, began_at=NOW, entries=1))
+    for counted in (surge_entries, released_entries):
+        work.connection.execute(insert(counted).values(**whose, began_at=NOW, entries=1))
     told(work, contact_id, series_id)
     bounce(work, BounceCall(contact=name))
     return contact_id
