@@ -229,7 +229,7 @@ WITH scanned AS
               WHEN (without_losers.guard IS NULL
                     AND without_losers.seat IS NOT NULL
                     AND row_number() OVER (PARTITION BY without_losers.ordinal, without_losers.seat, without_losers.guard IS NULL
-                                           ORDER BY without_losers.contact_created_at, without_losers.end_user_id) > 1::INTEGER) THEN 'company_already_enrolled'::VARCHAR
+                                           ORDER BY without_losers.contact_created_at, without_losers.end_user_id, without_losers.ordinal) > 1::INTEGER) THEN 'company_already_enrolled'::VARCHAR
               ELSE without_losers.guard
           END AS guard
    FROM without_losers),
@@ -267,7 +267,7 @@ WITH scanned AS
               WHEN (seated.guard IS NULL
                     AND seated.held_address IS NOT NULL
                     AND row_number() OVER (PARTITION BY seated.ordinal, seated.held_address, seated.guard IS NULL
-                                           ORDER BY seated.contact_created_at, seated.end_user_id) > 1::INTEGER) THEN 'address_already_enrolled'::VARCHAR
+                                           ORDER BY seated.contact_created_at, seated.end_user_id, seated.ordinal) > 1::INTEGER) THEN 'address_already_enrolled'::VARCHAR
               ELSE seated.guard
           END AS guard
    FROM seated),

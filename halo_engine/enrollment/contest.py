@@ -91,10 +91,12 @@ def _first_of(judged: CTE, place: ColumnElement[Any], code: ReasonCode) -> Selec
 
 
 def order_of_creation(judged: FromClause) -> tuple[ColumnElement[Any], ...]:
-    """Return the order in which candidates enter: by creation; who was held, by their places."""
+    """Return the order in which candidates enter: by creation, and one contact by that of the
+    series; who was held, by their places.
+    """
     if "held_place" in judged.c:
         return (judged.c.held_place,)
-    return judged.c.contact_created_at, judged.c.end_user_id
+    return judged.c.contact_created_at, judged.c.end_user_id, judged.c.ordinal
 
 
 def _rank(judged: FromClause, place: ColumnElement[Any]) -> ColumnElement[int]:
