@@ -16,6 +16,8 @@ RefusalStatus = Literal[400, 401, 404, 409]
 
 _LONGEST_VALUE_SHOWN = 60
 _LONGEST_FIELD_SHOWN = 200
+#: So many faults of one input are told; data of a megabyte can have a hundred thousand.
+_MOST_FAULTS = 100
 _Model = TypeVar("_Model", bound=BaseModel)
 _Value = TypeVar("_Value")
 
@@ -199,11 +201,13 @@ def printable(text: str, longest: int) -> str:
 def _faults_of(error: ValidationError, model: type[BaseModel]) -> tuple[Fault, ...]:
     """Return Pydantic's errors in our words.
 
-    Unknown keys come first: they are usually a misspelt required key, which is then left out.
+    Unknown keys come first: they are usually a misspelt required key, which is then left out. Of
+    very many faults the first are returned.
     """
     found = error.errors(include_url=False)
-    unknown = [each["loc"] for each in found if each["type"] == "extra_forbidden"]
     found.sort(key=lambda each: each["type"] != "extra_forbidden")
+    del found[_MOST_FAULTS:]
+    unknown = [each["loc"] for each in found if each["type"] == "extra_forbidden"]
     return tuple(
         _fault(each, model)
         for each in found

@@ -76,6 +76,7 @@ REFUSALS: Final = (
     _code("bad_mail_header", "A header of an email that is not the author's to set.", 400),
     _code("bad_operator", "An operator that the field's type lacks.", 400),
     _code("empty_group", "A group without filters.", 400),
+    _code("too_many_filters", "More filters than one setting may hold.", 400),
     _code("unknown_field", "An unknown field.", 400),
     _code("misplaced_event_property", "A property of an event where no event is at hand.", 400),
     _code("not_event_property", "Another field where a property of the event belongs.", 400),

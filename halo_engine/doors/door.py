@@ -72,5 +72,5 @@ AnyDoor = Door[Any, Any]
 
 
 def as_data(answer: object) -> Any:
-    """Return an answer as JSON-ready data."""
-    return to_jsonable_python(answer, by_alias=False)
+    """Return an answer as JSON-ready data, under the keys that a call may give back."""
+    return to_jsonable_python(answer, by_alias=True)

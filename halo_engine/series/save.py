@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from halo_engine.domain.errors import Fault, bad_input, conflict, examined, together
 from halo_engine.domain.fields.filters import dump_groups
 from halo_engine.domain.reasons import SeriesStatus
-from halo_engine.domain.series.choices import unknown_choices
+from halo_engine.domain.series.choices import too_many_filters, unknown_choices
 from halo_engine.domain.series.definition import Series, SeriesDefinition, StepDefinition
 from halo_engine.domain.series.settings import SINCE_THIS_VERSION, Settings
 from halo_engine.domain.values import check_json
@@ -46,7 +46,7 @@ def read_definition(key: str, data: object) -> tuple[SeriesDefinition | None, tu
     check_json(data, f"series.{key}")
     definition, faults = examined(SeriesDefinition, data)
     if definition is not None:
-        faults = tuple(unknown_choices(definition))
+        faults = tuple(too_many_filters(definition)) or tuple(unknown_choices(definition))
     return (None, faults) if faults else (definition, ())
 
 

@@ -11,6 +11,7 @@ from halo_engine.domain.errors import (
     Refusal,
     bad_input,
     conflict,
+    examined,
     in_its_place,
     located,
     not_found,
@@ -159,3 +160,16 @@ def test_untrusted_values_are_quoted_short_and_printable(value: object, words: s
     """Whatever was sent, a message can be printed, stored and encoded."""
     assert shown(value) == words
     shown(value).encode()
+
+
+class _Bare(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+
+
+def test_of_very_many_faults_the_first_hundred_are_told() -> None:
+    """An input of a megabyte can be wrong a hundred thousand times: nobody reads that."""
+    built, faults = examined(_Bare, {f"key{n}": n for n in range(50_000)})
+    assert built is None
+    assert [fault.path for fault in faults] == [(f"key{n}",) for n in range(100)]

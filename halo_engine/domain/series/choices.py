@@ -1,15 +1,18 @@
-"""Refuse filters that compare an enumerated column with a value it cannot have (§2, §3).
+"""Refuse filters on an enumerated column with a value it cannot have, and too many (§2, §3).
 
 This is checked when a series is saved, not when it is loaded: so a series that is stored keeps
-working when a list of values loses one.
+working when a list of values loses one, or a bound is drawn.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Final
 
+from pydantic import BaseModel
+
 from halo_engine.domain.errors import Fault, Path, Refusal, shown
+from halo_engine.domain.fields.bounds import beyond_bounds
 from halo_engine.domain.fields.catalogue import Entity, Field
 from halo_engine.domain.fields.expressions import parse_expression
 from halo_engine.domain.fields.filters import Filter, FilterGroups, Operator
@@ -17,7 +20,7 @@ from halo_engine.domain.fields.traits import RENEWAL_STATUSES, TERMS
 from halo_engine.domain.reasons import ContactType, Stage
 from halo_engine.domain.series.conditions import Takes
 from halo_engine.domain.series.definition import SeriesDefinition, StepDefinition
-from halo_engine.domain.series.settings import FILTER_SETTINGS
+from halo_engine.domain.series.settings import EVENT_FILTER_SETTINGS, FILTER_SETTINGS
 
 #: The values of the enumerated columns of contacts and companies.
 CHOICES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
@@ -52,6 +55,20 @@ def unknown_choices(definition: SeriesDefinition) -> Iterator[Fault]:
         yield from _in_groups(getattr(settings, name), ("settings", name))
     for index, step in enumerate(definition.steps):
         yield from _in_gate(step, ("steps", index, "condition", "value"))
+
+
+def too_many_filters(definition: SeriesDefinition) -> Iterator[Fault]:
+    """Yield a fault for each setting and gate that holds more filters than is allowed."""
+    gates = [(n, step.condition) for n, step in enumerate(definition.steps) if step.condition]
+    names = (*FILTER_SETTINGS, *EVENT_FILTER_SETTINGS)
+    held: tuple[tuple[Path, Sequence[Sequence[BaseModel]]], ...] = (
+        (("audience_filters",), definition.audience_filters),
+        *((("settings", name), getattr(definition.settings, name)) for name in names),
+        *((("steps", n, "condition", "filters"), gate.filters) for n, gate in gates),
+    )
+    for path, groups in held:
+        if problem := beyond_bounds(groups):
+            yield Fault(path, problem, "too_many_filters")
 
 
 def _in_groups(groups: FilterGroups, above: Path) -> Iterator[Fault]:

@@ -18,6 +18,7 @@ from pydantic import (
     BeforeValidator,
     Field,
     PlainSerializer,
+    StrictBool,
     model_validator,
 )
 
@@ -90,7 +91,7 @@ class StepDefinition(Definition):
     )
 
     send_by: Delay | None = Field(default=None, description="How long after it is due it may go.")
-    ignore_caps: bool = Field(default=False, description="Whether caps let this email pass.")
+    ignore_caps: StrictBool = Field(default=False, description="Whether caps let this email pass.")
 
     @property
     def has_own_window(self) -> bool:

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Annotated, Final
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -15,7 +14,7 @@ from pydantic import (
     TypeAdapter,
 )
 
-from halo_engine.domain.errors import in_its_place
+from halo_engine.domain.errors import bad_input, in_its_place, shown
 from halo_engine.domain.times.durations import format_duration, parse_duration
 
 #: How long a cap may look back.
@@ -26,12 +25,10 @@ MOST_CAPS: Final = 10
 
 
 def _span(value: object) -> timedelta:
-    return parse_duration(value, "within")
-
-
-def _in_bounds(span: timedelta) -> timedelta:
+    span = parse_duration(value, "within")
     if not timedelta(0) < span <= LONGEST_SPAN:
-        raise ValueError(f"within is from 1s to {LONGEST_SPAN.days}d")
+        problem = f"{shown(value)} is no span; allowed are 1s to {LONGEST_SPAN.days}d"
+        raise bad_input("within", problem, "bad_duration")
     return span
 
 
@@ -44,7 +41,6 @@ class FrequencyCap(BaseModel):
     within: Annotated[
         timedelta,
         BeforeValidator(in_its_place(_span)),
-        AfterValidator(_in_bounds),
         PlainSerializer(format_duration, return_type=str),
     ] = Field(description="Within how long: 30m, 24h, 7d, or seconds.")
 

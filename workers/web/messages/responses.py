@@ -45,7 +45,7 @@ class Problem(Exception):  # noqa: N818 -- like a refusal, it is an answer
 
 def answered(answer: object, status: int = 200, headers: Headers = ()) -> Response:
     """Return a door's answer, or plain data, as JSON."""
-    return Response(status, to_json(answer, by_alias=False), JSON, headers)
+    return Response(status, to_json(answer, by_alias=True), JSON, headers)
 
 
 def refused(refusal: Refusal) -> Response:
