@@ -193,7 +193,7 @@ def _columns(form: Form) -> Iterator[tuple[int, str]]:
     """Yield the columns that go somewhere."""
     for index in range(MOST_COLUMNS):
         if form.get(f"into.{index}"):
-            with suppress(ValueError):
+            with suppress(ValueError, RecursionError):
                 yield index, str(json.loads(form.get(f"column.{index}")))
 
 
