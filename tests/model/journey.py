@@ -6,6 +6,7 @@ from datetime import timedelta
 from tests.model.entry import Entry
 from tests.model.language.events import EventGroups
 from tests.model.language.expressions import parse_expression
+from tests.model.language.people import Contact
 from tests.model.language.series import Step
 from tests.model.rendering import render_mail
 from tests.model.runs import Row, Run, Series
@@ -107,9 +108,18 @@ class Journey(Entry):
         run.goal_held = holds
 
     def due_rows(self) -> list[tuple[Run, Row]]:
-        """Return the rows to handle next: of active series, due by now, in order (contract §1)."""
+        """Return the rows to handle next: of active series, due by now, in order (contract §1).
+
+        Where series are named, a contact's second row waits until the first is done (§22).
+        """
         due = [(run, row) for run, row in self.waiting_rows() if row.scheduled_for <= self.now]
-        return sorted(due, key=lambda each: (each[1].scheduled_for, each[1].order))
+        due.sort(key=lambda each: (each[1].scheduled_for, each[1].order))
+        if not self.announced:
+            return due
+        firsts: dict[Contact, tuple[Run, Row]] = {}
+        for run, row in due:
+            firsts.setdefault(run.contact, (run, row))
+        return [*firsts.values()]
 
     def handle_rows(self, due: list[tuple[Run, Row]]) -> None:
         """Handle rows that are due, in order, and then send their mails (decision 14)."""

@@ -155,6 +155,18 @@ def _update(draw: st.DrawFn) -> Action:
 
 
 @st.composite
+def _import(draw: st.DrawFn) -> Action:
+    """A file that puts users on a list, or takes them off; who is new comes with it."""
+    named = draw(st.lists(users, min_size=1, max_size=3, unique=True))
+    rows = [f"{user},{draw(st.sampled_from(['yes', 'yes', 'no', '']))}" for user in named]
+    mapping = {"id": "external_id", "on": f"list:{draw(st.sampled_from(LISTS))}"}
+    call: Call = {"text": "\n".join(["id,on", *rows, ""]), "mapping": mapping}
+    if draw(st.integers(0, 3)) == 3:
+        call["dry_run"] = True
+    return "import_csv", call
+
+
+@st.composite
 def _bring(draw: st.DrawFn) -> Action:
     """A contact that others bring: the lead form, a teammate, Stripe."""
     user, email = draw(users), draw(st.sampled_from((*LEADS, *EMAILS)))
@@ -254,7 +266,8 @@ def _remove(draw: st.DrawFn, world: World) -> Action:
 
 @st.composite
 def _save(draw: st.DrawFn, world: World) -> Action:
-    return "save", {draw(st.sampled_from(list(world.series))): draw(edits)}
+    saved: Call = {draw(st.sampled_from(list(world.series))): draw(edits)}
+    return "save", {**saved, **({"reschedule": True} if draw(st.integers(0, 3)) == 3 else {})}
 
 
 @st.composite
@@ -314,6 +327,7 @@ def actions(world: World) -> st.SearchStrategy[Action]:
         (2, _identify_company()),
         (2, _bring()),
         (1, _update()),
+        (1, _import()),
         (1, _unsubscribe(world)),
         (1, _bounce(world)),
         (1, _complain(world)),
