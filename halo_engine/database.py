@@ -26,6 +26,16 @@ class LostRace(Exception):  # noqa: N818 -- nobody did anything wrong
     """Another transaction was first, although no constraint failed: this one has to run again."""
 
 
+class MovedAway(Exception):  # noqa: N818 -- nobody did anything wrong
+    """The organisation lives in another ``cell`` now: this database takes no writes of it."""
+
+    def __init__(self, cell: str) -> None:
+        super().__init__(cell)
+        self.cell = cell
+
+
+#: A write of an organisation that has moved; the error's DETAIL is the cell where it lives.
+_MOVED: Final = "HM001"
 #: Races between transactions: a deadlock, a serialization failure, the same new row twice (a unique
 #: violation), and a row for a contact who is erased meanwhile (a foreign key violation). A second
 #: try sees what the winner wrote.
@@ -247,16 +257,27 @@ def kept_connection(engine: Engine, *, attempts: int = _ATTEMPTS) -> Iterator[At
 
 
 def _until_no_race_is_lost(once: Callable[[], _Result], attempts: int) -> _Result:
-    for attempt in range(1, attempts):
+    for attempt in range(1, attempts + 1):
         try:
             return once()
         except LostRace:
-            pass
+            if attempt == attempts:
+                raise
         except DBAPIError as error:
-            if sqlstate(error) not in _LOST_RACES:
+            if (moved := moved_away(error)) is not None:
+                raise moved from error
+            if attempt == attempts or sqlstate(error) not in _LOST_RACES:
                 raise
         time.sleep(random.uniform(0.5, 1.5) * _FIRST_PAUSE_SECONDS * 2 ** (attempt - 1))
-    return once()
+    raise AssertionError("there was no attempt")
+
+
+def moved_away(error: DBAPIError) -> MovedAway | None:
+    """Return where the organisation of a refused write lives now; None for any other error."""
+    if sqlstate(error) != _MOVED:
+        return None
+    said: Any = error.orig
+    return MovedAway(said.diag.message_detail or "")
 
 
 def took_too_long(error: DBAPIError) -> bool:

@@ -122,6 +122,7 @@ REFUSALS: Final = (
     _code("session_required", "A page of the panel without a session, or after its end.", 401),
     _code("bad_link", "A link to sign in that was used, is too old, or is none.", 401),
     _code("revoked_key", "An operator's key that was revoked.", 401),
+    _code("unknown_cell", "An unknown cell.", 404),
     _code("unknown_contact", "An unknown contact.", 404),
     _code("unknown_file", "An unknown file.", 404),
     _code("unknown_import", "An unknown import.", 404),

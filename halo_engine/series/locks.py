@@ -29,6 +29,7 @@ WAITING_LOCK = 5
 ENTRY_LOCK = 6
 SURGE_LOCK = 7
 MAIL_LOCK = 8
+DIRECTORY_LOCK = 9
 
 
 def lock_key(org_id: UUID) -> int:

@@ -3,6 +3,7 @@ all.
 """
 
 from halo_engine.sql.metadata import metadata
+from halo_engine.tables.cells import cell_organizations, cells
 from halo_engine.tables.clients import anonymous_traits, taken_messages, waiting_calls
 from halo_engine.tables.contacts import audience_field_counts, audience_fields, companies, end_users
 from halo_engine.tables.enrollments import (
@@ -58,6 +59,8 @@ __all__ = [
     "automation_versions",
     "automations",
     "bounce_reports",
+    "cell_organizations",
+    "cells",
     "cleared_recipients",
     "companies",
     "confirmations",

@@ -9,11 +9,13 @@ from sqlalchemy import Table, UniqueConstraint
 from halo_engine.contacts.events.track import TrackCall, track
 from halo_engine.contacts.identifying.identify import IdentifyCall, identify
 from halo_engine.sql.statements import unmarked
-from halo_engine.tables import installation, metadata, organizations
+from halo_engine.tables import cell_organizations, cells, installation, metadata, organizations
 from tests.pipeline.sandbox import EMAIL, Sandbox, counted_statements
 
-#: All but the organisations themselves, and the one row of what concerns all of them.
-_OWNED = [each for each in metadata.sorted_tables if each not in (organizations, installation)]
+#: All but the organisations themselves, the one row of what concerns all of them, and the directory
+#: of cells, which is of no cell.
+_OTHERS = (organizations, installation, cells, cell_organizations)
+_OWNED = [each for each in metadata.sorted_tables if each not in _OTHERS]
 #: A key tells whose it is: it is found by its prefix, before the organisation is known.
 _FOUND_FIRST = {
     "operator_keys_prefix_key",

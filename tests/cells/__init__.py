@@ -1,0 +1,1 @@
+"""Cells: the directory, and the edge that finds an organisation in its cell."""
