@@ -3,7 +3,6 @@ all.
 """
 
 from halo_engine.sql.metadata import metadata
-from halo_engine.tables.cells import cell_organizations, cells
 from halo_engine.tables.clients import anonymous_traits, taken_messages, waiting_calls
 from halo_engine.tables.contacts import audience_field_counts, audience_fields, companies, end_users
 from halo_engine.tables.enrollments import (
@@ -15,7 +14,7 @@ from halo_engine.tables.enrollments import (
 from halo_engine.tables.events import contact_sessions, event_counts, events
 from halo_engine.tables.idempotency import hook_deliveries, idempotency_keys
 from halo_engine.tables.imports import csv_chunks, csv_imports, csv_uploads
-from halo_engine.tables.installation import installation
+from halo_engine.tables.installation import cell_organizations, cells, installation
 from halo_engine.tables.lists import (
     confirmations,
     erased_suppressions,

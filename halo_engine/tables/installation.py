@@ -1,8 +1,24 @@
-"""The state of the whole installation: one row, made when there is something to store (§9)."""
+"""The installation: its state, one row, made when there is something to store (§9); its cells.
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Table, Text, text
+The cells are the directory of an installation with several database servers. It is one database of
+the installation; in all others ``cells`` and ``cell_organizations`` are empty.
+"""
 
-from halo_engine.sql.metadata import INSTANT, metadata
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+
+from halo_engine.sql.metadata import INSTANT, metadata, one_of
 
 #: ``ticked_at``: when the last tick came, from any beat; ``ticks``: how many came.
 #: ``mail_down_since``: since when the workers last found the mail server down, and in what words.
@@ -25,4 +41,41 @@ installation = Table(
     CheckConstraint(
         "(mail_down_since IS NULL) = (mail_down_reason IS NULL)", name="down_for_a_reason"
     ),
+)
+
+#: ``identity`` tells the database from all others, whatever its URL. ``most_organizations`` is the
+#: most that are made there.
+cells = Table(
+    "cells",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("identity", Text, nullable=False, unique=True),
+    Column("state", Text, nullable=False, server_default="open"),
+    Column("most_organizations", Integer),
+    Column("added_at", INSTANT, nullable=False, server_default=text("now()")),
+    one_of("state", ("open", "draining")),
+    CheckConstraint("most_organizations > 0", name="takes_some"),
+)
+
+#: Without an ``id`` the key is reserved, and the organisation is being made in its cell. ``change``
+#: is new with every change of the row: who read up to one reads on from there.
+cell_organizations = Table(
+    "cell_organizations",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("cell", Text, ForeignKey("cells.name"), nullable=False),
+    Column("id", Uuid, unique=True),
+    Column("widget_key", Text, unique=True),
+    # The widget key before this one, which works until it is revoked.
+    Column("old_widget_key", Text, unique=True),
+    Column(
+        "change",
+        BigInteger,
+        nullable=False,
+        server_default=text("nextval('arrivals'::regclass)"),
+    ),
+    CheckConstraint("(id IS NULL) = (widget_key IS NULL)", name="made_or_reserved"),
+    Index(None, "cell"),
+    Index(None, "change"),
 )
