@@ -81,8 +81,16 @@ class ExitQuestions:
             for rule in EXIT_RULES
         )
 
-    def columns(self, org_id: UUID, given: FromClause) -> Iterator[ColumnElement[Any]]:
-        """Yield the answers for the runs that are ``given``, each with the number of its series."""
+    def columns(
+        self,
+        org_id: UUID,
+        given: FromClause,
+        is_suppressed: ColumnElement[bool] | None = None,
+    ) -> Iterator[ColumnElement[Any]]:
+        """Yield the answers for the runs that are ``given``, each with the number of its series.
+
+        ``is_suppressed`` says of a contact whether it is, where the scan has joined that.
+        """
         yield of_number(given.c.series, self.audiences).label("audience_holds")
         began = (automation_enrollments.c.created_at, automation_enrollments.c.id)
         for rule in EXIT_RULES:
@@ -102,7 +110,7 @@ class ExitQuestions:
                 case Matches():
                     answer = of_number(given.c.series, self.matches[rule.key])
                 case Suppressed():
-                    answer = suppressed(self.subject)
+                    answer = suppressed(self.subject) if is_suppressed is None else is_suppressed
                 case _:
                     continue
             yield answer.label(rule.key)

@@ -5,7 +5,6 @@ from random import Random
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from halo_engine.answers.diagnose.causes import Advice
 from halo_engine.answers.diagnose.diagnose import Diagnosis, diagnose
@@ -369,37 +368,6 @@ def test_the_contacts_are_passed_over_once(sandbox: Sandbox) -> None:
             diagnose(sandbox.work, series)
         numbers.append(len(seen))
     assert numbers == [2, 2]
-
-
-def test_several_processes_can_share_the_work(sandbox: Sandbox) -> None:
-    """PostgreSQL may scan the contacts in parallel, whatever the filters read."""
-    fields = ("plan", "role", "email", "company.name", "company.custom:tier", "stripe:plan")
-    wanted: list[dict[str, Any]] = [
-        *({"field": each, "operator": "is", "value": "x"} for each in fields),
-        SINCE_MAY_27,
-        {"field": "event:login", "operator": "gt", "value": 1},
-        {"field": "custom:trial", "operator": "before", "value": "2026-05-27"},
-    ]
-    by_criteria(sandbox, wanted, active=False)
-    # So many that sharing them out is worth it.
-    sandbox.add(*(f"c{number}" for number in range(500)))
-    series, connection = sandbox.saved(), sandbox.work.connection
-    connection.exec_driver_sql("ANALYZE end_users")
-    for name in ("parallel_setup_cost", "parallel_tuple_cost", "min_parallel_table_scan_size"):
-        connection.exec_driver_sql(f"SET LOCAL {name} = 0")
-    for name in ("enable_indexscan", "enable_indexonlyscan", "enable_bitmapscan"):
-        connection.exec_driver_sql(f"SET LOCAL {name} = off")
-    executed: list[tuple[str, Any]] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, values: Any, *_: Any) -> None:
-        executed.append((statement, values))
-
-    event.listen(connection, "before_cursor_execute", note)
-    diagnose(sandbox.work, series)
-    event.remove(connection, "before_cursor_execute", note)
-    [(question, values)] = [each for each in executed if "alike" in each[0]]
-    plan = "\n".join(connection.exec_driver_sql(f"EXPLAIN {question}", values).scalars())
-    assert "Parallel Seq Scan on end_users" in plan, plan
 
 
 # The values that there are.

@@ -29,7 +29,7 @@ from sqlalchemy import (
 
 from halo_engine.answers.plans.fate_names import FateName
 from halo_engine.audience.compiler import Subject, custom_reads
-from halo_engine.audience.everybody import APART
+from halo_engine.audience.everybody import APART, Everybody
 from halo_engine.audience.matching import audience, fits_contact_type, scan, suppressed
 from halo_engine.domain.series.definition import Series, Step
 from halo_engine.domain.series.exits import ExitReason
@@ -122,13 +122,20 @@ def _answers(work: Work, planned: PlannedSave, before: Series | None) -> Subquer
     is given for those outside too.
     """
     series, runs = planned.series, automation_enrollments
-    audiences = [series.audience_filters, before.audience_filters if before else ()]
-    subject = Subject.of_contacts(custom_reads(*audiences, series.filters_of_exits))
-    contact = subject.contact
     given = _active_rows(work, planned)
+    filters = (
+        *series.audience_filters,
+        *(before.audience_filters if before else ()),
+        *series.filters_of_exits,
+    )
+    everybody = Everybody([item.target for group in filters for item in group]) if before else None
+    subject = everybody.subject if everybody else Subject.of_contacts(custom_reads(filters))
+    contact = subject.contact
     exits = ExitQuestions.of([series], subject, work.moment)
     matched = _matched(work, series, before, subject) if before else ()
-    source = scan(subject, [*exits.predicates, *matched]).join(
+    is_suppressed = everybody.suppressed if everybody else suppressed(subject)
+    asks = [*exits.predicates, *matched, is_suppressed]
+    source = (everybody.scan(asks) if everybody else scan(subject, asks)).join(
         given, given.c.end_user_id == contact.c.id, isouter=before is not None
     )
     has_seats = series.settings.one_per_company
@@ -147,10 +154,10 @@ def _answers(work: Work, planned: PlannedSave, before: Series | None) -> Subquer
     columns.extend(
         case((is_out, held)).label(name) for name, held in zip(MATCHED, matched, strict=False)
     )
-    asked = select(*columns, *exits.columns(work.org_id, given)).select_from(source)
+    asked = select(*columns, *exits.columns(work.org_id, given, is_suppressed)).select_from(source)
     if matched:
         # Of those outside only who matches counts.
-        asked = asked.where(~is_out | (or_(*matched) & ~suppressed(subject)))
+        asked = asked.where(~is_out | (or_(*matched) & ~is_suppressed))
     return asked.where(contact.c.org_id == work.org_id).subquery("answered")
 
 

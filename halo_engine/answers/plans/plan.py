@@ -161,7 +161,8 @@ def plan(
 
 def _counted(work: Work, before: Series, planned: PlannedSave) -> tuple[tuple[Fate, ...], Outside]:
     """Return the fates, and who is outside; everybody is read once."""
-    rows = work.connection.execute(_count_fates(work, planned, before)).all()
+    counting = _count_fates(work, planned, before)
+    rows = work.connection.execute(counting, {"org_id": work.org_id}).all()
     was, is_, some = next(
         ((row.was, row.is_, row.some) for row in rows if row.fate is None), (0, 0, None)
     )
