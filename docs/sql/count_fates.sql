@@ -136,21 +136,21 @@ FROM
                          given.is_moved AS is_moved,
                          given.due AS due,
                          given.was_due AS was_due,
-                         end_users.id AS end_user_id,
-                         end_users.company_id AS company_id,
+                         unpacked_end_users.id AS end_user_id,
+                         unpacked_end_users.company_id AS company_id,
                          automation_enrollments.created_at AS enrolled_at,
                          automation_enrollments.id AS enrollment_id,
                          CASE
-                             WHEN (given.recipient_id IS NULL) THEN ((end_users.custom_fields @@ 'strict $."tier" >= 2'::JSONPATH)
-                                                                     AND end_users.created_at >= '2025-12-02 01:00:00+00:00'::TIMESTAMP WITH TIME ZONE) IS true
+                             WHEN (given.recipient_id IS NULL) THEN ((unpacked_end_users.custom_fields @@ 'strict $."tier" >= 2'::JSONPATH)
+                                                                     AND unpacked_end_users.created_at >= '2025-12-02 01:00:00+00:00'::TIMESTAMP WITH TIME ZONE) IS true
                          END AS matched_before,
                          CASE
-                             WHEN (given.recipient_id IS NULL) THEN ((end_users.custom_fields @@ 'strict $."tier" >= 2'::JSONPATH)
-                                                                     AND end_users.created_at >= '2025-12-02 01:00:00+00:00'::TIMESTAMP WITH TIME ZONE) IS true
+                             WHEN (given.recipient_id IS NULL) THEN ((unpacked_end_users.custom_fields @@ 'strict $."tier" >= 2'::JSONPATH)
+                                                                     AND unpacked_end_users.created_at >= '2025-12-02 01:00:00+00:00'::TIMESTAMP WITH TIME ZONE) IS true
                          END AS matched_after,
                          CASE
-                             WHEN (given.series = 0::INTEGER) THEN ((end_users.custom_fields @@ 'strict $."tier" >= 2'::JSONPATH)
-                                                                    AND end_users.created_at >= '2025-12-02 01:00:00+00:00'::TIMESTAMP WITH TIME ZONE) IS true
+                             WHEN (given.series = 0::INTEGER) THEN ((unpacked_end_users.custom_fields @@ 'strict $."tier" >= 2'::JSONPATH)
+                                                                    AND unpacked_end_users.created_at >= '2025-12-02 01:00:00+00:00'::TIMESTAMP WITH TIME ZONE) IS true
                              ELSE false
                          END AS audience_holds,
                          EXISTS
@@ -176,17 +176,38 @@ FROM
                             event_counts.live_id) > (automation_enrollments.created_at,
                                                      automation_enrollments.id)) AS event,
                                        CASE
-                                           WHEN (given.series = 0::INTEGER) THEN (companies.name = 'Halo'::VARCHAR) IS true
+                                           WHEN (given.series = 0::INTEGER) THEN (unpacked_companies.name = 'Halo'::VARCHAR) IS true
                                            ELSE false
                                        END AS filter_match,
-                                       EXISTS
-                    (SELECT *
-                     FROM suppressions
-                     WHERE suppressions.org_id = end_users.org_id
-                       AND suppressions.address = end_users.address) AS suppressed
-                  FROM end_users
-                  LEFT OUTER JOIN companies ON companies.org_id = end_users.org_id
-                  AND companies.id = end_users.company_id
+                                       suppression.address IS NOT NULL AS suppressed
+                  FROM
+                    (SELECT end_users.org_id AS org_id,
+                            end_users.id AS id,
+                            end_users.contact_type AS contact_type,
+                            end_users.email AS email,
+                            end_users.address AS address,
+                            end_users.company_id AS company_id,
+                            end_users.created_at AS created_at,
+                            end_users.custom_fields #> '{}'::text[] AS custom_fields
+                     FROM end_users
+                     WHERE end_users.org_id =
+                         (SELECT :org_id::UUID AS anon_3)
+                     LIMIT ALL
+                     OFFSET '0') AS unpacked_end_users
+                  LEFT OUTER JOIN
+                    (SELECT companies.org_id AS org_id,
+                            companies.id AS id,
+                            companies.name AS name,
+                            companies.custom_fields #> '{}'::text[] AS custom_fields
+                     FROM companies
+                     WHERE companies.org_id =
+                         (SELECT :org_id::UUID AS anon_3)
+                     LIMIT ALL
+                     OFFSET '0') AS unpacked_companies ON unpacked_companies.org_id = unpacked_end_users.org_id
+                  AND unpacked_companies.id = unpacked_end_users.company_id
+                  LEFT OUTER JOIN suppressions AS suppression ON suppression.org_id =
+                    (SELECT :org_id::UUID AS anon_3)
+                  AND suppression.address = unpacked_end_users.address
                   LEFT OUTER JOIN
                     (SELECT 0::INTEGER AS series,
                             automation_recipients.id AS recipient_id,
@@ -221,28 +242,24 @@ FROM
                                                                                                           coalesce(automation_recipients.was_due, automation_recipients.scheduled_for) AS was_due
                      FROM automation_recipients
                      WHERE automation_recipients.org_id =
-                         (SELECT :org_id::UUID AS anon_3)
+                         (SELECT :org_id::UUID AS anon_4)
                        AND automation_recipients.automation_id =
-                         (SELECT :series_id::UUID AS anon_4)
+                         (SELECT :series_id::UUID AS anon_5)
                        AND automation_recipients.status IN ('pending',
-                                                            'processing')) AS given ON given.end_user_id = end_users.id
+                                                            'processing')) AS given ON given.end_user_id = unpacked_end_users.id
                   LEFT OUTER JOIN automation_enrollments ON automation_enrollments.org_id =
-                    (SELECT :org_id::UUID AS anon_5)
+                    (SELECT :org_id::UUID AS anon_6)
                   AND automation_enrollments.automation_id = given.automation_id
                   AND automation_enrollments.end_user_id = given.end_user_id
                   AND automation_enrollments.number = given.number
                   WHERE (given.recipient_id IS NOT NULL
-                         OR (((end_users.custom_fields @@ 'strict $."tier" >= 2'::JSONPATH)
-                              AND end_users.created_at >= '2025-12-02 01:00:00+00:00'::TIMESTAMP WITH TIME ZONE) IS true
-                             OR ((end_users.custom_fields @@ 'strict $."tier" >= 2'::JSONPATH)
-                                 AND end_users.created_at >= '2025-12-02 01:00:00+00:00'::TIMESTAMP WITH TIME ZONE) IS true)
-                         AND NOT (EXISTS
-                                    (SELECT *
-                                     FROM suppressions
-                                     WHERE suppressions.org_id = end_users.org_id
-                                       AND suppressions.address = end_users.address)))
-                    AND end_users.org_id =
-                      (SELECT :org_id::UUID AS anon_6)) AS answered) AS judged
+                         OR (((unpacked_end_users.custom_fields @@ 'strict $."tier" >= 2'::JSONPATH)
+                              AND unpacked_end_users.created_at >= '2025-12-02 01:00:00+00:00'::TIMESTAMP WITH TIME ZONE) IS true
+                             OR ((unpacked_end_users.custom_fields @@ 'strict $."tier" >= 2'::JSONPATH)
+                                 AND unpacked_end_users.created_at >= '2025-12-02 01:00:00+00:00'::TIMESTAMP WITH TIME ZONE) IS true)
+                         AND suppression.address IS NULL)
+                    AND unpacked_end_users.org_id =
+                      (SELECT :org_id::UUID AS anon_7)) AS answered) AS judged
             LIMIT ALL
             OFFSET '0') AS "left") AS fates
       LIMIT ALL
