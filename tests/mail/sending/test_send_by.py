@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 import sqlalchemy
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from halo_engine.answers.explain.explain import explain
 from halo_engine.answers.reports.funnel import funnel
@@ -20,9 +20,12 @@ from halo_engine.mail.transports.transports import (
     ServerDown,
     TemporaryFailure,
 )
+from halo_engine.pipeline.due import PostOffice as Post
+from halo_engine.pipeline.settle import tick
 from halo_engine.series.lifecycle import find_series
 from halo_engine.tables import automation_recipients, automation_steps, messages
 from halo_engine.work import Work
+from tests.mail.post_office import SENDER, PostOffice
 from tests.pipeline.sandbox import Sandbox, new_sandbox
 
 _numbers = count(1)
@@ -161,3 +164,20 @@ def test_it_is_asked_again_where_the_intent_is_committed(sandbox: Sandbox) -> No
         ).all()
     )
     assert list(sent) == ["sent"] * 3
+
+
+def test_a_worker_that_died_before_its_intent_makes_it_too_late(office: PostOffice) -> None:
+    """The lease gives the row back, and the next look asks the time again."""
+    [ann, bob] = office.enroll(office.series(), office.contact("Ann"), office.contact("Bob"))
+    with office.database.begin() as connection:
+        limited = update(automation_steps).values(send_by_seconds=6 * 3600)
+        connection.execute(limited.where(automation_steps.c.org_id == office.org_id))
+    office.lease(uuid4(), limit=1)
+    office.lease_and_send(MemoryTransport())
+    office.wait(hours=6, seconds=1)
+    office.reap_expired()
+    post = Post(MemoryTransport(), SENDER)
+    for _ in tick(office.transact, post):
+        pass
+    ends = {office.row(row, "status", "reason") for row in (ann, bob)}
+    assert ends == {("completed", None), ("skipped", "too_late")}
