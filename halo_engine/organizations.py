@@ -13,6 +13,8 @@ from pydantic import (
     BeforeValidator,
     Field,
     JsonValue,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
     ValidationInfo,
     model_validator,
 )
@@ -45,6 +47,11 @@ SECRETS: Final = (
     "identity_secret",
     "stripe_endpoint_secret",
     "old_stripe_endpoint_secret",
+)
+#: What an answer shows beside the settings; ``breaks`` only that of a change.
+SHOWN_ALONE: Final = (
+    *("id", "key", "widget_key", "old_widget_key", "created_at", "reevaluated_at"),
+    "breaks",
 )
 
 
@@ -151,21 +158,44 @@ class OrganizationSettings(Call):
 class ChangeOrganizationCall(OrganizationSettings):
     """The settings that change; those not given stay. A secret of ``***`` stays too.
 
-    ``old_stripe_endpoint_secret`` of null revokes Stripe's secret before the present one.
+    ``old_stripe_endpoint_secret`` of null revokes Stripe's secret before the present one. What is
+    no setting (``SHOWN_ALONE``) may be sent back as it was read.
     """
 
     old_stripe_endpoint_secret: None = None
+    _shown: dict[str, Any] = PrivateAttr(default_factory=dict)
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _as_read(cls, data: Any) -> Any:
+    def _as_read(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         if not isinstance(data, dict):
-            return data
+            return handler(data)
         if data.get("name", "") is None:
             raise bad_input("name", "null is refused; allowed is text")
-        return {
-            name: value for name, value in data.items() if name not in SECRETS or value != HIDDEN
+        shown = {name: data[name] for name in SHOWN_ALONE if name in data}
+        given = {
+            name: value
+            for name, value in data.items()
+            if name not in shown and (name not in SECRETS or value != HIDDEN)
         }
+        call = handler(given)
+        call._shown.update(shown)  # noqa: SLF001 -- its own
+        return call
+
+    @property
+    def shows_more(self) -> bool:
+        """Whether anything was sent that is no setting."""
+        return bool(self._shown)
+
+    def check_shown(self, stored: "OrganizationAnswer") -> None:
+        """Refuse another value of what is no setting; a 400 that says what it is."""
+        now = stored.model_dump(mode="json", include=set(SHOWN_ALONE))
+        for name, value in self._shown.items():
+            if value != now.get(name, value):
+                allowed = f"allowed is {now[name]!s}, as it is, or to leave it out"
+                raise bad_input(
+                    name, f"{shown(value)} would change it, which no call can; {allowed}"
+                )
 
 
 class OrganizationAnswer(OrganizationSettings):
@@ -234,6 +264,8 @@ def change_organization(
 
     Raises 404 when there is no ``key``, and 409 where a third endpoint secret would come into use.
     """
+    if isinstance(settings, ChangeOrganizationCall) and settings.shows_more:
+        settings.check_shown(find_organization(connection, key))
     values = settings.model_dump(exclude_unset=True)
     values |= with_secret_before(connection, key, values)
     if values:

@@ -342,3 +342,18 @@ def test_a_request_has_an_id(editor: Program) -> None:
     assert editor("GET", "/api/series", x_request_id="abc-1").headers["x-request-id"] == "abc-1"
     made = editor("GET", "/api/series", x_request_id="a\tb").headers["x-request-id"]
     assert made not in ("", "a\tb")
+
+
+def test_what_is_read_of_an_organisation_can_be_sent_back(admin: Program) -> None:
+    """Whole, as it was read, also the answer to a change; what is no setting cannot be changed."""
+    read = admin("GET", "/api/organization").body
+    changed = admin("PUT", "/api/organization", {**read, "company_footer": "Acme, Main St 1"})
+    assert (changed.status, changed.body["company_footer"]) == (200, "Acme, Main St 1")
+    assert admin("PUT", "/api/organization", changed.body).body == changed.body
+    refused = admin("PUT", "/api/organization", {**read, "key": "other", "name": "Other"})
+    allowed = f"allowed is {read['key']}, as it is, or to leave it out"
+    assert (refused.status, refused.body["detail"]) == (
+        400,
+        f"key: ‘other’ would change it, which no call can; {allowed}",
+    )
+    assert admin("GET", "/api/organization").body == {**read, "company_footer": "Acme, Main St 1"}
