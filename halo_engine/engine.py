@@ -18,7 +18,7 @@ from halo_engine.contacts.consent.pending import (
     organizations_to_sweep as organizations_to_sweep_pending,
 )
 from halo_engine.contacts.consent.pending import sweep_pending
-from halo_engine.database import kept_connection, run_in_transaction
+from halo_engine.database import MovedAway, kept_connection, run_in_transaction
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.mail_tokens import bad_token, organization_of
 from halo_engine.mail.incoming.receive import Received, organization_written_to, receive
@@ -69,7 +69,9 @@ class Around(Protocol):
 
 
 def _is_gone(error: Exception) -> bool:
-    """Return whether an error says that there is no such organisation, or no more."""
+    """Return whether an error says that there is no such organisation, or that it is elsewhere."""
+    if isinstance(error, MovedAway):
+        return True
     return isinstance(error, Refusal) and error.code == "unknown_organisation"
 
 
@@ -287,18 +289,19 @@ class Engine:
     def _each(self, org_ids: Iterable[UUID], chore: Callable[[UUID], int]) -> int:
         """Do a chore for each organisation, and return the sum.
 
-        An error of one is raised once the others are done. One that was erased meanwhile is passed
-        over.
+        An error of one is raised once the others are done. One that was erased meanwhile, or has
+        moved, is passed over.
         """
         done, troubles = 0, list[Exception]()
         for org_id in org_ids:
             try:
                 done += chore(org_id)
             except Exception as error:
+                if _is_gone(error):
+                    continue
                 if self.concerns_all(error):
                     raise
-                if not _is_gone(error):
-                    troubles.append(error)
+                troubles.append(error)
         if troubles:
             raise troubles[0]
         return done

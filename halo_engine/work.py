@@ -8,10 +8,10 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Engine, Select, exists, func, or_, select
+from sqlalchemy import Column, Connection, Engine, Select, exists, func, or_, select
 
 from halo_engine.audience.moments import Moment
-from halo_engine.database import AtOnce, kept_connection, run_in_transaction
+from halo_engine.database import AtOnce, MovedAway, kept_connection, run_in_transaction
 from halo_engine.domain.errors import not_found, unauthorized
 from halo_engine.domain.series.happenings import Happening, Kinds
 from halo_engine.domain.times.frequency import FrequencyCaps, parsed_caps
@@ -20,8 +20,9 @@ from halo_engine.domain.times.quiet_hours import Hours, QuietHours, parsed_quiet
 from halo_engine.domain.values import is_storable_text
 from halo_engine.sql.parameters import parameter
 from halo_engine.sql.prepared import BoundStatement, Rows, prepared
+from halo_engine.sql.statements import statement
 from halo_engine.sql.versions import row_version
-from halo_engine.tables import installation, organizations
+from halo_engine.tables import installation, moves, organizations
 
 #: How many organisations a process caches.
 _MOST_CACHED: Final = 10_000
@@ -204,8 +205,7 @@ def open_work(connection: Connection, ref: OrgRef, now: datetime | None) -> Work
     rows: Rows = []
     if not isinstance(value, str) or is_storable_text(value):
         rows = _reading(column, name).rows(connection, {name: value})
-        if not rows and column == "widget_key":
-            rows = _reading("old_widget_key", name).rows(connection, {name: value})
+        rows = rows or _read_once_more(connection, column, name, value)
     if not rows:
         if ref.widget_key is not None:
             raise unauthorized("unknown_widget_key", "This widget key names no organisation.")
@@ -219,6 +219,45 @@ def open_work(connection: Connection, ref: OrgRef, now: datetime | None) -> Work
     row["webhook_kinds"] = frozenset(kind for kind in Happening if kind in asked)
     row["announced_series"] = tuple(row["announced_series"])
     return Work(connection, Organization(**row), now or clock, reads_clock=now is None)
+
+
+def _read_once_more(connection: Connection, column: str, name: str, value: object) -> Rows:
+    """Read an organisation that was not found: by its widget key before, or that arrives just now.
+
+    Raises MovedAway if it lives in another cell, or is not whole here yet.
+    """
+    if column == "widget_key":
+        rows = _reading("old_widget_key", name).rows(connection, {name: value})
+        if rows:
+            return rows
+    cell = _arriving_from(connection, column, value)
+    rows = _reading(column, name).rows(connection, {name: value})
+    if not rows and cell is not None:
+        raise MovedAway(cell)
+    return rows
+
+
+def _arriving_from(connection: Connection, column: str, value: object) -> str | None:
+    """Return the cell from which the organisation is on its way here; None if it is not.
+
+    Waits while it arrives at this moment: then it is found. Raises MovedAway if it has left.
+    """
+    row = connection.execute(_find_departure(column, value)).first()
+    if row is not None and row.state == "moved":
+        raise MovedAway(row.cell)
+    return row.cell if row is not None and row.state == "arriving" else None
+
+
+@statement("find_departure", column="key", value="org-key")
+def _find_departure(column: str, value: object) -> Select[Any]:
+    named: dict[str, tuple[Column[Any], ...]] = {
+        "id": (moves.c.org_id,),
+        "key": (moves.c.org_key,),
+        "widget_key": (moves.c.widget_key, moves.c.old_widget_key),
+    }
+    is_named = or_(*[each == value for each in named[column]])
+    # The switch holds this row until the organisation's own is there.
+    return select(moves.c.state, moves.c.cell).where(is_named).with_for_update(read=True)
 
 
 class OrganizationCache:

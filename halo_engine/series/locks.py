@@ -30,6 +30,8 @@ ENTRY_LOCK = 6
 SURGE_LOCK = 7
 MAIL_LOCK = 8
 DIRECTORY_LOCK = 9
+MOVE_LOCK = 10
+MOVER_LOCK = 11
 
 
 def lock_key(org_id: UUID) -> int:

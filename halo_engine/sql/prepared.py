@@ -68,7 +68,7 @@ class Prepared:
             _execute(connection, cursor, text, bound)
             return self.read(cursor)
         except psycopg.Error as error:
-            raise _as_usual(connection, text, bound, error) from error
+            raise as_usual(connection, text, bound, error) from error
         finally:
             cursor.close()
 
@@ -170,7 +170,7 @@ def at_once(connection: Connection, calls: Iterable[BoundStatement]) -> list[Row
             return [each.read(cursor) for cursor, (each, *_) in zip(cursors, given, strict=True)]
         except psycopg.Error as error:
             sent = "; ".join(text for _, text, _ in given)
-            raise _as_usual(connection, sent, (), error) from error
+            raise as_usual(connection, sent, (), error) from error
     except BaseException:
         # Its state is unknown: the driver believes that statements behind a failed one were
         # prepared, and a pipeline that fails at its end stays open.
@@ -237,7 +237,7 @@ def _writer(type_: TypeEngine[Any], dialect: Dialect) -> _Writer:
     return type_.dialect_impl(dialect).bind_processor(dialect)
 
 
-def _as_usual(connection: Connection, text: str, bound: Any, error: psycopg.Error) -> Exception:
+def as_usual(connection: Connection, text: str, bound: Any, error: psycopg.Error) -> Exception:
     """Return the error as SQLAlchemy raises it; drop a lost connection."""
     dialect: Any = connection.dialect
     lost = dialect.is_disconnect(error, connection.connection.dbapi_connection, None)

@@ -2,6 +2,8 @@
 all.
 """
 
+from typing import Final
+
 from halo_engine.sql.metadata import metadata
 from halo_engine.tables.clients import anonymous_traits, taken_messages, waiting_calls
 from halo_engine.tables.contacts import audience_field_counts, audience_fields, companies, end_users
@@ -14,7 +16,13 @@ from halo_engine.tables.enrollments import (
 from halo_engine.tables.events import contact_sessions, event_counts, events
 from halo_engine.tables.idempotency import hook_deliveries, idempotency_keys
 from halo_engine.tables.imports import csv_chunks, csv_imports, csv_uploads
-from halo_engine.tables.installation import cell_organizations, cells, installation
+from halo_engine.tables.installation import (
+    cell_organizations,
+    cells,
+    installation,
+    moved_rows,
+    moves,
+)
 from halo_engine.tables.lists import (
     confirmations,
     erased_suppressions,
@@ -47,6 +55,7 @@ from halo_engine.tables.stripe import stripe_passed_over
 from halo_engine.tables.webhooks import webhook_deliveries, webhook_endpoints, webhook_events
 
 __all__ = [
+    "OWNED",
     "anonymous_traits",
     "audience_field_counts",
     "audience_fields",
@@ -81,6 +90,8 @@ __all__ = [
     "installation",
     "messages",
     "metadata",
+    "moved_rows",
+    "moves",
     "operator_keys",
     "operator_sessions",
     "organizations",
@@ -100,3 +111,12 @@ __all__ = [
     "webhook_endpoints",
     "webhook_events",
 ]
+
+#: Every table with rows of an organisation, but for ``organizations``: what is erased with it, and
+#: what moves with it. A table comes after those that it refers to. Where an organisation went
+#: outlives it.
+OWNED: Final = tuple(
+    each
+    for each in metadata.sorted_tables
+    if "org_id" in each.c and each not in (moves, moved_rows)
+)

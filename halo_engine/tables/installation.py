@@ -1,10 +1,12 @@
-"""The installation: its state, one row, made when there is something to store (§9); its cells.
+"""The installation: its state, one row, made when there is something to store (§9); its cells;
+organisations that move from one cell to another (decision 71).
 
 The cells are the directory of an installation with several database servers. It is one database of
 the installation; in all others ``cells`` and ``cell_organizations`` are empty.
 """
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -17,8 +19,9 @@ from sqlalchemy import (
     Uuid,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
-from halo_engine.sql.metadata import INSTANT, metadata, one_of
+from halo_engine.sql.metadata import INSTANT, OrganizationId, arrival_id, metadata, one_of
 
 #: ``ticked_at``: when the last tick came, from any beat; ``ticks``: how many came.
 #: ``mail_down_since``: since when the workers last found the mail server down, and in what words.
@@ -78,4 +81,42 @@ cell_organizations = Table(
     CheckConstraint("(id IS NULL) = (widget_key IS NULL)", name="made_or_reserved"),
     Index(None, "cell"),
     Index(None, "change"),
+)
+
+#: ``leaving``: its rows are copied from here; ``cancelled``: the copy is being taken back;
+#: ``moved``: it lives in ``cell`` now; ``arriving``: it comes from ``cell``.
+MOVE_STATES = ("leaving", "cancelled", "moved", "arriving")
+
+#: One row for each organisation that leaves, left or arrives. No foreign key: a row that says where
+#: an organisation went outlives it. ``copied`` are the tables that have arrived whole;
+#: ``organization`` is the organisation's own row between its two databases.
+moves = Table(
+    "moves",
+    metadata,
+    Column("org_id", OrganizationId, primary_key=True),
+    Column("org_key", Text, nullable=False),
+    Column("cell", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("copied", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    # The widget keys by which calls still come here.
+    Column("widget_key", Text),
+    Column("old_widget_key", Text),
+    Column("organization", JSONB(none_as_null=True)),
+    Column("started_at", INSTANT, nullable=False),
+    Column("switched_at", INSTANT),
+    Column("finished_at", INSTANT),
+    one_of("state", MOVE_STATES),
+    CheckConstraint("(state = 'moved') = (switched_at IS NOT NULL)", name="switched_once"),
+    CheckConstraint("finished_at IS NULL OR state = 'moved'", name="finished_when_moved"),
+)
+
+#: Rows of a leaving organisation that were written since its copy began: ``key`` is the primary
+#: key of a row of ``table_name``.
+moved_rows = Table(
+    "moved_rows",
+    metadata,
+    Column("org_id", OrganizationId, primary_key=True),
+    arrival_id(),
+    Column("table_name", Text, nullable=False),
+    Column("key", JSONB, nullable=False),
 )

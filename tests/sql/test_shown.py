@@ -61,7 +61,13 @@ def test_every_statement_is_one_that_postgresql_plans(
 ) -> None:
     """PostgreSQL can plan each statement on the present tables, without any value."""
     commands = [each.name for each in statements if not each.has_plan]
-    assert commands == ["analyze_table", "create_schema", "drop_schema", "enter_schema"]
+    copies = [name for name in commands if name.startswith("copy_")]
+    assert copies == [
+        *("copy_noted_out", "copy_notes_in", "copy_notes_out", "copy_table_in", "copy_table_out"),
+    ]
+    others = [name for name in commands if name not in copies]
+    schemas = ["create_schema", "drop_schema", "enter_schema"]
+    assert others == sorted(["analyze_table", "create_trigger", "drop_trigger", *schemas])
     with shared_database.connect() as connection:
         for each in statements:
             if each.has_plan:

@@ -25,14 +25,14 @@ from halo_engine.domain.reasons import SeriesStatus
 from halo_engine.domain.roles import Role
 from halo_engine.series.locks import lock_series_for_change
 from halo_engine.sql.statements import statement
-from halo_engine.tables import automations, end_users, metadata, operator_keys, organizations
+from halo_engine.tables import OWNED, automations, end_users, operator_keys, organizations
 from halo_engine.work import Transact, Work
 
 #: How many rows one transaction deletes when an organisation is erased.
 PAGE: Final = 20_000
 
-#: Every table with an ``org_id``; tables that refer to others come first.
-_TABLES: Final = [table for table in reversed(metadata.sorted_tables) if "org_id" in table.c]
+#: Tables that refer to others come first.
+_TABLES: Final = [*reversed(OWNED)]
 
 #: Deleted page by page. Keys stay to the end: an admin who is told to call again must be able to.
 _IN_PAGES: Final = [table for table in _TABLES if table is not operator_keys]

@@ -65,6 +65,7 @@ from halo_engine.operators.keys import CreateKeyCall, create_key
 from halo_engine.operators.origin import Origin, Via
 from halo_engine.rehearsal.tokens import signed
 from halo_engine.tables import (
+    OWNED,
     automation_active_periods,
     automation_enrollments,
     automation_steps,
@@ -80,7 +81,6 @@ from halo_engine.tables import (
     held_entries,
     hook_deliveries,
     messages,
-    metadata,
     operator_keys,
     operator_sessions,
     organizations,
@@ -111,7 +111,7 @@ from tests.contacts.sandbox import (
     statements,
 )
 
-TABLES = [table for table in metadata.sorted_tables if "org_id" in table.c]
+TABLES = OWNED
 
 _Result = TypeVar("_Result")
 

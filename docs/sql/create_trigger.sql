@@ -1,0 +1,7 @@
+-- create_trigger
+-- halo_engine/moving/watching.py
+CREATE TRIGGER moving_5a000000000000000000000000000001 AFTER
+INSERT
+OR
+UPDATE ON end_users
+FOR EACH ROW WHEN (NEW.org_id = '5a000000-0000-0000-0000-000000000001') EXECUTE FUNCTION note_move('10', '1', '5a000000-0000-0000-0000-000000000001', 'end_users', 'org_id', 'id');

@@ -1,0 +1,8 @@
+-- find_departure
+-- halo_engine/work.py
+-- Parameters: org_key text
+SELECT moves.state,
+       moves.cell
+FROM moves
+WHERE moves.org_key = :org_key::VARCHAR
+  FOR SHARE;

@@ -1,0 +1,1 @@
+"""Moving an organisation from one database to another while it works (decision 71)."""

@@ -1,0 +1,1 @@
+"""An organisation moves to another database while it works."""
