@@ -7,6 +7,7 @@ from benchmarks.rows import Benchmark
 from benchmarks.workloads import (
     activation,
     answering,
+    cells,
     growing,
     identifying,
     latency,
@@ -38,4 +39,5 @@ WORKLOADS: Final[Mapping[str, Benchmark]] = {
     "W15": serving.alone,
     "W16": planning.benchmark,
     "W17": queueing.benchmark,
+    "W20": cells.benchmark,
 }
