@@ -24,6 +24,8 @@ class Size:
     serving_seconds: int
     serving_calls: int
     queued: int
+    steady_windows: int
+    steady_seconds: int
 
     @property
     def contacts(self) -> int:
@@ -48,6 +50,8 @@ SIZES: Final[Mapping[str, Size]] = {
         serving_seconds=5,
         serving_calls=1_000_000,
         queued=5_000,
+        steady_windows=60,
+        steady_seconds=60,
     ),
     "small": Size(
         name="small",
@@ -65,5 +69,7 @@ SIZES: Final[Mapping[str, Size]] = {
         serving_seconds=2,
         serving_calls=20_000,
         queued=500,
+        steady_windows=8,
+        steady_seconds=10,
     ),
 }

@@ -36,6 +36,8 @@ END $$
 _ON_ROW = """
 CREATE TRIGGER tells AFTER INSERT ON automation_recipients FOR EACH ROW EXECUTE FUNCTION tell()
 """
+#: Makes the database tell of every row of ``automation_recipients``, on the channel ``entered``.
+TELLING: Final = (_TELL, _ON_ROW)
 
 
 def benchmark(ground: Ground, size: Size) -> Iterator[Row]:
@@ -47,8 +49,8 @@ def benchmark(ground: Ground, size: Size) -> Iterator[Row]:
         steps=[{"key": "hi", "delay": "1d", "email": {"subject": "Hi", "body": "Hi"}}],
     )
     crowd.activate("welcome")
-    crowd.run(_TELL)
-    crowd.run(_ON_ROW)
+    for statement in TELLING:
+        crowd.run(statement)
     servers = Servers(crowd.url, ground.servers.broker_url)
     settings = Settings(database_url=servers.database_url, broker_url=servers.broker_url)
     with throwaway_folder("bench-worker") as folder:

@@ -18,6 +18,7 @@ from benchmarks.workloads import (
     reacting,
     reevaluating,
     serving,
+    steady,
     ticking,
 )
 
@@ -39,5 +40,6 @@ WORKLOADS: Final[Mapping[str, Benchmark]] = {
     "W15": serving.alone,
     "W16": planning.benchmark,
     "W17": queueing.benchmark,
+    "W19": steady.benchmark,
     "W20": cells.benchmark,
 }
