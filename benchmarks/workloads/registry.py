@@ -7,20 +7,16 @@ from benchmarks.rows import Benchmark
 from benchmarks.workloads import (
     activation,
     answering,
-    cells,
     growing,
     identifying,
-    latency,
     mailing,
     memory,
     planning,
-    queueing,
     reacting,
     reevaluating,
-    serving,
-    steady,
     ticking,
 )
+from benchmarks.workloads.running import cells, latency, queueing, serving, steady
 
 WORKLOADS: Final[Mapping[str, Benchmark]] = {
     "W1": activation.benchmark,

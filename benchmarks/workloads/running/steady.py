@@ -19,7 +19,7 @@ from benchmarks.ground import Crowd, Ground, connected
 from benchmarks.processes.mail_server import mail_server
 from benchmarks.rows import Row, Target
 from benchmarks.sizes import Size
-from benchmarks.workloads.latency import TELLING
+from benchmarks.workloads.running.latency import TELLING
 from halo_engine.settings import Settings
 from workers.configuration import EngineApp, create_app
 from workers.stack.folders import throwaway_folder

@@ -10,7 +10,7 @@ from celery.result import AsyncResult
 from benchmarks.ground import Ground
 from benchmarks.rows import Row, Target
 from benchmarks.sizes import Size
-from benchmarks.workloads.serving import alternated, ratio
+from benchmarks.workloads.running.serving import alternated, ratio
 from halo_engine.settings import Settings
 from workers.configuration import EngineApp, create_app
 from workers.stack.folders import throwaway_folder

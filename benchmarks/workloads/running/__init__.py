@@ -1,0 +1,1 @@
+"""Workloads with processes of their own: workers, web processes, servers."""
