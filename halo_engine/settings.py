@@ -119,6 +119,11 @@ class Settings(BaseSettings):
     mail_folder: Path = Field(
         default=Path(".halo/mail"), description="Where `.eml` files go if no mail server is set."
     )
+    sent_log: Path | None = Field(
+        default=None,
+        description="A file that gets a line for each mail before it is handed over; a restored "
+        "database learns from it what was sent since (`halo restore check`). None if unset.",
+    )
     mail_per_second: float | None = Field(
         default=None,
         ge=0.1,

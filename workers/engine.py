@@ -41,7 +41,8 @@ def _begin(**_: object) -> None:
 def _end(**_: object) -> None:
     if engine.cache_info().currsize:
         transport = engine().post.transport
-        # What traces a transport has it inside.
-        transport = getattr(transport, "transport", transport)
+        # What traces a transport, or writes down what it sends, has it inside.
+        while hasattr(transport, "transport"):
+            transport = transport.transport
         if isinstance(transport, SmtpTransport):
             transport.close()

@@ -1,11 +1,20 @@
 """This installation's mail: it goes to the server that HALO_SMTP_URL names, or into a folder."""
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import partial
+
+from sqlalchemy.exc import DBAPIError
+
+from halo_engine.database import create_engine, problem_of
 from halo_engine.mail.composing.sender import Sender
 from halo_engine.mail.sending.throttle import TURN_SECONDS, Throttle
+from halo_engine.mail.transports.recording import Sent, recording
 from halo_engine.mail.transports.smtp import SmtpTransport
 from halo_engine.mail.transports.smtp_url import parse_smtp_url
-from halo_engine.mail.transports.transports import FolderTransport, Transport
+from halo_engine.mail.transports.transports import FolderTransport, ServerDown, Transport
 from halo_engine.pipeline.due import PostOffice
+from halo_engine.restoring.check import is_behind
 from halo_engine.settings import Settings
 
 from .tracing.spans import tracer
@@ -27,9 +36,23 @@ def post_office(settings: Settings) -> PostOffice:
         turn_seconds=min(TURN_SECONDS, settings.soft_limit_seconds / 4),
     )
     transport: Transport = smtp_transport(settings) or FolderTransport(settings.mail_folder)
+    if settings.sent_log is not None:
+        transport = recording(transport, settings.sent_log, partial(_is_behind, settings))
     if (tracing := tracer()) is not None:
         transport = tracing.mailing(transport)
     return PostOffice(transport, sender, throttle, settings.lease_seconds, settings.reach)
+
+
+def _is_behind(settings: Settings, last: Sequence[Sent]) -> bool:
+    """Return whether the database knows less than the file of sent mails."""
+    database = create_engine(settings.required_database_url(), pool_size=1)
+    try:
+        with database.connect() as connection:
+            return is_behind(connection, last, datetime.now(UTC))
+    except DBAPIError as error:
+        raise ServerDown(f"the database does not answer: {problem_of(error)}") from error
+    finally:
+        database.dispose()
 
 
 def smtp_transport(settings: Settings) -> SmtpTransport | None:

@@ -30,6 +30,14 @@ WHERE automation_recipients.org_id =
   AND automation_recipients.lease_expires_at > clock_timestamp()
   AND automation_enrollments.ended_at IS NULL
   AND automations.status = 'active'::VARCHAR
+  AND NOT (EXISTS
+             (SELECT *
+              FROM sent_before
+              WHERE sent_before.org_id = automation_recipients.org_id
+                AND sent_before.end_user_id = automation_recipients.end_user_id
+                AND sent_before.automation_id = automation_recipients.automation_id
+                AND sent_before.enrollment_number = automation_recipients.enrollment_number
+                AND sent_before.step_id = automation_recipients.step_id))
   AND end_users.email = :address::VARCHAR
   AND (:until::TIMESTAMP WITH TIME ZONE IS NULL
        OR :until::TIMESTAMP WITH TIME ZONE >= coalesce(:now::TIMESTAMP WITH TIME ZONE, clock_timestamp()))

@@ -30,6 +30,14 @@ WHERE automation_recipients.org_id =
   AND automation_enrollments.ended_at IS NULL
   AND automations.status = 'active'::VARCHAR
   AND NOT (EXISTS
+             (SELECT *
+              FROM sent_before
+              WHERE sent_before.org_id = automation_recipients.org_id
+                AND sent_before.end_user_id = automation_recipients.end_user_id
+                AND sent_before.automation_id = automation_recipients.automation_id
+                AND sent_before.enrollment_number = automation_recipients.enrollment_number
+                AND sent_before.step_id = automation_recipients.step_id))
+  AND NOT (EXISTS
              (SELECT 1
               FROM unnest(:caps_at_most::INTEGER[], :caps_within::INTERVAL[]) AS anon_4(at_most, within)
               WHERE

@@ -89,6 +89,11 @@ COMMANDS: Final = (
         "Say what waits, and what needs a person.",
     ),
     Listed(
+        "restore",
+        "halo_engine.cli.operations.restoring:restore",
+        "After a restore: say which mails went out since, and send none twice.",
+    ),
+    Listed(
         "test",
         "halo_engine.cli.series.rehearsals:test_command",
         "Play scenario files and folders on a virtual clock.",

@@ -32,7 +32,12 @@ from halo_engine.tables.lists import (
     subscriptions,
     suppressions,
 )
-from halo_engine.tables.messages import bounce_reports, followed_links, messages
+from halo_engine.tables.messages import (
+    bounce_reports,
+    followed_links,
+    messages,
+    sent_before,
+)
 from halo_engine.tables.operators import (
     audit_log,
     operator_keys,
@@ -97,6 +102,7 @@ __all__ = [
     "organizations",
     "pending_members",
     "released_entries",
+    "sent_before",
     "sign_in_links",
     "signals",
     "stripe_passed_over",

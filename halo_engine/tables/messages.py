@@ -145,3 +145,20 @@ bounce_reports = Table(
     Index("bounce_reports_mail_idx", "org_id", "recipient_id"),
     Index("bounce_reports_recent_idx", "org_id", "reported_at"),
 )
+
+#: Mails that went out before the database was restored, and whose rows it does not know: when their
+#: runs come to these steps again, the mails are not sent again (decision 75). Else it is empty.
+sent_before = Table(
+    "sent_before",
+    metadata,
+    Column("org_id", OrganizationId, primary_key=True),
+    Column("end_user_id", Uuid, primary_key=True),
+    Column("automation_id", Uuid, primary_key=True),
+    Column("enrollment_number", Integer, primary_key=True, autoincrement=False),
+    Column("step_id", Uuid, primary_key=True),
+    Column("sent_at", INSTANT, nullable=False),
+    ForeignKeyConstraint(
+        ["org_id", "end_user_id"], ["end_users.org_id", "end_users.id"], ondelete="CASCADE"
+    ),
+    ForeignKeyConstraint(["org_id", "step_id"], ["automation_steps.org_id", "automation_steps.id"]),
+)

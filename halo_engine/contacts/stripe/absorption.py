@@ -52,6 +52,7 @@ from halo_engine.tables import (
     idempotency_keys,
     messages,
     pending_members,
+    sent_before,
     signals,
     subscription_members,
     waiting_entries,
@@ -71,6 +72,7 @@ COPIED: Final = (
     enrollment_refusals,
     former_members,
     pending_members,
+    sent_before,
     subscription_members,
 )
 #: Rows that are merged by rules of their own, below.

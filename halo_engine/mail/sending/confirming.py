@@ -23,6 +23,7 @@ from halo_engine.mail.sending.posting import Posted, PostResult, post
 from halo_engine.mail.sending.stops import note_outage
 from halo_engine.mail.sending.throttle import Throttle, Turn
 from halo_engine.mail.transports.transports import (
+    About,
     Mail,
     NotHandedOver,
     PermanentFailure,
@@ -132,7 +133,8 @@ def _written(each: Confirmation, batch: _Batch, sender: Sender) -> Mail | Noted:
         mail = confirmation_mail(each, org=batch.org, sender=sender, now=batch.now)
     except PermanentFailure as failure:
         return Noted(each, "failed", failure.reason)
-    return replace(mail, sender=sender.envelope(mail_id(batch.org.id, each.id)))
+    envelope = sender.envelope(mail_id(batch.org.id, each.id))
+    return replace(mail, sender=envelope, about=About(batch.org.id, each.id))
 
 
 def _next(

@@ -22,6 +22,7 @@ from halo_engine.domain.reasons import AudienceType, SeriesKind, SeriesStatus, S
 from halo_engine.domain.series.exits import ExitReason
 from halo_engine.domain.times.frequency import FrequencyCaps
 from halo_engine.journey.capped import caps_asked, is_over_a_cap
+from halo_engine.mail.sending.outcomes import is_sent_before
 from halo_engine.sql.parameters import parameter
 from halo_engine.sql.prepared import BoundStatement, prepared
 from halo_engine.tables import (
@@ -74,8 +75,9 @@ def intending(wanted: Wanted, now: datetime | None) -> BoundStatement:
     It returns no row, and records nothing, unless all of this holds: the token still leases the
     row; the run and the series are active; the contact still has this address, and it is not
     suppressed; the contact is on the list of a list series; sending is not stopped, here or
-    everywhere; no cap is reached; it is not too late. The caller holds the series lock, and where
-    caps may hold it back that of the contact's mail (``capped.holding_mail``).
+    everywhere; no cap is reached; it is not too late; the email did not go out before a restore.
+    The caller holds the series lock, and where caps may hold it back that of the contact's mail
+    (``capped.holding_mail``).
 
     An earlier intent keeps its Message-ID. The row stays locked, so an exit that is not yet
     committed comes after. ``now`` is the time of the intent, None the database's clock.
@@ -144,6 +146,7 @@ def _intending_leased(*held_too: ColumnElement[bool]) -> ReturningInsert[str]:
         rows.c.lease_expires_at > func.clock_timestamp(),
         automation_enrollments.c.ended_at.is_(None),
         automations.c.status == SeriesStatus.ACTIVE,
+        ~is_sent_before(rows),
         *held_too,
     )
     held = leased.with_for_update(read=True, of=rows)

@@ -7,7 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from halo_engine.domain.fields.merge_fields import MergeField
-from halo_engine.domain.series.decisions import RunFacts, Send
+from halo_engine.domain.series.decisions import DueFacts, RunFacts, Send
 from halo_engine.mail.composing.message import mail_of_step
 from halo_engine.mail.composing.sender import Sender
 from halo_engine.mail.composing.values import (
@@ -19,7 +19,7 @@ from halo_engine.mail.composing.values import (
 from halo_engine.mail.sending.intent import mail_id
 from halo_engine.mail.sending.leases import MOST_ATTEMPTS, hold_leased
 from halo_engine.mail.sending.outcomes import Outcome, RowResult
-from halo_engine.mail.transports.transports import Mail, PermanentFailure
+from halo_engine.mail.transports.transports import About, Mail, PermanentFailure
 from halo_engine.work import Organization, Work
 
 _ADDRESS: Final = MergeField.of("email")
@@ -56,6 +56,12 @@ class Letter:
     address: str
     mail: Mail
     is_last_attempt: bool
+
+
+def about(org_id: UUID, due: DueFacts) -> About:
+    """Return what is kept of a row's email beside the database."""
+    run = due.run
+    return About(org_id, due.recipient_id, run.contact_id, run.series.id, run.number, due.step.id)
 
 
 def gather(work: Work, *, sender: Sender, token: UUID, sends: Sequence[Send]) -> MailFacts:
@@ -109,5 +115,7 @@ def _write(facts: MailFacts, send: Send) -> Letter | Outcome:
     except Exception as error:  # noqa: BLE001 -- whatever it is, the others are still written
         return Outcome(row, RowResult.FAULTY, f"{type(error).__name__}: {error}")
     envelope = facts.sender.envelope(mail_id(facts.org.id, row))
-    mail = replace(mail, sender=envelope, contact_id=due.run.contact_id)
+    mail = replace(
+        mail, sender=envelope, contact_id=due.run.contact_id, about=about(facts.org.id, due)
+    )
     return Letter(row, address, mail, is_last_attempt=facts.attempts[row] >= MOST_ATTEMPTS)

@@ -21,7 +21,14 @@ from halo_engine.mail.sending.capped import held_by_caps, holding_mail
 from halo_engine.mail.sending.intent import Wanted, intending, message_id_of
 from halo_engine.mail.sending.leases import Release, hold_leased, release, retry_at
 from halo_engine.mail.sending.letters import Letter, MailFacts, written
-from halo_engine.mail.sending.outcomes import Outcome, RowResult, entries, noting, withdrawing
+from halo_engine.mail.sending.outcomes import (
+    Outcome,
+    RowResult,
+    entries,
+    noting,
+    was_sent_before,
+    withdrawing,
+)
 from halo_engine.mail.sending.posting import PostResult, announced, post
 from halo_engine.mail.sending.settling import load_series_of, settle, settle_unknown
 from halo_engine.mail.sending.stops import note_outage
@@ -163,6 +170,8 @@ def _why_not(work: Work, *, due: DueFacts) -> _NoIntent | Outcome:
     entry = entries(work, [row]).get(row)
     if entry is not None and entry.state == "sent":
         # A worker with an expired lease recorded that after the row was given back.
+        return Outcome(row, RowResult.SENT)
+    if was_sent_before(work, row):
         return Outcome(row, RowResult.SENT)
     match held_by_caps(work, due) if due.run.series.is_capped(due.step) else None:
         case Postpone(until=until):

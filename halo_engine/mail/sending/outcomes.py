@@ -10,8 +10,10 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     CollectionAggregate,
+    ColumnElement,
     Delete,
     Executable,
+    FromClause,
     Select,
     Update,
     any_,
@@ -32,7 +34,7 @@ from halo_engine.mail.reading.bounces import Bounce
 from halo_engine.sql.parameters import parameter
 from halo_engine.sql.prepared import BoundStatement, prepared
 from halo_engine.sql.statements import statement
-from halo_engine.tables import automation_recipients, end_users, messages
+from halo_engine.tables import automation_recipients, end_users, messages, sent_before
 from halo_engine.tables.enrollments import IS_ACTIVE
 from halo_engine.work import Organization, Work
 
@@ -172,6 +174,31 @@ def entries(work: Work, rows: Collection[int]) -> Mapping[int, LogEntry]:
 def _read_mail_entries(work: Work, row_ids: Collection[int]) -> Select[Any]:
     return select(messages.c.recipient_id, messages.c.state, messages.c.error).where(
         messages.c.org_id == work.org_id, messages.c.recipient_id == _any_of(row_ids)
+    )
+
+
+def was_sent_before(work: Work, row_id: int) -> bool:
+    """Return whether a row's email went out before the database was restored (decision 75)."""
+    return work.connection.scalar(_find_sent_before(work, row_id)) is not None
+
+
+@statement("find_sent_before")
+def _find_sent_before(work: Work, row_id: int) -> Select[Any]:
+    rows = automation_recipients
+    return select(rows.c.id).where(
+        rows.c.org_id == work.org_id, rows.c.id == row_id, is_sent_before(rows)
+    )
+
+
+def is_sent_before(rows: FromClause) -> ColumnElement[bool]:
+    """Return whether the email of a row of ``rows`` went out before the database was restored."""
+    before = sent_before
+    return exists().where(
+        before.c.org_id == rows.c.org_id,
+        before.c.end_user_id == rows.c.end_user_id,
+        before.c.automation_id == rows.c.automation_id,
+        before.c.enrollment_number == rows.c.enrollment_number,
+        before.c.step_id == rows.c.step_id,
     )
 
 

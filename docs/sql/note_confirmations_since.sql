@@ -1,0 +1,12 @@
+-- note_confirmations_since
+-- halo_engine/restoring/check.py
+-- Parameters: row_ids bigint[], contact_ids uuid[], series_ids uuid[], waiting_step_ids uuid[], message_ids text[]
+UPDATE confirmations
+SET state='sent'::VARCHAR,
+    sent_at=anon_1.sent_at
+FROM unnest('{5a000000000000000000000000000001}'::UUID[], :row_ids::BIGINT[], :contact_ids::UUID[], :series_ids::UUID[], '{1}'::INTEGER[], :waiting_step_ids::UUID[], :message_ids::TEXT[], '{2026-01-01T03:00:00+00:00}'::TIMESTAMP WITH TIME ZONE[], '{0}'::INTEGER[]) AS anon_1(org_id, row_id, contact_id, series_id, number, step_id, message_id, sent_at, ordinal)
+WHERE confirmations.org_id = anon_1.org_id
+  AND confirmations.id = anon_1.row_id
+  AND anon_1.step_id IS NULL
+  AND confirmations.state IN ('waiting'::VARCHAR,
+                              'intended'::VARCHAR);

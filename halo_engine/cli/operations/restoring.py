@@ -1,0 +1,79 @@
+"""`halo restore`: what a database that was restored would send again (decision 75)."""
+
+from pathlib import Path
+
+import click
+
+from halo_engine.cli.context import json_option, refusing
+from halo_engine.cli.installation import Installation
+from halo_engine.cli.output import print_json
+from halo_engine.database import run_in_transaction
+from halo_engine.domain.times.instants import format_instant
+from halo_engine.restoring.check import Checked, Fate, check
+from halo_engine.restoring.lists import read_lists
+
+
+@click.group(name="restore")
+def restore() -> None:
+    """After a restore: say which mails went out since, and send none twice."""
+
+
+@restore.command(name="check")
+@click.option(
+    "--sent",
+    "files",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    required=True,
+    help="A file that HALO_SENT_LOG names, or a provider's list; may be given several times.",
+)
+@click.option("--apply", is_flag=True, help="Write it into the database: none goes out again.")
+@json_option
+@click.pass_obj
+def check_command(
+    installation: Installation, files: tuple[Path, ...], *, apply: bool, as_json: bool
+) -> None:
+    """Say which mails of the files the database would send again; write nothing without --apply.
+
+    Run it while no worker runs, or mail is stopped. It exits 1 if mails would go out again.
+    """
+    with refusing(as_json), installation.engine() as engine:
+        lists = read_lists(files)
+        checked = run_in_transaction(
+            engine.database, lambda connection: check(connection, lists, apply=apply)
+        )
+    if as_json:
+        print_json(checked)
+    else:
+        _draw(checked)
+    if not apply and (checked.mails[Fate.AGAIN] or checked.mails[Fate.OPEN]):
+        raise SystemExit(1)
+
+
+_WORDS = {
+    Fate.KNOWN: "are known",
+    Fate.OPEN: "have an intent and no outcome",
+    Fate.AGAIN: "would go out again",
+    Fate.NOBODY: "went to contacts, or are of steps, that are not here",
+    Fate.ELSEWHERE: "are of organisations that are not here",
+}
+
+
+def _draw(checked: Checked) -> None:
+    if checked.known_until is not None:
+        click.echo(f"The database knows what happened until {format_instant(checked.known_until)}.")
+    if checked.sent_until is not None:
+        click.echo(f"The last mail of the files is of {format_instant(checked.sent_until)}.")
+    for fate, count in checked.mails.items():
+        click.echo(f"{count:>8} {_WORDS[fate]}")
+    if checked.addresses_unsure:
+        click.echo(
+            f"{checked.addresses_unsure} contacts got mail that the database does not know. Whether"
+            " they unsubscribed, bounced or complained since, it cannot know either."
+        )
+    if checked.mails[Fate.NOBODY]:
+        click.echo("Whoever is not here gets the mail again when their application names them.")
+    if checked.applied:
+        click.echo("What was missing is written. Start mail when you are ready: halo sending start")
+    elif checked.mails[Fate.AGAIN] or checked.mails[Fate.OPEN]:
+        click.echo("Nothing was written. --apply writes that these mails were sent.")

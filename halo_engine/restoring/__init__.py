@@ -1,0 +1,1 @@
+"""What a restored database would send again, and how it learns what was sent (decision 75)."""

@@ -1,0 +1,1 @@
+"""A restored database sends no mail twice."""
