@@ -178,7 +178,7 @@ def test_numbers_of_rows_are_not_given_out_again(
 def test_a_mail_that_was_certainly_not_sent_is_taken_back(drill: Drill) -> None:
     """The file names it, and then says that it was not sent."""
     before = last_sent(drill.path)
-    drill.post.send = _refuse  # type: ignore[method-assign]
+    drill.post.send = _refuse  # type: ignore[assignment,method-assign]
     drill.identify("dan")
     drill.acme.settle()
     assert last_sent(drill.path) == before
