@@ -1,4 +1,4 @@
-"""Measure a move: `python -m benchmarks.moving` prints it beside `pg_dump | pg_restore`.
+"""Measure a move: `python -m benchmarks.processes.moving` prints it beside `pg_dump | pg_restore`.
 
 An organisation with a past moves from one server to another while contacts are identified, one
 after the other. The same rows go through ``pg_dump`` and ``pg_restore`` to a third database, which
