@@ -1,4 +1,4 @@
-"""Measure a move: `python -m benchmarks.processes.moving` prints it beside `pg_dump | pg_restore`.
+"""Measure a move: `python -m benchmarks.moving` prints it beside `pg_dump | pg_restore`.
 
 An organisation with a past moves from one server to another while contacts are identified, one
 after the other. The same rows go through ``pg_dump`` and ``pg_restore`` to a third database, which
@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -21,49 +20,18 @@ import click
 from sqlalchemy import make_url
 
 from benchmarks.ground import ORG, Crowd, Ground, connected
+from benchmarks.moving.calling import Caller
 from benchmarks.past import give_past
 from halo_engine import migrate
-from halo_engine.contacts.identifying.identify import IdentifyCall, identify
-from halo_engine.database import MovedAway, create_engine
+from halo_engine.database import create_engine
 from halo_engine.engine import Engine
 from halo_engine.moving.move import move
 from halo_engine.moving.places import Place, opened
-from halo_engine.work import OrgRef
 from workers.stack.folders import throwaway_folder
 from workers.stack.interruption import Interrupted, interruptible
 from workers.stack.servers import Servers, running_servers
 
 _CELLS: Final = ("a", "b")
-
-
-@dataclass
-class Caller:
-    """Identifies one contact after the other, wherever the organisation is; keeps how long each
-    call took, in seconds.
-    """
-
-    engines: dict[str, Engine]
-    cell: str = "a"
-    took: list[float] = field(default_factory=list)
-    over: threading.Event = field(default_factory=threading.Event)
-
-    def run(self) -> None:
-        """Call until it is over."""
-        number = 0
-        while not self.over.is_set():
-            number += 1
-            began = time.perf_counter()
-            self._call(IdentifyCall(user_id=f"new-{number}", traits={"plan": "pro"}))
-            self.took.append(time.perf_counter() - began)
-
-    def _call(self, call: IdentifyCall) -> None:
-        while True:
-            try:
-                self.engines[self.cell].perform(OrgRef(key=ORG), lambda work: identify(work, call))
-            except MovedAway as moved:
-                self.cell = moved.cell
-            else:
-                return
 
 
 def dumped(crowd: Crowd, servers: Servers) -> float:

@@ -1,0 +1,1 @@
+"""A move of an organisation, measured."""
