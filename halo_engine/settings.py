@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from halo_engine.domain.cell_names import ALLOWED, is_cell_name
 from halo_engine.domain.fields.addresses import is_address, mail_domain
 from halo_engine.domain.wording import what_is_allowed
 from halo_engine.mail.composing.links import (
@@ -84,6 +85,12 @@ def _collector_url(url: str) -> str:
     return url
 
 
+def _cell_name(name: str) -> str:
+    if not is_cell_name(name):
+        raise ValueError(f"names no cell; allowed are {ALLOWED}")
+    return name
+
+
 def _longer_than_a_turn(seconds: float) -> float:
     """Refuse a time limit at which a task would be stopped before its turn ends."""
     if seconds <= TURN_SECONDS:
@@ -108,6 +115,16 @@ class Settings(BaseSettings):
     )
     database_url: Annotated[str, AfterValidator(read_database_url)] | None = Field(
         default=None, description="PostgreSQL 15 or later; `halo up` brings its own if unset."
+    )
+    directory_url: Annotated[str, AfterValidator(read_database_url)] | None = Field(
+        default=None,
+        description="The directory of an installation with several databases, its cells; there is "
+        "one database alone if unset.",
+    )
+    cell: Annotated[str, AfterValidator(_cell_name)] | None = Field(
+        default=None,
+        description="The cell that a worker or beat works for, whose database is "
+        "`HALO_DATABASE_URL`; goes with `HALO_DIRECTORY_URL`.",
     )
     broker_url: Annotated[str, AfterValidator(read_broker_url)] | None = Field(
         default=None,
@@ -275,14 +292,31 @@ class Settings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _cell_is_of_a_directory(self) -> Self:
+        if self.cell is not None and self.directory_url is None:
+            raise ValueError("HALO_CELL goes with HALO_DIRECTORY_URL, which is not set")
+        return self
+
     @property
     def mail_hook_secrets(self) -> tuple[bytes, ...]:
         """The keys that mail gateways sign with; none if there are none."""
         return webhook_secrets(self.mail_hook_secret) if self.mail_hook_secret else ()
 
+    def of_cell(self, name: str, database_url: str) -> Self:
+        """Return the settings of a process that works for the cell of that name alone."""
+        return self.model_copy(update={"cell": name, "database_url": database_url})
+
     def required_database_url(self) -> str:
         """The database's URL; raises ConfigurationError when it is not set."""
         return _required(self.database_url, "HALO_DATABASE_URL", DATABASE_EXAMPLE)
+
+    def required_directory_url(self) -> str:
+        """The directory's URL; raises ConfigurationError when it is not set."""
+        if self.directory_url is None:
+            problem = "HALO_DIRECTORY_URL is not set; write the URL of the directory's database"
+            raise ConfigurationError(f"{problem}: {DATABASE_EXAMPLE}")
+        return self.directory_url
 
     def required_broker_url(self) -> str:
         """The broker's URL; raises ConfigurationError when it is not set."""

@@ -11,6 +11,11 @@ COMMANDS: Final = (
         "Make and change organisations; everything else belongs to one.",
     ),
     Listed(
+        "cells",
+        "halo_engine.cli.operations.cells:cells",
+        "Use several databases, and say how they are.",
+    ),
+    Listed(
         "key", "halo_engine.cli.operations.keys:key", "Make keys for HTTP, list them, revoke them."
     ),
     Listed(

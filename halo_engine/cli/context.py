@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import click
-from sqlalchemy import Engine as Database
 from sqlalchemy import Select, select
 
+from halo_engine.cells.engine import parts
 from halo_engine.cli.installation import Installation
 from halo_engine.cli.output import print_json
 from halo_engine.contacts.calls import Call
@@ -122,13 +122,16 @@ def choose_organization(engine: Engine, key: str | None) -> Organization:
 
     Raises 404 if there is none, 400 if there are several to choose from.
     """
-    key = key or load_settings().org or _only_key(engine.database)
+    key = key or load_settings().org or _only_key(engine)
     return engine.ask(OrgRef(key=key), lambda work: work.org)
 
 
-def _only_key(database: Database) -> str:
-    with database.connect() as connection:
-        keys = list(connection.scalars(_read_org_keys()))
+def _only_key(engine: Engine) -> str:
+    keys: list[str] = []
+    for each in parts(engine):
+        with each.database.connect() as connection:
+            keys += connection.scalars(_read_org_keys())
+    keys.sort()
     if not keys:
         problem = "There is no organisation yet; make one with `halo org create KEY`."
         raise Refusal(404, "no_organisation", problem)
@@ -137,7 +140,7 @@ def _only_key(database: Database) -> str:
         problem = f"org: there are several; name one by --org or HALO_ORG: {named}"
         raise Refusal(400, "ambiguous_organisation", problem)
     [key] = keys
-    return str(key)
+    return key
 
 
 @statement("read_org_keys")

@@ -68,7 +68,7 @@ class RetryTurn(RetryTally):
 
 
 def _receive(engine: Engine, _org: OrgRef | None, call: ReceiveCall, _: Origin) -> Received:
-    return engine.receive(call.message.encode(errors="replace"))
+    return engine.receive(call.raw)
 
 
 def _render(engine: Engine, org: OrgRef, call: SampleCall, _: Origin) -> ShownMail:

@@ -1,6 +1,8 @@
 """A write of an organisation that has moved says where it lives now."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -8,11 +10,17 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from halo_engine.cells.moved import moved_to
-from halo_engine.contacts.identifying.identify import IdentifyCall, identify, identifying
+from halo_engine.contacts.identifying.identify import (
+    IDENTIFY_SET,
+    IdentifyCall,
+    identify,
+    identifying,
+)
 from halo_engine.database import MovedAway, run_in_transaction
 from halo_engine.outages import database_trouble
+from halo_engine.sets import SetCall
 from tests.cells.fences import fence
-from tests.pipeline.sandbox import new_sandbox
+from tests.pipeline.sandbox import counted_statements, new_sandbox
 
 
 def _raised(run: Callable[[], Any]) -> Exception:
@@ -65,3 +73,36 @@ def test_every_way_to_write_meets_it(database: Engine) -> None:
     do_at_once()
     fence(database, sandbox.org_id, "b")
     assert [moved_to(_raised(each)) for each in (do, do_at_once)] == ["b", "b"]
+
+
+def test_no_flow_takes_it_for_a_fault(database: Engine) -> None:
+    """A turn ends with the name of the new cell: no signal is parked, no try is counted; chores of
+    all organisations go on with the others.
+    """
+    sandbox = new_sandbox(database, "acme")
+    sandbox.series("welcome")
+    sandbox.signal(sandbox.contacts(["ann", "bob"]))
+    org_id = sandbox.org_id
+    engine = replace(sandbox.engine, interruptions=(MovedAway,))
+    asked = text("SELECT id, attempts, parked_at IS NULL FROM signals ORDER BY id")
+    with database.connect() as connection:
+        before = connection.execute(asked).all()
+    fence(database, org_id, "b")
+    for flow in (engine.settle, engine.tick):
+        assert moved_to(_raised(partial(list, flow(org_id)))) == "b"
+    with database.connect() as connection:
+        assert connection.execute(asked).all() == before != []
+    assert engine.wake() == 0
+    assert engine.ring_for_all() == 1
+
+
+def test_a_set_is_not_split_up_for_it(database: Engine) -> None:
+    """All calls of a set learn at once that their organisation has moved."""
+    sandbox = new_sandbox(database, "acme")
+    org_id = sandbox.org_id
+    fence(database, org_id, "b")
+    engine = replace(sandbox.engine, interruptions=(MovedAway,))
+    calls = [SetCall(IDENTIFY_SET, IdentifyCall(user_id=name)) for name in ("ann", "bob")]
+    with counted_statements(database) as sent:
+        assert moved_to(_raised(lambda: engine.perform_set(sandbox.org, calls))) == "b"
+    assert len([each for each in sent if "read_org" in each]) == 1

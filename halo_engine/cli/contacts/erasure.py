@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from halo_engine.cells.installation import tell_directory
 from halo_engine.cli.contacts.file_erasure import erase_file
 from halo_engine.cli.context import (
     CommandContext,
@@ -90,6 +91,7 @@ def erase_organization_command(
         choose_organization(engine, key)
         _make_sure(sure=sure)
         rows = sum(erase_organization(partial(engine.ask, OrgRef(key=key))))
+        tell_directory(engine)
     if as_json:
         print_json({"org": key, "rows": rows})
     else:

@@ -7,10 +7,11 @@ from typing import Any, Final
 import click
 from sqlalchemy import Connection
 
+from halo_engine.cells.engine import at_home, parts
+from halo_engine.cells.installation import make_in_cell, tell_directory
 from halo_engine.cli.context import json_option, operator_name, refusing
 from halo_engine.cli.installation import Installation
 from halo_engine.cli.output import print_facts, print_json, print_table
-from halo_engine.database import run_in_transaction
 from halo_engine.domain.errors import Refusal, validated
 from halo_engine.domain.times.written_limits import (
     read_caps,
@@ -88,15 +89,16 @@ def _settings(command: Callable[..., None]) -> Callable[..., None]:
 @org.command()
 @click.argument("key")
 @_settings
+@click.option("--cell", metavar="NAME", help="Where it lives; if unset the cell with the fewest.")
 @json_option
 @click.pass_obj
-def create(installation: Installation, /, key: str, as_json: bool, **given: Any) -> None:
+def create(
+    installation: Installation, /, key: str, as_json: bool, cell: str | None, **given: Any
+) -> None:
     """Make the organisation KEY, and show its new widget key."""
     with refusing(as_json), installation.engine() as engine:
         settings = _read(given)
-        made = run_in_transaction(
-            engine.database, lambda connection: _make(connection, key, settings)
-        )
+        made = make_in_cell(engine, key, cell, lambda connection: _make(connection, key, settings))
         _show(made, as_json=as_json, secret=True)
 
 
@@ -143,6 +145,7 @@ def rotate(installation: Installation, key: str, as_json: bool, revoke_old: bool
             engine, RotateCall(revoke_old=revoke_old), _operator()
         )
         found = door.perform(OrgRef(key=key), lambda work: change(work.connection, key))
+        tell_directory(engine)
     _show(found, as_json=as_json, secret=False)
 
 
@@ -193,9 +196,10 @@ def show(installation: Installation, key: str, as_json: bool, secret: bool) -> N
     with (
         refusing(as_json),
         installation.engine() as engine,
-        engine.database.connect() as connection,
+        at_home(engine, OrgRef(key=key)).database.connect() as connection,
     ):
-        _show(find_organization(connection, key), as_json=as_json, secret=secret)
+        found = find_organization(connection, key)
+    _show(found, as_json=as_json, secret=secret)
 
 
 @org.command(name="list")
@@ -203,8 +207,12 @@ def show(installation: Installation, key: str, as_json: bool, secret: bool) -> N
 @click.pass_obj
 def list_command(installation: Installation, as_json: bool) -> None:
     """List every organisation."""
-    with installation.engine() as engine, engine.database.connect() as connection:
-        found = all_organizations(connection)
+    found: list[OrganizationAnswer] = []
+    with installation.engine() as engine:
+        for each in parts(engine):
+            with each.database.connect() as connection:
+                found += all_organizations(connection)
+    found.sort(key=lambda each: each.key)
     if as_json:
         print_json([_data(each, secret=False) for each in found])
         return

@@ -1,11 +1,12 @@
 """`halo sending`: stopping all mail, and starting it again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import update_wrapper
 from typing import Any, TypeVar
 
 import click
 
+from halo_engine.cells.installation import in_each
 from halo_engine.cli.context import json_option, operator_name, refusing
 from halo_engine.cli.installation import Installation
 from halo_engine.cli.output import plain, print_json
@@ -73,9 +74,22 @@ def show(engine: Engine, org_key: str | None) -> Sending:
 def _use(door: str, engine: Engine, org_key: str | None, by: str | None = None) -> Sending:
     org = None if org_key is None else OrgRef(key=org_key)
     origin = Origin(operator_name(by), Via.COMMAND)
-    held = DOORS[door].run(engine, org, BareCall(), origin)
-    assert isinstance(held, Sending)
-    return held
+
+    def use(part: Engine) -> Sending:
+        held = DOORS[door].run(part, org, BareCall(), origin)
+        assert isinstance(held, Sending)
+        return held
+
+    return use(engine) if org is not None else _together(in_each(engine, use))
+
+
+def _together(found: Sequence[Sending]) -> Sending:
+    """Return what holds mail in any cell, each stop of all mail once."""
+    everywhere = [next((stop for stop in each.stops if stop.org is None), None) for each in found]
+    all_mail = [stop for stop in everywhere if stop is not None][:1]
+    its_own = [stop for each in found for stop in each.stops if stop.org is not None]
+    outage = next((each.outage for each in found if each.outage is not None), None)
+    return Sending(stops=(*all_mail, *its_own), outage=outage)
 
 
 def _draw(found: Sending, org_key: str | None) -> None:

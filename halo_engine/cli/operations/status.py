@@ -1,13 +1,16 @@
 """`halo status`: what waits, since when, and what needs a person."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 import click
 
 from halo_engine.answers.operations.status import PATIENCE, SINCE, Status, status
 from halo_engine.answers.operations.ticks import last_tick
+from halo_engine.cells.engine import at_home
+from halo_engine.cells.installation import try_each
 from halo_engine.cli.context import json_option, org_option, refusing
 from halo_engine.cli.installation import Installation
 from halo_engine.cli.operations.calls_waiting import draw_calls
@@ -65,23 +68,37 @@ def status_command(
     a row that no worker takes, a signal that was set aside, a mail that failed or may have failed,
     a mail server that is down. Mail that an operator stopped does not count.
     """
+    key = org_key or load_settings().org
+
+    def look(part: Engine) -> _Part:
+        return _look(part, key, patience, since)
+
     with refusing(as_json), installation.engine() as engine:
-        found = [_ask(engine, key, patience, since) for key in _keys(engine, org_key)]
-        with engine.database.connect() as connection:
-            ticked, now = last_tick(connection)
-    is_late = ticked is not None and now - ticked > patience
+        at = engine if key is None else at_home(engine, OrgRef(key=key))
+        parts = try_each(at, look)
+    answers = [each for each in parts.values() if each is not None]
+    found = [each for part in answers for each in part.found]
+    away = sorted(name for name, part in parts.items() if part is None)
+    late = sorted(
+        name for name, part in parts.items() if part is not None and part.is_late(patience)
+    )
+    ticked = min((part.ticked for part in answers if part.ticked is not None), default=None)
     calls = installation.calls()
+    now = max((part.now for part in answers), default=datetime.now(UTC))
     calls_need = calls.needs(now, patience) if calls else []
-    ok = not is_late and not calls_need and not any(each.needs for each, _ in found)
+    ok = not (late or away or calls_need or any(each.needs for each, _ in found))
     if as_json:
-        at = None if ticked is None else format_instant(ticked)
+        at_ = None if ticked is None else format_instant(ticked)
         organizations = [each for each, _ in found]
-        shown = {"ok": ok, "last_tick": at, "calls": calls, "needs": calls_need}
-        print_json({**shown, "organizations": organizations})
+        shown = {"ok": ok, "last_tick": at_, "calls": calls, "needs": calls_need}
+        print_json({**shown, **_cells(parts, late), "organizations": organizations})
     else:
         click.echo(f"last tick: {shown_at(ticked, UTC) or 'none yet'}")
-        if is_late:
-            click.echo(f"  → longer than {format_duration(patience)} ago: no beat runs")
+        for name in late:
+            where = f"of the cell {name} " if name else ""
+            click.echo(f"  → {where}longer than {format_duration(patience)} ago: no beat runs")
+        for name in away:
+            click.echo(f"cell {name}: {click.style('it does not answer', fg='red')}")
         for each, zone in found:
             _draw(each, zone)
         if calls:
@@ -89,12 +106,34 @@ def status_command(
     raise SystemExit(0 if ok else 1)
 
 
-def _keys(engine: Engine, org_key: str | None) -> list[str]:
-    named = org_key or load_settings().org
-    if named is not None:
-        return [named]
+class _Part(NamedTuple):
+    """What one database says: of each organisation, and when the last tick came there."""
+
+    found: list[tuple[Status, ZoneInfo]]
+    ticked: datetime | None
+    now: datetime
+
+    def is_late(self, patience: timedelta) -> bool:
+        """Whether the last tick is longer ago than ``patience``."""
+        return self.ticked is not None and self.now - self.ticked > patience
+
+
+def _look(engine: Engine, key: str | None, patience: timedelta, since: timedelta) -> _Part:
     with engine.database.connect() as connection:
-        return [each.key for each in all_organizations(connection)]
+        keys = [key] if key else [each.key for each in all_organizations(connection)]
+        ticked, now = last_tick(connection)
+    return _Part([_ask(engine, each, patience, since) for each in keys], ticked, now)
+
+
+def _cells(parts: Mapping[str, _Part | None], late: Sequence[str]) -> dict[str, Any]:
+    """Return what JSON says of the cells, if there are any."""
+    if "" in parts:
+        return {}
+    cells = [
+        {"cell": name, "answers": part is not None, "tick_is_late": name in late}
+        for name, part in parts.items()
+    ]
+    return {"cells": cells}
 
 
 def _ask(

@@ -45,6 +45,11 @@ class ReceiveCall(Call):
 
     message: Annotated[str, Field(max_length=LONGEST)]
 
+    @property
+    def raw(self) -> bytes:
+        """The mail's bytes."""
+        return self.message.encode(errors="replace")
+
 
 class Received(Answer):
     """The kind of a mail, and the mail of ours that it is about; ``id`` is that mail's contact.

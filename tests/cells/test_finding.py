@@ -1,0 +1,100 @@
+"""Who is asked where an organisation lives, and what counts while servers are away."""
+
+from time import monotonic
+
+import pytest
+from sqlalchemy import Engine, text
+
+from halo_engine.cells.asking import NoAnswer, ask_each, first_yes
+from halo_engine.cells.finding import Finder
+from halo_engine.cells.known import KnownDirectory
+from halo_engine.cells.owners import of_key, of_session
+from halo_engine.database import create_engine
+from halo_engine.work import OrgRef
+from tests.cells.conftest import Two, url_of
+
+_NOWHERE = "postgresql+psycopg://halo@127.0.0.1:1/halo"
+
+
+def _finder(directory: Engine) -> Finder:
+    known = KnownDirectory.at(url_of(directory))
+    known.read()
+    return Finder(known)
+
+
+def _fails() -> None:
+    with create_engine(_NOWHERE).connect():
+        pass
+
+
+def test_the_first_yes_counts_at_once() -> None:
+    """Nobody waits for a server that does not answer, if another one says yes."""
+    began = monotonic()
+    assert first_yes({"a": _fails, "b": lambda: 1}, patience=60.0) == ("b", 1)
+    assert monotonic() - began < 30.0
+
+
+def test_a_no_counts_only_when_all_have_said_it() -> None:
+    """Else the silent ones are named."""
+    assert first_yes({"a": lambda: None, "b": lambda: None}) is None
+    with pytest.raises(NoAnswer) as caught:
+        first_yes({"a": _fails, "b": lambda: None})
+    assert [*caught.value.silent] == ["a"]
+    assert ask_each({"a": _fails, "b": lambda: 2}) == {"a": None, "b": 2}
+    with pytest.raises(ValueError, match="invalid"):
+        first_yes({"a": lambda: int("x")})
+
+
+def test_what_the_directory_does_not_know_yet_the_cells_say(two: Two) -> None:
+    """A widget key of a moment ago is found in its cell; so are secrets, which are remembered."""
+    halo, a, b = two
+    halo("org", "create", "acme", "--cell", "b")
+    key = halo.json("key", "create", "--org", "acme", "--role", "admin")["key"]
+    finder = _finder(a)
+    with b.begin() as connection:
+        connection.execute(text("UPDATE organizations SET widget_key = 'new'"))
+    assert finder.known(OrgRef(widget_key="new")) is None
+    assert finder.look_up(OrgRef(widget_key="new")) == "b"
+    assert finder.look_up(OrgRef(key="other")) is None
+    assert finder.known_owner(key) is None
+    found = finder.owner(key, of_key(key))
+    assert found is not None
+    assert found[0] == "b"
+    assert finder.known_owner(key) == found
+    assert finder.owner("hk_000000000000_x", of_key("hk_000000000000_x")) is None
+    assert finder.owner("nobody", of_session("nobody")) is None
+    finder.close()
+
+
+def test_what_is_known_goes_on_without_the_directory(two: Two) -> None:
+    """A stranger may live in a cell that does not answer: nobody says no then."""
+    halo, a, _ = two
+    halo("org", "create", "acme", "--cell", "b")
+    finder = _finder(a)
+    finder.directory.database.dispose()
+    finder.directory.database = create_engine(_NOWHERE)
+    assert finder.known(OrgRef(key="acme")) == "b"
+    assert finder.look_up(OrgRef(key="acme")) == "b"
+    with pytest.raises(NoAnswer) as caught:
+        finder.look_up(OrgRef(key="other"))
+    assert [*caught.value.silent] == ["directory"]
+    finder.close()
+
+
+def test_a_move_counts_before_the_directory_says_so(two: Two) -> None:
+    """What a refused write said is not undone by an older row, and ends with a newer one."""
+    halo, a, _ = two
+    halo("org", "create", "acme", "--cell", "a")
+    finder, acme = _finder(a), OrgRef(key="acme")
+    finder.directory.note_moved(acme, "b")
+    finder.directory.read()
+    assert finder.known(acme) == "b"
+    assert finder.look_up(acme) == "a"
+    assert finder.known(acme) == "b"
+    with a.begin() as connection:
+        connection.execute(
+            text("UPDATE cell_organizations SET change = nextval('arrivals') WHERE key = 'acme'")
+        )
+    finder.directory.read()
+    assert finder.known(acme) == "a"
+    finder.close()
