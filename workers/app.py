@@ -15,6 +15,7 @@ from halo_engine import migrate
 from halo_engine.settings import ConfigurationError, load_settings
 
 from .broker.transport import use_this_transport
+from .cells import require_cell, require_own_database
 from .configuration import create_app
 from .connections import close_connections, open_connections
 from .logs.log import configure_worker_logging, forget_task, name_task
@@ -32,6 +33,7 @@ def _require_servers(**_: object) -> None:
         settings.required_database_url()
         settings.required_broker_url()
         require_packages(settings)
+        require_own_database(settings)
 
 
 def _look_at_schema(**_: object) -> None:
@@ -48,7 +50,9 @@ def _look_at_schema(**_: object) -> None:
 
 def _require_broker(**_: object) -> None:
     with _clear_words():
-        load_settings().required_broker_url()
+        settings = load_settings()
+        settings.required_broker_url()
+        require_cell(settings)
 
 
 def _say_ready(**_: object) -> None:

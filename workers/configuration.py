@@ -7,6 +7,7 @@ from halo_engine.settings import Settings
 
 from .broker.messages import read_every_message
 from .engine_task import EngineTask
+from .queue_names import queues_of
 from .schedule import beat_schedule
 from .tracing.messages import name_cause
 
@@ -16,11 +17,6 @@ _REDIS_TIMEOUTS = {"socket_timeout": 10.0, "socket_connect_timeout": 5.0}
 _HEALTH_CHECK_SECONDS = 25
 
 _TASKS = ("beat", "doors", "gathered", "webhooks")
-
-TICK_QUEUE = "halo.tick"
-SIGNALS_QUEUE = "halo.signals"
-CALLS_QUEUE = "halo.calls"
-QUEUES = (TICK_QUEUE, SIGNALS_QUEUE, CALLS_QUEUE)
 
 
 def create_app(settings: Settings, *, set_as_current: bool = False) -> EngineApp:
@@ -78,19 +74,22 @@ def _broker(settings: Settings) -> dict[str, object]:
 
 def _tasks(settings: Settings) -> dict[str, object]:
     """The settings of tasks: how they are sent, to which queue, and how long they may take."""
+    queues = queues_of(settings.cell)
     return {
         "imports": tuple(f"{__package__}.tasks.{name}" for name in _TASKS),
         "accept_content": ["json"],
         "task_serializer": "json",
         "result_serializer": "json",
         "task_create_missing_queues": False,
-        "task_default_queue": CALLS_QUEUE,
-        "task_queues": [Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
+        "task_default_queue": queues.calls,
+        "task_queues": [Queue(name, Exchange(name), routing_key=name) for name in queues.taken],
         "task_routes": {
-            "halo.tick": {"queue": TICK_QUEUE},
-            "halo.settle": {"queue": SIGNALS_QUEUE},
-            "halo.webhooks.deliver": {"queue": SIGNALS_QUEUE},
+            "halo.tick": {"queue": queues.tick},
+            "halo.settle": {"queue": queues.signals},
+            "halo.webhooks.deliver": {"queue": queues.signals},
         },
+        # For the doorbell, which each cell has to itself.
+        "halo_cell": settings.cell,
         # These are acknowledged before they run: the next tick does the work of a lost one.
         "task_annotations": {
             name: {"acks_late": False}

@@ -8,6 +8,7 @@ and do no calls meanwhile; so it leaves a note for the first, and ends.
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Final
 from uuid import UUID
 
@@ -15,8 +16,10 @@ import redis
 import structlog
 from kombu.exceptions import OperationalError
 
+from halo_engine.settings import load_settings
+
 from .app import app as worker_app
-from .configuration import EngineApp
+from .configuration import EngineApp, create_app
 from .connections import broker
 from .tracing.causes import Cause, as_text, caused_by, current, joined, read_text
 
@@ -61,13 +64,13 @@ def _mark(rings: Mapping[UUID, Cause], app: EngineApp) -> list[UUID]:
     with broker(app.conf.broker_url).pipeline(transaction=False) as commands:
         for org_id, cause in rings.items():
             if any(cause):
-                causes = _causes_key(org_id)
+                causes = _causes_key(org_id, app)
                 # Noted first: whoever answers the bell finds it.
                 commands.rpush(causes, as_text(cause))
                 commands.ltrim(causes, -_MOST_CAUSES, -1)
                 commands.expire(causes, _SILENCE_SECONDS)
         for org_id in rings:
-            commands.set(_key(org_id), 1, nx=True, ex=_SILENCE_SECONDS)
+            commands.set(_key(org_id, app), 1, nx=True, ex=_SILENCE_SECONDS)
         marked = commands.execute()[-len(rings) :]
     return [org_id for org_id, is_new in zip(rings, marked, strict=True) if is_new]
 
@@ -84,6 +87,19 @@ def _send(org_id: UUID, cause: Cause, app: EngineApp) -> bool:
     return True
 
 
+def ring_elsewhere(org_id: UUID, cell: str) -> None:
+    """Ring for an organisation, or for webhooks, in another cell: there is the work now."""
+    _log.info("lives elsewhere", org_id=org_id, cell=cell)
+    ring(org_id, _app_of(cell))
+
+
+@cache
+def _app_of(cell: str) -> EngineApp:
+    """Return an app that sends to the queues of a cell."""
+    settings = load_settings()
+    return create_app(settings.of_cell(cell, settings.required_database_url()))
+
+
 def answer(org_id: UUID, app: EngineApp = worker_app) -> Cause:
     """Let the bell ring again for what comes from now on, and return what made it ring.
 
@@ -92,9 +108,9 @@ def answer(org_id: UUID, app: EngineApp = worker_app) -> Cause:
     """
     try:
         with broker(app.conf.broker_url).pipeline() as commands:
-            commands.delete(_key(org_id))
-            commands.lrange(_causes_key(org_id), 0, -1)
-            commands.delete(_causes_key(org_id))
+            commands.delete(_key(org_id, app))
+            commands.lrange(_causes_key(org_id, app), 0, -1)
+            commands.delete(_causes_key(org_id, app))
             _, causes, _ = commands.execute()
     except (redis.RedisError, OSError) as error:
         _log.warning("doorbell not reset", org_id=org_id, problem=error)
@@ -108,7 +124,7 @@ def rung_meanwhile(org_id: UUID, app: EngineApp = worker_app) -> Cause:
     Their signals may have been handled already: they are committed before the bell rings.
     """
     try:
-        causes = broker(app.conf.broker_url).lrange(_causes_key(org_id), 0, -1)
+        causes = broker(app.conf.broker_url).lrange(_causes_key(org_id, app), 0, -1)
     except (redis.RedisError, OSError):
         causes = []
     return joined([current(), *map(read_text, causes)])
@@ -119,7 +135,7 @@ def begin_to_look(org_id: UUID, app: EngineApp = worker_app) -> bool:
 
     Without a broker every caller looks.
     """
-    looking, note = _looking_key(org_id), _note_key(org_id)
+    looking, note = _looking_key(org_id, app), _note_key(org_id, app)
     try:
         client = broker(app.conf.broker_url)
         with client.pipeline(transaction=False) as commands:
@@ -131,7 +147,7 @@ def begin_to_look(org_id: UUID, app: EngineApp = worker_app) -> bool:
             client.delete(note)
         else:
             # This message is used up. If the other worker dies, the tick can ring again this soon.
-            client.expire(_key(org_id), _NOTE_SECONDS)
+            client.expire(_key(org_id, app), _NOTE_SECONDS)
         return bool(alone)
     except (redis.RedisError, OSError) as error:
         _log.warning("doorbell away", org_id=org_id, problem=error)
@@ -141,7 +157,7 @@ def begin_to_look(org_id: UUID, app: EngineApp = worker_app) -> bool:
 def go_on_looking(org_id: UUID, app: EngineApp = worker_app) -> None:
     """Renew the mark that the caller is looking; call it between two transactions."""
     try:
-        broker(app.conf.broker_url).set(_looking_key(org_id), 1, px=_LOOKING_MILLISECONDS)
+        broker(app.conf.broker_url).set(_looking_key(org_id, app), 1, px=_LOOKING_MILLISECONDS)
     except (redis.RedisError, OSError) as error:
         _log.warning("doorbell away", org_id=org_id, problem=error)
 
@@ -150,8 +166,8 @@ def end_looking(org_id: UUID, app: EngineApp = worker_app) -> bool:
     """Delete the mark that the caller is looking; return whether there is a note."""
     try:
         with broker(app.conf.broker_url).pipeline(transaction=False) as commands:
-            commands.delete(_looking_key(org_id))
-            commands.delete(_note_key(org_id))
+            commands.delete(_looking_key(org_id, app))
+            commands.delete(_note_key(org_id, app))
             _, came = commands.execute()
     except (redis.RedisError, OSError) as error:
         _log.warning("doorbell away", org_id=org_id, problem=error)
@@ -165,17 +181,22 @@ def _message(org_id: UUID) -> tuple[str, dict[str, str]]:
     return "halo.settle", {"org_id": str(org_id)}
 
 
-def _key(org_id: UUID) -> str:
-    return f"halo:doorbell:{org_id}"
+def _key(org_id: UUID, app: EngineApp) -> str:
+    """Return the bell of an organisation in the app's cell, or of that cell's webhooks.
+
+    While an organisation moves, a bell of its old cell silences none of its new one.
+    """
+    cell = app.conf.get("halo_cell")
+    return f"halo:doorbell:{cell}:{org_id}" if cell else f"halo:doorbell:{org_id}"
 
 
-def _causes_key(org_id: UUID) -> str:
-    return f"{_key(org_id)}:causes"
+def _causes_key(org_id: UUID, app: EngineApp) -> str:
+    return f"{_key(org_id, app)}:causes"
 
 
-def _looking_key(org_id: UUID) -> str:
-    return f"halo:doorbell:{org_id}:looking"
+def _looking_key(org_id: UUID, app: EngineApp) -> str:
+    return f"{_key(org_id, app)}:looking"
 
 
-def _note_key(org_id: UUID) -> str:
-    return f"halo:doorbell:{org_id}:word"
+def _note_key(org_id: UUID, app: EngineApp) -> str:
+    return f"{_key(org_id, app)}:word"

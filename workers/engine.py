@@ -6,6 +6,7 @@ from functools import cache
 from celery.exceptions import SoftTimeLimitExceeded
 from celery.signals import worker_process_init, worker_process_shutdown
 
+from halo_engine.database import MovedAway
 from halo_engine.engine import Engine
 from halo_engine.mail.transports.smtp import SmtpTransport
 from halo_engine.settings import load_settings
@@ -23,7 +24,7 @@ def engine() -> Engine:
         database=database(),
         post=post_office(load_settings()),
         ring=ring,
-        interruptions=(SoftTimeLimitExceeded,),
+        interruptions=(SoftTimeLimitExceeded, MovedAway),
         call_rules=CallRules(allow_private=load_settings().webhook_allow_private),
     )
 

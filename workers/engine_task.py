@@ -10,8 +10,10 @@ from celery.utils.time import get_exponential_backoff_interval
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from halo_engine import migrate
+from halo_engine.cells.asking import NoAnswer
 from halo_engine.domain.errors import Refusal, bad_input
 
+from .cells import cells_of, own_cell, require_known, require_own, sent_on
 from .connections import database_answers, schema_is_current
 from .outage import outage, trouble
 
@@ -30,7 +32,8 @@ class EngineTask(Task[..., Any]):
     (contract §11). While the database or the broker is away, or the schema is not migrated yet, the
     message goes back to the head of its queue after a pause, until they are back (contract §2).
     After another error that may pass, such as a statement's time limit, the call is tried again
-    five times within about a minute. The message is acknowledged after the work, so running a body
+    five times within about a minute. A call of an organisation in another cell goes on to that
+    cell's queue. The message is acknowledged after the work, so running a body
     twice must do no harm.
     """
 
@@ -48,6 +51,11 @@ class EngineTask(Task[..., Any]):
         try:
             answer = self._answer(*args, **kwargs)
         except Exception as error:
+            cells = () if self.request.is_eager else cells_of(error, kwargs)
+            if cells:
+                raise sent_on(self.app.conf.broker_url, self.request, cells) from None
+            if isinstance(error, NoAnswer):
+                self._ask_later(error)
             said = None if self.request.is_eager else server_trouble(error)
             if said is not None:
                 self._hand_back(said)
@@ -62,11 +70,19 @@ class EngineTask(Task[..., Any]):
             if args:
                 problem = f"{len(args)} by position are refused; allowed are keyword arguments"
                 raise bad_input(f"{self.name}, arguments", problem, "bad_call")
+            self._require_own(kwargs)
             return super().__call__(**self._arguments(kwargs))
         except Refusal as refusal:
+            if own_cell() is not None and not self.request.is_eager:
+                require_known(kwargs, refusal)
             # Its message may repeat what was sent.
             _log.info("refused", status=refusal.status, code=refusal.code)
             return {"refused": refusal.as_dict()}
+
+    def _require_own(self, fields: dict[str, Any]) -> None:
+        """Raise InOtherCells for the call of another cell's organisation."""
+        if own_cell() is not None and not self.request.is_eager:
+            require_own(fields, self.request)
 
     def _arguments(self, given: dict[str, Any]) -> dict[str, Any]:
         """Return the body's arguments; may refuse the call."""
@@ -80,6 +96,13 @@ class EngineTask(Task[..., Any]):
             _log.warning("waits", trouble=said, met=outage.met + 1)
             outage.pause(longest=min(soft, hard - soft) / 3)
         raise Reject(said, requeue=True) from None
+
+    def _ask_later(self, error: NoAnswer) -> NoReturn:
+        """Try the call of an organisation that nobody knows again, as often as it takes: a server
+        that may know it is away. Other calls go on meanwhile.
+        """
+        _log.warning("waits", trouble=f"nobody knows its organisation, and {error}")
+        raise self.retry(exc=error, countdown=_LONGEST_PAUSE_SECONDS, max_retries=None) from None
 
     def _try_again(self, error: Exception) -> NoReturn:
         pause = get_exponential_backoff_interval(

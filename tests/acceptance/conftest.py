@@ -21,8 +21,9 @@ from halo_engine.work import OrgRef
 from tests.conftest import clone_of
 from tests.pipeline.sandbox import Sandbox
 from workers.broker.scripts import REDELIVERED
-from workers.configuration import CALLS_QUEUE, EngineApp, create_app
+from workers.configuration import EngineApp, create_app
 from workers.connections import broker
+from workers.queue_names import CALLS_QUEUE
 from workers.stack.folders import throwaway_folder
 from workers.stack.processes import APP, running_processes, stack_environment
 from workers.stack.servers import Servers

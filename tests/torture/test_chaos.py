@@ -31,7 +31,8 @@ from tests.torture.chaos.faults import Faults
 from tests.torture.chaos.plant import Plant, running_plant
 from tests.torture.chaos.traffic import Sent, Traffic, turn_field
 from workers.broker.scripts import IN_HAND
-from workers.configuration import CALLS_QUEUE, SIGNALS_QUEUE, TICK_QUEUE, create_app
+from workers.configuration import create_app
+from workers.queue_names import QUEUES
 
 pytestmark = pytest.mark.torture
 
@@ -179,7 +180,7 @@ def _left(plant: Plant, database: Engine) -> dict[str, int]:
     """Return what is under way or waits: nothing when the installation is calm."""
     try:
         client = plant.client()
-        found = {name: int(client.llen(name)) for name in (CALLS_QUEUE, SIGNALS_QUEUE, TICK_QUEUE)}
+        found = {name: int(client.llen(name)) for name in QUEUES}
         found["in hand"] = int(client.hlen(IN_HAND))
         with database.connect() as connection:
             found["rows"] = int(connection.execute(_LEFT).scalar_one())

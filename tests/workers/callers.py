@@ -6,8 +6,9 @@ from sqlalchemy import Engine, func, insert, select
 
 from halo_engine.tables import end_users, organizations
 from workers.broker.scripts import IN_HAND
-from workers.configuration import CALLS_QUEUE, EngineApp
+from workers.configuration import EngineApp
 from workers.connections import broker
+from workers.queue_names import CALLS_QUEUE
 
 
 def create_organization(database: Engine) -> None:

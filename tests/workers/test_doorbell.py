@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 
 from halo_engine.settings import Settings
-from workers.configuration import SIGNALS_QUEUE, EngineApp, create_app
+from workers.configuration import EngineApp, create_app
 from workers.connections import broker
 from workers.doorbell import (
     answer,
@@ -15,6 +15,7 @@ from workers.doorbell import (
     ring,
     rung_meanwhile,
 )
+from workers.queue_names import QUEUES
 from workers.tracing.causes import Cause, caused_by
 
 
@@ -52,9 +53,9 @@ def test_a_message_that_cannot_be_sent_leaves_no_mark(app: EngineApp) -> None:
     """When the mark is set but the message is refused, the next ring tries again."""
     org = uuid4()
     # A queue of the wrong type refuses the message; the mark is taken all the same.
-    broker(app.conf.broker_url).set(SIGNALS_QUEUE, "no list")
+    broker(app.conf.broker_url).set(QUEUES.signals, "no list")
     assert not ring(org, app)
-    broker(app.conf.broker_url).delete(SIGNALS_QUEUE)
+    broker(app.conf.broker_url).delete(QUEUES.signals)
     assert ring(org, app)
     assert _waiting(app) == 1
 
@@ -97,7 +98,7 @@ def test_a_broker_that_is_away_fails_nobody(url: str) -> None:
 
 
 def _waiting(app: EngineApp) -> int:
-    return int(broker(app.conf.broker_url).llen(SIGNALS_QUEUE))
+    return int(broker(app.conf.broker_url).llen(QUEUES.signals))
 
 
 def test_the_worker_that_answers_learns_why_the_bell_rang(app: EngineApp) -> None:

@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 import structlog
 
 from .scripts import (
+    FORWARD,
     GIVE_BACK,
     IN_HAND,
     KEYS,
@@ -119,6 +120,14 @@ def give_back(client: Any, tags: Iterable[str], *, counts: bool = False) -> None
     With ``counts`` this is a redelivery: a worker died with them.
     """
     run(client, GIVE_BACK, int(counts), 0, MOST_REDELIVERIES, *tags)
+
+
+def forward(client: Any, tags: Iterable[str], queues: Sequence[str]) -> int:
+    """Put messages in hand into other queues, each into all of them, in one step; return how many
+    were in hand. What reclaimed them meanwhile has them still.
+    """
+    sent: int = run(client, FORWARD, len(queues), *queues, *tags)
+    return sent
 
 
 def reclaim(client: Any, patience_seconds: float = PATIENCE_SECONDS) -> int:

@@ -58,6 +58,7 @@ def _plain_call(taken: Delivery) -> dict[str, Any] | None:
     return {
         "task": headers["task"],
         "id": headers["id"],
+        "tag": taken.tag,
         "fields": fields,
         "wants_answer": not headers.get("ignore_result"),
         "caused_by": headers_of(cause_in(headers)),

@@ -122,6 +122,24 @@ if queue then put_aside(queue, raw, ARGV[2]) end
 """
 )
 
+#: Put messages in hand into other queues, behind those that wait there: each into all of them.
+#: Arguments: the number of queues; the queues; the messages' tags. Answer: how many were in hand.
+FORWARD: Final = (
+    _PRELUDE
+    + """
+local last = 1 + tonumber(ARGV[1])
+local sent = 0
+for position = last + 1, #ARGV do
+  local queue, _, raw = release(ARGV[position])
+  if queue then
+    for number = 2, last do redis.call('LPUSH', ARGV[number], raw) end
+    sent = sent + 1
+  end
+end
+return sent
+"""
+)
+
 #: Put messages back at the heads of their queues. Arguments: whether that counts as a redelivery
 #: ("1"); seconds of patience; the most redeliveries; tags. With patience 0 the tags are put back,
 #: else every message that no worker has touched for so long. Tags sort by when they were taken: the

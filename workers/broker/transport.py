@@ -158,6 +158,7 @@ class Channel(kombu_redis.Channel):  # type: ignore[misc]
         queue = queue_key.rsplit(self.sep, 1)[0]
         self._queue_cycle.rotate(queue)
         envelope["properties"]["delivery_tag"] = asked
+        envelope["properties"]["delivery_info"]["routing_key"] = queue
         self.connection._deliver(envelope, queue)  # noqa: SLF001 -- as kombu's channels do
 
     def _receive_taken(self, taken: Delivery) -> None:
@@ -174,6 +175,8 @@ class Channel(kombu_redis.Channel):  # type: ignore[misc]
                 _tell_sender(unreadable.task_id, str(unreadable))
             return
         envelope["properties"]["delivery_tag"] = taken.tag
+        # It may have been sent to another queue: a retry goes to the one where it was.
+        envelope["properties"]["delivery_info"]["routing_key"] = queue
         envelope["headers"].pop(FIRST_DELIVERED, None)
         if taken.first_delivered is not None:
             envelope["headers"][FIRST_DELIVERED] = taken.first_delivered

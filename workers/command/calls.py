@@ -9,8 +9,8 @@ from halo_engine.cli.output import print_json, print_table
 from halo_engine.settings import load_settings
 
 from ..broker import set_aside
-from ..configuration import CALLS_QUEUE, QUEUES
 from ..connections import broker
+from ..queue_names import CALLS_QUEUE
 from . import queues
 
 
@@ -32,7 +32,7 @@ def move(source: str) -> None:
 
     Only tasks whose names begin with `halo.` are moved, in their order; others stay as they are.
     """
-    if source in QUEUES:
+    if source in queues.queues_in_use(load_settings()):
         raise click.UsageError(f"{source} is a queue of ours: nothing is astray there")
     click.echo(f"{queues.move(_broker(), source)} moved from {source} to {CALLS_QUEUE}")
 

@@ -2,13 +2,12 @@
 
 import os
 import platform
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import redis
 import sqlalchemy
@@ -24,10 +23,13 @@ from halo_engine.settings import ConfigurationError, Settings, load_settings
 from halo_engine.sql.statements import named, send_names, statement
 from halo_engine.tables import organizations
 
-from ..configuration import CALLS_QUEUE, create_app
+from ..configuration import create_app
 from ..connections import broker
 from ..mail import smtp_transport
-from .queues import astray
+from ..queue_names import CALLS_QUEUE
+from .cells import examine_cells
+from .findings import Finding
+from .queues import astray, queues_in_use
 from .zones import differing
 
 _PATIENCE_SECONDS = 3
@@ -40,16 +42,6 @@ _OLDEST_POSTGRESQL = 15
 _OLDEST_REDIS = (6, 2)
 _MOST_ZONES = 20
 _MOST_NAMED = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The result of a check: `ok`, `note` (may be intended) or `wrong`, and what to do about it."""
-
-    subject: str
-    state: Literal["ok", "note", "wrong"]
-    said: str
-    remedy: str | None = None
 
 
 def examine() -> list[Finding]:
@@ -66,7 +58,10 @@ def _examine() -> Iterator[Finding]:
     except ConfigurationError as error:
         yield Finding("settings", "wrong", str(error), "Correct the variable.")
         return
-    yield from _database(settings)
+    if settings.directory_url is None or settings.database_url is not None:
+        yield from _database(settings)
+    if settings.directory_url is not None:
+        yield from examine_cells(settings)
     yield from _broker(settings)
     yield from _mail(settings)
     yield _unsubscribe_url(settings.link_bases.unsubscribe)
@@ -179,7 +174,7 @@ def _broker(settings: Settings) -> Iterator[Finding]:
         version_of_broker = _broker_version(broker(url).info("server"))
         yield Finding("broker", "ok", masked(url))
         yield version_of_broker
-        yield from _astray(broker(url))
+        yield from _astray(broker(url), queues_in_use(settings))
         yield _workers(settings)
     except (redis.RedisError, BrokerError, OSError, ValueError) as error:
         remedy = "Start the server, or correct HALO_BROKER_URL."
@@ -204,8 +199,8 @@ def _workers(settings: Settings) -> Finding:
     return Finding("workers", "ok", ", ".join(sorted(names)))
 
 
-def _astray(client: redis.Redis) -> Iterator[Finding]:
-    for queue, number in astray(client).items():
+def _astray(client: redis.Redis, names: Sequence[str]) -> Iterator[Finding]:
+    for queue, number in astray(client, names).items():
         said = f"in the queue {queue}, where no worker of ours listens: {number}"
         remedy = (
             f"Run `halo calls move --from {queue}`; name the queue {CALLS_QUEUE} when you send."

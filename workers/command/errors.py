@@ -9,6 +9,8 @@ from redis import RedisError
 from sqlalchemy.exc import DBAPIError
 
 from halo_engine import migrate
+from halo_engine.cells.asking import NoAnswer
+from halo_engine.cells.engine import CellGone
 from halo_engine.domain.errors import Refusal
 from halo_engine.server_urls import one_line
 from halo_engine.settings import ConfigurationError
@@ -35,8 +37,16 @@ def _broker(error: RedisError) -> str:
 def _database(error: DBAPIError) -> str:
     if migrate.is_of_another_schema(error):
         return migrate.OF_ANOTHER_SCHEMA
-    url = os.environ.get("HALO_DATABASE_URL", "")
-    return f"{one_line(error.orig or error, url)} {_DOCTOR}"
+    said = one_line(error.orig or error, os.environ.get("HALO_DATABASE_URL", ""))
+    return f"{said} {_DOCTOR}"
+
+
+def _no_answer(error: NoAnswer) -> str:
+    return f"no answer from {error} {_DOCTOR}"
+
+
+def _gone(error: CellGone) -> str:
+    return f"the directory knows no cell {error} {_DOCTOR}"
 
 
 def _cannot(error: OSError) -> str:
@@ -52,6 +62,8 @@ _SAID: Final[Mapping[_Types, Callable[[Any], str | None]]] = {
     (ConfigurationError, StackError, Refusal): str,
     UnicodeEncodeError: lambda _: "what was typed is no text; allowed is UTF-8",
     RuntimeError: _without_input,
+    NoAnswer: _no_answer,
+    CellGone: _gone,
     RedisError: _broker,
     # The reader of our output closed it; click ends quietly.
     BrokenPipeError: lambda _: None,

@@ -1,17 +1,21 @@
 """This installation as the `halo` command uses it: database, doorbell, workers, queues."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from kombu.exceptions import OperationalError as BrokerError
 from redis import RedisError
 
 from halo_engine.answers.operations.calls import Calls
+from halo_engine.cells.directory import Cell
+from halo_engine.cells.engine import Cells, of_all
+from halo_engine.cells.finding import Finder
+from halo_engine.cells.known import KnownDirectory
 from halo_engine.cli.installation import Installation
-from halo_engine.database import create_engine
+from halo_engine.database import MovedAway, create_engine
 from halo_engine.engine import Engine
 from halo_engine.server_urls import one_line
-from halo_engine.settings import load_settings
+from halo_engine.settings import Settings, load_settings
 from halo_engine.webhooks.posting import CallRules
 
 from ..configuration import create_app
@@ -20,7 +24,7 @@ from ..mail import post_office
 from ..stack.folders import throwaway_folder
 from ..stack.interruption import Interrupted, interruptible
 from ..stack.servers import running_servers
-from .queues import calls_waiting
+from .queues import calls_waiting, queues_in_use
 
 _PING_SECONDS = 1.0
 
@@ -32,10 +36,30 @@ def installation() -> Installation:
 
 @contextmanager
 def _engine() -> Iterator[Engine]:
-    """Open the engine; without a broker the doorbell does not ring, and the next tick finds the
-    work.
+    """Open the engine: that of the one database, or one that finds each organisation in its
+    cell.
     """
     settings = load_settings()
+    if settings.directory_url is None:
+        with _engine_of(settings) as engine:
+            yield engine
+        return
+    with ExitStack() as stack:
+
+        def make(cell: Cell) -> Engine:
+            return stack.enter_context(_engine_of(settings.of_cell(cell.name, cell.url)))
+
+        cells = Cells(Finder(KnownDirectory.at(settings.directory_url)), make)
+        stack.callback(cells.close)
+        cells.finder.directory.read()
+        yield of_all(cells)
+
+
+@contextmanager
+def _engine_of(settings: Settings) -> Iterator[Engine]:
+    """Open the engine of one database; without a broker the doorbell does not ring, and the next
+    tick finds the work.
+    """
     url = settings.required_database_url()
     # Imported late: the import reads the settings, and ends the process if they are wrong.
     from ..doorbell import ring  # noqa: PLC0415
@@ -48,13 +72,16 @@ def _engine() -> Iterator[Engine]:
     rules = CallRules(allow_private=settings.webhook_allow_private)
     try:
         if settings.broker_url is None:
-            yield Engine(database, post_office(settings), call_rules=rules)
+            yield Engine(
+                database, post_office(settings), interruptions=(MovedAway,), call_rules=rules
+            )
         else:
             with create_app(settings) as app:
                 yield Engine(
                     database,
                     post_office(settings),
                     ring=lambda org: ring(org, app),
+                    interruptions=(MovedAway,),
                     call_rules=rules,
                 )
     finally:
@@ -92,10 +119,11 @@ def _worker_answers() -> bool:
 
 
 def _calls() -> Calls | None:
-    url = load_settings().broker_url
+    settings = load_settings()
+    url = settings.broker_url
     if url is None:
         return None
     try:
-        return calls_waiting(broker(url))
+        return calls_waiting(broker(url), queues_in_use(settings))
     except (RedisError, OSError) as error:
         return Calls(away=one_line(error, url))

@@ -41,7 +41,7 @@ _OURS: Final = (
 
 #: The commands, in the order in which a newcomer needs them.
 _SECTIONS: Final = {
-    "Set up": ("up", "web", "doctor", "migrate", "org", "key", "audit", "list"),
+    "Set up": ("up", "web", "doctor", "migrate", "org", "cells", "key", "audit", "list"),
     "Contacts, and what is known of them": ("contacts", "identify", "track", "fields", "events"),
     "Series": ("series", "explain", "runs", "failures", "test", "schema"),
     "Mail, and who else is told": ("sending", "mail", "webhooks"),

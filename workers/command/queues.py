@@ -3,11 +3,15 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 from halo_engine.answers.operations.calls import Calls, Queue
+from halo_engine.cells.asking import ask_each
+from halo_engine.cells.known import cells_at
+from halo_engine.settings import Settings
 
 from ..broker.envelopes import Unreadable, read_envelope
 from ..broker.lengths import PRIORITY, STEPS, waiting_in
@@ -18,7 +22,7 @@ from ..broker.scripts import (
     SET_ASIDE_COUNT,
     TOUCHED,
 )
-from ..configuration import CALLS_QUEUE, QUEUES
+from ..queue_names import CALLS_QUEUE, QUEUES, all_queues
 
 #: Our tasks' names begin so; other applications' tasks are never touched.
 _OURS: Final = "halo."
@@ -35,17 +39,27 @@ return 1
 """
 
 
-def calls_waiting(client: Any) -> Calls:
-    """Count what waits, what workers have in hand, what is set aside, and what is astray."""
+def queues_in_use(settings: Settings) -> tuple[str, ...]:
+    """Return the names of our queues; without an answer of the directory, those of no cell."""
+    if settings.directory_url is None:
+        return QUEUES
+    cells = ask_each({"": partial(cells_at, settings.directory_url)})[""]
+    return all_queues(cells or ())
+
+
+def calls_waiting(client: Any, names: Sequence[str] = QUEUES) -> Calls:
+    """Count what waits in the queues of these names, what workers have in hand, what is set aside,
+    and what is astray.
+    """
     taken = [float(each.split(b"\n", 2)[1]) for each in client.hvals(IN_HAND)]
     return Calls(
-        queues=[_queue(client, name) for name in QUEUES],
+        queues=[_queue(client, name) for name in names],
         in_hand=client.zcard(TOUCHED),
         oldest_in_hand=datetime.fromtimestamp(min(taken), UTC) if taken else None,
         redelivered=client.hlen(REDELIVERED),
         set_aside=client.llen(SET_ASIDE),
         set_aside_ever=int(client.get(SET_ASIDE_COUNT) or 0),
-        astray=astray(client),
+        astray=astray(client, names),
     )
 
 
@@ -69,8 +83,8 @@ def _sent_at(raw: bytes) -> datetime | None:
     return sent if sent.tzinfo is not None else None
 
 
-def astray(client: Any) -> dict[str, int]:
-    """Count our tasks in queues where no worker of ours listens, by queue.
+def astray(client: Any, names: Sequence[str] = QUEUES) -> dict[str, int]:
+    """Count our tasks in queues where no worker of ours listens, by queue; ``names`` are ours.
 
     In a broker with very many keys the search ends after two seconds.
     """
@@ -78,7 +92,7 @@ def astray(client: Any) -> dict[str, int]:
     ends = time.monotonic() + _LOOKING_SECONDS
     for key in client.scan_iter(count=1000, _type="list"):
         name = key.decode(errors="replace").partition(PRIORITY)[0]
-        if name not in QUEUES and name != SET_ASIDE:
+        if name not in names and name != SET_ASIDE:
             found[name] += sum(map(_is_ours, client.lrange(key, -_MOST_LOOKED_AT, -1)))
         if time.monotonic() > ends:
             break

@@ -21,6 +21,7 @@ from ..stack.interruption import Interrupted, interruptible
 from ..stack.processes import running_processes, stack_environment, start_web
 from ..stack.servers import running_servers
 from ..web.listening import any_port, free_address
+from .cells import migrate_cells
 from .doctor import examine
 from .panel_link import panel_line
 
@@ -76,8 +77,15 @@ def up(sample: bool) -> None:
 
 @click.command(name="migrate")
 def migrate_command() -> None:
-    """Bring the database's schema to the version that this code needs."""
-    url = load_settings().required_database_url()
+    """Bring the database's schema to the version that this code needs.
+
+    With HALO_DIRECTORY_URL that is the directory's, and each cell's. A cell that does not answer is
+    named, and the others are migrated; then it exits 1.
+    """
+    settings = load_settings()
+    if settings.directory_url is not None:
+        raise SystemExit(0 if migrate_cells(settings) else 1)
+    url = settings.required_database_url()
     before, head = migrate.current_and_head(url)
     migrate.upgrade(url)
     click.echo(f"at {head} already" if before == head else f"{before or 'nothing'} -> {head}")

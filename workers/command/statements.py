@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from halo_engine.cells.engine import at_home, parts
 from halo_engine.cli.context import choose_organization, refusing
 from halo_engine.cli.installation import Installation
 from halo_engine.cli.output import print_json, print_table
@@ -79,8 +80,10 @@ def plan_command(
     series: Series | None = None
     with refusing(as_json=False), installation.engine() as engine:
         statement = show(name)
+        [at, *_] = parts(engine)
         if org_key is not None:
             org = choose_organization(engine, org_key)
+            at = at_home(engine, OrgRef(id=org.id))
             if "org_id" in statement.parameters:
                 given.setdefault("org_id", str(org.id))
             if series_key is not None:
@@ -88,7 +91,7 @@ def plan_command(
                 statement = show(name, series)
         elif series_key is not None:
             raise click.UsageError("--series needs --org")
-        with engine.database.connect() as connection:
+        with at.database.connect() as connection:
             click.echo("\n".join(plan_of(connection, statement, given)))
 
 

@@ -8,12 +8,15 @@ from uuid import UUID
 
 import structlog
 
+from halo_engine.cells.agreeing import agree
 from halo_engine.contacts.csv_import.uploads import stale_imports
+from halo_engine.database import MovedAway
 from halo_engine.pipeline.agenda import note_tick
 from halo_engine.pipeline.reaction import Reaction
 from halo_engine.settings import TURN_SECONDS
 
 from ..app import app
+from ..cells import finder, own_cell
 from ..doorbell import (
     WEBHOOKS,
     answer,
@@ -21,6 +24,7 @@ from ..doorbell import (
     end_looking,
     go_on_looking,
     ring,
+    ring_elsewhere,
     rung_meanwhile,
 )
 from ..engine import engine
@@ -65,6 +69,13 @@ def _send_stale_imports() -> None:
         app.send_task("halo.imports.run", kwargs={"org": org, "id": str(upload_id)})
 
 
+def _agree_with_directory() -> None:
+    """Tell the directory which organisations there are, and their widget keys."""
+    cell = own_cell()
+    if cell is not None and finder().directory.trouble is None:
+        agree(finder().directory.database, cell, engine().database)
+
+
 _CHORES: Final[Sequence[Callable[[], object]]] = (
     lambda: engine().wake(),
     lambda: engine().tend_waiting_calls(),
@@ -73,6 +84,7 @@ _CHORES: Final[Sequence[Callable[[], object]]] = (
     lambda: engine().judge_links(),
     _ring_for_webhooks,
     _send_stale_imports,
+    _agree_with_directory,
 )
 
 
@@ -87,6 +99,10 @@ def settle(org_id: str) -> None:
     while begin_to_look(organization):
         try:
             is_over = _look(organization, ends)
+        except MovedAway as moved:
+            answer(organization)
+            ring_elsewhere(organization, moved.cell)
+            return
         finally:
             is_called = end_looking(organization)
         if is_over:

@@ -11,10 +11,12 @@ from halo_engine.domain.times.instants import format_instant
 from halo_engine.doors.acts import Follow, Manage, Unfinished, Write
 from halo_engine.doors.door import AnyDoor, as_data
 from halo_engine.doors.table import DOORS
+from halo_engine.mail.incoming.receive import ReceiveCall
 from halo_engine.operators.origin import Origin, Via
 from halo_engine.work import OrgRef
 
 from ..app import app
+from ..cells import own_cell, require_everywhere, require_mail
 from ..engine import engine
 from ..engine_task import EngineTask
 from ..orders import OperatorTask, sending_time
@@ -85,7 +87,10 @@ def _open_task(door: AnyDoor) -> None:
 
     @app.task(name=door.task)
     def run(**fields: Any) -> Any:
-        return as_data(door.run(engine(), None, door.read(fields), _FROM_APP))
+        call = door.read(fields)
+        if isinstance(call, ReceiveCall) and own_cell() is not None:
+            require_mail(call.raw, engine().post.sender.domain)
+        return as_data(door.run(engine(), None, call, _FROM_APP))
 
 
 def _operators_task(door: AnyDoor) -> None:
@@ -99,6 +104,8 @@ def _operators_task(door: AnyDoor) -> None:
     def run(task: OperatorTask, /, **fields: Any) -> Any:
         call: Any = validated(model, fields, door.task)
         org = None if call.org is None else OrgRef(key=call.org)
+        if org is None and door.act.changes and own_cell() is not None:
+            require_everywhere(task.request)
         origin = Origin(getattr(call, "by", "operator"), Via.TASK, task.sent_at)
         answer = door.run(engine(), org, call, origin)
         if isinstance(answer, Unfinished):

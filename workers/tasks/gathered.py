@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 import structlog
 from celery import states
 
+from halo_engine.database import MovedAway
 from halo_engine.domain.errors import Refusal, validated
 from halo_engine.domain.times.instants import format_instant
 from halo_engine.doors.acts import Write
@@ -18,8 +19,9 @@ from halo_engine.work import OrgRef
 from ..app import app
 from ..broker.gathering import TASK
 from ..broker.scripts import GATHERED
+from ..cells import cell_after, note_moved, other_cell, send_on
 from ..engine import engine
-from ..engine_task import server_trouble
+from ..engine_task import EngineTask, server_trouble
 from ..results import store_results
 from ..tracing.causes import caused_by, joined
 from ..tracing.messages import cause_in
@@ -39,23 +41,15 @@ class _Call(NamedTuple):
     call: SetCall
 
 
-@app.task(name=TASK, ignore_result=True)
-def gathered(calls: Sequence[Mapping[str, Any]]) -> None:
+@app.task(name=TASK, ignore_result=True, bind=True)
+def gathered(task: EngineTask, /, calls: Sequence[Mapping[str, Any]]) -> None:
     """Do the calls of each organisation as a set, and store an answer for each.
 
     A call goes alone, as a message of its own, if it meets an error that is no refusal, or a
-    contact that is not known yet.
+    contact that is not known yet. Calls of another cell's organisation go on to that cell.
     """
     came_at = datetime.now(UTC)
-    by_org: dict[OrgRef, list[_Call]] = {}
-    answers: list[tuple[Mapping[str, Any], Any]] = []
-    for sent in calls:
-        try:
-            read = _read(sent)
-        except Refusal as refusal:
-            answers.append((sent, refusal))
-        else:
-            by_org.setdefault(read.org, []).append(read)
+    by_org, answers = _by_organization(calls, task.request)
     anything_done = False
     for org, mine in by_org.items():
         outcomes: Sequence[Any]
@@ -64,6 +58,13 @@ def gathered(calls: Sequence[Mapping[str, Any]]) -> None:
             with span("set", cause, calls=len(mine)):
                 outcomes = engine().perform_set(org, [each.call for each in mine])
             anything_done = True
+            if (cell := cell_after(org, outcomes)) is not None:
+                _send_on(mine, cell)
+                continue
+        except MovedAway as moved:
+            note_moved(org, moved.cell)
+            _send_on(mine, moved.cell)
+            continue
         except Exception as error:
             if not anything_done and server_trouble(error) is not None:
                 # Nothing is committed: all messages go back to their queue.
@@ -71,6 +72,29 @@ def gathered(calls: Sequence[Mapping[str, Any]]) -> None:
             outcomes = [error] * len(mine)
         answers += zip([each.sent for each in mine], outcomes, strict=True)
     _answer(answers, came_at)
+
+
+def _by_organization(
+    calls: Sequence[Mapping[str, Any]], request: Any
+) -> tuple[Mapping[OrgRef, Sequence[_Call]], list[tuple[Mapping[str, Any], Any]]]:
+    """Return the calls by organisation, and those that are refused; send on those of others."""
+    by_org: dict[OrgRef, list[_Call]] = {}
+    refused: list[tuple[Mapping[str, Any], Any]] = []
+    for sent in calls:
+        try:
+            read = _read(sent)
+        except Refusal as refusal:
+            refused.append((sent, refusal))
+        else:
+            by_org.setdefault(read.org, []).append(read)
+    for org in [*by_org]:
+        if (cell := other_cell(org, request)) is not None:
+            _send_on(by_org.pop(org), cell)
+    return by_org, refused
+
+
+def _send_on(calls: Sequence[_Call], cell: str) -> None:
+    send_on(app.conf.broker_url, [each.sent["tag"] for each in calls], [cell])
 
 
 def _read(sent: Mapping[str, Any]) -> _Call:

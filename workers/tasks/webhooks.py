@@ -5,10 +5,19 @@ from typing import Final
 
 import structlog
 
+from halo_engine.database import MovedAway
 from halo_engine.settings import TURN_SECONDS
 
 from ..app import app
-from ..doorbell import WEBHOOKS, answer, begin_to_look, end_looking, go_on_looking, ring
+from ..doorbell import (
+    WEBHOOKS,
+    answer,
+    begin_to_look,
+    end_looking,
+    go_on_looking,
+    ring,
+    ring_elsewhere,
+)
 from ..engine import engine
 
 #: An endpoint that does not answer delays the end of a turn by its patience.
@@ -28,6 +37,9 @@ def deliver() -> None:
         answer(WEBHOOKS)
         try:
             counted = engine().deliver_webhooks(ends, lambda: go_on_looking(WEBHOOKS))
+        except MovedAway as moved:
+            ring_elsewhere(WEBHOOKS, moved.cell)
+            return
         finally:
             is_called = end_looking(WEBHOOKS)
         if counted:

@@ -13,8 +13,8 @@ from sqlalchemy import func, select
 from halo_engine.tables import end_users, events
 from tests.acceptance.conftest import Stack
 from workers.broker.scripts import IN_HAND, TOUCHED
-from workers.configuration import CALLS_QUEUE
 from workers.connections import broker
+from workers.queue_names import CALLS_QUEUE
 
 _PATIENCE_SECONDS = 120.0
 

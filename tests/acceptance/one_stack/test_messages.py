@@ -14,8 +14,8 @@ from halo_engine.tables import end_users, events
 from tests.acceptance.conftest import Stack
 from workers.broker.envelopes import BOUNDS
 from workers.broker.scripts import SET_ASIDE
-from workers.configuration import CALLS_QUEUE
 from workers.connections import broker
+from workers.queue_names import CALLS_QUEUE
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from celery import Celery
 from tests.cli.console import Console
 from workers.broker import deliveries
 from workers.broker.scripts import SET_ASIDE
-from workers.configuration import CALLS_QUEUE
 from workers.connections import broker
+from workers.queue_names import CALLS_QUEUE
 
 Client = Any
 
