@@ -187,7 +187,7 @@ def test_a_caller_of_readyz_gets_the_check_that_it_waits_for(
     begins meanwhile.
     """
     monkeypatch.setattr("workers.web.endpoints.health._PATIENCE_SECONDS", 120)
-    health = Health(lambda: True, lambda: False)
+    health = Health(dict, lambda: False)
     route = next(each for each in health.routes() if each.template == "/readyz")
     scope = {"method": "GET", "query_string": b""}
 

@@ -38,7 +38,7 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
     monkeypatch.setattr(connections, "MOST_CONNECTIONS", _MOST)
     for name in (*_BOUNDS, "LEFTOVER_SECONDS"):
         monkeypatch.setattr(connections, name, _FOR_EVER)
-    health = Health(lambda: True, lambda: False)
+    health = Health(dict, lambda: False)
     routes = Routes([*health.routes(), Route("POST", "/body", _anybody, _read)])
     config = uvicorn.Config(
         Application(routes),

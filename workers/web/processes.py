@@ -11,8 +11,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from socket import socket
 from typing import Any, Final, NoReturn
@@ -20,7 +21,7 @@ from uuid import UUID
 
 import structlog
 
-from halo_engine.database import Cursor, create_engine
+from halo_engine.database import Cursor, MovedAway, create_engine
 from halo_engine.engine import Engine
 from halo_engine.settings import ConfigurationError, Settings, load_settings
 from halo_engine.webhooks.posting import CallRules
@@ -28,17 +29,18 @@ from halo_engine.webhooks.posting import CallRules
 from .. import PACKAGE
 from ..broker.lengths import waiting_in
 from ..broker.scripts import SET_ASIDE, TOUCHED
-from ..configuration import QUEUES, create_app
+from ..configuration import create_app
 from ..connections import broker as connected
 from ..logs.log import configure_worker_logging
 from ..mail import post_office
+from ..queue_names import QUEUES
 from ..stack.folders import throwaway_folder
 from ..stack.interruption import Interrupted, interruptible
 from ..tracing.spans import require_packages, start_tracing, stop_tracing, tracer
 from .allocator import give_back_freed_memory
 from .counting import COUNTS_FOLDER, forget_process
 from .listening import listen, url_of
-from .serving import CALLERS, WRITERS, Broker, serve
+from .serving import CALLERS, WRITERS, Assemble, Broker, of_one_database, serve
 
 _POLL_SECONDS: Final = 0.2
 #: In seconds: a process that lived for less is restarted after a pause.
@@ -68,9 +70,23 @@ def serve_alone(settings: Settings, listening: socket) -> None:
             whole.write_text(url)
             whole.rename(ready_file)
 
-    with _broker(settings) as broker:
-        serve(settings, listening, lambda note: _engine(settings, note), broker, say_ready)
+    with ExitStack() as stack:
+        serve(listening, _assembling(settings, stack), say_ready)
     stop_tracing()
+
+
+def _assembling(settings: Settings, stack: ExitStack) -> Assemble:
+    """Return what makes the application; the ``stack`` closes connections to the broker."""
+
+    def broker(own: Settings, names: Callable[[], Iterable[str]] = lambda: QUEUES) -> Broker:
+        return stack.enter_context(_broker(own, names))
+
+    if settings.directory_url is None:
+        return of_one_database(settings, partial(_engine, settings), broker(settings))
+    # Imported late, where there are cells.
+    from .cells.assembling import of_cells  # noqa: PLC0415
+
+    return of_cells(settings, _engine, broker)
 
 
 def serve_together(settings: Settings, listening: socket) -> None:
@@ -145,7 +161,8 @@ def serve_as_child(listening: int, alive: int) -> None:
 
 def serve_all(settings: Settings, say: Callable[[str], None]) -> None:
     """Listen, pass the URL to ``say``, and serve until told to stop."""
-    settings.required_database_url()
+    if settings.directory_url is None:
+        settings.required_database_url()
     require_packages(settings)
     _forget_ready(settings.ready_file)
     listening = listen(settings.web_bind)
@@ -168,9 +185,11 @@ def _forget_ready(ready_file: Path | None) -> None:
 
 
 @contextmanager
-def _broker(settings: Settings) -> Iterator[Broker]:
-    """Yield what sends to workers; without a broker nothing is sent, and the next tick finds the
-    signals.
+def _broker(
+    settings: Settings, queue_names: Callable[[], Iterable[str]] = lambda: QUEUES
+) -> Iterator[Broker]:
+    """Yield what sends to workers, of the settings' cell; without a broker nothing is sent, and the
+    next tick finds the signals. Messages are counted in the queues of these names.
     """
     if settings.broker_url is None:
         yield Broker(lambda _: None, _send_nowhere)
@@ -182,16 +201,16 @@ def _broker(settings: Settings) -> Iterator[Broker]:
         yield Broker(
             lambda rings: ring_each(rings, app),
             lambda name, fields: app.send_task(name, kwargs=dict(fields), ignore_result=True),
-            lambda: _count_messages(str(settings.broker_url)),
+            lambda: _count_messages(str(settings.broker_url), queue_names()),
         )
 
 
-def _count_messages(url: str) -> object:
+def _count_messages(url: str, names: Iterable[str]) -> object:
     # Imported late: the library reads the folder of the counts when it is imported.
     from .metrics.collected import Messages  # noqa: PLC0415
 
     client = connected(url)
-    waiting = {name: waiting_in(client, name) for name in QUEUES}
+    waiting = {name: waiting_in(client, name) for name in names}
     return Messages(waiting, client.zcard(TOUCHED), client.llen(SET_ASIDE))
 
 
@@ -209,4 +228,10 @@ def _engine(settings: Settings, note: Callable[[UUID], object]) -> Engine:
         cursor=tracing.cursor if tracing else Cursor,
     )
     rules = CallRules(allow_private=settings.webhook_allow_private)
-    return Engine(database, post_office(settings), ring=note, call_rules=rules)
+    return Engine(
+        database,
+        post_office(settings),
+        ring=note,
+        interruptions=(MovedAway,),
+        call_rules=rules,
+    )

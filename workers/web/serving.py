@@ -2,13 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 from socket import socket
 from types import FrameType
 from typing import Any, Final, NamedTuple
 
+import sqlalchemy
 import structlog
 import uvicorn
 import uvloop
@@ -99,32 +100,19 @@ class Broker(NamedTuple):
     count_messages: Callable[[], Any] | None = None
 
 
-def serve(
-    settings: Settings,
-    listening: socket,
-    engine: Callable[[Callable[[Any], object]], Engine],
-    broker: Broker,
-    say_ready: Callable[[], None],
-) -> None:
-    """Serve on a listening socket until told to stop.
+#: Makes the application that is served at a URL; the stack ends what runs beside it.
+Assemble = Callable[[str, AsyncExitStack], Application]
 
-    ``engine`` makes the engine, given what it rings.
-    """
+
+def serve(listening: socket, assemble: Assemble, say_ready: Callable[[], None]) -> None:
+    """Serve on a listening socket until told to stop."""
     _allow_many_files()
-    bell = Bell(broker.ring)
-    uvloop.run(_serve(settings, listening, engine(bell.note), broker, say_ready))
-    bell.close()
+    uvloop.run(_serve(listening, assemble, say_ready))
 
 
-async def _serve(
-    settings: Settings,
-    listening: socket,
-    engine: Engine,
-    broker: Broker,
-    say_ready: Callable[[], None],
-) -> None:
+async def _serve(listening: socket, assemble: Assemble, say_ready: Callable[[], None]) -> None:
     async with AsyncExitStack() as stack:
-        application = _assembled(settings, url_of(listening), engine, broker, stack)
+        application = assemble(url_of(listening), stack)
         config = _config(traced(application) if tracer() else application)
         server = _Server(config, application)
         serving = asyncio.ensure_future(server.serve(sockets=[listening]))
@@ -134,25 +122,77 @@ async def _serve(
         await serving
 
 
-def _assembled(
-    settings: Settings, url: str, engine: Engine, broker: Broker, stack: AsyncExitStack
-) -> Application:
-    """Return the application with all that it calls; the ``stack`` ends what runs beside it."""
+def of_one_database(
+    settings: Settings, engine: Callable[[Callable[[Any], object]], Engine], broker: Broker
+) -> Assemble:
+    """Return what makes the application of an installation with one database.
+
+    ``engine`` makes the engine, given what it rings.
+    """
+
+    def assemble(url: str, stack: AsyncExitStack) -> Application:
+        bell = Bell(broker.ring)
+        stack.callback(bell.close)
+        made = engine(bell.note)
+        metrics = metrics_at(settings, url, lambda: [made.database], broker, stack)
+        own = routes_of(settings, url, made, broker.send_task, metrics.counts.set_of, stack)
+        return build(
+            settings,
+            [*metrics.routes(), *documentation_routes(), *own.routes],
+            metrics.counts.answers,
+            own.shows_unknown,
+            _is_ready,
+        )
+
+    return assemble
+
+
+def metrics_at(
+    settings: Settings,
+    url: str,
+    databases: Callable[[], Sequence[sqlalchemy.Engine]],
+    broker: Broker,
+    stack: AsyncExitStack,
+    further: Callable[[], Iterable[Any]] | None = None,
+) -> Any:
+    """Return the metrics of this process and its ``databases``; ``further`` collects what replaces
+    the numbers of the one database.
+    """
     # Imported late: the library reads the folder of the counts when it is imported.
     from .metrics.endpoint import Metrics  # noqa: PLC0415
 
-    own_url = settings.public_url or url
-    is_private = is_of_this_machine(own_url)
+    is_private = is_of_this_machine(settings.public_url or url)
     metrics = Metrics(
-        engine.database,
+        databases,
         token=None if is_private else settings.metrics_token,
         is_hidden=not is_private and settings.metrics_token is None,
         count_messages=broker.count_messages,
+        further=further,
     )
     stack.callback(asyncio.ensure_future(metrics.note_pool()).cancel)
-    gatherer = Gatherer(
-        engine, writers=WRITERS, most_waiting=settings.web_queue, note_set=metrics.counts.set_of
-    )
+    return metrics
+
+
+class OwnRoutes(NamedTuple):
+    """The routes of calls that one database answers; ``shows_unknown`` is how a problem is shown
+    that no route has.
+    """
+
+    routes: Sequence[Route]
+    shows_unknown: Shows
+
+
+def routes_of(
+    settings: Settings,
+    url: str,
+    engine: Engine,
+    send_task: SendTask,
+    note_set: Callable[[int], None],
+    stack: AsyncExitStack,
+) -> OwnRoutes:
+    """Return the routes of an engine's calls, with threads and caches of their own."""
+    own_url = settings.public_url or url
+    gatherer = Gatherer(engine, writers=WRITERS, most_waiting=settings.web_queue, note_set=note_set)
     stack.callback(gatherer.close)
     patience = settings.statement_timeout_seconds + _WAITS_SECONDS
     threads = Threads(CALLERS, settings.web_queue, patience)
@@ -160,11 +200,11 @@ def _assembled(
     notes = LinkNotes(engine)
     stack.callback(notes.close)
     keys = OperatorKeys(Keyring(engine.database), threads)
-    operators = Operators(engine, threads, keys.proof, broker.send_task)
+    operators = Operators(engine, threads, keys.proof, send_task)
     sessions = Sessions(engine.database, keys.keyring)
-    panel = Panel(operators, sessions, origin_of(own_url), links_work=is_private)
+    links_work = is_of_this_machine(own_url)
+    panel = Panel(operators, sessions, origin_of(own_url), links_work=links_work)
     routes = [
-        *metrics.routes(),
         *Applications(engine, gatherer, threads, keys.application).routes(),
         *Segment(engine, gatherer, threads, keys).routes(),
         *CustomerIo(engine, gatherer, threads, keys).routes(),
@@ -172,11 +212,9 @@ def _assembled(
         Imports(operators).route(),
         *Links(engine, threads, notes).routes(),
         *Hooks(engine, threads, settings.mail_hook_secrets).routes(),
-        *documentation_routes(),
         *panel.routes(),
     ]
-    observers = _observers(settings, metrics.counts.answers)
-    return build(settings, routes, observers, panel.shows_unknown)
+    return OwnRoutes(routes, panel.shows_unknown)
 
 
 def _observers(settings: Settings, count: Callable[[Sequence[Answered]], None]) -> list[Observer]:
@@ -208,25 +246,26 @@ def _config(served: Any) -> uvicorn.Config:
 def build(
     settings: Settings,
     routes: Iterable[Route],
-    observers: Iterable[Observer],
-    shows: Shows | None = None,
+    count: Callable[[Sequence[Answered]], None],
+    shows: Shows | None,
+    looks: Callable[[], Mapping[str, Any] | None],
 ) -> Application:
-    """Return the application with these routes, and those of its health; ``shows`` turns a problem
-    of a path without a route into what the caller reads.
+    """Return the application with these routes, and those of its health (``looks``); ``shows``
+    turns a problem of a path without a route into what the caller reads.
     """
-    health = Health(_is_ready, lambda: application.stopping)
+    health = Health(looks, lambda: application.stopping)
     application = Application(
         Routes([*health.routes(), *routes]),
         Proxies(networks(settings.trusted_proxies)),
         rates=Rates(settings.web_rate) if settings.web_rate else None,
-        observers=observers,
+        observers=_observers(settings, count),
         shows=shows,
     )
     return application
 
 
-def _is_ready() -> bool:
-    return database_answers() and schema_is_current()
+def _is_ready() -> Mapping[str, Any] | None:
+    return {} if database_answers() and schema_is_current() else None
 
 
 def _allow_many_files() -> None:

@@ -1,11 +1,11 @@
 """Answer whether the process lives, and whether it can serve (contract §12)."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 from ..messages.requests import Request
 from ..messages.responses import Response, answered, problem
@@ -20,16 +20,17 @@ _PATIENCE_SECONDS: Final = 0.9
 class Health:
     """Answers ``/healthz`` and ``/readyz``.
 
-    ``looks`` says whether the database is there, with this version's schema. It may hang, so it
-    runs in a thread, one check at a time, whose result goes to all requests meanwhile.
+    ``looks`` returns what there is to say if the database is there, with this version's schema;
+    else None. It may hang, so it runs in a thread, one check at a time, whose result goes to all
+    requests meanwhile.
     """
 
-    looks: Callable[[], bool]
+    looks: Callable[[], Mapping[str, Any] | None]
     is_stopping: Callable[[], bool]
     _thread: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="halo-ready")
     )
-    _look: asyncio.Future[bool] | None = None
+    _look: asyncio.Future[Mapping[str, Any] | None] | None = None
 
     def routes(self) -> tuple[Route, ...]:
         """Return the routes."""
@@ -52,10 +53,10 @@ class Health:
         done, _ = await asyncio.wait([look], timeout=_PATIENCE_SECONDS)
         if not done:
             return _not_ready("database_away", "The database does not answer within a second.")
-        if look.exception() is not None or not look.result():
+        if look.exception() is not None or (found := look.result()) is None:
             problem_ = "The database is away, or its schema is of another version (`halo doctor`)."
             return _not_ready("database_away", problem_)
-        return answered({"ok": True})
+        return answered({"ok": True, **found})
 
 
 def _not_ready(code: str, detail: str) -> Response:

@@ -37,6 +37,7 @@ class Request:
     """
 
     __slots__ = (
+        "_kept",
         "_receive",
         "accept",
         "address",
@@ -72,6 +73,12 @@ class Request:
         self.accept = accept
         self.hold = hold
         self._receive = receive
+        self._kept: bytes | None = None
+
+    async def look_at_body(self) -> bytes:
+        """Return the whole body, and keep it for whoever asks for it next."""
+        self._kept = await self.body()
+        return self._kept
 
     async def json(self) -> Any:
         """Return the body, which must be JSON in UTF-8; raises a 400, 413 or 415."""
@@ -121,6 +128,9 @@ class Request:
 
     async def body(self) -> bytes:
         """Return the whole body, decompressed; raises a 413 for more than ``LARGEST_BODY``."""
+        if self._kept is not None:
+            kept, self._kept = self._kept, None
+            return kept
         coding = self.headers.get(b"content-encoding", b"identity").lower()
         if coding not in (b"identity", b"gzip", b"x-gzip"):
             raise unsupported("Content-Encoding", "gzip, or none")

@@ -8,13 +8,14 @@ import asyncio
 import hmac
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Any, Final
 
 import sqlalchemy
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.multiprocess import MultiProcessCollector
 from sqlalchemy.pool import QueuePool
@@ -25,6 +26,7 @@ from ..endpoints.proofs import anybody
 from ..messages.requests import Request
 from ..messages.responses import Problem, Response
 from ..routes import Caller, Route
+from .cells import InCells
 from .collected import CountMessages, InBroker, InDatabase
 
 #: How often each process notes the number of its connections.
@@ -93,39 +95,41 @@ def _size(pool: Any) -> int:
 class Metrics:
     """Answers ``/metrics``: to anybody if ``token`` is None, else by that token.
 
-    ``is_hidden``: there is no token, and other machines can reach the server. ``count_messages``
-    counts the broker's messages; None without a broker.
+    ``is_hidden``: there is no token, and other machines can reach the server. ``databases`` are
+    those whose connections are counted, ``further`` collects their numbers where there are several.
+    ``count_messages`` counts the broker's messages; None without a broker.
     """
 
     def __init__(
         self,
-        database: sqlalchemy.Engine,
+        databases: Callable[[], Sequence[sqlalchemy.Engine]],
         *,
         token: str | None = None,
         is_hidden: bool = False,
         count_messages: CountMessages | None = None,
+        further: Callable[[], Iterable[Metric]] | None = None,
     ) -> None:
         counts = CollectorRegistry()
         self.counts: Final = ProcessCounts(counts)
-        self._pool = database.pool
+        self._databases = databases
         self._in_use = Gauge(
             "halo_pool_in_use",
             "Connections to the database that are in use.",
             registry=counts,
             multiprocess_mode="livesum",
         )
-        size = Gauge(
+        self._size = Gauge(
             "halo_pool_size",
             "Connections to the database that there may be.",
             registry=counts,
             multiprocess_mode="livesum",
         )
-        size.set(_size(self._pool))
+        self._note()
         self._all = counts
         if COUNTS_FOLDER in os.environ:
             self._all = CollectorRegistry()
             MultiProcessCollector(self._all)  # type: ignore[no-untyped-call]
-        self._all.register(InDatabase(database))
+        self._all.register(InCells(further) if further else InDatabase(databases()[0]))
         self._all.register(InBroker(count_messages))
         self._token = token
         self._is_hidden = is_hidden
@@ -153,10 +157,15 @@ class Metrics:
         asked.
         """
         while True:
-            self._in_use.set(_in_use(self._pool))
+            self._note()
             await asyncio.sleep(_POOL_SECONDS)
 
+    def _note(self) -> None:
+        pools = [each.pool for each in self._databases()]
+        self._in_use.set(sum(map(_in_use, pools)))
+        self._size.set(sum(map(_size, pools)))
+
     def _read(self) -> bytes:
-        self._in_use.set(_in_use(self._pool))
+        self._note()
         read: bytes = generate_latest(self._all)
         return read

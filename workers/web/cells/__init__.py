@@ -1,0 +1,1 @@
+"""Serves the organisations of all cells, each cell by an application of its own."""
