@@ -57,7 +57,7 @@ def check_organization(source: Place, target: Place, mover: Mover) -> None:
         taken = _who_has(connection, own)
         stopped_there = connection.scalar(_read_stop())
     if taken == mover.id:
-        raise already_there(mover, target.name)
+        raise already_there(mover.key, target.name)
     if taken is not None:
         raise conflict(
             "organisation_exists",
@@ -79,10 +79,10 @@ def check_organization(source: Place, target: Place, mover: Mover) -> None:
         )
 
 
-def already_there(mover: Mover, cell: str) -> Exception:
+def already_there(org_key: str, cell: str) -> Exception:
     """Return the refusal of a move to where the organisation is."""
     return conflict(
-        "already_there", f"to: organisation {mover.key!r} lives in cell {cell}. Allowed is another."
+        "already_there", f"to: organisation {org_key!r} lives in cell {cell}. Allowed is another."
     )
 
 

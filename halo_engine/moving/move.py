@@ -107,7 +107,7 @@ def _has_moved(source: Place, target: Place, mover: Mover) -> bool:
             " there, or to take that move back first.",
         )
     if move.finished_at is not None:
-        raise already_there(mover, target.name)
+        raise already_there(mover.key, target.name)
     return move.state == MOVED
 
 
