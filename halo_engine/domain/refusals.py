@@ -181,6 +181,7 @@ REFUSALS: Final = (
     _code("already_there", "A move to the cell where the organisation lives.", 409),
     _code("clocks_differ", "A move between servers whose clocks are far apart.", 409),
     _code("copies_differ", "A move whose copy is not what it was copied from.", 409),
+    _code("database_away", "A database to move to or from that does not answer.", 400),
     _code("mail_under_way", "A move while mail is under way that does not end.", 409),
     _code("move_not_allowed", "A move by an account that may not copy rows as they are.", 409),
     _code("move_under_way", "A move of an organisation that is being moved otherwise.", 409),

@@ -10,8 +10,9 @@ from sqlalchemy import Connection, Engine, Select, Text, TextClause, cast, event
 from sqlalchemy.exc import DBAPIError
 
 from halo_engine.database import create_engine, sqlstate
-from halo_engine.domain.errors import conflict
+from halo_engine.domain.errors import bad_input, conflict, shown
 from halo_engine.series.locks import MOVER_LOCK, lock_key
+from halo_engine.server_urls import one_line
 from halo_engine.sql.statements import as_sent, statement
 
 _NOT_ALLOWED: Final = "42501"
@@ -73,6 +74,17 @@ def opened(name: str, url: str) -> Iterator[Place]:
         yield Place(name, engine)
     finally:
         engine.dispose()
+
+
+def check_it_answers(place: Place, url: str, field: str) -> None:
+    """Raise a 400 for ``field`` if the database at ``url`` does not answer."""
+    try:
+        with place.transaction():
+            pass
+    except DBAPIError as error:
+        said = one_line(error.orig or error, url)
+        problem = f"{shown(place.name)} does not answer: {said}; allowed is a database that does"
+        raise bad_input(field, problem, "database_away") from None
 
 
 def _take_time(connection: Any, _record: object) -> None:

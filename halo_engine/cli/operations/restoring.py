@@ -8,9 +8,15 @@ from halo_engine.cli.context import json_option, refusing
 from halo_engine.cli.installation import Installation
 from halo_engine.cli.output import print_json
 from halo_engine.database import run_in_transaction
+from halo_engine.domain.errors import bad_input
 from halo_engine.domain.times.instants import format_instant
+from halo_engine.moving.move import move
+from halo_engine.moving.places import check_it_answers, opened
+from halo_engine.moving.progress import Step
 from halo_engine.restoring.check import Checked, Fate, check
 from halo_engine.restoring.lists import read_lists
+from halo_engine.server_urls import read_database_url
+from halo_engine.settings import load_settings
 
 
 @click.group(name="restore")
@@ -48,6 +54,39 @@ def check_command(
         _draw(checked)
     if not apply and (checked.mails[Fate.AGAIN] or checked.mails[Fate.OPEN]):
         raise SystemExit(1)
+
+
+@restore.command(name="org")
+@click.argument("key")
+@click.option("--from", "url", metavar="URL", required=True, help="The restored database.")
+@json_option
+def org_command(key: str, url: str, *, as_json: bool) -> None:
+    """Bring the organisation KEY from a restored database into this one.
+
+    It must not be here any more: erase it first. Its rows go from there once they are here; after
+    an interruption the same command goes on.
+    """
+    with refusing(as_json):
+        try:
+            url = read_database_url(url)
+        except ValueError as error:
+            raise bad_input("from", str(error), "bad_url") from None
+        here = load_settings().required_database_url()
+        with opened("restored", url) as source, opened("live", here) as target:
+            check_it_answers(source, url, "from")
+            move(source, target, key, tell=_pass if as_json else _tell)
+    if as_json:
+        print_json({"org": key})
+    else:
+        click.echo(f"{key} is here again.")
+
+
+def _pass(_: Step) -> None:
+    """Tell nothing."""
+
+
+def _tell(step: Step) -> None:
+    click.echo(step, err=True)
 
 
 _WORDS = {
