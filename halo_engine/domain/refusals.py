@@ -181,7 +181,6 @@ REFUSALS: Final = (
     _code("already_there", "A move to the cell where the organisation lives.", 409),
     _code("clocks_differ", "A move between servers whose clocks are far apart.", 409),
     _code("copies_differ", "A move whose copy is not what it was copied from.", 409),
-    _code("database_away", "A database to move to or from that does not answer.", 400),
     _code("mail_under_way", "A move while mail is under way that does not end.", 409),
     _code("move_not_allowed", "A move by an account that may not copy rows as they are.", 409),
     _code("move_under_way", "A move of an organisation that is being moved otherwise.", 409),
@@ -213,6 +212,11 @@ REFUSALS: Final = (
     _code("internal_error", "A fault of the server; its log has the details.", 500),
     _code("broker_away", "The broker is away, so workers cannot be told; try again.", 503),
     _code("busy", "Too many calls are waiting; try again.", 503),
-    _code("database_away", "The database is away; try again.", 503),
+    _code(
+        "database_away",
+        "The database is away; try again. One to move from or to that does not answer.",
+        400,
+        503,
+    ),
     _code("stopping", "The server is stopping; another process answers.", 503),
 )
