@@ -268,6 +268,9 @@ def change_organization(
         settings.check_shown(find_organization(connection, key))
     values = settings.model_dump(exclude_unset=True)
     values |= with_secret_before(connection, key, values)
+    if "timezone" in values:
+        # Dates without a zone mean other instants: the next pass looks at everybody.
+        values["passed_fully_at"] = None
     if values:
         connection.execute(_change_org(key, values))
     return find_organization(connection, key)

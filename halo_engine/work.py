@@ -59,6 +59,7 @@ class Organization:
     reevaluate_cron: str
     reevaluated_at: datetime
     passes_are_quick: bool
+    passed_fully_at: datetime | None
     quiet_hours: QuietHours | None
     frequency_caps: FrequencyCaps
     address_key: bytes | None = field(repr=False)

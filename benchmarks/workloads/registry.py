@@ -36,6 +36,7 @@ WORKLOADS: Final[Mapping[str, Benchmark]] = {
     "W15": serving.alone,
     "W16": planning.benchmark,
     "W17": queueing.benchmark,
+    "W18": reevaluating.narrow,
     "W19": steady.benchmark,
     "W20": cells.benchmark,
 }

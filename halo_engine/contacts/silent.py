@@ -2,8 +2,6 @@
 leaves a list may enter what names the list, though (contract §22).
 """
 
-from typing import Final
-
 from sqlalchemy import (
     CTE,
     FromClause,
@@ -24,11 +22,6 @@ from halo_engine.contacts.parameters import NOW, ORG_ID
 from halo_engine.domain.fields.catalogue import PREFIXES, Entity
 from halo_engine.domain.series.signals import SignalKind
 from halo_engine.tables import signals, subscriptions
-
-#: Keys of changes that are no fields: list membership, suppression, events of a mail.
-LIST_KEY: Final = "list"
-SUPPRESSION_KEY: Final = "suppression"
-MAIL_KEY: Final = "mail"
 
 
 def tell(concerned: FromClause, *changed: str) -> CTE:

@@ -183,7 +183,7 @@ class Paged(_Matching):
     @property
     def shape(self) -> Hashable:
         """What a statement about them depends on."""
-        return Paged, self.page.is_of_company, self.is_activation
+        return Paged, self.page.kind, self.is_activation
 
     @property
     def values(self) -> Mapping[str, Any]:

@@ -43,7 +43,9 @@ def newcomers(
     The other guards are not checked: some of these contacts are refused later.
     """
     statement = _KEPT.get(
-        (work.org_id, tuple(series)), lambda: _statement(work.org_id, series), size=len(series)
+        (work.org_id, page.kind, tuple(series)),
+        lambda: _statement(work.org_id, series, page),
+        size=len(series),
     )
     asked = {"org_id": work.org_id, "entered_at": work.now, "limit": limit, **page.values()}
     return [
@@ -53,9 +55,10 @@ def newcomers(
 
 
 @statement("find_newcomers")
-def _statement(org_id: UUID, series: Sequence[Series]) -> Select[Any]:
+def _statement(org_id: UUID, series: Sequence[Series], page: ContactRange) -> Select[Any]:
     filters = [item for each in series for group in each.audience_filters for item in group]
-    everybody = Everybody([item.target for item in filters], also=("created_at",), within=_IN_PAGE)
+    within = _IN_PAGE if page.noted_for is None else page.holds(end_users)
+    everybody = Everybody([item.target for item in filters], also=("created_at",), within=within)
     contact = everybody.subject.contact
     audiences = [
         (n, audience(each, everybody.subject, ANY_MOMENT)) for n, each in enumerate(series)

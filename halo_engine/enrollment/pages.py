@@ -1,6 +1,6 @@
 """Contacts in pages, in order of creation: how a wide signal is worked (contract §2, §4, §8)."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, DateTime, FromClause, Select, select, tupl
 
 from halo_engine.sql.parameters import parameter
 from halo_engine.sql.statements import statement
-from halo_engine.tables import end_users
+from halo_engine.tables import end_users, pass_notes
 from halo_engine.work import Work
 
 _INSTANT = DateTime(timezone=True)
@@ -26,6 +26,10 @@ class ContactCursor:
     def as_cursor(self) -> dict[str, str]:
         """Return it as a signal's ``cursor`` stores it."""
         return {"created_at": self.created_at.isoformat(), "contact_id": str(self.contact_id)}
+
+    def just_before(self) -> "ContactCursor":
+        """Return the place before this one, between which there is nobody."""
+        return ContactCursor(self.created_at, UUID(int=self.contact_id.int - 1))
 
     @classmethod
     def of_cursor(cls, cursor: Mapping[str, Any] | None) -> "ContactCursor | None":
@@ -44,38 +48,65 @@ _LAST: Final = ContactCursor(datetime.max.replace(tzinfo=UTC), UUID(int=2**128 -
 class ContactRange:
     """The contacts ``after`` one and up to another, the ``last``; without it, up to the end.
 
-    Only contacts created up to ``until`` count, and with a ``company_id`` only those of the
-    company.
+    Only contacts created up to ``until`` count, with a ``company_id`` only those of the company,
+    and with ``noted_for`` only those that are noted for the pass of that signal, of that
+    organisation.
     """
 
     after: ContactCursor | None
     last: ContactCursor | None
     until: datetime
     company_id: UUID | None = None
+    noted_for: tuple[UUID, int] | None = None
 
     @property
-    def is_of_company(self) -> bool:
-        """Whether the page has one company's contacts only: what ``holds`` depends on."""
-        return self.company_id is not None
+    def kind(self) -> Hashable:
+        """Whether the page has one company's contacts only, or those that are noted: what ``holds``
+        depends on.
+        """
+        return self.company_id is not None, self.noted_for is not None
 
     def holds(self, contact: FromClause) -> tuple[ColumnElement[bool], ...]:
         """Return the conditions under which ``contact`` (``end_users``) is in the page, which is
         given with the statement (``values``).
         """
-        of_company = (contact.c.company_id == parameter("company_id"),)
-        return (*is_in_page(contact), *(of_company if self.is_of_company else ()))
+        conditions = is_in_page(contact)
+        if self.company_id is not None:
+            conditions = (*conditions, contact.c.company_id == parameter("company_id"))
+        if self.noted_for is not None:
+            conditions = (*conditions, _is_noted(contact))
+        return conditions
 
     def values(self) -> dict[str, object]:
         """Return the page's bounds as ``holds`` takes them."""
         after, last = self.after or _FIRST, self.last or _LAST
-        bounds = {
+        bounds: dict[str, object] = {
             "until": self.until,
             "after_at": after.created_at,
             "after_id": after.contact_id,
             "last_at": last.created_at,
             "last_id": last.contact_id,
         }
-        return {**bounds, "company_id": self.company_id} if self.is_of_company else bounds
+        if self.company_id is not None:
+            bounds["company_id"] = self.company_id
+        if self.noted_for is not None:
+            bounds["org_id"], bounds["signal_id"] = self.noted_for
+        return bounds
+
+
+def noted_contacts(work: Work, after: ContactCursor | None, signal_id: int) -> ContactRange:
+    """Return the contacts ``after`` one that are noted for the pass of a signal, whenever they were
+    created.
+    """
+    return ContactRange(after, None, _LAST.created_at, noted_for=(work.org_id, signal_id))
+
+
+def _is_noted(contact: FromClause) -> ColumnElement[bool]:
+    note = pass_notes
+    noted = select(note.c.end_user_id).where(
+        note.c.org_id == parameter("org_id"), note.c.taken_by == parameter("signal_id")
+    )
+    return contact.c.id.in_(noted)
 
 
 def is_in_page(contact: FromClause) -> tuple[ColumnElement[bool], ...]:

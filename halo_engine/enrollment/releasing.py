@@ -21,6 +21,7 @@ from halo_engine.series.cache import running_series
 from halo_engine.series.completion import complete_finished
 from halo_engine.series.lifecycle import find_in
 from halo_engine.series.locks import hold_series_still
+from halo_engine.series.noting import note_series
 from halo_engine.sql.parameters import parameter
 from halo_engine.sql.statements import statement
 from halo_engine.tables import held_entries
@@ -107,6 +108,7 @@ def release_held(work: Work, key: str, limit: int = PAGE) -> Released:
     if not series.has_surges:
         return Released((), unfinished=False)
     lock_surges(work, [series])
+    note_series(work, series.id)
     admissions = enroll(work, [series], HeldBack(work.org_id, series.id, limit, work.now))
     complete_finished(work, [series])
     keep_pace(work, series, None)
@@ -152,6 +154,8 @@ def _go_on(work: Work, series: Series, pace: Pace) -> Released:
     admissions: list[Admission] = []
     judged = 0
     queue = look_at_queue(work, series, pace)
+    if queue.waits and queue.room > 0:
+        note_series(work, series.id)
     while queue.waits and (limit := min(queue.room, PAGE - judged)) > 0:
         first = HeldBack(work.org_id, series.id, limit, work.now, at_a_pace=True)
         admissions += enroll(work, [series], first)

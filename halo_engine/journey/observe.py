@@ -69,7 +69,7 @@ class Observed:
     def shape(self) -> Hashable:
         """What a statement about these runs depends on."""
         if self.page is not None:
-            return "page", self.page.is_of_company
+            return "page", self.page.kind
         return "contacts" if self.contacts is not None else "recipients"
 
     @property
@@ -84,7 +84,7 @@ class Observed:
     def is_in(self, series: Sequence[Series]) -> ColumnElement[bool]:
         """Return whether a run is in one of the series."""
         ids = literal([each.id for each in series], ARRAY(Uuid()))
-        if self.page is not None:
+        if self.page is not None and self.page.noted_for is None:
             return _RUNS.c.automation_id == any_(ids)
         # Written so that no index on the series can be used: it would read all of their runs.
         return func.array_position(ids, _RUNS.c.automation_id).is_not(None)

@@ -7,7 +7,6 @@ from uuid import UUID
 from sqlalchemy import (
     CTE,
     ColumnElement,
-    Connection,
     FromClause,
     Integer,
     Text,
@@ -22,6 +21,7 @@ from halo_engine.domain.series.decisions import Exit
 from halo_engine.domain.series.happenings import Happening
 from halo_engine.domain.series.seats import TakeSeat
 from halo_engine.happenings import Happened, announce, note_happenings
+from halo_engine.series.noting import FREED, freed_by, note_companies
 from halo_engine.sql.rows import rows_of
 from halo_engine.sql.statements import statement
 from halo_engine.tables import automation_enrollments, automation_recipients
@@ -49,7 +49,10 @@ def _end_rows_of_runs(work: Work, exits: Sequence[Exit]) -> Update:
         },
     )
     ended = end_runs(org_id, given, given.c.reason, now)
-    told = [*note_happenings(org_id, work.org.webhook_kinds, exited(ended, now))]
+    told = [
+        freed_by(org_id, ended),
+        *note_happenings(org_id, work.org.webhook_kinds, exited(ended, now)),
+    ]
     if work.org.announced_series:
         told.append(announce(org_id, work.org.announced_series, ended, now))
     rows = automation_recipients
@@ -84,7 +87,9 @@ def end_runs(
         update(runs)
         .where(is_run(runs, org_id, given), runs.c.ended_at.is_(None), reason.is_not(None))
         .values(ended_at=now, exit_reason=reason)
-        .returning(runs.c.end_user_id, runs.c.automation_id, runs.c.number, runs.c.exit_reason)
+        .returning(
+            runs.c.end_user_id, runs.c.automation_id, runs.c.number, runs.c.exit_reason, *FREED
+        )
         .cte("ended")
     )
 
@@ -95,12 +100,14 @@ def exited(ended: CTE, now: datetime | ColumnElement[datetime]) -> Happened:
     return Happened(Happening.EXITED, ended, now, given)
 
 
-def record_seats(connection: Connection, org_id: UUID, moves: Sequence[TakeSeat]) -> None:
+def record_seats(work: Work, moves: Sequence[TakeSeat]) -> None:
     """Move runs to new seats; first they leave the old ones, since two may swap (§4)."""
     if not moves:
         return
-    connection.execute(_leave_seats(org_id, moves))
-    connection.execute(_take_seats(org_id, moves))
+    left = (each.run.seating.company_seat for each in moves if each.run.seating is not None)
+    note_companies(work, {seat for seat in left if seat is not None})
+    work.connection.execute(_leave_seats(work.org_id, moves))
+    work.connection.execute(_take_seats(work.org_id, moves))
 
 
 @statement("leave_seats")

@@ -29,6 +29,7 @@ from halo_engine.domain.series.happenings import Happening, Kinds
 from halo_engine.happenings import Happened, announce, note_happenings
 from halo_engine.journey.record_exits import end_runs, exited
 from halo_engine.series.early_gates import Waiting, open_gates
+from halo_engine.series.noting import freed_by
 from halo_engine.sql.parameters import parameter
 from halo_engine.sql.prepared import prepared
 from halo_engine.sql.rows import array_text, asked_values, rows_asked
@@ -96,7 +97,7 @@ def _finishing(kinds: Kinds, *, announces: bool) -> Insert:
     done = _finish_rows(org_id, now, kinds)
     ended = end_runs(org_id, done, done.c.ends, now)
     happened = (*_finished(done, now), exited(ended, now)) if kinds else ()
-    told = [*note_happenings(org_id, kinds, *happened)]
+    told = [freed_by(org_id, ended), *note_happenings(org_id, kinds, *happened)]
     if announces:
         told.append(announce(org_id, parameter("series_keys"), ended, now))
     following = (

@@ -17,6 +17,7 @@ from halo_engine.pipeline.inbox import unpark_signals
 from halo_engine.series.catalogue import load_series
 from halo_engine.series.completion import complete_finished
 from halo_engine.series.locks import hold_series_still
+from halo_engine.series.noting import note_companies, note_contacts, note_series
 from halo_engine.sql.statements import statement
 from halo_engine.tables import automation_recipients, signals
 from halo_engine.work import Work
@@ -68,9 +69,14 @@ def discard_parked(work: Work, sort: Sort, which: WhichParked) -> Discarded:
 
 
 def _discard_signals(work: Work, *chosen: ColumnElement[bool]) -> int:
-    gone = work.connection.scalars(_discarding(work, chosen)).all()
+    gone = work.connection.execute(_discarding(work, chosen)).all()
+    # A pass looked at whom they were about, and goes on to: they are never handled.
+    note_contacts(work, {row.end_user_id: False for row in gone if row.end_user_id})
+    note_companies(work, {row.company_id for row in gone if row.company_id})
     # Without its activation, a series in which nobody is may be complete.
-    activated = {series_id for series_id in gone if series_id is not None}
+    activated = {row.automation_id for row in gone if row.automation_id is not None}
+    if activated:
+        note_series(work, *activated)
     series = load_series(work.connection, work.org_id, work.org.hours, ids=activated)
     complete_finished(work, series)
     return len(gone)
@@ -79,7 +85,9 @@ def _discard_signals(work: Work, *chosen: ColumnElement[bool]) -> int:
 @statement("discard_signals")
 def _discarding(work: Work, chosen: tuple[ColumnElement[bool], ...]) -> Executable:
     return (
-        delete(signals).where(*is_parked(work, signals), *chosen).returning(signals.c.automation_id)
+        delete(signals)
+        .where(*is_parked(work, signals), *chosen)
+        .returning(signals.c.end_user_id, signals.c.company_id, signals.c.automation_id)
     )
 
 

@@ -20,6 +20,7 @@ from halo_engine.enrollment.enroll import enroll
 from halo_engine.enrollment.patience import waiting_of_signals
 from halo_engine.enrollment.surges.locks import lock_surges
 from halo_engine.pipeline.inbox import Kept, keep_for_later, next_signals, put_off, remove
+from halo_engine.pipeline.passes.noting import note_for_pass
 from halo_engine.pipeline.reaction import Reaction, TooMuchError, revisit_runs
 from halo_engine.pipeline.wide import work_page
 from halo_engine.series.cache import running_series
@@ -99,6 +100,7 @@ def _handle(
         for admission in enroll(work, concerned, replace(candidates, planned=planned))
     ]
     complete_finished(work, [each.series for each in exits])
+    note_for_pass(work, running, handled)
     remove(work, handled)
     return Reaction(handled, exits, admissions)
 

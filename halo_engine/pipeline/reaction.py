@@ -84,5 +84,5 @@ def settle_seats(work: Work, staying: Sequence[RunFacts], ending: Sequence[RunFa
     if without_seat:
         hold_runs(work.connection, work.org_id, {each.contact_id for each in without_seat})
     record_exits(work, without_seat)
-    record_seats(work.connection, work.org_id, moves)
+    record_seats(work, moves)
     return without_seat

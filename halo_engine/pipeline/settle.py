@@ -20,8 +20,8 @@ from halo_engine.pipeline.advance import Advance
 from halo_engine.pipeline.due import Due, PostOffice
 from halo_engine.pipeline.health import Health
 from halo_engine.pipeline.isolate import BatchError, Interruptions, attempt, kind_of
+from halo_engine.pipeline.passes.beginning import begin_due_reevaluation
 from halo_engine.pipeline.reaction import Reaction
-from halo_engine.pipeline.reevaluate import begin_due_reevaluation
 from halo_engine.work import Transactions, Work
 
 _log: Final = structlog.get_logger(__name__)

@@ -6,29 +6,42 @@ that dies loses one page, and other signals take turns with the pages.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from time import monotonic
 from typing import Any, Final
 from uuid import UUID
 
 from halo_engine.database import plan_anew, share_statement_timeout
 from halo_engine.domain.reasons import SeriesStatus
-from halo_engine.domain.series.decisions import Exit
 from halo_engine.domain.series.definition import Series
 from halo_engine.domain.series.running import RunningSeries
 from halo_engine.domain.series.signals import PART_OF, Signal, SignalKind
 from halo_engine.enrollment.candidates import Entrants, Found, Paged
 from halo_engine.enrollment.enroll import Admission, enroll
 from halo_engine.enrollment.newcomers import newcomers
-from halo_engine.enrollment.pages import ContactCursor, ContactRange, contacts_of, page_after
+from halo_engine.enrollment.pages import (
+    contacts_of,
+    page_after,
+)
 from halo_engine.enrollment.patience import WaitingPaged
 from halo_engine.enrollment.surges.discards import forget_those_outside
 from halo_engine.enrollment.surges.locks import lock_surges
 from halo_engine.journey.observe import Observed, observe
 from halo_engine.journey.parking import FailedAlone
 from halo_engine.pipeline.inbox import Kept, keep_cursor, keep_for_later, remove
+from halo_engine.pipeline.pages import PART, Worked, entered, rest_of, share, was_quick
+from halo_engine.pipeline.passes.beginning import note_pass
+from halo_engine.pipeline.passes.cursors import (
+    after_everybody,
+    begins,
+    is_at_noted,
+    is_narrow,
+    looked_at,
+    of_copy,
+)
+from halo_engine.pipeline.passes.noting import note_for_pass
+from halo_engine.pipeline.passes.taking import forget_taken, take_notes
 from halo_engine.pipeline.reaction import Reaction, revisit_runs
-from halo_engine.pipeline.reevaluate import note_pass
 from halo_engine.series.completion import complete_finished
 from halo_engine.sql.statistics import analyze_unknown
 from halo_engine.work import Work
@@ -52,10 +65,7 @@ _LONG: Final = 3
 #: The second half of a company's change: all exits come before any entry (contract §1).
 _ENTRIES = {"phase": "entries"}
 
-#: Keys of a cursor: the part of the contacts that the signal is about, after one place and up to
-#: another (``PART_OF`` also names a single contact); and the withheld series, for which a copy of
-#: the signal waits.
-_PART: Final = "part"
+#: The key of a cursor: the withheld series, for which a copy of the signal waits.
 _WITHOUT: Final = "without"
 
 
@@ -65,8 +75,16 @@ def work_page(work: Work, signal: Signal, running: RunningSeries) -> Reaction:
     if signal.cursor is None:
         analyze_unknown(work.connection)
     share_statement_timeout(work.connection, _LONG)
+    begun = begins(signal)
+    if begun:
+        plan_anew(work.connection)
+        signal = replace(signal, cursor=take_notes(work, signal, running))
     carried = _carried(work, signal, running)
-    worked = _work(work, signal, _concerned(signal, running, carried))
+    if begun and signal.attempts and is_narrow(signal):
+        # The page failed before: the next one can be told from where it begins.
+        worked = Worked(signal.cursor)
+    else:
+        worked = _work(work, signal, _concerned(signal, running, carried))
     is_quick = monotonic() - began < QUICK_SECONDS
     if worked.cursor is not None:
         keep_cursor(work, signal, {**worked.cursor, **carried, "quick": is_quick}, quick=is_quick)
@@ -74,7 +92,8 @@ def work_page(work: Work, signal: Signal, running: RunningSeries) -> Reaction:
         remove(work, [signal])
         if signal.kind is SignalKind.REEVALUATED:
             # The last page may be a short one, so the one before it has to have been quick too.
-            note_pass(work, quick=is_quick and (_was_quick(signal) is not False))
+            note_pass(work, signal, quick=is_quick and (was_quick(signal) is not False))
+            forget_taken(work, signal)
     complete_finished(work, worked.touched)
     return Reaction([signal], worked.exits, worked.admissions, unfinished=worked.cursor is not None)
 
@@ -86,17 +105,27 @@ def is_part(signal: Signal) -> bool:
 
 def pass_over_next(work: Work, signal: Signal, fault: FailedAlone) -> None:
     """Keep a copy of a wide signal for its next contact, which failed; move the signal past it."""
-    rest = _rest(signal)
+    if begins(signal) and is_narrow(signal):
+        # What it looks at could not even be found: it becomes a pass over everybody.
+        keep_cursor(work, signal, {}, quick=True)
+        return
+    rest = rest_of(work, signal)
     page = page_after(work, rest, 1)
     cursor = dict(signal.cursor or {})
     last = page.last.as_cursor() if page.last else None
     after = page.after.as_cursor() if page.after else None
     [contact_id] = contacts_of(work, page)
-    part = {**cursor, _PART: [after, last], PART_OF: str(contact_id)}
+    if rest.noted_for is not None and page.last is not None:
+        after = page.last.just_before().as_cursor()
+    part = {**(of_copy(cursor) or {}), PART: [after, last], PART_OF: str(contact_id)}
     tries = int(fault.counts)
     keep_for_later(work, [Kept(signal, signal.series_id, fault.problem, part, tries)])
     if last is None or page.last == rest.last:
-        remove(work, [signal])
+        following = after_everybody(cursor)
+        if following is not None:
+            keep_cursor(work, signal, following, quick=True)
+        else:
+            remove(work, [signal])
     else:
         keep_cursor(work, signal, {**cursor, **last}, quick=True)
 
@@ -110,11 +139,12 @@ def _carried(work: Work, signal: Signal, running: RunningSeries) -> dict[str, ob
     if signal.series_id is None and running.aside:
         new = {str(id_): each for id_, each in running.kept_for(signal) if str(id_) not in before}
         keep_for_later(
-            work, [Kept(signal, UUID(id_), each.problem, cursor) for id_, each in new.items()]
+            work,
+            [Kept(signal, UUID(id_), each.problem, of_copy(cursor)) for id_, each in new.items()],
         )
         before = [*before, *new]
     carried: dict[str, object] = {_WITHOUT: before} if before else {}
-    return carried | {name: cursor[name] for name in (_PART, PART_OF) if name in cursor}
+    return carried | {name: cursor[name] for name in (PART, PART_OF) if name in cursor}
 
 
 def _concerned(signal: Signal, running: RunningSeries, carried: Mapping[str, Any]) -> RunningSeries:
@@ -124,28 +154,18 @@ def _concerned(signal: Signal, running: RunningSeries, carried: Mapping[str, Any
     return running.without(dict.fromkeys(map(UUID, carried.get(_WITHOUT, ())), ""))
 
 
-@dataclass(frozen=True, slots=True)
-class _Worked:
-    """The result of a page: the next page's cursor, None after the last; the series that may be
-    complete by now.
-    """
-
-    cursor: Mapping[str, object] | None
-    touched: Sequence[Series] = ()
-    exits: Sequence[Exit] = ()
-    admissions: Sequence[Admission] = ()
-
-
-def _work(work: Work, signal: Signal, running: RunningSeries) -> _Worked:
+def _work(work: Work, signal: Signal, running: RunningSeries) -> Worked:
     cursor = signal.cursor or {}
+    if signal.kind is SignalKind.COMPANY_CHANGED and not {"phase", "contact_id"} & cursor.keys():
+        note_for_pass(work, running, [signal])
     if signal.kind is SignalKind.COMPANY_CHANGED and cursor.get("phase") != _ENTRIES["phase"]:
         most = min(PAGE, max(REVISITED // max(len(running.series), 1), 1))
-        rest = _rest(signal)
-        page = page_after(work, rest, _share(signal, most))
+        rest = rest_of(work, signal)
+        page = page_after(work, rest, share(signal, most))
         exits = revisit_runs(work, running, contacts_of(work, page))
         last = page.last if page.last != rest.last else None
         next_page = last.as_cursor() if last else _ENTRIES
-        return _Worked(next_page, [each.series for each in exits], exits)
+        return Worked(next_page, [each.series for each in exits], exits)
     plan_anew(work.connection)
     if signal.kind is SignalKind.REEVALUATED:
         return _reevaluate(work, signal, running)
@@ -154,15 +174,15 @@ def _work(work: Work, signal: Signal, running: RunningSeries) -> _Worked:
     if not concerned and not waited_for:
         # Paused after the signal was read, before the lock: the page waits for the resume. If the
         # series was stopped or has another trigger by now, the signal is over.
-        return _Worked(cursor if _is_paused(running, signal) else None)
-    page = page_after(work, _rest(signal), _share(signal, PAGE))
+        return Worked(cursor if _is_paused(running, signal) else None)
+    page = page_after(work, rest_of(work, signal), share(signal, PAGE))
     lock_surges(work, [*concerned, *waited_for])
     entrants = Paged(page, work.now, signal.kind is SignalKind.ACTIVATED)
     admissions = _admit(work, concerned, entrants) if concerned else []
     if waited_for:
         again = WaitingPaged(page, signal.arrived_at)
         admissions = [*admissions, *_admit(work, waited_for, again)]
-    return _entered(signal, page, concerned, admissions)
+    return entered(work, signal, page, concerned, admissions)
 
 
 def _is_paused(running: RunningSeries, signal: Signal) -> bool:
@@ -172,11 +192,14 @@ def _is_paused(running: RunningSeries, signal: Signal) -> bool:
     return activated is not None and activated.status is SeriesStatus.PAUSED
 
 
-def _reevaluate(work: Work, signal: Signal, running: RunningSeries) -> _Worked:
+def _reevaluate(work: Work, signal: Signal, everything: RunningSeries) -> Worked:
     """Find who left and who matches newly; few do, so a page has more contacts (contract §4)."""
+    running = looked_at(signal, everything)
     concerned = running.triggered_by(signal)
-    page = page_after(work, _rest(signal), _share(signal, _scanned(work, signal, running)))
-    most = _share(signal, PAGE)
+    rest = rest_of(work, signal)
+    most = PAGE if is_at_noted(signal) else _scanned(work, signal, running)
+    page = page_after(work, rest, share(signal, most)) if running.series else rest
+    most = share(signal, PAGE)
     found = newcomers(work, concerned, page, most) if concerned else []
     if len(found) == most:
         page = replace(page, last=found[-1])
@@ -188,12 +211,10 @@ def _reevaluate(work: Work, signal: Signal, running: RunningSeries) -> _Worked:
     entrants = Found([each.contact_id for each in found], work.now)
     admissions = _admit(work, concerned, entrants) if found else []
     # A pass also completes series that are over but were left open.
-    return _entered(signal, page, running.series, admissions)
-
-
-def _share(signal: Signal, contacts: int) -> int:
-    """Return the size of a page: ``contacts``, halved for each time that it was too large."""
-    return max(contacts >> signal.attempts, 1)
+    worked = entered(work, signal, page, everything.series, admissions)
+    if worked.cursor is None and (following := after_everybody(signal.cursor or {})):
+        return Worked(following, admissions=admissions)
+    return worked
 
 
 def _scanned(work: Work, signal: Signal, running: RunningSeries) -> int:
@@ -204,32 +225,9 @@ def _scanned(work: Work, signal: Signal, running: RunningSeries) -> int:
     """
     # Paused series count too: who left, and which goals hold, is asked of all.
     most = min(SCANNED, EVALUATED // max(len(running.series), 1))
-    was_quick = _was_quick(signal)
-    is_quick = work.org.passes_are_quick if was_quick is None else was_quick
+    before = was_quick(signal)
+    is_quick = work.org.passes_are_quick if before is None else before
     return max(PAGE, most if is_quick else most // 4)
-
-
-def _was_quick(signal: Signal) -> bool | None:
-    """Return whether the page before was quick; None before the first."""
-    return None if signal.cursor is None else bool(signal.cursor.get("quick"))
-
-
-def _entered(
-    signal: Signal, page: ContactRange, touched: Sequence[Series], admissions: Sequence[Admission]
-) -> _Worked:
-    if page.last is None or page.last == _rest(signal).last:
-        return _Worked(None, touched, admissions=admissions)
-    return _Worked({**(signal.cursor or {}), **page.last.as_cursor()}, admissions=admissions)
-
-
-def _rest(signal: Signal) -> ContactRange:
-    """Return the contacts that are left for the signal: those that existed when it arrived, within
-    its part if it has one.
-    """
-    cursor = signal.cursor or {}
-    after, last = map(ContactCursor.of_cursor, cursor.get(_PART, (None, None)))
-    begins_after = ContactCursor.of_cursor(cursor) or after
-    return ContactRange(begins_after, last, signal.arrived_at, signal.company_id)
 
 
 def _admit(work: Work, concerned: Sequence[Series], entrants: Entrants) -> list[Admission]:

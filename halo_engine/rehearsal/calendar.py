@@ -14,6 +14,7 @@ from halo_engine.domain.times.durations import parse_duration
 from halo_engine.domain.times.instants import parse_instant
 from halo_engine.rehearsal.sandbox import Sandbox
 from halo_engine.rehearsal.turning_points import turning_points
+from halo_engine.series.noting import note_time
 from halo_engine.sql.statements import statement
 from halo_engine.tables import automation_recipients, automations, organizations, released_entries
 from halo_engine.tables.enrollments import IS_PENDING
@@ -120,6 +121,7 @@ def _pass_over_reevaluations(work: Work) -> None:
         if instant < work.now
     ]
     if passed:
+        note_time(work, org.reevaluated_at)
         work.connection.execute(_rehearsal_pass_over_reevaluations(work, passed[-1]))
 
 

@@ -27,6 +27,7 @@ from halo_engine.domain.series.signals import SignalKind
 from halo_engine.series.checking.preflight import refuse_unless_ready
 from halo_engine.series.early_gates import open_after_resume
 from halo_engine.series.locks import lock_series_for_change
+from halo_engine.series.noting import note_series
 from halo_engine.series.save import load_saved
 from halo_engine.series.surges.automatic import keep as keep_automatic
 from halo_engine.series.surges.automatic import work_out
@@ -60,6 +61,7 @@ def activate(work: Work, key: str, by: str) -> Series:
     refuse_unless_ready(work, series, first_activation=True)
     keep_automatic(work, series, work_out(work, series))
     _open_period(work, series, by)
+    note_series(work, series.id)
     if series.entry_trigger in (EntryTrigger.MANUAL, EntryTrigger.SEGMENT_MATCH):
         work.connection.execute(_signal_activation(work, series))
     return series
@@ -100,6 +102,7 @@ def resume(work: Work, key: str, by: str) -> Series:
     series = find_in(work, key, SeriesStatus.PAUSED, "resumed")
     refuse_unless_ready(work, series, first_activation=False)
     _open_period(work, series, by)
+    note_series(work, series.id)
     open_after_resume(work, series)
     return series
 

@@ -21,6 +21,7 @@ from halo_engine.series.checking.preflight import refuse_unless_ready
 from halo_engine.series.completion import complete_finished
 from halo_engine.series.early_gates import close_gates, open_gates
 from halo_engine.series.locks import lock_series_for_change
+from halo_engine.series.noting import note_series
 from halo_engine.series.rebase import rebase_addresses, rebase_audience, rebase_seats
 from halo_engine.series.rescheduling import reschedule_rows
 from halo_engine.series.surges.automatic import foreseen
@@ -103,6 +104,8 @@ def save_series(
         rebase_seats(work, saved)
     if _differs(before, saved, _addresses_of):
         rebase_addresses(work, saved)
+    if saved.status is not SeriesStatus.DRAFT:
+        note_series(work, saved.id)
     complete_finished(work, [saved])
     return Saved(series_id, saved.version, moved)
 

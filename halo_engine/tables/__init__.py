@@ -55,7 +55,7 @@ from halo_engine.tables.series import (
     released_entries,
     surge_entries,
 )
-from halo_engine.tables.signals import signals, waiting_entries
+from halo_engine.tables.signals import pass_notes, signals, waiting_entries
 from halo_engine.tables.stripe import stripe_passed_over
 from halo_engine.tables.webhooks import webhook_deliveries, webhook_endpoints, webhook_events
 
@@ -100,6 +100,7 @@ __all__ = [
     "operator_keys",
     "operator_sessions",
     "organizations",
+    "pass_notes",
     "pending_members",
     "released_entries",
     "sent_before",

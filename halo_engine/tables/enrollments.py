@@ -92,6 +92,14 @@ automation_enrollments = Table(
         "automation_id",
         postgresql_where=text("holds_address"),
     ),
+    # Who may enter again, once its delay is over (guards 7 and 8).
+    Index(
+        "automation_enrollments_outside_idx",
+        "org_id",
+        "automation_id",
+        "created_at",
+        postgresql_where=text("left_audience OR outside_by_definition"),
+    ),
     # Without statistics the planner prefers the shortest index, so no other index here may lead to
     # more than a handful of rows.
     Index("automation_enrollments_contact_idx", "org_id", "end_user_id"),

@@ -57,6 +57,8 @@ organizations = Table(
     # having had one then.
     Column("reevaluated_at", INSTANT, nullable=False),
     Column("passes", BigInteger, nullable=False, server_default=text("0")),
+    # When the last pass over everybody began; NULL if the next has to be one.
+    Column("passed_fully_at", INSTANT),
     # Whether the last pass was quick: then the next one begins with a large page.
     Column("passes_are_quick", Boolean, nullable=False, server_default=text("false")),
     # Since when no mail of the organisation goes out, and who stopped it.

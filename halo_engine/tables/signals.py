@@ -7,6 +7,7 @@ everybody, and is worked in pages; ``cursor`` is where it stands.
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -96,4 +97,30 @@ waiting_entries = Table(
         ["org_id", "end_user_id"], ["end_users.org_id", "end_users.id"], ondelete="CASCADE"
     ),
     Index("waiting_entries_contact_idx", "org_id", "end_user_id"),
+)
+
+#: What the next pass has to look at beside what time alone changes (contract §4): written by the
+#: transaction that changes something, deleted by the pass that looked at it.
+pass_notes = Table(
+    "pass_notes",
+    metadata,
+    Column("org_id", OrganizationId, ForeignKey("organizations.id"), primary_key=True),
+    arrival_id(),
+    # No foreign keys, as signals have none: a note about an erased contact does nothing.
+    Column("end_user_id", Uuid),
+    # All contacts of the company.
+    Column("company_id", Uuid),
+    # All contacts, for the series.
+    Column("automation_id", Uuid),
+    # Beside the contact, all that have its address, or one that a run of it holds (guard 11).
+    Column("namesakes", Boolean, nullable=False, server_default=text("false")),
+    # Time passed since this instant, when the pass before began.
+    Column("since", INSTANT),
+    # The signal of the pass that looks at it; NULL before one has taken it.
+    Column("taken_by", BigInteger),
+    CheckConstraint(
+        "num_nonnulls(end_user_id, company_id, automation_id, since) > 0", name="says_what"
+    ),
+    Index("pass_notes_contact_idx", "org_id", "taken_by", "end_user_id"),
+    postgresql_with={"autovacuum_vacuum_scale_factor": 0.01},
 )

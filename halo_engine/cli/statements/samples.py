@@ -64,6 +64,7 @@ _ORG: Final = Organization(
     reevaluate_cron="*/15 * * * *",
     reevaluated_at=_OF["since"],
     passes_are_quick=True,
+    passed_fully_at=_OF["since"],
     quiet_hours=None,
     frequency_caps=(),
     address_key=None,

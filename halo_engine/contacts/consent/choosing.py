@@ -24,8 +24,9 @@ from halo_engine.contacts.consent.lifting import lifting
 from halo_engine.contacts.consent.lists import joining
 from halo_engine.contacts.consent.suppression import namesakes
 from halo_engine.contacts.parameters import ORG_ID, given_rows, values_of
-from halo_engine.contacts.silent import SUPPRESSION_KEY, tell
+from halo_engine.contacts.silent import tell
 from halo_engine.domain.answer import Answer
+from halo_engine.domain.series.triggers import SUPPRESSION_KEY
 from halo_engine.sql.prepared import prepared
 from halo_engine.sql.statements import statement
 from halo_engine.tables import (

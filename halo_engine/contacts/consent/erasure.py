@@ -28,8 +28,16 @@ from halo_engine.journey.claim import hold_runs
 from halo_engine.series.catalogue import load_series
 from halo_engine.series.completion import complete_finished
 from halo_engine.series.locks import hold_series_still
+from halo_engine.series.noting import note_removed
 from halo_engine.sql.statements import statement
-from halo_engine.tables import end_users, messages, signals, suppressions, waiting_calls
+from halo_engine.tables import (
+    end_users,
+    messages,
+    pass_notes,
+    signals,
+    suppressions,
+    waiting_calls,
+)
 from halo_engine.work import Work
 
 
@@ -61,11 +69,13 @@ def erase(work: Work, contacts: Collection[UUID]) -> None:
         work.org.hours,
         ids={run.series_id for run in runs if run.is_active},
     )
+    note_removed(work, ids)
     keep_hashes(work, _take_suppressions(work, ids))
     # Calls that wait are by the user's own ID: they may be older than the contact.
     work.connection.execute(_erasing_calls(work, ids))
     # Signals have no foreign key. They go last: whoever handles one has the contact locked.
-    for table, whose in ((end_users, end_users.c.id), (signals, signals.c.end_user_id)):
+    told = (signals, signals.c.end_user_id), (pass_notes, pass_notes.c.end_user_id)
+    for table, whose in ((end_users, end_users.c.id), *told):
         work.connection.execute(_erasing(work, table, whose, ids))
     complete_finished(work, left)
 

@@ -40,8 +40,9 @@ from halo_engine.contacts.consent.suppression import namesakes, suppress
 from halo_engine.contacts.finding import Noted, named_contacts, only
 from halo_engine.contacts.parameters import NOW, ORG_ID, given_rows, values_of
 from halo_engine.contacts.sending_order import sending_time
-from halo_engine.contacts.silent import LIST_KEY, SUPPRESSION_KEY, tell, tell_of_lists
+from halo_engine.contacts.silent import tell, tell_of_lists
 from halo_engine.domain.errors import Refusal, bad_input, not_found
+from halo_engine.domain.series.triggers import LIST_KEY, SUPPRESSION_KEY
 from halo_engine.domain.times.instants import format_instant
 from halo_engine.sql.metadata import INSTANT
 from halo_engine.sql.prepared import Prepared, prepared

@@ -10,8 +10,9 @@ from halo_engine.contacts.consent.list_order import noting
 from halo_engine.contacts.consent.suppression import namesakes
 from halo_engine.contacts.finding import Noted, named_contacts
 from halo_engine.contacts.parameters import given_rows, values_of
-from halo_engine.contacts.silent import SUPPRESSION_KEY, tell
+from halo_engine.contacts.silent import tell
 from halo_engine.domain.errors import not_found
+from halo_engine.domain.series.triggers import SUPPRESSION_KEY
 from halo_engine.sql.prepared import prepared
 from halo_engine.work import Work
 

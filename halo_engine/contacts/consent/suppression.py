@@ -20,8 +20,9 @@ from sqlalchemy.dialects.postgresql import insert
 from halo_engine.contacts.calls import Call, Identifier
 from halo_engine.contacts.finding import Noted, named_contacts, only
 from halo_engine.contacts.parameters import NOW, ORG_ID, given_rows, values_of
-from halo_engine.contacts.silent import SUPPRESSION_KEY, tell
+from halo_engine.contacts.silent import tell
 from halo_engine.domain.errors import Refusal, bad_input, not_found, shown
+from halo_engine.domain.series.triggers import SUPPRESSION_KEY
 from halo_engine.sql.prepared import Prepared, prepared
 from halo_engine.tables import end_users, messages, suppressions
 from halo_engine.work import Work

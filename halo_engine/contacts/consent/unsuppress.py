@@ -23,9 +23,10 @@ from halo_engine.contacts.consent.address_hashes import CAUSES, hash_of
 from halo_engine.contacts.consent.suppression import namesakes
 from halo_engine.contacts.finding import named_contacts
 from halo_engine.contacts.parameters import given_rows, values_of
-from halo_engine.contacts.silent import SUPPRESSION_KEY, tell
+from halo_engine.contacts.silent import tell
 from halo_engine.domain.answer import Answer
 from halo_engine.domain.errors import bad_input, not_found, shown
+from halo_engine.domain.series.triggers import SUPPRESSION_KEY
 from halo_engine.domain.times.instants import format_instant
 from halo_engine.sql.prepared import prepared
 from halo_engine.sql.statements import statement

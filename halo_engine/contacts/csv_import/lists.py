@@ -28,8 +28,9 @@ from halo_engine.contacts.consent.lists import leaving
 from halo_engine.contacts.consent.pending import no_longer_pending
 from halo_engine.contacts.csv_import.page import ListChanges
 from halo_engine.contacts.parameters import NOW, ORG_ID, given_rows, values_of
-from halo_engine.contacts.silent import LIST_KEY, tell
+from halo_engine.contacts.silent import tell
 from halo_engine.domain.errors import bad_input, shown
+from halo_engine.domain.series.triggers import LIST_KEY
 from halo_engine.sql.prepared import Prepared, prepared
 from halo_engine.sql.statements import statement
 from halo_engine.tables import end_users, subscription_members, subscriptions, suppressions

@@ -29,6 +29,7 @@ from halo_engine.contacts.parameters import NOW, ORG_ID, given_rows, values_of
 from halo_engine.contacts.sending_order import written_now
 from halo_engine.domain.series.signals import SignalKind
 from halo_engine.domain.times.instants import format_instant
+from halo_engine.series.noting import note_happened
 from halo_engine.sql.prepared import prepared
 from halo_engine.tables import end_users, events, idempotency_keys, signals
 from halo_engine.work import Work
@@ -112,7 +113,11 @@ def _statement(reported: bool) -> Select[Any]:
     fresh = _claim_keys(addressed)
     written = _insert_events(fresh)
     seen = () if reported else (_see(written),)
-    beside = (count_events(ORG_ID, written), *seen, _signal(written))
+    # History is counted, but no signal says so.
+    is_silent = and_(~written.c.live, written.c.end_user_id.is_not(None))
+    counted = select(written.c.end_user_id).where(is_silent)
+    noted = note_happened(ORG_ID, counted, "noted")
+    beside = (count_events(ORG_ID, written), *seen, _signal(written), noted)
     return select(fresh.c.ordinal).add_cte(*beside)
 
 

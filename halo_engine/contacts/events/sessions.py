@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from halo_engine.contacts.events.counts import count_events
 from halo_engine.contacts.parameters import NOW, ORG_ID, given_rows, values_of
+from halo_engine.series.noting import note_happened
 from halo_engine.sql.prepared import prepared
 from halo_engine.tables import contact_sessions, end_users, events
 from halo_engine.work import Work
@@ -61,6 +62,7 @@ def _linking() -> Update:
         .group_by(linked.c.end_user_id)
         .cte("earliest")
     )
+    noted = note_happened(ORG_ID, select(linked.c.end_user_id), "noted")
     return (
         update(end_users)
         .where(
@@ -70,5 +72,5 @@ def _linking() -> Update:
         )
         .values(first_seen=earliest.c["at"])
         .returning(end_users.c.id, end_users.c.first_seen)
-        .add_cte(count_events(ORG_ID, linked), kept)
+        .add_cte(count_events(ORG_ID, linked), kept, noted)
     )

@@ -5,13 +5,18 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from uuid import UUID
 
+from halo_engine.domain.reasons import EntryTrigger
 from halo_engine.domain.series.definition import Series, Step
 from halo_engine.domain.series.signals import EVERYTHING, Signal
 from halo_engine.domain.series.triggers import (
+    SUPPRESSION_KEY,
     Topic,
+    asked_beside,
+    is_for_passes,
     is_in_time,
     listens_to,
     may_bring_data,
+    told_keys,
     topics_of,
 )
 
@@ -116,6 +121,43 @@ class RunningSeries:
                     concerned &= {self._indexes.get(signal.series_id)}
                 alike[said] = sorted(concerned)
             yield tuple(n for n in alike[said] if is_in_time(signal, self.series[n]))
+
+    @cached_property
+    def _passed(self) -> Mapping[str, frozenset[UUID]]:
+        """The active ``segment_match`` series, by the keys that their guards ask about beside the
+        audience's; those set aside too.
+        """
+        aside = (each.series for each in self.aside.values())
+        asking: dict[str, set[UUID]] = {}
+        for each in (*self.series, *aside):
+            if each is None or not each.is_active:
+                continue
+            if each.entry_trigger is EntryTrigger.SEGMENT_MATCH:
+                for key in asked_beside(each):
+                    asking.setdefault(key, set()).add(each.id)
+        return {key: frozenset(ids) for key, ids in asking.items()}
+
+    def for_next_pass(self, signals: Sequence[Signal]) -> list[Signal]:
+        """Return the signals whose contacts, or companies, the next pass has to look at: what
+        changed may let them enter a series that the signal does not trigger (contract §4).
+        """
+        alike: dict[tuple[object, ...], bool] = {}
+        found = []
+        for signal in signals:
+            said = signal.kind, signal.changed, signal.event_name, signal.series_id
+            if said not in alike:
+                alike[said] = self._is_for_next_pass(signal)
+            if alike[said]:
+                found.append(signal)
+        return found
+
+    def _is_for_next_pass(self, signal: Signal) -> bool:
+        if not self._passed and all(each.series is not None for each in self.aside.values()):
+            return False
+        if is_for_passes(signal) or SUPPRESSION_KEY in signal.changed:
+            return True
+        asking = set().union(*(self._passed.get(key, ()) for key in told_keys(signal)))
+        return bool(asking) and not asking <= {each.id for each in self.triggered_by(signal)}
 
     @cached_property
     def patient(self) -> tuple[Series, ...]:

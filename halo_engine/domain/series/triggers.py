@@ -5,10 +5,12 @@ share a topic and the series is active in time. So ``domain.series.running`` loo
 topic.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 from uuid import UUID
 
+from halo_engine.domain.fields.catalogue import MEMBERSHIP_KEY
+from halo_engine.domain.fields.filters import filter_keys
 from halo_engine.domain.reasons import ContactTypeChoice, EntryTrigger
 from halo_engine.domain.series.definition import Series
 from halo_engine.domain.series.signals import EVERYTHING, Signal, SignalKind
@@ -18,6 +20,11 @@ Topic = tuple[SignalKind, str | UUID | None]
 
 #: The prefix of event keys; as a topic: an event fired, whichever it is.
 _EVENTS: Final = "event:"
+
+#: Keys of changes that are no fields: list membership, suppression, events of a mail.
+LIST_KEY: Final = "list"
+SUPPRESSION_KEY: Final = "suppression"
+MAIL_KEY: Final = "mail"
 
 
 def topics_of(signal: Signal) -> Iterator[Topic]:
@@ -81,3 +88,29 @@ def is_in_time(signal: Signal, series: Series) -> bool:
             return series.was_active_at(signal.happened_at)
         case _:
             return series.is_active
+
+
+def asked_beside(series: Series) -> Collection[str]:
+    """Return the keys of changes that guards of a ``segment_match`` series ask about, and that
+    trigger nothing: a contact whom such a guard refused enters at the next pass (contract §4).
+    """
+    keys = filter_keys(series.exit_filters) | {"email", SUPPRESSION_KEY}
+    if any(key.startswith(_EVENTS) for key in keys):
+        keys |= {_EVENTS}
+    if series.settings.one_per_company:
+        keys |= {MEMBERSHIP_KEY}
+    return keys
+
+
+def told_keys(signal: Signal) -> Collection[str]:
+    """Return the keys of what changed: of an event that events did."""
+    return {_EVENTS} if signal.kind is SignalKind.EVENT else signal.changed
+
+
+def is_for_passes(signal: Signal) -> bool:
+    """Return whether the change itself waits for the next pass: a silent one, and a new contact
+    whose traits do not count as changed (contract §2). What became of a mail is asked by nobody.
+    """
+    if signal.kind is SignalKind.SILENT:
+        return signal.changed != {MAIL_KEY}
+    return signal.kind is SignalKind.CREATED and EVERYTHING not in signal.changed

@@ -30,6 +30,7 @@ from halo_engine.enrollment.pages import ContactRange
 from halo_engine.enrollment.rules import keeps_refusals
 from halo_engine.enrollment.surges.locks import lock_surges
 from halo_engine.enrollment.surges.pacing import keep_pace
+from halo_engine.series.noting import note_series
 from halo_engine.series.surges.discards import discards_seen
 from halo_engine.sql.metadata import arrivals
 from halo_engine.sql.parameters import parameter
@@ -122,6 +123,7 @@ def discard_held(work: Work, series: Series) -> int:
     if not series.has_surges:
         return 0
     lock_surges(work, [series])
+    note_series(work, series.id)
     number: int = work.connection.execute(_discarding(work, series)).scalar_one()
     keep_pace(work, series, None)
     return number

@@ -26,8 +26,9 @@ from sqlalchemy import (
 
 from halo_engine.contacts.consent.suppression import namesakes, suppress
 from halo_engine.contacts.parameters import NOW, ORG_ID, given_rows
-from halo_engine.contacts.silent import SUPPRESSION_KEY, tell
+from halo_engine.contacts.silent import tell
 from halo_engine.domain.bounce_reasons import BounceReason
+from halo_engine.domain.series.triggers import SUPPRESSION_KEY
 from halo_engine.mail.reading.bounces import Bounce
 from halo_engine.sql.prepared import BoundStatement, prepared
 from halo_engine.tables import bounce_reports, messages, suppressions

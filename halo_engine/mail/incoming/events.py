@@ -26,9 +26,10 @@ from halo_engine.contacts.calls import Call, Identifier
 from halo_engine.contacts.finding import Noted, named_contacts, only
 from halo_engine.contacts.parameters import NOW, ORG_ID, given_rows, values_of
 from halo_engine.contacts.sending_order import written_now
-from halo_engine.contacts.silent import MAIL_KEY, tell
+from halo_engine.contacts.silent import tell
 from halo_engine.domain.errors import Refusal, bad_input, not_found, shown
 from halo_engine.domain.series.happenings import Happening, Kinds
+from halo_engine.domain.series.triggers import MAIL_KEY
 from halo_engine.happenings import happened_to_mails, note_happenings
 from halo_engine.sql.metadata import INSTANT, arrivals
 from halo_engine.sql.prepared import Rows, prepared

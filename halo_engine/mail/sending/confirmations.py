@@ -24,7 +24,8 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from halo_engine.contacts.consent.pending import is_asked
 from halo_engine.contacts.consent.suppression import namesakes, suppress
 from halo_engine.contacts.parameters import NOW, ORG_ID, given_rows, values_of
-from halo_engine.contacts.silent import SUPPRESSION_KEY, tell
+from halo_engine.contacts.silent import tell
+from halo_engine.domain.series.triggers import SUPPRESSION_KEY
 from halo_engine.mail.composing.confirmation import Confirmation
 from halo_engine.sql.parameters import parameter
 from halo_engine.sql.prepared import prepared

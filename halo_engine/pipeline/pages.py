@@ -1,0 +1,69 @@
+"""The pages of a wide signal: how large the next one is, where it begins, and what it came to."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from halo_engine.domain.series.decisions import Exit
+from halo_engine.domain.series.definition import Series
+from halo_engine.domain.series.signals import Signal
+from halo_engine.enrollment.enroll import Admission
+from halo_engine.enrollment.pages import ContactCursor, ContactRange, noted_contacts
+from halo_engine.pipeline.passes.cursors import is_at_noted
+from halo_engine.work import Work
+
+#: The key of a cursor: the part of the contacts that the signal is about, after one place and up to
+#: another (``signals.PART_OF`` also names a single contact).
+PART: Final = "part"
+
+
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """The result of a page: the next page's cursor, None after the last; the series that may be
+    complete by now.
+    """
+
+    cursor: Mapping[str, object] | None
+    touched: Sequence[Series] = ()
+    exits: Sequence[Exit] = ()
+    admissions: Sequence[Admission] = ()
+
+
+def share(signal: Signal, contacts: int) -> int:
+    """Return the size of a page: ``contacts``, halved for each time that it was too large."""
+    return max(contacts >> signal.attempts, 1)
+
+
+def was_quick(signal: Signal) -> bool | None:
+    """Return whether the page before was quick; None before the first. A page that was too large
+    was not.
+    """
+    quick = (signal.cursor or {}).get("quick")
+    return None if quick is None and not signal.attempts else bool(quick)
+
+
+def rest_of(work: Work, signal: Signal) -> ContactRange:
+    """Return the contacts that are left for the signal: those that existed when it arrived, within
+    its part if it has one.
+    """
+    cursor = signal.cursor or {}
+    after, last = map(ContactCursor.of_cursor, cursor.get(PART, (None, None)))
+    begins_after = ContactCursor.of_cursor(cursor) or after
+    if is_at_noted(signal):
+        return noted_contacts(work, begins_after, signal.id)
+    return ContactRange(begins_after, last, signal.arrived_at, signal.company_id)
+
+
+def entered(
+    work: Work,
+    signal: Signal,
+    page: ContactRange,
+    touched: Sequence[Series],
+    admissions: Sequence[Admission],
+) -> Worked:
+    """Return what a page came to in which contacts entered: after the last, which series it
+    ``touched``.
+    """
+    if page.last is None or page.last == rest_of(work, signal).last:
+        return Worked(None, touched, admissions=admissions)
+    return Worked({**(signal.cursor or {}), **page.last.as_cursor()}, admissions=admissions)
