@@ -1,5 +1,5 @@
 -- begin_reevaluation
--- halo_engine/pipeline/reevaluate.py
+-- halo_engine/pipeline/passes/beginning.py
 -- Parameters: now timestamp with time zone, org_id uuid, since timestamp with time zone
 UPDATE organizations
 SET reevaluated_at=:now::TIMESTAMP WITH TIME ZONE,

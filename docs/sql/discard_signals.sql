@@ -5,4 +5,6 @@ DELETE
 FROM signals
 WHERE signals.org_id =
     (SELECT :org_id::UUID AS anon_1)
-  AND signals.parked_at IS NOT NULL RETURNING signals.automation_id;
+  AND signals.parked_at IS NOT NULL RETURNING signals.end_user_id,
+                                              signals.company_id,
+                                              signals.automation_id;

@@ -37,7 +37,28 @@ WITH done AS
      AND done.ends IS NOT NULL RETURNING automation_enrollments.end_user_id,
                                          automation_enrollments.automation_id,
                                          automation_enrollments.number,
-                                         automation_enrollments.exit_reason)
+                                         automation_enrollments.exit_reason,
+                                         automation_enrollments.company_seat,
+                                         automation_enrollments.holds_address,
+                                         automation_enrollments.left_audience
+   OR automation_enrollments.outside_by_definition AS was_outside),
+     freed AS
+  (INSERT INTO pass_notes (org_id, end_user_id, company_id, namesakes) SELECT CAST(
+                                                                                     (SELECT :org_id::UUID AS anon_2) AS UUID) AS anon_2,
+                                                                              CASE
+                                                                                  WHEN (ended.holds_address
+                                                                                        OR ended.was_outside) THEN ended.end_user_id
+                                                                              END AS anon_3,
+                                                                              ended.company_seat AS company_seat,
+                                                                              ended.holds_address AS holds_address
+   FROM ended
+   JOIN automations ON automations.org_id =
+     (SELECT :org_id::UUID AS anon_2)
+   AND automations.id = ended.automation_id
+   AND automations.entry_trigger = 'segment_match'::VARCHAR
+   WHERE ended.holds_address
+     OR ended.was_outside
+     OR ended.company_seat IS NOT NULL)
 INSERT INTO automation_recipients (org_id, automation_id, step_id, end_user_id, enrollment_number, scheduled_for, created_at)
 SELECT
   (SELECT :org_id::UUID AS anon_2) AS anon_2,
@@ -46,7 +67,7 @@ SELECT
        done.end_user_id,
        done.number,
        done.next_due,
-       :now::TIMESTAMP WITH TIME ZONE AS anon_3
+       :now::TIMESTAMP WITH TIME ZONE AS anon_4
 FROM done
 WHERE done.next_step_id IS NOT NULL
 ORDER BY done.scheduled_for,

@@ -70,6 +70,13 @@ WITH given AS
                                                                                     coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS coalesce_1
    FROM given
    ORDER BY given.session_id ON CONFLICT DO NOTHING),
+     noted AS
+  (INSERT INTO pass_notes (org_id, end_user_id) SELECT
+     (SELECT :org_id::UUID AS anon_1) AS anon_1,
+                                                       of_noted.end_user_id AS end_user_id
+   FROM
+     (SELECT DISTINCT linked.end_user_id AS end_user_id
+      FROM linked) AS of_noted),
      earliest AS
   (SELECT linked.end_user_id AS end_user_id,
           min(linked.happened_at) AS at

@@ -47,7 +47,7 @@ WITH given AS
    WHERE suppressions.org_id =
        (SELECT :org_id::UUID AS anon_1)
      AND suppressions.address = held.address
-     AND held.other IS NULL),
+     AND held.other IS NULL RETURNING suppressions.address),
      kept AS
   (UPDATE suppressions
    SET unsubscribed_at=CASE
@@ -59,6 +59,17 @@ WITH given AS
        (SELECT :org_id::UUID AS anon_1)
      AND suppressions.address = held.address
      AND held.other IS NOT NULL),
+     noted_namesakes AS
+  (INSERT INTO pass_notes (org_id, end_user_id, namesakes) SELECT
+     (SELECT :org_id::UUID AS anon_1) AS anon_1,
+                                                                  end_users.id AS id,
+                                                                  true AS anon_2
+   FROM end_users
+   WHERE end_users.org_id =
+       (SELECT :org_id::UUID AS anon_1)
+     AND end_users.address IN
+       (SELECT gone.address
+        FROM gone)),
      of_no_list AS
   (SELECT named.ordinal AS ordinal,
           named.contact_id AS contact_id,
@@ -105,8 +116,8 @@ WITH given AS
      told AS
   (INSERT INTO signals (org_id, kind, end_user_id, changed, happened_at, created_at) SELECT
      (SELECT :org_id::UUID AS anon_1) AS anon_1,
-                                                                                            'silent'::VARCHAR AS anon_2,
-                                                                                            concerned.contact_id AS contact_id, ARRAY['suppression'::VARCHAR] AS anon_3,
+                                                                                            'silent'::VARCHAR AS anon_3,
+                                                                                            concerned.contact_id AS contact_id, ARRAY['suppression'::VARCHAR] AS anon_4,
                                                                                                                                      coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS coalesce_2,
                                                                                                                                      coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS coalesce__1
    FROM concerned

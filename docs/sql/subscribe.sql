@@ -144,7 +144,7 @@ WITH given AS
    WHERE suppressions.org_id =
        (SELECT :org_id::UUID AS anon_1)
      AND suppressions.address = held.address
-     AND held.other IS NULL),
+     AND held.other IS NULL RETURNING suppressions.address),
                                         kept AS
   (UPDATE suppressions
    SET unsubscribed_at=CASE
@@ -156,6 +156,17 @@ WITH given AS
        (SELECT :org_id::UUID AS anon_1)
      AND suppressions.address = held.address
      AND held.other IS NOT NULL),
+                                        noted_namesakes AS
+  (INSERT INTO pass_notes (org_id, end_user_id, namesakes) SELECT
+     (SELECT :org_id::UUID AS anon_1) AS anon_1,
+                                                                  end_users.id AS id,
+                                                                  true AS anon_2
+   FROM end_users
+   WHERE end_users.org_id =
+       (SELECT :org_id::UUID AS anon_1)
+     AND end_users.address IN
+       (SELECT gone.address
+        FROM gone)),
                                         said AS
   (SELECT sound.contact_id AS contact_id,
           CAST(jsonb_build_object('lists'::VARCHAR, coalesce(jsonb_agg(DISTINCT sound.list_id) FILTER (
@@ -199,7 +210,7 @@ WITH given AS
                                                                                             CASE
                                                                                                 WHEN (named_lists.list_keys IS NULL) THEN 'silent'::VARCHAR
                                                                                                 ELSE 'changed'::VARCHAR
-                                                                                            END AS anon_2,
+                                                                                            END AS anon_3,
                                                                                             named_lists.contact_id AS contact_id,
                                                                                             array_cat(ARRAY['list'::VARCHAR, 'suppression'::VARCHAR], coalesce(named_lists.list_keys, CAST(ARRAY[]::TEXT[] AS TEXT[]))) AS array_cat_1,
                                                                                             coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS coalesce_1,
@@ -218,15 +229,15 @@ WITH given AS
                 NULL AS list_key
          FROM concerned
          UNION ALL SELECT joined.end_user_id AS end_user_id,
-                          NULL AS anon_3,
-                          'list:'::VARCHAR || subscriptions.key AS anon_4
+                          NULL AS anon_4,
+                          'list:'::VARCHAR || subscriptions.key AS anon_5
          FROM joined
          JOIN subscriptions ON subscriptions.org_id =
            (SELECT :org_id::UUID AS anon_1)
          AND subscriptions.id = joined.subscription_id) AS said
       GROUP BY said.contact_id) AS named_lists
-   JOIN unnest(named_lists.ordinals) AS anon_5(ordinal) ON true
-   ORDER BY anon_5.ordinal,
+   JOIN unnest(named_lists.ordinals) AS anon_6(ordinal) ON true
+   ORDER BY anon_6.ordinal,
             named_lists.contact_id),
                                         asked AS
   (SELECT sound.ordinal AS ordinal,

@@ -176,6 +176,15 @@ WITH given AS
                                                                                                          coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS coalesce_1
    FROM written
    WHERE written.live
-   ORDER BY written.id RETURNING signals.id)
+   ORDER BY written.id RETURNING signals.id),
+     noted AS
+  (INSERT INTO pass_notes (org_id, end_user_id) SELECT
+     (SELECT :org_id::UUID AS anon_1) AS anon_1,
+                                                       of_noted.end_user_id AS end_user_id
+   FROM
+     (SELECT DISTINCT written.end_user_id AS end_user_id
+      FROM written
+      WHERE NOT written.live
+        AND written.end_user_id IS NOT NULL) AS of_noted)
 SELECT fresh.ordinal
 FROM fresh;

@@ -6,7 +6,17 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, DateTime, FromClause, Select, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    FromClause,
+    Select,
+    and_,
+    any_,
+    literal,
+    select,
+    tuple_,
+)
 
 from halo_engine.sql.parameters import parameter
 from halo_engine.sql.statements import statement
@@ -49,15 +59,16 @@ class ContactRange:
     """The contacts ``after`` one and up to another, the ``last``; without it, up to the end.
 
     Only contacts created up to ``until`` count, with a ``company_id`` only those of the company,
-    and with ``noted_for`` only those that are noted for the pass of that signal, of that
-    organisation.
+    and with ``noted_for`` only those that are noted for the pass of that signal: their ids are
+    ``named``, once the page is found.
     """
 
     after: ContactCursor | None
     last: ContactCursor | None
     until: datetime
     company_id: UUID | None = None
-    noted_for: tuple[UUID, int] | None = None
+    noted_for: int | None = None
+    named: tuple[UUID, ...] = ()
 
     @property
     def kind(self) -> Hashable:
@@ -74,7 +85,7 @@ class ContactRange:
         if self.company_id is not None:
             conditions = (*conditions, contact.c.company_id == parameter("company_id"))
         if self.noted_for is not None:
-            conditions = (*conditions, _is_noted(contact))
+            conditions = (*conditions, contact.c.id == any_(parameter("contact_ids")))
         return conditions
 
     def values(self) -> dict[str, object]:
@@ -90,23 +101,15 @@ class ContactRange:
         if self.company_id is not None:
             bounds["company_id"] = self.company_id
         if self.noted_for is not None:
-            bounds["org_id"], bounds["signal_id"] = self.noted_for
+            bounds["contact_ids"] = list(self.named)
         return bounds
 
 
-def noted_contacts(work: Work, after: ContactCursor | None, signal_id: int) -> ContactRange:
+def noted_contacts(after: ContactCursor | None, signal_id: int) -> ContactRange:
     """Return the contacts ``after`` one that are noted for the pass of a signal, whenever they were
     created.
     """
-    return ContactRange(after, None, _LAST.created_at, noted_for=(work.org_id, signal_id))
-
-
-def _is_noted(contact: FromClause) -> ColumnElement[bool]:
-    note = pass_notes
-    noted = select(note.c.end_user_id).where(
-        note.c.org_id == parameter("org_id"), note.c.taken_by == parameter("signal_id")
-    )
-    return contact.c.id.in_(noted)
+    return ContactRange(after, None, _LAST.created_at, noted_for=signal_id)
 
 
 def is_in_page(contact: FromClause) -> tuple[ColumnElement[bool], ...]:
@@ -124,6 +127,10 @@ def is_in_page(contact: FromClause) -> tuple[ColumnElement[bool], ...]:
 
 def page_after(work: Work, rest: ContactRange, size: int) -> ContactRange:
     """Return the first ``size`` contacts of ``rest`` as a page of their own."""
+    if rest.noted_for is not None:
+        noted = work.connection.execute(_noted_page(work, rest, size)).all()
+        last = ContactCursor(*noted[size - 1]) if len(noted) > size else None
+        return replace(rest, last=last, named=tuple(row.id for row in noted[:size]))
     bounds = work.connection.execute(_page_bounds(work, rest, size), rest.values()).all()
     return replace(rest, last=ContactCursor(*bounds[0])) if len(bounds) == 2 else rest
 
@@ -138,6 +145,30 @@ def _page_bounds(work: Work, page: ContactRange, limit: int) -> Select[Any]:
         .offset(limit - 1)
         # The last contact of the page, and the one after it, if there is one.
         .limit(2)
+    )
+
+
+@statement("noted_page")
+def _noted_page(work: Work, page: ContactRange, limit: int) -> Select[Any]:
+    note, contact = pass_notes, end_users
+    # Materialized, so that contacts are looked up by their ids, each once.
+    noted = (
+        select(note.c.end_user_id)
+        .where(note.c.org_id == work.org_id, note.c.taken_by == page.noted_for)
+        .distinct()
+        .cte("noted")
+        .prefix_with("MATERIALIZED")
+    )
+    is_its = and_(contact.c.org_id == work.org_id, contact.c.id == noted.c.end_user_id)
+    after = page.after or _FIRST
+    position = tuple_(contact.c.created_at, contact.c.id)
+    return (
+        select(contact.c.created_at, contact.c.id)
+        .select_from(noted.join(contact, is_its))
+        .where(position > tuple_(literal(after.created_at), literal(after.contact_id)))
+        .order_by(contact.c.created_at, contact.c.id)
+        # The page, and the one after it, if there is one.
+        .limit(limit + 1)
     )
 
 

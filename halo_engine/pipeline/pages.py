@@ -10,7 +10,6 @@ from halo_engine.domain.series.signals import Signal
 from halo_engine.enrollment.enroll import Admission
 from halo_engine.enrollment.pages import ContactCursor, ContactRange, noted_contacts
 from halo_engine.pipeline.passes.cursors import is_at_noted
-from halo_engine.work import Work
 
 #: The key of a cursor: the part of the contacts that the signal is about, after one place and up to
 #: another (``signals.PART_OF`` also names a single contact).
@@ -42,7 +41,7 @@ def was_quick(signal: Signal) -> bool | None:
     return None if quick is None and not signal.attempts else bool(quick)
 
 
-def rest_of(work: Work, signal: Signal) -> ContactRange:
+def rest_of(signal: Signal) -> ContactRange:
     """Return the contacts that are left for the signal: those that existed when it arrived, within
     its part if it has one.
     """
@@ -50,12 +49,11 @@ def rest_of(work: Work, signal: Signal) -> ContactRange:
     after, last = map(ContactCursor.of_cursor, cursor.get(PART, (None, None)))
     begins_after = ContactCursor.of_cursor(cursor) or after
     if is_at_noted(signal):
-        return noted_contacts(work, begins_after, signal.id)
+        return noted_contacts(begins_after, signal.id)
     return ContactRange(begins_after, last, signal.arrived_at, signal.company_id)
 
 
 def entered(
-    work: Work,
     signal: Signal,
     page: ContactRange,
     touched: Sequence[Series],
@@ -64,6 +62,6 @@ def entered(
     """Return what a page came to in which contacts entered: after the last, which series it
     ``touched``.
     """
-    if page.last is None or page.last == rest_of(work, signal).last:
+    if page.last is None or page.last == rest_of(signal).last:
         return Worked(None, touched, admissions=admissions)
     return Worked({**(signal.cursor or {}), **page.last.as_cursor()}, admissions=admissions)

@@ -72,10 +72,10 @@ _WITHOUT: Final = "without"
 def work_page(work: Work, signal: Signal, running: RunningSeries) -> Reaction:
     """Work the next page of a wide signal; the last one removes it."""
     began = monotonic()
-    if signal.cursor is None:
+    begun = begins(signal)
+    if signal.cursor is None or begun:
         analyze_unknown(work.connection)
     share_statement_timeout(work.connection, _LONG)
-    begun = begins(signal)
     if begun:
         plan_anew(work.connection)
         signal = replace(signal, cursor=take_notes(work, signal, running))
@@ -109,7 +109,7 @@ def pass_over_next(work: Work, signal: Signal, fault: FailedAlone) -> None:
         # What it looks at could not even be found: it becomes a pass over everybody.
         keep_cursor(work, signal, {}, quick=True)
         return
-    rest = rest_of(work, signal)
+    rest = rest_of(signal)
     page = page_after(work, rest, 1)
     cursor = dict(signal.cursor or {})
     last = page.last.as_cursor() if page.last else None
@@ -160,7 +160,7 @@ def _work(work: Work, signal: Signal, running: RunningSeries) -> Worked:
         note_for_pass(work, running, [signal])
     if signal.kind is SignalKind.COMPANY_CHANGED and cursor.get("phase") != _ENTRIES["phase"]:
         most = min(PAGE, max(REVISITED // max(len(running.series), 1), 1))
-        rest = rest_of(work, signal)
+        rest = rest_of(signal)
         page = page_after(work, rest, share(signal, most))
         exits = revisit_runs(work, running, contacts_of(work, page))
         last = page.last if page.last != rest.last else None
@@ -175,14 +175,14 @@ def _work(work: Work, signal: Signal, running: RunningSeries) -> Worked:
         # Paused after the signal was read, before the lock: the page waits for the resume. If the
         # series was stopped or has another trigger by now, the signal is over.
         return Worked(cursor if _is_paused(running, signal) else None)
-    page = page_after(work, rest_of(work, signal), share(signal, PAGE))
+    page = page_after(work, rest_of(signal), share(signal, PAGE))
     lock_surges(work, [*concerned, *waited_for])
     entrants = Paged(page, work.now, signal.kind is SignalKind.ACTIVATED)
     admissions = _admit(work, concerned, entrants) if concerned else []
     if waited_for:
         again = WaitingPaged(page, signal.arrived_at)
         admissions = [*admissions, *_admit(work, waited_for, again)]
-    return entered(work, signal, page, concerned, admissions)
+    return entered(signal, page, concerned, admissions)
 
 
 def _is_paused(running: RunningSeries, signal: Signal) -> bool:
@@ -196,7 +196,7 @@ def _reevaluate(work: Work, signal: Signal, everything: RunningSeries) -> Worked
     """Find who left and who matches newly; few do, so a page has more contacts (contract §4)."""
     running = looked_at(signal, everything)
     concerned = running.triggered_by(signal)
-    rest = rest_of(work, signal)
+    rest = rest_of(signal)
     most = PAGE if is_at_noted(signal) else _scanned(work, signal, running)
     page = page_after(work, rest, share(signal, most)) if running.series else rest
     most = share(signal, PAGE)
@@ -211,7 +211,7 @@ def _reevaluate(work: Work, signal: Signal, everything: RunningSeries) -> Worked
     entrants = Found([each.contact_id for each in found], work.now)
     admissions = _admit(work, concerned, entrants) if found else []
     # A pass also completes series that are over but were left open.
-    worked = entered(work, signal, page, everything.series, admissions)
+    worked = entered(signal, page, everything.series, admissions)
     if worked.cursor is None and (following := after_everybody(signal.cursor or {})):
         return Worked(following, admissions=admissions)
     return worked

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import delete, update
 
+from halo_engine.contacts.companies.identify import IdentifyCompanyCall, identify_company
 from halo_engine.contacts.consent.erasure import EraseContactCall, erase_contact
 from halo_engine.contacts.identifying.update import UpdateCall
 from halo_engine.contacts.identifying.update import update as update_users
@@ -92,18 +94,9 @@ def test_a_change_that_is_committed_after_the_pass_is_found_by_the_next(sandbox:
 def company_of(sandbox: Sandbox, *names: str) -> None:
     """Put contacts who match into one company; the last is the one who was created first."""
     for name in reversed(names):
-        made = sandbox.contacts([name], custom_fields={"plan": "pro"})
-        sandbox.perform(
-            lambda work, made=made: work.connection.execute(
-                text(
-                    "WITH c AS (INSERT INTO companies (org_id, external_id, created_at, updated_at)"
-                    " VALUES (:org, 'acme', now(), now()) ON CONFLICT (org_id, external_id)"
-                    " DO UPDATE SET updated_at = now() RETURNING id)"
-                    " UPDATE end_users SET company_id = c.id FROM c WHERE end_users.id = :id"
-                ),
-                {"org": work.org_id, "id": made[0]},
-            )
-        )
+        sandbox.contacts([name], custom_fields={"plan": "pro"})
+        call = IdentifyCompanyCall.model_validate({"id": "acme", "user_id": name})
+        sandbox.perform(partial(identify_company, call=call))
         sandbox.now += timedelta(seconds=1)
 
 
@@ -170,7 +163,7 @@ def test_another_zone_asks_for_a_pass_over_everybody(sandbox: Sandbox) -> None:
     begun(sandbox)
     changed = OrganizationSettings(timezone="America/New_York")
     key = sandbox.perform(lambda work: work.org.key)
-    sandbox.perform(lambda work: change_organization(work.connection, key, changed) and None)
+    sandbox.perform(lambda work: change_organization(work.connection, key, changed))
     assert passed_fully(sandbox) is None
     sandbox.tick(QUARTER)
     assert passed_fully(sandbox) == sandbox.now
@@ -217,7 +210,9 @@ def test_the_notes_of_a_pass_that_is_gone_are_taken_by_the_next(
     next(each for each in ticking if isinstance(each, Reaction))
     del ticking
     assert len(entered(sandbox)) == 1
-    sandbox.perform(lambda work: work.connection.execute(text("DELETE FROM signals")) and None)
+    sandbox.perform(
+        lambda work: work.connection.execute(delete(signals).where(signals.c.org_id == work.org_id))
+    )
     sandbox.tick(QUARTER)
     assert sorted(map(str, entered(sandbox))) == ["a", "b", "c"]
 

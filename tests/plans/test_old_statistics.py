@@ -108,6 +108,24 @@ def _wide(kind: SignalKind, series: str | None = None, company: str | None = Non
     return write
 
 
+def _narrow(contacts: int) -> Action:
+    def write(work: Work) -> None:
+        given = {"org": work.org_id, "now": work.now, "contacts": contacts}
+        of_first = (
+            "SELECT org_id, id FROM end_users WHERE org_id = :org ORDER BY id LIMIT :contacts"
+        )
+        narrow = "VALUES (:org, 'reevaluated', :now, :now, '{\"narrow\": true}')"
+        columns = "org_id, kind, happened_at, created_at, cursor"
+        for statement in (
+            f"INSERT INTO pass_notes (org_id, end_user_id) {of_first}",
+            "INSERT INTO pass_notes (org_id, since) VALUES (:org, :now)",
+            f"INSERT INTO signals ({columns}) {narrow}",
+        ):
+            work.connection.execute(text(statement), given)
+
+    return write
+
+
 def _leased(work: Work) -> None:
     work.connection.execute(
         text(
@@ -197,6 +215,8 @@ ACTIONS: dict[str, tuple[Action, Action, int]] = {
     "a batch of exit events": (_signals(SignalKind.EVENT, 1000, "paid"), _handle, 1000),
     "an activation": (_wide(SignalKind.ACTIVATED, series="open"), _handle, CONTACTS),
     "a re-evaluation": (_wide(SignalKind.REEVALUATED), _handle, CONTACTS),
+    # One of the series counts events within a span: for it everybody is looked at.
+    "a narrow pass": (_narrow(300), _handle, CONTACTS),
     "a company's change": (_wide(SignalKind.COMPANY_CHANGED, company="c7"), _handle, 10),
     "thirty due rows": (_nothing, lambda work: advance(work, 30), 30),
     "a batch of due rows": (_nothing, lambda work: advance(work, 1000), 1000),

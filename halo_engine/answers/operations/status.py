@@ -61,8 +61,9 @@ class Status(Answer):
     ``held``, not ``due``. ``abandoned`` rows were leased by a worker that never finished.
 
     ``last_tick`` is the installation's last tick, None before the first.
-    ``last_reevaluation`` is when a tick last began a full pass; ``reevaluation_due`` is None if no
-    series needs one. Mails and rising bounces are counted from ``since``. ``below_usual`` has the
+    ``last_reevaluation`` is when a tick last began a pass, ``last_full_pass`` when that began which
+    last looked at everybody, None before the first; ``reevaluation_due`` is None if no series needs
+    one. Mails and rising bounces are counted from ``since``. ``below_usual`` has the
     series whose last two whole hours were far below their usual ones. ``parked`` and
     ``parked_rows`` count signals and rows that were set aside; ``retried`` what failed and is
     retried, the oldest since ``oldest_retried``. ``stripe_passed_over`` counts Stripe's events that
@@ -85,6 +86,7 @@ class Status(Answer):
     abandoned: int
     last_tick: Instant | None
     last_reevaluation: Instant
+    last_full_pass: Instant | None
     reevaluation_due: Instant | None
     parked: int
     parked_signals: tuple[ParkedSignal, ...]
@@ -132,6 +134,7 @@ def status(work: Work, patience: timedelta = PATIENCE, since: timedelta = SINCE)
         abandoned=_abandoned(work, patience),
         last_tick=last_tick(work.connection)[0],
         last_reevaluation=work.org.reevaluated_at,
+        last_full_pass=work.org.passed_fully_at,
         reevaluation_due=_reevaluation_due(work),
         parked=aside.signals,
         parked_signals=tuple(

@@ -150,6 +150,7 @@ def _draw(found: Status, zone: ZoneInfo) -> None:
     click.echo(f"{found.org}: {verdict}")
     last = shown_at(found.last_reevaluation, zone)
     following = shown_at(found.reevaluation_due, zone) or "no series needs one"
+    full = shown_at(found.last_full_pass, zone) or "none yet"
     mails = f"{found.failed_mails} failed, {found.unknown_mails} unknown"
     print_facts(
         {
@@ -158,6 +159,7 @@ def _draw(found: Status, zone: ZoneInfo) -> None:
             "mails held": _waiting(found.held, found.oldest_held, zone),
             "rows abandoned": found.abandoned,
             "re-evaluation": f"the last {last}, the next {following}",
+            "of everybody": f"the last {full}",
             "signals set aside": found.parked,
             "rows set aside": found.parked_rows,
             "tried again": _waiting(found.retried, found.oldest_retried, zone),

@@ -56,6 +56,7 @@ def test_nothing_needs_a_person(daily: Console) -> None:
         "  mails held         0\n"
         "  rows abandoned     0\n"
         "  re-evaluation      the last INSTANT, the next INSTANT\n"
+        "  of everybody       the last none yet\n"
         "  signals set aside  0\n"
         "  rows set aside     0\n"
         "  tried again        0\n"

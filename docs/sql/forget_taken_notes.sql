@@ -1,0 +1,8 @@
+-- forget_taken_notes
+-- halo_engine/pipeline/passes/taking.py
+-- Parameters: org_id uuid, signal_id bigint
+DELETE
+FROM pass_notes
+WHERE pass_notes.org_id =
+    (SELECT :org_id::UUID AS anon_1)
+  AND pass_notes.taken_by = :signal_id::BIGINT;
