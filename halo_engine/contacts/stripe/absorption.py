@@ -52,6 +52,7 @@ from halo_engine.tables import (
     held_entries,
     idempotency_keys,
     messages,
+    pass_notes,
     pending_members,
     sent_before,
     signals,
@@ -63,7 +64,15 @@ from halo_engine.tables import (
 from halo_engine.work import Work
 
 #: Rows that are given to the user; none can conflict with a row that the user has.
-MOVED: Final = (confirmations, automation_recipients, events, idempotency_keys, messages, signals)
+MOVED: Final = (
+    confirmations,
+    automation_recipients,
+    events,
+    idempotency_keys,
+    messages,
+    pass_notes,
+    signals,
+)
 #: The same, where webhooks were ever asked for.
 TOLD: Final = (webhook_events, webhook_deliveries)
 #: Rows that are copied unless the user has its own.
