@@ -3,14 +3,14 @@
 Code that does not know this writes no notes, and each of its passes is a full one.
 
 Revision ID: 0042
-Revises: 0040
+Revises: 0045
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision: str = "0042"
-down_revision: str | None = "0040"
+down_revision: str | None = "0045"
 branch_labels: str | None = None
 depends_on: str | None = None
 
