@@ -6,6 +6,7 @@ from halo_engine.cli.contacts.erasure import erase_contact_command, erase_organi
 from halo_engine.cli.contacts.imports import import_command
 from halo_engine.cli.contacts.updates import update_command
 from halo_engine.cli.operations.mail import render_command, retry_failed_command, send_test_command
+from halo_engine.cli.operations.moving import move_command
 from halo_engine.cli.operations.organizations import org
 from halo_engine.cli.series.answers import (
     diagnose_command,
@@ -27,6 +28,7 @@ contacts.add_command(import_command)
 contacts.add_command(update_command)
 contacts.add_command(erase_contact_command)
 org.add_command(erase_organization_command)
+org.add_command(move_command)
 for _command in (
     example_command,
     apply,

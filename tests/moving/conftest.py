@@ -7,7 +7,10 @@ import pytest
 from sqlalchemy import Engine
 
 from halo_engine.moving.places import Place, opened
+from tests.cells.conftest import two
 from tests.moving.ground import Pair
+
+__all__ = ["two"]
 
 
 @pytest.fixture

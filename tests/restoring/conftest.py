@@ -7,8 +7,11 @@ import pytest
 import sqlalchemy
 
 from halo_engine import database as halo_database
+from tests.cells.conftest import two
 from tests.conftest import clone_of
 from tests.restoring.ground import Drill
+
+__all__ = ["two"]
 
 
 @pytest.fixture

@@ -8,7 +8,9 @@ from pathlib import Path
 import sqlalchemy
 
 from halo_engine.contacts.erasure.organizations import erase_organization
+from tests.cells.conftest import Two
 from tests.cli.console import Console
+from tests.conftest import clone_of
 from tests.moving.ground import contents, worked
 from tests.restoring.ground import Drill
 
@@ -48,6 +50,24 @@ def test_one_organization_goes_back_to_the_backup(
     drill.acme.settle()
     assert drill.mails()["ann", "Hi"] == 1
     assert drill.mails()["dan", "Hi"] == 2
+
+
+def test_in_an_installation_with_cells_the_directory_is_told(
+    two: Two, administrate: Callable[[str], None]
+) -> None:
+    """The organisation is found in the cell that was named."""
+    halo, a, _ = two
+    halo("org", "create", "acme", "--cell", "a")
+    name = f"{a.url.database}_restored"
+    a.dispose()
+    administrate(f"CREATE DATABASE {name} {clone_of(str(a.url.database))}")
+    halo("org", "erase", "acme", "--yes")
+    url = a.url.set(database=name).render_as_string(hide_password=False)
+    assert halo.json("restore", "org", "acme", "--from", url, "--to", "b") == {"org": "acme"}
+    administrate(f"DROP DATABASE {name} WITH (FORCE)")
+    halo("identify", "ann", "--org", "acme")
+    [there] = [each for each in halo.json("cells", "list") if each["organizations"]]
+    assert there["cell"] == "b"
 
 
 def test_a_database_that_is_none_is_refused(database: sqlalchemy.Engine, tmp_path: Path) -> None:

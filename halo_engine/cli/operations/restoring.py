@@ -1,18 +1,23 @@
 """`halo restore`: what a database that was restored would send again (decision 75)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import click
+from sqlalchemy import Engine
 
+from halo_engine.cells.directory import cell_named
 from halo_engine.cli.context import json_option, refusing
-from halo_engine.cli.installation import Installation
 from halo_engine.cli.output import print_json
-from halo_engine.database import run_in_transaction
+from halo_engine.database import create_engine, run_in_transaction
 from halo_engine.domain.errors import bad_input
 from halo_engine.domain.times.instants import format_instant
+from halo_engine.moving.between import adopt
 from halo_engine.moving.move import move
-from halo_engine.moving.places import check_it_answers, opened
-from halo_engine.moving.progress import Step
+from halo_engine.moving.places import Place, check_it_answers, opened
+from halo_engine.moving.progress import Step, Tell
 from halo_engine.restoring.check import Checked, Fate, check
 from halo_engine.restoring.lists import read_lists
 from halo_engine.server_urls import read_database_url
@@ -35,18 +40,16 @@ def restore() -> None:
 )
 @click.option("--apply", is_flag=True, help="Write it into the database: none goes out again.")
 @json_option
-@click.pass_obj
-def check_command(
-    installation: Installation, files: tuple[Path, ...], *, apply: bool, as_json: bool
-) -> None:
+def check_command(files: tuple[Path, ...], *, apply: bool, as_json: bool) -> None:
     """Say which mails of the files the database would send again; write nothing without --apply.
 
-    Run it while no worker runs, or mail is stopped. It exits 1 if mails would go out again.
+    The database is that of HALO_DATABASE_URL. Run it while no worker runs, or mail is stopped. It
+    exits 1 if mails would go out again.
     """
-    with refusing(as_json), installation.engine() as engine:
+    with refusing(as_json), _database(load_settings().required_database_url()) as database:
         lists = read_lists(files)
         checked = run_in_transaction(
-            engine.database, lambda connection: check(connection, lists, apply=apply)
+            database, lambda connection: check(connection, lists, apply=apply)
         )
     if as_json:
         print_json(checked)
@@ -56,12 +59,24 @@ def check_command(
         raise SystemExit(1)
 
 
+@contextmanager
+def _database(url: str) -> Iterator[Engine]:
+    database = create_engine(url, application_name="halo-command")
+    try:
+        yield database
+    finally:
+        database.dispose()
+
+
 @restore.command(name="org")
 @click.argument("key")
 @click.option("--from", "url", metavar="URL", required=True, help="The restored database.")
+@click.option(
+    "--to", "cell", metavar="CELL", help="The cell where it is to live, if there are any."
+)
 @json_option
-def org_command(key: str, url: str, *, as_json: bool) -> None:
-    """Bring the organisation KEY from a restored database into this one.
+def org_command(key: str, url: str, cell: str | None, *, as_json: bool) -> None:
+    """Bring the organisation KEY from a restored database into this one, or into a cell.
 
     It must not be here any more: erase it first. Its rows go from there once they are here; after
     an interruption the same command goes on.
@@ -71,14 +86,28 @@ def org_command(key: str, url: str, *, as_json: bool) -> None:
             url = read_database_url(url)
         except ValueError as error:
             raise bad_input("from", str(error), "bad_url") from None
-        here = load_settings().required_database_url()
-        with opened("restored", url) as source, opened("live", here) as target:
+        tell = _pass if as_json else _tell
+        with opened("restored", url) as source:
             check_it_answers(source, url, "from")
-            move(source, target, key, tell=_pass if as_json else _tell)
+            if cell is None:
+                here = load_settings().required_database_url()
+                with opened("live", here) as target:
+                    move(source, target, key, tell=tell)
+            else:
+                _bring_into(cell, source, key, tell)
     if as_json:
         print_json({"org": key})
     else:
         click.echo(f"{key} is here again.")
+
+
+def _bring_into(cell: str, source: Place, key: str, tell: Tell) -> None:
+    with _database(load_settings().required_directory_url()) as directory:
+        with directory.connect() as connection:
+            found = cell_named(connection, cell)
+        with opened(cell, found.url) as target:
+            check_it_answers(target, found.url, "to")
+            move(source, target, key, tell=tell, note_cell=partial(adopt, directory, target))
 
 
 def _pass(_: Step) -> None:
