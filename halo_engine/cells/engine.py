@@ -22,6 +22,7 @@ from halo_engine.mail.incoming.receive import Received
 from halo_engine.mail.reading.incoming_mail import read_mail
 from halo_engine.mail.sending.retries import RetriedMail, RetryCall
 from halo_engine.sets import Outcome, SetCall
+from halo_engine.settings import ConfigurationError
 from halo_engine.work import OrgRef, Transactions, Work
 
 _Result = TypeVar("_Result")
@@ -71,10 +72,16 @@ def each_rings(_org_id: UUID) -> None:
 
 
 class NoDatabase:
-    """In place of a database, where a caller has to name an organisation or a cell."""
+    """In place of a database, where a caller has to name an organisation or a cell.
+
+    Whatever is asked of it raises ConfigurationError.
+    """
 
     def __getattr__(self, name: str) -> object:
-        raise AttributeError(f"{name}: all cells have no database of their own")
+        if name.startswith("__"):
+            raise AttributeError(name)
+        problem = "this works on one database alone; unset it, and name the cell's"
+        raise ConfigurationError(f"HALO_DIRECTORY_URL: {problem} by HALO_DATABASE_URL")
 
 
 def of_all(cells: Cells) -> "CellEngine":

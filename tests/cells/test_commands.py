@@ -4,12 +4,16 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+from pydantic import ValidationError
 from sqlalchemy import Engine, make_url, text
 
 from halo_engine import migrate
 from halo_engine.cells.agreeing import agree
+from halo_engine.settings import ConfigurationError, Settings
 from tests.cells.conftest import Two, url_of
 from tests.cli.console import Console
+from workers.cells import require_own_database
 
 
 def _keys(database: Engine) -> list[str]:
@@ -198,3 +202,63 @@ def test_status_and_stops_are_about_all_cells(two: Two) -> None:
     shown = halo("status", status=1)
     assert "cell b: it does not answer" in shown
     assert "secret" not in shown
+
+
+def test_migrate_and_doctor_say_it_of_each_cell(
+    two: Two, new_database: Callable[[], Engine]
+) -> None:
+    """A cell that is away is named, and the others are migrated all the same."""
+    halo, a, b = two
+    head = migrate.head_revision()
+    lines = halo("migrate").splitlines()
+    assert lines == [f"{who}: at {head} already" for who in ("directory", "cell a", "cell b")]
+    new = url_of(new_database())
+    assert f"database: at {head} already" in halo("migrate", HALO_DATABASE_URL=new)
+    found = _findings(halo("doctor", "--json", status=1))
+    assert (found["directory"], found["cell a"], found["cell b"]) == ("ok", "ok", "ok")
+    right = halo("doctor", "--json", status=1, HALO_CELL="a")
+    assert "cell" not in _findings(right)
+    wrong = halo("doctor", "--json", status=1, HALO_CELL="b")
+    assert "HALO_DATABASE_URL is not the database of the cell b, HALO_CELL" in wrong
+    assert "HALO_CELL is c, which is none of a, b" in halo("doctor", status=1, HALO_CELL="c")
+    with a.begin() as connection:
+        gone = "postgresql+psycopg://h:secret@127.0.0.1:1/x"
+        connection.execute(text(f"UPDATE cells SET url = '{gone}' WHERE name = 'b'"))
+    lines = halo("migrate", status=1).splitlines()
+    assert lines[1:] == [f"cell a: at {head} already", "cell b: it does not answer"]
+    told = halo("doctor", "--json", status=1)
+    assert _findings(told)["cell b"] == "wrong"
+    assert "secret" not in told
+    assert b is not a
+
+
+def _findings(told: str) -> dict[str, str]:
+    return {each["subject"]: each["state"] for each in json.loads(told)["findings"]}
+
+
+def test_a_worker_of_another_cells_database_does_not_start(two: Two) -> None:
+    """Calls would go round and round; a worker of no cell would refuse those of others."""
+    _, a, b = two
+
+    def settings(cell: str | None) -> Settings:
+        return Settings(directory_url=url_of(a), database_url=url_of(b), cell=cell)
+
+    require_own_database(settings("b"))
+    said = {
+        "a": "HALO_DATABASE_URL: it is not the database of the cell a, which HALO_CELL names",
+        "c": "HALO_CELL: there is no cell c; there are a, b",
+        None: "HALO_CELL is not set; write the name of the cell to work for",
+    }
+    for cell, problem in said.items():
+        with pytest.raises(ConfigurationError, match=problem):
+            require_own_database(settings(cell))
+    with pytest.raises(ValidationError, match="HALO_CELL goes with HALO_DIRECTORY_URL"):
+        Settings(cell="a")
+
+
+def test_what_works_on_one_database_says_so(two: Two, tmp_path: Path) -> None:
+    """A command that names no organisation and no cell asks for one database."""
+    halo, *_ = two
+    list_ = tmp_path / "list"
+    list_.write_text("")
+    assert "works on one database alone" in halo("restore", "check", "--sent", str(list_), status=1)

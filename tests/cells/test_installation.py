@@ -1,10 +1,12 @@
 """Two cells behind one address and one broker: each call reaches the organisation's own."""
 
+import hmac
 import json
 import re
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from functools import partial
+from time import time
 from urllib.parse import urlencode
 
 import pytest
@@ -156,6 +158,75 @@ def _got(installation: Installation, org: Org, address: str) -> bool:
 
 def _token(org: Org, row: int, key: bytes) -> str:
     return MailToken(Purpose.UNSUBSCRIBE, org.id, row).signed(key)
+
+
+def test_what_comes_from_outside_reaches_its_cell(
+    installation: Installation, left: Org, right: Org
+) -> None:
+    """Stripe's hook names the organisation; of a mail, the cells say whose it is."""
+    customer = {"id": "cus_1", "object": "customer", "email": "payer@x.example", "metadata": {}}
+    event = {
+        "id": "evt_1",
+        "object": "event",
+        "created": int(time()),
+        "type": "customer.created",
+        "data": {"object": customer},
+    }
+    for org in (left, right):
+        installation.identify(org, "payer", traits={"email": "payer@x.example"})
+        secret = f"whsec_of_{org.cell}"
+        installation.halo("org", "stripe-secret", org.key, secret)
+        body, now = json.dumps(event), int(time())
+        mac = hmac.new(secret.encode(), f"{now}.{body}".encode(), "sha256").hexdigest()
+        taken = installation.web.ask(
+            "POST",
+            f"/api/hooks/stripe/{org.key}",
+            body.encode(),
+            Content_Type="application/json",
+            Stripe_Signature=f"t={now},v1={mac}",
+        )
+        assert taken.status == 200
+    unknown = installation.web.ask(
+        "POST",
+        "/api/hooks/stripe/nobody",
+        b"{}",
+        Content_Type="application/json",
+        Stripe_Signature=f"t={int(time())},v1=00",
+    )
+    assert unknown.status == 400
+    installation.identify(right, "reader", traits={"email": "reader@b.example"})
+    wait_until(partial(_got, installation, right, "reader@b.example"), "the reader got a mail")
+    [mail] = [each for each in installation.mails("b") if "To: reader@b.example" in each]
+    message_id = re.search(r"(?im)^message-id: *(<[^>]+>)", mail)
+    assert message_id is not None
+    reply = (
+        f"From: reader@b.example\nTo: series@halo.example\nSubject: Re: Hello\n"
+        f"Message-ID: <r1@b.example>\nIn-Reply-To: {message_id[1]}\n\nThank you\n"
+    )
+    received = [installation.task("halo.mail.receive", message=reply) for _ in range(2)]
+    assert [each["kind"] for each in received] == ["reply", "reply"]
+    assert [each["message_id"] for each in received] == [message_id[1]] * 2
+    file = installation.halo.file("reply.eml", reply)
+    assert installation.halo.json("mail", "receive", file)["message_id"] == message_id[1]
+    stranger = installation.task("halo.mail.receive", message="From: a@b.example\n\nHello\n")
+    assert stranger["message_id"] is None
+
+
+def test_a_task_about_the_whole_installation_goes_to_all_cells(installation: Installation) -> None:
+    """All mail is stopped in each cell, and started again."""
+
+    def stopped() -> list[object]:
+        asked = text("SELECT sending_stopped_by FROM installation")
+        found = []
+        for database in installation.databases.values():
+            with database.connect() as connection:
+                found.append(connection.scalar(asked))
+        return found
+
+    assert "stops" in installation.task("halo.sending.stop", by="ann")
+    wait_until(lambda: stopped() == ["ann", "ann"], "both cells stopped")
+    installation.task("halo.sending.start")
+    wait_until(lambda: stopped() == [None, None], "both cells started")
 
 
 def test_the_panel_shows_the_organisation_that_signed_in(
