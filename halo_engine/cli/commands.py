@@ -96,7 +96,7 @@ COMMANDS: Final = (
     Listed(
         "restore",
         "halo_engine.cli.operations.restoring:restore",
-        "After a restore: say which mails went out since, and send none twice.",
+        "Tell a restored database which mails went out since its backup.",
     ),
     Listed(
         "test",

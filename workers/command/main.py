@@ -45,7 +45,7 @@ _SECTIONS: Final = {
     "Contacts, and what is known of them": ("contacts", "identify", "track", "fields", "events"),
     "Series": ("series", "explain", "runs", "failures", "test", "schema"),
     "Mail, and who else is told": ("sending", "mail", "webhooks"),
-    "When something is wrong": ("status", "signals", "rows", "calls", "sql"),
+    "When something is wrong": ("status", "signals", "rows", "calls", "restore", "sql"),
 }
 
 

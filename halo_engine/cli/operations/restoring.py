@@ -26,7 +26,7 @@ from halo_engine.settings import load_settings
 
 @click.group(name="restore")
 def restore() -> None:
-    """After a restore: say which mails went out since, and send none twice."""
+    """Tell a restored database which mails went out since its backup."""
 
 
 @restore.command(name="check")
@@ -41,10 +41,11 @@ def restore() -> None:
 @click.option("--apply", is_flag=True, help="Write it into the database: none goes out again.")
 @json_option
 def check_command(files: tuple[Path, ...], *, apply: bool, as_json: bool) -> None:
-    """Say which mails of the files the database would send again; write nothing without --apply.
+    """Say which mails of the files would go out again.
 
-    The database is that of HALO_DATABASE_URL. Run it while no worker runs, or mail is stopped. It
-    exits 1 if mails would go out again.
+    With --apply it writes into the database, that of HALO_DATABASE_URL, that they went out; without
+    it nothing. Run it while no worker runs, or mail is stopped. Without --apply it exits 1 if mails
+    would go out again.
     """
     with refusing(as_json), _database(load_settings().required_database_url()) as database:
         lists = read_lists(files)
@@ -76,10 +77,11 @@ def _database(url: str) -> Iterator[Engine]:
 )
 @json_option
 def org_command(key: str, url: str, cell: str | None, *, as_json: bool) -> None:
-    """Bring the organisation KEY from a restored database into this one, or into a cell.
+    """Bring the organisation KEY back from a restored database.
 
-    It must not be here any more: erase it first. Its rows go from there once they are here; after
-    an interruption the same command goes on.
+    It comes into the database of HALO_DATABASE_URL, or into the cell that --to names. It must not
+    be there any more: erase it first. Its rows go from the restored database once they are there;
+    after an interruption the same command goes on.
     """
     with refusing(as_json):
         try:
