@@ -6,6 +6,8 @@ import re
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import count
+from threading import Event, Thread
 from time import time
 from urllib.parse import urlencode
 
@@ -316,3 +318,43 @@ def _copy(installation: Installation, org: Org, source: str, target: str) -> Non
     values = ", ".join(f":{name}" for name in row)
     with installation.databases[target].begin() as connection:
         connection.execute(text(f"INSERT INTO organizations ({names}) VALUES ({values})"), row)
+
+
+def test_an_organisation_moves_while_it_is_called(installation: Installation) -> None:
+    """Over HTTP and as tasks, every call is answered, and done once, in the one cell or the other;
+    its mails go on from the new one.
+    """
+    org = installation.organization("a")
+    installation.greets(org)
+    ends, answers = Event(), list[int]()
+
+    def call(name: str) -> None:
+        for number in count():
+            if ends.is_set():
+                return
+            sent = installation.identify(org, f"{name}-{number}")
+            answers.append(sent.status)
+
+    callers = [Thread(target=call, args=(f"caller-{n}",)) for n in range(2)]
+    for each in callers:
+        each.start()
+    tasks = []
+    moving = Thread(target=lambda: installation.halo("org", "move", org.key, "--to", "b"))
+    moving.start()
+    while moving.is_alive():
+        call_ = {"widget_key": org.widget_key, "user_id": f"task-{len(tasks)}"}
+        tasks.append(installation.app.send_task("halo.identify", kwargs=call_))
+        moving.join(timeout=0.05)
+    assert all(each.get(timeout=120)["created"] for each in tasks)
+    wait_until(lambda: answers, "calls were answered")
+    ends.set()
+    for each in callers:
+        each.join()
+    assert {*answers} == {200}
+    found = installation.users("b", org)
+    assert len(found) == len({*found}) == len(answers) + len(tasks)
+    assert installation.users("a", org) == []
+    installation.identify(org, "moved", traits={"email": "moved@b.example"})
+    wait_until(
+        lambda: any("moved@b.example" in each for each in installation.mails("b")), "a mail from b"
+    )
