@@ -9,6 +9,7 @@ from functools import partial
 from itertools import count
 from threading import Event, Thread
 from time import time
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -281,7 +282,17 @@ def test_an_organisation_that_has_moved_is_found(installation: Installation) -> 
     """
     org = installation.organization("a")
     installation.identify(org, "before")
-    _copy(installation, org, "a", "b")
+    key = installation.halo.json("key", "create", "--org", org.key, "--role", "admin")["key"]
+    signed = installation.web.ask(
+        "POST",
+        "/sign-in",
+        urlencode({"key": key}).encode(),
+        Content_Type="application/x-www-form-urlencoded",
+        Origin=installation.web.url,
+    )
+    cookie = signed.headers["set-cookie"].partition(";")[0]
+    for table in ("organizations", "operator_keys", "operator_sessions"):
+        _copy(installation, org, table)
     fence(installation.databases["a"], org.id, "b")
     assert installation.identify(org, "over-http").status == 200
     answer = installation.task("halo.identify", widget_key=org.widget_key, user_id="task")
@@ -293,6 +304,16 @@ def test_an_organisation_that_has_moved_is_found(installation: Installation) -> 
         for n in range(10)
     ]
     assert all(each.get(timeout=120)["created"] for each in sent)
+    for path, body in (("/sign-in", urlencode({"key": key}).encode()), ("/sign-out", b"")):
+        answer = installation.web.ask(
+            "POST",
+            path,
+            body,
+            Content_Type="application/x-www-form-urlencoded",
+            Origin=installation.web.url,
+            Cookie=cookie,
+        )
+        assert (answer.status, "set-cookie" in answer.headers) == (303, True)
     assert installation.users("a", org) == ["before"]
     assert installation.users("b", org)[:2] == ["over-http", "task"]
     assert len(installation.users("b", org)) == 12
@@ -309,15 +330,16 @@ def test_an_organisation_that_has_moved_is_found(installation: Installation) -> 
     assert "by-command" in installation.users("b", org)
 
 
-def _copy(installation: Installation, org: Org, source: str, target: str) -> None:
-    """Copy an organisation's own row to another cell, as a move does before it ends."""
-    asked = text("SELECT * FROM organizations WHERE id = :org")
-    with installation.databases[source].connect() as connection:
+def _copy(installation: Installation, org: Org, table: str) -> None:
+    """Copy an organisation's row of a table from `a` to `b`, as a move does before it ends."""
+    its = "id" if table == "organizations" else "org_id"
+    asked = text(f"SELECT * FROM {table} WHERE {its} = :org")
+    with installation.databases["a"].connect() as connection:
         row = dict(connection.execute(asked, {"org": org.id}).mappings().one())
     names = ", ".join(row)
     values = ", ".join(f":{name}" for name in row)
-    with installation.databases[target].begin() as connection:
-        connection.execute(text(f"INSERT INTO organizations ({names}) VALUES ({values})"), row)
+    with installation.databases["b"].begin() as connection:
+        connection.execute(text(f"INSERT INTO {table} ({names}) VALUES ({values})"), row)
 
 
 def test_an_organisation_moves_while_it_is_called(installation: Installation) -> None:
@@ -338,7 +360,7 @@ def test_an_organisation_moves_while_it_is_called(installation: Installation) ->
     callers = [Thread(target=call, args=(f"caller-{n}",)) for n in range(2)]
     for each in callers:
         each.start()
-    tasks = []
+    tasks: list[Any] = []
     moving = Thread(target=lambda: installation.halo("org", "move", org.key, "--to", "b"))
     moving.start()
     while moving.is_alive():

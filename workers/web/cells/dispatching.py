@@ -91,15 +91,25 @@ class Dispatcher:
                 raise
             return await self._proven(moved, request, route)
 
-    async def _proven(self, cell: str, request: Request, route: Route) -> Caller:
+    async def _proven(self, cell: str, request: Request, route: Route) -> _InCell:
         own = self._of(cell)[route.method, route.template]
         proven = await own.who(request)
         return _InCell(proven.org, proven.key, proven.key_id, proven, own)
 
     async def _handle(self, request: Request, caller: Caller) -> Response:
         assert isinstance(caller, _InCell)
-        assert caller.route is not None
-        return await caller.route.handle(request, caller.proven)
+        route = caller.route
+        assert route is not None
+        try:
+            return await route.handle(request, caller.proven)
+        except Exception as error:
+            # What is no transaction of the engine's: a session that begins, or ends.
+            moved = moved_to(error)
+            if moved is None or not request.can_be_read_again:
+                raise
+            again = await self._proven(moved, request, route)
+            assert again.route is not None
+            return await again.route.handle(request, again.proven)
 
     async def _cell(self, said: Named) -> str:
         """Return the cell that a request leads to; any cell if none knows what it names: that one

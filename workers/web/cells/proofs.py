@@ -34,6 +34,7 @@ class Secret:
 Named = OrgRef | Secret | None
 
 _SIGN_IN: Final = "/sign-in"
+_SIGN_OUT: Final = "/sign-out"
 _CUSTOMERIO: Final = CUSTOMERS.partition("{")[0]
 _SEGMENT: Final = f"{CLIENTS.decode()}/"
 
@@ -53,9 +54,11 @@ async def named(request: Request, route: Route, cookie: SessionCookie) -> Named:
 
 async def _of_page(request: Request, route: Route, cookie: SessionCookie) -> Named:
     """Return the session of a page of the panel, or the key by which somebody signs in."""
-    if route.template == _SIGN_IN and request.method == "POST":
-        key = Form.read(await request.look_at_body()).get("key").strip()
-        return Secret(key, of_key(key))
+    if request.method == "POST" and route.template in (_SIGN_IN, _SIGN_OUT):
+        body = await request.look_at_body()
+        if route.template == _SIGN_IN:
+            key = Form.read(body).get("key").strip()
+            return Secret(key, of_key(key))
     session = cookie.read(request)
     return Secret(session, of_session(session)) if session else None
 

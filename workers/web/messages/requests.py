@@ -76,9 +76,14 @@ class Request:
         self._kept: bytes | None = None
 
     async def look_at_body(self) -> bytes:
-        """Return the whole body, and keep it for whoever asks for it next."""
+        """Return the whole body, and keep it for whoever asks for it."""
         self._kept = await self.body()
         return self._kept
+
+    @property
+    def can_be_read_again(self) -> bool:
+        """Whether it has no body, or one that is kept."""
+        return self._kept is not None or self.method in ("GET", "HEAD", "DELETE")
 
     async def json(self) -> Any:
         """Return the body, which must be JSON in UTF-8; raises a 400, 413 or 415."""
@@ -129,8 +134,7 @@ class Request:
     async def body(self) -> bytes:
         """Return the whole body, decompressed; raises a 413 for more than ``LARGEST_BODY``."""
         if self._kept is not None:
-            kept, self._kept = self._kept, None
-            return kept
+            return self._kept
         coding = self.headers.get(b"content-encoding", b"identity").lower()
         if coding not in (b"identity", b"gzip", b"x-gzip"):
             raise unsupported("Content-Encoding", "gzip, or none")
