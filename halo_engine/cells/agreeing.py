@@ -5,7 +5,7 @@ that to the directory, and what an interrupted call left half done.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import sqlalchemy
@@ -20,8 +20,14 @@ from halo_engine.cells.directory import (
 )
 from halo_engine.cells.joining import adopt_organizations, read_own
 from halo_engine.sql.statements import statement
+from halo_engine.tables import moves
 
-_Own = Mapping[str, Any]
+
+class _Own(NamedTuple):
+    """What a cell's database says: the names of its organisations, and which have left it."""
+
+    organizations: Sequence[Mapping[str, Any]]
+    left: frozenset[UUID]
 
 
 def agree(directory: sqlalchemy.Engine, cell: str, database: sqlalchemy.Engine) -> int:
@@ -36,13 +42,19 @@ def agree(directory: sqlalchemy.Engine, cell: str, database: sqlalchemy.Engine) 
         lock_directory(connection)
         homes, own = homes_since(connection, 0), _read(database)
         found = _differences(cell, homes, own)
-        _change(connection, cell, found, own)
+        _change(connection, cell, found, own.organizations)
     return len(found)
 
 
-def _read(database: sqlalchemy.Engine) -> Sequence[_Own]:
+def _read(database: sqlalchemy.Engine) -> _Own:
     with database.connect() as connection:
-        return read_own(connection)
+        # In this order: one that leaves in between is in both.
+        return _Own(read_own(connection), frozenset(connection.scalars(_read_left())))
+
+
+@statement("read_left_organizations")
+def _read_left() -> Select[Any]:
+    return select(moves.c.org_id).where(moves.c.state == "moved")
 
 
 @statement("end_idle_session")
@@ -50,18 +62,20 @@ def _end_idle_session() -> Select[Any]:
     return select(func.set_config("idle_in_transaction_session_timeout", "5s", True))
 
 
-def _differences(cell: str, homes: Sequence[Home], own: Sequence[_Own]) -> set[str]:
+def _differences(cell: str, homes: Sequence[Home], own: _Own) -> set[str]:
     """Return the keys of the organisations of the cell about which the directory is wrong.
 
-    Those that other cells have are none: one that moves is in two cells for a while.
+    Those that other cells have are none: one that moves is in two cells for a while. Nor is one
+    that has left and of which the directory is not told yet: its mover does that.
     """
-    by_key = {each["key"]: each for each in own}
+    by_key = {each["key"]: each for each in own.organizations}
     ids = {home.id for home in homes}
     here = {home.key: home for home in homes if home.cell == cell}
     known = {home.key for home in homes}
-    gone = {key for key, home in here.items() if home.id is not None and key not in by_key}
+    made = {key: home for key, home in here.items() if home.id is not None}
+    gone = {key for key, home in made.items() if key not in by_key and home.id not in own.left}
     changed = {key for key, home in here.items() if key in by_key and _names(home) != by_key[key]}
-    unknown = {each["key"] for each in own if each["key"] not in known and each["id"] not in ids}
+    unknown = {key for key, its in by_key.items() if key not in known and its["id"] not in ids}
     return gone | changed | unknown
 
 
@@ -69,7 +83,9 @@ def _names(home: Home) -> dict[str, UUID | str | None]:
     return {name: getattr(home, name) for name in ("id", "key", "widget_key", "old_widget_key")}
 
 
-def _change(connection: Connection, cell: str, keys: set[str], own: Sequence[_Own]) -> None:
+def _change(
+    connection: Connection, cell: str, keys: set[str], own: Sequence[Mapping[str, Any]]
+) -> None:
     by_key = {each["key"]: each for each in own}
     known = {home.key for home in homes_since(connection, 0)}
     for key in sorted(keys & known):

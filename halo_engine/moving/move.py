@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError
 
+from halo_engine.database import MovedAway
 from halo_engine.domain.errors import conflict, not_found
 from halo_engine.moving import ledger
 from halo_engine.moving.checks import already_there, check_organization, check_places
@@ -134,7 +135,7 @@ def _bring(source: Place, target: Place, mover: Mover, tell: Tell, limits: Limit
         switch(source, target, mover, limits, tell)
     except BaseException:
         # After the switch there is nobody to let go: it refuses the write.
-        with suppress(DBAPIError):
+        with suppress(DBAPIError, MovedAway):
             let_mail_go(source, mover.id, target.name)
         raise
 

@@ -3,7 +3,9 @@
 import pytest
 from sqlalchemy import text, update
 
+from halo_engine.cells.agreeing import agree
 from halo_engine.moving import move as moving
+from halo_engine.moving import switching
 from halo_engine.tables import cells
 from tests.cells.conftest import Two
 
@@ -62,6 +64,27 @@ def test_a_move_that_was_cut_short_is_ended_or_taken_back(
     for database, users in ((a, 0), (b, 1)):
         with database.connect() as connection:
             assert connection.scalar(text("SELECT count(*) FROM end_users")) == users
+
+
+def test_the_directory_knows_an_organisation_in_the_middle_of_its_switch(
+    two: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has left one cell, and has not come to the other: the same command lets it come."""
+    halo, a, b = two
+    halo("org", "create", "acme", "--cell", "a")
+    with monkeypatch.context() as broken:
+        broken.setattr(switching, "wait_for_clock", _fail)
+        with pytest.raises(RuntimeError):
+            halo("org", "move", "acme", "--to", "b")
+    assert agree(a, "a", a) == agree(a, "b", b) == 0
+    assert _home(two) == "a"
+    assert _last(halo("org", "move", "acme", "--to", "b")) == "acme lives in b."
+    halo("org", "erase", "acme", "--yes")
+    assert agree(a, "b", b) == 0
+    halo("org", "create", "acme", "--cell", "a")
+    halo("org", "erase", "acme", "--yes")
+    with a.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM cell_organizations")) == 0
 
 
 def _fail(*_: object) -> None:
