@@ -6,6 +6,7 @@ was. Lines are appended by one write each: they outlive the process at once, and
 far as the system wrote them to the disk.
 """
 
+import errno
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -68,19 +69,24 @@ def _not_sent_line(message_id: str, at: datetime) -> str:
 def read_sent(lines: Sequence[str] | Iterator[str]) -> list[Sent]:
     """Return the mails that the lines name, each once, in the order of their last line.
 
-    A line that was cut, at the end of a file or its part, is passed over.
+    A mail may be tried several times: it counts unless each try was certainly none. A line that was
+    cut is passed over.
     """
-    found: dict[str, Sent] = {}
+    tries: dict[str, list[Sent]] = {}
     for line in lines:
         try:
             said = json.loads(line)
             message_id, at = said["message_id"], datetime.fromisoformat(said["at"])
-            found.pop(message_id, None)
+            its = tries.get(message_id, [])
             if "not_sent" not in said:
-                found[message_id] = Sent(message_id, at, _about(said))
+                sent = Sent(message_id, at, _about(said))
+                tries.pop(message_id, None)
+                tries[message_id] = [*its, sent]
+            elif its:
+                its.pop()
         except (ValueError, KeyError, TypeError):
             continue
-    return list(found.values())
+    return [its[-1] for its in tries.values() if its]
 
 
 def _about(said: dict[str, Any]) -> About:
@@ -113,8 +119,8 @@ def last_sent(path: Path) -> list[Sent]:
 class RecordingTransport:
     """Hands mails to another transport, and writes down each before.
 
-    ``is_behind`` is asked once, before the first mail: whether the database knows less than the
-    file. Then nothing is sent, and the next mail asks again.
+    ``is_behind`` is asked when the file is opened, before the first mail: whether the database
+    knows less than the file. Then nothing is sent, and the next mail asks again.
     """
 
     transport: Transport
@@ -137,22 +143,43 @@ class RecordingTransport:
 
     def _write(self, line: str) -> None:
         try:
-            if self._file is None:
-                self._file = self._opened()
-            os.write(self._file, f"{line}\n".encode())
+            file = self._opened()
+            text = f"{line}\n".encode()
+            if _is_cut(file):
+                text = b"\n" + text
+            if os.write(file, text) < len(text):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             raise ServerDown(f"{self.path}: {error.strerror or error}") from error
 
     def _opened(self) -> int:
-        if self.is_behind(last_sent(self.path)):
-            raise ServerDown(BEHIND)
-        return os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+        if self._file is not None and not _is_at(self.path, self._file):
+            self.close()
+        if self._file is None:
+            if self.is_behind(last_sent(self.path)):
+                raise ServerDown(BEHIND)
+            self._file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o640)
+        return self._file
 
     def close(self) -> None:
         """Close the file, and the other transport if it can be closed."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+
+def _is_at(path: Path, file: int) -> bool:
+    """Return whether the open file is the one at the path still: it may have been rotated."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file))
+    except FileNotFoundError:
+        return False
+
+
+def _is_cut(file: int) -> bool:
+    """Return whether the last line has no end: a disk was full, or a process died."""
+    size = os.fstat(file).st_size
+    return size > 0 and os.pread(file, 1, size - 1) != b"\n"
 
 
 class _AnnouncingToo(RecordingTransport, Announcing):
