@@ -1,0 +1,5 @@
+-- read_left_organizations
+-- halo_engine/cells/agreeing.py
+SELECT moves.org_id
+FROM moves
+WHERE moves.state = 'moved'::VARCHAR;
