@@ -3,10 +3,11 @@
 It owns the clock, the transactions, the doorbell and the post office.
 """
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import Final, Protocol, Self, TypeVar
 from uuid import UUID
@@ -37,12 +38,14 @@ from halo_engine.pipeline.isolate import Interruptions
 from halo_engine.pipeline.reaction import Reaction
 from halo_engine.pipeline.settle import settle, tick
 from halo_engine.pipeline.wake import organizations_to_wake, wake
+from halo_engine.retention.dropping import drop_old_months
+from halo_engine.retention.months import Months
+from halo_engine.retention.sweeping import organizations_to_sweep, sweep_page
 from halo_engine.set_transactions import SetTransactions
 from halo_engine.sets import Outcome, SetCall
 from halo_engine.webhooks.claiming import due_endpoints
 from halo_engine.webhooks.delivering import DeliveryTurn
 from halo_engine.webhooks.posting import PUBLIC_ALONE, CallRules
-from halo_engine.webhooks.sweeping import organizations_to_sweep, sweep
 from halo_engine.work import (
     Organization,
     OrganizationCache,
@@ -332,9 +335,31 @@ class Engine:
         """
         return self._in_each(partial(organizations_to_sweep_pending, now=self._now), sweep_pending)
 
-    def sweep_webhooks(self) -> int:
-        """Delete webhook events that are too old; return how many."""
-        return self._in_each(partial(organizations_to_sweep, now=self._now), sweep)
+    def tend_months(self) -> tuple[int, list[str]]:
+        """Make the months of events that are to come, and drop the old ones (§24); return how many
+        were made, and the names of those dropped.
+        """
+        now = self._now or datetime.now(UTC)
+        made = Months(self.database).make_ahead(now)
+        return made, drop_old_months(self.database, now, self._transact)
+
+    def delete_old(self, ends: float) -> int:
+        """Delete what is older than it is kept, until ``ends`` (``time.monotonic``) (§24); return
+        how many rows.
+        """
+        with self.database.connect() as connection:
+            found = organizations_to_sweep(connection, self._now)
+
+        def sweep(org_id: UUID) -> int:
+            deleted = 0
+            while time.monotonic() < ends:
+                swept = self._transact(org_id)(sweep_page)
+                deleted += swept.deleted
+                if swept.is_done:
+                    break
+            return deleted
+
+        return self._each(found, sweep)
 
     def judge_links(self) -> int:
         """Judge the links of mails that a killed web process left, and delete old ones (§16);

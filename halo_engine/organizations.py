@@ -18,8 +18,8 @@ from pydantic import (
     ValidationInfo,
     model_validator,
 )
-from sqlalchemy import Connection, Executable, Select, Update, func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Connection, Executable, Select, Update, func, literal, select, update
+from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from halo_engine.contacts.calls import Call
 from halo_engine.domain.errors import bad_input, conflict, not_found, shown
@@ -29,6 +29,7 @@ from halo_engine.domain.times.cron import parse_cron
 from halo_engine.domain.times.frequency import GivenCaps, parsed_caps
 from halo_engine.domain.times.instants import Instant, parse_zone
 from halo_engine.domain.times.quiet_hours import Hours, QuietHours, parsed_quiet_hours
+from halo_engine.domain.times.retention import GivenKeeps, parsed_keeps
 from halo_engine.domain.values import check_text
 from halo_engine.sql.statements import statement
 from halo_engine.stripe_endpoint import with_secret_before
@@ -153,6 +154,11 @@ class OrganizationSettings(Call):
     reevaluate_cron: Annotated[str, BeforeValidator(_cron)] = Field(
         default="*/15 * * * *", description="When `segment_match` series are re-evaluated."
     )
+    keeps: GivenKeeps = Field(
+        default={},
+        description="How long histories are kept, as `{events: 400d, audit: forever}`; those that "
+        "are not named stay as they are.",
+    )
 
 
 class ChangeOrganizationCall(OrganizationSettings):
@@ -271,6 +277,8 @@ def change_organization(
     if "timezone" in values:
         # Dates without a zone mean other instants: the next pass looks at everybody.
         values["passed_fully_at"] = None
+    if "keeps" in values:
+        values["keeps"] = organizations.c.keeps.op("||")(literal(values["keeps"], JSONB()))
     if values:
         connection.execute(_change_org(key, values))
     return find_organization(connection, key)
@@ -318,6 +326,7 @@ def _read(connection: Connection, *conditions: Any) -> list[OrganizationAnswer]:
                 **row,
                 "quiet_hours": parsed_quiet_hours(row["quiet_hours"]),
                 "frequency_caps": parsed_caps(row["frequency_caps"]) or None,
+                "keeps": parsed_keeps(row["keeps"]),
             }
         )
         for row in rows.mappings()

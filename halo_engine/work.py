@@ -17,6 +17,7 @@ from halo_engine.domain.series.happenings import Happening, Kinds
 from halo_engine.domain.times.frequency import FrequencyCaps, parsed_caps
 from halo_engine.domain.times.instants import parse_zone
 from halo_engine.domain.times.quiet_hours import Hours, QuietHours, parsed_quiet_hours
+from halo_engine.domain.times.retention import Keeps, parsed_keeps
 from halo_engine.domain.values import is_storable_text
 from halo_engine.sql.parameters import parameter
 from halo_engine.sql.prepared import BoundStatement, Rows, prepared
@@ -62,6 +63,7 @@ class Organization:
     passed_fully_at: datetime | None
     quiet_hours: QuietHours | None
     frequency_caps: FrequencyCaps
+    keeps: Keeps = field(hash=False)
     address_key: bytes | None = field(repr=False)
     mail_key: bytes = field(repr=False)
     webhook_kinds: Kinds
@@ -215,6 +217,7 @@ def open_work(connection: Connection, ref: OrgRef, now: datetime | None) -> Work
     clock = row.pop("clock")
     row["quiet_hours"] = parsed_quiet_hours(row["quiet_hours"])
     row["frequency_caps"] = parsed_caps(row["frequency_caps"])
+    row["keeps"] = parsed_keeps(row["keeps"])
     # A newer version may know more kinds.
     asked = row.pop("webhook_kinds")
     row["webhook_kinds"] = frozenset(kind for kind in Happening if kind in asked)

@@ -19,13 +19,14 @@ _DECLARED: Final = "declared"
 _TABLES: Final = """
     SELECT oid, relname, relpersistence, reloptions, reltoastrelid FROM pg_class
     WHERE relnamespace = CAST(:schema AS regnamespace) AND relkind IN ('r', 'p')
-        AND relname <> 'alembic_version'
+        AND relname <> 'alembic_version' AND NOT relispartition
 """
 
 #: The kinds of things that are compared, each with a query for their names and properties.
 _QUERIES: Final = {
     "table": """
-        SELECT relname, 'persistence ' || CAST(relpersistence AS text) FROM tables
+        SELECT relname, concat_ws(' ', 'persistence', relpersistence, pg_get_partkeydef(oid))
+        FROM tables
     """,
     "storage parameters of": """
         SELECT relname, string_agg(option, ', ' ORDER BY option)

@@ -8,4 +8,6 @@ WHERE ctid = ANY (array(
                            FROM end_users
                            WHERE end_users.org_id =
                                (SELECT :org_id::UUID AS anon_1)
-                           LIMIT :limit::INTEGER)));
+                           LIMIT :limit::INTEGER)))
+  AND end_users.org_id =
+    (SELECT :org_id::UUID AS anon_2);

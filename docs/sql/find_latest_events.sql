@@ -9,6 +9,7 @@ SELECT event_counts.end_user_id,
 FROM event_counts
 JOIN events ON events.org_id = event_counts.org_id
 AND events.id = event_counts.live_id
+AND events.created_at > event_counts.live_at - interval '1 day'
 WHERE event_counts.org_id =
     (SELECT :org_id::UUID AS anon_1)
   AND event_counts.name = NULL::VARCHAR

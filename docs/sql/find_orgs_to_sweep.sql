@@ -1,9 +1,11 @@
 -- find_orgs_to_sweep
--- halo_engine/webhooks/sweeping.py
+-- halo_engine/retention/sweeping.py
+-- Parameters: now timestamp with time zone, limit integer
 SELECT organizations.id
 FROM organizations
-WHERE EXISTS
-    (SELECT *
-     FROM webhook_events
-     WHERE webhook_events.org_id = organizations.id
-       AND webhook_events.at < '2025-12-02 01:00:00+00:00'::TIMESTAMP WITH TIME ZONE);
+LEFT OUTER JOIN histories ON histories.org_id = organizations.id
+WHERE histories.next_at IS NULL
+  OR histories.next_at <= :now::TIMESTAMP WITH TIME ZONE
+ORDER BY histories.next_at NULLS FIRST,
+         organizations.id
+LIMIT :limit::INTEGER;

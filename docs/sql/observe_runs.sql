@@ -28,7 +28,8 @@ WITH seen AS
                                                                                                                                    WHERE events.org_id = automation_enrollments.org_id
                                                                                                                                      AND events.end_user_id = automation_enrollments.end_user_id
                                                                                                                                      AND events.name = 'login'::VARCHAR
-                                                                                                                                     AND (events.happened_at, events.id) > (automation_enrollments.created_at, automation_enrollments.id)) >= '3') IS true
+                                                                                                                                     AND (events.happened_at, events.id) > (automation_enrollments.created_at, automation_enrollments.id)
+                                                                                                                                     AND events.created_at > automation_enrollments.created_at - interval '1 day') >= '3') IS true
                 END AS BOOLEAN) AS goal_holds
    FROM end_users
    JOIN automation_enrollments ON automation_enrollments.org_id = end_users.org_id

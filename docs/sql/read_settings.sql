@@ -16,6 +16,7 @@ SELECT organizations.name,
        organizations.quiet_hours,
        organizations.frequency_caps,
        organizations.reevaluate_cron,
+       organizations.keeps,
        organizations.widget_key,
        organizations.old_widget_key,
        organizations.old_stripe_endpoint_secret

@@ -25,7 +25,8 @@ SELECT signals.org_id,
                                               WHERE events.org_id = signals.org_id
                                                 AND events.end_user_id = signals.end_user_id
                                                 AND events.name = signals.event_name
-                                                AND events.happened_at = signals.happened_at)
+                                                AND events.happened_at = signals.happened_at
+                                                AND events.created_at > signals.happened_at - interval '1 day')
                                   END) AS event_id
 FROM signals
 WHERE signals.org_id =

@@ -12,6 +12,7 @@ from halo_engine.audience.moments import When
 from halo_engine.audience.numbered import of_number
 from halo_engine.domain.fields.event_filters import EventGroups
 from halo_engine.tables import event_counts, events
+from halo_engine.tables.events import came_since
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ def fired_since(
                 events.c.name == _name(number, narrowed),
                 events.c.live,
                 tuple_(events.c.happened_at, events.c.id) > tuple_(*since),
+                came_since(since[0]),
                 of_number(number, holds),
             )
         )

@@ -7,7 +7,7 @@ import click
 from pydantic import JsonValue
 
 from halo_engine.cli.context import CommandContext, in_organization
-from halo_engine.cli.output import plain, print_table, shown_at
+from halo_engine.cli.output import plain, print_table, say_complete_since, shown_at
 from halo_engine.domain.answer import PAGE
 from halo_engine.operators.audit import AuditPage, ListAuditCall, list_audit
 
@@ -44,6 +44,7 @@ def _draw(found: AuditPage, zone: ZoneInfo) -> None:
             for each in found.items
         ],
     )
+    say_complete_since("The entries", found.complete_since, zone)
     if found.next is not None:
         click.echo(f"more: --after {found.next}")
 

@@ -100,3 +100,9 @@ def _print(renderable: RenderableType) -> None:
         console.print(renderable)
     for line in capture.get().splitlines():
         click.echo(line.rstrip())
+
+
+def say_complete_since(what: str, at: datetime | None, zone: ZoneInfo) -> None:
+    """Say from when on an answer is complete, if something older is not kept any more."""
+    if at is not None:
+        click.echo(f"{what} are complete since {shown_at(at, zone)}; older ones are not kept.")

@@ -77,6 +77,8 @@ REFUSALS: Final = (
     _code("bad_operator", "An operator that the field's type lacks.", 400),
     _code("empty_group", "A group without filters.", 400),
     _code("too_many_filters", "More filters than one setting may hold.", 400),
+    _code("longer_than_kept", "A span of events that is longer than events are kept.", 400),
+    _code("counted_longer", "Events are to be kept for less long than a series counts them.", 409),
     _code("unknown_field", "An unknown field.", 400),
     _code("misplaced_event_property", "A property of an event where no event is at hand.", 400),
     _code("not_event_property", "Another field where a property of the event belongs.", 400),

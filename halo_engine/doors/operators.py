@@ -31,6 +31,8 @@ from halo_engine.organizations import (
     settings_of,
 )
 from halo_engine.series.checking.quiet_windows import swallowed_series
+from halo_engine.series.checking.spans import refuse_shorter_than_counted
+from halo_engine.series.locks import lock_series_for_change
 from halo_engine.widget_keys import revoke_old_widget_key, rotate_widget_key
 from halo_engine.work import Work
 
@@ -54,7 +56,13 @@ def _show(work: Work, _: BareCall) -> OrganizationAnswer:
 
 
 def change_settings(work: Work, call: OrganizationSettings) -> ChangedOrganization:
-    """Change the settings that are given, and name the series that this breaks (contract §20)."""
+    """Change the settings that are given, and name the series that this breaks (contract §20).
+
+    Raises 409 if events would be kept for less long than a series counts them (§24).
+    """
+    if call.keeps:
+        work = lock_series_for_change(work)
+        refuse_shorter_than_counted(work, {**work.org.keeps, **call.keeps})
     changed = change_organization(work.connection, work.org.key, call)
     breaks: tuple[str, ...] = ()
     if call.model_fields_set & _OF_TIMES:

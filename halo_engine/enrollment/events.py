@@ -23,7 +23,7 @@ from halo_engine.domain.reasons import EntryTrigger
 from halo_engine.domain.series.definition import Series
 from halo_engine.domain.series.signals import SignalKind
 from halo_engine.tables import events, signals
-from halo_engine.tables.events import KEPT_PROPERTIES
+from halo_engine.tables.events import KEPT_PROPERTIES, came_since
 
 #: The column of candidates that names the event.
 EVENT_ID: Final = "event_id"
@@ -43,6 +43,7 @@ def event_of_signal() -> ColumnElement[Any]:
             events.c.end_user_id == signals.c.end_user_id,
             events.c.name == signals.c.event_name,
             events.c.happened_at == signals.c.happened_at,
+            came_since(signals.c.happened_at),
         )
         .scalar_subquery()
     )

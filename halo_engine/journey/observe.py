@@ -48,6 +48,7 @@ from halo_engine.sql.cache import StatementCache
 from halo_engine.sql.parameters import parameter
 from halo_engine.sql.statements import statement
 from halo_engine.tables import automation_enrollments, automation_recipients, events
+from halo_engine.tables.events import came_since
 from halo_engine.work import Work
 
 _RUNS = automation_enrollments
@@ -247,6 +248,7 @@ def _count_since_enrollment(firings: Firings) -> ColumnElement[int]:
             events.c.end_user_id == _RUNS.c.end_user_id,
             events.c.name == firings.name,
             tuple_(events.c.happened_at, events.c.id) > tuple_(_RUNS.c.created_at, _RUNS.c.id),
+            came_since(_RUNS.c.created_at),
             *happened_after(firings),
         )
         .correlate(_RUNS)

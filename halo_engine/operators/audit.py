@@ -14,8 +14,10 @@ from sqlalchemy import Connection, Insert, Select, func, insert, literal, select
 from halo_engine.contacts.calls import Call
 from halo_engine.domain.answer import PAGE, Answer, PageLimit
 from halo_engine.domain.times.instants import Instant
+from halo_engine.domain.times.retention import History
 from halo_engine.operators.origin import Origin, Via
 from halo_engine.organizations import HIDDEN, SECRETS
+from halo_engine.series.histories import complete_since
 from halo_engine.sql.statements import statement
 from halo_engine.tables import audit_log, organizations
 from halo_engine.work import Work
@@ -126,10 +128,14 @@ class AuditRow(Answer):
 
 
 class AuditPage(Answer):
-    """A page of the log, newest first; ``next`` is the ``after`` of the page that follows."""
+    """A page of the log, newest first; ``next`` is the ``after`` of the page that follows.
+
+    On the last page ``complete_since`` says that older rows are not kept any more (§24).
+    """
 
     items: tuple[AuditRow, ...]
     next: int | None
+    complete_since: Instant | None = None
 
 
 def list_audit(work: Work, call: ListAuditCall) -> AuditPage:
@@ -137,9 +143,11 @@ def list_audit(work: Work, call: ListAuditCall) -> AuditPage:
     asked = _page_audit(work, call.after, call.limit + 1)
     rows = work.connection.execute(asked).mappings().all()
     page = rows[: call.limit]
+    goes_on = len(rows) > call.limit
     return AuditPage(
         items=tuple(AuditRow.model_validate(dict(row)) for row in page),
-        next=page[-1]["id"] if len(rows) > call.limit else None,
+        next=page[-1]["id"] if goes_on else None,
+        complete_since=None if goes_on else complete_since(work, History.AUDIT),
     )
 
 

@@ -18,6 +18,7 @@ from halo_engine.domain.values import check_json
 from halo_engine.series.catalogue import UnreadableDefinition, read_series
 from halo_engine.series.checking.named_series import announce_named
 from halo_engine.series.checking.preflight import refuse_unless_ready
+from halo_engine.series.checking.spans import refuse_longer_than_kept
 from halo_engine.series.completion import complete_finished
 from halo_engine.series.early_gates import close_gates, open_gates
 from halo_engine.series.locks import lock_series_for_change
@@ -78,6 +79,7 @@ def save_series(
     ``manual`` with nobody in it is completed. What ``auto`` of a surge comes to is kept (§19).
     """
     work = lock_series_for_change(work)
+    refuse_longer_than_kept(work, key, definition)
     before = _read_saved(work, key)
     if before is not None:
         keep_present(work, before.id, load_written(work, [key])[key])

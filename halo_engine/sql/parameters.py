@@ -58,6 +58,8 @@ PARAMETERS: Final[Mapping[str, Parameter]] = {
     "since_change": Parameter(BigInteger(), 8_001),
     "now": Parameter(_INSTANT, _at(1)),
     "since": Parameter(_INSTANT, _at(2)),
+    "cut": Parameter(_INSTANT, _at(8)),
+    "next_at": Parameter(_INSTANT, _at(9)),
     "instants": Parameter(ARRAY(_INSTANT), [_at(2)]),
     "sent_at": Parameter(_INSTANT, _at(3)),
     "entered_at": Parameter(_INSTANT, _at(4)),

@@ -44,7 +44,7 @@ from halo_engine.tables.operators import (
     operator_sessions,
     sign_in_links,
 )
-from halo_engine.tables.organizations import organizations
+from halo_engine.tables.organizations import histories, organizations
 from halo_engine.tables.series import (
     automation_active_periods,
     automation_steps,
@@ -90,6 +90,7 @@ __all__ = [
     "followed_links",
     "former_members",
     "held_entries",
+    "histories",
     "hook_deliveries",
     "idempotency_keys",
     "installation",

@@ -1,15 +1,17 @@
 """Events that were tracked, and how often each fired for each contact (contract §2, §3, §5)."""
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
+    ColumnElement,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
+    Interval,
     Table,
     Text,
     Uuid,
@@ -23,7 +25,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from halo_engine.sql.metadata import INSTANT, OrganizationId, arrival_id, metadata
 
 #: ``live``: arrived within a day of happening, for a known contact; the rest is history (contract
-#: §2, Events).
+#: §2, Events). An event never arrives before it happens. Each month of arrival is a partition, so
+#: that old ones go at once; ticks make and drop them (``retention.months``).
 events = Table(
     "events",
     metadata,
@@ -34,7 +37,7 @@ events = Table(
     Column("name", Text, nullable=False),
     Column("properties", JSONB, nullable=False, server_default=text("'{}'")),
     Column("happened_at", INSTANT, nullable=False),
-    Column("created_at", INSTANT, nullable=False),
+    Column("created_at", INSTANT, primary_key=True),
     Column("live", Boolean, nullable=False),
     # The largest properties, where an enrollment keeps all but these; NULL where it keeps all.
     Column("left_out", ARRAY(Text)),
@@ -59,7 +62,18 @@ events = Table(
         "session_id",
         postgresql_where=text("end_user_id IS NULL"),
     ),
+    postgresql_partition_by="RANGE (created_at)",
 )
+
+#: An event never arrives before it happened. What looks for events since an instant says so, and
+#: older partitions are not looked at; the day is for whoever's clock goes wrong.
+_CLOCKS: Final = literal_column("interval '1 day'", Interval())
+
+
+def came_since(instant: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return what holds of all events that happened since ``instant``, of which partitions know."""
+    return events.c.created_at > instant - _CLOCKS
+
 
 #: What a run that the event begins keeps of its properties; NULL for none (contract §21).
 KEPT_PROPERTIES: Final = func.nullif(

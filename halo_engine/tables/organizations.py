@@ -6,6 +6,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    ForeignKey,
     LargeBinary,
     Table,
     Text,
@@ -13,7 +14,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from halo_engine.sql.metadata import INSTANT, entity_id, metadata, one_of
+from halo_engine.sql.metadata import INSTANT, OrganizationId, entity_id, metadata, one_of
 
 organizations = Table(
     "organizations",
@@ -53,6 +54,8 @@ organizations = Table(
     Column("quiet_hours", JSONB(none_as_null=True)),
     # How much marketing a contact gets, as a file writes it (contract §20).
     Column("frequency_caps", JSONB(none_as_null=True)),
+    # How long histories are kept, where not as long as by default (contract §24).
+    Column("keeps", JSONB, nullable=False, server_default=text("'{}'")),
     # When the last pass of re-evaluation began, and how many did; a new organisation counts as
     # having had one then.
     Column("reevaluated_at", INSTANT, nullable=False),
@@ -82,4 +85,15 @@ organizations = Table(
         "(sending_stopped_at IS NULL) = (sending_stopped_by IS NULL)", name="stopped_by_somebody"
     ),
     CheckConstraint("octet_length(mail_key) = 32", name="mail_key_whole"),
+)
+
+#: How far old rows of an organisation are deleted: by history, from when on it is complete, and
+#: where the search for old rows goes on. It is looked at again at ``next_at`` (contract §24).
+histories = Table(
+    "histories",
+    metadata,
+    Column("org_id", OrganizationId, ForeignKey("organizations.id"), primary_key=True),
+    Column("next_at", INSTANT, nullable=False),
+    Column("complete_since", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("cursor", JSONB(none_as_null=True)),
 )

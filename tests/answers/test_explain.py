@@ -708,6 +708,7 @@ def test_an_explanation_is_ready_for_json(sandbox: Sandbox) -> None:
         "position": None,
         "failed_mails": [],
         "once_active": None,
+        "complete_since": None,
     }
 
 

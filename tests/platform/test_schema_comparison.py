@@ -146,7 +146,9 @@ _SEAT = "automation_enrollments_seat_key"
             ["ALTER SEQUENCE arrivals CACHE 20"], "sequence arrivals", id="a sequence's cache"
         ),
         pytest.param(
-            ["ALTER TABLE events SET UNLOGGED"], "table events", id="a table that a crash empties"
+            ["ALTER TABLE audit_log SET UNLOGGED"],
+            "table audit_log",
+            id="a table that a crash empties",
         ),
     ],
 )

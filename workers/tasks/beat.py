@@ -33,6 +33,9 @@ from ..tracing.spans import add_attributes, span, trace_contacts
 
 _log = structlog.get_logger(__name__)
 
+#: So long a tick deletes old rows; what is left waits for the next one.
+_DELETING_SECONDS: Final = 2.0
+
 
 @app.task(name="halo.tick")
 def tick() -> int:
@@ -44,16 +47,30 @@ def tick() -> int:
         note_tick(connection)
     troubles: list[Exception] = []
     for chore in _CHORES:
-        try:
-            chore()
-        except Exception as error:
-            if engine().concerns_all(error):
-                raise
-            troubles.append(error)
+        _do(chore, troubles)
     rung = engine().ring_for_all()
+    _do(_delete_old, troubles)
     if troubles:
         raise troubles[0]
     return rung
+
+
+def _do(chore: Callable[[], object], troubles: list[Exception]) -> None:
+    try:
+        chore()
+    except Exception as error:
+        if engine().concerns_all(error):
+            raise
+        troubles.append(error)
+
+
+def _delete_old() -> None:
+    """Delete what is older than it is kept, once everybody with work was rung for."""
+    made, dropped = engine().tend_months()
+    if made or dropped:
+        _log.info("tended_months", made=made, dropped=dropped)
+    if deleted := engine().delete_old(time.monotonic() + _DELETING_SECONDS):
+        _log.info("deleted_old", rows=deleted)
 
 
 def _ring_for_webhooks() -> None:
@@ -79,7 +96,6 @@ def _agree_with_directory() -> None:
 _CHORES: Final[Sequence[Callable[[], object]]] = (
     lambda: engine().wake(),
     lambda: engine().tend_waiting_calls(),
-    lambda: engine().sweep_webhooks(),
     lambda: engine().sweep_pending(),
     lambda: engine().judge_links(),
     _ring_for_webhooks,

@@ -28,9 +28,15 @@ from halo_engine.domain.series.definition import Series
 from halo_engine.domain.series.explain_facts import ContactFacts, ExplainFacts, Reason
 from halo_engine.domain.series.guards import GUARD_OF, GUARDS, ReasonCode
 from halo_engine.domain.times.instants import Instant, format_instant
+from halo_engine.domain.times.retention import History
+from halo_engine.enrollment.rules import keeps_refusals
+from halo_engine.series.histories import complete_since
 from halo_engine.work import Work
 
 _NOT_FIRED: Final = ReasonCode.TRIGGER_NOT_FIRED
+#: A kept refusal, or an event that holds no filter, comes before all guards and this.
+_COULD_BE_OTHER: Final = {*(guard.key.value for guard in GUARDS), _NOT_FIRED.value}
+_KEPT_FOR_A_TIME: Final = (History.REFUSALS, History.EVENTS)
 
 
 class SeenFilter(SaidFilter):
@@ -52,7 +58,8 @@ class Explanation(Answer):
     now: audience filters that fail, exit filters that hold, or entry filters that the latest event
     did not hold. ``failed_mails`` are the latest
     mails of the series that it did not get. For a draft, ``filters`` and ``once_active`` say what
-    would apply if it were active.
+    would apply if it were active. ``complete_since``: a refusal, or an event, from before is not
+    kept any more, and could be the reason (§24).
     """
 
     contact_id: UUID
@@ -67,6 +74,7 @@ class Explanation(Answer):
     position: Position | None = None
     failed_mails: tuple[FailedMail, ...] = ()
     once_active: Outlook | None = None
+    complete_since: Instant | None = None
 
 
 def explain(work: Work, series: Series, contacts: Sequence[UUID]) -> list[Explanation]:
@@ -105,8 +113,14 @@ def _explain(work: Work, series: Series, contacts: Sequence[UUID]) -> list[Expla
         else _not_enrolled(work, facts_of[id_], waiting.get(id_))
         for id_ in contacts
     )
+    since = complete_since(work, *_KEPT_FOR_A_TIME) if keeps_refusals(series) else None
     return [
-        each.model_copy(update={"failed_mails": tuple(failed.get(each.contact_id, ()))})
+        each.model_copy(
+            update={
+                "failed_mails": tuple(failed.get(each.contact_id, ())),
+                "complete_since": since if each.code in _COULD_BE_OTHER else None,
+            }
+        )
         for each in explained
     ]
 

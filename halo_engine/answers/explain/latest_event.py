@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Select, Text, Uuid, any_, cast, literal, select
+from sqlalchemy import ARRAY, Select, Text, Uuid, and_, any_, cast, literal, select
 from sqlalchemy.dialects.postgresql import JSONB, array
 
 from halo_engine.answers.filter_results import all_hold, all_lack
@@ -16,6 +16,7 @@ from halo_engine.domain.series.definition import Series
 from halo_engine.domain.series.explain_facts import LatestEvent
 from halo_engine.sql.statements import statement
 from halo_engine.tables import event_counts, events
+from halo_engine.tables.events import came_since
 from halo_engine.work import Work
 
 
@@ -58,7 +59,14 @@ def _find_latest_events(work: Work, series: Series, contacts: Collection[UUID]) 
             cast(array(values), ARRAY(JSONB())).label("read"),
         )
         .select_from(counts)
-        .join(events, (events.c.org_id == counts.c.org_id) & (events.c.id == counts.c.live_id))
+        .join(
+            events,
+            and_(
+                events.c.org_id == counts.c.org_id,
+                events.c.id == counts.c.live_id,
+                came_since(counts.c.live_at),
+            ),
+        )
         .where(
             counts.c.org_id == work.org_id,
             counts.c.name == name,

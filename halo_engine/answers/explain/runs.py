@@ -1,7 +1,7 @@
 """The story of a contact's runs in a series: each decision, from what is kept (contract §18).
 
 A re-enrollment deletes the rows of the run before, so of an earlier run its beginning, its mails
-and its end are left. They are kept until the contact is erased.
+and its end are left; so are those of a run that ended long ago (§24).
 """
 
 from collections import defaultdict
@@ -17,6 +17,8 @@ from halo_engine.domain.answer import Answer
 from halo_engine.domain.series.definition import Series
 from halo_engine.domain.series.exits import ExitReason
 from halo_engine.domain.times.instants import Instant
+from halo_engine.domain.times.retention import History
+from halo_engine.series.histories import complete_since
 from halo_engine.sql.statements import statement
 from halo_engine.tables import automation_enrollments, automation_recipients, messages
 from halo_engine.work import Work
@@ -66,21 +68,29 @@ class Run(Answer):
 
 
 class RunStory(Answer):
-    """The runs of a contact in a series, the latest first."""
+    """The runs of a contact in a series, the latest first.
+
+    ``complete_since``: of runs that ended before, steps are not kept any more (§24); None if none
+    did.
+    """
 
     series: str
     contact: str
     runs: tuple[Run, ...]
+    complete_since: Instant | None = None
 
 
 def run_story(work: Work, series: Series, contact_id: UUID, name: str) -> RunStory:
-    """Return what is kept of the contact's runs, in two statements."""
+    """Return what is kept of the contact's runs, in three statements."""
     runs = work.connection.execute(_read_runs(work, series, contact_id)).mappings().all()
     steps: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
     for row in work.connection.execute(_read_run_steps(work, series, contact_id)).mappings():
         steps[row["number"]].append(dict(row))
     keys = {id_: step.key for id_, step in series.steps_by_id.items()}
+    since = complete_since(work, History.STEPS)
+    is_older = any(row["ended_at"] and since and row["ended_at"] < since for row in runs)
     return RunStory(
+        complete_since=since if is_older else None,
         series=series.key,
         contact=name,
         runs=tuple(

@@ -26,6 +26,9 @@ from halo_engine.domain.answer import Answer
 from halo_engine.domain.bounce_reasons import BounceReason
 from halo_engine.domain.reasons import FailReason, Status
 from halo_engine.domain.series.definition import Series
+from halo_engine.domain.times.instants import Instant
+from halo_engine.domain.times.retention import History
+from halo_engine.series.histories import complete_since
 from halo_engine.series.surges.held import count_held
 from halo_engine.sql.statements import statement
 from halo_engine.tables import (
@@ -73,7 +76,8 @@ class Funnel(Answer):
     ``active`` counts enrollments, ``converted`` contacts, ``bounces`` reports of bounced mails by
     reason, most frequent first. A removed step is shown while it has recipients or emails.
     ``held`` counts contacts that a surge holds, ``waiting`` those who wait for data (§23); they
-    have no enrollment yet.
+    have no enrollment yet. ``complete_since``: the ``recipients`` of runs that ended before are not
+    counted any more (§24); None if all are.
     """
 
     series: str
@@ -86,6 +90,7 @@ class Funnel(Answer):
     steps: tuple[FunnelStep, ...]
     held: int = 0
     waiting: int = 0
+    complete_since: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +123,7 @@ class FunnelRuns:
 
 
 def funnel(work: Work, series: Series, version: int | None = None) -> Funnel:
-    """Return the funnel of ``series`` as it stands now, in six statements.
+    """Return the funnel of ``series`` as it stands now, in seven statements.
 
     With a ``version`` it counts the runs that began in that version (contract §18).
     """
@@ -137,6 +142,7 @@ def funnel(work: Work, series: Series, version: int | None = None) -> Funnel:
         bounces=bounces_of(work, and_(*of.among(messages))),
         steps=tuple(_steps(of)),
         held=count_held(work, series),
+        complete_since=complete_since(work, History.STEPS),
         waiting=work.connection.scalar(_count_waiting(of)) or 0 if series.patience else 0,
     )
 

@@ -27,6 +27,8 @@ from halo_engine.answers.joins import has_values
 from halo_engine.domain.answer import PAGE, Answer
 from halo_engine.domain.errors import Refusal, bad_input, shown
 from halo_engine.domain.times.instants import Instant, format_instant, parse_instant
+from halo_engine.domain.times.retention import History
+from halo_engine.series.histories import complete_since
 from halo_engine.sql.statements import statement
 from halo_engine.tables import (
     automation_enrollments,
@@ -78,10 +80,15 @@ class Entry(Answer):
 
 
 class Timeline(Answer):
-    """A page of entries, the latest first; ``next`` is the ``after`` of the page that follows."""
+    """A page of entries, the latest first; ``next`` is the ``after`` of the page that follows.
+
+    On the last page ``complete_since`` says that events or refusals from before are not kept any
+    more (§24).
+    """
 
     items: tuple[Entry, ...]
     next: str | None
+    complete_since: Instant | None = None
 
 
 class _Source(NamedTuple):
@@ -114,6 +121,7 @@ _SOURCES: Final = (
     _Source(What.MACHINE_CLICKED, messages, "machine_clicked_at", **_MAIL),
     _Source(What.SIGNAL_WAITS, signals, "created_at", said="kind"),
 )
+_KEPT_FOR_A_TIME: Final = (History.EVENTS, History.REFUSALS)
 #: Columns that only some sources have; NULL in the others.
 _KNOWN_TO_SOME: Final[Mapping[str, TypeEngine[Any]]] = {
     "automation_id": Uuid(),
@@ -127,16 +135,18 @@ _KNOWN_TO_SOME: Final[Mapping[str, TypeEngine[Any]]] = {
 def timeline(
     work: Work, contact_id: UUID, *, after: str | None = None, size: int = PAGE
 ) -> Timeline:
-    """Return a page of what happened to a contact, in one statement.
+    """Return a page of what happened to a contact, in one statement; the last page in two.
 
     Raises 400 for an ``after`` that is no cursor of this answer.
     """
     position = None if after is None else _position_of(work, after)
     rows = work.connection.execute(_page_timeline(work, contact_id, position, size + 1)).mappings()
     entries = [Entry.model_validate(dict(row)) for row in rows]
+    goes_on = len(entries) > size
     return Timeline(
         items=tuple(entries[:size]),
-        next=_cursor(entries[size - 1]) if len(entries) > size else None,
+        next=_cursor(entries[size - 1]) if goes_on else None,
+        complete_since=None if goes_on else complete_since(work, *_KEPT_FOR_A_TIME),
     )
 
 

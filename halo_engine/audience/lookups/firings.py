@@ -21,6 +21,7 @@ from sqlalchemy import (
 from halo_engine.audience.moments import When
 from halo_engine.domain.fields.filters import Filter
 from halo_engine.tables import event_counts, events
+from halo_engine.tables.events import came_since
 
 _INSTANT: Final = DateTime(timezone=True)
 
@@ -78,5 +79,7 @@ def recent(firings: Firings, org_id: ColumnElement[Any], contact: FromClause) ->
 
 
 def happened_after(firings: Firings) -> list[ColumnElement[bool]]:
-    """Return the condition on an event that the span makes; none without a span."""
-    return [] if firings.after is None else [events.c.happened_at > firings.after]
+    """Return the conditions on an event that the span makes; none without a span."""
+    if firings.after is None:
+        return []
+    return [events.c.happened_at > firings.after, came_since(firings.after)]

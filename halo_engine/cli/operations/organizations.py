@@ -13,6 +13,7 @@ from halo_engine.cli.context import json_option, operator_name, refusing
 from halo_engine.cli.installation import Installation
 from halo_engine.cli.output import print_facts, print_json, print_table
 from halo_engine.domain.errors import Refusal, validated
+from halo_engine.domain.times.retention import read_keeps, write_keeps
 from halo_engine.domain.times.written_limits import (
     read_caps,
     read_quiet_hours,
@@ -73,6 +74,12 @@ def _settings(command: Callable[..., None]) -> Callable[..., None]:
                 "--caps",
                 "frequency_caps",
                 help="How much marketing a contact gets: 2/24h 5/7d; off for any amount.",
+            ),
+            click.option(
+                "--keep",
+                "keeps",
+                metavar="HISTORIES",
+                help="How long histories are kept: events=400d audit=forever; the others stay.",
             ),
             click.option("--identity-secret", help="Switches identity verification on."),
             click.option(
@@ -238,6 +245,8 @@ def _read(given: dict[str, Any]) -> OrganizationSettings:
             )
         if "frequency_caps" in settings:
             settings["frequency_caps"] = read_caps(settings["frequency_caps"], "org: --caps")
+        if "keeps" in settings:
+            settings["keeps"] = read_keeps(settings["keeps"], "org: --keep")
         return validated(OrganizationSettings, settings, "org")
     except Refusal as refusal:
         raise _as_typed(refusal) from None
@@ -282,6 +291,7 @@ def _show(found: OrganizationAnswer, *, as_json: bool, secret: bool) -> None:
                     ("bounce domain", found.mail_bounce_domain),
                     ("quiet hours", write_quiet_hours(found.quiet_hours)),
                     ("caps", write_caps(found.frequency_caps)),
+                    ("keeps", write_keeps(found.keeps)),
                 )
                 if value
             },

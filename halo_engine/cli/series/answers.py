@@ -17,7 +17,7 @@ from halo_engine.answers.reports.preview import Preview, PreviewedContact, previ
 from halo_engine.answers.said_filter import SaidFilter
 from halo_engine.cli.context import CommandContext, in_organization
 from halo_engine.cli.operations.failures import draw_failures
-from halo_engine.cli.output import plain, print_facts, print_table, shown_at
+from halo_engine.cli.output import plain, print_facts, print_table, say_complete_since, shown_at
 from halo_engine.contacts.finding import find_contacts
 from halo_engine.domain.answer import PAGE
 from halo_engine.domain.phrases import properties_in_short
@@ -145,10 +145,10 @@ def _draw_ledger(found: Ledger) -> None:
 def funnel_command(context: CommandContext, key: str, version: int | None) -> None:
     """Show how far contacts came in KEY, step by step."""
     found = context.ask(lambda work: funnel(work, find_series(work, key), version))
-    context.show(found, _draw_funnel)
+    context.show(found, lambda answer: _draw_funnel(answer, context.zone))
 
 
-def _draw_funnel(found: Funnel) -> None:
+def _draw_funnel(found: Funnel, zone: ZoneInfo) -> None:
     print_facts(
         {
             "enrolled": found.enrolled,
@@ -183,6 +183,7 @@ def _draw_funnel(found: Funnel) -> None:
         ],
         numbers=numbers,
     )
+    say_complete_since("The recipients", found.complete_since, zone)
 
 
 @click.command(name="explain")
@@ -222,6 +223,7 @@ def _draw_explanation(found: Explanation, zone: ZoneInfo) -> None:
             ("filter", "saw"),
             [(_in_short(each), plain(each.seen)) for each in found.filters],
         )
+    say_complete_since("Refusals and events", found.complete_since, zone)
     if found.failed_mails:
         click.echo("\nmails that it did not get:")
         draw_failures(found.failed_mails, zone, whose=False)

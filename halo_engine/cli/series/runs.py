@@ -7,7 +7,7 @@ import click
 
 from halo_engine.answers.explain.runs import Run, RunMail, RunStory, run_story
 from halo_engine.cli.context import CommandContext, in_organization
-from halo_engine.cli.output import plain, print_table, shown_at
+from halo_engine.cli.output import plain, print_table, say_complete_since, shown_at
 from halo_engine.contacts.finding import find_contacts
 from halo_engine.domain.phrases import properties_in_short
 from halo_engine.series.lifecycle import find_series
@@ -42,6 +42,7 @@ def _draw(found: RunStory, zone: ZoneInfo) -> None:
             click.echo(f"its event said: {properties_in_short(run.event_properties)}")
         columns = ("step", "reached", "due", "decided", "what", "why", "mail")
         print_table(columns, list(_rows(run, zone)))
+    say_complete_since("Their steps", found.complete_since, zone)
 
 
 def _rows(run: Run, zone: ZoneInfo) -> Iterator[Sequence[object]]:

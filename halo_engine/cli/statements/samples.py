@@ -29,6 +29,7 @@ from halo_engine.domain.series.definition import Series, SeriesDefinition, Step,
 from halo_engine.domain.series.exits import ExitReason
 from halo_engine.domain.series.seats import TakeSeat
 from halo_engine.domain.series.signals import Signal, SignalKind
+from halo_engine.domain.times.retention import parsed_keeps
 from halo_engine.enrollment.candidates import Candidates, Entrants, Found
 from halo_engine.enrollment.pages import ContactCursor, ContactRange
 from halo_engine.journey.observe import Observed
@@ -67,6 +68,7 @@ _ORG: Final = Organization(
     passed_fully_at=_OF["since"],
     quiet_hours=None,
     frequency_caps=(),
+    keeps=parsed_keeps({}),
     address_key=None,
     mail_key=b"",
     webhook_kinds=frozenset(),

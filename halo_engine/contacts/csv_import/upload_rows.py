@@ -1,7 +1,7 @@
 """The rows of uploads: how they are made, claimed page by page, and deleted (``uploads``)."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from sqlalchemy import (
     Uuid,
     and_,
     delete,
+    false,
     func,
     insert,
     literal,
@@ -31,10 +32,8 @@ from halo_engine.work import Work
 
 #: A running import of which nothing was done for so long has no worker.
 STALE_AFTER: Final = timedelta(minutes=1)
-#: An upload that is never completed is deleted after this time, and so is what is kept of an
-#: import: its bad lines hold values.
+#: An upload that is never completed is deleted after this time.
 _UPLOADED_WITHIN: Final = timedelta(days=1)
-_KEPT_FOR: Final = timedelta(days=30)
 
 #: What is kept of the rows and cells that were left out.
 FAULTS: Final = ("bad", "errors", "bad_cells", "cell_errors", "warnings")
@@ -46,13 +45,13 @@ LISTED: Final = (
 
 
 @statement("delete_old_uploads")
-def delete_old(work: Work) -> Delete:
-    """Delete what is left of old uploads and imports."""
+def delete_old(work: Work, cut: datetime | None) -> Delete:
+    """Delete uploads that never came whole, and reports of imports that ended before ``cut``."""
     table = csv_uploads
     never_came = and_(
         table.c.state == UploadState.UPLOADING, table.c.touched_at < work.now - _UPLOADED_WITHIN
     )
-    old = table.c.finished_at < work.now - _KEPT_FOR
+    old = false() if cut is None else table.c.finished_at < cut
     return delete(table).where(table.c.org_id == work.org_id, or_(never_came, old))
 
 

@@ -28,6 +28,7 @@ from halo_engine.contacts.csv_import.upload_file import pieces_of, row_of, text_
 from halo_engine.domain.answer import Answer
 from halo_engine.domain.errors import Refusal, conflict, not_found
 from halo_engine.domain.times.instants import Instant
+from halo_engine.domain.times.retention import History
 from halo_engine.sql.statistics import analyze_unknown
 from halo_engine.tables.imports import UploadState
 from halo_engine.work import Transact, Work
@@ -100,7 +101,8 @@ def begin_upload(work: Work, how: UploadOptions) -> UUID:
 
     What is left of old uploads and imports is deleted.
     """
-    work.connection.execute(upload_rows.delete_old(work))
+    kept = work.org.keeps[History.IMPORTS]
+    work.connection.execute(upload_rows.delete_old(work, work.now - kept if kept else None))
     made = upload_rows.create(work, how.model_dump(mode="json"))
     upload_id: UUID = work.connection.execute(made).scalar_one()
     return upload_id

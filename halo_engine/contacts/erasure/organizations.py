@@ -113,7 +113,9 @@ def _erase_page(work: Work, table: Table, most: int) -> int:
 def _erasing_page(work: Work, table: Table, limit: int) -> Delete:
     row: ColumnElement[object] = literal_column("ctid")
     rows = select(row).select_from(table).where(table.c.org_id == work.org_id).limit(limit)
-    return delete(table).where(row == any_(func.array(rows.scalar_subquery())))
+    # Two partitions may have rows in the same place: those of others stay.
+    of_it = row == any_(func.array(rows.scalar_subquery()))
+    return delete(table).where(of_it, table.c.org_id == work.org_id)
 
 
 def _erase_rest(work: Work) -> int:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Select,
     Update,
     func,
+    literal,
     select,
     update,
 )
@@ -20,8 +21,10 @@ from sqlalchemy import (
 from halo_engine.domain.reasons import EntryTrigger, SeriesStatus
 from halo_engine.domain.series.definition import Series
 from halo_engine.domain.times.surges import LOOKED_AT, Surge, automatic_bound
+from halo_engine.sql.metadata import INSTANT
 from halo_engine.sql.statements import statement
 from halo_engine.tables import automation_enrollments, automations, end_users, events
+from halo_engine.tables.events import came_since
 from halo_engine.work import Work
 
 #: Instants have microseconds; a span does not hold what lies exactly its length ago.
@@ -87,6 +90,7 @@ def _instants(work: Work, series: Series) -> Select[Any]:
                 events.c.org_id == work.org_id,
                 events.c.name == series.settings.entry_event_name,
                 events.c.end_user_id.is_not(None),
+                came_since(literal(since, INSTANT)),
             ]
         case EntryTrigger.USER_CREATED:
             at = end_users.c.created_at

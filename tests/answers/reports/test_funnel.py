@@ -42,13 +42,14 @@ def test_contacts_enrollments_and_steps_are_counted(sandbox: Sandbox) -> None:
     sandbox.series(active=False, **BY_PLAN, steps=[BYE])
     with statements(sandbox.work.connection) as seen:
         found = funnel(sandbox.work, sandbox.saved())
-    assert len(seen) - 3 == 6
+    assert len(seen) - 3 == 7
     assert found.model_dump(mode="json") == {
         "series": "s",
         "enrolled": 3,
         "enrollments": 3,
         "active": 2,
         "waiting": 0,
+        "complete_since": None,
         "converted": 1,
         "ended": {"replied": 1},
         "bounces": {},

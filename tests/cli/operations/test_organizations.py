@@ -39,7 +39,10 @@ def test_create_with_everything(bare: Console) -> None:
         *("--from-name", "Zoë at Acme", "--from-address", "zoe@acme.example.com"),
         *("--reply-to", "help@acme.example.com", "--bounce-domain", "bounces.acme.example.com"),
         *("--quiet-hours", "21:00-08:00 contact", "--caps", "2/24h 5/7d"),
+        *("--keep", "events=400d audit=forever"),
     )
+    keeps = made.pop("keeps")
+    assert (keeps["events"], keeps["audit"], keeps["steps"]) == ("400d", "forever", "366d")
     for generated in ("id", "widget_key", "created_at", "reevaluated_at"):
         assert made.pop(generated)
     assert made == {
@@ -74,6 +77,18 @@ def test_change_leaves_what_is_not_given(bare: Console) -> None:
         "Acme Inc",
     )
     assert bare.json("org", "change", "acme", "--no-verified-domain")["verified_domain"] is False
+
+
+def test_what_is_kept_is_changed_history_by_history(bare: Console) -> None:
+    """What is not named stays; a wrong one is refused by the option's name."""
+    bare("org", "create", "acme", "--keep", "events=400d")
+    changed = bare.json("org", "change", "acme", "--keep", "audit=40d")["keeps"]
+    assert (changed["events"], changed["audit"]) == ("400d", "40d")
+    assert "keeps                  events=400d audit=40d" in bare("org", "show", "acme")
+    said = bare("org", "change", "acme", "--keep", "events", status=1)
+    assert "org: --keep: ‘events’ does not say how long" in said
+    said = bare("org", "change", "acme", "--keep", "events=3d", status=1)
+    assert "‘3d’ is too short; allowed are 31d and longer, or forever" in said
 
 
 def test_secret_is_shown_when_it_is_made_and_when_it_is_asked_for(bare: Console) -> None:

@@ -89,6 +89,7 @@ def _shown(visit: Visit, problem: str = "", status: int = HTTPStatus.OK) -> View
         "entries": tuple((each, _HAPPENED[each.what], _said(each)) for each in timeline.items),
         "next": f"{here}?after={segment_of(timeline.next)}" if timeline.next else None,
         "first": here if after else None,
+        "complete_since": timeline.complete_since,
         "why_left": why_left,
         "why_not_sent": why_not_sent,
     }

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.roles import Role
+from halo_engine.domain.times.retention import by_default, read_keeps, write_keeps
 from halo_engine.domain.times.written_limits import (
     read_caps,
     read_quiet_hours,
@@ -27,6 +28,7 @@ _LABELS: Final[Mapping[str, str]] = {
     "company_footer": "Company footer",
     "quiet_hours": "Quiet hours",
     "frequency_caps": "Frequency caps",
+    "keeps": "Histories are kept",
     "mail_from_name": "Sender's name",
     "mail_from_address": "Sender's address",
     "mail_reply_to": "Replies go to",
@@ -36,6 +38,7 @@ _HINTS: Final[Mapping[str, str]] = {
     "company_footer": "Stands under marketing emails, which need one",
     "quiet_hours": "No marketing then, such as 21:00-08:00 contact: on each contact's clock",
     "frequency_caps": "Marketing to one contact, such as 2/24h 5/7d: two a day and five a week",
+    "keeps": "Such as events=400d audit=forever; blank: as long as by default",
     "mail_from_name": "Blank: that of the installation",
     "mail_from_address": "Blank: that of the installation",
     "mail_reply_to": "Blank: the sender's address",
@@ -69,6 +72,7 @@ def _organization(
     stored = {name: getattr(org, name) for name in _LABELS}
     stored["frequency_caps"] = write_caps(org.frequency_caps) or None
     stored["quiet_hours"] = write_quiet_hours(org.quiet_hours) or None
+    stored["keeps"] = write_keeps(org.keeps) or None
     values = {
         "org": org,
         "given": stored if form is None else {name: form.get(name) for name in _LABELS},
@@ -88,6 +92,7 @@ def _change(visit: Visit) -> PageAnswer:
         given: dict[str, object] = {name: visit.form.get(name).strip() or None for name in _LABELS}
         given["frequency_caps"] = read_caps(visit.form.get("frequency_caps"))
         given["quiet_hours"] = read_quiet_hours(visit.form.get("quiet_hours"))
+        given["keeps"] = {**by_default(), **read_keeps(visit.form.get("keeps"))}
         changed: ChangedOrganization = visit.call("organizations.change", **given)
     except Refusal as refusal:
         return _organization(visit, visit.form, Faults.of(refusal, _LABELS))
@@ -166,7 +171,11 @@ def _audit(visit: Visit) -> PageAnswer:
     number = int(after) if _ROW.fullmatch(after) else None
     page = visit.call("audit.list", after=number)
     next_path = page.next and f"/settings/audit?{urlencode({'after': page.next})}"
-    values = {"changes": page.items, "next_path": next_path}
+    values = {
+        "changes": page.items,
+        "next_path": next_path,
+        "complete_since": page.complete_since,
+    }
     return View("settings_audit.html", {**values, "first_path": number and "/settings/audit"})
 
 

@@ -1,0 +1,3 @@
+-- drop_month
+-- halo_engine/retention/months.py
+DROP TABLE events_2026_01;

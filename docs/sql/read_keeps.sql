@@ -1,0 +1,5 @@
+-- read_keeps
+-- halo_engine/retention/dropping.py
+SELECT organizations.id,
+       organizations.keeps
+FROM organizations;
