@@ -1,0 +1,1 @@
+"""Passes that look at what may have changed, and the notes that they take."""
