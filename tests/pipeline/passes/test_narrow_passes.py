@@ -10,6 +10,7 @@ from sqlalchemy import delete, update
 
 from halo_engine.contacts.companies.identify import IdentifyCompanyCall, identify_company
 from halo_engine.contacts.consent.erasure import EraseContactCall, erase_contact
+from halo_engine.contacts.identifying.identify import IdentifyCall, identify
 from halo_engine.contacts.identifying.update import UpdateCall
 from halo_engine.contacts.identifying.update import update as update_users
 from halo_engine.domain.answer import Answer
@@ -250,3 +251,16 @@ def test_more_notes_than_a_pass_takes_make_it_one_over_everybody(
     assert sorted(map(str, entered(sandbox))) == names
     assert passed_fully(sandbox) == sandbox.now
     assert sandbox.count(pass_notes) == 0
+
+
+def test_who_was_seen_is_found_though_no_signal_says_so(sandbox: Sandbox) -> None:
+    """For a series that asks when a contact was seen, every pass looks at everybody."""
+    filters = [[{"field": "last_seen", "operator": "after", "value": "-10m"}]]
+    sandbox.series("seen", **{**PRO, "audience_filters": filters})
+    sandbox.contacts(["a", "b"], last_seen=NOON - timedelta(days=1))
+    fully = begun(sandbox).now
+    sandbox.now += QUARTER
+    sandbox.perform(partial(identify, call=IdentifyCall(user_id="a", traits={})))
+    sandbox.tick()
+    assert entered(sandbox) == ["a"]
+    assert passed_fully(sandbox) == fully
