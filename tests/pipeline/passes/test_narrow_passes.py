@@ -21,6 +21,7 @@ from halo_engine.pipeline.reaction import Reaction
 from halo_engine.series.save import parse_definition, save_series
 from halo_engine.tables import automation_enrollments, organizations, pass_notes, signals
 from halo_engine.work import Work, open_work
+from tests.pipeline.faults import RUNS, refusing
 from tests.pipeline.sandbox import NOON, Sandbox
 from tests.pipeline.test_passes import PRO, entered, plan
 
@@ -263,4 +264,24 @@ def test_who_was_seen_is_found_though_no_signal_says_so(sandbox: Sandbox) -> Non
     sandbox.perform(partial(identify, call=IdentifyCall(user_id="a", traits={})))
     sandbox.tick()
     assert entered(sandbox) == ["a"]
+    assert passed_fully(sandbox) == fully
+
+
+def test_a_contact_that_cannot_enter_is_passed_over_by_a_narrow_pass(sandbox: Sandbox) -> None:
+    """The others enter at once; its own copy of the pass waits, and lets it in later."""
+    sandbox.series("pro", **PRO)
+    names = [f"u{number}" for number in range(6)]
+    made = sandbox.contacts(names, custom_fields={"plan": "free"})
+    begun(sandbox)
+    fully = passed_fully(sandbox)
+    sandbox.perform(updating({name: {"plan": "pro"} for name in names}))
+    sandbox.settle()
+    with refusing(sandbox.database, RUNS, f"NEW.end_user_id = '{made[3]}'"):
+        sandbox.tick(QUARTER)
+        for _ in range(30):
+            sandbox.settle()
+        assert sorted(map(str, entered(sandbox))) == [each for each in names if each != "u3"]
+        assert sandbox.count(pass_notes) == 0
+    sandbox.wake(timedelta(minutes=2))
+    assert sorted(map(str, entered(sandbox))) == names
     assert passed_fully(sandbox) == fully
