@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, partial
 from typing import Any, Final
 
-from celery.exceptions import Ignore
+import redis
+from celery.exceptions import Ignore, SoftTimeLimitExceeded
 
 from halo_engine.cells.asking import NoAnswer, ask_each
 from halo_engine.cells.finding import Finder
@@ -35,6 +36,14 @@ class InOtherCells(Exception):  # noqa: N818 -- nothing is wrong with the call
     def __init__(self, *cells: str) -> None:
         super().__init__(*cells)
         self.cells = cells
+
+
+class NotSentOn(Exception):  # noqa: N818 -- the broker's trouble, no fault of ours
+    """The broker did not say that messages went on to another cell.
+
+    Those that did not go are in hand still. It does no harm to send all on again, or to hand all
+    back: neither touches what went.
+    """
 
 
 def require_cell(settings: Settings) -> None:
@@ -191,11 +200,20 @@ def cells_of(error: Exception, fields: Mapping[str, Any]) -> Sequence[str]:
 
 
 def send_on(broker_url: str, tags: Iterable[str], cells: Sequence[str]) -> None:
-    """Put messages in hand into the calls of other cells; they are in hand no more."""
-    forward(broker(broker_url), tags, [queues_of(cell).calls for cell in cells])
+    """Put messages in hand into the calls of other cells; they are in hand no more.
+
+    Raises NotSentOn if the broker is away, or the task's soft time limit comes.
+    """
+    try:
+        forward(broker(broker_url), tags, [queues_of(cell).calls for cell in cells])
+    except (redis.RedisError, OSError, SoftTimeLimitExceeded) as error:
+        raise NotSentOn(f"broker: {type(error).__name__}") from None
 
 
 def sent_on(broker_url: str, request: Any, cells: Sequence[str]) -> Ignore:
-    """Send the running task's message on; return what ends the task without an answer."""
+    """Send the running task's message on; return what ends the task without an answer.
+
+    Raises NotSentOn as ``send_on`` does.
+    """
     send_on(broker_url, [(request.properties or {})["delivery_tag"]], cells)
     return Ignore()

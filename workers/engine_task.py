@@ -1,5 +1,6 @@
 """The base of every task: how it answers, fails and is retried."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final, NoReturn
 
@@ -13,7 +14,7 @@ from halo_engine import migrate
 from halo_engine.cells.asking import NoAnswer
 from halo_engine.domain.errors import Refusal, bad_input
 
-from .cells import cells_of, own_cell, require_known, require_own, sent_on
+from .cells import NotSentOn, cells_of, own_cell, require_known, require_own, sent_on
 from .connections import database_answers, schema_is_current
 from .outage import outage, trouble
 
@@ -53,7 +54,7 @@ class EngineTask(Task[..., Any]):
         except Exception as error:
             cells = () if self.request.is_eager else cells_of(error, kwargs)
             if cells:
-                raise sent_on(self.app.conf.broker_url, self.request, cells) from None
+                self._send_on(cells)
             if isinstance(error, NoAnswer):
                 self._ask_later(error)
             said = None if self.request.is_eager else server_trouble(error)
@@ -88,6 +89,14 @@ class EngineTask(Task[..., Any]):
         """Return the body's arguments; may refuse the call."""
         return given
 
+    def _send_on(self, cells: Sequence[str]) -> NoReturn:
+        """End without an answer: workers of those cells do the call."""
+        try:
+            is_sent = sent_on(self.app.conf.broker_url, self.request, cells)
+        except NotSentOn as error:
+            self._hand_back(str(error))
+        raise is_sent from None
+
     def _hand_back(self, said: str) -> NoReturn:
         """Pause, and give the message back to the head of its queue."""
         soft, hard = self.app.conf.task_soft_time_limit, self.app.conf.task_time_limit
@@ -113,6 +122,8 @@ class EngineTask(Task[..., Any]):
 
 def server_trouble(error: Exception) -> str | None:
     """Return which server is at fault; None for an error of the call itself."""
+    if isinstance(error, NotSentOn):
+        return str(error)
     if isinstance(error, SoftTimeLimitExceeded):
         # A server that hangs neither answers nor ends a statement at its time limit.
         return None if database_answers() else "database: it is silent"

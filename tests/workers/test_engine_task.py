@@ -9,6 +9,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from halo_engine.domain.errors import conflict
 from halo_engine.settings import Settings
+from workers.cells import InOtherCells
 from workers.configuration import EngineApp, create_app
 
 
@@ -127,3 +128,20 @@ def test_a_soft_limit_that_ends_a_pause_loses_no_call(
     with pytest.raises(Reject) as raised:
         late()
     assert vars(raised.value)["requeue"] is True
+
+
+def test_a_call_that_cannot_be_sent_on_goes_back_to_its_queue(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """While the broker is away, another cell's call is neither failed nor acknowledged."""
+    app = create_app(Settings(broker_url="redis://127.0.0.1:1/0"))
+
+    @app.task(name="test.elsewhere")
+    def elsewhere() -> None:
+        raise InOtherCells("b")
+
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+    elsewhere.push_request(properties={"delivery_tag": "1"})
+    with pytest.raises(Reject) as raised:
+        elsewhere()
+    assert vars(raised.value) == {"reason": "broker: ConnectionError", "requeue": True}

@@ -6,9 +6,14 @@ from typing import Any
 
 import pytest
 import redis
+from celery.exceptions import Reject
 
+from halo_engine.database import MovedAway
 from halo_engine.domain.errors import not_found
+from halo_engine.work import OrgRef
+from workers import cells, outage
 from workers.app import app
+from workers.cells import NotSentOn
 from workers.tasks import gathered as tasks
 
 _TASK = "halo.companies.identify"
@@ -61,3 +66,64 @@ def test_calls_whose_answers_cannot_be_stored_do_not_come_again(
         "caused_by": {},
     }
     tasks.gathered(calls=[call])
+
+
+class _Broker:
+    """A broker that is away for some tries to send messages on."""
+
+    def __init__(self, away_for: int) -> None:
+        self.away_for = away_for
+        self.sent: list[tuple[list[str], list[str]]] = []
+
+    def send_on(self, _url: str, tags: list[str], cells: list[str]) -> None:
+        self.away_for -= 1
+        if self.away_for >= 0:
+            raise NotSentOn("broker: ConnectionError")
+        self.sent.append((tags, cells))
+
+
+def _sets_of(monkeypatch: pytest.MonkeyPatch, broker: _Broker) -> list[str]:
+    """Let "moved" live in another cell; return the organisations whose calls are done."""
+    done: list[str] = []
+
+    def perform_set(org: OrgRef, calls: list[Any]) -> list[Any]:
+        if org.widget_key == "moved":
+            raise MovedAway("b")
+        done.append(str(org.widget_key))
+        return [{}] * len(calls)
+
+    monkeypatch.setattr(tasks, "engine", lambda: SimpleNamespace(perform_set=perform_set))
+    monkeypatch.setattr(tasks, "note_moved", lambda *_: None)
+    monkeypatch.setattr(tasks, "store_results", lambda *_: None)
+    monkeypatch.setattr(tasks, "send_on", broker.send_on)
+    monkeypatch.setattr(outage.time, "sleep", lambda _seconds: None)
+    return done
+
+
+def _tracked(tag: str, widget_key: str) -> dict[str, Any]:
+    fields = {"widget_key": widget_key, "event": "paid", "user_id": "ann"}
+    named = {"task": "halo.track", "id": tag, "tag": tag}
+    return {**named, "fields": fields, "wants_answer": False, "caused_by": {}}
+
+
+def test_calls_that_moved_wait_for_the_broker_once_others_are_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All calls of an organisation go on, and nothing is done twice."""
+    broker = _Broker(away_for=2)
+    done = _sets_of(monkeypatch, broker)
+    tasks.gathered(calls=[_tracked("1", "stays"), _tracked("2", "moved"), _tracked("3", "moved")])
+    assert (done, broker.sent) == (["stays"], [(["2", "3"], ["b"])])
+
+
+def test_a_set_goes_back_if_nothing_is_done_and_the_broker_is_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The move is no reason to send a single call of it on, and to acknowledge the others."""
+    monkeypatch.setattr(cells, "own_cell", lambda: "a")
+    broker = _Broker(away_for=1)
+    done = _sets_of(monkeypatch, broker)
+    with pytest.raises(Reject) as raised:
+        tasks.gathered(calls=[_tracked("1", "moved"), _tracked("2", "moved")])
+    assert vars(raised.value)["requeue"] is True
+    assert (done, broker.sent) == ([], [])

@@ -1,11 +1,14 @@
 """The task of calls that were taken from the broker together (``broker.gathering``)."""
 
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 import structlog
 from celery import states
+from celery.exceptions import SoftTimeLimitExceeded
 
 from halo_engine.database import MovedAway
 from halo_engine.domain.errors import Refusal, validated
@@ -19,9 +22,10 @@ from halo_engine.work import OrgRef
 from ..app import app
 from ..broker.gathering import TASK
 from ..broker.scripts import GATHERED
-from ..cells import cell_after, note_moved, other_cell, send_on
+from ..cells import NotSentOn, cell_after, note_moved, other_cell, send_on
 from ..engine import engine
 from ..engine_task import EngineTask, server_trouble
+from ..outage import outage
 from ..results import store_results
 from ..tracing.causes import caused_by, joined
 from ..tracing.messages import cause_in
@@ -29,6 +33,11 @@ from ..tracing.spans import span
 from .doors import FromApp
 
 _DOORS: Final = {f"halo.{name}": door for name, door in DOORS.items()}
+
+#: In seconds: how long calls wait for the broker to send them on, once others of their set are
+#: done. If all went back to their queue, those would be done twice.
+_PATIENCE_SECONDS: Final = 20.0
+_LONGEST_PAUSE_SECONDS: Final = 2.0
 
 _log = structlog.get_logger(__name__)
 
@@ -52,26 +61,34 @@ def gathered(task: EngineTask, /, calls: Sequence[Mapping[str, Any]]) -> None:
     by_org, answers = _by_organization(calls, task.request)
     anything_done = False
     for org, mine in by_org.items():
-        outcomes: Sequence[Any]
         try:
-            cause = joined(cause_in(each.sent["caused_by"]) for each in mine)
-            with span("set", cause, calls=len(mine)):
-                outcomes = engine().perform_set(org, [each.call for each in mine])
-            anything_done = True
-            if (cell := cell_after(org, outcomes)) is not None:
-                _send_on(mine, cell)
-                continue
-        except MovedAway as moved:
-            note_moved(org, moved.cell)
-            _send_on(mine, moved.cell)
-            continue
+            outcomes, cell = _done(org, mine)
         except Exception as error:
             if not anything_done and server_trouble(error) is not None:
                 # Nothing is committed: all messages go back to their queue.
                 raise
-            outcomes = [error] * len(mine)
-        answers += zip([each.sent for each in mine], outcomes, strict=True)
+            answers += [(each.sent, error) for each in mine]
+        else:
+            if cell is not None:
+                _send_on(mine, cell, _PATIENCE_SECONDS if anything_done else 0.0)
+                continue
+            anything_done = True
+            answers += zip([each.sent for each in mine], outcomes, strict=True)
     _answer(answers, came_at)
+
+
+def _done(org: OrgRef, calls: Sequence[_Call]) -> tuple[Sequence[Any], str | None]:
+    """Do an organisation's calls; return their outcomes, and the cell that is to do them instead,
+    if it lives there.
+    """
+    cause = joined(cause_in(each.sent["caused_by"]) for each in calls)
+    try:
+        with span("set", cause, calls=len(calls)):
+            outcomes = engine().perform_set(org, [each.call for each in calls])
+    except MovedAway as moved:
+        note_moved(org, moved.cell)
+        return (), moved.cell
+    return outcomes, cell_after(org, outcomes)
 
 
 def _by_organization(
@@ -93,8 +110,22 @@ def _by_organization(
     return by_org, refused
 
 
-def _send_on(calls: Sequence[_Call], cell: str) -> None:
-    send_on(app.conf.broker_url, [each.sent["tag"] for each in calls], [cell])
+def _send_on(calls: Sequence[_Call], cell: str, patience_seconds: float = 0.0) -> None:
+    """Send calls on to another cell, and wait so long for the broker. Then NotSentOn is raised: the
+    whole set goes back.
+    """
+    tags = [each.sent["tag"] for each in calls]
+    ends = time.monotonic() + patience_seconds
+    while True:
+        try:
+            send_on(app.conf.broker_url, tags, [cell])
+        except NotSentOn:
+            if time.monotonic() >= ends:
+                raise
+            with suppress(SoftTimeLimitExceeded):
+                outage.pause(longest=_LONGEST_PAUSE_SECONDS)
+        else:
+            return
 
 
 def _read(sent: Mapping[str, Any]) -> _Call:
