@@ -160,7 +160,10 @@ def note_moved(org: OrgRef, cell: str) -> None:
 def require_mail(raw: bytes, sender_domain: str) -> None:
     """Raise InOtherCells if a raw mail is about another cell's mail, or about that of a cell that
     does not answer.
+
+    Raises NoAnswer while this worker knows no cells.
     """
+    finder().directory.all_cells()
     try:
         found = finder().ask_all(of_mail(raw, sender_domain))
     except NoAnswer as silent:
@@ -176,10 +179,10 @@ def queue_of(request: Any) -> str:
 
 def require_everywhere(request: Any) -> None:
     """Raise InOtherCells with all cells for a call about the whole installation, once: as an
-    application sent it.
+    application sent it. Raises NoAnswer while this worker knows no cells.
     """
-    if queue_of(request) == CALLS_QUEUE and len(finder().directory.cells) > 1:
-        raise InOtherCells(*sorted(finder().directory.cells))
+    if queue_of(request) == CALLS_QUEUE and len(cells := finder().directory.all_cells()) > 1:
+        raise InOtherCells(*sorted(cells))
 
 
 def _require(cell: str | None) -> None:

@@ -29,6 +29,8 @@ _SILENCE_SECONDS = 30
 _LOOKING_MILLISECONDS = 1_000
 #: A note that is never read, because its worker died, expires after this time.
 _NOTE_SECONDS = 10
+#: How often a bell goes on to another cell at most.
+_ELSEWHERE_SECONDS = 5
 #: Of what made a bell ring, so many causes are kept for the worker that answers.
 _MOST_CAUSES = 10
 
@@ -88,9 +90,20 @@ def _send(org_id: UUID, cause: Cause, app: EngineApp) -> bool:
 
 
 def ring_elsewhere(org_id: UUID, cell: str) -> None:
-    """Ring for an organisation, or for webhooks, in another cell: there is the work now."""
+    """Ring for an organisation, or for webhooks, in another cell: there is the work now.
+
+    It rings once in a while: of an organisation on its way, each of two cells says that it is in
+    the other. A bell that is left out was none too many: the other cell's tick finds the work.
+    """
     _log.info("lives elsewhere", org_id=org_id, cell=cell)
-    ring(org_id, _app_of(cell))
+    try:
+        client = broker(worker_app.conf.broker_url)
+        is_due = client.set(_elsewhere_key(org_id), cell, nx=True, ex=_ELSEWHERE_SECONDS)
+    except (redis.RedisError, OSError) as error:
+        _log.warning("doorbell failed", org_id=org_id, problem=error)
+        return
+    if is_due:
+        ring(org_id, _app_of(cell))
 
 
 @cache
@@ -188,6 +201,10 @@ def _key(org_id: UUID, app: EngineApp) -> str:
     """
     cell = app.conf.get("halo_cell")
     return f"halo:doorbell:{cell}:{org_id}" if cell else f"halo:doorbell:{org_id}"
+
+
+def _elsewhere_key(org_id: UUID) -> str:
+    return f"{_key(org_id, worker_app)}:elsewhere"
 
 
 def _causes_key(org_id: UUID, app: EngineApp) -> str:

@@ -15,6 +15,7 @@ from halo_engine.cells.asking import NoAnswer
 from halo_engine.domain.errors import Refusal, bad_input
 
 from .cells import NotSentOn, cells_of, own_cell, require_known, require_own, sent_on
+from .circling import PAUSE_SECONDS, SENT_ON
 from .connections import database_answers, schema_is_current
 from .outage import outage, trouble
 
@@ -56,7 +57,7 @@ class EngineTask(Task[..., Any]):
             if cells:
                 self._send_on(cells)
             if isinstance(error, NoAnswer):
-                self._ask_later(error)
+                self._wait(f"nobody knows its organisation, and {error}", _LONGEST_PAUSE_SECONDS)
             said = None if self.request.is_eager else server_trouble(error)
             if said is not None:
                 self._hand_back(said)
@@ -90,11 +91,14 @@ class EngineTask(Task[..., Any]):
         return given
 
     def _send_on(self, cells: Sequence[str]) -> NoReturn:
-        """End without an answer: workers of those cells do the call."""
+        """End without an answer: workers of those cells do the call, at once or in a while."""
+        if SENT_ON.has(str(self.request.id)):
+            self._wait(f"its organisation is on its way to {', '.join(cells)}", PAUSE_SECONDS)
         try:
             is_sent = sent_on(self.app.conf.broker_url, self.request, cells)
         except NotSentOn as error:
             self._hand_back(str(error))
+        SENT_ON.add(str(self.request.id))
         raise is_sent from None
 
     def _hand_back(self, said: str) -> NoReturn:
@@ -106,18 +110,29 @@ class EngineTask(Task[..., Any]):
             outage.pause(longest=min(soft, hard - soft) / 3)
         raise Reject(said, requeue=True) from None
 
-    def _ask_later(self, error: NoAnswer) -> NoReturn:
-        """Try the call of an organisation that nobody knows again, as often as it takes: a server
-        that may know it is away. Other calls go on meanwhile.
+    def _wait(self, trouble: str, seconds: float) -> NoReturn:
+        """Try a call again whose organisation cannot be found now, as often as it takes. Other
+        calls go on meanwhile.
         """
-        _log.warning("waits", trouble=f"nobody knows its organisation, and {error}")
-        raise self.retry(exc=error, countdown=_LONGEST_PAUSE_SECONDS, max_retries=None) from None
+        _log.warning("waits", trouble=trouble)
+        # Such a try is none of the few that a passing error has.
+        tries = self.request.retries
+        self.request.retries = tries - 1
+        self._later(seconds, max_retries=tries)
 
     def _try_again(self, error: Exception) -> NoReturn:
         pause = get_exponential_backoff_interval(
             factor=1, retries=self.request.retries, maximum=_LONGEST_PAUSE_SECONDS, full_jitter=True
         )
-        raise self.retry(exc=error, countdown=pause) from None
+        self._later(pause, exc=error)
+
+    def _later(self, seconds: float, **options: Any) -> NoReturn:
+        """Send the call again, to be done after so many seconds."""
+        try:
+            raise self.retry(countdown=seconds, **options) from None
+        except Reject as unsent:
+            # The broker did not take it. Celery would have it set aside.
+            self._hand_back(f"broker: {type(unsent.args[0]).__name__}")
 
 
 def server_trouble(error: Exception) -> str | None:

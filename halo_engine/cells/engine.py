@@ -27,8 +27,9 @@ from halo_engine.work import OrgRef, Transactions, Work
 
 _Result = TypeVar("_Result")
 
-#: How often a call goes on to another cell, before it is given up: each move is a minute's work.
-_MOST_MOVES: Final = 5
+#: In so many cells a call is tried, before it is given up: each move is a minute's work.
+_MOST_TRIES: Final = 6
+_ON_ITS_WAY: Final = "the organisation is on its way there"
 _UNKNOWN: Final = frozenset({"unknown_organisation", "unknown_widget_key"})
 
 
@@ -129,8 +130,8 @@ class CellEngine(Engine):
 
         try:
             self._there(org, act)
-        except Refusal as refusal:
-            return [refusal if number in left else each for number, each in enumerate(outcomes)]
+        except (Refusal, NoAnswer) as error:
+            return [error if number in left else each for number, each in enumerate(outcomes)]
         return outcomes
 
     def perform_together(
@@ -196,13 +197,14 @@ class CellEngine(Engine):
     def _there(self, org: OrgRef, act: Callable[[Engine], _Result]) -> _Result:
         """Do it in the organisation's cell, wherever that is by now.
 
-        Raises NoAnswer where it cannot be found, because a server is away.
+        Raises NoAnswer where it cannot be found, because a server is away, or each of two cells
+        says that it lives in the other: it is on its way.
         """
         cell = self._known(org)
         is_sure = cell is None
         if cell is None:
             cell = self._looked_up(org)
-        for _ in range(_MOST_MOVES):
+        for _ in range(_MOST_TRIES):
             try:
                 return act(self._mine(cell))
             except MovedAway as moved:
@@ -212,7 +214,7 @@ class CellEngine(Engine):
                 if is_sure or not _is_unknown(refusal) or (now := self._looked_up(org)) == cell:
                     raise
                 cell, is_sure = now, True
-        return act(self._mine(cell))
+        raise NoAnswer({cell: _ON_ITS_WAY})
 
     def _known(self, org: OrgRef) -> str | None:
         return self.cells.finder.known(org)

@@ -14,7 +14,7 @@ import sqlalchemy
 
 from halo_engine.cells.asking import NoAnswer, first_yes
 from halo_engine.cells.directory import Home
-from halo_engine.cells.known import KnownDirectory
+from halo_engine.cells.known import DIRECTORY, KnownDirectory
 from halo_engine.cells.owners import Question, of_name
 from halo_engine.database import create_engine
 from halo_engine.operators.keys import hash_of
@@ -22,7 +22,6 @@ from halo_engine.work import OrgRef
 
 #: The most secrets of which a process remembers whose they are.
 _MOST_REMEMBERED: Final = 100_000
-_DIRECTORY: Final = "directory"
 
 
 @dataclass
@@ -102,7 +101,7 @@ class Finder:
         return self.known(org) or cell, org
 
     def _ask_directory(self, org: OrgRef) -> Home | None:
-        found = first_yes({_DIRECTORY: lambda: self.directory.look_up(org)})
+        found = first_yes({DIRECTORY: lambda: self.directory.look_up(org)})
         return found[1] if found else None
 
     def _ask_cells(self, question: Question) -> tuple[str, UUID] | None:
@@ -114,7 +113,7 @@ class Finder:
                     connection.detach()
                 return found
 
-        return first_yes({name: partial(ask, name) for name in self.directory.cells})
+        return first_yes({name: partial(ask, name) for name in self.directory.all_cells()})
 
     def _database(self, cell: str) -> sqlalchemy.Engine:
         """Return connections of our own: what calls do must not wait for these questions."""

@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from halo_engine.cells.asking import NoAnswer
 from halo_engine.cells.directory import Cell, Home, all_cells, find_home, homes_since
 from halo_engine.database import create_engine, problem_of
 from halo_engine.work import OrgRef
@@ -22,6 +23,8 @@ from halo_engine.work import OrgRef
 _EVERY: Final = 1.0
 _PATIENCE: Final = 2.0
 _SILENT: Final = "it is silent"
+#: What the directory is called among the servers that do not answer.
+DIRECTORY: Final = "directory"
 
 _log = structlog.get_logger(__name__)
 
@@ -77,6 +80,14 @@ class KnownDirectory:
         """Why the directory cannot be read now; None if it can."""
         waits = time.monotonic() - self._read_at
         return self._problem or (_SILENT if waits > _EVERY + _PATIENCE else None)
+
+    def all_cells(self) -> Mapping[str, Cell]:
+        """Return the cells by name; raises NoAnswer until the directory was read once: there may be
+        any.
+        """
+        if not self.cells and not self._read_at:
+            raise NoAnswer({DIRECTORY: self.trouble or _SILENT})
+        return self.cells
 
     def read_on(self) -> Callable[[], None]:
         """Read it, and what changes from now on, in a thread; return what ends that.

@@ -81,6 +81,20 @@ def test_what_is_known_goes_on_without_the_directory(two: Two) -> None:
     finder.close()
 
 
+def test_before_the_directory_was_read_nobody_says_no(two: Two) -> None:
+    """Who knows no cells cannot tell that no cell knows something."""
+    _, a, _ = two
+    finder = Finder(KnownDirectory.at(url_of(a)))
+    for ask in (lambda: finder.ask_all(of_session("x")), finder.directory.all_cells):
+        with pytest.raises(NoAnswer) as caught:
+            ask()
+        assert [*caught.value.silent] == ["directory"]
+    finder.directory.read()
+    assert [*finder.directory.all_cells()] == ["a", "b"]
+    assert finder.ask_all(of_session("x")) is None
+    finder.close()
+
+
 def test_a_move_counts_before_the_directory_says_so(two: Two) -> None:
     """What a refused write said is not undone by an older row, and ends with a newer one."""
     halo, a, _ = two

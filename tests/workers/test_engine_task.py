@@ -1,16 +1,23 @@
 """What becomes of a task that is refused, loses its database, or fails."""
 
+import json
 import time
+from typing import Any
 
 import pytest
-from celery.exceptions import Reject, SoftTimeLimitExceeded
+from celery.exceptions import Ignore, Reject, Retry, SoftTimeLimitExceeded
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import ProgrammingError
 
 from halo_engine.domain.errors import conflict
 from halo_engine.settings import Settings
+from workers import engine_task
 from workers.cells import InOtherCells
+from workers.circling import SentOn
 from workers.configuration import EngineApp, create_app
+from workers.connections import broker
+from workers.engine_task import EngineTask
+from workers.queue_names import CALLS_QUEUE
 
 
 @pytest.fixture
@@ -130,18 +137,64 @@ def test_a_soft_limit_that_ends_a_pause_loses_no_call(
     assert vars(raised.value)["requeue"] is True
 
 
+def _elsewhere(app: EngineApp) -> EngineTask:
+    """A call of another cell's organisation."""
+
+    @app.task(name="test.elsewhere", shared=False)
+    def elsewhere() -> None:
+        raise InOtherCells("b")
+
+    return elsewhere
+
+
+def _end(task: EngineTask, retries: int = 0) -> Any:
+    """Run a task as a message that applications sent; return what ends it."""
+    task.push_request(
+        id="1",
+        properties={"delivery_tag": "1"},
+        delivery_info={"exchange": "", "routing_key": CALLS_QUEUE},
+        retries=retries,
+        kwargs={},
+        called_directly=False,
+    )
+    with pytest.raises(Exception) as raised:  # noqa: PT011 -- whatever it is, it is looked at
+        task()
+    return raised.value
+
+
+def _away(monkeypatch: pytest.MonkeyPatch) -> EngineApp:
+    """An app whose broker is away; pauses end at once."""
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+    app = create_app(Settings(broker_url="redis://127.0.0.1:1/0"))
+    app.conf.task_publish_retry = False
+    return app
+
+
 def test_a_call_that_cannot_be_sent_on_goes_back_to_its_queue(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """While the broker is away, another cell's call is neither failed nor acknowledged."""
-    app = create_app(Settings(broker_url="redis://127.0.0.1:1/0"))
+    ended = _end(_elsewhere(_away(monkeypatch)))
+    assert isinstance(ended, Reject)
+    assert vars(ended) == {"reason": "broker: ConnectionError", "requeue": True}
 
-    @app.task(name="test.elsewhere")
-    def elsewhere() -> None:
-        raise InOtherCells("b")
 
-    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
-    elsewhere.push_request(properties={"delivery_tag": "1"})
-    with pytest.raises(Reject) as raised:
-        elsewhere()
-    assert vars(raised.value) == {"reason": "broker: ConnectionError", "requeue": True}
+def test_a_call_that_goes_round_waits(broker_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call comes back from the other cell while its organisation is on its way there: it is tried
+    again after some seconds, and that is none of its few tries. If the broker does not take it, it
+    goes back to its queue.
+    """
+    sent_on = SentOn()
+    monkeypatch.setattr(engine_task, "SENT_ON", sent_on)
+    elsewhere = _elsewhere(create_app(Settings(broker_url=broker_url)))
+    assert isinstance(_end(elsewhere), Ignore)
+    assert sent_on.has("1")
+    for retries in (0, 12):
+        ended = _end(elsewhere, retries)
+        assert isinstance(ended, Retry)
+        assert ended.when == 5.0
+        raw: Any = broker(broker_url).rpop(CALLS_QUEUE)
+        assert json.loads(raw)["headers"]["retries"] == retries
+    lost = _end(_elsewhere(_away(monkeypatch)))
+    assert isinstance(lost, Reject)
+    assert vars(lost)["requeue"] is True

@@ -1,5 +1,6 @@
 """A call that was taken with others and then goes alone (§2)."""
 
+import time
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -11,9 +12,10 @@ from celery.exceptions import Reject
 from halo_engine.database import MovedAway
 from halo_engine.domain.errors import not_found
 from halo_engine.work import OrgRef
-from workers import cells, outage
+from workers import cells
 from workers.app import app
 from workers.cells import NotSentOn
+from workers.circling import SentOn
 from workers.tasks import gathered as tasks
 
 _TASK = "halo.companies.identify"
@@ -96,7 +98,8 @@ def _sets_of(monkeypatch: pytest.MonkeyPatch, broker: _Broker) -> list[str]:
     monkeypatch.setattr(tasks, "note_moved", lambda *_: None)
     monkeypatch.setattr(tasks, "store_results", lambda *_: None)
     monkeypatch.setattr(tasks, "send_on", broker.send_on)
-    monkeypatch.setattr(outage.time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr(tasks, "SENT_ON", SentOn())
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
     return done
 
 
@@ -127,3 +130,19 @@ def test_a_set_goes_back_if_nothing_is_done_and_the_broker_is_away(
         tasks.gathered(calls=[_tracked("1", "moved"), _tracked("2", "moved")])
     assert vars(raised.value)["requeue"] is True
     assert (done, broker.sent) == ([], [])
+
+
+def test_calls_that_go_round_wait_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was sent on before comes again after a pause; the others of its set go on."""
+    broker = _Broker(away_for=0)
+    _sets_of(monkeypatch, broker)
+    alone: list[tuple[str, float]] = []
+    monkeypatch.setattr(
+        app.tasks["halo.track"],
+        "apply_async",
+        lambda **sent: alone.append((sent["task_id"], sent["countdown"])),
+    )
+    tasks.gathered(calls=[_tracked("1", "moved")])
+    tasks.gathered(calls=[_tracked("1", "moved"), _tracked("2", "moved")])
+    assert broker.sent == [(["1"], ["b"]), (["2"], ["b"])]
+    assert alone == [("1", 5.0)]

@@ -23,6 +23,7 @@ from ..app import app
 from ..broker.gathering import TASK
 from ..broker.scripts import GATHERED
 from ..cells import NotSentOn, cell_after, note_moved, other_cell, send_on
+from ..circling import PAUSE_SECONDS, SENT_ON
 from ..engine import engine
 from ..engine_task import EngineTask, server_trouble
 from ..outage import outage
@@ -55,7 +56,8 @@ def gathered(task: EngineTask, /, calls: Sequence[Mapping[str, Any]]) -> None:
     """Do the calls of each organisation as a set, and store an answer for each.
 
     A call goes alone, as a message of its own, if it meets an error that is no refusal, or a
-    contact that is not known yet. Calls of another cell's organisation go on to that cell.
+    contact that is not known yet. Calls of another cell's organisation go on to that cell; one that
+    comes back from there waits for a while.
     """
     came_at = datetime.now(UTC)
     by_org, answers = _by_organization(calls, task.request)
@@ -70,7 +72,9 @@ def gathered(task: EngineTask, /, calls: Sequence[Mapping[str, Any]]) -> None:
             answers += [(each.sent, error) for each in mine]
         else:
             if cell is not None:
-                _send_on(mine, cell, _PATIENCE_SECONDS if anything_done else 0.0)
+                rest = [each for each in mine if not SENT_ON.has(each.sent["id"])]
+                answers += [(each.sent, MovedAway(cell)) for each in mine if each not in rest]
+                _send_on(rest, cell, _PATIENCE_SECONDS if anything_done else 0.0)
                 continue
             anything_done = True
             answers += zip([each.sent for each in mine], outcomes, strict=True)
@@ -125,7 +129,9 @@ def _send_on(calls: Sequence[_Call], cell: str, patience_seconds: float = 0.0) -
             with suppress(SoftTimeLimitExceeded):
                 outage.pause(longest=_LONGEST_PAUSE_SECONDS)
         else:
-            return
+            break
+    for each in calls:
+        SENT_ON.add(each.sent["id"])
 
 
 def _read(sent: Mapping[str, Any]) -> _Call:
@@ -150,7 +156,8 @@ def _answer(answers: Sequence[tuple[Mapping[str, Any], Any]], came_at: datetime)
                 _log.info("refused", call=sent["task"], status=outcome.status, code=outcome.code)
                 result = {"refused": outcome.as_dict()}
             elif isinstance(outcome, Exception):
-                _send_alone(sent, came_at)
+                pause = PAUSE_SECONDS if isinstance(outcome, MovedAway) else None
+                _send_alone(sent, came_at, pause)
                 continue
             else:
                 result = as_data(outcome)
@@ -165,7 +172,7 @@ def _answer(answers: Sequence[tuple[Mapping[str, Any], Any]], came_at: datetime)
         _log.warning("answers lost", calls=len(results))
 
 
-def _send_alone(sent: Mapping[str, Any], came_at: datetime) -> None:
+def _send_alone(sent: Mapping[str, Any], came_at: datetime, pause_seconds: float | None) -> None:
     """Send a call again, as a message of its own. It comes behind later calls and must not undo
     them: unless it has a ``sent_at``, it counts as sent when it came.
     """
@@ -175,6 +182,7 @@ def _send_alone(sent: Mapping[str, Any], came_at: datetime) -> None:
         kwargs={**fields, "sent_at": fields.get("sent_at") or format_instant(came_at)},
         task_id=sent["id"],
         ignore_result=not sent["wants_answer"],
+        countdown=pause_seconds,
         # This header keeps it from being gathered again.
         retries=1,
     )

@@ -10,6 +10,7 @@ from typing import Any, Final
 import structlog
 
 from halo_engine.cells.asking import NoAnswer
+from halo_engine.cells.moved import moved_to
 from halo_engine.domain.errors import Refusal
 from halo_engine.outages import database_trouble
 
@@ -221,7 +222,7 @@ def _failed(error: Exception) -> Response:
             return refused(error)
         case Problem():
             return error.response()
-    if isinstance(error, NoAnswer):
+    if isinstance(error, NoAnswer) or moved_to(error) is not None:
         _log.warning("no answer", trouble=str(error))
         problem_ = "A database that is needed for this does not answer; try again."
         return unavailable("cell_away", problem_).response()

@@ -15,6 +15,7 @@ from uuid import UUID
 
 import structlog
 
+from halo_engine.cells.asking import NoAnswer
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.machines import JUDGED_AFTER
 from halo_engine.domain.mail_tokens import NOBODYS_MAIL, MailToken, Purpose
@@ -99,14 +100,16 @@ class LinkNotes:
         self._to_judge += [(now, org_id) for org_id in due if self._is_put_off(org_id, work)]
 
     def _is_put_off(self, org_id: UUID, action: Callable[[Work], None]) -> bool:
-        """Do it in a transaction of its own; return whether the database was away."""
+        """Do it in a transaction of its own; return whether the database was away, or the
+        organisation is on its way to another one.
+        """
         try:
             self.engine.perform(OrgRef(id=org_id), action)
         except Refusal:
             # The organisation was erased meanwhile.
             return False
         except Exception as error:  # noqa: BLE001 -- the next ones are noted all the same
-            if database_trouble(error) is None:
+            if not isinstance(error, NoAnswer) and database_trouble(error) is None:
                 _log.error("opens and clicks are lost", exc_info=error)
                 return False
             return True
