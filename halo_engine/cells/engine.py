@@ -39,11 +39,13 @@ class CellGone(Exception):  # noqa: N818 -- somebody removed it meanwhile
 
 @dataclass
 class Cells:
-    """The engine of each cell; ``make`` makes one when it is needed first."""
+    """The engine of each cell; ``make`` makes one when it is needed first, or the cell's URL is
+    another one.
+    """
 
     finder: Finder
     make: Callable[[Cell], Engine]
-    _engines: dict[str, Engine] = field(default_factory=dict)
+    _engines: dict[str, tuple[str, Engine]] = field(default_factory=dict)
 
     def names(self) -> Sequence[str]:
         """Return the names of all cells."""
@@ -51,19 +53,24 @@ class Cells:
 
     def engine(self, cell: str) -> Engine:
         """Return the engine of the cell of that name."""
-        if cell not in self._engines:
+        known = self.finder.directory.cells.get(cell)
+        url, engine = self._engines.get(cell, (None, None))
+        if engine is not None and (known is None or known.url == url):
+            return engine
+        if known is None:
+            self.finder.directory.read()
             known = self.finder.directory.cells.get(cell)
-            if known is None:
-                self.finder.directory.read()
-                known = self.finder.directory.cells.get(cell)
-            if known is None:
-                raise CellGone(cell)
-            self._engines[cell] = self.make(known)
-        return self._engines[cell]
+        if known is None:
+            raise CellGone(cell)
+        made = self.make(known)
+        self._engines[cell] = (known.url, made)
+        if engine is not None:
+            engine.database.dispose()
+        return made
 
     def close(self) -> None:
         """Close all connections."""
-        for each in self._engines.values():
+        for _, each in self._engines.values():
             each.database.dispose()
         self.finder.close()
 

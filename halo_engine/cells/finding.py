@@ -29,7 +29,7 @@ class Finder:
     """Finds cells for this process, which knows the ``directory``. Threads may share it."""
 
     directory: KnownDirectory
-    _databases: dict[str, sqlalchemy.Engine] = field(default_factory=dict)
+    _databases: dict[str, tuple[str, sqlalchemy.Engine]] = field(default_factory=dict)
     _owners: dict[bytes, UUID] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _is_closed: bool = False
@@ -117,15 +117,19 @@ class Finder:
 
     def _database(self, cell: str) -> sqlalchemy.Engine:
         """Return connections of our own: what calls do must not wait for these questions."""
+        url = self.directory.cells[cell].url
         with self._lock:
-            if cell not in self._databases:
-                url = self.directory.cells[cell].url
-                self._databases[cell] = create_engine(url, application_name="halo-cells")
-            return self._databases[cell]
+            known, database = self._databases.get(cell, (None, None))
+            if database is None or known != url:
+                if database is not None:
+                    database.dispose()
+                database = create_engine(url, application_name="halo-cells")
+                self._databases[cell] = (url, database)
+            return database
 
     def close(self) -> None:
         """Close the connections."""
         self._is_closed = True
-        for database in self._databases.values():
+        for _, database in self._databases.values():
             database.dispose()
         self.directory.close()

@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 
 from halo_engine.sql.statements import statement
-from halo_engine.tables import webhook_deliveries, webhook_endpoints
+from halo_engine.tables import organizations, webhook_deliveries, webhook_endpoints
 from halo_engine.work import Work
 
 #: How long a claim is leased: longer than a batch and its last answer take.
@@ -65,7 +65,10 @@ class Claim:
 
 
 def due_endpoints(connection: Connection, now: datetime | None) -> list[DueEndpoint]:
-    """Return the endpoints of all organisations at which something is due and may be sent."""
+    """Return the endpoints of all organisations at which something is due and may be sent.
+
+    What was copied of an organisation that is on its way here is not due yet.
+    """
     found = connection.execute(_find_due_endpoints(now))
     return [DueEndpoint(row.org_id, row.id) for row in found]
 
@@ -81,7 +84,8 @@ def _find_due_endpoints(now: datetime | None) -> Select[Any]:
         rows.c.due_at <= at,
         _IS_FREE,
     )
-    return select(endpoint.c.org_id, endpoint.c.id).where(_may_be_called(at), some)
+    is_here = exists().where(organizations.c.id == endpoint.c.org_id)
+    return select(endpoint.c.org_id, endpoint.c.id).where(_may_be_called(at), some, is_here)
 
 
 def oldest_due(now: datetime) -> ScalarSelect[Any]:

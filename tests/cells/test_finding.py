@@ -3,20 +3,23 @@
 from time import monotonic
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine as Database
+from sqlalchemy import text
 
 from halo_engine.cells.asking import NoAnswer, ask_each, first_yes
+from halo_engine.cells.engine import Cells
 from halo_engine.cells.finding import Finder
 from halo_engine.cells.known import KnownDirectory
-from halo_engine.cells.owners import of_key, of_session
+from halo_engine.cells.owners import of_key, of_name, of_session
 from halo_engine.database import create_engine
+from halo_engine.engine import Engine
 from halo_engine.work import OrgRef
 from tests.cells.conftest import Two, url_of
 
 _NOWHERE = "postgresql+psycopg://halo@127.0.0.1:1/halo"
 
 
-def _finder(directory: Engine) -> Finder:
+def _finder(directory: Database) -> Finder:
     known = KnownDirectory.at(url_of(directory))
     known.read()
     return Finder(known)
@@ -93,6 +96,27 @@ def test_before_the_directory_was_read_nobody_says_no(two: Two) -> None:
     assert [*finder.directory.all_cells()] == ["a", "b"]
     assert finder.ask_all(of_session("x")) is None
     finder.close()
+
+
+def test_a_cell_is_asked_at_its_new_url(two: Two) -> None:
+    """What is added again under a name that was removed is another database."""
+    halo, a, b = two
+    halo("org", "create", "acme", "--cell", "b")
+    finder = _finder(a)
+    cells = Cells(finder, lambda cell: Engine(create_engine(cell.url), post=None))  # type: ignore[arg-type]
+    asked, before = of_name(OrgRef(key="acme")), cells.engine("b")
+    assert finder.ask_all(asked) is not None
+    assert cells.engine("b") is before
+    for url in (_NOWHERE, url_of(b)):
+        with a.begin() as connection:
+            connection.execute(text(f"UPDATE cells SET url = '{url}' WHERE name = 'b'"))
+        finder.directory.read()
+        assert url_of(cells.engine("b").database) == url
+        if url == _NOWHERE:
+            with pytest.raises(NoAnswer):
+                finder.ask_all(asked)
+    assert finder.ask_all(asked) is not None
+    cells.close()
 
 
 def test_a_move_counts_before_the_directory_says_so(two: Two) -> None:

@@ -5,13 +5,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, text, update
 
 from halo_engine.answers.operations.status import status
-from halo_engine.tables import webhook_deliveries
+from halo_engine.tables import organizations, webhook_deliveries
 from halo_engine.webhooks import delivering
 from halo_engine.webhooks.attempts import FAILING_FOR, PAUSES, record
-from halo_engine.webhooks.claiming import claim
+from halo_engine.webhooks.claiming import claim, due_endpoints
 from halo_engine.webhooks.posting import EndpointClient
 from tests.webhooks.receiver import Receiver, Taken
 from tests.webhooks.sandbox import Hooks
@@ -49,6 +49,21 @@ def test_a_message_is_tried_again_for_a_day_under_one_id(hooks: Hooks, receiver:
     assert len(receiver.taken) == len(tried)
     assert len({each.id for each in receiver.taken}) == 1
     assert hooks.count(webhook_deliveries, webhook_deliveries.c.state == "given_up") == 1
+
+
+def test_what_was_copied_of_an_organisation_is_not_due_yet(hooks: Hooks) -> None:
+    """Its own row comes last; until then its messages hold up no others."""
+    hooks.endpoint("https://example.com", kinds=ENTERED)
+    hooks.series("welcome")
+    hooks.enter("ann")
+    with hooks.database.connect() as connection:
+        is_due = [each.org_id for each in due_endpoints(connection, hooks.now)]
+        connection.execute(text("SET LOCAL session_replication_role = replica"))
+        connection.execute(delete(organizations).where(organizations.c.id == hooks.org_id))
+        is_due_yet = [each.org_id for each in due_endpoints(connection, hooks.now)]
+        connection.rollback()
+    assert hooks.org_id in is_due
+    assert hooks.org_id not in is_due_yet
 
 
 def test_a_contacts_next_message_waits_for_the_one_before(hooks: Hooks, receiver: Receiver) -> None:
