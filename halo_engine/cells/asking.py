@@ -1,7 +1,7 @@
 """Ask several servers at once: the first yes counts at once, a no only when all have said it."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from time import monotonic
@@ -18,11 +18,14 @@ NOTHING_SAID: Final = "it does not answer"
 
 
 class NoAnswer(Exception):  # noqa: N818 -- a server's trouble, no fault of ours
-    """Nobody said yes, and ``silent`` servers, by name, did not answer."""
+    """Nobody said yes, and ``silent`` servers, by name, did not answer; for those of ``hung`` the
+    whole patience was waited.
+    """
 
-    def __init__(self, silent: Mapping[str, str]) -> None:
+    def __init__(self, silent: Mapping[str, str], hung: Iterable[str] = ()) -> None:
         super().__init__(", ".join(f"{name}: {said}" for name, said in sorted(silent.items())))
         self.silent = silent
+        self.hung = frozenset(hung)
 
 
 class _Said(NamedTuple, Generic[_Answer]):
@@ -40,15 +43,17 @@ def first_yes(
     within ``patience`` seconds.
     """
     silent = dict.fromkeys(questions, NOTHING_SAID)
+    hung = set(questions)
     for said in _answers(questions, patience):
         if said.answer is not None:
             return said.name, said.answer
+        hung.discard(said.name)
         if said.error is None:
             del silent[said.name]
         elif not isinstance(said.error, DBAPIError | PoolTimeout):
             raise said.error
     if silent:
-        raise NoAnswer(silent)
+        raise NoAnswer(silent, hung)
     return None
 
 

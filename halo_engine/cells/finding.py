@@ -5,6 +5,8 @@ directory has not heard yet: a widget key that was made a moment ago.
 """
 
 import threading
+import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -12,7 +14,7 @@ from uuid import UUID
 
 import sqlalchemy
 
-from halo_engine.cells.asking import NoAnswer, first_yes
+from halo_engine.cells.asking import NOTHING_SAID, NoAnswer, first_yes
 from halo_engine.cells.directory import Home
 from halo_engine.cells.known import DIRECTORY, KnownDirectory
 from halo_engine.cells.owners import Question, of_name
@@ -22,6 +24,7 @@ from halo_engine.work import OrgRef
 
 #: The most secrets of which a process remembers whose they are.
 _MOST_REMEMBERED: Final = 100_000
+_REST_SECONDS: Final = 5.0
 
 
 @dataclass
@@ -30,6 +33,8 @@ class Finder:
 
     directory: KnownDirectory
     _databases: dict[str, tuple[str, sqlalchemy.Engine]] = field(default_factory=dict)
+    #: Until when a cell that hung is not asked (``time.monotonic``).
+    _rests: dict[str, float] = field(default_factory=dict)
     _owners: dict[bytes, UUID] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _is_closed: bool = False
@@ -113,7 +118,37 @@ class Finder:
                     connection.detach()
                 return found
 
-        return first_yes({name: partial(ask, name) for name in self.directory.all_cells()})
+        names = set(self.directory.all_cells())
+        hung = names & self._resting()
+        try:
+            found = first_yes({name: partial(ask, name) for name in sorted(names - hung)})
+        except NoAnswer as error:
+            self._rest(error.hung)
+            raise NoAnswer({**dict.fromkeys(hung, NOTHING_SAID), **error.silent}) from None
+        self._wake(names - hung if found is None else {found[0]})
+        if found is None and hung:
+            raise NoAnswer(dict.fromkeys(hung, NOTHING_SAID))
+        return found
+
+    def _resting(self) -> set[str]:
+        """Return the cells that hung when they were asked last, and are not asked for a while: each
+        question would wait for them, and hold up others. Of the rest one question tries each.
+        """
+        now = time.monotonic()
+        with self._lock:
+            resting = {name for name, ends in self._rests.items() if ends > now}
+            for name in self._rests.keys() - resting:
+                self._rests[name] = now + _REST_SECONDS
+        return resting
+
+    def _rest(self, cells: Iterable[str]) -> None:
+        with self._lock:
+            self._rests.update(dict.fromkeys(cells, time.monotonic() + _REST_SECONDS))
+
+    def _wake(self, cells: Iterable[str]) -> None:
+        with self._lock:
+            for name in cells:
+                self._rests.pop(name, None)
 
     def _database(self, cell: str) -> sqlalchemy.Engine:
         """Return connections of our own: what calls do must not wait for these questions."""

@@ -1,5 +1,6 @@
 """Who is asked where an organisation lives, and what counts while servers are away."""
 
+import socket
 from time import monotonic
 
 import pytest
@@ -117,6 +118,29 @@ def test_a_cell_is_asked_at_its_new_url(two: Two) -> None:
                 finder.ask_all(asked)
     assert finder.ask_all(asked) is not None
     cells.close()
+
+
+def test_a_cell_that_hangs_is_not_asked_again_at_once(two: Two) -> None:
+    """Each question would wait for it; what another cell knows is found all the same."""
+    halo, a, _ = two
+    halo("org", "create", "acme", "--cell", "a")
+    with socket.create_server(("127.0.0.1", 0)) as hangs:
+        hangs.setblocking(False)
+        url = f"postgresql+psycopg://halo@127.0.0.1:{hangs.getsockname()[1]}/halo"
+        with a.begin() as connection:
+            connection.execute(text(f"UPDATE cells SET url = '{url}' WHERE name = 'b'"))
+        finder, callers = _finder(a), []
+        for _ in range(2):
+            with pytest.raises(NoAnswer) as caught:
+                finder.ask_all(of_session("nobody"))
+            assert caught.value.silent == {"b": "it does not answer"}
+        assert finder.ask_all(of_name(OrgRef(key="acme"))) is not None
+        callers.append(hangs.accept()[0])
+        with pytest.raises(BlockingIOError):
+            hangs.accept()
+        for each in callers:
+            each.close()
+    finder.close()
 
 
 def test_a_move_counts_before_the_directory_says_so(two: Two) -> None:
