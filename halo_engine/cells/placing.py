@@ -8,12 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import Connection, Insert, Select, insert, select
+from sqlalchemy import Connection, Insert, Select, Text, cast, func, insert, select
 
 from halo_engine.cells.directory import (
     OPEN,
     Cell,
-    Home,
     cell_named,
     find_home,
     lock_directory,
@@ -23,6 +22,7 @@ from halo_engine.cells.states import CellLoad, loads
 from halo_engine.domain.errors import conflict, shown
 from halo_engine.domain.series.definition import check_key
 from halo_engine.organizations import OrganizationAnswer
+from halo_engine.series.locks import KEY_LOCK
 from halo_engine.sql.statements import statement
 from halo_engine.tables import cell_organizations
 from halo_engine.work import OrgRef
@@ -43,9 +43,11 @@ def create_in_cell(
     with directory.begin() as connection:
         _reserve(connection, key, cell_name)
     with directory.begin() as connection:
-        # Held until the end: another call for this key waits, and then finds it taken.
-        home = Home(*connection.execute(_hold_reservation(key)).one())
-        if home.id is not None:
+        # Held until the end: another call for this key waits, and then finds it taken. The row is
+        # not locked: a tick that changes it has the directory's lock, for which this waits below.
+        connection.execute(_hold_key(key))
+        home = find_home(connection, OrgRef(key=key))
+        if home is None or home.id is not None:
             raise _taken(key)
         made = make(cell_named(connection, home.cell))
         note_organization(connection, key, made.id, made.widget_key, made.old_widget_key)
@@ -69,10 +71,9 @@ def _reserve_key(org_key: str, cell: str) -> Insert:
     return insert(cell_organizations).values(key=org_key, cell=cell)
 
 
-@statement("hold_reservation")
-def _hold_reservation(org_key: str) -> Select[Any]:
-    columns = [cell_organizations.c[name] for name in Home._fields]
-    return select(*columns).where(cell_organizations.c.key == org_key).with_for_update()
+@statement("hold_key")
+def _hold_key(org_key: str) -> Select[Any]:
+    return select(cast(func.pg_advisory_xact_lock(KEY_LOCK, func.hashtext(org_key)), Text))
 
 
 def _chosen(connection: Connection, cell_name: str | None) -> str:

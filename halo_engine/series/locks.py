@@ -32,6 +32,7 @@ MAIL_LOCK = 8
 DIRECTORY_LOCK = 9
 MOVE_LOCK = 10
 MOVER_LOCK = 11
+KEY_LOCK = 12
 
 
 def lock_key(org_id: UUID) -> int:

@@ -6,11 +6,19 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
-from sqlalchemy import Engine, make_url, text
+from sqlalchemy import Engine, create_engine, make_url, text
 
 from halo_engine import migrate
 from halo_engine.cells.agreeing import agree
+from halo_engine.cells.directory import Cell, find_home
+from halo_engine.cells.placing import create_in_cell
+from halo_engine.organizations import (
+    OrganizationAnswer,
+    OrganizationSettings,
+    create_organization,
+)
 from halo_engine.settings import ConfigurationError, Settings
+from halo_engine.work import OrgRef
 from tests.cells.conftest import Two, url_of
 from tests.cli.console import Console
 from workers.cells import require_own_database
@@ -132,6 +140,27 @@ def test_an_interrupted_creation_goes_on(two: Two) -> None:
         connection.execute(text("UPDATE cell_organizations SET id = NULL, widget_key = NULL"))
     assert halo.json("org", "create", "acme")["id"] == made["id"]
     assert "There is an organisation ‘acme’ already." in halo("org", "create", "acme", status=1)
+
+
+def test_a_tick_in_the_middle_of_a_creation_waits_for_nothing(two: Two) -> None:
+    """It tells the directory of the organisation, which the creation does once more."""
+    _, a, b = two
+    told: list[int] = []
+
+    def make(_cell: Cell) -> OrganizationAnswer:
+        with b.begin() as connection:
+            made = create_organization(connection, "acme", OrganizationSettings())
+        # Were a lock held that the tick needs, both would wait for ever.
+        impatient = create_engine(url_of(a), connect_args={"options": "-c lock_timeout=20s"})
+        told.append(agree(impatient, "b", b))
+        impatient.dispose()
+        return made
+
+    made = create_in_cell(a, "acme", "b", make)
+    with a.connect() as connection:
+        home = find_home(connection, OrgRef(key="acme"))
+    assert home is not None
+    assert (told, home.id, home.widget_key) == ([1], made.id, made.widget_key)
 
 
 def test_commands_find_the_cell_of_their_organisation(two: Two) -> None:
