@@ -15,4 +15,8 @@ WHERE webhook_endpoints.off_since IS NULL
             AND webhook_deliveries.state = 'waiting'
             AND webhook_deliveries.due_at <= :now::TIMESTAMP WITH TIME ZONE
             AND (webhook_deliveries.lease_expires_at IS NULL
-                 OR webhook_deliveries.lease_expires_at < clock_timestamp())));
+                 OR webhook_deliveries.lease_expires_at < clock_timestamp())))
+  AND (EXISTS
+         (SELECT *
+          FROM organizations
+          WHERE organizations.id = webhook_endpoints.org_id));
