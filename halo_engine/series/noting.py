@@ -87,9 +87,26 @@ def _noting_time(work: Work, since: datetime) -> Insert:
 
 
 def note_happened(org_id: ColumnElement[UUID], contacts: Any, name: str) -> CTE:
-    """Return the CTE that notes the contacts selected by ``contacts`` (one column, ids)."""
+    """Return the CTE that notes the contacts selected by ``contacts`` (one column, ids).
+
+    Whoever has a note that no pass has taken needs no other: a million old events of one contact
+    leave one. The lock makes a pass wait that is about to take it; a note that a pass holds is
+    skipped, and does not count.
+    """
     found = contacts.distinct().subquery("of_" + name)
-    return _inserting(["end_user_id"], select(org_id, *found.c)).cte(name)
+    (whom,) = found.c
+    has_one = (
+        select(pass_notes.c.end_user_id)
+        .where(
+            pass_notes.c.org_id == org_id,
+            pass_notes.c.taken_by.is_(None),
+            pass_notes.c.end_user_id.in_(contacts),
+        )
+        .with_for_update(read=True, skip_locked=True)
+        .cte(name + "_already")
+    )
+    rows = select(org_id, whom).where(whom.not_in(select(has_one.c.end_user_id)))
+    return _inserting(["end_user_id"], rows).cte(name)
 
 
 def note_namesakes(org_id: ColumnElement[UUID], addresses: Any) -> CTE:

@@ -21,7 +21,6 @@ _INDEX = "automation_enrollments_outside_idx"
 
 def upgrade() -> None:
     """Begin with a full pass: no organisation had one yet."""
-    op.add_column("organizations", sa.Column("passed_fully_at", sa.DateTime(timezone=True)))
     op.create_table(
         _TABLE,
         sa.Column("org_id", sa.Uuid, nullable=False),
@@ -55,6 +54,8 @@ def upgrade() -> None:
         ["org_id", "automation_id", "created_at"],
         postgresql_where=sa.text("left_audience OR outside_by_definition"),
     )
+    # Last, since nobody reads the organisations until the commit.
+    op.add_column("organizations", sa.Column("passed_fully_at", sa.DateTime(timezone=True)))
 
 
 def downgrade() -> None:

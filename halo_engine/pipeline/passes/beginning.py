@@ -27,7 +27,7 @@ from halo_engine.tables import organizations, signals
 from halo_engine.work import Work
 
 #: So long after the last pass over everybody the next one is such a pass again.
-FULLY_EVERY: Final = timedelta(days=1)
+FULLY_EVERY: Final = timedelta(hours=22)
 
 
 def begin_due_reevaluation(work: Work) -> bool:

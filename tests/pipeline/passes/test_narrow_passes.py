@@ -10,6 +10,7 @@ from sqlalchemy import delete, update
 
 from halo_engine.contacts.companies.identify import IdentifyCompanyCall, identify_company
 from halo_engine.contacts.consent.erasure import EraseContactCall, erase_contact
+from halo_engine.contacts.events.track import TrackCall, track
 from halo_engine.contacts.identifying.identify import IdentifyCall, identify
 from halo_engine.contacts.identifying.update import UpdateCall
 from halo_engine.contacts.identifying.update import update as update_users
@@ -63,7 +64,7 @@ def test_a_pass_looks_at_whoever_changed_silently_and_at_nobody_else(sandbox: Sa
     sandbox.tick(QUARTER)
     assert entered(sandbox) == ["told"]
     assert sandbox.count(pass_notes) == 0
-    sandbox.tick(timedelta(hours=23, minutes=30))
+    sandbox.tick(timedelta(hours=21, minutes=30))
     assert entered(sandbox) == ["told"]
     sandbox.tick(QUARTER)
     assert entered(sandbox) == ["told", "untold"]
@@ -285,3 +286,12 @@ def test_a_contact_that_cannot_enter_is_passed_over_by_a_narrow_pass(sandbox: Sa
     sandbox.wake(timedelta(minutes=2))
     assert sorted(map(str, entered(sandbox))) == names
     assert passed_fully(sandbox) == fully
+
+
+def test_old_events_of_one_contact_leave_one_note(sandbox: Sandbox) -> None:
+    """However many there are, in one call or in several."""
+    sandbox.contacts(["ann", "bob"])
+    for name in ("ann", "bob", "ann", "ann"):
+        old = TrackCall(user_id=name, event="login", timestamp="2026-01-01T00:00:00Z")
+        sandbox.perform(partial(lambda call, work: track(work, call), old))
+    assert sandbox.count(pass_notes) == 2
