@@ -12,6 +12,7 @@ from sqlalchemy import Column, Connection, Engine, Select, exists, func, or_, se
 
 from halo_engine.audience.moments import Moment
 from halo_engine.database import AtOnce, MovedAway, kept_connection, run_in_transaction
+from halo_engine.domain.cell_names import is_cell_name
 from halo_engine.domain.errors import not_found, unauthorized
 from halo_engine.domain.series.happenings import Happening, Kinds
 from halo_engine.domain.times.frequency import FrequencyCaps, parsed_caps
@@ -242,11 +243,14 @@ def _read_once_more(connection: Connection, column: str, name: str, value: objec
 
 
 def _arriving_from(connection: Connection, column: str, value: object) -> str | None:
-    """Return the cell from which the organisation is on its way here; None if it is not.
+    """Return the cell from which the organisation is on its way here; None if it is not, or if it
+    comes from a restored database, where nobody works.
 
     Waits while it arrives at this moment: then it is found. Raises MovedAway if it has left.
     """
     row = connection.execute(_find_departure(column, value)).first()
+    if row is not None and not is_cell_name(row.cell):
+        return None
     if row is not None and row.state == "moved":
         raise MovedAway(row.cell)
     return row.cell if row is not None and row.state == "arriving" else None

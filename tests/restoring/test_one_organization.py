@@ -5,9 +5,12 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+import pytest
 import sqlalchemy
 
 from halo_engine.contacts.erasure.organizations import erase_organization
+from halo_engine.domain.errors import Refusal
+from halo_engine.moving import move as moving
 from tests.cells.conftest import Two
 from tests.cli.console import Console
 from tests.conftest import clone_of
@@ -68,6 +71,30 @@ def test_in_an_installation_with_cells_the_directory_is_told(
     halo("identify", "ann", "--org", "acme")
     [there] = [each for each in halo.json("cells", "list") if each["organizations"]]
     assert there["cell"] == "b"
+
+
+def test_it_is_unknown_until_it_is_here(
+    drill: Drill,
+    back_up: Callable[[], sqlalchemy.Engine],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """While it comes, calls are refused as before: nobody works on the restored database."""
+    backup = back_up()
+    live, halo = drill.acme, _console(drill.database, tmp_path)
+    sum(erase_organization(partial(live.engine.ask, live.org)))
+    with monkeypatch.context() as broken:
+        broken.setattr(moving, "switch", _fail)
+        with pytest.raises(RuntimeError):
+            halo("restore", "org", "acme", "--from", _url(backup))
+    with pytest.raises(Refusal, match="There is no organisation"):
+        live.engine.ask(live.org, lambda work: work.org_id)
+    halo("restore", "org", "acme", "--from", _url(backup))
+    assert live.engine.ask(live.org, lambda work: work.org.key) == "acme"
+
+
+def _fail(*_: object) -> None:
+    raise RuntimeError
 
 
 def test_a_database_that_is_none_is_refused(database: sqlalchemy.Engine, tmp_path: Path) -> None:

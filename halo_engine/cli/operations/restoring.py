@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import click
 from sqlalchemy import Engine
@@ -22,6 +23,10 @@ from halo_engine.restoring.check import Checked, Fate, check
 from halo_engine.restoring.lists import read_lists
 from halo_engine.server_urls import read_database_url
 from halo_engine.settings import load_settings
+
+#: Names of no cells: calls of an organisation that is on its way are not sent there.
+_RESTORED: Final = "(restored)"
+_LIVE: Final = "(live)"
 
 
 @click.group(name="restore")
@@ -89,27 +94,30 @@ def org_command(key: str, url: str, cell: str | None, *, as_json: bool) -> None:
         except ValueError as error:
             raise bad_input("from", str(error), "bad_url") from None
         tell = _pass if as_json else _tell
-        with opened("restored", url) as source:
+        with opened(_RESTORED, url) as source:
             check_it_answers(source, url, "from")
             if cell is None:
                 here = load_settings().required_database_url()
-                with opened("live", here) as target:
-                    move(source, target, key, tell=tell)
+                with opened(_LIVE, here) as target:
+                    is_here = move(source, target, key, tell=tell)
             else:
-                _bring_into(cell, source, key, tell)
+                is_here = _bring_into(cell, source, key, tell)
     if as_json:
         print_json({"org": key})
-    else:
+    elif is_here:
         click.echo(f"{key} is here again.")
+    else:
+        click.echo(f"{key} was here, and is no more; what was left in the other is deleted.")
 
 
-def _bring_into(cell: str, source: Place, key: str, tell: Tell) -> None:
+def _bring_into(cell: str, source: Place, key: str, tell: Tell) -> bool:
     with _database(load_settings().required_directory_url()) as directory:
         with directory.connect() as connection:
             found = cell_named(connection, cell)
         with opened(cell, found.url) as target:
             check_it_answers(target, found.url, "to")
-            move(source, target, key, tell=tell, note_cell=partial(adopt, directory, target))
+            note = partial(adopt, directory, target)
+            return move(source, target, key, tell=tell, note_cell=note)
 
 
 def _pass(_: Step) -> None:
