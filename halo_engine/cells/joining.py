@@ -31,7 +31,7 @@ _IDENTITY: Final = named(
 )
 
 
-class _Found(NamedTuple):
+class Found(NamedTuple):
     """What a database says of itself."""
 
     identity: str
@@ -49,11 +49,7 @@ def add_cell(
     """
     if not is_cell_name(name):
         raise bad_input("name", f"{shown(name)} names no cell; allowed are {ALLOWED}", "bad_name")
-    try:
-        url = read_database_url(url)
-    except ValueError as error:
-        raise bad_input("url", str(error), "bad_url") from None
-    found = _look(url)
+    url, found = look(url)
     lock_directory(connection)
     for each in all_cells(connection):
         if each.name == name:
@@ -67,10 +63,15 @@ def add_cell(
     return cell_named(connection, name)
 
 
-def _look(url: str) -> _Found:
-    """Return what a database says of itself; raises a 400 if it does not answer, a 409 if its
-    schema is another one.
+def look(url: str) -> tuple[str, Found]:
+    """Return a database's URL as it is used, and what the database says of itself.
+
+    Raises a 400 for a bad URL and if it does not answer, a 409 if its schema is another one.
     """
+    try:
+        url = read_database_url(url)
+    except ValueError as error:
+        raise bad_input("url", str(error), "bad_url") from None
     engine = create_engine(url, application_name="halo-cells", pool_size=1)
     try:
         with engine.connect() as connection:
@@ -80,7 +81,7 @@ def _look(url: str) -> _Found:
                 allowed = "run `halo migrate` with HALO_DATABASE_URL on that database"
                 raise conflict("cell_schema", f"url: {masked(url)}: {problem}; {allowed}.")
             identity = str(connection.scalar(_IDENTITY))
-            return _Found(identity, read_own(connection))
+            return url, Found(identity, read_own(connection))
     except DBAPIError as error:
         said = f"{masked(url)} does not answer: {one_line(error.orig or error, url)}"
         raise bad_input("url", f"{said}; allowed is a database that does", "cell_away") from None

@@ -127,6 +127,7 @@ REFUSALS: Final = (
     _code("unknown_cell", "An unknown cell.", 404),
     _code("cell_exists", "A cell to be added whose name or database is a cell already.", 409),
     _code("cell_schema", "A database of another schema, to be added as a cell.", 409),
+    _code("other_database", "Another database for a cell, which is not said to be restored.", 409),
     _code("cell_in_use", "A cell to be removed where organisations live.", 409),
     _code("cell_draining", "A new organisation for a cell that takes none.", 409),
     _code("cell_full", "A new organisation for a cell that has as many as it may.", 409),

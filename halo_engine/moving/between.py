@@ -16,7 +16,6 @@ from halo_engine.cells.directory import (
     Cell,
     all_cells,
     cell_named,
-    cell_of,
     find_home,
     lock_directory,
     set_cell,
@@ -24,7 +23,7 @@ from halo_engine.cells.directory import (
 from halo_engine.cells.joining import adopt_organizations, read_own
 from halo_engine.cells.states import loads
 from halo_engine.database import run_in_transaction
-from halo_engine.domain.errors import conflict, shown
+from halo_engine.domain.errors import Refusal, conflict, not_found, shown
 from halo_engine.moving.checks import already_there
 from halo_engine.moving.ledger import LEAVING, MOVED, Move, find_mover, move_of
 from halo_engine.moving.places import Place, check_it_answers, opened
@@ -46,15 +45,19 @@ def between(directory: Engine, org_key: str, to: str) -> Iterator[Between]:
     409 for a move to where the organisation is, or into a cell that takes none.
     """
     with directory.connect() as connection:
-        target, home = cell_named(connection, to), cell_of(connection, org_key)
+        target, home = cell_named(connection, to), find_home(connection, OrgRef(key=org_key))
         others = [each for each in all_cells(connection) if each.name != to]
         [load] = [each for each in loads(connection) if each.cell == target]
     with ExitStack() as stack:
         there = _reached(stack, target)
-        if home.name == to:
-            yield Between(_left(stack, others, org_key, there), there)
+        if home is None or home.cell == to:
+            left = _left(stack, others, org_key, to)
+            if left is None:
+                raise already_there(org_key, to) if home else not_found("organisation", org_key)
+            yield Between(left, there)
             return
-        here = _reached(stack, home)
+        [lives_in] = [each for each in others if each.name == home.cell]
+        here = _reached(stack, lives_in)
         move = _move_in(here, org_key)
         if move is None or move.cell != to or move.state not in (LEAVING, MOVED):
             if target.state != OPEN:
@@ -98,12 +101,22 @@ def _move_in(place: Place, org_key: str) -> Move | None:
         return move_of(connection, mover.id) if mover else None
 
 
-def _left(stack: ExitStack, others: list[Cell], org_key: str, target: Place) -> Place:
-    """Return the cell that the organisation has left for the target, and where rows are left."""
+def _left(stack: ExitStack, others: list[Cell], org_key: str, to: str) -> Place | None:
+    """Return the cell that the organisation has left for ``to``, and where rows are left.
+
+    Raises a 400 if there is none among those that answer, and some do not.
+    """
+    silent: list[Refusal] = []
     for cell in others:
-        place = _reached(stack, cell)
+        try:
+            place = _reached(stack, cell)
+        except Refusal as refusal:
+            silent.append(refusal)
+            continue
         move = _move_in(place, org_key)
-        is_left = move is not None and (move.state, move.cell) == (MOVED, target.name)
+        is_left = move is not None and (move.state, move.cell) == (MOVED, to)
         if move is not None and is_left and move.finished_at is None:
             return place
-    raise already_there(org_key, target.name)
+    if silent:
+        raise silent[0]
+    return None

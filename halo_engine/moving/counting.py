@@ -4,8 +4,9 @@ import time
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, TextClause, bindparam, func, select, text
+from sqlalchemy import Connection, Select, Text, TextClause, bindparam, cast, func, select, text
 
+from halo_engine.series.locks import ARRIVALS_LOCK
 from halo_engine.sql.statements import named, statement
 
 #: A sequence that is behind is set so far ahead: what the organisation writes meanwhile, and what
@@ -25,9 +26,16 @@ _LAST: Final = named("read_last_arrival", text("SELECT last_value FROM arrivals"
 def raise_arrivals(connection: Connection, above: int) -> None:
     """Make the next arrival numbers here larger than ``above``: later rows sort behind earlier.
 
+    Others that raise them wait until this transaction ends: a smaller number would set them back.
     Not undone by a rollback, which does no harm.
     """
+    connection.execute(_lock_arrivals())
     connection.execute(_raise(above))
+
+
+@statement("lock_arrivals")
+def _lock_arrivals() -> Select[Any]:
+    return select(cast(func.pg_advisory_xact_lock(ARRIVALS_LOCK, 0), Text))
 
 
 @statement("raise_arrivals", above=9_001)

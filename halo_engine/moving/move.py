@@ -34,9 +34,10 @@ def move(
     tell: Tell,
     note_cell: Callable[[UUID], object] = lambda _: None,
     limits: Limits | None = None,
-) -> None:
+) -> bool:
     """Move the organisation ``org_key`` from the source to the target, or finish its move.
 
+    Returns whether it lives there: since an interrupted move it may have moved on, or been erased.
     ``note_cell`` is called once it lives there, and again if the command is repeated. Raises a 404
     for an organisation that the source does not know, and 409s for what keeps it from moving.
     """
@@ -48,12 +49,14 @@ def move(
         if not _has_moved(source, target, mover):
             _begin(source, target, mover, tell)
             _bring(source, target, mover, tell, limits or Limits())
-        arrive(source, target, mover)
-        note_cell(mover.id)
+        lives_there = arrive(source, target, mover)
+        if lives_there:
+            note_cell(mover.id)
         clear(source, mover.id, tell)
         stop_watching(source, mover.id)
         with source.transaction() as connection:
             ledger.note_finished(connection, mover.id)
+    return lives_there
 
 
 def cancel(source: Place, target: Place, org_key: str, *, tell: Tell) -> None:

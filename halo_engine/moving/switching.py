@@ -37,7 +37,14 @@ from halo_engine.domain.errors import conflict, not_found
 from halo_engine.moving.clearing import remove_organization
 from halo_engine.moving.copying import bring, catch_up_once
 from halo_engine.moving.counting import last_arrival, raise_arrivals, wait_for_clock
-from halo_engine.moving.ledger import Mover, forget, move_of, note_moved, note_names
+from halo_engine.moving.ledger import (
+    ARRIVING,
+    Mover,
+    forget,
+    move_of,
+    note_moved,
+    note_names,
+)
 from halo_engine.moving.mail import (
     hold_mail,
     mail_under_way,
@@ -120,7 +127,8 @@ def _switch_now(
             with target.transaction() as connection:
                 note_names(connection, mover.id, organization)
             _arrive(into, mover.id, organization)
-            raise_arrivals(into, last_arrival(out))
+            with target.transaction() as connection:
+                raise_arrivals(connection, last_arrival(out))
             if time.monotonic() - began > limits.pause.total_seconds():
                 raise _NotNow
             forget_notes(out, mover.id)
@@ -139,17 +147,21 @@ def _switched_at(source: Place, mover: Mover) -> datetime:
     return move.switched_at
 
 
-def arrive(source: Place, target: Place, mover: Mover) -> None:
-    """Let the organisation come where it has moved to; nothing happens if it is there."""
+def arrive(source: Place, target: Place, mover: Mover) -> bool:
+    """Let the organisation come where it has moved to, if it is on its way still.
+
+    Returns whether it lives there: since it came it may have moved on, or been erased.
+    """
     with source.transaction() as connection:
         move = move_of(connection, mover.id)
-    if move is None or move.organization is None or move.switched_at is None:
-        return
     remove_organization(source, mover.id)
     with target.transaction() as connection:
-        if connection.scalar(_is_here(mover.id)) is None:
+        here = move_of(connection, mover.id)
+        is_on_its_way = here is not None and (here.state, here.cell) == (ARRIVING, source.name)
+        if is_on_its_way and move and move.organization and move.switched_at:
             _arrive(connection, mover.id, move.organization)
             wait_for_clock(connection, move.switched_at)
+        return connection.scalar(_is_here(mover.id)) is not None
 
 
 def _arrive(connection: Connection, org_id: UUID, organization: Mapping[str, Any]) -> None:

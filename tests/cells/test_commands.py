@@ -112,6 +112,41 @@ def test_an_organisation_is_made_where_there_are_fewest(two: Two) -> None:
     assert "1 organisations live in the cell ‘b’" in halo("cells", "remove", "b", status=1)
 
 
+def test_a_cell_gets_another_url_and_a_restored_database(
+    two: Two, new_database: Callable[[], Engine]
+) -> None:
+    """Another database has to be said to be a backup; what it lacks is told."""
+    halo, _, b = two
+    halo("org", "create", "acme", "--cell", "b")
+    other, url = new_database(), url_of(b) + "&application_name=other"
+    said = "b has another URL. Start its workers and beat with it.\n"
+    assert halo("cells", "change", "b", "--url", url) == said
+
+    def refused(cell: str, database: Engine, *options: str) -> str:
+        given = ("cells", "change", cell, "--url", url_of(database), *options)
+        return str(halo.json(*given, status=1)["refused"]["code"])
+
+    assert refused("c", b) == "unknown_cell"
+    assert refused("a", b, "--restored") == "cell_exists"
+    assert refused("b", other) == "other_database"
+    restored = halo("cells", "change", "b", "--url", url_of(other), "--restored")
+    assert restored == said + "Not in this database, and soon forgotten: acme\n"
+    halo("org", "create", "new", "--cell", "b")
+    assert _keys(other) == ["new"]
+
+
+def test_a_restored_database_without_what_has_moved_away_becomes_a_cell(two: Two) -> None:
+    """An organisation that lives in another cell by now would live twice."""
+    halo, a, b = two
+    halo("org", "create", "acme", "--cell", "b")
+    with a.begin() as connection:
+        connection.execute(text("UPDATE cell_organizations SET cell = 'a'"))
+    again = ("cells", "change", "b", "--url", url_of(b), "--restored")
+    refused = halo.json(*again, status=1)["refused"]
+    assert refused["code"] == "organisation_exists"
+    assert "‘acme’ (a)" in refused["message"]
+
+
 def test_a_full_cell_takes_no_more(two: Two, new_database: Callable[[], Engine]) -> None:
     """The most that a cell takes counts when it is named, and when the directory chooses."""
     halo, a, b = two

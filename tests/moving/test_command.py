@@ -1,13 +1,15 @@
 """`halo org move`: between the cells of an installation, by the directory."""
 
+from collections.abc import Callable
+
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import Engine, text, update
 
 from halo_engine.cells.agreeing import agree
 from halo_engine.moving import move as moving
 from halo_engine.moving import switching
 from halo_engine.tables import cells
-from tests.cells.conftest import Two
+from tests.cells.conftest import Two, url_of
 
 
 def _home(halo: Two) -> str:
@@ -85,6 +87,55 @@ def test_the_directory_knows_an_organisation_in_the_middle_of_its_switch(
     halo("org", "erase", "acme", "--yes")
     with a.connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM cell_organizations")) == 0
+
+
+def test_neither_cell_of_a_move_can_be_removed_nor_its_organisation_erased(
+    two: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until the move is over, or taken back: something would be left that no command finds."""
+    halo, a, _ = two
+    halo("org", "create", "acme", "--cell", "a")
+    halo("identify", "ann", "--org", "acme")
+    with monkeypatch.context() as broken:
+        broken.setattr(moving, "switch", _fail)
+        with pytest.raises(RuntimeError):
+            halo("org", "move", "acme", "--to", "b")
+    refused = halo.json("cells", "remove", "b", status=1)["refused"]
+    assert refused["code"] == "cell_in_use"
+    refused = halo.json("org", "erase", "acme", "--yes", status=1)["refused"]
+    assert refused["code"] == "move_under_way"
+    assert "halo org move acme --to b --cancel" in refused["message"]
+    with monkeypatch.context() as broken:
+        broken.setattr(moving, "clear", _fail)
+        with pytest.raises(RuntimeError):
+            halo("org", "move", "acme", "--to", "b")
+    halo("org", "erase", "acme", "--yes")
+    assert halo.json("cells", "remove", "a", status=1)["refused"]["code"] == "cell_in_use"
+    said = halo("org", "move", "acme", "--to", "b")
+    assert _last(said) == "acme does not live in b any more; what its move had left is deleted."
+    with a.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM end_users")) == 0
+    assert halo("cells", "remove", "b") == "b is no cell any more.\n"
+
+
+def test_a_move_is_ended_while_another_cell_is_away(
+    two: Two, new_database: Callable[[], Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cell that it left is found among those that answer."""
+    halo, a, _ = two
+    halo("org", "create", "acme", "--cell", "b")
+    halo("cells", "add", "aa", url_of(new_database()))
+    with monkeypatch.context() as broken:
+        broken.setattr(moving, "clear", _fail)
+        with pytest.raises(RuntimeError):
+            halo("org", "move", "acme", "--to", "a")
+    with a.begin() as connection:
+        away = {"url": "postgresql+psycopg://nobody@127.0.0.1:1/none"}
+        connection.execute(update(cells).where(cells.c.name == "aa").values(away))
+    assert _last(halo("org", "move", "acme", "--to", "a")) == "acme lives in a."
+    assert halo.json("org", "move", "acme", "--to", "a", status=1)["refused"]["message"].startswith(
+        "to: ‘aa’ does not answer"
+    )
 
 
 def _fail(*_: object) -> None:

@@ -1,16 +1,29 @@
 """A move brings all of an organisation, and leaves nothing behind."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from threading import Thread
 
 import pytest
+from sqlalchemy import Engine
 
 from halo_engine.contacts.identifying.identify import IdentifyCall, identify
 from halo_engine.database import MovedAway
 from halo_engine.domain.errors import Refusal
+from halo_engine.moving import move as moving
+from halo_engine.moving.move import move
+from halo_engine.moving.places import opened
 from halo_engine.tables import end_users
 from halo_engine.work import OrgRef, Work
-from tests.moving.ground import Pair, contents, has_moved, triggers, wait_for
+from tests.moving.ground import (
+    Pair,
+    contents,
+    has_moved,
+    lives,
+    triggers,
+    url_of,
+    wait_for,
+)
 
 
 def test_everything_comes_and_nothing_stays(pair: Pair) -> None:
@@ -77,3 +90,25 @@ def test_it_moves_there_and_back(pair: Pair) -> None:
     assert pair.acme.perform(lambda work: work.org.key) == "acme"
     with pytest.raises(MovedAway, match="a"):
         pair.there().perform(lambda work: work.org.key)
+
+
+def test_an_organisation_that_moved_on_does_not_come_again(
+    pair: Pair, new_database: Callable[[], Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end of its first move finds it gone, and only deletes what was left."""
+    with monkeypatch.context() as broken:
+        broken.setattr(moving, "clear", _fail)
+        with pytest.raises(ConnectionError):
+            pair.move()
+    with opened("c", url_of(new_database())) as third:
+        assert move(pair.b, third, "acme", tell=print)
+        pair.noted.clear()
+        pair.move()
+        assert lives(third.database, pair.id)
+    assert not lives(pair.b.database, pair.id)
+    assert contents(pair.a.database, pair.id) == {}
+    assert pair.noted == []
+
+
+def _fail(*_: object) -> None:
+    raise ConnectionError

@@ -12,12 +12,14 @@ from sqlalchemy import Connection
 from halo_engine import migrate
 from halo_engine.answers.operations.measures import backlog
 from halo_engine.cells.asking import ask_each
+from halo_engine.cells.changing import change_cell
 from halo_engine.cells.directory import DRAINING, OPEN, Cell
 from halo_engine.cells.joining import add_cell
 from halo_engine.cells.states import CellLoad, loads, remove_cell, set_state
 from halo_engine.cli.context import json_option, refusing
 from halo_engine.cli.output import print_json, print_table
 from halo_engine.database import create_engine
+from halo_engine.moving.under_way import require_no_move
 from halo_engine.server_urls import masked
 from halo_engine.settings import load_settings
 
@@ -139,6 +141,24 @@ def _set_state(name: str, state: str, as_json: bool, said: str) -> None:
 
 @cells.command()
 @click.argument("name")
+@click.option("--url", metavar="URL", required=True, help="Where its database is now.")
+@click.option("--restored", "is_restored", is_flag=True, help="It is a backup of the database.")
+@json_option
+def change(name: str, url: str, as_json: bool, *, is_restored: bool) -> None:
+    """Let the cell NAME have another URL: another host, account or password.
+
+    It has to be the same database, or with --restored one that was restored from a backup of it.
+    """
+    with refusing(as_json):
+        with _changing() as connection:
+            changed, lacking = change_cell(connection, name, url, is_restored=is_restored)
+        _say(changed, as_json, f"{name} has another URL. Start its workers and beat with it.")
+    if lacking and not as_json:
+        click.echo(f"Not in this database, and soon forgotten: {', '.join(lacking)}")
+
+
+@cells.command()
+@click.argument("name")
 @json_option
 def remove(name: str, as_json: bool) -> None:
     """Remove the cell NAME, where no organisation lives.
@@ -147,6 +167,7 @@ def remove(name: str, as_json: bool) -> None:
     """
     with refusing(as_json):
         with _changing() as connection:
+            require_no_move(connection, name)
             removed = remove_cell(connection, name)
         _say(removed, as_json, f"{name} is no cell any more.")
 

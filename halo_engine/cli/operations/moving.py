@@ -30,29 +30,33 @@ def move_command(key: str, cell: str, *, takes_back: bool, as_json: bool) -> Non
     )
     try:
         with refusing(as_json):
-            _act(directory, key, cell, takes_back=takes_back, tell=_pass if as_json else _tell)
+            tell = _pass if as_json else _tell
+            lives_there = _act(directory, key, cell, takes_back=takes_back, tell=tell)
     finally:
         directory.dispose()
     if as_json:
         print_json({"org": key, "cell": cell, "cancelled": takes_back})
     elif takes_back:
         click.echo(f"The move of {key} to {cell} is taken back.")
-    else:
+    elif lives_there:
         click.echo(f"{key} lives in {cell}.")
+    else:
+        click.echo(f"{key} does not live in {cell} any more; what its move had left is deleted.")
 
 
 def _act(
     directory: sqlalchemy.Engine, key: str, cell: str, *, takes_back: bool, tell: Tell
-) -> None:
+) -> bool:
+    """Return whether the organisation lives in the cell."""
     with between(directory, key, cell) as (source, target):
         if takes_back:
             cancel(source, target, key, tell=tell)
-            return
+            return False
 
         def note(org_id: UUID) -> None:
             note_cell(directory, org_id, target.name)
 
-        move(source, target, key, tell=tell, note_cell=note)
+        return move(source, target, key, tell=tell, note_cell=note)
 
 
 def _pass(_: Step) -> None:

@@ -20,12 +20,13 @@ from sqlalchemy import (
 )
 
 from halo_engine.database import plan_without_values
+from halo_engine.domain.errors import conflict, shown
 from halo_engine.domain.mail_tokens import KEY_BYTES as MAIL_KEY_BYTES
 from halo_engine.domain.reasons import SeriesStatus
 from halo_engine.domain.roles import Role
 from halo_engine.series.locks import lock_series_for_change
 from halo_engine.sql.statements import statement
-from halo_engine.tables import OWNED, automations, end_users, operator_keys, organizations
+from halo_engine.tables import OWNED, automations, end_users, moves, operator_keys, organizations
 from halo_engine.work import Transact, Work
 
 #: How many rows one transaction deletes when an organisation is erased.
@@ -44,7 +45,8 @@ def erase_organization(transact: Transact, page: int = PAGE) -> Iterator[int]:
     Each page of rows is a transaction. The first one ends the series and revokes widget keys,
     the tokens of sent mails, and all operator keys but admins', so that no call comes in any more.
     An erasure that was interrupted goes on when an admin calls it again; when the iterator ends,
-    the organisation is gone, and its keys with it.
+    the organisation is gone, and its keys with it. Raises a 409 while it moves: a copy
+    would stay.
     """
     transact(_close)
     for table in _IN_PAGES:
@@ -54,6 +56,7 @@ def erase_organization(transact: Transact, page: int = PAGE) -> Iterator[int]:
 
 
 def _close(work: Work) -> None:
+    _require_that_it_stays(work)
     lock_series_for_change(work)
     work.connection.execute(_close_series(work))
     work.connection.execute(_revoke_operator_keys(work))
@@ -62,6 +65,24 @@ def _close(work: Work) -> None:
         secrets.token_bytes(MAIL_KEY_BYTES),
     )
     work.connection.execute(_close_org(work, widget_key, mail_key))
+
+
+def _require_that_it_stays(work: Work) -> None:
+    cell = work.connection.scalar(_find_move(work))
+    if cell is not None:
+        key = work.org.key
+        raise conflict(
+            "move_under_way",
+            f"Organisation {shown(key)} is on its way to the cell {shown(cell)}. Allowed is to"
+            f" erase it once it is there, or once its move is taken back: halo org move {key} --to"
+            f" {cell} --cancel.",
+        )
+
+
+@statement("find_move_that_was_begun")
+def _find_move(work: Work) -> Select[Any]:
+    is_begun = moves.c.state.in_(("leaving", "cancelled"))
+    return select(moves.c.cell).where(moves.c.org_id == work.org_id, is_begun)
 
 
 @statement("close_series")
@@ -122,6 +143,7 @@ def _erase_rest(work: Work) -> int:
     """Delete the organisation, and the rows of calls that were under way when it was closed."""
     # Whoever writes a row of the organisation locks this one by a foreign key: no row comes later.
     work.connection.execute(_hold_org(work))
+    _require_that_it_stays(work)
     late = [_erasing_all(work, table) for table in _TABLES]
     return sum(work.connection.execute(each).rowcount for each in (*late, _erasing_org(work)))
 
