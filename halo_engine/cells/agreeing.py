@@ -24,7 +24,7 @@ from halo_engine.tables import moves
 
 
 class _Own(NamedTuple):
-    """What a cell's database says: the names of its organisations, and which have left it."""
+    """What a cell's database says: the names of its organisations, and which are leaving it."""
 
     organizations: Sequence[Mapping[str, Any]]
     left: frozenset[UUID]
@@ -54,7 +54,8 @@ def _read(database: sqlalchemy.Engine) -> _Own:
 
 @statement("read_left_organizations")
 def _read_left() -> Select[Any]:
-    return select(moves.c.org_id).where(moves.c.state == "moved")
+    is_open = (moves.c.state == "moved") & moves.c.finished_at.is_(None)
+    return select(moves.c.org_id).where(is_open)
 
 
 @statement("end_idle_session")

@@ -50,7 +50,7 @@ def points_of(source: str, target: str) -> list[Point]:
     return points.seen
 
 
-def killed_at(point: int, source: str, target: str, act: Callable[..., None] = move) -> bool:
+def killed_at(point: int, source: str, target: str, act: Callable[..., object] = move) -> bool:
     """Let a process of its own move ``acme``, and die at that point; return whether it died."""
     process = os.fork()
     if process == 0:
@@ -67,7 +67,7 @@ def killed_at(point: int, source: str, target: str, act: Callable[..., None] = m
     return False
 
 
-def _run(source: str, target: str, points: Points, act: Callable[..., None]) -> None:
+def _run(source: str, target: str, points: Points, act: Callable[..., object]) -> None:
     with ExitStack() as stack:
         cells = [stack.enter_context(opened(*each)) for each in (named(source), named(target))]
         for each in cells:

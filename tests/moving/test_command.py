@@ -81,12 +81,23 @@ def test_the_directory_knows_an_organisation_in_the_middle_of_its_switch(
     assert agree(a, "a", a) == agree(a, "b", b) == 0
     assert _home(two) == "a"
     assert _last(halo("org", "move", "acme", "--to", "b")) == "acme lives in b."
-    halo("org", "erase", "acme", "--yes")
-    assert agree(a, "b", b) == 0
+
+
+def test_the_directory_forgets_what_was_erased_before_it_knew_of_the_move(
+    two: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once the move is ended: until then only its mover can say where the organisation is."""
+    halo, a, b = two
     halo("org", "create", "acme", "--cell", "a")
+    with monkeypatch.context() as broken:
+        broken.setattr("halo_engine.cli.operations.moving.note_cell", _fail)
+        with pytest.raises(RuntimeError):
+            halo("org", "move", "acme", "--to", "b")
     halo("org", "erase", "acme", "--yes")
-    with a.connect() as connection:
-        assert connection.scalar(text("SELECT count(*) FROM cell_organizations")) == 0
+    assert agree(a, "a", a) == agree(a, "b", b) == 0
+    halo("org", "move", "acme", "--to", "b")
+    assert (agree(a, "a", a), agree(a, "b", b)) == (1, 0)
+    halo("org", "create", "acme", "--cell", "b")
 
 
 def test_neither_cell_of_a_move_can_be_removed_nor_its_organisation_erased(
