@@ -64,6 +64,6 @@ def _compare(connection: Connection, cell: str, found: Found) -> Sequence[str]:
     return [home.key for home in homes if home.cell == cell and home.id not in own]
 
 
-@statement("change_cell")
+@statement("change_cell", url="url", identity="identity")
 def _change_cell(cell: str, url: str, identity: str) -> Update:
     return update(cells).where(cells.c.name == cell).values(url=url, identity=identity)
