@@ -11,6 +11,7 @@ from halo_engine.contacts.identifying.identify import IdentifyCall, identify
 from halo_engine.database import MovedAway
 from halo_engine.domain.errors import Refusal
 from halo_engine.moving import move as moving
+from halo_engine.moving import switching
 from halo_engine.moving.move import move
 from halo_engine.moving.places import opened
 from halo_engine.tables import end_users
@@ -108,6 +109,17 @@ def test_an_organisation_that_moved_on_does_not_come_again(
     assert not lives(pair.b.database, pair.id)
     assert contents(pair.a.database, pair.id) == {}
     assert pair.noted == []
+
+
+def test_the_error_that_ends_a_mover_is_told(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also behind the switch, when the source takes no write any more."""
+    with monkeypatch.context() as broken:
+        broken.setattr(switching, "remove_organization", _fail)
+        with pytest.raises(ConnectionError):
+            pair.move()
+    assert has_moved(pair.a, pair.id)
+    pair.move()
+    assert lives(pair.b.database, pair.id)
 
 
 def _fail(*_: object) -> None:
