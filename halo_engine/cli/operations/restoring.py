@@ -10,6 +10,7 @@ import click
 from sqlalchemy import Engine
 
 from halo_engine.cells.directory import cell_named
+from halo_engine.cells.engine import NoDatabase
 from halo_engine.cli.context import json_option, refusing
 from halo_engine.cli.output import print_json
 from halo_engine.database import create_engine, run_in_transaction
@@ -52,7 +53,7 @@ def check_command(files: tuple[Path, ...], *, apply: bool, as_json: bool) -> Non
     it nothing. Run it while no worker runs, or mail is stopped. Without --apply it exits 1 if mails
     would go out again.
     """
-    with refusing(as_json), _database(load_settings().required_database_url()) as database:
+    with refusing(as_json), _one_database() as database:
         lists = read_lists(files)
         checked = run_in_transaction(
             database, lambda connection: check(connection, lists, apply=apply)
@@ -63,6 +64,17 @@ def check_command(files: tuple[Path, ...], *, apply: bool, as_json: bool) -> Non
         _draw(checked)
     if not apply and (checked.mails[Fate.AGAIN] or checked.mails[Fate.OPEN]):
         raise SystemExit(1)
+
+
+@contextmanager
+def _one_database() -> Iterator[Engine]:
+    """Connect to the database of HALO_DATABASE_URL, where no directory says that it is a cell."""
+    settings = load_settings()
+    if settings.directory_url is not None:
+        yield NoDatabase()  # type: ignore[misc]
+        return
+    with _database(settings.required_database_url()) as database:
+        yield database
 
 
 @contextmanager
