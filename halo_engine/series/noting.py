@@ -15,8 +15,10 @@ from sqlalchemy import (
     CTE,
     Boolean,
     ColumnElement,
+    CompoundSelect,
     Insert,
     Uuid,
+    all_,
     and_,
     any_,
     case,
@@ -27,6 +29,7 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    union,
 )
 
 from halo_engine.domain.reasons import EntryTrigger
@@ -154,6 +157,47 @@ def _noting_removed(work: Work, contact_ids: Collection[UUID]) -> Insert:
         holds_place,
     )
     return _inserting(["company_id", "automation_id"], rows)
+
+
+def note_others(work: Work, contacts: Collection[UUID]) -> None:
+    """Note, each by itself, the others whom notes of these contacts mean: those of a company, and
+    of an address, which can no longer be found when the contacts are gone.
+    """
+    work.connection.execute(_noting_others(work, contacts))
+
+
+@statement("note_others_for_pass", contact_ids=[])
+def _noting_others(work: Work, contact_ids: Collection[UUID]) -> Insert:
+    note, other = pass_notes, end_users.alias("other")
+    gone = literal(list(contact_ids), ARRAY(Uuid()))
+    theirs = (
+        select(note.c.end_user_id, note.c.company_id, note.c.namesakes)
+        .where(note.c.org_id == work.org_id, note.c.end_user_id == any_(gone))
+        .cte("theirs")
+    )
+    org_id, nothing = literal(work.org_id), cast(null(), Uuid())
+    companies = select(org_id, nothing, theirs.c.company_id).where(theirs.c.company_id.is_not(None))
+    contacts = select(org_id, other.c.id, nothing).where(
+        other.c.org_id == work.org_id,
+        other.c.address.in_(meant_addresses(work.org_id, theirs)),
+        other.c.id != all_(gone),
+    )
+    return _inserting(["end_user_id", "company_id"], union(companies, contacts))
+
+
+def meant_addresses(org_id: UUID, notes: CTE) -> CompoundSelect[Any]:
+    """Return the addresses whose contacts ``notes`` (``end_user_id``, ``namesakes``) mean: that of
+    each contact, and those that its runs hold (guard 11).
+    """
+    holder = end_users.alias("holder")
+    return union(
+        select(holder.c.address)
+        .where(holder.c.org_id == org_id, holder.c.id == notes.c.end_user_id)
+        .where(notes.c.namesakes, holder.c.address.is_not(None)),
+        select(_RUNS.c.address)
+        .where(_RUNS.c.org_id == org_id, _RUNS.c.end_user_id == notes.c.end_user_id)
+        .where(notes.c.namesakes, _RUNS.c.holds_address),
+    )
 
 
 def _inserting(names: Sequence[str], rows: Any) -> Insert:

@@ -28,7 +28,7 @@ from halo_engine.journey.claim import hold_runs
 from halo_engine.series.catalogue import load_series
 from halo_engine.series.completion import complete_finished
 from halo_engine.series.locks import hold_series_still
-from halo_engine.series.noting import note_removed
+from halo_engine.series.noting import note_others, note_removed
 from halo_engine.sql.statements import statement
 from halo_engine.tables import (
     end_users,
@@ -70,6 +70,7 @@ def erase(work: Work, contacts: Collection[UUID]) -> None:
         ids={run.series_id for run in runs if run.is_active},
     )
     note_removed(work, ids)
+    note_others(work, ids)
     keep_hashes(work, _take_suppressions(work, ids))
     # Calls that wait are by the user's own ID: they may be older than the contact.
     work.connection.execute(_erasing_calls(work, ids))

@@ -36,7 +36,7 @@ from halo_engine.contacts.writing.sources import DOCUMENTS, STRIPE_COLUMNS, TRAI
 from halo_engine.domain.series.signals import EVERYTHING, SignalKind
 from halo_engine.journey.claim import hold_runs
 from halo_engine.series.locks import hold_series_still
-from halo_engine.series.noting import note_removed
+from halo_engine.series.noting import note_others, note_removed
 from halo_engine.sql.statements import statement
 from halo_engine.tables import (
     automation_enrollments,
@@ -100,6 +100,8 @@ def absorb_leads(work: Work, user_of: Mapping[UUID, UUID]) -> None:
     work = hold_series_still(work)
     hold_runs(work.connection, work.org_id, {*user_of, *user_of.values()})
     note_removed(work, [*user_of, *user_of.values()])
+    # The address of a lead, and its runs, may not become the user's.
+    note_others(work, user_of)
     for pairs in _one_lead_a_user(user_of):
         _absorb(work, pairs)
 

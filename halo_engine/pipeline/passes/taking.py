@@ -45,9 +45,9 @@ from halo_engine.pipeline.passes.cursors import (
     is_narrow,
 )
 from halo_engine.pipeline.passes.passing_time import over_delays, turned
+from halo_engine.series.noting import meant_addresses
 from halo_engine.sql.statements import statement
 from halo_engine.tables import (
-    automation_enrollments,
     end_users,
     organizations,
     pass_notes,
@@ -75,17 +75,21 @@ def take_notes(work: Work, signal: Signal, running: RunningSeries) -> dict[str, 
     time passed.
     """
     cursor = {**(signal.cursor or {}), ZONE: work.org.timezone}
-    found = _look_around(work, running) if is_narrow(signal) else None
+    found = None
+    if is_narrow(signal):
+        # Before anything is read: what is noted later is neither looked at nor forgotten.
+        work.connection.execute(_taking(work, signal))
+        found = _look_around(work, signal, running)
     if found is None:
         if cursor.pop(NARROW, None):
             # What is noted goes now: if this pass is lost, the next has to be one over everybody.
             work.connection.execute(_forget_full_pass(work))
         # Whoever came after the signal did is in no page of it.
-        taking = _taking(work, signal, (), (), signal.arrived_at)
+        noting = _noting_meant(work, signal, (), (), signal.arrived_at)
     else:
         cursor[SERIES] = [str(each.id) for each in running.series if each.id in found.series]
-        taking = _taking(work, signal, found.contacts, found.companies, None)
-    is_noted = bool(work.connection.scalar(taking))
+        noting = _noting_meant(work, signal, found.contacts, found.companies, None)
+    is_noted = bool(work.connection.scalar(noting))
     if is_noted and cursor.get(SERIES) == []:
         cursor[AT_NOTED] = True
     return cursor | {NOTED: is_noted}
@@ -105,14 +109,12 @@ def forget_taken(work: Work, signal: Signal) -> None:
 
 @statement("forget_taken_notes")
 def _forgetting(work: Work, signal: Signal) -> Delete:
-    return delete(pass_notes).where(
-        pass_notes.c.org_id == work.org_id, pass_notes.c.taken_by == signal.id
-    )
+    return delete(pass_notes).where(*_are_taken(work, signal))
 
 
-def _look_around(work: Work, running: RunningSeries) -> _Found | None:
+def _look_around(work: Work, signal: Signal, running: RunningSeries) -> _Found | None:
     """Return what a narrow pass looks at; None if everybody is to be looked at."""
-    noted = work.connection.execute(_read_notes(work)).one()
+    noted = work.connection.execute(_read_notes(work, signal)).one()
     found = _Found(series={each.id for each in running.series if looks_at_everybody(each)})
     found.series.update(each for each in noted.series or () if each is not None)
     if noted.since is None or noted.contacts > MOST or not _add_parked(work, found):
@@ -136,14 +138,23 @@ def _are_free(work: Work) -> ColumnElement[bool]:
     return and_(pass_notes.c.org_id == work.org_id, or_(pass_notes.c.taken_by.is_(None), ~is_there))
 
 
+def _are_taken(work: Work, signal: Signal) -> tuple[ColumnElement[bool], ...]:
+    return pass_notes.c.org_id == work.org_id, pass_notes.c.taken_by == signal.id
+
+
+@statement("take_pass_notes")
+def _taking(work: Work, signal: Signal) -> Update:
+    return update(pass_notes).where(_are_free(work)).values(taken_by=signal.id)
+
+
 @statement("read_pass_notes")
-def _read_notes(work: Work) -> Select[int, Any, Any]:
+def _read_notes(work: Work, signal: Signal) -> Select[int, Any, Any]:
     note = pass_notes
     return select(
         func.count(note.c.end_user_id.distinct()).label("contacts"),
         func.array_agg(note.c.automation_id.distinct()).label("series"),
         func.min(note.c.since).label("since"),
-    ).where(_are_free(work))
+    ).where(*_are_taken(work, signal))
 
 
 def _add_parked(work: Work, found: _Found) -> bool:
@@ -175,25 +186,26 @@ def _read_parked(work: Work) -> Select[Any]:
     )
 
 
-@statement("take_pass_notes", contact_ids=(), company_ids=(), since=None)
-def _taking(
+@statement("note_meant_by_pass_notes", contact_ids=(), company_ids=(), since=None)
+def _noting_meant(
     work: Work,
     signal: Signal,
     contact_ids: Collection[UUID],
     company_ids: Collection[UUID],
     since: datetime | None,
 ) -> Select[Any]:
-    """Take all notes, with further contacts and companies; select how many contacts are meant.
+    """Note whom the taken notes mean, and further contacts and companies; select how many contacts
+    are noted.
 
-    ``since``: the others go, and only contacts that were created later are noted for the pass.
+    ``since``: all notes go, and only contacts that were created later are noted for the pass.
     """
     note, contact = pass_notes, end_users
     columns = (note.c.end_user_id, note.c.company_id, note.c.namesakes)
     if since is None:
-        free = update(note).where(_are_free(work)).values(taken_by=signal.id)
-        taken = free.returning(*columns).cte("taken")
+        taken = select(*columns).where(*_are_taken(work, signal)).cte("taken")
     else:
-        taken = delete(note).where(_are_free(work)).returning(*columns).cte("taken")
+        gone = delete(note).where(or_(and_(*_are_taken(work, signal)), _are_free(work)))
+        taken = gone.returning(*columns).cte("taken")
     themselves = select(taken.c.end_user_id).where(taken.c.end_user_id.is_not(None))
     others = _meant(work, taken, contact_ids, company_ids)
     meant = union(*others, *([] if since is None else [themselves])).subquery("meant")
@@ -214,20 +226,13 @@ def _meant(
     """Yield the contacts that are meant beside those that are noted themselves: given ones, those
     of companies, and of addresses.
     """
-    contact, runs, holder = end_users, automation_enrollments, end_users.alias("holder")
+    contact = end_users
     given = func.unnest(literal([*contact_ids], ARRAY(Uuid()))).label("end_user_id")
     companies = union(
         select(taken.c.company_id).where(taken.c.company_id.is_not(None)),
         select(func.unnest(literal([*company_ids], ARRAY(Uuid())))),
     )
-    addresses = union(
-        select(holder.c.address)
-        .where(holder.c.org_id == work.org_id, holder.c.id == taken.c.end_user_id)
-        .where(taken.c.namesakes, holder.c.address.is_not(None)),
-        select(runs.c.address)
-        .where(runs.c.org_id == work.org_id, runs.c.end_user_id == taken.c.end_user_id)
-        .where(taken.c.namesakes, runs.c.holds_address),
-    )
+    addresses = meant_addresses(work.org_id, taken)
     of_org = select(contact.c.id.label("end_user_id")).where(contact.c.org_id == work.org_id)
     yield select(given)
     yield of_org.where(contact.c.company_id.in_(companies))
