@@ -12,7 +12,7 @@ SHARED := --numprocesses 4 --dist loadscope
 unexport PYTHONDONTWRITEBYTECODE
 
 .DELETE_ON_ERROR:
-.PHONY: .venv lock sql format check test torture bench bench-indexes bench-batches bench-panel mail-sets docs pictures demo clean
+.PHONY: .venv lock sql format check test torture bench bench-indexes bench-batches bench-panel bench-move mail-sets docs pictures demo clean
 
 demo: .venv
 	$(BIN)/python -m workers.demo
@@ -24,7 +24,7 @@ test: check
 torture: .venv
 	HALO_TEST_SEQUENCES=5000 HALO_TEST_SEED=$$(date +%s) HALO_TEST_FUZZ=100000 HALO_TEST_PLANS=10000 HALO_TEST_ROUNDS=1000 \
 	  $(BIN)/pytest $(SHARED) -m 'torture or not torture' tests/properties tests/fuzz tests/races \
-	  tests/mail tests/domain/times tests/benchmarks tests/torture
+	  tests/mail tests/domain/times tests/benchmarks tests/moving tests/torture
 
 # Each workload against bare SQL on the same tables: half an hour, or a few minutes with SIZE=small. ONLY="W1 W3"
 # runs those alone.
@@ -39,6 +39,10 @@ bench-indexes bench-batches: bench-%: .venv
 # How quick and how large the panel's pages are, at 1,000 series and 1,000,000 contacts.
 bench-panel: .venv
 	$(BIN)/python -m benchmarks.panel
+
+# How long a move of 1,000,000 contacts takes, and how long its calls wait, beside pg_dump | pg_restore.
+bench-move: .venv
+	$(BIN)/python -m benchmarks.moving
 
 # How public sets of bounces and complaints are read (docs/explanation/mail-sets.md); DIR is the folder that they are in.
 mail-sets: .venv
