@@ -8,8 +8,10 @@ from sqlalchemy import Engine as Database
 
 import halo_engine.engine as engine_module
 from halo_engine.engine import Engine
+from halo_engine.tables import events
 from halo_engine.work import Work
 from tests.pipeline.sandbox import Sandbox, new_sandbox
+from tests.retention.years import DAY, fire, keep, user
 from workers.tasks import beat
 
 
@@ -67,3 +69,28 @@ def test_a_chore_that_fails_holds_up_neither_others_nor_the_doorbells(
     with pytest.raises(ArithmeticError):
         beat.tick()
     assert done == ["first", "last", "rings"]
+
+
+def test_a_tick_deletes_what_is_old_after_it_rang(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of all organisations, those whose past is old (§24)."""
+    forgets, remembers = (new_sandbox(database, name) for name in ("forgets", "remembers"))
+    keep(forgets, events="31d")
+    for each in (forgets, remembers):
+        user(each, "ann")
+        fire(each, "ann", "login")
+        each.settle()
+    forgets.now += 40 * DAY
+    seen, engine = list[int](), forgets.engine
+
+    def ring(_: Engine) -> int:
+        seen.append(forgets.count(events))
+        return 7
+
+    monkeypatch.setattr(beat, "engine", lambda: engine)
+    monkeypatch.setattr(beat, "_CHORES", ())
+    monkeypatch.setattr(Engine, "ring_for_all", ring)
+    assert beat.tick() == 7
+    assert seen == [1]
+    assert (forgets.count(events), remembers.count(events)) == (0, 1)
