@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.roles import Role
-from halo_engine.domain.times.retention import by_default, read_keeps, write_keeps
+from halo_engine.domain.times.retention import by_default, read_keeps, write_keeps, written_span
 from halo_engine.domain.times.written_limits import (
     read_caps,
     read_quiet_hours,
@@ -92,13 +92,21 @@ def _change(visit: Visit) -> PageAnswer:
         given: dict[str, object] = {name: visit.form.get(name).strip() or None for name in _LABELS}
         given["frequency_caps"] = read_caps(visit.form.get("frequency_caps"))
         given["quiet_hours"] = read_quiet_hours(visit.form.get("quiet_hours"))
-        given["keeps"] = {**by_default(), **read_keeps(visit.form.get("keeps"))}
+        given["keeps"] = _keeps_that_change(visit)
         changed: ChangedOrganization = visit.call("organizations.change", **given)
     except Refusal as refusal:
         return _organization(visit, visit.form, Faults.of(refusal, _LABELS))
     if changed.breaks:
         return _organization(visit, breaks=changed.breaks)
     return SeeOther("/settings?saved")
+
+
+def _keeps_that_change(visit: Visit) -> dict[str, str]:
+    """Return how long histories are kept from now on; what the line does not name is by default."""
+    said = {**by_default(), **read_keeps(visit.form.get("keeps"))}
+    org: OrganizationAnswer = visit.call("organizations.show")
+    kept = {key.value: written_span(span) for key, span in org.keeps.items()}
+    return {key: span for key, span in said.items() if span != kept.get(key)}
 
 
 def _verify(visit: Visit) -> PageAnswer:
