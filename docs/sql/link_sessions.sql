@@ -70,13 +70,26 @@ WITH given AS
                                                                                     coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()) AS coalesce_1
    FROM given
    ORDER BY given.session_id ON CONFLICT DO NOTHING),
+     noted_already AS
+  (SELECT pass_notes.end_user_id AS end_user_id
+   FROM pass_notes
+   WHERE pass_notes.org_id =
+       (SELECT :org_id::UUID AS anon_1)
+     AND pass_notes.taken_by IS NULL
+     AND pass_notes.end_user_id IN
+       (SELECT linked.end_user_id
+        FROM linked)
+     FOR SHARE SKIP LOCKED),
      noted AS
   (INSERT INTO pass_notes (org_id, end_user_id) SELECT
      (SELECT :org_id::UUID AS anon_1) AS anon_1,
                                                        of_noted.end_user_id AS end_user_id
    FROM
      (SELECT DISTINCT linked.end_user_id AS end_user_id
-      FROM linked) AS of_noted),
+      FROM linked) AS of_noted
+   WHERE (of_noted.end_user_id NOT IN
+            (SELECT noted_already.end_user_id
+             FROM noted_already))),
      earliest AS
   (SELECT linked.end_user_id AS end_user_id,
           min(linked.happened_at) AS at

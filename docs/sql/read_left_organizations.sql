@@ -2,4 +2,5 @@
 -- halo_engine/cells/agreeing.py
 SELECT moves.org_id
 FROM moves
-WHERE moves.state = 'moved'::VARCHAR;
+WHERE moves.state = 'moved'::VARCHAR
+  AND moves.finished_at IS NULL;

@@ -1,61 +1,14 @@
 -- take_pass_notes
--- Take all notes, with further contacts and companies; select how many contacts are meant
 -- halo_engine/pipeline/passes/taking.py
 -- Parameters: signal_id bigint, org_id uuid
-WITH taken AS
-  (UPDATE pass_notes
-   SET taken_by=:signal_id::BIGINT
-   WHERE pass_notes.org_id =
-       (SELECT :org_id::UUID AS anon_4)
-     AND (pass_notes.taken_by IS NULL
-          OR NOT (EXISTS
-                    (SELECT *
-                     FROM signals
-                     WHERE signals.org_id =
-                         (SELECT :org_id::UUID AS anon_5)
-                       AND signals.id = pass_notes.taken_by))) RETURNING pass_notes.end_user_id,
-                                                                         pass_notes.company_id,
-                                                                         pass_notes.namesakes),
-     noted AS
-  (INSERT INTO pass_notes (org_id, end_user_id, taken_by) SELECT :org_id::UUID AS anon_1,
-                                                                 meant.end_user_id AS end_user_id,
-                                                                 :signal_id::BIGINT AS anon_2
-   FROM
-     (SELECT unnest('{}'::UUID[]) AS end_user_id
-      UNION SELECT end_users.id AS end_user_id
-      FROM end_users
-      WHERE end_users.org_id =
-          (SELECT :org_id::UUID AS anon_3)
-        AND end_users.company_id IN
-          (SELECT taken.company_id
-           FROM taken
-           WHERE taken.company_id IS NOT NULL
-           UNION SELECT unnest('{}'::UUID[]) AS unnest_1)
-      UNION SELECT end_users.id AS end_user_id
-      FROM end_users
-      WHERE end_users.org_id =
-          (SELECT :org_id::UUID AS anon_3)
-        AND end_users.address IN
-          (SELECT holder.address
-           FROM end_users AS holder,
-                taken
-           WHERE holder.org_id =
-               (SELECT :org_id::UUID AS anon_6)
-             AND holder.id = taken.end_user_id
-             AND taken.namesakes
-             AND holder.address IS NOT NULL
-           UNION SELECT automation_enrollments.address
-           FROM automation_enrollments,
-                taken
-           WHERE automation_enrollments.org_id =
-               (SELECT :org_id::UUID AS anon_7)
-             AND automation_enrollments.end_user_id = taken.end_user_id
-             AND taken.namesakes
-             AND automation_enrollments.holds_address)) AS meant RETURNING pass_notes.end_user_id)
-SELECT count(*) AS count_1
-FROM
-  (SELECT noted.end_user_id AS end_user_id
-   FROM noted
-   UNION ALL SELECT taken.end_user_id AS end_user_id
-   FROM taken
-   WHERE taken.end_user_id IS NOT NULL) AS all_meant;
+UPDATE pass_notes
+SET taken_by=:signal_id::BIGINT
+WHERE pass_notes.org_id =
+    (SELECT :org_id::UUID AS anon_1)
+  AND (pass_notes.taken_by IS NULL
+       OR NOT (EXISTS
+                 (SELECT *
+                  FROM signals
+                  WHERE signals.org_id =
+                      (SELECT :org_id::UUID AS anon_2)
+                    AND signals.id = pass_notes.taken_by)));

@@ -177,6 +177,18 @@ WITH given AS
    FROM written
    WHERE written.live
    ORDER BY written.id RETURNING signals.id),
+     noted_already AS
+  (SELECT pass_notes.end_user_id AS end_user_id
+   FROM pass_notes
+   WHERE pass_notes.org_id =
+       (SELECT :org_id::UUID AS anon_1)
+     AND pass_notes.taken_by IS NULL
+     AND pass_notes.end_user_id IN
+       (SELECT written.end_user_id
+        FROM written
+        WHERE NOT written.live
+          AND written.end_user_id IS NOT NULL)
+     FOR SHARE SKIP LOCKED),
      noted AS
   (INSERT INTO pass_notes (org_id, end_user_id) SELECT
      (SELECT :org_id::UUID AS anon_1) AS anon_1,
@@ -185,6 +197,9 @@ WITH given AS
      (SELECT DISTINCT written.end_user_id AS end_user_id
       FROM written
       WHERE NOT written.live
-        AND written.end_user_id IS NOT NULL) AS of_noted)
+        AND written.end_user_id IS NOT NULL) AS of_noted
+   WHERE (of_noted.end_user_id NOT IN
+            (SELECT noted_already.end_user_id
+             FROM noted_already)))
 SELECT fresh.ordinal
 FROM fresh;

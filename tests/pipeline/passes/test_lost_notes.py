@@ -8,7 +8,7 @@ from halo_engine.contacts.consent.erasure import EraseContactCall, erase_contact
 from halo_engine.contacts.finding import find_contacts
 from halo_engine.contacts.stripe.absorption import absorb_leads
 from halo_engine.journey.removal import remove
-from halo_engine.pipeline.passes import taking
+from halo_engine.pipeline.passes import passing_time, taking
 from halo_engine.series.lifecycle import find_series
 from halo_engine.series.noting import note_series
 from halo_engine.tables import pass_notes
@@ -39,7 +39,7 @@ def test_a_series_that_is_noted_while_a_pass_looks_around_is_left_for_the_next(
     sandbox.contacts(["a"], custom_fields={"plan": "free"})
     begun(sandbox)
     plan(sandbox, "a", "pro")
-    looking = taking.turned
+    looking = passing_time.turned
 
     def noted(*given: Any) -> Any:
         monkeypatch.setattr(taking, "turned", looking)
