@@ -59,8 +59,8 @@ class ContactRange:
     """The contacts ``after`` one and up to another, the ``last``; without it, up to the end.
 
     Only contacts created up to ``until`` count, with a ``company_id`` only those of the company,
-    and with ``noted_for`` only those that are noted for the pass of that signal: their ids are
-    ``named``, once the page is found.
+    and with ``noted_for`` only those that are noted for the pass of that signal: they are ``named``
+    in order, once the page is found.
     """
 
     after: ContactCursor | None
@@ -68,7 +68,7 @@ class ContactRange:
     until: datetime
     company_id: UUID | None = None
     noted_for: int | None = None
-    named: tuple[UUID, ...] = ()
+    named: tuple[ContactCursor, ...] = ()
 
     @property
     def kind(self) -> Hashable:
@@ -101,7 +101,7 @@ class ContactRange:
         if self.company_id is not None:
             bounds["company_id"] = self.company_id
         if self.noted_for is not None:
-            bounds["contact_ids"] = list(self.named)
+            bounds["contact_ids"] = [each.contact_id for each in self.named]
         return bounds
 
 
@@ -129,8 +129,8 @@ def page_after(work: Work, rest: ContactRange, size: int) -> ContactRange:
     """Return the first ``size`` contacts of ``rest`` as a page of their own."""
     if rest.noted_for is not None:
         noted = work.connection.execute(_noted_page(work, rest, size)).all()
-        last = ContactCursor(*noted[size - 1]) if len(noted) > size else None
-        return replace(rest, last=last, named=tuple(row.id for row in noted[:size]))
+        named = tuple(ContactCursor(*row) for row in noted[:size])
+        return replace(rest, last=named[-1] if len(noted) > size else None, named=named)
     bounds = work.connection.execute(_page_bounds(work, rest, size), rest.values()).all()
     return replace(rest, last=ContactCursor(*bounds[0])) if len(bounds) == 2 else rest
 

@@ -50,7 +50,9 @@ def rest_of(signal: Signal) -> ContactRange:
     begins_after = ContactCursor.of_cursor(cursor) or after
     if is_at_noted(signal):
         return noted_contacts(begins_after, signal.id)
-    return ContactRange(begins_after, last, signal.arrived_at, signal.company_id)
+    # A copy of a pass may be about a contact that was noted for it, and created after it began.
+    until = max(signal.arrived_at, last.created_at) if last else signal.arrived_at
+    return ContactRange(begins_after, last, until, signal.company_id)
 
 
 def entered(

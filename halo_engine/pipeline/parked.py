@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, Executable, Select, Table, delete, select
 
@@ -10,6 +11,7 @@ from halo_engine.domain.answer import Answer
 from halo_engine.domain.errors import bad_input
 from halo_engine.domain.series.decisions import Exit
 from halo_engine.domain.series.exits import ExitReason
+from halo_engine.domain.series.signals import PART_OF
 from halo_engine.journey.claim import hold_runs
 from halo_engine.journey.parking import RESET, unpark_rows
 from halo_engine.journey.record_exits import record_exits
@@ -71,7 +73,8 @@ def discard_parked(work: Work, sort: Sort, which: WhichParked) -> Discarded:
 def _discard_signals(work: Work, *chosen: ColumnElement[bool]) -> int:
     gone = work.connection.execute(_discarding(work, chosen)).all()
     # A pass looked at whom they were about, and goes on to: they are never handled.
-    note_contacts(work, {row.end_user_id: False for row in gone if row.end_user_id})
+    alone = {row.end_user_id or (row.part_of and UUID(row.part_of)) for row in gone} - {None}
+    note_contacts(work, dict.fromkeys(alone, False))
     note_companies(work, {row.company_id for row in gone if row.company_id})
     # Without its activation, a series in which nobody is may be complete.
     activated = {row.automation_id for row in gone if row.automation_id is not None}
@@ -87,7 +90,12 @@ def _discarding(work: Work, chosen: tuple[ColumnElement[bool], ...]) -> Executab
     return (
         delete(signals)
         .where(*is_parked(work, signals), *chosen)
-        .returning(signals.c.end_user_id, signals.c.company_id, signals.c.automation_id)
+        .returning(
+            signals.c.end_user_id,
+            signals.c.company_id,
+            signals.c.automation_id,
+            signals.c.cursor[PART_OF].astext.label("part_of"),
+        )
     )
 
 

@@ -89,11 +89,8 @@ def work_page(work: Work, signal: Signal, running: RunningSeries) -> Reaction:
     if worked.cursor is not None:
         keep_cursor(work, signal, {**worked.cursor, **carried, "quick": is_quick}, quick=is_quick)
     else:
-        remove(work, [signal])
-        if signal.kind is SignalKind.REEVALUATED:
-            # The last page may be a short one, so the one before it has to have been quick too.
-            note_pass(work, signal, quick=is_quick and (was_quick(signal) is not False))
-            forget_taken(work, signal)
+        # The last page may be a short one, so the one before it has to have been quick too.
+        _end(work, signal, quick=is_quick and (was_quick(signal) is not False))
     complete_finished(work, worked.touched)
     return Reaction([signal], worked.exits, worked.admissions, unfinished=worked.cursor is not None)
 
@@ -115,9 +112,11 @@ def pass_over_next(work: Work, signal: Signal, fault: FailedAlone) -> None:
     last = page.last.as_cursor() if page.last else None
     after = page.after.as_cursor() if page.after else None
     [contact_id] = contacts_of(work, page)
-    if rest.noted_for is not None and page.last is not None:
-        after = page.last.just_before().as_cursor()
-    part = {**(of_copy(cursor) or {}), PART: [after, last], PART_OF: str(contact_id)}
+    only = [after, last]
+    if page.named:
+        # Those between two that are noted are not meant.
+        only = [page.named[0].just_before().as_cursor(), page.named[0].as_cursor()]
+    part = {**(of_copy(cursor) or {}), PART: only, PART_OF: str(contact_id)}
     tries = int(fault.counts)
     keep_for_later(work, [Kept(signal, signal.series_id, fault.problem, part, tries)])
     if last is None or page.last == rest.last:
@@ -125,9 +124,16 @@ def pass_over_next(work: Work, signal: Signal, fault: FailedAlone) -> None:
         if following is not None:
             keep_cursor(work, signal, following, quick=True)
         else:
-            remove(work, [signal])
+            _end(work, signal, quick=False)
     else:
         keep_cursor(work, signal, {**cursor, **last}, quick=True)
+
+
+def _end(work: Work, signal: Signal, *, quick: bool) -> None:
+    remove(work, [signal])
+    if signal.kind is SignalKind.REEVALUATED:
+        note_pass(work, signal, quick=quick)
+        forget_taken(work, signal)
 
 
 def _carried(work: Work, signal: Signal, running: RunningSeries) -> dict[str, object]:

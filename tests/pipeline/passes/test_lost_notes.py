@@ -1,19 +1,23 @@
 """What is noted for a pass is looked at, whatever happens before it is (§4)."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import Select, select
 
+from halo_engine.answers.operations.parked import Sort, WhichParked
 from halo_engine.contacts.consent.erasure import EraseContactCall, erase_contact
 from halo_engine.contacts.finding import find_contacts
 from halo_engine.contacts.stripe.absorption import absorb_leads
 from halo_engine.journey.removal import remove
+from halo_engine.pipeline.parked import discard_parked
 from halo_engine.pipeline.passes import passing_time, taking
 from halo_engine.series.lifecycle import find_series
 from halo_engine.series.noting import note_series
-from halo_engine.tables import pass_notes
+from halo_engine.tables import pass_notes, signals
 from halo_engine.work import Work
-from tests.pipeline.faults import id_of
+from tests.pipeline.faults import RUNS, id_of, parked, refusing
 from tests.pipeline.passes.test_narrow_passes import QUARTER, begun, company_of, updating
 from tests.pipeline.sandbox import Sandbox
 from tests.pipeline.test_passes import PRO, entered, plan
@@ -100,3 +104,54 @@ def test_an_address_that_a_lead_left_before_it_became_a_user_is_free(sandbox: Sa
     assert entered(sandbox) == ["user"]
     sandbox.tick(QUARTER)
     assert entered(sandbox) == ["user", "other"]
+
+
+@pytest.mark.parametrize("at_fault", ["first", "late"])
+def test_the_last_noted_contact_that_cannot_enter_waits_alone(
+    sandbox: Sandbox, at_fault: str
+) -> None:
+    """Its copy of the pass is about it and nobody else, even if it came after the pass began."""
+    sandbox.series("pro", **PRO)
+    names = {"first": QUARTER * 2, "untold": QUARTER, "late": -QUARTER * 2}
+    made = {}
+    for name, before in names.items():
+        values = {"custom_fields": {"plan": "free"}, "created_at": sandbox.now - before}
+        [made[name]] = sandbox.contacts([name], **values)
+    begun(sandbox)
+    plan(sandbox, "untold", "pro")
+    sandbox.perform(updating({at_fault: {"plan": "pro"}}))
+    sandbox.settle()
+    with refusing(sandbox.database, RUNS, f"NEW.end_user_id = '{made[at_fault]}'"):
+        sandbox.tick(QUARTER)
+        for _ in range(30):
+            sandbox.settle()
+        assert [each.waits for each in parked(sandbox)] == [True]
+        assert sandbox.count(pass_notes) == 0
+    sandbox.wake(timedelta(minutes=2))
+    assert entered(sandbox) == [at_fault]
+
+
+def test_a_contact_whose_copy_of_a_pass_is_discarded_is_looked_at_by_the_next(
+    sandbox: Sandbox,
+) -> None:
+    """The copy names it in its place alone."""
+    sandbox.series("pro", **PRO)
+    [contact] = sandbox.contacts(["a"], custom_fields={"plan": "free"})
+    begun(sandbox)
+    sandbox.perform(updating({"a": {"plan": "pro"}}))
+    sandbox.settle()
+    with refusing(sandbox.database, RUNS, f"NEW.end_user_id = '{contact}'"):
+        sandbox.tick(QUARTER)
+        for _ in range(30):
+            sandbox.settle()
+        [copy] = sandbox.perform(lambda work: list(work.connection.scalars(_parked_ids(work))))
+        which = WhichParked(ids=(copy,))
+        sandbox.perform(lambda work: discard_parked(work, Sort.SIGNALS, which))
+    sandbox.tick(QUARTER)
+    assert entered(sandbox) == ["a"]
+
+
+def _parked_ids(work: Work) -> Select[int]:
+    return select(signals.c.id).where(
+        signals.c.org_id == work.org_id, signals.c.parked_at.is_not(None)
+    )
