@@ -79,6 +79,7 @@ from halo_engine.tables import (
     erased_suppressions,
     followed_links,
     held_entries,
+    histories,
     hook_deliveries,
     messages,
     operator_keys,
@@ -555,6 +556,7 @@ def peopled(database: Engine) -> OrgRef:
             (automation_versions, version),
             (csv_imports, imported),
             (hook_deliveries, taken),
+            (histories, {"next_at": EARLIER}),
         )
         for table, row in rest:
             connection.execute(insert(table).values(org_id=work.org_id, **row))
