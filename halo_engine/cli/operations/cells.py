@@ -145,7 +145,7 @@ def _set_state(name: str, state: str, as_json: bool, said: str) -> None:
 @click.option("--restored", "is_restored", is_flag=True, help="It is a backup of the database.")
 @json_option
 def change(name: str, url: str, as_json: bool, *, is_restored: bool) -> None:
-    """Let the cell NAME have another URL: another host, account or password.
+    """Give the cell NAME another URL: host, account or password.
 
     It has to be the same database, or with --restored one that was restored from a backup of it.
     """
