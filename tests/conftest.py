@@ -64,6 +64,7 @@ _FOLDERS_TOGETHER = ("tests/acceptance/one_stack/", "tests/panel/")
 _TOGETHER = (
     "tests/acceptance/",
     "tests/benchmarks/test_tools.py",
+    "tests/cells/test_installation.py",
     "tests/fuzz/",
     "tests/pages/",
     "tests/plans/",
