@@ -257,19 +257,25 @@ def kept_connection(engine: Engine, *, attempts: int = _ATTEMPTS) -> Iterator[At
 
 
 def _until_no_race_is_lost(once: Callable[[], _Result], attempts: int) -> _Result:
-    for attempt in range(1, attempts + 1):
+    for attempt in range(1, attempts):
         try:
-            return once()
+            return _unless_moved(once)
         except LostRace:
-            if attempt == attempts:
-                raise
+            pass
         except DBAPIError as error:
-            if (moved := moved_away(error)) is not None:
-                raise moved from error
-            if attempt == attempts or sqlstate(error) not in _LOST_RACES:
+            if sqlstate(error) not in _LOST_RACES:
                 raise
         time.sleep(random.uniform(0.5, 1.5) * _FIRST_PAUSE_SECONDS * 2 ** (attempt - 1))
-    raise AssertionError("there was no attempt")
+    return _unless_moved(once)
+
+
+def _unless_moved(once: Callable[[], _Result]) -> _Result:
+    try:
+        return once()
+    except DBAPIError as error:
+        if (moved := moved_away(error)) is not None:
+            raise moved from error
+        raise
 
 
 def moved_away(error: DBAPIError) -> MovedAway | None:

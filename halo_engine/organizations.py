@@ -5,7 +5,7 @@ These statements do not belong to one organisation's work: they run on a plain c
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, Literal, Self
 from uuid import UUID
 
@@ -48,11 +48,6 @@ SECRETS: Final = (
     "identity_secret",
     "stripe_endpoint_secret",
     "old_stripe_endpoint_secret",
-)
-#: What an answer shows beside the settings; ``breaks`` only that of a change.
-SHOWN_ALONE: Final = (
-    *("id", "key", "widget_key", "old_widget_key", "created_at", "reevaluated_at"),
-    "breaks",
 )
 
 
@@ -164,12 +159,12 @@ class OrganizationSettings(Call):
 class ChangeOrganizationCall(OrganizationSettings):
     """The settings that change; those not given stay. A secret of ``***`` stays too.
 
-    ``old_stripe_endpoint_secret`` of null revokes Stripe's secret before the present one. What is
-    no setting (``SHOWN_ALONE``) may be sent back as it was read.
+    ``old_stripe_endpoint_secret`` of null revokes Stripe's secret before the present one. What an
+    answer shows beside the settings may be sent back as it was read.
     """
 
     old_stripe_endpoint_secret: None = None
-    _shown: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _beside: dict[str, Any] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="wrap")
     @classmethod
@@ -178,30 +173,31 @@ class ChangeOrganizationCall(OrganizationSettings):
             return handler(data)
         if data.get("name", "") is None:
             raise bad_input("name", "null is refused; allowed is text")
-        shown = {name: data[name] for name in SHOWN_ALONE if name in data}
+        answered = {*OrganizationAnswer.model_fields, _OF_A_CHANGE} - cls.model_fields.keys()
         given = {
             name: value
             for name, value in data.items()
-            if name not in shown and (name not in SECRETS or value != HIDDEN)
+            if name not in answered and (name not in SECRETS or value != HIDDEN)
         }
         call = handler(given)
-        call._shown.update(shown)  # noqa: SLF001 -- its own
+        call._beside.update({name: data[name] for name in answered & data.keys()})  # noqa: SLF001
         return call
 
-    @property
-    def shows_more(self) -> bool:
-        """Whether anything was sent that is no setting."""
-        return bool(self._shown)
-
-    def check_shown(self, stored: "OrganizationAnswer") -> None:
+    def check_beside(self, read: Callable[[], "OrganizationAnswer"]) -> None:
         """Refuse another value of what is no setting; a 400 that says what it is."""
-        now = stored.model_dump(mode="json", include=set(SHOWN_ALONE))
-        for name, value in self._shown.items():
+        if not self._beside:
+            return
+        now = read().model_dump(mode="json", include=set(self._beside))
+        for name, value in self._beside.items():
             if value != now.get(name, value):
                 allowed = f"allowed is {now[name]!s}, as it is, or to leave it out"
                 raise bad_input(
                     name, f"{shown(value)} would change it, which no call can; {allowed}"
                 )
+
+
+#: What only the answer to a change has (``doors.operators``).
+_OF_A_CHANGE: Final = "breaks"
 
 
 class OrganizationAnswer(OrganizationSettings):
@@ -270,8 +266,8 @@ def change_organization(
 
     Raises 404 when there is no ``key``, and 409 where a third endpoint secret would come into use.
     """
-    if isinstance(settings, ChangeOrganizationCall) and settings.shows_more:
-        settings.check_shown(find_organization(connection, key))
+    if isinstance(settings, ChangeOrganizationCall):
+        settings.check_beside(lambda: find_organization(connection, key))
     values = settings.model_dump(exclude_unset=True)
     values |= with_secret_before(connection, key, values)
     if "timezone" in values:

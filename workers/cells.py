@@ -15,7 +15,7 @@ from halo_engine.cells.asking import NoAnswer, ask_each
 from halo_engine.cells.finding import Finder
 from halo_engine.cells.joining import identity_at
 from halo_engine.cells.known import KnownDirectory, cells_at
-from halo_engine.cells.moved import moved_to
+from halo_engine.cells.moved import is_unknown, moved_to
 from halo_engine.cells.owners import of_mail
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.mail_tokens import organization_of
@@ -26,8 +26,8 @@ from .broker.deliveries import forward
 from .connections import broker
 from .queue_names import CALLS_QUEUE, queues_of
 
-#: Refusals of an organisation that another cell may know.
-_UNKNOWN: Final = frozenset({"unknown_organisation", "unknown_widget_key", "bad_token"})
+#: The refusal of a token whose organisation is not known, too.
+_BAD_TOKEN: Final = "bad_token"
 
 
 class InOtherCells(Exception):  # noqa: N818 -- nothing is wrong with the call
@@ -142,14 +142,10 @@ def cell_after(org: OrgRef, outcomes: Sequence[Any]) -> str | None:
 
     Raises NoAnswer where that cannot be said.
     """
-    if own_cell() is None or not all(map(_is_unknown, outcomes)):
+    if own_cell() is None or not all(is_unknown(each, _BAD_TOKEN) for each in outcomes):
         return None
     cell = finder().look_up(org)
     return None if cell == own_cell() else cell
-
-
-def _is_unknown(outcome: object) -> bool:
-    return isinstance(outcome, Refusal) and outcome.code in _UNKNOWN
 
 
 def note_moved(org: OrgRef, cell: str) -> None:

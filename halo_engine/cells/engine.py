@@ -6,7 +6,7 @@ organisation is not where this process believed it to be.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 from uuid import UUID
 
 import sqlalchemy
@@ -14,6 +14,7 @@ import sqlalchemy
 from halo_engine.cells.asking import NoAnswer
 from halo_engine.cells.directory import Cell
 from halo_engine.cells.finding import Finder
+from halo_engine.cells.moved import is_unknown
 from halo_engine.cells.owners import of_mail
 from halo_engine.database import MovedAway
 from halo_engine.domain.errors import Refusal
@@ -30,7 +31,6 @@ _Result = TypeVar("_Result")
 #: In so many cells a call is tried, before it is given up: each move is a minute's work.
 _MOST_TRIES: Final = 6
 _ON_ITS_WAY: Final = "the organisation is on its way there"
-_UNKNOWN: Final = frozenset({"unknown_organisation", "unknown_widget_key"})
 
 
 class CellGone(Exception):  # noqa: N818 -- somebody removed it meanwhile
@@ -79,12 +79,7 @@ def each_rings(_org_id: UUID) -> None:
     """Ring nobody: the engine of each cell rings itself."""
 
 
-class NoDatabase:
-    """In place of a database, where a caller has to name an organisation or a cell.
-
-    Whatever is asked of it raises ConfigurationError.
-    """
-
+class _NoDatabase:
     def __getattr__(self, name: str) -> object:
         if name.startswith("__"):
             raise AttributeError(name)
@@ -92,12 +87,18 @@ class NoDatabase:
         raise ConfigurationError(f"HALO_DIRECTORY_URL: {problem} by HALO_DATABASE_URL")
 
 
+def no_database() -> sqlalchemy.Engine:
+    """Return what stands in place of a database where a caller has to name an organisation or a
+    cell: whatever is asked of it raises ConfigurationError.
+    """
+    return cast(sqlalchemy.Engine, _NoDatabase())
+
+
 def of_all(cells: Cells) -> "CellEngine":
     """Return the engine of an installation with cells."""
     [first, *_] = cells.names() or [""]
-    nowhere: sqlalchemy.Engine = NoDatabase()  # type: ignore[assignment]
     post = cells.engine(first).post
-    return CellEngine(nowhere, post, ring=each_rings, cells=cells)
+    return CellEngine(no_database(), post, ring=each_rings, cells=cells)
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ class CellEngine(Engine):
 
         def act(engine: Engine) -> None:
             done = engine.perform_set(org, [calls[ordinal] for ordinal in left])
-            if all(map(_is_unknown, done)):
+            if all(map(is_unknown, done)):
                 raise _error(done[0])
             outcomes_of = dict(zip(left, done, strict=True))
             outcomes[:] = [outcomes_of.get(number, each) for number, each in enumerate(outcomes)]
@@ -218,7 +219,7 @@ class CellEngine(Engine):
                 cell, is_sure = self._note(org, moved), True
             except Refusal as refusal:
                 # The organisation may have moved before its old cell forgot it.
-                if is_sure or not _is_unknown(refusal) or (now := self._looked_up(org)) == cell:
+                if is_sure or not is_unknown(refusal) or (now := self._looked_up(org)) == cell:
                     raise
                 cell, is_sure = now, True
         raise NoAnswer({cell: _ON_ITS_WAY})
@@ -262,10 +263,6 @@ def at_home(engine: Engine, org: OrgRef) -> Engine:
 def _known_there(engine: Engine, org: OrgRef) -> Engine:
     engine.ask(org, lambda _: None)
     return engine
-
-
-def _is_unknown(outcome: object) -> bool:
-    return isinstance(outcome, Refusal) and outcome.code in _UNKNOWN
 
 
 def _error(outcome: Outcome) -> Exception:

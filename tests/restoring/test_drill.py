@@ -8,7 +8,8 @@ from pathlib import Path
 import sqlalchemy
 from sqlalchemy import select
 
-from halo_engine.restoring.check import Fate, check
+from halo_engine.restoring.check import check
+from halo_engine.restoring.fates import Fate
 from halo_engine.restoring.lists import read_lists
 from halo_engine.tables import automation_enrollments, automation_recipients, messages
 from tests.restoring.ground import Drill, counts

@@ -10,7 +10,7 @@ import click
 from sqlalchemy import Engine
 
 from halo_engine.cells.directory import cell_named
-from halo_engine.cells.engine import NoDatabase
+from halo_engine.cells.engine import no_database
 from halo_engine.cli.context import json_option, refusing
 from halo_engine.cli.output import print_json
 from halo_engine.database import create_engine, run_in_transaction
@@ -20,7 +20,8 @@ from halo_engine.moving.between import adopt
 from halo_engine.moving.move import move
 from halo_engine.moving.places import Place, check_it_answers, opened
 from halo_engine.moving.progress import Step, Tell
-from halo_engine.restoring.check import Checked, Fate, check
+from halo_engine.restoring.check import Checked, check
+from halo_engine.restoring.fates import Fate
 from halo_engine.restoring.lists import read_lists
 from halo_engine.server_urls import read_database_url
 from halo_engine.settings import load_settings
@@ -71,7 +72,7 @@ def _one_database() -> Iterator[Engine]:
     """Connect to the database of HALO_DATABASE_URL, where no directory says that it is a cell."""
     settings = load_settings()
     if settings.directory_url is not None:
-        yield NoDatabase()  # type: ignore[misc]
+        yield no_database()
         return
     with _database(settings.required_database_url()) as database:
         yield database
