@@ -1,9 +1,12 @@
 """What is older than it is kept is deleted, and nothing before its time (contract §24)."""
 
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import Table, insert, update
 
 from halo_engine.answers.explain.runs import run_story
 from halo_engine.answers.reports.funnel import funnel
@@ -105,50 +108,7 @@ def _leave_one_of_each(sandbox: Sandbox) -> None:
     series_id = sandbox.perform(lambda work: find_series(work, "welcome").id)
 
     def write(work: Work) -> None:
-        for table, row in (
-            (audit_log, {"at": work.now, "by": "ann", "via": "command", "action": "x"}),
-            (
-                webhook_events,
-                {
-                    "kind": "contact.entered",
-                    "end_user_id": ann,
-                    "automation_id": series_id,
-                    "at": work.now,
-                },
-            ),
-            (
-                enrollment_refusals,
-                {
-                    "automation_id": series_id,
-                    "end_user_id": ann,
-                    "code": "suppressed",
-                    "refused_at": work.now,
-                    "arrival": 1,
-                },
-            ),
-            (
-                csv_uploads,
-                {
-                    "state": "finished",
-                    "options": {},
-                    "created_at": work.now,
-                    "touched_at": work.now,
-                    "received_at": work.now,
-                    "finished_at": work.now,
-                },
-            ),
-            (
-                signals,
-                {
-                    "kind": "changed",
-                    "end_user_id": ann,
-                    "happened_at": work.now,
-                    "created_at": work.now,
-                    "parked_at": work.now,
-                    "error": "x",
-                },
-            ),
-        ):
+        for table, row in _rows_at(work.now, ann, series_id):
             work.connection.execute(insert(table).values(own | row))
 
     sandbox.perform(write)
@@ -160,6 +120,18 @@ def _leave_one_of_each(sandbox: Sandbox) -> None:
             .values(happened_at=NOON + 40_000 * DAY)
         )
     )
+
+
+def _rows_at(now: datetime, contact: UUID, series: UUID) -> Iterator[tuple[Table, dict[str, Any]]]:
+    """Yield a row of each table whose rows no door of the test writes."""
+    whose = {"end_user_id": contact, "automation_id": series}
+    yield audit_log, {"at": now, "by": "ann", "via": "command", "action": "x"}
+    yield webhook_events, {**whose, "kind": "contact.entered", "at": now}
+    yield enrollment_refusals, {**whose, "code": "suppressed", "refused_at": now, "arrival": 1}
+    ended = dict.fromkeys(("created_at", "touched_at", "received_at", "finished_at"), now)
+    yield csv_uploads, {**ended, "state": "finished", "options": {}}
+    parked = dict.fromkeys(("happened_at", "created_at", "parked_at"), now)
+    yield signals, {**parked, "kind": "changed", "end_user_id": contact, "error": "x"}
 
 
 def test_the_steps_of_an_ended_run_go_and_the_funnel_still_counts_how_they_ended(
