@@ -3,27 +3,20 @@
 It owns the clock, the transactions, the doorbell and the post office.
 """
 
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from functools import partial
+from datetime import datetime
 from typing import Final, Protocol, Self, TypeVar
 from uuid import UUID
 
 import sqlalchemy
 
-from halo_engine.contacts.clients.giving import organizations_to_tend, tend
-from halo_engine.contacts.consent.pending import (
-    organizations_to_sweep as organizations_to_sweep_pending,
-)
-from halo_engine.contacts.consent.pending import sweep_pending
-from halo_engine.database import MovedAway, kept_connection, run_in_transaction
+from halo_engine.chores import Chores, is_gone
+from halo_engine.database import kept_connection, run_in_transaction
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.mail_tokens import bad_token, organization_of
 from halo_engine.mail.incoming.receive import Received, organization_written_to, receive
-from halo_engine.mail.incoming.scanning import judge_links, organizations_to_judge
 from halo_engine.mail.incoming.senders import sender_domains
 from halo_engine.mail.reading.incoming_mail import read_mail
 from halo_engine.mail.sending.confirming import Confirmed
@@ -37,10 +30,6 @@ from halo_engine.pipeline.health import Health
 from halo_engine.pipeline.isolate import Interruptions
 from halo_engine.pipeline.reaction import Reaction
 from halo_engine.pipeline.settle import settle, tick
-from halo_engine.pipeline.wake import organizations_to_wake, wake
-from halo_engine.retention.dropping import drop_old_months
-from halo_engine.retention.months import Months
-from halo_engine.retention.sweeping import organizations_to_sweep, sweep_page
 from halo_engine.set_transactions import SetTransactions
 from halo_engine.sets import Outcome, SetCall
 from halo_engine.webhooks.claiming import due_endpoints
@@ -69,13 +58,6 @@ class Around(Protocol):
 
     def __call__(self, work: Work, action: Callable[[Work], _Result]) -> _Result:
         """Return what ``action`` returns."""
-
-
-def _is_gone(error: Exception) -> bool:
-    """Return whether an error says that there is no such organisation, or that it is elsewhere."""
-    if isinstance(error, MovedAway):
-        return True
-    return isinstance(error, Refusal) and error.code == "unknown_organisation"
 
 
 def _nobody_rings(_org_id: UUID) -> None:
@@ -217,7 +199,7 @@ class Engine:
         try:
             return run(OrgRef(id=organization_of(token)), door)
         except Refusal as refusal:
-            if _is_gone(refusal):
+            if is_gone(refusal):
                 raise bad_token() from None
             raise
 
@@ -261,53 +243,14 @@ class Engine:
             self.ring(org_id)
         return len(waiting)
 
-    def wake(self) -> int:
-        """Put parked signals whose pause is over back into the queue; return how many."""
-        return self._in_each(organizations_to_wake, wake)
+    @property
+    def chores(self) -> Chores:
+        """What is done at each tick for all organisations of this database."""
 
-    def tend_waiting_calls(self) -> int:
-        """Do calls whose unknown user came by another door, and delete what waited too long (§13);
-        return of how many organisations.
-        """
-        with self.database.connect() as connection:
-            found = organizations_to_tend(connection)
+        def perform(org_id: UUID, action: Callable[[Work], int]) -> int:
+            return self.perform(OrgRef(id=org_id), action)
 
-        def tend_all(org_id: UUID) -> int:
-            while self.perform(OrgRef(id=org_id), tend):
-                pass
-            return 1
-
-        return self._each(found, tend_all)
-
-    def _in_each(
-        self,
-        find: Callable[[sqlalchemy.Connection], Iterable[UUID]],
-        chore: Callable[[Work], int],
-    ) -> int:
-        """Do a chore in each organisation found, in a transaction of its own; return the sum."""
-        with self.database.connect() as connection:
-            found = find(connection)
-        return self._each(found, lambda org_id: self._transact(org_id)(chore))
-
-    def _each(self, org_ids: Iterable[UUID], chore: Callable[[UUID], int]) -> int:
-        """Do a chore for each organisation, and return the sum.
-
-        An error of one is raised once the others are done. One that was erased meanwhile, or has
-        moved, is passed over.
-        """
-        done, troubles = 0, list[Exception]()
-        for org_id in org_ids:
-            try:
-                done += chore(org_id)
-            except Exception as error:
-                if _is_gone(error):
-                    continue
-                if self.concerns_all(error):
-                    raise
-                troubles.append(error)
-        if troubles:
-            raise troubles[0]
-        return done
+        return Chores(self.database, self._now, self._transact, perform, self.concerns_all)
 
     def has_webhooks(self, org_id: UUID) -> bool:
         """Return whether the organisation had webhook endpoints when it was settled last."""
@@ -328,44 +271,6 @@ class Engine:
         """Return whether something is due at a webhook endpoint."""
         with self.database.connect() as connection:
             return bool(due_endpoints(connection, self._now))
-
-    def sweep_pending(self) -> int:
-        """Delete pending members who did not confirm in time, and old mails (§16); return how
-        many.
-        """
-        return self._in_each(partial(organizations_to_sweep_pending, now=self._now), sweep_pending)
-
-    def tend_months(self) -> tuple[int, list[str]]:
-        """Make the months of events that are to come, and drop the old ones (§24); return how many
-        were made, and the names of those dropped.
-        """
-        now = self._now or datetime.now(UTC)
-        made = Months(self.database).make_ahead(now)
-        return made, drop_old_months(self.database, now, self._transact)
-
-    def delete_old(self, ends: float) -> int:
-        """Delete what is older than it is kept, until ``ends`` (``time.monotonic``) (§24); return
-        how many rows.
-        """
-        with self.database.connect() as connection:
-            found = organizations_to_sweep(connection, self._now)
-
-        def sweep(org_id: UUID) -> int:
-            deleted = 0
-            while time.monotonic() < ends:
-                swept = self._transact(org_id)(sweep_page)
-                deleted += swept.deleted
-                if swept.is_done:
-                    break
-            return deleted
-
-        return self._each(found, sweep)
-
-    def judge_links(self) -> int:
-        """Judge the links of mails that a killed web process left, and delete old ones (§16);
-        return how many were judged.
-        """
-        return self._in_each(partial(organizations_to_judge, now=self._now), judge_links)
 
     def _note_webhooks(self, org: Organization) -> None:
         if org.webhook_kinds:

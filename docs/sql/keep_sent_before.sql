@@ -1,6 +1,6 @@
 -- keep_sent_before
 -- Note mails whose rows are not there: they will be made again under other numbers
--- halo_engine/restoring/check.py
+-- halo_engine/restoring/writing.py
 -- Parameters: row_ids bigint[], contact_ids uuid[], series_ids uuid[], waiting_step_ids uuid[], message_ids text[]
 INSERT INTO sent_before (org_id, end_user_id, automation_id, enrollment_number, step_id, sent_at)
 SELECT anon_1.org_id,

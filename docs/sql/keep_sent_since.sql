@@ -1,6 +1,6 @@
 -- keep_sent_since
 -- Write mails into the log that it does not know
--- halo_engine/restoring/check.py
+-- halo_engine/restoring/writing.py
 -- Parameters: row_ids bigint[], contact_ids uuid[], series_ids uuid[], waiting_step_ids uuid[], message_ids text[]
 INSERT INTO messages (org_id, recipient_id, end_user_id, automation_id, enrollment_number, step_id, state, message_id, to_address, intended_at, sent_at, marketing)
 SELECT anon_1.org_id,

@@ -1,5 +1,5 @@
 -- note_confirmations_since
--- halo_engine/restoring/check.py
+-- halo_engine/restoring/writing.py
 -- Parameters: row_ids bigint[], contact_ids uuid[], series_ids uuid[], waiting_step_ids uuid[], message_ids text[]
 UPDATE confirmations
 SET state='sent'::VARCHAR,

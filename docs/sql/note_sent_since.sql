@@ -1,6 +1,6 @@
 -- note_sent_since
 -- Note mails as sent whose intent is known; a mail of unknown outcome stays so
--- halo_engine/restoring/check.py
+-- halo_engine/restoring/writing.py
 -- Parameters: row_ids bigint[], contact_ids uuid[], series_ids uuid[], waiting_step_ids uuid[], message_ids text[]
 UPDATE messages
 SET state='sent'::VARCHAR,

@@ -1,5 +1,5 @@
 -- read_fates_of_sent
--- halo_engine/restoring/check.py
+-- halo_engine/restoring/fates.py
 -- Parameters: mail_state text, row_ids bigint[], contact_ids uuid[], series_ids uuid[], waiting_step_ids uuid[], message_ids text[]
 SELECT anon_1.ordinal,
        CASE

@@ -92,7 +92,7 @@ def test_no_flow_takes_it_for_a_fault(database: Engine) -> None:
         assert moved_to(_raised(partial(list, flow(org_id)))) == "b"
     with database.connect() as connection:
         assert connection.execute(asked).all() == before != []
-    assert engine.wake() == 0
+    assert engine.chores.wake() == 0
     assert engine.ring_for_all() == 1
 
 

@@ -114,7 +114,7 @@ def test_an_event_that_waited_triggers(sandbox: Sandbox) -> None:
     sandbox.now += timedelta(hours=2)
     call = IdentifyCall(user_id="ann", traits={"email": "ann@a.example"})
     sandbox.perform(lambda work: identify(work, call))
-    assert sandbox.engine.tend_waiting_calls() >= 1
+    assert sandbox.engine.chores.tend_waiting_calls() >= 1
     sandbox.settle()
     assert (waiting(sandbox), sandbox.count(automation_enrollments)) == ([], 1)
     found = sandbox.perform(
@@ -140,7 +140,7 @@ def test_what_waits_too_long_goes(sandbox: Sandbox) -> None:
 
     def left_after(table: Table, time: timedelta) -> int:
         sandbox.now = began + time
-        sandbox.engine.tend_waiting_calls()
+        sandbox.engine.chores.tend_waiting_calls()
         return sandbox.count(table)
 
     for table, time in kept.items():
@@ -205,5 +205,5 @@ def test_a_call_that_this_code_cannot_read_waits_and_holds_up_no_other(sandbox: 
     sandbox.perform(lambda work: keep_waiting(work, [foreign]))
     send(sandbox, {"type": "track", "userId": "ann", "event": "paid"})
     sandbox.perform(lambda work: identify(work, IdentifyCall(user_id="ann")))
-    assert sandbox.engine.tend_waiting_calls() >= 1
+    assert sandbox.engine.chores.tend_waiting_calls() >= 1
     assert (waiting(sandbox), sandbox.count(events)) == (["ann"], 1)

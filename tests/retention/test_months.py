@@ -23,7 +23,7 @@ def sandbox(database: Engine) -> Sandbox:
     """An organisation on a database of its own, at the end of a month that has a partition."""
     made = new_sandbox(database, "months")
     made.now = months(made)[-1].upper
-    made.engine.tend_months()
+    made.engine.chores.tend_months()
     made.now = month_after(made.now) - MOMENT
     return made
 
@@ -54,12 +54,12 @@ def test_months_are_made_ahead_without_a_gap(sandbox: Sandbox) -> None:
     year = sandbox.now.year + 4 - sandbox.now.year % 4
     for now in (datetime(year - 1, 12, 31, 23, tzinfo=UTC), datetime(year, 2, 29, tzinfo=UTC)):
         sandbox.now = now
-        sandbox.engine.tend_months()
+        sandbox.engine.chores.tend_months()
         made = months(sandbox)
         assert [one.upper for one in made[:-1]] == [two.lower for two in made[1:]]
         assert all(one.is_one and one.upper.day == 1 for one in made[1:])
         assert made[-1].upper >= now + 62 * DAY
-        assert sandbox.engine.tend_months() == (0, [])
+        assert sandbox.engine.chores.tend_months() == (0, [])
 
 
 def test_an_event_is_in_the_month_in_which_it_came(sandbox: Sandbox) -> None:
@@ -80,10 +80,10 @@ def test_a_month_goes_as_a_whole_and_counts_stay(sandbox: Sandbox) -> None:
     sandbox.settle()
     name, end = name_of(sandbox.now), sandbox.now + MOMENT
     sandbox.now = end + 400 * DAY - MOMENT
-    assert name not in sandbox.engine.tend_months()[1]
+    assert name not in sandbox.engine.chores.tend_months()[1]
     assert sweep(sandbox) == 0
     sandbox.now += MOMENT
-    assert sandbox.engine.tend_months()[1][0] == name
+    assert sandbox.engine.chores.tend_months()[1][0] == name
     assert held(sandbox) == {}
     assert sandbox.count(event_counts, event_counts.c.count == 3) == 1
     [ann] = sandbox.perform(lambda work: find_contacts(work, ["ann"]))
@@ -104,12 +104,12 @@ def test_a_month_stays_while_somebody_keeps_it_and_goes_page_by_page_for_the_oth
         fire(each, "ann", "login")
         each.settle()
     sandbox.now = other.now = sandbox.now + 101 * DAY
-    sandbox.engine.tend_months()
+    sandbox.engine.chores.tend_months()
     assert held(sandbox) == {name: 2}
     assert (sweep(sandbox), sweep(other)) == (1, 0)
     assert (sandbox.count(events), other.count(events)) == (0, 1)
     sandbox.now += 100 * DAY
-    assert name in sandbox.engine.tend_months()[1]
+    assert name in sandbox.engine.chores.tend_months()[1]
     assert held(sandbox) == {}
 
 
@@ -123,14 +123,14 @@ def test_without_a_tick_for_three_months_events_gather_and_are_then_a_partition(
         sandbox.now = last + week * 7 * DAY
         fire(sandbox, "ann", "login")
     assert held(sandbox) == {"events_default": 13}
-    assert sandbox.engine.tend_months()[0] == 1
+    assert sandbox.engine.chores.tend_months()[0] == 1
     gathered = f"events_{last:%Y_%m}_on"
     assert held(sandbox) == {gathered: 13}
     assert months(sandbox)[-1].upper >= sandbox.now + 62 * DAY
     sandbox.now = months(sandbox)[-1].upper
     fire(sandbox, "ann", "login")
     assert held(sandbox) == {gathered: 13, "events_default": 1}
-    sandbox.engine.tend_months()
+    sandbox.engine.chores.tend_months()
     assert sum(held(sandbox).values()) == 14
     assert "events_default" not in held(sandbox)
 
@@ -143,8 +143,8 @@ def test_two_ticks_at_once_make_and_drop_each_month_once(sandbox: Sandbox) -> No
     sandbox.settle()
     sandbox.now = sandbox.now + 365 * DAY
     with ThreadPoolExecutor(4) as pool:
-        done = list(pool.map(lambda _: sandbox.engine.tend_months(), range(4)))
-    while sandbox.engine.tend_months() != (0, []):
+        done = list(pool.map(lambda _: sandbox.engine.chores.tend_months(), range(4)))
+    while sandbox.engine.chores.tend_months() != (0, []):
         pass
     names = [name for _, dropped in done for name in dropped]
     assert len(names) == len(set(names))
@@ -159,10 +159,10 @@ def test_a_change_of_months_waits_for_nobody(sandbox: Sandbox) -> None:
     with sandbox.database.connect() as reader, reader.begin():
         reader.execute(text("SELECT FROM events"))
         began = monotonic()
-        assert sandbox.engine.tend_months()[0] == 0
+        assert sandbox.engine.chores.tend_months()[0] == 0
         fire(sandbox, "ann", "login")
         assert monotonic() - began < 60
-    assert sandbox.engine.tend_months()[0] > 0
+    assert sandbox.engine.chores.tend_months()[0] > 0
     assert sum(held(sandbox).values()) == 1
 
 
@@ -189,12 +189,12 @@ def test_events_from_before_all_months_are_a_partition_again(sandbox: Sandbox) -
     now = sandbox.now
     sandbox.now += 40 * DAY
     sandbox.settle()
-    sandbox.engine.tend_months()
+    sandbox.engine.chores.tend_months()
     first = months(sandbox)[0].lower
     assert first is not None
     sandbox.now = now - 400 * DAY
     fire(sandbox, "ann", "login")
     assert held(sandbox) == {"events_default": 1}
     sandbox.now = now + 40 * DAY
-    assert sandbox.engine.tend_months()[0] == 1
+    assert sandbox.engine.chores.tend_months()[0] == 1
     assert held(sandbox) == {f"events_before_{first:%Y_%m}": 1}

@@ -131,7 +131,7 @@ def test_rules_decide_the_same_with_and_without_a_past(database: Engine, seed: i
             _act(each, random.Random(f"{seed}-{turn}"))
         if turn % 4 == 0:
             deleted += sweep(forgets)
-            forgets.engine.tend_months()
+            forgets.engine.chores.tend_months()
     for decide in (_decided, _matched):
         assert forgets.perform(decide) == remembers.perform(decide)
     told = [[(mail["To"], mail["Subject"]) for mail in each.transport.sent] for each in both]

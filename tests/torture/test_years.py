@@ -35,13 +35,13 @@ def sandbox(database: Engine) -> Sandbox:
     made = new_sandbox(database, "years")
     with database.connect() as connection:
         made.now = months_of(connection)[-1].upper
-    made.engine.tend_months()
+    made.engine.chores.tend_months()
     user(made, "ann")
     made.settle()
     for first in range(1, ROWS, _AT_ONCE):
         _write(made, first, first + _AT_ONCE - 1)
     made.now += 33 * DAY
-    made.engine.tend_months()
+    made.engine.chores.tend_months()
     return made
 
 
@@ -95,7 +95,7 @@ def test_a_month_of_a_million_events_goes_at_once(sandbox: Sandbox) -> None:
 
 
 def _until_dropped(sandbox: Sandbox) -> None:
-    while sandbox.engine.tend_months()[1] == []:
+    while sandbox.engine.chores.tend_months()[1] == []:
         pass
 
 

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import Engine as Database
 
-import halo_engine.engine as engine_module
+import halo_engine.chores as chores_module
 from halo_engine.engine import Engine
 from halo_engine.tables import events
 from halo_engine.work import Work
@@ -41,13 +41,13 @@ def test_a_fault_in_one_organisation_holds_up_no_other(
         return 1
 
     asked = [uuid4(), first.org_id, second.org_id]
-    monkeypatch.setattr(engine_module, "organizations_to_wake", lambda _: asked)
-    monkeypatch.setattr(engine_module, "wake", wake)
+    monkeypatch.setattr(chores_module, "organizations_to_wake", lambda _: asked)
+    monkeypatch.setattr(chores_module, "wake", wake)
     with pytest.raises(ArithmeticError):
-        first.engine.wake()
+        first.engine.chores.wake()
     assert woken == [second.org_id]
     asked.remove(first.org_id)
-    assert first.engine.wake() == 1
+    assert first.engine.chores.wake() == 1
 
 
 def test_a_chore_that_fails_holds_up_neither_others_nor_the_doorbells(

@@ -9,6 +9,7 @@ from uuid import UUID
 import structlog
 
 from halo_engine.cells.agreeing import agree
+from halo_engine.chores import Chores
 from halo_engine.contacts.csv_import.uploads import stale_imports
 from halo_engine.database import MovedAway
 from halo_engine.pipeline.agenda import note_tick
@@ -66,10 +67,10 @@ def _do(chore: Callable[[], object], troubles: list[Exception]) -> None:
 
 def _delete_old() -> None:
     """Delete what is older than it is kept, once everybody with work was rung for."""
-    made, dropped = engine().tend_months()
+    made, dropped = engine().chores.tend_months()
     if made or dropped:
         _log.info("tended_months", made=made, dropped=dropped)
-    if deleted := engine().delete_old(time.monotonic() + _DELETING_SECONDS):
+    if deleted := engine().chores.delete_old(time.monotonic() + _DELETING_SECONDS):
         _log.info("deleted_old", rows=deleted)
 
 
@@ -93,11 +94,15 @@ def _agree_with_directory() -> None:
         agree(finder().directory.database, cell, engine().database)
 
 
+def _of_engine(chore: Callable[[Chores], object]) -> Callable[[], object]:
+    return lambda: chore(engine().chores)
+
+
 _CHORES: Final[Sequence[Callable[[], object]]] = (
-    lambda: engine().wake(),
-    lambda: engine().tend_waiting_calls(),
-    lambda: engine().sweep_pending(),
-    lambda: engine().judge_links(),
+    _of_engine(Chores.wake),
+    _of_engine(Chores.tend_waiting_calls),
+    _of_engine(Chores.sweep_pending),
+    _of_engine(Chores.judge_links),
     _ring_for_webhooks,
     _send_stale_imports,
     _agree_with_directory,
