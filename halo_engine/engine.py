@@ -12,7 +12,6 @@ from uuid import UUID
 
 import sqlalchemy
 
-from halo_engine.chores import Chores, is_gone
 from halo_engine.database import kept_connection, run_in_transaction
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.mail_tokens import bad_token, organization_of
@@ -25,6 +24,7 @@ from halo_engine.mail.sending.retry import retry_failed
 from halo_engine.outages import database_trouble
 from halo_engine.pipeline.advance import Advance
 from halo_engine.pipeline.agenda import organizations_with_work
+from halo_engine.pipeline.chores import Chores, is_gone
 from halo_engine.pipeline.due import PostOffice
 from halo_engine.pipeline.health import Health
 from halo_engine.pipeline.isolate import Interruptions

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import Engine as Database
 
-import halo_engine.chores as chores_module
+import halo_engine.pipeline.chores as chores_module
 from halo_engine.engine import Engine
 from halo_engine.tables import events
 from halo_engine.work import Work

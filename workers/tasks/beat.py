@@ -9,10 +9,10 @@ from uuid import UUID
 import structlog
 
 from halo_engine.cells.agreeing import agree
-from halo_engine.chores import Chores
 from halo_engine.contacts.csv_import.uploads import stale_imports
 from halo_engine.database import MovedAway
 from halo_engine.pipeline.agenda import note_tick
+from halo_engine.pipeline.chores import Chores
 from halo_engine.pipeline.reaction import Reaction
 from halo_engine.settings import TURN_SECONDS
 
