@@ -2,18 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from halo_engine.domain.series.decisions import Exit
 from halo_engine.domain.series.definition import Series
-from halo_engine.domain.series.signals import Signal
+from halo_engine.domain.series.signals import PART_OF, Signal, SignalKind
 from halo_engine.enrollment.enroll import Admission
 from halo_engine.enrollment.pages import ContactCursor, ContactRange, noted_contacts
-from halo_engine.pipeline.passes.cursors import is_at_noted
+from halo_engine.pipeline.passes.cursors import after_everybody, is_at_noted
 
 #: The key of a cursor: the part of the contacts that the signal is about, after one place and up to
 #: another (``signals.PART_OF`` also names a single contact).
 PART: Final = "part"
+#: The withheld series, for which a copy of the signal waits.
+WITHOUT: Final = "without"
+#: Whether a company's change has told the next pass: a page that failed has not.
+TOLD: Final = "told"
+_SHARED: Final = (PART, PART_OF, WITHOUT, TOLD)
+
+#: The second half of a company's change: all exits come before any entry (contract §1).
+ENTRIES: Final = {"phase": "entries"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +34,22 @@ class Worked:
     touched: Sequence[Series] = ()
     exits: Sequence[Exit] = ()
     admissions: Sequence[Admission] = ()
+
+
+def shared(cursor: Mapping[str, Any]) -> dict[str, object]:
+    """Return the part of a cursor that all pages share."""
+    return {name: cursor[name] for name in _SHARED if name in cursor}
+
+
+def is_at_exits(signal: Signal) -> bool:
+    """Return whether a company's change is in its first half."""
+    is_at_entries = (signal.cursor or {}).get("phase") == ENTRIES["phase"]
+    return signal.kind is SignalKind.COMPANY_CHANGED and not is_at_entries
+
+
+def next_phase(signal: Signal) -> Mapping[str, object] | None:
+    """Return the cursor with which a signal goes on after the last contact; None at its end."""
+    return ENTRIES if is_at_exits(signal) else after_everybody(signal.cursor or {})
 
 
 def share(signal: Signal, contacts: int) -> int:

@@ -29,7 +29,20 @@ from halo_engine.enrollment.surges.locks import lock_surges
 from halo_engine.journey.observe import Observed, observe
 from halo_engine.journey.parking import FailedAlone
 from halo_engine.pipeline.inbox import Kept, keep_cursor, keep_for_later, remove
-from halo_engine.pipeline.pages import PART, Worked, entered, rest_of, share, was_quick
+from halo_engine.pipeline.pages import (
+    ENTRIES,
+    PART,
+    TOLD,
+    WITHOUT,
+    Worked,
+    entered,
+    is_at_exits,
+    next_phase,
+    rest_of,
+    share,
+    shared,
+    was_quick,
+)
 from halo_engine.pipeline.passes.beginning import note_pass
 from halo_engine.pipeline.passes.cursors import (
     after_everybody,
@@ -61,12 +74,6 @@ QUICK_SECONDS = 1.0
 #: A page has so many statements that may take long: who matches newly, who left, who enters. They
 #: share the time limit of one statement, since the task has little more.
 _LONG: Final = 3
-
-#: The second half of a company's change: all exits come before any entry (contract §1).
-_ENTRIES = {"phase": "entries"}
-
-#: The key of a cursor: the withheld series, for which a copy of the signal waits.
-_WITHOUT: Final = "without"
 
 
 def work_page(work: Work, signal: Signal, running: RunningSeries) -> Reaction:
@@ -119,14 +126,11 @@ def pass_over_next(work: Work, signal: Signal, fault: FailedAlone) -> None:
     part = {**(of_copy(cursor) or {}), PART: only, PART_OF: str(contact_id)}
     tries = int(fault.counts)
     keep_for_later(work, [Kept(signal, signal.series_id, fault.problem, part, tries)])
-    if last is None or page.last == rest.last:
-        following = after_everybody(cursor)
-        if following is not None:
-            keep_cursor(work, signal, following, quick=True)
-        else:
-            _end(work, signal, quick=False)
+    following = {**cursor, **last} if last and page.last != rest.last else next_phase(signal)
+    if following is not None:
+        keep_cursor(work, signal, {**following, **shared(cursor)}, quick=True)
     else:
-        keep_cursor(work, signal, {**cursor, **last}, quick=True)
+        _end(work, signal, quick=False)
 
 
 def _end(work: Work, signal: Signal, *, quick: bool) -> None:
@@ -141,7 +145,7 @@ def _carried(work: Work, signal: Signal, running: RunningSeries) -> dict[str, ob
     copy of the signal that begins at this page.
     """
     cursor = signal.cursor or {}
-    before: list[str] = cursor.get(_WITHOUT, [])
+    before: list[str] = cursor.get(WITHOUT, [])
     if signal.series_id is None and running.aside:
         new = {str(id_): each for id_, each in running.kept_for(signal) if str(id_) not in before}
         keep_for_later(
@@ -149,28 +153,32 @@ def _carried(work: Work, signal: Signal, running: RunningSeries) -> dict[str, ob
             [Kept(signal, UUID(id_), each.problem, of_copy(cursor)) for id_, each in new.items()],
         )
         before = [*before, *new]
-    carried: dict[str, object] = {_WITHOUT: before} if before else {}
-    return carried | {name: cursor[name] for name in (PART, PART_OF) if name in cursor}
+    carried = shared(cursor)
+    if before:
+        carried[WITHOUT] = before
+    if signal.kind is SignalKind.COMPANY_CHANGED:
+        carried[TOLD] = True
+    return carried
 
 
 def _concerned(signal: Signal, running: RunningSeries, carried: Mapping[str, Any]) -> RunningSeries:
     """Return the series for which the signal is worked."""
     if signal.series_id is not None and signal.kind is not SignalKind.ACTIVATED:
         return running.only([signal.series_id])
-    return running.without(dict.fromkeys(map(UUID, carried.get(_WITHOUT, ())), ""))
+    return running.without(dict.fromkeys(map(UUID, carried.get(WITHOUT, ())), ""))
 
 
 def _work(work: Work, signal: Signal, running: RunningSeries) -> Worked:
     cursor = signal.cursor or {}
-    if signal.kind is SignalKind.COMPANY_CHANGED and not {"phase", "contact_id"} & cursor.keys():
+    if signal.kind is SignalKind.COMPANY_CHANGED and TOLD not in cursor:
         note_for_pass(work, running, [signal])
-    if signal.kind is SignalKind.COMPANY_CHANGED and cursor.get("phase") != _ENTRIES["phase"]:
+    if is_at_exits(signal):
         most = min(PAGE, max(REVISITED // max(len(running.series), 1), 1))
         rest = rest_of(signal)
         page = page_after(work, rest, share(signal, most))
         exits = revisit_runs(work, running, contacts_of(work, page))
         last = page.last if page.last != rest.last else None
-        next_page = last.as_cursor() if last else _ENTRIES
+        next_page = last.as_cursor() if last else ENTRIES
         return Worked(next_page, [each.series for each in exits], exits)
     plan_anew(work.connection)
     if signal.kind is SignalKind.REEVALUATED:
