@@ -35,18 +35,13 @@ from halo_engine.doors.series.releasing import ReleaseCall
 from halo_engine.enrollment.releasing import discard_everybody, release_at, release_held
 from halo_engine.journey.removal import remove, stop_series
 from halo_engine.mail.incoming.complaints import complain
-from halo_engine.mail.incoming.events import (
-    MailCall,
-    ReadMailCall,
-    click_mail,
-    open_mail,
-    reply_to_mail,
-)
+from halo_engine.mail.incoming.events import MailCall, click_mail, open_mail, reply_to_mail
 from halo_engine.pipeline.batches.import_csv import ImportOrTryCall, import_or_try
 from halo_engine.pipeline.batches.update_users import UpdateOrTryCall, update_or_try
 from halo_engine.rehearsal.calendar import move_clock, target_of
 from halo_engine.rehearsal.confirming import ConfirmCall, follow_confirmation
 from halo_engine.rehearsal.mail_settings import MailSettingsCall, change_mail_settings
+from halo_engine.rehearsal.mails import read_by, receive_mail
 from halo_engine.rehearsal.sandbox import Sandbox
 from halo_engine.rehearsal.tokens import signed
 from halo_engine.series import lifecycle
@@ -340,9 +335,10 @@ ACTIONS: Final[dict[str, Action]] = {
     "bounce": _bounce,
     "complain": _door(ComplaintCall, complain, "complain"),
     "unsuppress": _unsuppress,
-    "open": _door(ReadMailCall, open_mail, "open"),
-    "click": _door(ReadMailCall, click_mail, "click"),
+    "open": read_by(open_mail, "open"),
+    "click": read_by(click_mail, "click"),
     "reply": _door(MailCall, reply_to_mail, "reply"),
+    "receive": receive_mail,
     "remove": _remove,
     "erase": _door(EraseContactCall, erase_contact, "erase"),
     "activate": _operation(lifecycle.activate, "activate"),

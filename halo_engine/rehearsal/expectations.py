@@ -81,6 +81,13 @@ def _answer(sandbox: Sandbox, expected: Mapping[str, Any]) -> Iterator[str]:
             yield f"answer: {shown(key)} is no key of it; it has {', '.join(given) or 'none'}"
 
 
+def _sent(sandbox: Sandbox, expected: Mapping[str, Mapping[str, list[str]]]) -> Iterator[str]:
+    """Compare what was sent; a contact with no steps is one that got none."""
+    for key, wanted in expected.items():
+        some = {contact: steps for contact, steps in wanted.items() if steps}
+        yield from _differs(f"sent of {key}", sandbox.observe(observations.sent, key), some)
+
+
 def _recipients(sandbox: Sandbox, expected: Mapping[str, Any]) -> Iterator[str]:
     for key, rows in expected.items():
         left = sandbox.observe(observations.recipients, key)
@@ -208,7 +215,7 @@ _CHECKS: dict[str, Check] = {
     "active": _by_series(observations.active, "active", ordered=False),
     "held": _by_series(observations.held, "held"),
     "surge_at_most": _by_series(observations.surge_at_most, "surge_at_most"),
-    "sent": _by_series(observations.sent, "sent"),
+    "sent": _sent,
     "recipients": _recipients,
     "exited": _exited,
     "converted": _by_series(observations.converted, "converted", ordered=False),

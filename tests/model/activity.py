@@ -160,22 +160,22 @@ class Activity(ImportDoors):
             causes.discard(address)
         self._reacts(self.with_email(address))
 
-    def open(self, contact: str, series: str, step: str, *, machine: bool = False) -> None:
+    def open(self, contact: str, series: str, step: str, *, by: str = "person") -> None:
         """Note that a contact opened an email; 404 when none was sent (contract §5).
 
         A machine's open is kept apart, and nobody reacts to it (§16).
         """
         person, mail, _ = self._mail_of(contact, series, step)
-        if machine:
+        if by == "machine":
             mail.machine_opened = True
             return
         mail.opened = True
         self._reacts([person])
 
-    def click(self, contact: str, series: str, step: str, *, machine: bool = False) -> None:
+    def click(self, contact: str, series: str, step: str, *, by: str = "person") -> None:
         """Note that a contact clicked a link in an email; 404 when none was sent (§5, §16)."""
         person, mail, _ = self._mail_of(contact, series, step)
-        if machine:
+        if by == "machine":
             mail.machine_clicked = True
             return
         mail.clicked = True

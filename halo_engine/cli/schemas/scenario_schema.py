@@ -19,9 +19,10 @@ from halo_engine.contacts.events.track import TrackCall
 from halo_engine.contacts.identifying.identify import IdentifyCall
 from halo_engine.contacts.identifying.leads import AddContactCall, CaptureLeadCall
 from halo_engine.contacts.stripe.subscription import StripeSubscriptionCall
-from halo_engine.mail.incoming.events import MailCall, ReadMailCall
+from halo_engine.mail.incoming.events import MailCall
 from halo_engine.rehearsal.confirming import ConfirmCall
 from halo_engine.rehearsal.mail_settings import MailSettingsCall
+from halo_engine.rehearsal.mails import ComingCall, ReadByCall
 from halo_engine.rehearsal.scenario import Expectation, ExpectedError, ScenarioFile
 
 #: Actions whose value is exactly a door's call.
@@ -37,9 +38,10 @@ _DOORS: Final[Mapping[str, type[BaseModel]]] = {
     "confirm": ConfirmCall,
     "change_org": MailSettingsCall,
     "unsubscribe": UnsubscribeCall,
-    "open": ReadMailCall,
-    "click": ReadMailCall,
+    "open": ReadByCall,
+    "click": ReadByCall,
     "reply": MailCall,
+    "receive": ComingCall,
     "erase": EraseContactCall,
 }
 _OBJECT: Final = {"type": "object"}
