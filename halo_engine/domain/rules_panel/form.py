@@ -4,17 +4,25 @@ A field is named by its path in the definition, as messages name it: ``settings.
 ``audience_filters[0][1].value``. So an error of the definition belongs to the field of that name.
 """
 
-import re
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
-from halo_engine.domain.errors import Fault, Path, Refusal, named_path
-from halo_engine.domain.rules_panel.filter_rows import PARTS, FilterRow, kept_row_of, number_of
+from halo_engine.domain.errors import Fault, Refusal, named_path
+from halo_engine.domain.rules_panel.filter_builders import (
+    Builders,
+    at_input,
+    pairs_of,
+    posted_builders,
+    rows_of,
+    unwritten,
+    without_blanks,
+    written_groups,
+)
+from halo_engine.domain.rules_panel.filter_rows import number_of
 from halo_engine.domain.series.definition import SeriesDefinition
 from halo_engine.domain.series.exits import EXIT_RULES, ExitReason
 from halo_engine.domain.series.settings import EVENT_FILTER_SETTINGS, FILTER_SETTINGS
@@ -77,20 +85,6 @@ BUILDERS: Final = (
     *EVENT_BUILDERS,
 )
 
-#: Of a row: its builder, group, place and part. Further ones than three digits tell are not read.
-_ROW: Final = re.compile(r"([a-z_.]+)\[(\d{1,3})\]\[(\d{1,3})\]\.([a-z]+)")
-_OF_ROW: Final = re.compile(rf"({'|'.join(map(re.escape, BUILDERS))})(\[\d+\]){{2}}")
-#: The part of a row that a fault of the whole filter is about.
-_PART_AT_FAULT: Final[Mapping[str, str]] = {
-    "unknown_field": "field",
-    "bad_name": "field",
-    "misplaced_event_property": "field",
-    "not_event_property": "field",
-    "bad_operator": "operator",
-}
-
-Groups = tuple[tuple[FilterRow, ...], ...]
-
 
 @dataclass(frozen=True, slots=True)
 class RulesForm:
@@ -99,49 +93,20 @@ class RulesForm:
     texts: Mapping[str, str]
     switches: frozenset[str]
     exits: frozenset[str]
-    builders: Mapping[str, Groups]
+    builders: Builders
 
     def pairs(self) -> Iterator[tuple[str, str]]:
         """Yield the names and values that a browser sends."""
         yield from self.texts.items()
         yield from ((name, "on") for name in SWITCHES if name in self.switches)
         yield from ((EXITS, key) for key in sorted(self.exits))
-        for place, groups in self.builders.items():
-            for g, group in enumerate(groups):
-                for n, row in enumerate(group):
-                    for part in PARTS:
-                        yield f"{place}[{g}][{n}].{part}", getattr(row, part)
+        yield from pairs_of(self.builders)
 
     def without_blanks(self) -> "RulesForm":
         """Return it without the rows that nobody filled in, and without groups of none."""
-        return self.with_builders(
-            {
-                place: tuple(kept for group in groups if (kept := _filled(group)))
-                for place, groups in self.builders.items()
-            }
-        )
+        return self.with_builders(without_blanks(self.builders))
 
-    def lacks_types(self) -> bool:
-        """Return whether a row is of a custom field for which nobody has chosen the type yet."""
-        rows = (row for groups in self.builders.values() for group in groups for row in group)
-        return any(row.lacks_type for row in rows)
-
-    def with_types(self, known: Mapping[str, str]) -> "RulesForm":
-        """Return it with the types that custom fields are known to have, where none was chosen."""
-
-        def typed(row: FilterRow) -> FilterRow:
-            if not row.lacks_type:
-                return row
-            return replace(row, type=known.get(row.key, row.type), of=row.field).settled()
-
-        return self.with_builders(
-            {
-                place: tuple(tuple(map(typed, group)) for group in groups)
-                for place, groups in self.builders.items()
-            }
-        )
-
-    def with_builders(self, changed: Mapping[str, Groups]) -> "RulesForm":
+    def with_builders(self, changed: Builders) -> "RulesForm":
         """Return it with other filters at some places."""
         return replace(self, builders={**self.builders, **changed})
 
@@ -158,7 +123,7 @@ class RulesForm:
             self._write(data, settings, name, name in self.switches)
         self._write(data, settings, EXITS, self._exit_rules(base))
         for place, groups in self.builders.items():
-            self._write(data, settings, place, [[row.written() for row in g] for g in groups])
+            self._write(data, settings, place, written_groups(groups))
         return {**data, "settings": settings}
 
     @staticmethod
@@ -186,12 +151,7 @@ class RulesForm:
                 _LINES[name](self.texts[name], name)
             except Refusal as refusal:
                 yield Fault(tuple(name.split(".")), refusal.message.partition(": ")[2])
-        for place, groups in self.builders.items():
-            for g, group in enumerate(groups):
-                for n, row in enumerate(group):
-                    if row.lacks_value():
-                        path: Path = (*place.split("."), g, n, "value")
-                        yield Fault(path, "is empty; write a value, or remove the filter")
+        yield from unwritten(self.builders)
 
     def errors(self, faults: Iterable[Fault]) -> Mapping[str, str]:
         """Return what is wrong by the field that it belongs to; the first of each field.
@@ -202,15 +162,7 @@ class RulesForm:
         for fault in faults:
             name = named_path("", fault.path)
             name = next((line for line in _LINES if name.startswith(f"{line}.")), name)
-            if _OF_ROW.fullmatch(name):
-                # A filter names itself in its faults; beside its input that says nothing new.
-                problem = fault.problem.partition(": ")[2] or fault.problem
-                if fault.code == "unknown_field":
-                    # The picker beside it shows what is allowed.
-                    problem = problem.partition("; allowed")[0]
-                found.setdefault(f"{name}.{_PART_AT_FAULT.get(fault.code, 'value')}", problem)
-            else:
-                found.setdefault(name, fault.problem)
+            found.setdefault(*at_input(name, fault, BUILDERS))
         return found
 
 
@@ -243,15 +195,12 @@ def form_of(definition: SeriesDefinition) -> RulesForm:
             name for name in SWITCHES if getattr(settings, name.removeprefix(_SETTINGS))
         ),
         exits=frozenset(key.value for key in settings.exit_rules),
-        builders={
-            place: tuple(tuple(map(kept_row_of, group)) for group in _groups(definition, place))
-            for place in BUILDERS
-        },
+        builders={place: rows_of(_groups(definition, place)) for place in BUILDERS},
     )
 
 
 def posted(
-    pairs: Iterable[tuple[str, str]], otherwise: Mapping[str, str] = MappingProxyType({})
+    pairs: Collection[tuple[str, str]], otherwise: Mapping[str, str] = MappingProxyType({})
 ) -> RulesForm:
     """Return the form that a browser sent; names that it does not have are passed over.
 
@@ -260,7 +209,6 @@ def posted(
     texts = {**dict.fromkeys(TEXTS, ""), **otherwise}
     switches: set[str] = set()
     exits: set[str] = set()
-    rows: dict[str, dict[tuple[int, int], dict[str, str]]] = {place: {} for place in BUILDERS}
     for name, value in pairs:
         if name in texts:
             texts[name] = value
@@ -268,31 +216,17 @@ def posted(
             switches.add(name)
         elif name == EXITS:
             exits.add(value)
-        elif (match := _ROW.fullmatch(name)) and match[1] in rows and match[4] in PARTS:
-            row = rows[match[1]].setdefault((int(match[2]), int(match[3])), {})
-            row[match[4]] = value
     return RulesForm(
         texts=texts,
         switches=frozenset(switches),
         exits=frozenset(exits),
-        builders={place: _in_groups(found) for place, found in rows.items()},
+        builders=posted_builders(pairs, BUILDERS),
     )
-
-
-def _in_groups(rows: Mapping[tuple[int, int], Mapping[str, str]]) -> Groups:
-    groups: dict[int, list[FilterRow]] = defaultdict(list)
-    for (g, _), parts in sorted(rows.items()):
-        groups[g].append(FilterRow(**parts))
-    return tuple(map(tuple, groups.values()))
 
 
 def _groups(definition: SeriesDefinition, place: str) -> Any:
     name = place.removeprefix(_SETTINGS)
     return getattr(definition.settings if name != place else definition, name)
-
-
-def _filled(group: Iterable[FilterRow]) -> tuple[FilterRow, ...]:
-    return tuple(row for row in group if not row.is_blank)
 
 
 def _read(name: str, text: str) -> Any:

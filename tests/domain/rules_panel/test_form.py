@@ -11,6 +11,7 @@ from halo_engine.domain.errors import Fault
 from halo_engine.domain.fields.catalogue import FieldType
 from halo_engine.domain.fields.filters import OPERATORS, PRESETS
 from halo_engine.domain.rules_panel.buttons import pressed
+from halo_engine.domain.rules_panel.filter_builders import lack_types, with_types
 from halo_engine.domain.rules_panel.filter_rows import FilterRow
 from halo_engine.domain.rules_panel.form import RulesForm, form_of, posted
 from halo_engine.domain.series.definition import SeriesDefinition
@@ -192,9 +193,9 @@ def test_a_custom_field_has_the_type_that_is_known_until_somebody_chooses_anothe
         FilterRow("mrr", "is", value="5"),
     )
     form = form_of(_with_filters()).with_builders({"audience_filters": (rows,)})
-    assert form.lacks_types()
-    form = form.with_types({"custom:seats": "number"})
-    assert not form.lacks_types()
+    assert lack_types(form.builders)
+    form = form.with_builders(with_types(form.builders, {"custom:seats": "number"}))
+    assert not lack_types(form.builders)
     [group] = form.written(_with_filters())["audience_filters"]
     assert [each["value"] for each in group] == [5, "5", 5, "5", 5]
     assert group[0]["operator"] == "is"

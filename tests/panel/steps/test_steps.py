@@ -107,30 +107,97 @@ def test_i_write_what_the_event_said_by_pickers(people: People, shop: Shop) -> N
     expect(page.locator(f"[name='{place}[0][0].type']")).to_have_value("number")
 
 
-def test_i_narrow_the_event_of_a_gate_and_let_it_open_early(people: People, welcome: Shop) -> None:
-    """Filters are lines; what is wrong with one is said beside them (§21)."""
-    page = _open(people.of(welcome), "/steps/paid")
-    page.get_by_label("Filters on the event").fill("amount gte 100")
+_GATE: Final = [
+    [{"field": "event.amount", "operator": "gte", "value": 100}],
+    [{"same": "order_id"}],
+]
+
+
+@pytest.fixture
+def bought(welcome: Shop) -> Shop:
+    """The same shop, whose app sent an event with an amount."""
+    welcome.sandbox.contacts(["ann"])
+    paid = TrackCall(event="order_paid", user_id="ann", properties={"amount": 5, "order_id": "a1"})
+    welcome.sandbox.perform(lambda work: track(work, paid))
+    return welcome
+
+
+def test_i_narrow_the_event_of_a_gate_and_let_it_open_early(people: People, bought: Shop) -> None:
+    """Its filters are built as those of the audience: properties are offered, with types (§21)."""
+    page = _open(people.of(bought), "/steps/paid")
+    page.get_by_role("button", name="Add filter", exact=True).click()
+    field = page.locator("[name='filters[0][0].field']")
+    expect(field).to_be_focused()
+    expect(page.locator("#filters-seen option")).to_have_count(2)
+    field.fill("event.amount")
+    field.press("Tab")
+    expect(page.locator("[name='filters[0][0].type']")).to_have_value("number")
+    page.locator("[name='filters[0][0].operator']").select_option("gte")
+    page.locator("[name='filters[0][0].value']").fill("100")
+    page.get_by_role("button", name="Add group").click()
+    page.locator("[name='filters[1][0].field']").fill("event.order_id")
+    page.locator("[name='filters[1][0].field']").press("Tab")
+    page.locator("[name='filters[1][0].operator']").select_option("same")
+    expect(page.locator("[name='filters[1][0].value']")).to_have_count(0)
     page.get_by_label("As soon as the event fires").check()
     press(page, "Save")
-    expect(page.locator("#filters-error")).to_contain_text("allowed is event.NAME")
-    page.get_by_label("Filters on the event").fill("event.amount gte 100\n\nsame order_id")
-    press(page, "Save")
     expect(page.get_by_text("Saved.", exact=True)).to_be_visible()
-    assert definition(welcome, "welcome")["steps"][1]["condition"] == {
+    assert definition(bought, "welcome")["steps"][1]["condition"] == {
         "type": "event_fired",
         "value": "order_paid",
-        "filters": [
-            [{"field": "event.amount", "operator": "gte", "value": 100}],
-            [{"same": "order_id"}],
-        ],
+        "filters": _GATE,
         "early": True,
     }
-    _open(page, "/steps/paid")
-    expect(page.get_by_label("Filters on the event")).to_have_value(
-        "event.amount gte 100\n\nsame order_id"
-    )
-    expect(page.get_by_label("As soon as the event fires")).to_be_checked()
+
+
+def test_i_build_a_gate_without_a_script(people: People, bought: Shop) -> None:
+    """The same buttons do the same; nothing is saved before I say so."""
+    page = _open(people.of(bought, java_script_enabled=False), "/steps/paid")
+    page.get_by_role("button", name="Add filter", exact=True).click()
+    page.locator("[name='filters[0][0].field']").fill("event.amount")
+    press(page, "Show what fits")
+    page.locator("[name='filters[0][0].operator']").select_option("gte")
+    page.locator("[name='filters[0][0].value']").fill("100")
+    page.get_by_role("button", name="Add filter to group 1").click()
+    page.get_by_role("button", name="Remove filter 2 of group 1").click()
+    assert definition(bought, "welcome")["steps"] == _STEPS
+    press(page, "Save")
+    expect(page.get_by_text("Saved.", exact=True)).to_be_visible()
+    assert definition(bought, "welcome")["steps"][1]["condition"]["filters"] == _GATE[:1]
+
+
+def test_what_is_wrong_with_a_filter_of_a_gate_is_said_beside_it(
+    people: People, welcome: Shop
+) -> None:
+    """At the field, and at the value that nobody wrote."""
+    page = _open(people.of(welcome), "/steps/paid")
+    page.get_by_role("button", name="Add filter", exact=True).click()
+    page.locator("[name='filters[0][0].field']").fill("event.amount")
+    press(page, "Save")
+    expect(page.locator("[id='filters[0][0]-error']")).to_contain_text("is empty; write a value")
+    page.locator("[name='filters[0][0].field']").fill("amount")
+    page.locator("[name='filters[0][0].value']").fill("100")
+    press(page, "Save")
+    expect(page.locator("[id='filters[0][0]-error']")).to_contain_text("allowed is event.NAME")
+    expect(page.locator("[name='filters[0][0].value']")).to_have_value("100")
+    assert definition(welcome, "welcome")["steps"] == _STEPS
+
+
+@pytest.mark.parametrize(("path", "label"), [("hello", "Text"), ("paid", "Delay")])
+def test_what_i_typed_in_a_step_outlives_my_session(
+    people: People, welcome: Shop, path: str, label: str
+) -> None:
+    """It is back when I come again, and gone once it is saved."""
+    page = _open(people.of(welcome), f"/steps/{path}")
+    page.get_by_label(label).fill("9d")
+    _open(page, f"/steps/{path}")
+    expect(page.get_by_text("What you typed before and did not save is back.")).to_be_visible()
+    expect(page.get_by_label(label)).to_have_value("9d")
+    press(page, "Save")
+    expect(page.get_by_text("Saved.", exact=True)).to_be_visible()
+    _open(page, f"/steps/{path}")
+    expect(page.get_by_label(label)).to_have_value("9d")
+    expect(page.locator("#kept")).to_be_empty()
 
 
 def test_i_change_a_subject_and_nothing_else_changes(people: People, welcome: Shop) -> None:
@@ -240,6 +307,15 @@ def test_a_step_comes_back_from_its_form_as_it_was(data: dict[str, Any]) -> None
         sent: dict[str, str] = {**inputs, **{name: on for name, on in ticked.items() if on}}
         form = Form((("step", step["key"]), ("do", "save"), *sent.items()))
         assert changed(form, before).definition == before
+
+
+def test_a_page_from_before_the_builder_takes_no_filter_away() -> None:
+    """Its lines of text are refused at the builder."""
+    before = SeriesDefinition.model_validate({"entry_trigger": "manual", "steps": _STEPS})
+    sent = {**inputs_of(_STEPS[1]), "filters": "event.amount gte 5", "step": "paid", "do": "save"}
+    change = changed(Form(tuple(sent.items())), before)
+    assert change.definition is None
+    assert "an earlier version of this page" in change.faults.of_inputs["filters"]
 
 
 def test_a_new_step_has_a_key_made_from_what_it_says() -> None:

@@ -41,7 +41,7 @@ class Form:
         # A browser ends the lines of a text with CR and LF.
         return cls(tuple((name, value.replace("\r\n", "\n")) for name, value in found))
 
-    def __contains__(self, name: str) -> bool:
+    def __contains__(self, name: object) -> bool:
         return any(name == each for each, _ in self.pairs)
 
     def __iter__(self) -> Iterator[tuple[str, str]]:

@@ -101,6 +101,10 @@ class Visit:
         """Return a parameter of the path."""
         return self.request.parameters[name]
 
+    def kept_as(self, *form: str) -> str:
+        """Return the name by which a browser keeps what this visitor typed in a form."""
+        return ":".join(("halo:typed", str(self.caller.key_id), *form))
+
     def may(self, door: str) -> bool:
         """Return whether the visitor may use a door; if not, pages show no control for it."""
         needed = DOORS[door].role

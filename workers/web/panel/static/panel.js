@@ -6,6 +6,8 @@ const KEPT = "halo:";
 // A form that was refused: the reader begins at what is wrong.
 document.querySelector("[data-focus]")?.focus();
 
+const parsed = async (answer) => new DOMParser().parseFromString(await answer.text(), "text/html");
+
 // What takes longer follows its page: into the slots of the page that it has values for, else here.
 async function load(place) {
   place.ariaBusy = true;
@@ -13,7 +15,7 @@ async function load(place) {
     const answer = await fetch(place.dataset.load, { headers: { "X-Part": "1" } });
     if (answer.redirected) return location.reload();
     if (!answer.ok) throw new Error(String(answer.status));
-    const part = new DOMParser().parseFromString(await answer.text(), "text/html").body;
+    const part = (await parsed(answer)).body;
     const slots = part.querySelectorAll("[data-slot]");
     slots.forEach((slot) => document.getElementById(slot.id)?.replaceChildren(...slot.childNodes));
     place.replaceChildren(...(slots.length ? [] : part.childNodes));
@@ -36,9 +38,8 @@ document.querySelectorAll("form[data-live]").forEach((form) => {
       const answer = await fetch(path).catch(() => null);
       if (mine !== latest || !answer?.ok) return;
       if (answer.redirected) return location.assign(answer.url);
-      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const part = form.dataset.live;
-      const found = page.querySelector(part);
+      const found = (await parsed(answer)).querySelector(part);
       if (!found) return;
       const place = document.querySelector(part);
       place.replaceChildren(...found.childNodes);
@@ -107,9 +108,9 @@ document.addEventListener("focusin", async ({ target }) => {
 // A merge field goes where somebody wrote last.
 document.querySelectorAll("[data-inserts]").forEach((fields) => {
   const form = fields.closest("form");
-  let at = form.elements.body;
+  let at = "body";
   form.addEventListener("focusout", ({ target }) => {
-    if (/^(subject|preview|body|html)$/.test(target.name)) at = target;
+    if (/^(subject|preview|body|html)$/.test(target.name)) at = target.name;
   });
   for (const field of [...fields.children]) {
     const button = document.createElement("button");
@@ -117,8 +118,9 @@ document.querySelectorAll("[data-inserts]").forEach((fields) => {
     button.className = "button chip";
     button.textContent = field.textContent;
     button.addEventListener("click", () => {
-      at.setRangeText(field.textContent, at.selectionStart, at.selectionEnd, "end");
-      at.focus();
+      const input = form.elements[at];
+      input.setRangeText(field.textContent, input.selectionStart, input.selectionEnd, "end");
+      input.focus();
     });
     field.replaceWith(button);
   }
@@ -130,8 +132,7 @@ async function again(part) {
   const answer = await fetch(location.href).catch(() => null);
   if (answer?.redirected || (answer && answer.status < 500 && !answer.ok)) return location.reload();
   if (answer?.ok) {
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const found = page.getElementById(part.id);
+    const found = (await parsed(answer)).getElementById(part.id);
     part.replaceChildren(...found.childNodes);
     if (!("again" in found.dataset)) return;
   }
@@ -170,8 +171,9 @@ if (document.querySelector("[data-away]")) {
   setTimeout(look, 2000);
 }
 
-// What was typed and not saved is gone at sign-out.
+// What was typed and not saved is gone at sign-out; what is saved now is kept here no longer.
 document.querySelector("[data-sign-out]")?.addEventListener("submit", () => {
   for (const kept of [localStorage, sessionStorage])
     Object.keys(kept).filter((key) => key.startsWith(KEPT)).forEach((key) => kept.removeItem(key));
 });
+document.querySelectorAll("[data-saved-as]").forEach(({ dataset }) => localStorage.removeItem(dataset.savedAs));

@@ -1,12 +1,15 @@
-"""The properties of events that pickers offer: those that the latest events had (§17, §21)."""
+"""The properties of events that pickers offer: those that the latest events had (§17, §21); and the
+types that fields are known to have.
+"""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from halo_engine.answers.reports.events import KnownProperty
+from halo_engine.answers.reports.fields import NamedField
 from halo_engine.domain.errors import Refusal
-from halo_engine.domain.fields.catalogue import PREFIXES, Entity, FieldType
+from halo_engine.domain.fields.catalogue import PREFIXES, Entity, FieldType, resolve
 from halo_engine.domain.fields.merge_fields import fields_of
 from halo_engine.domain.reasons import EntryTrigger
 from halo_engine.domain.series.definition import SeriesDefinition
@@ -40,6 +43,15 @@ def properties_kept(visit: Visit, definition: SeriesDefinition) -> Sequence[Prop
     if definition.entry_trigger is not EntryTrigger.EVENT:
         return ()
     return properties_of(visit, definition.settings.entry_event_name)
+
+
+def known_types(visit: Visit, events: Iterable[str]) -> Mapping[str, str]:
+    """Return how custom fields, and properties of these events, are known to be compared."""
+    fields: list[NamedField] = visit.call("fields.names")
+    known = {resolve(each.field).key: each.type for each in fields}
+    for event in dict.fromkeys(events):
+        known |= {each.field: each.type.value for each in properties_of(visit, event)}
+    return known
 
 
 def _compared_as(type_: str) -> FieldType:

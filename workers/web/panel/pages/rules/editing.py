@@ -5,11 +5,15 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Final
 
-from halo_engine.answers.reports.fields import NamedField
 from halo_engine.domain.errors import Refusal
-from halo_engine.domain.fields.catalogue import resolve
 from halo_engine.domain.rules_panel.buttons import pressed
 from halo_engine.domain.rules_panel.changes import label_of_part, value_in_words
+from halo_engine.domain.rules_panel.filter_builders import (
+    added_input,
+    lack_types,
+    with_types,
+)
+from halo_engine.domain.rules_panel.filter_builders import inputs_of as filter_inputs
 from halo_engine.domain.rules_panel.form import (
     BUILDERS,
     EVENT_NAMES,
@@ -28,7 +32,7 @@ from halo_engine.series.writing import as_written
 
 from ...forms import NO_FAULTS, Faults
 from ...page import Visit
-from ..progress.properties import properties_of
+from ..progress.properties import known_types
 
 #: The names of the version that a form was made from, of the plan that was shown, and of the button
 #: that was pressed.
@@ -131,10 +135,7 @@ class Editing:
 def inputs_of(form: RulesForm) -> Iterable[str]:
     """Yield the name of each input of a form; a builder is one, too."""
     yield from (*TEXTS, *SWITCHES, EXITS, *BUILDERS)
-    for place, groups in form.builders.items():
-        for g, group in enumerate(groups):
-            for n in range(len(group)):
-                yield from (f"{place}[{g}][{n}].{part}" for part in ("field", "operator", "value"))
+    yield from filter_inputs(form.builders)
 
 
 def saved(visit: Visit) -> Editing:
@@ -149,9 +150,10 @@ def sent(visit: Visit) -> Editing:
     version = visit.form.get(VERSION)
     is_version = version.isascii() and version.isdigit() and len(version) < 10
     button = visit.form.get(BUTTON)
-    before = _typed(visit, posted(visit.form, form_of(base).texts))
+    before = _typed(visit, posted(visit.form.pairs, form_of(base).texts))
     form = pressed(before, button)
-    return Editing(shown, base, form, int(version) if is_version else 0, _added(before, form))
+    added = added_input(before.builders, form.builders)
+    return Editing(shown, base, form, int(version) if is_version else 0, added)
 
 
 def _load(visit: Visit) -> tuple[ShownSeries, SeriesDefinition]:
@@ -161,20 +163,7 @@ def _load(visit: Visit) -> tuple[ShownSeries, SeriesDefinition]:
 
 def _typed(visit: Visit, form: RulesForm) -> RulesForm:
     """Return the form with the types of custom fields that somebody has just named."""
-    if not form.lacks_types():
+    if not lack_types(form.builders):
         return form
-    fields: list[NamedField] = visit.call("fields.names")
-    known = {resolve(each.field).key: each.type for each in fields}
-    for event in dict.fromkeys(form.texts[name] for name in EVENT_NAMES):
-        known |= {each.field: each.type.value for each in properties_of(visit, event)}
-    return form.with_types(known)
-
-
-def _added(before: RulesForm, after: RulesForm) -> str:
-    """Return the name of the input that a button added; empty if it added none."""
-    for place, groups in after.builders.items():
-        for g, group in enumerate(groups):
-            had = before.builders[place][g : g + 1]
-            if len(group) > (len(had[0]) if had else 0):
-                return f"{place}[{g}][{len(group) - 1}].field"
-    return ""
+    known = known_types(visit, (form.texts[name] for name in EVENT_NAMES))
+    return form.with_builders(with_types(form.builders, known))

@@ -1,11 +1,20 @@
 """What a button of the steps changes in a definition (contract §17)."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from halo_engine.domain.errors import Fault, Refusal, not_found
-from halo_engine.domain.rules_panel.event_lines import lines_of, read_lines
+from halo_engine.domain.errors import Fault, Refusal, named_path, not_found
+from halo_engine.domain.rules_panel.filter_builders import (
+    Builders,
+    at_input,
+    pairs_of,
+    posted_builders,
+    rows_of,
+    unwritten,
+    without_blanks,
+    written_groups,
+)
 from halo_engine.domain.rules_panel.keys import key_from
 from halo_engine.domain.series.conditions import Condition
 from halo_engine.domain.series.definition import SeriesDefinition
@@ -36,6 +45,8 @@ CONDITION_INPUTS: Final = {
     "early": "As soon as the event fires",
     "key": "Key",
 }
+#: Where a condition has filters.
+FILTERS: Final = "filters"
 #: In place of a send window: at any time, whatever the series says.
 ALWAYS: Final = "always"
 _TEXTS: Final = ("subject", "preview", "body", "html")
@@ -58,7 +69,7 @@ def changed(form: Form, before: SeriesDefinition) -> Change:
     steps = list(written.get("steps", ()))
     key, button = form.get("step"), form.get("do")
     keys = [step.key for step in before.steps]
-    problem = ""
+    problems: Mapping[str, str] = {}
     if key not in keys and (key or button in _OF_A_STEP):
         raise not_found("step", key)
     index = keys.index(key) if key else len(steps)
@@ -69,12 +80,12 @@ def changed(form: Form, before: SeriesDefinition) -> Change:
         steps.insert(to, steps.pop(index))
     else:
         old = steps[index] if key else {"key": _new_key(form, keys)}
-        step, problem = _step(form, old)
+        step, problems = _step(form, old)
         steps[index : index + 1] = [step]
     definition, faults = read_definition("", {**written, "steps": steps})
     found = _sorted(faults, index)
-    if problem:
-        return Change(None, replace(found, of_inputs={**found.of_inputs, "send_window": problem}))
+    if problems:
+        return Change(None, replace(found, of_inputs={**found.of_inputs, **problems}))
     return Change(definition, found)
 
 
@@ -85,40 +96,46 @@ def _new_key(form: Form, taken: Collection[str]) -> str:
     return form.get("key").strip() or next(filter(None, made), "")
 
 
-def _step(form: Form, old: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
-    """Return a step as the form has it, and what is wrong with its window; what has no input
+def _step(form: Form, old: Mapping[str, Any]) -> tuple[dict[str, Any], Mapping[str, str]]:
+    """Return a step as the form has it, and what cannot be read, by its input; what has no input
     stays.
     """
     step = {**old, "delay": form.get("delay").strip() or "0"}
     if "type" in form:
+        filters = without_blanks(filters_of(form))
         condition: dict[str, Any] = {
             "type": form.get("type"),
             "value": form.get("value").strip(),
-            "filters": read_lines(form.get("filters")),
+            "filters": written_groups(filters[FILTERS]),
             "early": "early" in form,
         }
-        return {**step, "condition": {name: said for name, said in condition.items() if said}}, ""
+        unread = {named_path("", fault.path): fault.problem for fault in unwritten(filters)}
+        if FILTERS in form:
+            # A page that was opened before there was a builder sends lines of text.
+            unread[FILTERS] = "come from an earlier version of this page; write them anew here"
+        said = {name: value for name, value in condition.items() if value}
+        return {**step, "condition": said}, unread
     given = {name: form.get(name) for name in _TEXTS if form.get(name).strip()}
     kept = {name: value for name, value in old.get("email", {}).items() if name not in _TEXTS}
     step["email"] = {**kept, **given}
     if "send_window" not in form:
         # The form is from before it had these.
-        return step, ""
+        return step, {}
     own = {"send_by": form.get("send_by").strip(), "ignore_caps": "ignore_caps" in form}
     step = {name: said for name, said in {**step, **own}.items() if said or name not in own}
     return _with_window(step, form.get("send_window").strip())
 
 
-def _with_window(step: dict[str, Any], line: str) -> tuple[dict[str, Any], str]:
+def _with_window(step: dict[str, Any], line: str) -> tuple[dict[str, Any], Mapping[str, str]]:
     """Return the step with the window that a line says: nothing is the series' own."""
     step.pop("send_window", None)
     if not line:
-        return step, ""
+        return step, {}
     try:
         window = None if line.lower() == ALWAYS else read_window(line)
     except Refusal as refusal:
-        return step, refusal.message.partition(": ")[2]
-    return {**step, "send_window": window}, ""
+        return step, {"send_window": refusal.message.partition(": ")[2]}
+    return {**step, "send_window": window}, {}
 
 
 def _sorted(faults: tuple[Fault, ...], index: int) -> Faults:
@@ -128,12 +145,18 @@ def _sorted(faults: tuple[Fault, ...], index: int) -> Faults:
     others = []
     for fault in faults:
         path = tuple(fault.path)
-        name = next((part for part in path[2:] if part in inputs), None)
-        if path[:2] == ("steps", index) and name is not None:
-            of_inputs.setdefault(str(name), fault.problem)
-        else:
+        at = next((place for place, part in enumerate(path) if part in inputs), 0)
+        if path[:2] != ("steps", index) or not at:
             others.append(f"{'.'.join(map(str, path))}: {fault.problem}")
+            continue
+        name = named_path("", path[at:]) if path[at] == FILTERS else str(path[at])
+        of_inputs.setdefault(*at_input(name, fault, (FILTERS,)))
     return Faults(of_inputs, tuple(others))
+
+
+def filters_of(form: Iterable[tuple[str, str]]) -> Builders:
+    """Return the builder of a condition's filters, as a form has it."""
+    return posted_builders(form, (FILTERS,))
 
 
 def inputs_of(step: Mapping[str, Any]) -> dict[str, str]:
@@ -144,8 +167,8 @@ def inputs_of(step: Mapping[str, Any]) -> dict[str, str]:
         return held | {
             "type": condition.type.value,
             "value": condition.value or "",
-            "filters": lines_of(condition.filters),
             "early": "on" if condition.early else "",
+            **dict(pairs_of({FILTERS: rows_of(condition.filters)})),
         }
     return held | {
         **{name: step["email"].get(name, "") for name in _TEXTS},

@@ -1,28 +1,26 @@
-// The rules panel, live: tabs, the builder without reloads, counts that follow, what was typed kept.
-// Without it the same buttons do the same.
+// A form with a filter builder, live: no reloads, tabs, counts that follow, what was typed kept.
 "use strict";
 
-const rules = document.querySelector("form[data-rules]");
-if (rules) {
-  const draftKey = `halo:rules:${rules.dataset.person}:${rules.dataset.series}`;
+const form = document.querySelector("form[data-kept-as]");
+if (form) {
+  const draftKey = form.dataset.keptAs;
   const sent = (button) => {
-    const said = new URLSearchParams(new FormData(rules));
+    const said = new URLSearchParams(new FormData(form));
     if (button) said.set("do", button);
     // What was kept in this browser may be from before.
-    said.set("organization", rules.elements.organization.value);
+    said.set("organization", form.elements.organization.value);
     return said;
   };
   // What is saved; a page that a form led to may show something else.
-  const unchanged = "fresh" in rules.dataset ? String(sent()) : "";
+  const unchanged = "fresh" in form.dataset ? String(sent()) : "";
 
-  // Presses a button in the background, and takes parts of the page that it leads to.
-  // Of two that are under way for the same parts, only the later one counts. Returns whether it
-  // took them, and null where the server cannot answer.
+  // Presses a button in the background, and takes parts of the page that it leads to. Of two that
+  // are under way for the same parts, the later one counts. Null: the server cannot answer.
   const latest = {};
   async function press(button, parts, said = sent(button)) {
     const mine = (latest[parts] = (latest[parts] ?? 0) + 1);
     const stood = sent();
-    const asked = fetch(rules.action, { method: "POST", body: said, headers: { Accept: "text/html", "X-Part": 1 } });
+    const asked = fetch(form.action, { method: "POST", body: said, headers: { Accept: "text/html", "X-Part": 1 } });
     const answer = await asked.catch(() => ({ ok: false }));
     if (mine !== latest[parts]) return false;
     if (answer.status === 401) return tell("You are signed out. What you typed is kept in this browser: sign in again, and come back.");
@@ -31,26 +29,27 @@ if (rules) {
       tell("The server cannot answer now. What you typed is kept.");
       return null;
     }
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const page = await parsed(answer);
     const at = document.activeElement?.id;
     // What was typed since the button was pressed stays.
-    const typed = [...new FormData(rules)].filter(([name, value]) => !stood.getAll(name).includes(value));
+    const typed = [...new FormData(form)].filter(([name, value]) => !stood.getAll(name).includes(value));
     for (const id of parts) document.getElementById(id).replaceChildren(...page.getElementById(id).childNodes);
     if (!parts.includes("fields")) return true;
     for (const [name, value] of typed) {
-      const input = rules.elements[name];
+      const input = form.elements[name];
       if (input?.type === "checkbox") input.checked = true;
       else if (input && "value" in input) input.value = value;
     }
     dress();
-    (rules.querySelector("#fields [autofocus]") ?? document.getElementById(at ?? ""))?.focus();
-    rules.querySelectorAll("[data-load]").forEach(load);
+    (form.querySelector("#fields [autofocus]") ?? document.getElementById(at ?? ""))?.focus();
+    form.querySelectorAll("[data-load]").forEach(load);
     return true;
   }
 
   const cards = document.getElementById("cards");
   let counting;
   function count() {
+    if (!cards) return;
     clearTimeout(counting);
     cards.ariaBusy = true;
     document.querySelectorAll("#matched, [data-counting]").forEach((place) => (place.textContent = "Counting …"));
@@ -73,7 +72,7 @@ if (rules) {
   list.setAttribute("aria-label", "Rules");
   list.className = "tabs";
   let open = "tab-entry";
-  const sections = () => [...rules.querySelectorAll("[data-tab]")];
+  const sections = () => [...form.querySelectorAll("[data-tab]")];
   function select(id, focus) {
     open = id;
     for (const tab of list.children) {
@@ -100,7 +99,7 @@ if (rules) {
     const ids = sections().map((section) => section.id);
     select(ids[(ids.indexOf(open) + step + ids.length) % ids.length], true);
   });
-  rules.querySelector("#kept").before(list);
+  if (list.firstChild) form.querySelector("#kept").before(list);
 
   function dress() {
     for (const section of sections()) {
@@ -108,9 +107,9 @@ if (rules) {
       section.setAttribute("aria-labelledby", `${section.id}-tab`);
       section.querySelector("h2").hidden = true;
     }
-    rules.querySelector("#count").hidden = true;
+    form.querySelector("#count")?.remove();
     select(open);
-    fit(rules);
+    fit(form);
   }
 
   // A link leads to an input in another tab, too.
@@ -129,9 +128,9 @@ if (rules) {
     if (way && way.getAttribute("href") === location.hash) reveal();
   });
 
-  // What was typed is kept in this browser until it is saved, for this person and series.
+  // What was typed is kept in this browser until it is saved, for this person and form.
   function tell(text, discards) {
-    const place = rules.querySelector("#kept");
+    const place = form.querySelector("#kept");
     place.textContent = text;
     place.className = "notice info";
     if (!discards) return;
@@ -141,7 +140,7 @@ if (rules) {
     button.textContent = "Drop it";
     button.addEventListener("click", () => {
       localStorage.removeItem(draftKey);
-      location.assign(rules.getAttribute("action"));
+      location.assign(location.pathname + location.search);
     });
     place.append(" ", button);
   }
@@ -150,15 +149,14 @@ if (rules) {
     if (now === unchanged) localStorage.removeItem(draftKey);
     else localStorage.setItem(draftKey, now);
   }
-  if ("saved" in rules.dataset) localStorage.removeItem(draftKey);
-  if (!("fresh" in rules.dataset)) keep();
+  if (!("fresh" in form.dataset)) keep();
 
-  rules.addEventListener("input", () => { keep(); count(); });
-  rules.addEventListener("change", (event) => {
-    fit(rules);
+  form.addEventListener("input", () => { keep(); count(); });
+  form.addEventListener("change", (event) => {
+    fit(form);
     if ("changes" in event.target.dataset) change("settle");
   });
-  rules.addEventListener("submit", (event) => {
+  form.addEventListener("submit", (event) => {
     const act = event.submitter?.value ?? "";
     if (!/^(add-|remove:|preset:)/.test(act)) return;
     event.preventDefault();
@@ -168,14 +166,14 @@ if (rules) {
   dress();
   reveal();
   const before = localStorage.getItem(draftKey);
-  if ("fresh" in rules.dataset && before && before !== unchanged) {
-    rules.elements.version.value = new URLSearchParams(before).get("version");
+  if ("fresh" in form.dataset && before && before !== unchanged) {
+    form.elements.version.value = new URLSearchParams(before).get("version");
     change("settle", new URLSearchParams(`${before}&do=settle`)).then(() =>
       tell("What you typed before and did not save is back.", true),
     );
   } else if (document.querySelector("[data-counting]")) count();
   if (document.querySelector(".wrong, [data-focus]")) {
-    const section = rules.querySelector(".wrong")?.closest("[data-tab]");
+    const section = form.querySelector(".wrong")?.closest("[data-tab]");
     if (section) select(section.id);
   }
 }
