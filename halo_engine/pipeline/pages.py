@@ -1,4 +1,6 @@
-"""The pages of a wide signal: how large the next one is, where it begins, and what it came to."""
+"""The pages of a wide signal: how large the next one is, where it begins, what it came to, and what
+all of them share.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,15 +8,19 @@ from typing import Any, Final
 
 from halo_engine.domain.series.decisions import Exit
 from halo_engine.domain.series.definition import Series
+from halo_engine.domain.series.running import RunningSeries
 from halo_engine.domain.series.signals import PART_OF, Signal, SignalKind
 from halo_engine.enrollment.enroll import Admission
 from halo_engine.enrollment.pages import ContactCursor, ContactRange, noted_contacts
-from halo_engine.pipeline.passes.cursors import after_everybody, is_at_noted
+from halo_engine.pipeline.inbox import Kept, keep_for_later
+from halo_engine.pipeline.passes.cursors import after_everybody, is_at_noted, of_copy
+from halo_engine.series.noting import note_series
+from halo_engine.work import Work
 
 #: The key of a cursor: the part of the contacts that the signal is about, after one place and up to
 #: another (``signals.PART_OF`` also names a single contact).
 PART: Final = "part"
-#: The withheld series, for which a copy of the signal waits.
+#: The series for which the signal is worked no more, since they were withheld.
 WITHOUT: Final = "without"
 #: Whether a company's change has told the next pass: a page that failed has not.
 TOLD: Final = "told"
@@ -39,6 +45,36 @@ class Worked:
 def shared(cursor: Mapping[str, Any]) -> dict[str, object]:
     """Return the part of a cursor that all pages share."""
     return {name: cursor[name] for name in _SHARED if name in cursor}
+
+
+def carried_on(work: Work, signal: Signal, running: RunningSeries) -> dict[str, object]:
+    """Return the part of the cursor that all pages share; leave behind what the series need that
+    are now withheld.
+    """
+    carried = shared(signal.cursor or {})
+    if signal.series_id is None and (left_out := _leave_out(work, signal, running)):
+        carried[WITHOUT] = left_out
+    if signal.kind is SignalKind.COMPANY_CHANGED:
+        carried[TOLD] = True
+    return carried
+
+
+def _leave_out(work: Work, signal: Signal, running: RunningSeries) -> list[str]:
+    """Keep a copy of the signal, which begins at this page, for each series that is now withheld;
+    return the series for which the signal is worked no more.
+
+    A pass leaves a note of each withheld series, also of those that need no copy: what it took was
+    noted for all of them, and a copy is not about whoever came after the pass began.
+    """
+    before: list[str] = (signal.cursor or {}).get(WITHOUT, [])
+    new = {id_: each for id_, each in running.kept_for(signal) if str(id_) not in before}
+    copied = of_copy(signal.cursor)
+    keep_for_later(work, [Kept(signal, id_, each.problem, copied) for id_, each in new.items()])
+    left = [*new]
+    if signal.kind is SignalKind.REEVALUATED:
+        left = [id_ for id_ in running.aside if str(id_) not in before]
+        note_series(work, *left)
+    return [*before, *map(str, left)]
 
 
 def is_at_exits(signal: Signal) -> bool:

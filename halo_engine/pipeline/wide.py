@@ -35,6 +35,7 @@ from halo_engine.pipeline.pages import (
     TOLD,
     WITHOUT,
     Worked,
+    carried_on,
     entered,
     is_at_exits,
     next_phase,
@@ -86,7 +87,7 @@ def work_page(work: Work, signal: Signal, running: RunningSeries) -> Reaction:
     if begun:
         plan_anew(work.connection)
         signal = replace(signal, cursor=take_notes(work, signal, running))
-    carried = _carried(work, signal, running)
+    carried = carried_on(work, signal, running)
     if begun and signal.attempts and is_narrow(signal):
         # The page failed before: the next one can be told from where it begins.
         worked = Worked(signal.cursor)
@@ -138,27 +139,6 @@ def _end(work: Work, signal: Signal, *, quick: bool) -> None:
     if signal.kind is SignalKind.REEVALUATED:
         note_pass(work, signal, quick=quick)
         forget_taken(work, signal)
-
-
-def _carried(work: Work, signal: Signal, running: RunningSeries) -> dict[str, object]:
-    """Return the part of the cursor that all pages share; for a series that is now withheld, keep a
-    copy of the signal that begins at this page.
-    """
-    cursor = signal.cursor or {}
-    before: list[str] = cursor.get(WITHOUT, [])
-    if signal.series_id is None and running.aside:
-        new = {str(id_): each for id_, each in running.kept_for(signal) if str(id_) not in before}
-        keep_for_later(
-            work,
-            [Kept(signal, UUID(id_), each.problem, of_copy(cursor)) for id_, each in new.items()],
-        )
-        before = [*before, *new]
-    carried = shared(cursor)
-    if before:
-        carried[WITHOUT] = before
-    if signal.kind is SignalKind.COMPANY_CHANGED:
-        carried[TOLD] = True
-    return carried
 
 
 def _concerned(signal: Signal, running: RunningSeries, carried: Mapping[str, Any]) -> RunningSeries:

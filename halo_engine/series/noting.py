@@ -70,7 +70,8 @@ def note_companies(work: Work, companies: Collection[UUID]) -> None:
 
 def note_series(work: Work, *series_ids: UUID) -> None:
     """Note everybody, for these series."""
-    work.connection.execute(_noting_rows(work, "automation_id", series_ids))
+    if series_ids:
+        work.connection.execute(_noting_rows(work, "automation_id", series_ids))
 
 
 @statement("note_for_pass", name="automation_id")
