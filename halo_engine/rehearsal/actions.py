@@ -91,7 +91,6 @@ class _Remove(Call):
 
 class _File(Call):
     file: str
-    mapping: Any = None
 
 
 class _Key(Call):
@@ -165,7 +164,10 @@ def _merged(sandbox: Sandbox, value: Any, action: str) -> tuple[dict[str, dict[s
     stands beside the keys.
     """
     changed = _mapping(value, action)
-    reschedule = isinstance(changed.get("reschedule"), bool) and changed.pop("reschedule")
+    reschedule = changed.pop("reschedule", False)
+    if not isinstance(reschedule, bool):
+        problem = f"{shown(reschedule)} is refused; allowed are true and false"
+        raise bad_input(f"{action}.reschedule", problem)
     merged = {}
     for key, changes in changed.items():
         last = sandbox.definitions.get(key)
@@ -235,9 +237,10 @@ def _import_csv(sandbox: Sandbox, value: Any) -> str | None:
     given = _mapping(value, "import_csv")
     expected = given.pop("expect", None)
     if "file" in given:
-        file = validated(_File, given, "import_csv").file
-        given = {"text": _text_of(sandbox, file), **given}
-        del given["file"]
+        if "text" in given:
+            raise bad_input("import_csv", "has a text and a file; allowed is one of them")
+        file = validated(_File, {"file": given.pop("file")}, "import_csv").file
+        given["text"] = _text_of(sandbox, file)
     call = validated(ImportOrTryCall, given, "import_csv")
     answer = sandbox.perform(lambda work: import_or_try(work, call)).model_dump(mode="json")
     sandbox.answer = {**answer, "errors": [error["line"] for error in answer["errors"]]}

@@ -10,6 +10,7 @@ from halo_engine.answers.plans.fate_names import FateName
 from halo_engine.domain.errors import Refusal, shown
 from halo_engine.domain.times.instants import parse_instant
 from halo_engine.rehearsal import observations
+from halo_engine.rehearsal.pairing import paired
 from halo_engine.rehearsal.sandbox import Sandbox
 from halo_engine.rehearsal.scenario import (
     Expectation,
@@ -90,20 +91,27 @@ def _sent(sandbox: Sandbox, expected: Mapping[str, Mapping[str, list[str]]]) -> 
 
 def _recipients(sandbox: Sandbox, expected: Mapping[str, Any]) -> Iterator[str]:
     for key, rows in expected.items():
-        left = sandbox.observe(observations.recipients, key)
-        for wanted in rows:
-            unknown = [name for name in wanted if name not in observations.RECIPIENT_KEYS]
-            if unknown:
-                yield f"recipients of {key}: {unknown[0]} is no key of a recipient"
-                continue
-            fits = [row for row in left if all(same(row[name], wanted[name]) for name in wanted)]
-            if fits:
-                left.remove(fits[0])
-            else:
+        unknown = {name for wanted in rows for name in wanted} - set(observations.RECIPIENT_KEYS)
+        if unknown:
+            allowed = ", ".join(observations.RECIPIENT_KEYS)
+            yield f"recipients of {key}: unknown key {min(unknown)}; allowed are {allowed}"
+            continue
+        found = sandbox.observe(observations.recipients, key)
+        fitting = [
+            [place for place, row in enumerate(found) if _fits(row, wanted)] for wanted in rows
+        ]
+        pairs = paired(fitting)
+        for place, wanted in enumerate(rows):
+            if place not in pairs:
                 yield f"recipients of {key}: there is no row {wanted}"
-        for row in left:
-            shown = ", ".join(f"{name} {_shown(value)}" for name, value in row.items())
-            yield f"recipients of {key}: there is also a row with {shown}"
+        for place, row in enumerate(found):
+            if place not in pairs.values():
+                shown = ", ".join(f"{name} {_shown(value)}" for name, value in row.items())
+                yield f"recipients of {key}: there is also a row with {shown}"
+
+
+def _fits(row: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    return all(same(row[name], value) for name, value in wanted.items())
 
 
 def _exited(sandbox: Sandbox, expected: Mapping[str, Any]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 import os
 import re
 from pathlib import Path
-from textwrap import dedent
+from textwrap import dedent, indent
 
 import pytest
 from sqlalchemy import Engine, func, select, text
@@ -165,6 +165,18 @@ MAIL_KEYS = "to, subject, contains, headers"
             " (import_csv): was refused: 400 import_csv.file: 3 is refused; allowed is text",
         ),
         (
+            "import_csv: {file: a.csv, text: a, mapping: {}}",
+            " (import_csv): was refused: 400 import_csv: has a text and a file; allowed is one",
+        ),
+        (
+            "save: {reschedule: 1}",
+            " (save): was refused: 400 save.reschedule: 1 is refused; allowed are true and false",
+        ),
+        (
+            "expect: {recipients: {welcome: [{stp: a}]}}",
+            " (expect): recipients of welcome: unknown key stp; allowed are contact, step, status,",
+        ),
+        (
             "repeat: {times: many, action: {restart: {}}}",
             " (repeat): was refused: 400 repeat.times: ‘many’ is refused; allowed is a whole numb",
         ),
@@ -260,6 +272,38 @@ def test_malformed_setups_say_what_and_where(
     file.write_text(text, encoding="utf-8")
     [difference] = play_file(file, shared_database).differences
     assert difference.startswith(said.replace("{file}", str(file)))
+
+
+def test_expected_rows_are_paired_however_little_they_say(
+    shared_database: Engine, tmp_path: Path
+) -> None:
+    """A row that says little leaves the row to another that fits no other one."""
+    file = tmp_path / "rows.yaml"
+    rows = "- expect: {recipients: {welcome: [{}, {contact: ben}, {status: completed}, {step: 3}]}}"
+    ben = "- identify: {user_id: ben, traits: {email: ben@a.example}}"
+    file.write_text(f"{dedent(GREETS)}  {ben}\n  {rows}\n", encoding="utf-8")
+    where = "timeline entry 5 (expect): recipients of welcome: there is no row"
+    assert play_file(file, shared_database).differences == (
+        f"{where} {{'status': 'completed'}}",
+        f"{where} {{'step': 3}}",
+    )
+
+
+def test_file_is_imported_with_all_options(shared_database: Engine, tmp_path: Path) -> None:
+    """What stands beside a text stands beside a file, too."""
+    (tmp_path / "contacts.csv").write_text("id,e,d\na,a@x.example,x\n", encoding="utf-8")
+    file = tmp_path / "import.yaml"
+    entry = """\
+        - import_csv:
+            file: contacts.csv
+            mapping: {id: external_id, e: email, d: signed_up_at}
+            lenient: true
+            dry_run: true
+            expect: {created: 1, starts: {welcome: 1}}
+        - expect: {contact: {a: null}}
+        """
+    file.write_text(dedent(GREETS) + indent(dedent(entry), "  "), encoding="utf-8")
+    assert play_file(file, shared_database).differences == ()
 
 
 def test_all_faults_of_a_scenario_are_said_at_once(shared_database: Engine, tmp_path: Path) -> None:
