@@ -1,6 +1,6 @@
 -- rehearsal_contact
 -- halo_engine/rehearsal/observations.py
--- Parameters: org_id uuid, contact_name text
+-- Parameters: org_id uuid, contact_id uuid
 SELECT end_users.org_id,
        end_users.id,
        end_users.external_id,
@@ -37,6 +37,4 @@ SELECT end_users.org_id,
 FROM end_users
 WHERE end_users.org_id =
     (SELECT :org_id::UUID AS anon_1)
-  AND (end_users.external_id = :contact_name::VARCHAR
-       OR end_users.external_id IS NULL
-       AND end_users.address = :contact_name::VARCHAR);
+  AND end_users.id = :contact_id::UUID;

@@ -1,19 +1,20 @@
 """The actions about mails: they are opened and clicked (§5, §16), and raw ones come in (§2)."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Final, Literal, Self
+from uuid import UUID
 
 from pydantic import Field, StringConstraints, model_validator
-from sqlalchemy import Select, and_, or_, select
+from sqlalchemy import Select, select
 
 from halo_engine.contacts.calls import Call
-from halo_engine.contacts.finding import Noted
+from halo_engine.contacts.finding import Noted, find_known
 from halo_engine.domain.errors import Refusal, bad_input, shown, validated
 from halo_engine.mail.incoming.events import ReadMailCall
 from halo_engine.rehearsal.sandbox import Sandbox
 from halo_engine.sql.statements import statement
-from halo_engine.tables import automation_steps, automations, end_users, messages
+from halo_engine.tables import automation_steps, automations, messages
 from halo_engine.work import Work
 
 #: Stands for the Message-ID of a mail that was sent, with or without brackets around it.
@@ -89,37 +90,36 @@ def _message_id(sandbox: Sandbox, name: str) -> str:
     """Return the Message-ID of the latest mail of that name; a 404 if there is none."""
     series, _, rest = name.partition("/")
     contact, _, step = rest.rpartition("/")
-    found: str | None = sandbox.perform(
-        lambda work: work.connection.scalar(_rehearsal_find_mail(work, series, contact, step))
-    )
-    if found is None:
+
+    def find(work: Work) -> str | None:
+        contacts = [*find_known(work, [contact]).values()]
+        asked = _rehearsal_find_mail(work, series, contacts, step)
+        found: str | None = work.connection.scalar(asked)
+        return found
+
+    message_id = sandbox.perform(find)
+    if message_id is None:
         problem = f"there is no mail {shown(name)}; allowed is {_MAIL_FORM}"
         raise Refusal(404, "unknown_mail", f"receive.message_id: {problem}")
-    return found
+    return message_id
 
 
 @statement("rehearsal_find_mail", step_key="welcome")
 def _rehearsal_find_mail(
-    work: Work, series_key: str, contact_name: str, step_key: str
+    work: Work, series_key: str, contact_ids: Sequence[UUID], step_key: str
 ) -> Select[Any]:
-    mail, contact = messages, end_users
-    is_named = or_(
-        contact.c.external_id == contact_name,
-        and_(contact.c.external_id.is_(None), contact.c.address == contact_name.lower()),
-    )
+    mail = messages
     return (
         select(mail.c.message_id)
         .where(
             mail.c.org_id == work.org_id,
+            mail.c.end_user_id.in_(contact_ids),
             automations.c.org_id == mail.c.org_id,
             automations.c.id == mail.c.automation_id,
             automations.c.key == series_key,
             automation_steps.c.org_id == mail.c.org_id,
             automation_steps.c.id == mail.c.step_id,
             automation_steps.c.key == step_key,
-            contact.c.org_id == mail.c.org_id,
-            contact.c.id == mail.c.end_user_id,
-            is_named,
         )
         .order_by(mail.c.recipient_id.desc())
         .limit(1)

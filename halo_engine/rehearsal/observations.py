@@ -3,16 +3,17 @@
 from collections.abc import Iterable, Sequence
 from email.message import EmailMessage
 from typing import Any, Final
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, and_, distinct, func, or_, select
+from sqlalchemy import Select, and_, distinct, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from halo_engine.answers.diagnose.diagnose import diagnose
 from halo_engine.answers.explain.explain import explain
 from halo_engine.answers.reports.ledger import ledger
 from halo_engine.audience.matched import count_matched
-from halo_engine.contacts.finding import find_contacts
+from halo_engine.contacts.finding import find_contacts, find_known
 from halo_engine.domain.series.definition import Series
 from halo_engine.series.files.check import check
 from halo_engine.series.files.history import history
@@ -242,24 +243,19 @@ def preflight(work: Work, key: str) -> list[str]:
 
 def contact_values(work: Work, name: str) -> dict[str, Any] | None:
     """Return a contact's columns, ``custom:NAME`` and ``context:KEY``; None when there is none."""
-    row = work.connection.execute(_rehearsal_contact(work, name)).mappings().one_or_none()
-    if row is None:
+    found = find_known(work, [name])
+    if not found:
         return None
+    row = work.connection.execute(_rehearsal_contact(work, found[0])).mappings().one()
     custom = {f"custom:{key}": value for key, value in row["custom_fields"].items()}
     context = {f"context:{key}": value for key, value in row["context"].items()}
     return {**row, **custom, **context}
 
 
 @statement("rehearsal_contact")
-def _rehearsal_contact(work: Work, contact_name: str) -> Select[Any]:
+def _rehearsal_contact(work: Work, contact_id: UUID) -> Select[Any]:
     contact = end_users
-    return select(contact).where(
-        contact.c.org_id == work.org_id,
-        or_(
-            contact.c.external_id == contact_name,
-            and_(contact.c.external_id.is_(None), contact.c.address == contact_name.lower()),
-        ),
-    )
+    return select(contact).where(contact.c.org_id == work.org_id, contact.c.id == contact_id)
 
 
 def registered_fields(work: Work) -> set[str]:

@@ -289,6 +289,18 @@ def test_expected_rows_are_paired_however_little_they_say(
     )
 
 
+def test_user_is_named_before_a_lead(shared_database: Engine, tmp_path: Path) -> None:
+    """Whose external ID looks like the address of a lead is meant by it."""
+    file = tmp_path / "names.yaml"
+    entries = """\
+        - capture_lead: {email: q@a.example, traits: {name: Lead}}
+        - identify: {user_id: q@a.example, traits: {email: other@a.example}}
+        - expect: {contact: {q@a.example: {email: other@a.example, name: null}}}
+        """
+    file.write_text(dedent(GREETS) + indent(dedent(entries), "  "), encoding="utf-8")
+    assert play_file(file, shared_database).differences == ()
+
+
 def test_file_is_imported_with_all_options(shared_database: Engine, tmp_path: Path) -> None:
     """What stands beside a text stands beside a file, too."""
     (tmp_path / "contacts.csv").write_text("id,e,d\na,a@x.example,x\n", encoding="utf-8")
