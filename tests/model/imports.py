@@ -4,14 +4,13 @@ import csv
 import io
 from typing import Any
 
-from tests.model.doors import Answer, ContactDoors, Traits, check_user_id
+from tests.model.doors import PROMOTION, Answer, ContactDoors, Traits, check_user_id
 from tests.model.language.cells import read_cell, split_field
 from tests.model.language.fields import BARE_CUSTOM
 from tests.model.language.filters import value_type
 from tests.model.language.people import Contact
 from tests.model.language.refusals import RefusedError, refuse_unless
 from tests.model.language.values import CONTACT_TRAITS, parse_trait, same_json
-from tests.model.language.windows import parse_zone
 from tests.model.signals import EVERYTHING, Signal
 
 SEPARATORS = ",;\t|"
@@ -59,8 +58,7 @@ class ImportDoors(ContactDoors):
         """Take a customer's subscription from Stripe; an unknown one becomes a contact (§2)."""
         refuse_unless(user_id or email, 400, "user_id or email is needed")
         stored = self._read_subscription(fields)
-        contact = self.user(user_id) if user_id is not None else None
-        contact = contact or next(iter(self.with_email(email)), None)
+        contact, promoted = self._customer(user_id, email)
         created = contact is None
         if contact is None:
             read = self.read_traits({} if email is None else {"email": email})
@@ -72,11 +70,27 @@ class ImportDoors(ContactDoors):
             for name, value in contact.stripe.items()
             if not same_json(before.get(name), value)
         )
+        if promoted:
+            contact.external_id = user_id
+            changed |= PROMOTION
         if created or changed:
             changed = EVERYTHING if created else changed
-            self.signals.append(Signal((contact,), created=created, changed=changed))
+            self.signals.append(
+                Signal((contact,), created=created, changed=changed, promoted=promoted)
+            )
         self.settle()
         return {"created": created}
+
+    def _customer(self, user_id: str | None, email: str | None) -> tuple[Contact | None, bool]:
+        """Return the contact of a customer, if there is one, and whether it is a lead that becomes
+        the user.
+        """
+        namesakes = self.with_email(email)
+        if user_id is None:
+            return next(iter(namesakes), None), False
+        leads = [each for each in namesakes if each.contact_type == "lead"]
+        known = self.user(user_id)
+        return known or next(iter(leads), None), known is None and bool(leads)
 
     def _read_subscription(self, fields: dict[str, Any]) -> dict[str, Any]:
         names = {"status": "subscription_status", "plan": "plan"}
@@ -86,7 +100,7 @@ class ImportDoors(ContactDoors):
         stored = {}
         for name, value in fields.items():
             if name in STRIPE_DATES:
-                stored[name] = parse_trait("signed_up_at", value, parse_zone("UTC"))
+                stored[name] = parse_trait("signed_up_at", value, self.zone)
             else:
                 kind = "boolean" if name == "cancel_at_period_end" else "string"
                 fits = value is None or value_type(value) == kind

@@ -1,14 +1,13 @@
 """Stripe subscriptions that the application sends; filters read them as ``stripe:…`` (§2, §3)."""
 
 from typing import Annotated, Final, Self
-from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
 
 from halo_engine.contacts.calls import Call, Email, Identifier
 from halo_engine.contacts.identifying.answers import ContactAnswer
 from halo_engine.contacts.writing.people import Person
-from halo_engine.contacts.writing.sources import STRIPE
+from halo_engine.contacts.writing.sources import STRIPE, STRIPE_USERS
 from halo_engine.contacts.writing.upsert import write_contacts
 from halo_engine.domain.errors import bad_input
 from halo_engine.domain.fields.traits import ColumnValue
@@ -18,8 +17,6 @@ from halo_engine.work import Work
 
 #: In characters; Stripe's own names are shorter.
 LONGEST_WORD: Final = 5000
-#: Stripe knows no organisation's time zone.
-_ZONE: Final = ZoneInfo("UTC")
 _COLUMNS: Final = {
     "status": "stripe_subscription_status",
     "plan": "stripe_plan",
@@ -42,7 +39,8 @@ Word = Annotated[str, Field(max_length=LONGEST_WORD), BeforeValidator(_check_wor
 class StripeSubscriptionCall(Call):
     """A subscription; ``user_id``, else ``email``, names its customer.
 
-    What is left out stays as it was; ``null`` empties it. Dates without an offset are in UTC.
+    What is left out stays as it was; ``null`` empties it. Dates without an offset are on the
+    organisation's clock.
     """
 
     user_id: Identifier | None = None
@@ -63,21 +61,23 @@ class StripeSubscriptionCall(Call):
 def stripe_subscription(work: Work, call: StripeSubscriptionCall) -> ContactAnswer:
     """Store a customer's subscription; an unknown customer becomes a contact (contract §2).
 
-    Series react; ``last_seen`` stays. Raises 400 for a date that is not ISO 8601.
+    With a new ``user_id`` the lead of the address becomes that user. Series react; ``last_seen``
+    stays. Raises 400 for a date that is not ISO 8601.
     """
     columns: dict[str, ColumnValue] = {
-        column: _value(call, name)
+        column: _value(work, call, name)
         for name, column in _COLUMNS.items()
         if name in call.model_fields_set
     }
     if call.email is not None:
         columns["email"] = call.email
-    [written] = write_contacts(work, STRIPE, [Person(call.user_id, columns)])
+    source = STRIPE if call.user_id is None else STRIPE_USERS
+    [written] = write_contacts(work, source, [Person(call.user_id, columns)])
     return ContactAnswer.of(written, ())
 
 
-def _value(call: StripeSubscriptionCall, name: str) -> ColumnValue:
+def _value(work: Work, call: StripeSubscriptionCall, name: str) -> ColumnValue:
     value: str | bool | None = getattr(call, name)
     if value is not None and name in ("trial_end", "current_period_end"):
-        return parse_instant(value, _ZONE, name)
+        return parse_instant(value, work.org.zone, name)
     return value

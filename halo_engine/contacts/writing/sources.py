@@ -128,6 +128,8 @@ STRIPE: Final = Source(
     merges=STRIPE_COLUMNS,
     created_is_changed=True,
 )
+#: Of a customer whose external ID is given.
+STRIPE_USERS: Final = replace(STRIPE, finds=Finds.EXTERNAL_ID_ELSE_LEAD, promotes=True)
 STRIPE_OBJECTS: Final = replace(
     STRIPE,
     finds=Finds.ID,

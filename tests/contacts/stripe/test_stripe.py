@@ -1,5 +1,6 @@
 """Stripe subscriptions and other integrations' contacts (contract §2, the doors' table)."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -90,15 +91,47 @@ def test_the_same_subscription_again_changes_nothing(work: Work) -> None:
     assert len(written_signals(work)) == 1
 
 
-@pytest.mark.parametrize("user_id", [None, "ann"])
-def test_a_customer_is_found_by_email(work: Work, user_id: str | None) -> None:
-    """Without a known ID a customer is found by email, in any case: the first contact with it; a
-    lead stays one.
+def test_a_customer_is_found_by_email(work: Work) -> None:
+    """Without an ID a customer is found by email, in any case: the first contact with it; a lead
+    stays one.
     """
     lead = add_contact(work, None, email="Ann@a.example")
     add_contact(work, "other", email="ann@a.example")
-    answer = subscribed(work, user_id=user_id, email="ann@A.example", status="past_due")
+    answer = subscribed(work, email="ann@A.example", status="past_due")
     assert (answer.id, answer.created, answer.user_id) == (lead, False, None)
+
+
+def test_a_lead_becomes_the_user_that_stripe_names(work: Work) -> None:
+    """A new ID turns the lead of the address into that user, whose email stays as it was."""
+    add_contact(work, "other", email="ann@a.example")
+    lead = add_contact(work, None, email="Ann@a.example")
+    answer = subscribed(work, user_id="ann", email="ann@A.example", status="past_due")
+    assert (answer.id, answer.created, answer.user_id) == (lead, False, "ann")
+    assert ("ann", "Ann@a.example") in rows(work, end_users, "external_id", "email")
+    assert [kind for kind, *_ in written_signals(work)] == ["promoted"]
+
+
+def test_users_may_share_an_address_with_a_customer(work: Work) -> None:
+    """A new ID makes a user of its own; another user of the address is not its customer."""
+    other = add_contact(work, "other", email="ann@a.example")
+    answer = subscribed(work, user_id="ann", email="ann@a.example", status="past_due")
+    assert answer.created
+    assert answer.id != other
+    assert rows(work, end_users, "external_id", "stripe_subscription_status") == [
+        ("other", None),
+        ("ann", "past_due"),
+    ]
+
+
+def test_dates_of_subscriptions_are_on_the_organizations_clock(work: Work) -> None:
+    """A date without an offset is read as everywhere else (contract §1)."""
+    berlin = replace(work, org=replace(work.org, timezone="Europe/Berlin"))
+    subscribed(
+        berlin, user_id="ann", trial_end="2026-06-10", current_period_end="2026-07-01T00:00Z"
+    )
+    assert rows(work, end_users, "stripe_trial_end", "stripe_current_period_end") == [
+        (datetime(2026, 6, 9, 22, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC))
+    ]
 
 
 @pytest.mark.parametrize(
