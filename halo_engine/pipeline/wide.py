@@ -46,15 +46,19 @@ from halo_engine.pipeline.pages import (
 )
 from halo_engine.pipeline.passes.beginning import note_pass
 from halo_engine.pipeline.passes.cursors import (
+    OVER,
     after_everybody,
     begins,
+    forgets,
     is_at_noted,
     is_narrow,
+    is_over,
     looked_at,
     of_copy,
 )
+from halo_engine.pipeline.passes.forgetting import forget_taken
 from halo_engine.pipeline.passes.noting import note_for_pass
-from halo_engine.pipeline.passes.taking import forget_taken, take_notes
+from halo_engine.pipeline.passes.taking import take_notes
 from halo_engine.pipeline.reaction import Reaction, revisit_runs
 from halo_engine.series.completion import complete_finished
 from halo_engine.sql.statistics import analyze_unknown
@@ -79,6 +83,9 @@ _LONG: Final = 3
 
 def work_page(work: Work, signal: Signal, running: RunningSeries) -> Reaction:
     """Work the next page of a wide signal; the last one removes it."""
+    if is_over(signal):
+        is_gone = _end(work, signal, quick=bool(was_quick(signal)))
+        return Reaction([signal], [], [], unfinished=not is_gone)
     began = monotonic()
     begun = begins(signal)
     if signal.cursor is None or begun:
@@ -88,19 +95,20 @@ def work_page(work: Work, signal: Signal, running: RunningSeries) -> Reaction:
         plan_anew(work.connection)
         signal = replace(signal, cursor=take_notes(work, signal, running))
     carried = carried_on(work, signal, running)
-    if begun and signal.attempts and is_narrow(signal):
-        # The page failed before: the next one can be told from where it begins.
+    if forgets(signal) or (begun and signal.attempts and is_narrow(signal)):
+        # Or else the page failed before: the next one can be told from where it begins.
         worked = Worked(signal.cursor)
     else:
         worked = _work(work, signal, _concerned(signal, running, carried))
     is_quick = monotonic() - began < QUICK_SECONDS
+    is_gone = False
     if worked.cursor is not None:
         keep_cursor(work, signal, {**worked.cursor, **carried, "quick": is_quick}, quick=is_quick)
     else:
         # The last page may be a short one, so the one before it has to have been quick too.
-        _end(work, signal, quick=is_quick and (was_quick(signal) is not False))
+        is_gone = _end(work, signal, quick=is_quick and (was_quick(signal) is not False))
     complete_finished(work, worked.touched)
-    return Reaction([signal], worked.exits, worked.admissions, unfinished=worked.cursor is not None)
+    return Reaction([signal], worked.exits, worked.admissions, unfinished=not is_gone)
 
 
 def is_part(signal: Signal) -> bool:
@@ -134,11 +142,16 @@ def pass_over_next(work: Work, signal: Signal, fault: FailedAlone) -> None:
         _end(work, signal, quick=False)
 
 
-def _end(work: Work, signal: Signal, *, quick: bool) -> None:
-    remove(work, [signal])
+def _end(work: Work, signal: Signal, *, quick: bool) -> bool:
+    """End a signal; return whether it is gone: a pass may have more to forget than one page can."""
     if signal.kind is SignalKind.REEVALUATED:
+        if not forget_taken(work, signal):
+            over = {**(signal.cursor or {}), OVER: True, "quick": quick}
+            keep_cursor(work, signal, over, quick=quick)
+            return False
         note_pass(work, signal, quick=quick)
-        forget_taken(work, signal)
+    remove(work, [signal])
+    return True
 
 
 def _concerned(signal: Signal, running: RunningSeries, carried: Mapping[str, Any]) -> RunningSeries:

@@ -24,17 +24,18 @@ _numbers = count(1)
 
 @contextmanager
 def refusing(
-    database: Database, table: str, condition: str, when: str = "INSERT"
+    database: Database, table: str, condition: str, when: str = "INSERT", code: str = "P0001"
 ) -> Iterator[None]:
     """Within the block, fail every write to ``table`` for which ``condition`` holds, an expression
-    over ``NEW``.
+    over ``NEW``; with the ``code`` of PostgreSQL's errors.
     """
     name = f"refuses_{next(_numbers)}"
     with database.begin() as connection:
         connection.execute(
             text(
                 f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-                f"IF {condition} THEN RAISE EXCEPTION 'no %', TG_TABLE_NAME; END IF; "
+                f"IF {condition} THEN RAISE EXCEPTION 'no %', TG_TABLE_NAME "
+                f"USING ERRCODE = '{code}'; END IF; "
                 "RETURN NEW; END $$"
             )
         )

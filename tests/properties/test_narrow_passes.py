@@ -27,6 +27,7 @@ from sqlalchemy import Connection, Engine, Table, insert, select
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.series.signals import SignalKind
 from halo_engine.pipeline import wide
+from halo_engine.pipeline.passes import forgetting
 from halo_engine.pipeline.passes.cursors import NARROW
 from halo_engine.rehearsal.actions import play
 from halo_engine.rehearsal.sandbox import Sandbox, open_sandbox
@@ -160,13 +161,20 @@ class Passes(RuleBasedStateMachine):
         for name, value in beginnings(self.world):
             self._play(name, value)
 
-    @rule(data=st.data(), comes=st.booleans(), dies=st.sampled_from([0, 0, 0, 1, 2]))
-    def act(self, data: st.DataObject, comes: bool, dies: int) -> None:
-        """Do something; then a pass may come, whose worker at times ``dies`` after some pages."""
+    @rule(
+        data=st.data(),
+        comes=st.booleans(),
+        dies=st.sampled_from([0, 0, 0, 1, 2]),
+        tries=st.sampled_from([0, 0, 0, 0, 1, 2]),
+    )
+    def act(self, data: st.DataObject, comes: bool, dies: int, tries: int) -> None:
+        """Do something; then a pass may come, whose worker at times ``dies`` after some pages, or
+        that took too long so many times.
+        """
         name, value = data.draw(actions(self.world))
         self._play(name, value)
         if comes or dies:
-            self._pass(dies)
+            self._pass(dies, tries)
 
     @rule(data=st.data())
     def act_late(self, data: st.DataObject) -> None:
@@ -190,20 +198,20 @@ class Passes(RuleBasedStateMachine):
         with suppress(Refusal):
             play(sandbox or self.sandbox, name, deepcopy(value))
 
-    def _pass(self, dies: int = 0) -> None:
+    def _pass(self, dies: int = 0, tries: int = 0) -> None:
         self.sandbox.settle()
         since, self._since = self._since, self.sandbox.now
         before = self._everything()
-        narrow = self._run({NARROW: True}, since, dies)
+        narrow = self._run({NARROW: True}, since, dies, tries)
         self._timeline.append({"pass": str(self.sandbox.now)})
         # Whoever entered may be done by now, and its seat free: that is for the next pass.
         for _ in range(REPEATED):
             if narrow == before:
                 break
-            before, narrow = narrow, self._run({NARROW: True}, self.sandbox.now, 0)
+            before, narrow = narrow, self._run({NARROW: True}, self.sandbox.now)
         else:
             return
-        everybody = self._run(None, None, 0)
+        everybody = self._run(None, None)
         left = self.sandbox.perform(lambda work: work.connection.execute(_notes_left(work)).all())
         if narrow != everybody or left:
             differing = [
@@ -215,7 +223,7 @@ class Passes(RuleBasedStateMachine):
             raise AssertionError("\n".join([*differing, yaml.safe_dump(written, sort_keys=False)]))
 
     def _run(
-        self, cursor: dict[str, Any] | None, since: datetime | None, dies: int
+        self, cursor: dict[str, Any] | None, since: datetime | None, dies: int = 0, tries: int = 0
     ) -> dict[str, Any]:
         def begin(work: Work) -> None:
             if since is not None:
@@ -227,6 +235,7 @@ class Passes(RuleBasedStateMachine):
                     happened_at=work.now,
                     created_at=work.now,
                     cursor=cursor,
+                    attempts=tries,
                 )
             )
 
@@ -273,6 +282,7 @@ def test_a_pass_over_everybody_finds_nothing_after_a_narrow_one(
     # Some passes take several pages.
     monkeypatch.setattr(wide, "PAGE", 3)
     monkeypatch.setattr(wide, "SCANNED", 3)
+    monkeypatch.setattr(forgetting, "AT_ONCE", 2)
 
     def passes() -> Passes:
         return Passes(shared_database, tmp_path)

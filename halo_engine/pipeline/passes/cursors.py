@@ -20,17 +20,37 @@ AT_NOTED: Final = "at_noted"
 #: The zone in which a pass over everybody began to read dates.
 ZONE: Final = "zone"
 
-_OF_PASSES: Final = (NARROW, SERIES, NOTED, AT_NOTED, ZONE)
+#: While a pass over everybody forgets what was noted, before it looks at anybody: up to which note.
+FORGETS: Final = "forgets"
+#: The pass has looked at all, and has yet to forget what was noted for it.
+OVER: Final = "over"
+
+_OF_PASSES: Final = (NARROW, SERIES, NOTED, AT_NOTED, ZONE, FORGETS, OVER)
+#: Where the next page begins.
+_POSITION: Final = ("created_at", "contact_id")
 
 
 def begins(signal: Signal) -> bool:
-    """Return whether a pass has yet to take what is noted: a copy for one series or one contact
-    takes nothing.
+    """Return whether a pass has yet to take what is noted, or to forget more of it: a copy for one
+    series or one contact takes nothing.
     """
     cursor = signal.cursor or {}
     if signal.kind is not SignalKind.REEVALUATED or signal.series_id is not None:
         return False
-    return ZONE not in cursor and PART_OF not in cursor
+    return PART_OF not in cursor and (ZONE not in cursor or forgets(signal))
+
+
+def forgets(signal: Signal) -> bool:
+    """Return whether a pass has to forget more before it looks at anybody; once it has, whatever is
+    noted stays for the next.
+    """
+    cursor = signal.cursor or {}
+    return FORGETS in cursor and not {AT_NOTED, *_POSITION} & cursor.keys()
+
+
+def is_over(signal: Signal) -> bool:
+    """Return whether a pass has looked at all."""
+    return OVER in (signal.cursor or {})
 
 
 def is_narrow(signal: Signal) -> bool:
@@ -69,6 +89,3 @@ def of_copy(cursor: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     if {NARROW, AT_NOTED} & cursor.keys():
         kept = {name: value for name, value in kept.items() if name not in _POSITION}
     return kept
-
-
-_POSITION: Final = ("created_at", "contact_id")

@@ -5,28 +5,18 @@ committed later stays for the next pass; a pass that is aborted has taken nothin
 that is gone are taken again.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
-    ARRAY,
-    CTE,
     BigInteger,
-    ColumnElement,
-    Delete,
     Select,
     Update,
-    Uuid,
-    and_,
-    delete,
-    exists,
     func,
     insert,
     literal,
-    or_,
     select,
     union,
     union_all,
@@ -44,12 +34,11 @@ from halo_engine.pipeline.passes.cursors import (
     ZONE,
     is_narrow,
 )
+from halo_engine.pipeline.passes.forgetting import forget_full_pass, forget_noted
+from halo_engine.pipeline.passes.notes import are_free, are_taken, meant_by
 from halo_engine.pipeline.passes.passing_time import over_delays, turned
-from halo_engine.series.noting import meant_addresses
 from halo_engine.sql.statements import statement
 from halo_engine.tables import (
-    end_users,
-    organizations,
     pass_notes,
     signals,
 )
@@ -57,6 +46,8 @@ from halo_engine.work import Work
 
 #: For more contacts than these a pass over everybody is as quick.
 MOST: Final = 100_000
+#: After so many tries that took too long a narrow pass looks around no more.
+TRIES: Final = 2
 
 
 @dataclass
@@ -71,45 +62,27 @@ class _Found:
 def take_notes(work: Work, signal: Signal, running: RunningSeries) -> dict[str, Any]:
     """Take the notes for a pass that begins; return its cursor.
 
-    A narrow pass becomes one over everybody where that is quicker, or where nobody knows since when
-    time passed.
+    A narrow pass becomes one over everybody where that is quicker, where nobody knows since when
+    time passed, or where looking around took too long before.
     """
     cursor = {**(signal.cursor or {}), ZONE: work.org.timezone}
     found = None
-    if is_narrow(signal):
+    if is_narrow(signal) and signal.attempts < TRIES:
         # Before anything is read: what is noted later is neither looked at nor forgotten.
         work.connection.execute(_taking(work, signal))
         found = _look_around(work, signal, running)
     if found is None:
         if cursor.pop(NARROW, None):
             # What is noted goes now: if this pass is lost, the next has to be one over everybody.
-            work.connection.execute(_forget_full_pass(work))
-        # Whoever came after the signal did is in no page of it.
-        noting = _noting_meant(work, signal, (), (), signal.arrived_at)
-    else:
-        cursor[SERIES] = [str(each.id) for each in running.series if each.id in found.series]
-        noting = _noting_meant(work, signal, found.contacts, found.companies, None)
-    is_noted = bool(work.connection.scalar(noting))
-    if is_noted and cursor.get(SERIES) == []:
+            forget_full_pass(work)
+        return forget_noted(work, signal, cursor)
+    cursor[SERIES] = [str(each.id) for each in running.series if each.id in found.series]
+    is_noted = bool(
+        work.connection.scalar(_noting_meant(work, signal, found.contacts, found.companies))
+    )
+    if is_noted and not cursor[SERIES]:
         cursor[AT_NOTED] = True
     return cursor | {NOTED: is_noted}
-
-
-@statement("forget_full_pass")
-def _forget_full_pass(work: Work) -> Update:
-    table = organizations
-    return update(table).where(table.c.id == work.org_id).values(passed_fully_at=None)
-
-
-def forget_taken(work: Work, signal: Signal) -> None:
-    """Forget what was noted for a pass, at its end."""
-    if ZONE in (signal.cursor or {}):
-        work.connection.execute(_forgetting(work, signal))
-
-
-@statement("forget_taken_notes")
-def _forgetting(work: Work, signal: Signal) -> Delete:
-    return delete(pass_notes).where(*_are_taken(work, signal))
 
 
 def _look_around(work: Work, signal: Signal, running: RunningSeries) -> _Found | None:
@@ -130,21 +103,9 @@ def _look_around(work: Work, signal: Signal, running: RunningSeries) -> _Found |
     return found
 
 
-def _are_free(work: Work) -> ColumnElement[bool]:
-    """Return whether a note is free to be taken: no pass that is still there has taken it."""
-    is_there = exists().where(
-        signals.c.org_id == work.org_id, signals.c.id == pass_notes.c.taken_by
-    )
-    return and_(pass_notes.c.org_id == work.org_id, or_(pass_notes.c.taken_by.is_(None), ~is_there))
-
-
-def _are_taken(work: Work, signal: Signal) -> tuple[ColumnElement[bool], ...]:
-    return pass_notes.c.org_id == work.org_id, pass_notes.c.taken_by == signal.id
-
-
 @statement("take_pass_notes")
 def _taking(work: Work, signal: Signal) -> Update:
-    return update(pass_notes).where(_are_free(work)).values(taken_by=signal.id)
+    return update(pass_notes).where(are_free(work)).values(taken_by=signal.id)
 
 
 @statement("read_pass_notes")
@@ -154,7 +115,7 @@ def _read_notes(work: Work, signal: Signal) -> Select[int, Any, Any]:
         func.count(note.c.end_user_id.distinct()).label("contacts"),
         func.array_agg(note.c.automation_id.distinct()).label("series"),
         func.min(note.c.since).label("since"),
-    ).where(*_are_taken(work, signal))
+    ).where(*are_taken(work, signal))
 
 
 def _add_parked(work: Work, found: _Found) -> bool:
@@ -186,54 +147,21 @@ def _read_parked(work: Work) -> Select[Any]:
     )
 
 
-@statement("note_meant_by_pass_notes", contact_ids=(), company_ids=(), since=None)
+@statement("note_meant_by_pass_notes", contact_ids=(), company_ids=())
 def _noting_meant(
-    work: Work,
-    signal: Signal,
-    contact_ids: Collection[UUID],
-    company_ids: Collection[UUID],
-    since: datetime | None,
+    work: Work, signal: Signal, contact_ids: Collection[UUID], company_ids: Collection[UUID]
 ) -> Select[Any]:
     """Note whom the taken notes mean, and further contacts and companies; select how many contacts
     are noted.
-
-    ``since``: all notes go, and only contacts that were created later are noted for the pass.
     """
-    note, contact = pass_notes, end_users
+    note = pass_notes
     columns = (note.c.end_user_id, note.c.company_id, note.c.namesakes)
-    if since is None:
-        taken = select(*columns).where(*_are_taken(work, signal)).cte("taken")
-    else:
-        gone = delete(note).where(or_(and_(*_are_taken(work, signal)), _are_free(work)))
-        taken = gone.returning(*columns).cte("taken")
-    themselves = select(taken.c.end_user_id).where(taken.c.end_user_id.is_not(None))
-    others = _meant(work, taken, contact_ids, company_ids)
-    meant = union(*others, *([] if since is None else [themselves])).subquery("meant")
-    rows = select(literal(work.org_id), meant.c.end_user_id, literal(signal.id, BigInteger()))
-    if since is not None:
-        is_it = and_(contact.c.org_id == work.org_id, contact.c.id == meant.c.end_user_id)
-        rows = rows.select_from(meant.join(contact, is_it)).where(contact.c.created_at > since)
+    taken = select(*columns).where(*are_taken(work, signal)).cte("taken")
+    others = union(*meant_by(work, taken, contact_ids, company_ids)).subquery("meant")
+    rows = select(literal(work.org_id), others.c.end_user_id, literal(signal.id, BigInteger()))
     names = ["org_id", "end_user_id", "taken_by"]
     noting = insert(note).from_select(names, rows, include_defaults=False)
     noted = noting.returning(note.c.end_user_id).cte("noted")
-    all_meant = [select(noted.c.end_user_id), *([themselves] if since is None else [])]
-    return select(func.count()).select_from(union_all(*all_meant).subquery("all_meant"))
-
-
-def _meant(
-    work: Work, taken: CTE, contact_ids: Collection[UUID], company_ids: Collection[UUID]
-) -> Iterator[Select[Any]]:
-    """Yield the contacts that are meant beside those that are noted themselves: given ones, those
-    of companies, and of addresses.
-    """
-    contact = end_users
-    given = func.unnest(literal([*contact_ids], ARRAY(Uuid()))).label("end_user_id")
-    companies = union(
-        select(taken.c.company_id).where(taken.c.company_id.is_not(None)),
-        select(func.unnest(literal([*company_ids], ARRAY(Uuid())))),
-    )
-    addresses = meant_addresses(work.org_id, taken)
-    of_org = select(contact.c.id.label("end_user_id")).where(contact.c.org_id == work.org_id)
-    yield select(given)
-    yield of_org.where(contact.c.company_id.in_(companies))
-    yield of_org.where(contact.c.address.in_(addresses))
+    themselves = select(taken.c.end_user_id).where(taken.c.end_user_id.is_not(None))
+    all_meant = union_all(select(noted.c.end_user_id), themselves).subquery("all_meant")
+    return select(func.count()).select_from(all_meant)
