@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from halo_engine.database import problem_of, took_too_long
 from halo_engine.domain.series.running import RunningSeries
-from halo_engine.domain.series.signals import Signal
+from halo_engine.domain.series.signals import Signal, SignalKind
 from halo_engine.enrollment.candidates import candidates_of_signals
 from halo_engine.enrollment.enroll import enroll
 from halo_engine.enrollment.patience import waiting_of_signals
@@ -27,6 +27,7 @@ from halo_engine.series.cache import running_series
 from halo_engine.series.completion import complete_finished
 from halo_engine.series.early_gates import Waiting, open_gates
 from halo_engine.series.locks import hold_series_still, lock_signals
+from halo_engine.series.noting import note_series_once
 from halo_engine.work import Work
 
 
@@ -119,4 +120,7 @@ def _put_off(work: Work, batch: Sequence[Signal], running: RunningSeries) -> Seq
         for series_id, aside in running.kept_for(signal)
     ]
     keep_for_later(work, kept)
+    if any(each.series_id is None and each.kind is not SignalKind.REEVALUATED for each in handled):
+        # Of those that keep no copy nobody sees who left, and whose goal holds.
+        note_series_once(work, running.aside)
     return handled

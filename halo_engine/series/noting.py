@@ -23,6 +23,8 @@ from sqlalchemy import (
     any_,
     case,
     cast,
+    exists,
+    func,
     insert,
     literal,
     null,
@@ -72,6 +74,26 @@ def note_series(work: Work, *series_ids: UUID) -> None:
     """Note everybody, for these series."""
     if series_ids:
         work.connection.execute(_noting_rows(work, "automation_id", series_ids))
+
+
+def note_series_once(work: Work, series_ids: Collection[UUID]) -> None:
+    """Note everybody, for these series, but for those that are noted and that no pass has taken.
+    The caller holds the lock on signals, as passes do.
+    """
+    work.connection.execute(_noting_series_once(work, series_ids))
+
+
+@statement("note_series_for_pass_once", series_ids=())
+def _noting_series_once(work: Work, series_ids: Collection[UUID]) -> Insert:
+    note = pass_notes
+    series_id = func.unnest(literal([*series_ids], ARRAY(Uuid()))).column_valued("series_id")
+    is_noted = exists().where(
+        note.c.org_id == work.org_id,
+        note.c.taken_by.is_(None),
+        note.c.end_user_id.is_(None),
+        note.c.automation_id == series_id,
+    )
+    return _inserting(["automation_id"], select(literal(work.org_id), series_id).where(~is_noted))
 
 
 @statement("note_for_pass", name="automation_id")

@@ -11,6 +11,7 @@ from copy import copy, deepcopy
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Self, cast
+from uuid import UUID
 
 import pytest
 import yaml
@@ -27,11 +28,14 @@ from sqlalchemy import Connection, Engine, Table, insert, select
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.series.signals import SignalKind
 from halo_engine.pipeline import wide
+from halo_engine.pipeline.inbox import unpark_signals
 from halo_engine.pipeline.passes import forgetting
 from halo_engine.pipeline.passes.cursors import NARROW
+from halo_engine.pipeline.react import Choice, react
 from halo_engine.rehearsal.actions import play
 from halo_engine.rehearsal.sandbox import Sandbox, open_sandbox
 from halo_engine.rehearsal.scenario import read_scenario
+from halo_engine.series.lifecycle import find_series
 from halo_engine.series.noting import note_time
 from halo_engine.tables import (
     automation_enrollments,
@@ -135,6 +139,27 @@ class _Late(Sandbox):
         """Nothing is there yet for others."""
 
 
+class _Without(Sandbox):
+    """A sandbox whose workers withhold a series."""
+
+    withheld: UUID
+
+    @classmethod
+    def of(cls, sandbox: Sandbox, key: str) -> Self:
+        """Return a copy that withholds the series with this key."""
+        without = copy(sandbox)
+        without.__class__ = cls
+        assert isinstance(without, cls)
+        without.withheld = sandbox.perform(lambda work: find_series(work, key).id)
+        return without
+
+    def settle(self) -> None:
+        """Handle the signals that wait, for all other series."""
+        choice = Choice(without=lambda _: {self.withheld: "it fails"})
+        while self.perform(lambda work: react(work, 1_000, choice)):
+            pass
+
+
 class Passes(RuleBasedStateMachine):
     """One sequence of actions, each followed by a narrow pass and one over everybody."""
 
@@ -188,6 +213,24 @@ class Passes(RuleBasedStateMachine):
             self._pass()
         self._pass()
 
+    @rule(data=st.data(), comes=st.booleans(), mends=st.booleans())
+    def act_without(self, data: st.DataObject, comes: bool, mends: bool) -> None:
+        """Do something while a series is withheld; a pass may come meanwhile, and what waits for
+        the series be handled before the pass with it.
+        """
+        key = data.draw(st.sampled_from(sorted(self._written["series"])))
+        name, value = data.draw(actions(self.world).filter(lambda action: action[0] != "at"))
+        sandbox = _Without.of(self.sandbox, key)
+        self._play(name, value, sandbox)
+        self._timeline[-1]["without"] = key
+        if comes:
+            since, self._since = self._since, self.sandbox.now
+            self._run({NARROW: True}, since, sandbox=sandbox)
+            self._timeline.append({"pass": str(self.sandbox.now), "without": key})
+        if mends:
+            self.sandbox.perform(unpark_signals)
+        self._pass()
+
     def _play(self, name: str, value: Any, sandbox: Sandbox | None = None) -> None:
         """Play an action; the model goes along, so that what is generated makes sense."""
         self._timeline.append({name: deepcopy(value)})
@@ -223,7 +266,12 @@ class Passes(RuleBasedStateMachine):
             raise AssertionError("\n".join([*differing, yaml.safe_dump(written, sort_keys=False)]))
 
     def _run(
-        self, cursor: dict[str, Any] | None, since: datetime | None, dies: int = 0, tries: int = 0
+        self,
+        cursor: dict[str, Any] | None,
+        since: datetime | None,
+        dies: int = 0,
+        tries: int = 0,
+        sandbox: Sandbox | None = None,
     ) -> dict[str, Any]:
         def begin(work: Work) -> None:
             if since is not None:
@@ -244,7 +292,7 @@ class Passes(RuleBasedStateMachine):
             settling = self.sandbox.engine.settle(self.sandbox.org_id)
             for _ in zip(range(dies), settling, strict=False):
                 pass
-        self.sandbox.settle()
+        (sandbox or self.sandbox).settle()
         return self._everything()
 
     def _everything(self) -> dict[str, Any]:
