@@ -1,18 +1,20 @@
 """Migrate a database's schema to this code's version, and tell which version it has."""
 
-from pathlib import Path
-from typing import Any
+# ruff: noqa: PLC0415 -- Alembic is a tenth of what a command imports, and most commands migrate nothing.
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 from sqlalchemy import Connection, NullPool, Select, Text, create_engine, func, literal, select
 from sqlalchemy.exc import DBAPIError
 
 from halo_engine.database import sqlstate
 from halo_engine.settings import ConfigurationError
 from halo_engine.sql.statements import statement
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
 
 #: The message for a table or a column that is missing.
 OF_ANOTHER_SCHEMA = "The database's schema is not this version's: run `halo migrate`."
@@ -51,28 +53,33 @@ def upgrade(url: str, revision: str = "head") -> None:
             f"the database's schema is at {current}, which this code does not know (it has {head});"
             " name another database, or run the version that made it"
         )
+    from alembic import command
+
     command.upgrade(_config(url), revision)
 
 
 def downgrade(url: str, revision: str = "base") -> None:
     """Migrate the database down to `revision`; `base` removes every table."""
+    from alembic import command
+
     command.downgrade(_config(url), revision)
 
 
 def revision_of(connection: Connection) -> str | None:
     """The revision that the connected database is at; None when it was never migrated."""
+    from alembic.runtime.migration import MigrationContext
+
     return MigrationContext.configure(connection).get_current_revision()
 
 
 def head_revision() -> str | None:
     """The revision that this code expects; None while there is none."""
-    return ScriptDirectory.from_config(_config()).get_current_head()
+    return _scripts().get_current_head()
 
 
 def knows(revision: str) -> bool:
     """Whether this code has the revision in its history."""
-    scripts = ScriptDirectory.from_config(_config())
-    return any(script.revision == revision for script in scripts.walk_revisions())
+    return any(script.revision == revision for script in _scripts().walk_revisions())
 
 
 def lowers_letters(connection: Connection) -> bool:
@@ -97,7 +104,15 @@ def is_of_another_schema(error: DBAPIError) -> bool:
     return sqlstate(error) in _NO_SUCH_TABLE_OR_COLUMN
 
 
-def _config(url: str | None = None) -> Config:
+def _scripts() -> "ScriptDirectory":
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory.from_config(_config())
+
+
+def _config(url: str | None = None) -> "Config":
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
     config.set_main_option("path_separator", "os")

@@ -6,8 +6,7 @@ from typing import Final
 
 from justhtml import Element, Node, Text
 
-from halo_engine.domain.html_mail.placeholders import Placeholders
-from halo_engine.domain.html_mail.walk import AS_LINK, IN_TEXT, IN_URL
+from halo_engine.domain.html_mail.placeholders import AS_LINK, IN_TEXT, IN_URL, Placeholders
 
 _SPACE: Final = re.compile(r"[ \t\r\n\f]+")
 _BLANK_LINES: Final = re.compile(r"\n\s*\n")

@@ -19,6 +19,10 @@ _PRIVATE: Final = range(0xE000, 0xF8FF)
 _HTML_TAG: Final = re.compile(r"</?[A-Za-z](?:[^\"'<>]|\"[^\"]*\"|'[^']*')*+>")
 #: So many tags may lack their end; a browser takes what follows for attributes.
 _MOST_ENDLESS: Final = 100
+#: How a value stands: in text or an attribute, in a URL, or as a whole link that is tracked.
+IN_TEXT: Final = "t"
+IN_URL: Final = "u"
+AS_LINK: Final = "l"
 #: What a comment that stands for a tag begins with.
 TAG: Final = "i"
 

@@ -21,12 +21,7 @@ from halo_engine.domain.html_mail.allowed import (
     problem_of_styles,
     urls_in,
 )
-from halo_engine.domain.html_mail.placeholders import TAG, Placeholders
-
-#: How a value stands: in text or an attribute, in a URL, or as a whole link that is tracked.
-IN_TEXT: Final = "t"
-IN_URL: Final = "u"
-AS_LINK: Final = "l"
+from halo_engine.domain.html_mail.placeholders import AS_LINK, IN_TEXT, IN_URL, TAG, Placeholders
 
 _TRACKED: Final = frozenset({("a", "href"), ("area", "href")})
 _DEEPEST: Final = 200

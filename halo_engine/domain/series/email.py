@@ -10,7 +10,8 @@ from halo_engine.domain.errors import Fault, Refusal, bad_input, several, shown
 from halo_engine.domain.fields.addresses import is_address
 from halo_engine.domain.fields.if_blocks import IsSet, questions_of
 from halo_engine.domain.fields.merge_fields import MergeField, fields_of, mail_parts_of
-from halo_engine.domain.html_mail.page import HtmlPage, read_page
+from halo_engine.domain.html_mail.page import HtmlPage
+from halo_engine.domain.html_mail.read_once import read_page
 from halo_engine.domain.series.settings import Definition
 from halo_engine.domain.values import check_text
 

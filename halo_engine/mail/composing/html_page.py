@@ -11,7 +11,8 @@ from markupsafe import escape
 
 from halo_engine.domain.fields.if_blocks import IfBlock, shown_pieces
 from halo_engine.domain.fields.merge_fields import FOOTER, UNSUBSCRIBE_URL, render
-from halo_engine.domain.html_mail.page import Pieces, Slot, SlotKind, read_page
+from halo_engine.domain.html_mail.page import Pieces, Slot, SlotKind
+from halo_engine.domain.html_mail.read_once import read_page
 from halo_engine.mail.composing.mail_parts import MailParts
 from halo_engine.mail.composing.page import end_of_page, first_line
 from halo_engine.mail.composing.quoted_printable import encoded_piece, joined

@@ -6,7 +6,8 @@ from typing import Final
 
 from halo_engine.domain.errors import shown
 from halo_engine.domain.fields.merge_fields import MERGE_FIELD
-from halo_engine.domain.html_mail.page import LONGEST_SHOWN, read_page
+from halo_engine.domain.html_mail.page import LONGEST_SHOWN
+from halo_engine.domain.html_mail.read_once import read_page
 from halo_engine.domain.reasons import SeriesKind
 from halo_engine.series.checking.checks import Check, SeriesFinding
 from halo_engine.series.checking.surroundings import AnySeries, Surroundings, WrittenStep, texts_of

@@ -3,7 +3,8 @@
 import pytest
 
 from halo_engine.domain.fields.if_blocks import IfBlock
-from halo_engine.domain.html_mail.page import Pieces, Slot, read_page
+from halo_engine.domain.html_mail.page import Pieces, Slot
+from halo_engine.domain.html_mail.read_once import read_page
 
 
 def outline(pieces: Pieces) -> str:

@@ -3,7 +3,7 @@
 import pytest
 
 from halo_engine.domain.errors import Refusal
-from halo_engine.domain.html_mail.page import read_page
+from halo_engine.domain.html_mail.read_once import read_page
 
 
 @pytest.mark.parametrize(
