@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, cast
+from zoneinfo import ZoneInfo
 
 from halo_engine.answers.plans.fate_names import FateName
 from halo_engine.domain.errors import Refusal, shown
@@ -43,9 +44,13 @@ def _differences(sandbox: Sandbox, expected: Expectation) -> list[str]:
 
 
 def same(actual: Any, expected: Any) -> bool:
-    """Return whether the values are equal; an instant may be written in any zone."""
+    """Return whether the values are equal; an instant may be written in any zone.
+
+    Without an offset it is on the clock of the actual one, the organisation's.
+    """
     if isinstance(actual, datetime):
-        return isinstance(expected, str) and actual == parse_instant(expected, observations.UTC)
+        zone = cast(ZoneInfo, actual.tzinfo)
+        return isinstance(expected, str) and actual == parse_instant(expected, zone)
     if isinstance(actual, Decimal):
         actual = float(actual)
     return isinstance(actual, bool) == isinstance(expected, bool) and bool(actual == expected)

@@ -1,10 +1,10 @@
 """The observations of scenarios: queries of the database, and the engine's answers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from email.message import EmailMessage
 from typing import Any, Final
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Select, and_, distinct, func, select
 from sqlalchemy.dialects.postgresql import distinct_on
@@ -30,7 +30,6 @@ from halo_engine.tables import (
 )
 from halo_engine.work import Work
 
-UTC: Final = ZoneInfo("UTC")
 RECIPIENT_KEYS: Final = (
     "contact",
     "step",
@@ -191,10 +190,16 @@ def _rehearsal_mails(work: Work, series: Series) -> Select[Any]:
 
 def recipients(work: Work, key: str) -> list[dict[str, Any]]:
     """Return the recipient rows of a series."""
-    return [
-        dict(row)
-        for row in work.connection.execute(_rehearsal_rows(work, find_series(work, key))).mappings()
-    ]
+    rows = work.connection.execute(_rehearsal_rows(work, find_series(work, key))).mappings()
+    return [_on_clock_of(work, dict(row)) for row in rows]
+
+
+def _on_clock_of(work: Work, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the row with its instants on the organisation's clock, as a scenario writes them."""
+    return {
+        name: value.astimezone(work.org.zone) if isinstance(value, datetime) else value
+        for name, value in row.items()
+    }
 
 
 @statement("rehearsal_rows")
@@ -249,7 +254,7 @@ def contact_values(work: Work, name: str) -> dict[str, Any] | None:
     row = work.connection.execute(_rehearsal_contact(work, found[0])).mappings().one()
     custom = {f"custom:{key}": value for key, value in row["custom_fields"].items()}
     context = {f"context:{key}": value for key, value in row["context"].items()}
-    return {**row, **custom, **context}
+    return {**_on_clock_of(work, dict(row)), **custom, **context}
 
 
 @statement("rehearsal_contact")

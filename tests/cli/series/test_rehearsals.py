@@ -289,6 +289,26 @@ def test_expected_rows_are_paired_however_little_they_say(
     )
 
 
+def test_instants_without_offset_are_on_the_organizations_clock(
+    shared_database: Engine, tmp_path: Path
+) -> None:
+    """What is expected is read as `start` and `at` are (contract §1)."""
+    file = tmp_path / "clock.yaml"
+    text = GREETS.replace("    series:", "    org: {timezone: Asia/Kolkata}\n    series:", 1)
+    entries = """\
+        - at: "2026-06-01T15:00"
+        - track: {user_id: ann, event: x}
+        - expect:
+            last_seen: {ann: "2026-06-01 15:00"}
+            contact: {ann: {created_at: "2026-06-01T14:30"}}
+        - expect: {recipients: {welcome: [{scheduled_for: "2026-06-01T09:00"}]}}
+        """
+    file.write_text(dedent(text) + indent(dedent(entries), "  "), encoding="utf-8")
+    missing, also = play_file(file, shared_database).differences
+    assert missing.endswith("there is no row {'scheduled_for': '2026-06-01T09:00'}")
+    assert "scheduled_for 2026-06-01T14:30:00+05:30" in also
+
+
 def test_user_is_named_before_a_lead(shared_database: Engine, tmp_path: Path) -> None:
     """Whose external ID looks like the address of a lead is meant by it."""
     file = tmp_path / "names.yaml"
