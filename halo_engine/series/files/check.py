@@ -103,6 +103,8 @@ def as_if_saved(work: Work, before: Series, definition: SeriesDefinition) -> Ser
         id=before.id,
         version=before.version + 1,
         edited=before.status is not SeriesStatus.DRAFT,
+        # Whom a surge held or discarded, a save does not forget.
+        has_surges=before.has_surges or definition.settings.surge is not None,
         active_periods=before.active_periods,
         removed_steps=tuple(replace(known[key], removed=True) for key in sorted(gone)),
     )
