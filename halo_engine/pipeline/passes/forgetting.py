@@ -74,7 +74,13 @@ def _last_note(work: Work) -> Select[int]:
 def _forgetting_noted(work: Work, signal: Signal, until: int, limit: int) -> Select[Any]:
     note, contact = pass_notes, end_users
     is_open = or_(and_(*are_taken(work, signal)), are_free(work))
-    some = select(note.c.id).where(is_open, note.c.id <= until).order_by(note.c.id).limit(limit)
+    some = (
+        select(note.c.id)
+        # Said once more, so that the index in order of arrival is read.
+        .where(note.c.org_id == work.org_id, note.c.id <= until, is_open)
+        .order_by(note.c.id)
+        .limit(limit)
+    )
     gone = (
         delete(note)
         .where(note.c.org_id == work.org_id, note.c.id.in_(some))
