@@ -20,7 +20,7 @@ from tests.audience.strategies import Filter, Scene, scenes
 
 subjects = st.sampled_from(SUBJECTS)
 quickly = settings(
-    max_examples=60,
+    max_examples=30,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 
+import pytest
+
 from benchmarks.ground import Ground
 from benchmarks.newsletter import PAGE
 from benchmarks.sizes import SIZES
@@ -13,6 +15,7 @@ from workers.stack.servers import Servers
 _TINY = replace(SIZES["small"], name="tiny", rounds=1, crowds=(20,), mails=20)
 
 
+@pytest.mark.torture
 def test_both_sides_send_the_same_mails(
     servers: Servers, administrate: Callable[[str], None]
 ) -> None:

@@ -98,7 +98,9 @@ def _series(sandbox: Sandbox, dice: random.Random) -> None:
         )
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(n, marks=pytest.mark.torture) for n in range(1, 5))]
+)
 def test_the_naive_baseline_enrolls_the_same(shared_database: Engine, seed: int) -> None:
     """Engine and baseline make the same enrollments in a random organisation whose contacts
     changed.

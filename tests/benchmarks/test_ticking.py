@@ -4,6 +4,8 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 
+import pytest
+
 from benchmarks.ground import Ground
 from benchmarks.sizes import SIZES
 from benchmarks.workloads.ticking import benchmark
@@ -12,6 +14,7 @@ from workers.stack.servers import Servers
 _TINY = replace(SIZES["small"], name="tiny", rounds=1, due=60)
 
 
+@pytest.mark.torture
 def test_every_side_does_every_row_once(
     servers: Servers, administrate: Callable[[str], None]
 ) -> None:

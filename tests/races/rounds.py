@@ -26,7 +26,7 @@ from tests.races.ground import Users, copy, lay_out, place
 from tests.races.invariants import violations
 from tests.races.track import Track
 
-ROUNDS = int(os.environ.get("HALO_TEST_ROUNDS", "12"))
+ROUNDS = int(os.environ.get("HALO_TEST_ROUNDS", "8"))
 
 #: Steps: a mail, gates that are open and shut for whoever's ``plan`` is pro, and one tomorrow.
 EMAIL: Final = {"key": "hi", "email": {"subject": "Hi", "body": "Hi"}}
