@@ -244,7 +244,7 @@ def _unsuppress(draw: st.DrawFn, world: World) -> Action:
 def _mail(draw: st.DrawFn, world: World) -> Action:
     """What becomes of a mail that was sent, or at times of one that was not."""
     what = draw(st.sampled_from(["open", "click", "reply"]))
-    by = {"machine": True} if what != "reply" and draw(st.integers(0, 3)) == 0 else {}
+    by = {"by": "machine"} if what != "reply" and draw(st.integers(0, 3)) == 0 else {}
     sent = [
         {"contact": contact, "series": key, "step": step}
         for key in world.series
