@@ -45,8 +45,11 @@ def looked_up(field: Field, org_id: ColumnElement[Any], contact: FromClause) -> 
     the series.
     """
     if field.entity is Entity.LIST:
-        return _on_list(field.attribute, org_id, contact).limit(literal_column("1"))
-    return _latest_run(field.attribute, org_id, contact)
+        found = _on_list(field.attribute, org_id, contact).limit(literal_column("1"))
+    else:
+        found = _latest_run(field.attribute, org_id, contact)
+    # With nothing else: the statement around may read runs of its own.
+    return found.correlate(contact)
 
 
 def or_never(stage: ColumnElement[Any] | ScalarSelect[Any]) -> ColumnElement[Any]:
