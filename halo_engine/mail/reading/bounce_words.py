@@ -22,12 +22,16 @@ GROUPS: Final[Mapping[str, str]] = {
     "mail": "message|messages|mail|mails|email|emails|letter|data|body|attachment",
     "host": "host|ip|server|network|mta|hostname|client|connection",
     "domain": "host|hosts|domain|domains|hostname|site",
-    "sender": "sender|senders|originator|from",
+    "sender": "sender|senders|originator|from|absender*|expéditeur|expediteur|remitente|remetente"
+    "|mittente|afzender",
     "refused": "rejected|refused|denied|blocked|prohibited|forbidden|bounced",
     "refuse": "reject|refuse|deny|block|rejecting|refusing|denying|blocking",
     "not": "not|isnt|cannot|cant|couldnt|doesnt|wasnt|arent|never|no",
     "absent": "unknown|nonexistent|nonexistant|nonexisting|invalid|undefined|bad|incorrect|"
     "unrecognized|unrecognised|undeliverable",
+    # As servers write it in German, French, Spanish, Portuguese, Italian, Dutch, Czech and Polish.
+    "stranger": "unbekannt*|inconnu*|desconocid*|desconhecid*|inexistente|sconosciut*|inesistente"
+    "|onbekend*|neexistuje|neznám*|nieznan*",
     "known": "exist|exists|found|known|valid|recognized|recognised|registered|listed|located",
 }
 
@@ -45,6 +49,12 @@ WORDS: Final[Mapping[BounceReason, str]] = {
         too many {mail} on|in
         storage|mailbox limit
         mailbox size limit
+        postfach|mailbox ... voll
+        speicherplatz
+        boîte|boite ... pleine
+        buzón|buzon ... lleno
+        caixa ... cheia
+        casella ... piena
     """,
     BounceReason.AUTHENTICATION: """
         spf|dkim|dmarc
@@ -92,7 +102,7 @@ WORDS: Final[Mapping[BounceReason, str]] = {
         exceeds ... maximum
     """,
     BounceReason.SENDER_REFUSED: """
-        {sender} ... {refused}|{absent}
+        {sender} ... {refused}|{absent}|{stranger}
         {sender} ... {not} {known}
         {sender} ... null mx
         {sender} ... {not} allowed|accepted|permitted|authorized|verified|verify|resolve
@@ -121,7 +131,7 @@ WORDS: Final[Mapping[BounceReason, str]] = {
     BounceReason.RELAYING: """
         relay*|rcpthosts
         not a gateway
-        not ... local
+        not .. local
         does not handle mail
     """,
     BounceReason.POLICY: """
@@ -214,14 +224,15 @@ WORDS: Final[Mapping[BounceReason, str]] = {
         has|have|user moved|left
         not ... listed ... directory|book
         {recipient} unavailable
+        recipient cannot be verified
         {recipient} not available
         address error
         recipient|address|user rejected $
-        unbekannt*|inconnu*|desconocid*|sconosciut*|inesistente|nieznan*
+        {stranger}
         existiert nicht
         nicht bekannt
         nexiste pas
-        no existe
+        no|non|não|nao existe|esiste|encontrado
         nie istnieje
         не существует|найден
     """,

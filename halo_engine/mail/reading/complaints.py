@@ -13,7 +13,7 @@ from halo_engine.mail.reading.parts import children, enclosed_mails, header, lea
 
 _REPORT: Final = "message/feedback-report"
 #: Feedback types that a person causes (RFC 5965, 7.3); others are automatic, or say "not spam".
-_BY_A_PERSON: Final = frozenset({"abuse", "fraud", "opt-out", "opt-out-list", "other"})
+BY_A_PERSON: Final = frozenset({"abuse", "fraud", "opt-out", "opt-out-list", "other"})
 _MICROSOFT: Final = "X-HmXmrOriginalRecipient"
 
 
@@ -24,7 +24,7 @@ def is_complaint(mail: Message) -> bool:
         return True
     if mail.get_content_type() != "multipart/report" and not is_by_a_mail_server(mail):
         return False
-    return any(feedback in _BY_A_PERSON for feedback in _feedback(parts))
+    return any(feedback in BY_A_PERSON for feedback in _feedback(parts))
 
 
 def _feedback(parts: Iterable[Message]) -> list[str]:

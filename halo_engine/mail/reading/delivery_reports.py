@@ -10,8 +10,12 @@ from typing import Final
 
 from halo_engine.domain.bounce_reasons import BounceReason
 from halo_engine.mail.reading.bounces import Bounce, judge
-from halo_engine.mail.reading.machine_mail import is_by_a_mail_server, subject
-from halo_engine.mail.reading.parts import children, header, leaves, text
+from halo_engine.mail.reading.machine_mail import (
+    is_an_answer,
+    is_by_a_mail_server,
+    subject,
+)
+from halo_engine.mail.reading.parts import children, header, leaves, text, unparsed
 
 _REPORTS: Final = frozenset({"message/delivery-status", "message/global-delivery-status"})
 #: Fields of a block about one recipient (RFC 3464, 2.3).
@@ -88,19 +92,26 @@ def read_report(mail: Message) -> Report | None:
     reports = [part for part in parts if part.get_content_type() in _REPORTS]
     blocks = [block for report in reports for block in _blocks(report)]
     if from_server and not blocks:
-        blocks = _blocks_in(said)
+        blocks = [*_blocks_in(said), *_renamed(parts)]
     about_one = [block for block in blocks if any(name in block for name in _ABOUT_ONE)]
     if about_one:
         return together(_fates(about_one[:_MOST_RECIPIENTS], _above(said)))
-    in_words = _in_words(mail, _above(said)) if from_server else None
+    in_words = _in_words(mail, _above(said)) if from_server and not is_an_answer(mail) else None
     return in_words or (Report(None) if reports else None)
 
 
 def _blocks(report: Message) -> list[Message]:
     """Return the blocks of a report; the library has parsed those of message/delivery-status."""
     found = children(report)
-    rest = found[0].get_payload() if len(found) == 1 else None
+    rest = unparsed(report) or (found[0].get_payload() if len(found) == 1 else None)
     return [*found, *_blocks_in(rest)] if isinstance(rest, str) else found
+
+
+def _renamed(parts: Iterable[Message]) -> list[Message]:
+    """Return the blocks about recipients in text parts, as which gateways pass on a report."""
+    texts = [part for part in parts if part.get_content_maintype() == "text"]
+    blocks = [block for part in texts[1:] for block in _blocks_in(text(part)[:_LONGEST_SAID])]
+    return [block for block in blocks if "Final-Recipient" in block and "Action" in block]
 
 
 def _blocks_in(written: str) -> list[Message]:

@@ -144,6 +144,9 @@ def _returned(mail: Message) -> Iterator[str]:
     Some relays replace our Message-ID; then ours is among the references.
     """
     parts = leaves(mail)
+    for report in parts:
+        # Google's.
+        yield from (id_ for each in children(report) for id_ in ids(each, "X-Original-Message-ID"))
     for returned in enclosed_mails(parts):
         yield from ids(returned, "Message-ID")
         yield from reversed(ids(returned, "References"))

@@ -51,21 +51,24 @@ HEADERS_TOGETHER: Final = (
 #: How subjects of answering machines begin, some in brackets; people's begin with ``Re:``.
 SUBJECTS: Final = re.compile(
     r"\s*[\[(]?("
-    r"auto|auto(matic|mated)?[ _-]?(reply|response|answer)"
-    r"|out[ _-]of[ _-](the[ _-])?office( (reply|autoreply|auto-reply|notification))?"
+    r"auto|auto(matic|mated)?[ _-]?(reply|response|answer)|autoresponder|ooo"
+    r"|(i am )?out[ _-]of[ _-](the[ _-])?office( (reply|autoreply|auto-reply|notification))?"
     r"|vacation (reply|notice|message|response)"
-    r"|automatische antwort|abwesenheits(notiz|benachrichtigung|meldung|info\w*)"
-    r"|r[ée]ponse automatique"
-    r"|respuesta autom[áa]tica"
-    r"|resposta autom[áa]tica"
-    r"|risposta automatica"
-    r"|automatisch antwoord"
-    r"|autosvar|automaattinen vastaus"
-    r"|odpowied[źz] automatyczna|automatick[áa] odpov[ěe][ďd]"
-    r"|otomatik yan\u0131t"
-    r"|автоматический ответ|автоматична відповідь"
-    r"|自动(答复|回复)|自動(応答|返信|回覆)"
-    r")\s*[:\uff1a\])]",
+    r"|automatische antwort|abwesend|abwesenheits(notiz|benachrichtigung|meldung|info\w*)"
+    r"|r[ée]ponse automatique|absen(t\(e\)|ce) du bureau|message d.absence"
+    r"|respuesta autom[áa]tica|fuera de (la )?oficina"
+    r"|resposta autom[áaà]tica"
+    r"|risposta (automatica|non al computer)|fuori sede"
+    r"|automatisch antwoord|afwezig(heidsbericht)?"
+    r"|autosvar|automatiskt? svar|fr[åa]nvaro|frav[æa]r|automaattinen vastaus|automaatvastus"
+    r"|odpowied[źz] automatyczna|automatick[áa] odpov[ěe][ďd]|automatick[áa] odpove[ďd]"
+    r"|automatikus v[áa]lasz|r[ăa]spuns automat|automatski odgovor|samodejni odgovor"
+    r"|automatinis atsakymas|autom[āa]tisk[āa] atbilde"
+    r"|otomatik yan\u0131t|αυτόματη απάντηση"
+    r"|авто(матический )?ответ|автоматична відповідь|автоматичен отговор"
+    r"|自动(答复|回复)|自動(応答|返信|回覆)|자동 ?(회신|응답)"
+    r"|תשובה אוטומטית|رد تلقائي|trả lời tự động|ตอบกลับอัตโนมัติ"
+    r")( (re|aw))?\s*[:\uff1a\])]",
     re.IGNORECASE,
 )
 #: Only mail servers set these: an empty sender (RFC 5321, 4.5.5), and Exim's list of recipients.
@@ -73,11 +76,24 @@ _SERVER_HEADERS: Final = _patterns(
     ("Return-Path", r"<\s*>"),
     ("X-Envelope-From", r"<\s*>"),
     ("X-Failed-Recipients", r"\S"),
+    ("X-MS-Exchange-Message-Is-Ndr", r""),
 )
+#: Only machines that answer for a person set these; some servers call reports auto-replied too.
+_AWAY: Final = _patterns(
+    ("Auto-Submitted", r"auto-replied\b.*vacation"),
+    ("X-Autoreply", r"(?!(no|false)\b)"),
+    ("X-Autorespond", r""),
+    ("X-Apple-Action", r"vacation\b"),
+)
+_SENT_BY: Final = ("From", "Return-Path", "Sender")
+#: Subjects of answers, by a person or a machine.
+_ANSWERS: Final = re.compile(r"\s*(re|aw|antw|sv|vs|rv|r|tr|rif|odp|ynt|回复|答复)\s*:", re.I)
 #: Local parts of addresses from which nobody writes, without ``-``, ``_`` and ``.``.
 ROBOTS: Final = frozenset({"noreply", "donotreply", "autoreply", "autoresponder"})
 #: Local parts of a mail server's own addresses, likewise.
 DAEMONS: Final = frozenset({"mailerdaemon", "postmaster", "maildaemon", "mdaemon", "mailsystem"})
+#: How the local part begins of the address from which Exchange sends its reports.
+_EXCHANGE: Final = "microsoftexchange"
 _DAEMON_NAMES: Final = re.compile(r"mail(er)?[ -]?(delivery|daemon|administrator)|postmaster", re.I)
 #: How many characters of a header are decoded.
 _LONGEST: Final = 500
@@ -96,15 +112,35 @@ def is_by_a_machine(mail: Message) -> bool:
 
 def is_by_a_mail_server(mail: Message) -> bool:
     """Whether a mail server sent it: without a sender, or from its daemon or postmaster."""
-    return any(_bears(mail, *pattern) for pattern in _SERVER_HEADERS) or any(
-        _local(address) in DAEMONS or _DAEMON_NAMES.match(name) for name, address in _senders(mail)
+    by_header = any(_bears(mail, *pattern) for pattern in _SERVER_HEADERS)
+    return by_header or any(map(_is_a_daemon, _senders(mail)))
+
+
+def is_an_answer(mail: Message) -> bool:
+    """Whether it answers for a person, so that its words are that person's and no server's.
+
+    Such answers, too, often come without an envelope sender.
+    """
+    if "X-Failed-Recipients" in mail or any(map(_is_a_daemon, _senders(mail, "From"))):
+        return False
+    said = subject(mail)
+    return (
+        SUBJECTS.match(said) is not None
+        or _ANSWERS.match(said) is not None
+        or any(_bears(mail, *pattern) for pattern in _AWAY)
     )
 
 
-def _senders(mail: Message) -> list[tuple[str, str]]:
-    """Return the names and addresses of its senders."""
-    named = [header(mail, name)[:_LONGEST] for name in ("From", "Return-Path", "Sender")]
-    return getaddresses(named)
+def _is_a_daemon(sender: tuple[str, str]) -> bool:
+    name, address = sender
+    local = _local(address)
+    return local in DAEMONS or local.startswith(_EXCHANGE) or bool(_DAEMON_NAMES.match(name))
+
+
+def _senders(mail: Message, *names: str) -> list[tuple[str, str]]:
+    """Return the names, decoded, and addresses of its senders."""
+    written = [header(mail, name)[:_LONGEST] for name in names or _SENT_BY]
+    return [(_decoded(name), address) for name, address in getaddresses(written)]
 
 
 def _local(address: str) -> str:
@@ -117,7 +153,10 @@ def _bears(mail: Message, name: str, pattern: re.Pattern[str]) -> bool:
 
 def subject(mail: Message) -> str:
     """Return the subject, decoded if possible."""
-    written = header(mail, "Subject")[:_LONGEST]
+    return _decoded(header(mail, "Subject")[:_LONGEST])
+
+
+def _decoded(written: str) -> str:
     try:
         return str(make_header(decode_header(written)))
     except (MessageError, ValueError, LookupError):

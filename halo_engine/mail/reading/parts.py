@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from email import message_from_bytes
 from email.message import Message
 from email.parser import HeaderParser
+from html import unescape
 from typing import Any, Final
 
 #: How many bytes of a mail are read: headers and reports come before anything large.
@@ -32,6 +33,8 @@ _UNFOLD: Final = re.compile(r"\n[>]?[ \t]+(?=<)")
 _CONTENT_TYPE: Final = b"content-type:"
 #: The library takes all three for line ends.
 _BLANK_LINE: Final = re.compile(rb"(?>\r\n|\r|\n)(?=[\r\n])")
+#: What files of mails begin with that is no header: a byte-order mark, blank lines.
+_BEFORE: Final = re.compile(rb"\A(?:\xef\xbb\xbf)?[\r\n]*")
 _FOLD: Final = re.compile(rb"(?:\r\n|\r|\n)[ \t]")
 _TAG: Final = re.compile(r"<[^<>]{0,2000}>")
 
@@ -41,7 +44,7 @@ def parsed(raw: bytes) -> Message:
 
     Raises ValueError, or whatever else the library's parser raises, if it cannot be read.
     """
-    raw = raw[:READ]
+    raw = _BEFORE.sub(b"", raw[:READ])
     if any(line.count(b";") > _MOST_PARAMETERS for line in _content_types(raw)):
         raise ValueError("nobody has so many parameters")
     if _may_have_too_many_parts(raw):
@@ -87,12 +90,36 @@ def text(part: Message) -> str:
     if not isinstance(decoded, bytes):
         return ""
     written = decoded[:_LONGEST_TEXT].decode(errors="replace").replace("\r\n", "\n")
-    return _TAG.sub(" ", written) if part.get_content_type() == "text/html" else written
+    is_html = part.get_content_type() == "text/html"
+    return unescape(_TAG.sub(" ", written)) if is_html else written
+
+
+def unparsed(part: Message) -> str:
+    """Return what the parser could not read in an enclosed mail or report; empty if it could.
+
+    Some servers encode the part, which no part of this type may be (RFC 2046, 5.2.1).
+    """
+    found = children(part)
+    if len(found) != 1 or found[0].keys():
+        return ""
+    written = Message()
+    written["Content-Transfer-Encoding"] = header(part, "Content-Transfer-Encoding")
+    written.set_payload(found[0].get_payload())
+    return text(written)
 
 
 def header(mail: Message, name: str) -> str:
-    """Return a header on one line, empty if there is none."""
-    return " ".join(str(mail.get(name, "")).split())
+    """Return a header on one line, empty if there is none.
+
+    Some mail programs write bytes beyond ASCII: mostly UTF-8, else Latin-1.
+    """
+    value = next((each for key, each in mail.raw_items() if key.lower() == name.lower()), "")
+    written = str(value).encode(errors="surrogateescape")
+    try:
+        plain = written.decode()
+    except UnicodeDecodeError:
+        plain = written.decode("latin-1")
+    return " ".join(plain.split())
 
 
 def ids(mail: Message, name: str) -> list[str]:
@@ -122,8 +149,14 @@ def _named(lines: str, name: str) -> list[str]:
 def enclosed(part: Message) -> Message | None:
     """Return the mail that a part holds, in full or only its headers; None if it holds none."""
     match part.get_content_type():
-        case "message/rfc822" | "message/global" | "message/global-headers":
-            return next(iter(children(part)), None)
+        case (
+            "message/rfc822"
+            | "message/rfc822-headers"
+            | "message/global"
+            | "message/global-headers"
+        ):
+            written = unparsed(part)
+            return HeaderParser().parsestr(written) if written else next(iter(children(part)), None)
         case "text/rfc822-headers" | "text/rfc822-header":
             return HeaderParser().parsestr(text(part))
     return None

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from halo_engine.domain.bounce_reasons import BounceReason
 from halo_engine.mail.reading.bounces import Bounce, judge
+from halo_engine.mail.reading.complaints import BY_A_PERSON
 from halo_engine.mail.reading.parts import ids_in, leaves, text
 
 #: SNS sets it on every mail.
@@ -42,7 +43,14 @@ def read_notice(mail: Message) -> Notice | None:
     notice = _mapping(said)
     of = notice.get("notificationType", notice.get("eventType"))
     bounces = list(_bounces(_mapping(notice.get("bounce")))) if of == "Bounce" else []
-    return Notice(bounces, of == "Complaint", list(_ids(_mapping(notice.get("mail")))))
+    complained = of == "Complaint" and _is_by_a_person(_mapping(notice.get("complaint")))
+    return Notice(bounces, complained, list(_ids(_mapping(notice.get("mail")))))
+
+
+def _is_by_a_person(complaint: Mapping[str, Any]) -> bool:
+    """Whether a person caused it; most mailbox providers do not say."""
+    said = complaint.get("complaintFeedbackType")
+    return not isinstance(said, str) or said.lower() in BY_A_PERSON
 
 
 def _bounces(bounce: Mapping[str, Any]) -> Iterator[Bounce]:

@@ -82,7 +82,38 @@ def test_codes_about_the_address_are_for_good(status: str, reason: str) -> None:
         ("550 This user doesn’t have an example account", "", "user_unknown"),
         ("550 not listed in the public address book", "", "user_unknown"),
         ("550 Unknown local part ann in <ann@spam.example>", "", "user_unknown"),
-        ("550 Benutzer unbekannt", "", "user_unknown"),
+        *[
+            (f"550 {said}", "", "user_unknown")
+            for said in (
+                "Benutzer unbekannt",
+                "Usuário inexistente",
+                "Usuário não encontrado",
+                "Gebruiker onbekend",
+                "Questo utente non esiste",
+                "The recipient cannot be verified",
+                "Message was not accepted -- invalid mailbox. Local mailbox is unavailable",
+            )
+        ],
+        # The sender may be unknown too, and a mailbox full, in all these languages.
+        *[
+            (f"550 {said}", "", "sender_refused")
+            for said in (
+                "Absender unbekannt",
+                "Expéditeur inconnu",
+                "Remitente desconocido",
+                "Mittente sconosciuto",
+            )
+        ],
+        *[
+            (f"552 {said}", "", "mailbox_full")
+            for said in (
+                "Das Postfach des unbekannten Benutzers ist voll",
+                "La boîte du destinataire est pleine",
+                "El buzón está lleno",
+                "Caixa postal cheia",
+                "Casella di posta piena",
+            )
+        ],
         ("550 Unrouteable address", "", "user_unknown"),
         (
             "Host or domain name not found. Name service error for name=b.example",

@@ -1,7 +1,10 @@
 """What an incoming mail is (contract §2, §3, §6)."""
 
 import json
+import quopri
 import time
+from base64 import b64encode
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -154,6 +157,42 @@ def test_a_report_that_returns_nothing_may_refer() -> None:
     assert read_mail(referring.replace(b"\n", b"\r\n")).message_ids == (OURS,)
 
 
+@pytest.mark.parametrize("encoding", ["base64", "quoted-printable"])
+def test_parts_of_reports_that_are_encoded(encoding: str) -> None:
+    """They may not be (RFC 2046, 5.2.1), but some servers do it."""
+    encode = b64encode if encoding == "base64" else quopri.encodestring
+    head, status, returned = report(("failed", "5.1.1")).split(b"Content-Type: message/")[:3]
+    for of_status, of_returned in ((True, False), (False, True)):
+        parts = [
+            _encoded(part, encoding, encode) if is_encoded else b"message/" + part
+            for part, is_encoded in ((status, of_status), (returned, of_returned))
+        ]
+        read = read_mail(b"Content-Type: ".join([head, *parts]))
+        assert (read.kind, read.message_ids) == (MailKind.HARD_BOUNCE, (OURS,))
+
+
+def _encoded(part: bytes, encoding: str, encode: Callable[[bytes], bytes]) -> bytes:
+    """Encode the part that begins with the rest of its type."""
+    type_, _, rest = part.partition(b"\n\n")
+    body, end, behind = rest.partition(b"--=_b")
+    head = b"message/%b\nContent-Transfer-Encoding: %b\n\n" % (type_, encoding.encode())
+    return head + encode(body) + b"\n" + end + behind
+
+
+def test_a_report_that_a_gateway_made_plain_text() -> None:
+    """The blocks about recipients stand in a text part, as an attachment."""
+    plain = report(("failed", "5.1.1")).replace(b"message/delivery-status", b"text/plain")
+    assert read_mail(plain).kind is MailKind.HARD_BOUNCE
+
+
+def test_google_names_ours_in_the_report_itself() -> None:
+    """Nothing is returned."""
+    bare = report(("failed", "5.1.1"), returned="Content-Type: text/plain\n\nnothing")
+    named = f"Reporting-MTA: x\nX-Original-Message-ID: {OURS}".encode()
+    read = read_mail(bare.replace(b"Reporting-MTA: dns; mx.b.example", named))
+    assert (read.kind, read.message_ids) == (MailKind.HARD_BOUNCE, (OURS,))
+
+
 def test_a_report_that_is_forwarded_is_no_report() -> None:
     """A reply with somebody's bounce attached is a reply."""
     answer = (
@@ -176,6 +215,12 @@ def test_a_report_names_ours_where_a_relay_put_an_id_of_its_own() -> None:
     )
 
 
+def test_what_stands_before_the_headers_is_passed_over() -> None:
+    """Files of mails may begin with a byte-order mark, or blank lines."""
+    for before in (b"\xef\xbb\xbf", b"\r\n\r\n", b"\xef\xbb\xbf\n"):
+        assert read_mail(before + mail(f"In-Reply-To: {OURS}")).kind is MailKind.REPLY
+
+
 def _mixed(*headers: str, inner: bytes) -> bytes:
     """Write a mail that has the parts of another mail as one part."""
     body = inner.partition(b"MIME-Version: 1.0\n")[2]
@@ -190,6 +235,8 @@ def _mixed(*headers: str, inner: bytes) -> bytes:
     [
         (["From: postmaster@b.example"], MailKind.HARD_BOUNCE),
         (["Return-Path: <>", "From: gateway@b.example"], MailKind.HARD_BOUNCE),
+        (["From: MicrosoftExchange329e71ec88ae4615bbc36ab6ce41109e@b.ex"], MailKind.HARD_BOUNCE),
+        (["From: ann@b.example", "X-MS-Exchange-Message-Is-Ndr:"], MailKind.HARD_BOUNCE),
         (["From: ann@b.example"], MailKind.OTHER),
         (["From: ann@b.example", f"In-Reply-To: {OURS}"], MailKind.REPLY),
         (["From: ann@b.example", "Auto-Submitted: auto-forwarded"], MailKind.AUTOMATIC),
@@ -300,6 +347,31 @@ def test_a_plain_report_about_two_is_for_good_if_it_is_for_both() -> None:
             ["From: ann@b.example", "Auto-Submitted: auto-replied"],
             "Bob is unknown here: no such user. 550 5.1.1",
             MailKind.AUTOMATIC,
+        ),
+        # Answers for a person, from no sender: what they say is no server's word.
+        *[
+            (
+                ["Return-Path: <>", "From: ann@b.example", *headers],
+                "Ann has left us, her account is closed. No such user: bob. 550 5.1.1",
+                MailKind.AUTOMATIC,
+            )
+            for headers in (
+                ["Subject: Automatic reply: Failed delivery"],
+                ["Subject: Re: Hello"],
+                ["Subject: I am away", "X-Autoreply: yes"],
+                ["Subject: I am away", "Auto-Submitted: auto-replied (vacation)"],
+            )
+        ],
+        # A gateway that answers is a server all the same.
+        (
+            ["Return-Path: <>", "From: post_master@b.example", "Subject: Re: Hello"],
+            "550 5.1.1 user unknown",
+            MailKind.HARD_BOUNCE,
+        ),
+        (
+            ["Return-Path: <>", "From: gateway@b.example", "Subject: Undeliverable: Hello"],
+            "550 5.1.1 user unknown",
+            MailKind.HARD_BOUNCE,
         ),
         # A postmaster speaks of other things.
         (
@@ -417,6 +489,10 @@ def _notice(**said: object) -> bytes:
     return f"{head}{json.dumps({'mail': of, **said})}\n\n--\nTo stop this, visit ...\n".encode()
 
 
+def _felt(feedback: str | None) -> dict[str, object]:
+    return {"notificationType": "Complaint", "complaint": {"complaintFeedbackType": feedback}}
+
+
 def _returned_by_ses(type_: str, *ends: str) -> dict[str, object]:
     recipients = [{"status": end[:5], "diagnosticCode": f"smtp; 550 {end}"} for end in ends]
     return {"bounceType": type_, "bouncedRecipients": recipients}
@@ -426,6 +502,10 @@ def _returned_by_ses(type_: str, *ends: str) -> dict[str, object]:
     ("said", "kind", "reason"),
     [
         ({"notificationType": "Complaint", "complaint": {}}, MailKind.COMPLAINT, None),
+        (_felt("abuse"), MailKind.COMPLAINT, None),
+        (_felt(None), MailKind.COMPLAINT, None),
+        (_felt("not-spam"), MailKind.AUTOMATIC, None),
+        (_felt("virus"), MailKind.AUTOMATIC, None),
         (
             {
                 "notificationType": "Bounce",
@@ -478,6 +558,28 @@ def test_a_notice_that_says_nothing_is_no_trouble(body: str) -> None:
         ["Subject: (Automatic response) Hello"],
         ["Subject: =?utf-8?q?R=C3=A9ponse_automatique_=3A_Bonjour?="],
         ["Subject: Abwesenheitsnotiz: Hallo"],
+        # As some write it: UTF-8 that is not encoded.
+        ["Subject: Réponse automatique : Bonjour"],
+        ["Sender: =?utf-8?q?Mail_Delivery_System?= <sys@b.example>"],
+        *[
+            [f"Subject: {said}: Hello"]
+            for said in (
+                "Out of office re",
+                "OOO",
+                "Absence du bureau",
+                "Fuera de la oficina",
+                "Fuori sede",
+                "Afwezig",
+                "Automatiskt svar",
+                "Frånvaro",
+                "Automatikus válasz",
+                "Răspuns automat",
+                "Αυτόματη απάντηση",
+                "Автоответ",
+                "자동 회신",
+                "رد تلقائي",
+            )
+        ],
         ["X-Auto-Response-Suppress: All", "X-MS-Exchange-Inbox-Rules-Loop: ann@b.example"],
         ["X-MS-Exchange-Generated-Message-Source: Mailbox Rules Agent"],
         ["X-Precedence: bulk"],
