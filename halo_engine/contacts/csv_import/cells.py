@@ -15,7 +15,12 @@ from halo_engine.domain.times.instants import parse_instant
 
 _YES: Final = ("true", "yes", "t", "y", "1")
 _NO: Final = ("false", "no", "f", "n", "0")
-_BOOLEANS: Final = {**dict.fromkeys(_YES, True), **dict.fromkeys(_NO, False)}
+#: As Excel writes them in German, French, Spanish, Italian, Portuguese and Dutch.
+_EXCELS: Final = {
+    **dict.fromkeys(("wahr", "vrai", "verdadero", "vero", "verdadeiro", "waar"), True),
+    **dict.fromkeys(("falsch", "faux", "falso", "onwaar"), False),
+}
+_BOOLEANS: Final = {**dict.fromkeys(_YES, True), **dict.fromkeys(_NO, False), **_EXCELS}
 
 _LONGEST_NUMBER: Final = 400
 _NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -85,8 +90,9 @@ def first_address(cell: str) -> str:
     """Return the address in a cell; of several addresses the first one."""
     if not any(map(cell.__contains__, _ADDRESS_SIGNS)):
         return cell
-    found = _BETWEEN_ADDRESSES.split(cell)
-    return found[0] if all(map(_is_address, found)) else cell
+    # Outlook ends a list with a separator.
+    found = [each for each in _BETWEEN_ADDRESSES.split(cell) if each]
+    return found[0] if found and all(map(_is_address, found)) else cell
 
 
 def canonical(cell: str) -> float | bool | None:

@@ -20,6 +20,9 @@ SEPARATORS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "|"}
 #: Excel's own first line: it names the separator.
 _NAMES_SEPARATOR: Final = re.compile(r'"?sep=(.)"?[\r\n]*', re.IGNORECASE)
 
+#: How DOS ends a file.
+_END_OF_FILE: Final = ["\x1a"]
+
 #: A row, or why these lines could not be read as one.
 Row = Sequence[str] | csv.Error
 
@@ -66,10 +69,11 @@ class CsvReader:
         self._lines.go_on(position, line)
 
     def rows(self) -> Iterator[tuple[int, Row]]:
-        """Yield the rows behind the header, each with its first line, the file's first being 1;
-        blank lines are skipped.
+        """Yield the rows behind the header, each with its first line, the file's first being 1.
+
+        Blank lines are skipped, and the header where files were put together.
         """
-        lines = self._lines
+        lines, names = self._lines, list(self.header.names)
         # Else a quote that is never closed would put the rest of the file into one cell.
         reader = _reader(lines, self.header.separator)
         while True:
@@ -81,7 +85,7 @@ class CsvReader:
             else:
                 if row is None:
                     return
-                if any(map(str.strip, row)):
+                if any(map(str.strip, row)) and not _is_no_data(row, names):
                     yield first, row
 
 
@@ -98,6 +102,13 @@ def separator_of(text: str) -> str:
 
 def _reader(lines: Iterator[str], separator: str) -> Any:
     return csv.reader(lines, delimiter=separator, strict=True, skipinitialspace=True)
+
+
+def _is_no_data(row: Sequence[str], names: list[str]) -> bool:
+    """Whether a row is the header once more, or the end of the file."""
+    if row[0].strip() not in (names[0], *_END_OF_FILE):
+        return False
+    return [cell.strip() for cell in row] in (names, _END_OF_FILE)
 
 
 def _next_row(reader: Any, lines: Lines) -> list[str] | None:

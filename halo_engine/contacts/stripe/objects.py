@@ -42,11 +42,19 @@ class StripeMetadata(StripeObject):
     user_id: Identifier | None = None
 
 
+def _none_if_empty(value: object) -> object:
+    return None if value == "" else value
+
+
+#: Old customers have an empty address.
+CustomerEmail = Annotated[Email | None, BeforeValidator(_none_if_empty)]
+
+
 class StripeCustomer(StripeObject):
     """A customer, whole or as another object names it."""
 
     id: Identifier
-    email: Email | None = None
+    email: CustomerEmail = None
     metadata: StripeMetadata | None = None
 
 
@@ -187,7 +195,7 @@ class StripeInvoice(StripeObject):
 
     id: Identifier
     customer: Customer = None
-    customer_email: Email | None = None
+    customer_email: CustomerEmail = None
     amount_paid: int | None = None
     metadata: StripeMetadata | None = None
     parent: StripeInvoiceParent | None = None

@@ -225,6 +225,12 @@ CASES: Final = (
             "Y": True,
             "n": False,
             "TRUE": True,
+            # Excel's own in other languages.
+            "WAHR": True,
+            "FALSCH": False,
+            "VRAI": True,
+            "FAUX": False,
+            "FALSO": False,
         }.items()
     ),
     Case(
@@ -247,6 +253,9 @@ CASES: Final = (
     Case("tabs", b"id\te\nz\tann@c.example\n", EMAIL, ANN),
     Case("upright lines", b"id|e\nz|ann@c.example\n", EMAIL, ANN),
     Case("a separator that is told", b"id^e\nz^ann@c.example\n", EMAIL, ANN, {"separator": "^"}),
+    Case("addresses as Outlook ends them", b'id,e\nz,"ann@c.example;"\n', EMAIL, ANN),
+    Case("the header again", b"id,e\nid,e\nz,ann@c.example\n id , e \n", EMAIL, ANN),
+    Case("a file as DOS ends it", b"id,e\r\nz,ann@c.example\r\n\x1a", EMAIL, ANN),
     Case("Excel's first line", b"sep=;\r\nid;e\r\nz;ann@c.example\r\n", EMAIL, ANN),
     Case(
         "Windows' letters",

@@ -477,6 +477,18 @@ def test_an_event_without_a_customer_is_skipped_and_counted(work: Work) -> None:
     assert rows(work, end_users, "external_id") == [("ann",)]
 
 
+@pytest.mark.parametrize("name", ["email", "customer_email"])
+def test_an_empty_address_is_none(work: Work, name: str) -> None:
+    """Old customers have one; their invoices and changes are taken all the same."""
+    synced(work, DOCUMENTED)
+    type_ = "customer.updated" if name == "email" else "invoice.payment_failed"
+    about: dict[str, Any] = {"id": "in_1", "customer": DOCUMENTED["customer"], name: ""}
+    if name == "email":
+        about["id"] = about.pop("customer")
+    assert received(work, type_, about).created is False
+    assert rows(work, end_users, "external_id", "email") == [("ann", None)]
+
+
 def test_an_unread_type_is_accepted(work: Work) -> None:
     """A type that we do not read is accepted and leaves nothing."""
     assert received(work, "charge.succeeded", {"id": "ch_1"}) == StripeWebhookAnswer()
