@@ -62,7 +62,7 @@ WORDS: Final[Mapping[BounceReason, str]] = {
         not authenticated
         authentication ... required|fail*|check*|information
         reverse ... dns|lookup|record|hostname|resolution
-        ptr|rdns
+        ptr|rdns|reverso|inverso|inverse
         does not designate
     """,
     BounceReason.BLOCKLIST: """
@@ -103,6 +103,7 @@ WORDS: Final[Mapping[BounceReason, str]] = {
     """,
     BounceReason.SENDER_REFUSED: """
         {sender} ... {refused}|{absent}|{stranger}
+        {sender} ... existiert|existe|nexiste|esiste|istnieje|encontrado
         {sender} ... {not} {known}
         {sender} ... null mx
         {sender} ... {not} allowed|accepted|permitted|authorized|verified|verify|resolve

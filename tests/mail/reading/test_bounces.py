@@ -102,8 +102,11 @@ def test_codes_about_the_address_are_for_good(status: str, reason: str) -> None:
                 "Expéditeur inconnu",
                 "Remitente desconocido",
                 "Mittente sconosciuto",
+                "El dominio del remitente no existe",
+                "Die Absender-Domain existiert nicht",
             )
         ],
+        ("550 DNS reverso no encontrado", "", "authentication"),
         *[
             (f"552 {said}", "", "mailbox_full")
             for said in (
