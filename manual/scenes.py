@@ -69,6 +69,19 @@ def _preview(page: Page) -> None:
     page.get_by_role("button", name="Show").click()
 
 
+def _condition(page: Page) -> None:
+    """Wait for an event with an amount."""
+    page.get_by_label("A contact goes on only if").select_option("event_fired")
+    page.get_by_label("Value").fill("order_paid")
+    page.get_by_role("button", name="Add filter").click()
+    page.get_by_label("Field of filter").fill("event.amount")
+    page.get_by_label("Field of filter").press("Tab")
+    page.get_by_label("Type of filter").select_option("number")
+    page.get_by_label("Operator of filter").select_option("gte")
+    page.get_by_label("Value of filter").fill("100")
+    page.get_by_label("As soon as the event fires").check()
+
+
 def _trial(page: Page) -> None:
     """Send a column into a custom field, and try the import."""
     page.get_by_label("Goes into (column Company Size)").select_option("custom")
@@ -81,5 +94,6 @@ SCENES: Final[Mapping[str, Callable[[Page], None]]] = {
     "review": _review,
     "conflict": _conflict,
     "preview": _preview,
+    "condition": _condition,
     "import": _trial,
 }

@@ -57,6 +57,7 @@ PICTURES: Final[Mapping[str, str]] = {
     "rules": "/series/renewal",
     "steps": "/series/renewal/steps",
     "step": "/series/renewal/steps/soon",
+    "condition": "/series/renewal/new-step?kind=condition",
     "progress": "/series/renewal/progress",
     "why": "/series/renewal/why",
     "new-series": "/new-series",

@@ -183,6 +183,18 @@ def test_what_is_wrong_with_a_filter_of_a_gate_is_said_beside_it(
     assert definition(welcome, "welcome")["steps"] == _STEPS
 
 
+def test_what_i_changed_again_at_once_keeps_no_connection(people: People, welcome: Shop) -> None:
+    """Only the last of eight changes counts, and the answers to the others are over too."""
+    page = _open(people.of(welcome), "/steps/paid")
+    page.get_by_label("Value").evaluate(
+        """input => {
+            for (let n = 0; n < 8; n++) input.dispatchEvent(new Event("change", {bubbles: true}));
+        }"""
+    )
+    page.wait_for_load_state("networkidle")
+    expect(page.get_by_label("Value")).to_have_value("order_paid")
+
+
 @pytest.mark.parametrize(("path", "label"), [("hello", "Text"), ("paid", "Delay")])
 def test_what_i_typed_in_a_step_outlives_my_session(
     people: People, welcome: Shop, path: str, label: str

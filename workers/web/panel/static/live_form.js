@@ -22,6 +22,8 @@ if (form) {
     const stood = sent();
     const asked = fetch(form.action, { method: "POST", body: said, headers: { Accept: "text/html", "X-Part": 1 } });
     const answer = await asked.catch(() => ({ ok: false }));
+    // Read in any case: what is not read keeps its connection.
+    const page = answer.ok && (await parsed(answer));
     if (mine !== latest[parts]) return false;
     if (answer.status === 401) return tell("You are signed out. What you typed is kept in this browser: sign in again, and come back.");
     if (answer.status === 409) return tell("This browser is signed in to another organisation now: nothing can be saved here until you sign in again in another tab.");
@@ -29,7 +31,6 @@ if (form) {
       tell("The server cannot answer now. What you typed is kept.");
       return null;
     }
-    const page = await parsed(answer);
     const at = document.activeElement?.id;
     // What was typed since the button was pressed stays.
     const typed = [...new FormData(form)].filter(([name, value]) => !stood.getAll(name).includes(value));
