@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, cast
 from zoneinfo import ZoneInfo
@@ -50,7 +50,8 @@ def same(actual: Any, expected: Any) -> bool:
     """
     if isinstance(actual, datetime):
         zone = cast(ZoneInfo, actual.tzinfo)
-        return isinstance(expected, str) and actual == parse_instant(expected, zone)
+        # In UTC: Python takes an instant that a zone's clock shows twice for unlike any other.
+        return isinstance(expected, str) and actual.astimezone(UTC) == parse_instant(expected, zone)
     if isinstance(actual, Decimal):
         actual = float(actual)
     return isinstance(actual, bool) == isinstance(expected, bool) and bool(actual == expected)
