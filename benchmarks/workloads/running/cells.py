@@ -3,7 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from statistics import median
@@ -100,7 +100,9 @@ def _layout(cells: int, calls: int) -> Iterator[Layout]:
             cores = _cores(cell, cells)
             process = psutil.Process(server.process.pid)
             for each in (process, *process.children(recursive=True)):
-                each.cpu_affinity(cores)
+                # A worker of autovacuum may have ended meanwhile.
+                with suppress(psutil.NoSuchProcess):
+                    each.cpu_affinity(cores)
             mine = _organizations(url, ORGANIZATIONS // cells)
             for lane in range(DRIVERS // cells):
                 of_lane = mine[lane :: DRIVERS // cells]
