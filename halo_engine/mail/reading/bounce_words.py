@@ -32,6 +32,7 @@ GROUPS: Final[Mapping[str, str]] = {
     # As servers write it in German, French, Spanish, Portuguese, Italian, Dutch, Czech and Polish.
     "stranger": "unbekannt*|inconnu*|desconocid*|desconhecid*|inexistente|sconosciut*|inesistente"
     "|onbekend*|neexistuje|neznám*|nieznan*",
+    "error": "fehler*|erreur*|error|errore|erro|fout*|chyba*|błąd*",
     "known": "exist|exists|found|known|valid|recognized|recognised|registered|listed|located",
 }
 
@@ -202,6 +203,8 @@ WORDS: Final[Mapping[BounceReason, str]] = {
         error in processing
         unable to process
         out of memory
+        {stranger} .. {error}
+        {error} .. {stranger}
         unrecognized command
         command ... unrecognized|unknown|unimplemented
         tls|starttls|ssl

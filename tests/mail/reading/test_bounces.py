@@ -106,6 +106,20 @@ def test_codes_about_the_address_are_for_good(status: str, reason: str) -> None:
                 "Die Absender-Domain existiert nicht",
             )
         ],
+        # An error that nobody knows says nothing of the recipient.
+        *[
+            (f"550 {said}", "", "server")
+            for said in (
+                "Unbekannter Fehler",
+                "Erreur inconnue du serveur",
+                "Error desconocido",
+                "Errore sconosciuto",
+                "Erro desconhecido",
+                "Onbekende fout",
+                "Nieznany błąd",
+                "Neznámá chyba",
+            )
+        ],
         ("550 DNS reverso no encontrado", "", "authentication"),
         *[
             (f"552 {said}", "", "mailbox_full")
