@@ -117,7 +117,7 @@ def _form(
         "faults": faults,
         "labels": _labels(given, filters),
         **BUILDER_WORDS,
-        "form": {"builders": filters},
+        "filters": filters[FILTERS],
         "formaction": f"{one.path}/steps",
         "added": added,
         "is_fresh": not visit.form.pairs,
@@ -147,7 +147,7 @@ def _press(visit: Visit) -> PageAnswer:
     """Do what a button says: change the form, or save."""
     one = read_series(visit)
     is_of_form = visit.form.get("do").startswith(_OF_BUILDER)
-    return _pressed(visit, one) if is_of_form else _save(visit, one)
+    return _change_form(visit, one) if is_of_form else _save(visit, one)
 
 
 def _save(visit: Visit, one: OneSeries) -> PageAnswer:
@@ -172,7 +172,7 @@ def _save(visit: Visit, one: OneSeries) -> PageAnswer:
     return SeeOther(f"{one.path}/steps?done=saved&step={saved}")
 
 
-def _pressed(visit: Visit, one: OneSeries) -> View:
+def _change_form(visit: Visit, one: OneSeries) -> View:
     """Show the step as it is typed, after a button of its filters; nothing is saved."""
     before = filters_of(visit.form)
     if lack_types(before):
