@@ -66,6 +66,25 @@ def start_full_pass(sandbox: Sandbox, **cursor: Any) -> None:
     sandbox.perform(write)
 
 
+def noted(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, contacts: int
+) -> tuple[list[str], list[UUID]]:
+    """Note more contacts, all of whom match by now, than the next pass takes or forgets at once;
+    return their names and ids.
+    """
+    monkeypatch.setattr(taking, "MOST", 2)
+    monkeypatch.setattr(forgetting, "AT_ONCE", 3)
+    sandbox.series("pro", **PRO)
+    names = [f"u{number}" for number in range(contacts)]
+    made = sandbox.contacts(names, custom_fields={"plan": "free"})
+    begun(sandbox)
+    for name in names:
+        plan(sandbox, name, "pro")
+    note(sandbox, made)
+    sandbox.now += QUARTER
+    return names, list(made)
+
+
 def test_a_pass_that_cannot_take_its_notes_in_time_looks_at_everybody(sandbox: Sandbox) -> None:
     """After two tries it looks around no more."""
     sandbox.series("pro", **PRO)
@@ -86,16 +105,7 @@ def test_a_pass_over_everybody_forgets_many_notes_one_page_after_another(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A narrow pass that has to become one too; nobody is looked at before all are forgotten."""
-    monkeypatch.setattr(taking, "MOST", 2)
-    monkeypatch.setattr(forgetting, "AT_ONCE", 3)
-    sandbox.series("pro", **PRO)
-    names = [f"u{number}" for number in range(8)]
-    made = sandbox.contacts(names, custom_fields={"plan": "free"})
-    begun(sandbox)
-    for name in names:
-        plan(sandbox, name, "pro")
-    note(sandbox, made)
-    sandbox.now += QUARTER
+    names, made = noted(sandbox, monkeypatch, contacts=8)
     with forgetting_at_most(sandbox.database, 3):
         pages = (each for each in sandbox.engine.tick(sandbox.org_id) if isinstance(each, Reaction))
         # Eight contacts, and how long time passed.
@@ -137,16 +147,7 @@ def test_a_pass_over_everybody_that_is_lost_while_it_forgets_is_made_up_for(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next pass looks at everybody again."""
-    monkeypatch.setattr(taking, "MOST", 2)
-    monkeypatch.setattr(forgetting, "AT_ONCE", 3)
-    sandbox.series("pro", **PRO)
-    names = [f"u{number}" for number in range(6)]
-    made = sandbox.contacts(names, custom_fields={"plan": "free"})
-    begun(sandbox)
-    for name in names:
-        plan(sandbox, name, "pro")
-    note(sandbox, made)
-    sandbox.now += QUARTER
+    names, _ = noted(sandbox, monkeypatch, contacts=6)
     pages = (each for each in sandbox.engine.tick(sandbox.org_id) if isinstance(each, Reaction))
     assert len(list(islice(pages, 1))) == 1
     del pages
