@@ -156,9 +156,12 @@ class Activity(ImportDoors):
         refuse_unless(person or "@" in contact, 404, "nobody is called so")
         refuse_unless(person is None or person.address, 400, "the contact has no email")
         address = (person.address if person else None) or contact.lower()
-        for causes in (self.bounced, self.unsubscribed, self.complained):
-            causes.discard(address)
-        self._reacts(self.with_email(address))
+        causes = (self.bounced, self.unsubscribed, self.complained)
+        # Where there is nothing to lift nothing changes, so nobody is looked at again (§6).
+        if any(address in each for each in causes):
+            for each in causes:
+                each.discard(address)
+            self._reacts(self.with_email(address))
 
     def open(self, contact: str, series: str, step: str, *, by: str = "person") -> None:
         """Note that a contact opened an email; 404 when none was sent (contract §5).
