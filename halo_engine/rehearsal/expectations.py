@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from halo_engine.answers.plans.fate_names import FateName
 from halo_engine.domain.errors import Refusal, shown
+from halo_engine.domain.series.definition import Series
 from halo_engine.domain.times.instants import parse_instant
 from halo_engine.rehearsal import observations
 from halo_engine.rehearsal.pairing import paired
@@ -66,10 +67,10 @@ def _shown(value: Any) -> str:
     return value.isoformat() if isinstance(value, datetime) else repr(value)
 
 
-def _by_series(observe: Callable[[Work, str], Any], name: str, *, ordered: bool = True) -> Check:
+def _by_series(observe: Callable[[Work, Series], Any], name: str, *, ordered: bool = True) -> Check:
     def check(sandbox: Sandbox, expected: Mapping[str, Any]) -> Iterator[str]:
         for key, wanted in expected.items():
-            actual = sandbox.observe(observe, key)
+            actual = sandbox.observe_series(observe, key)
             what = f"{name} of {key}"
             if ordered:
                 yield from _differs(what, actual, wanted)
@@ -92,7 +93,7 @@ def _sent(sandbox: Sandbox, expected: Mapping[str, Mapping[str, list[str]]]) -> 
     """Compare what was sent; a contact with no steps is one that got none."""
     for key, wanted in expected.items():
         some = {contact: steps for contact, steps in wanted.items() if steps}
-        yield from _differs(f"sent of {key}", sandbox.observe(observations.sent, key), some)
+        yield from _differs(f"sent of {key}", sandbox.observe_series(observations.sent, key), some)
 
 
 def _recipients(sandbox: Sandbox, expected: Mapping[str, Any]) -> Iterator[str]:
@@ -102,7 +103,7 @@ def _recipients(sandbox: Sandbox, expected: Mapping[str, Any]) -> Iterator[str]:
             allowed = ", ".join(observations.RECIPIENT_KEYS)
             yield f"recipients of {key}: unknown key {min(unknown)}; allowed are {allowed}"
             continue
-        found = sandbox.observe(observations.recipients, key)
+        found = sandbox.observe_series(observations.recipients, key)
         fitting = [
             [place for place, row in enumerate(found) if _fits(row, wanted)] for wanted in rows
         ]
@@ -122,14 +123,14 @@ def _fits(row: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 
 def _exited(sandbox: Sandbox, expected: Mapping[str, Any]) -> Iterator[str]:
     for key, wanted in expected.items():
-        actual = sandbox.observe(observations.exited, key)
+        actual = sandbox.observe_series(observations.exited, key)
         for contact, reason in wanted.items():
             yield from _differs(f"exited of {key} for {contact}", actual.get(contact), reason)
 
 
 def _explain(sandbox: Sandbox, expected: Mapping[str, Any]) -> Iterator[str]:
     for key, wanted in expected.items():
-        codes = sandbox.observe(observations.explanations, key, list(wanted))
+        codes = sandbox.observe_series(observations.explanations, key, list(wanted))
         for contact, code in wanted.items():
             yield from _differs(f"explain of {key} for {contact}", codes[contact], code)
 
@@ -137,7 +138,7 @@ def _explain(sandbox: Sandbox, expected: Mapping[str, Any]) -> Iterator[str]:
 def _diagnose(sandbox: Sandbox, expected: Mapping[str, ExpectedDiagnosis]) -> Iterator[str]:
     for key, diagnosis in expected.items():
         wanted = diagnosis.model_dump(exclude_unset=True)
-        actual = sandbox.observe(observations.diagnosis, key)
+        actual = sandbox.observe_series(observations.diagnosis, key)
         if "matched" in wanted:
             yield from _differs(f"diagnose of {key}, matched", actual["matched"], wanted["matched"])
         filters = wanted.get("filters", [])

@@ -17,7 +17,6 @@ from halo_engine.contacts.finding import find_contacts, find_known
 from halo_engine.domain.series.definition import Series
 from halo_engine.series.files.check import check
 from halo_engine.series.files.history import history
-from halo_engine.series.lifecycle import find_series
 from halo_engine.sql.statements import statement
 from halo_engine.tables import (
     audience_fields,
@@ -45,35 +44,33 @@ _RUNS = automation_enrollments
 _NAME = func.coalesce(end_users.c.external_id, end_users.c.email)
 
 
-def status(work: Work, key: str) -> str:
+def status(_work: Work, series: Series) -> str:
     """Return the status of a series."""
-    return find_series(work, key).status.value
+    return series.status.value
 
 
-def matched(work: Work, key: str) -> int:
+def matched(work: Work, series: Series) -> int:
     """Return the preview's count."""
-    return count_matched(work.connection, work.org_id, find_series(work, key), work.moment)
+    return count_matched(work.connection, work.org_id, series, work.moment)
 
 
-def versions(work: Work, key: str) -> int:
+def versions(work: Work, series: Series) -> int:
     """Return how many versions a series has."""
-    return len(history(work, key).versions)
+    return len(history(work, series.key).versions)
 
 
-def enrolled(work: Work, key: str) -> int:
+def enrolled(work: Work, series: Series) -> int:
     """Return how many contacts were ever enrolled, each counted once."""
-    return _count(work, key, distinct(_RUNS.c.end_user_id))
+    return _count(work, series, distinct(_RUNS.c.end_user_id))
 
 
-def enrollments(work: Work, key: str) -> int:
+def enrollments(work: Work, series: Series) -> int:
     """Return how many runs there ever were."""
-    return _count(work, key, _RUNS.c.id)
+    return _count(work, series, _RUNS.c.id)
 
 
-def _count(work: Work, key: str, what: Any) -> int:
-    number: int = work.connection.execute(
-        _rehearsal_count(work, find_series(work, key), what)
-    ).scalar_one()
+def _count(work: Work, series: Series, what: Any) -> int:
+    number: int = work.connection.execute(_rehearsal_count(work, series, what)).scalar_one()
     return number
 
 
@@ -86,10 +83,8 @@ def _of_series(work: Work, series: Series) -> list[Any]:
     return [_RUNS.c.org_id == work.org_id, _RUNS.c.automation_id == series.id]
 
 
-def _contacts(work: Work, key: str, condition: Any) -> list[str]:
-    return list(
-        work.connection.scalars(_rehearsal_contacts(work, find_series(work, key), condition))
-    )
+def _contacts(work: Work, series: Series, condition: Any) -> list[str]:
+    return list(work.connection.scalars(_rehearsal_contacts(work, series, condition)))
 
 
 @statement("rehearsal_contacts", condition=_RUNS.c.ended_at.is_(None))
@@ -106,19 +101,19 @@ def _is_contact_of(table: Any) -> Any:
     return and_(end_users.c.org_id == table.c.org_id, end_users.c.id == table.c.end_user_id)
 
 
-def active(work: Work, key: str) -> list[str]:
+def active(work: Work, series: Series) -> list[str]:
     """Return the contacts with an active enrollment."""
-    return _contacts(work, key, _RUNS.c.ended_at.is_(None))
+    return _contacts(work, series, _RUNS.c.ended_at.is_(None))
 
 
-def held(work: Work, key: str) -> list[str]:
+def held(work: Work, series: Series) -> list[str]:
     """Return the contacts that a surge holds, in order of arrival."""
-    return list(work.connection.scalars(_rehearsal_held(work, find_series(work, key))))
+    return list(work.connection.scalars(_rehearsal_held(work, series)))
 
 
-def surge_at_most(work: Work, key: str) -> int | None:
+def surge_at_most(_work: Work, series: Series) -> int | None:
     """Return how many a span of the series' surge takes."""
-    return find_series(work, key).surge_at_most
+    return series.surge_at_most
 
 
 @statement("rehearsal_held")
@@ -132,16 +127,16 @@ def _rehearsal_held(work: Work, series: Series) -> Select[Any]:
     )
 
 
-def converted(work: Work, key: str) -> list[str]:
+def converted(work: Work, series: Series) -> list[str]:
     """Return the contacts that converted, in any of their runs."""
-    return _contacts(work, key, _RUNS.c.converted_at.is_not(None))
+    return _contacts(work, series, _RUNS.c.converted_at.is_not(None))
 
 
-def exited(work: Work, key: str) -> dict[str, str]:
+def exited(work: Work, series: Series) -> dict[str, str]:
     """Return the exit reason of each contact whose latest run has ended."""
     return {
         row.name: row.exit_reason
-        for row in work.connection.execute(_rehearsal_exits(work, find_series(work, key)))
+        for row in work.connection.execute(_rehearsal_exits(work, series))
         if row.exit_reason
     }
 
@@ -157,9 +152,9 @@ def _rehearsal_exits(work: Work, series: Series) -> Select[Any]:
     )
 
 
-def sent(work: Work, key: str) -> dict[str, list[str]]:
+def sent(work: Work, series: Series) -> dict[str, list[str]]:
     """Return the steps whose email each contact was sent, in order of sending."""
-    rows = work.connection.execute(_rehearsal_mails(work, find_series(work, key)))
+    rows = work.connection.execute(_rehearsal_mails(work, series))
     found: dict[str, list[str]] = {}
     for row in rows:
         found.setdefault(row.name, []).append(row.key)
@@ -188,9 +183,9 @@ def _rehearsal_mails(work: Work, series: Series) -> Select[Any]:
     )
 
 
-def recipients(work: Work, key: str) -> list[dict[str, Any]]:
+def recipients(work: Work, series: Series) -> list[dict[str, Any]]:
     """Return the recipient rows of a series."""
-    rows = work.connection.execute(_rehearsal_rows(work, find_series(work, key))).mappings()
+    rows = work.connection.execute(_rehearsal_rows(work, series)).mappings()
     return [_on_clock_of(work, dict(row)) for row in rows]
 
 
@@ -225,25 +220,25 @@ def _rehearsal_rows(work: Work, series: Series) -> Select[Any]:
     )
 
 
-def explanations(work: Work, key: str, names: Sequence[str]) -> dict[str, str]:
+def explanations(work: Work, series: Series, names: Sequence[str]) -> dict[str, str]:
     """Return the code that explain gives for each named contact."""
-    answers = explain(work, find_series(work, key), find_contacts(work, names))
+    answers = explain(work, series, find_contacts(work, names))
     return {name: answer.code for name, answer in zip(names, answers, strict=True)}
 
 
-def ledger_of(work: Work, key: str) -> dict[str, int]:
+def ledger_of(work: Work, series: Series) -> dict[str, int]:
     """Return the non-empty buckets of the ledger."""
-    return dict(ledger(work, find_series(work, key)).buckets)
+    return dict(ledger(work, series).buckets)
 
 
-def diagnosis(work: Work, key: str) -> dict[str, Any]:
+def diagnosis(work: Work, series: Series) -> dict[str, Any]:
     """Return the diagnosis of a series as data."""
-    return diagnose(work, find_series(work, key)).model_dump(mode="json")
+    return diagnose(work, series).model_dump(mode="json")
 
 
-def preflight(work: Work, key: str) -> list[str]:
+def preflight(work: Work, series: Series) -> list[str]:
     """Return every failing activation check (contract §8)."""
-    return list(check(work, find_series(work, key)).refusals)
+    return list(check(work, series).refusals)
 
 
 def contact_values(work: Work, name: str) -> dict[str, Any] | None:

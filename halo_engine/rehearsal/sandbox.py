@@ -11,6 +11,7 @@ import sqlalchemy
 from sqlalchemy import Delete, Executable, Insert, Table, insert
 
 from halo_engine.answers.plans.plan import Plan
+from halo_engine.domain.series.definition import Series
 from halo_engine.domain.times.cron import parse_cron
 from halo_engine.engine import Engine
 from halo_engine.mail.composing.sender import Sender
@@ -18,6 +19,7 @@ from halo_engine.mail.transports.transports import MemoryTransport
 from halo_engine.pipeline.advance import Advance
 from halo_engine.pipeline.due import PostOffice
 from halo_engine.rehearsal.scenario import Scenario
+from halo_engine.series.lifecycle import find_series
 from halo_engine.series.save import save_series
 from halo_engine.sql.statements import statement
 from halo_engine.tables import metadata, organizations, subscriptions
@@ -44,6 +46,8 @@ class Sandbox:
     #: The last plan.
     plan: Plan | None = None
     _looking: Work | None = None
+    #: The series that were read in this look.
+    _seen: dict[str, Series] = field(default_factory=dict)
 
     @property
     def engine(self) -> Engine:
@@ -60,8 +64,21 @@ class Sandbox:
             return query(self._looking, *arguments)
         return self.perform(lambda work: query(work, *arguments))
 
+    def observe_series(self, query: Callable[..., _Result], key: str, *arguments: Any) -> _Result:
+        """Run a query of a series; raises a 404 when there is none."""
+        return self.observe(lambda work: query(work, self._found(work, key), *arguments))
+
+    def _found(self, work: Work, key: str) -> Series:
+        if self._looking is None:
+            return find_series(work, key)
+        if key not in self._seen:
+            self._seen[key] = find_series(work, key)
+        return self._seen[key]
+
     def look(self, compare: Callable[[], _Result]) -> _Result:
-        """Run many observations in one transaction; nothing moves meanwhile."""
+        """Run many observations in one transaction; nothing moves meanwhile, so that each series is
+        read once.
+        """
 
         def looked(work: Work) -> _Result:
             self._looking = work
@@ -69,6 +86,7 @@ class Sandbox:
                 return compare()
             finally:
                 self._looking = None
+                self._seen.clear()
 
         return self.perform(looked)
 
