@@ -55,12 +55,14 @@ class Asks:
         return frozenset(scope for scope, is_asked in asked.items() if not is_asked)
 
 
-def asks_about(series: Sequence[Series], candidates: Candidates) -> Asks:
-    """Return what the guards are asked about the candidates of these series."""
+def asks_about(series: Sequence[Series], candidates: Candidates, *, discards: bool = True) -> Asks:
+    """Return what the guards are asked about the candidates of these series; not about ``discards``
+    where it is known that there are none.
+    """
     return Asks(
         seats=have_seats(series),
         addresses=have_addresses(series),
-        discards=have_discards(series),
+        discards=discards and have_discards(series),
         of_activation=candidates.of_activation,
     )
 

@@ -40,7 +40,6 @@ from halo_engine.enrollment.namesakes import hold_addresses, kept_address
 from halo_engine.enrollment.patience import note_waiting
 from halo_engine.enrollment.rules import (
     have_addresses,
-    have_discards,
     have_seats,
     keeps_refusals,
 )
@@ -52,6 +51,7 @@ from halo_engine.enrollment.surges.holding import (
     keep_held,
 )
 from halo_engine.enrollment.surges.pacing import count_released
+from halo_engine.enrollment.surges.traces import EVERY_TRACE, Traces, find_traces
 from halo_engine.happenings import Happened, announce, note_happenings
 from halo_engine.series.early_gates import Waiting, open_gates
 from halo_engine.sql.cache import StatementCache
@@ -61,8 +61,8 @@ from halo_engine.tables import automation_enrollments
 from halo_engine.work import Work
 
 _NOW: Final = ANY_MOMENT.parameter(lambda at: at.now, INSTANT)
-#: Keyed by organisation, shape of the candidates, series, what webhooks ask for, and which of the
-#: series filters name.
+#: Keyed by organisation, shape of the candidates, series, what surges left, what webhooks ask for,
+#: and which of the series filters name.
 _KEPT: Final = StatementCache()
 #: What can happen to candidates.
 _TOLD: Final[Kinds] = frozenset({Happening.ENTERED, Happening.REFUSED})
@@ -87,10 +87,11 @@ def enroll(work: Work, series: Sequence[Series], candidates: Entrants) -> list[A
     org_id, kinds = work.org_id, work.org.webhook_kinds & _TOLD
     if have_addresses(series):
         hold_addresses(work, candidates)
+    left = find_traces(work, series)
     announced = tuple(each.key for each in series if each.key in work.org.announced_series)
     statement = _KEPT.get(
-        (org_id, candidates.shape, tuple(series), kinds, announced),
-        lambda: _statement(org_id, series, candidates, kinds, announced),
+        (org_id, candidates.shape, tuple(series), left, kinds, announced),
+        lambda: _statement(org_id, series, candidates, left, kinds, announced),
         size=len(series),
     )
     values = {
@@ -116,16 +117,17 @@ def enroll(work: Work, series: Sequence[Series], candidates: Entrants) -> list[A
     return admissions
 
 
-@statement("enroll", kinds=frozenset(), named=())
+@statement("enroll", left=EVERY_TRACE, kinds=frozenset(), named=())
 def _statement(
     org_id: UUID,
     series: Sequence[Series],
     candidates: Entrants,
+    left: Traces,
     kinds: Kinds,
     named: Sequence[str],
 ) -> CompoundSelect[Any]:
     """Build the statement, without the parts that none of the series needs."""
-    verdicts = judge(org_id, series, ANY_MOMENT, candidates)
+    verdicts = judge(org_id, series, ANY_MOMENT, candidates, discards=left.discards)
     surges = any(each.has_surges for each in series)
     if surges and not candidates.planned:
         verdicts = hold_back(org_id, series, verdicts)
@@ -141,7 +143,7 @@ def _statement(
         beside.append(refused)
         happened.append(_refused(refused))
     if surges:
-        beside.extend(_note_surges(org_id, series, candidates, verdicts, enrolled))
+        beside.extend(_note_surges(org_id, series, candidates, left, verdicts, enrolled))
     if any(each.patience for each in series):
         beside.extend(note_waiting(org_id, verdicts))
     beside.extend(note_happenings(org_id, kinds, *happened))
@@ -160,13 +162,19 @@ def _statement(
 
 
 def _note_surges(
-    org_id: UUID, series: Sequence[Series], candidates: Entrants, verdicts: CTE, enrolled: CTE
+    org_id: UUID,
+    series: Sequence[Series],
+    candidates: Entrants,
+    left: Traces,
+    verdicts: CTE,
+    enrolled: CTE,
 ) -> Iterator[CTE]:
     """Yield what is noted of those who entered and of those who are held (contract §19)."""
     entrants = {"ended_discards": enrolled}
     if candidates.planned:
         is_release = "held_place" in verdicts.c
-        yield drop_places(org_id, verdicts if is_release else enrolled)
+        if left.held:
+            yield drop_places(org_id, verdicts if is_release else enrolled)
         if "at_a_pace" in verdicts.c:
             yield from count_released(org_id, enrolled)
     else:
@@ -174,7 +182,7 @@ def _note_surges(
         entrants["ended_discards_of_held"] = held
         yield held
         yield from count_entries(org_id, series, enrolled)
-    if have_discards(series):
+    if left.discards:
         yield from (end_discards(org_id, name, each) for name, each in entrants.items())
 
 

@@ -69,11 +69,15 @@ def judge(
     moment: When,
     candidates: Candidates,
     save: AfterSave = AS_SAVED,
+    *,
+    discards: bool = True,
 ) -> CTE:
     """Return the CTE ``verdicts``: a row for each candidate and series, ``code`` NULL when nothing
     refuses.
+
+    ``discards``: contacts may have been discarded from the series that have surges.
     """
-    judged = as_they_stand(org_id, series, moment, candidates, save)
+    judged = as_they_stand(org_id, series, moment, candidates, save, discards=discards)
     # It is read several times.
     judged = judged.prefix_with("MATERIALIZED")
     if have_both(series):
@@ -87,6 +91,8 @@ def as_they_stand(
     moment: When,
     candidates: Candidates,
     save: AfterSave = AS_SAVED,
+    *,
+    discards: bool = True,
 ) -> CTE:
     """Return the CTE ``judged``: each candidate judged by itself, ``guard`` NULL when nothing
     refuses.
@@ -99,7 +105,7 @@ def as_they_stand(
     if candidates.brings_events and "held_place" not in scanned.c:
         paired = offered_by_events(org_id, paired, series, moment)
     pairs = paired.cte("pairs")
-    return _judge_pairs(org_id, pairs, save, asks_about(series, candidates))
+    return _judge_pairs(org_id, pairs, save, asks_about(series, candidates, discards=discards))
 
 
 def is_matched(judged: FromClause) -> ColumnElement[bool]:

@@ -10,7 +10,6 @@ from sqlalchemy import (
     Delete,
     Executable,
     FromClause,
-    Select,
     Uuid,
     and_,
     any_,
@@ -27,14 +26,13 @@ from halo_engine.domain.reasons import EntryTrigger
 from halo_engine.domain.series.definition import Series
 from halo_engine.domain.series.guards import ReasonCode
 from halo_engine.enrollment.pages import ContactRange
-from halo_engine.enrollment.rules import keeps_refusals
+from halo_engine.enrollment.rules import have_discards, keeps_refusals
 from halo_engine.enrollment.surges.locks import lock_surges
 from halo_engine.enrollment.surges.pacing import keep_pace
+from halo_engine.enrollment.surges.traces import find_traces
 from halo_engine.series.noting import note_series
 from halo_engine.series.surges.discards import discards_seen
 from halo_engine.sql.metadata import arrivals
-from halo_engine.sql.parameters import parameter
-from halo_engine.sql.prepared import prepared
 from halo_engine.sql.statements import statement
 from halo_engine.tables import discarded_entries, enrollment_refusals, held_entries
 from halo_engine.work import Work
@@ -68,30 +66,10 @@ def forget_those_outside(
 
     They are seen on the same occasions as who left the audience (guard 8).
     """
-    asked = [each for each in series if each.has_surges and _matches_anew(each)]
-    if asked and _are_any(work, asked):
+    asked = [each for each in series if have_discards([each])]
+    if find_traces(work, asked).discards:
         values = page.values() if page is not None else {}
         work.connection.execute(_forget_outside(work, asked, contacts, page), values)
-
-
-def _are_any(work: Work, series: Sequence[Series]) -> bool:
-    """Return whether anybody was discarded from one of the series: hardly ever."""
-    values = {"org_id": work.org_id, "series_ids": [each.id for each in series]}
-    [row] = _finding_any().rows(work.connection, values)
-    return bool(row["found"])
-
-
-@prepared("find_discards")
-def _finding_any() -> Select[Any]:
-    found = exists().where(
-        _GONE.c.org_id == parameter("org_id"),
-        _GONE.c.automation_id == any_(parameter("series_ids")),
-    )
-    return select(found.label("found"))
-
-
-def _matches_anew(series: Series) -> bool:
-    return series.entry_trigger is EntryTrigger.SEGMENT_MATCH
 
 
 @statement("forget_discards_outside", page=None)
@@ -149,7 +127,7 @@ def _discarding(work: Work, series: Series) -> Executable:
             "refused_at": literal(work.now),
             "arrival": arrivals.next_value(),
         }
-    elif _matches_anew(series):
+    elif series.entry_trigger is EntryTrigger.SEGMENT_MATCH:
         table = _GONE
         said = {"discarded_at": literal(work.now), "outside_by_definition": false()}
     else:
