@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 import sqlalchemy
-from sqlalchemy import Delete, Executable, Insert, Table, insert
+from sqlalchemy import Delete, Executable, Insert, insert
 
 from halo_engine.answers.plans.plan import Plan
+from halo_engine.contacts.parameters import ORG_ID
 from halo_engine.domain.series.definition import Series
 from halo_engine.domain.times.cron import parse_cron
 from halo_engine.engine import Engine
@@ -21,6 +22,7 @@ from halo_engine.pipeline.due import PostOffice
 from halo_engine.rehearsal.scenario import Scenario
 from halo_engine.series.lifecycle import find_series
 from halo_engine.series.save import save_series
+from halo_engine.sql.prepared import prepared
 from halo_engine.sql.statements import statement
 from halo_engine.tables import metadata, organizations, subscriptions
 from halo_engine.work import OrgRef, Work
@@ -155,17 +157,14 @@ def _rehearsal_create_lists(work: Work, scenario: Scenario) -> Insert:
 
 def _remove_organization(org_id: UUID, database: sqlalchemy.Engine) -> None:
     with database.begin() as connection:
-        for table in reversed(metadata.sorted_tables):
-            if "org_id" in table.c:
-                connection.execute(_rehearsal_remove_rows(org_id, table))
-        connection.execute(_rehearsal_remove_org(org_id))
+        _rehearsal_remove_org().rows(connection, {"org_id": org_id})
 
 
-@statement("rehearsal_remove_rows", table=subscriptions)
-def _rehearsal_remove_rows(org_id: UUID, table: Table) -> Delete:
-    return table.delete().where(table.c.org_id == org_id)
-
-
-@statement("rehearsal_remove_org")
-def _rehearsal_remove_org(org_id: UUID) -> Delete:
-    return organizations.delete().where(organizations.c.id == org_id)
+@prepared("rehearsal_remove_org")
+def _rehearsal_remove_org() -> Delete:
+    """Remove an organisation and all that is its own; what refers to what is checked at the end."""
+    tables = [table for table in metadata.sorted_tables if "org_id" in table.c]
+    rows = [
+        table.delete().where(table.c.org_id == ORG_ID).cte(f"of_{table.name}") for table in tables
+    ]
+    return organizations.delete().where(organizations.c.id == ORG_ID).add_cte(*rows)
