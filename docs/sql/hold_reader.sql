@@ -2,11 +2,21 @@
 -- halo_engine/contacts/consent/choosing.py
 -- Parameters: org_id uuid, row_id bigint
 SELECT end_users.id
-FROM messages
-JOIN end_users ON end_users.org_id = messages.org_id
-AND end_users.id = messages.end_user_id
-WHERE messages.org_id =
+FROM
+  (SELECT messages.org_id AS org_id,
+          messages.recipient_id AS recipient_id,
+          messages.end_user_id AS end_user_id,
+          messages.to_address AS to_address
+   FROM messages
+   UNION ALL SELECT former_mails.org_id AS org_id,
+                    former_mails.recipient_id AS recipient_id,
+                    former_mails.end_user_id AS end_user_id,
+                    former_mails.to_address AS to_address
+   FROM former_mails) AS mail_readers
+JOIN end_users ON end_users.org_id = mail_readers.org_id
+AND end_users.id = mail_readers.end_user_id
+WHERE mail_readers.org_id =
     (SELECT :org_id::UUID AS anon_1)
-  AND messages.recipient_id = :row_id::BIGINT
+  AND mail_readers.recipient_id = :row_id::BIGINT
   FOR
   UPDATE OF end_users;

@@ -9,15 +9,25 @@ WITH given AS
      found AS
   (SELECT given.ordinal AS ordinal,
           end_users.id AS contact_id,
-          lower(messages.to_address) AS address,
+          lower(mail_readers.to_address) AS address,
           CAST(given.list_id AS TEXT) AS list,
           given.list_id AS list_id
    FROM given
-   JOIN messages ON messages.org_id =
+   JOIN
+     (SELECT messages.org_id AS org_id,
+             messages.recipient_id AS recipient_id,
+             messages.end_user_id AS end_user_id,
+             messages.to_address AS to_address
+      FROM messages
+      UNION ALL SELECT former_mails.org_id AS org_id,
+                       former_mails.recipient_id AS recipient_id,
+                       former_mails.end_user_id AS end_user_id,
+                       former_mails.to_address AS to_address
+      FROM former_mails) AS mail_readers ON mail_readers.org_id =
      (SELECT :org_id::UUID AS anon_1)
-   AND messages.recipient_id = given.recipient_id
-   JOIN end_users ON end_users.org_id = messages.org_id
-   AND end_users.id = messages.end_user_id), held AS
+   AND mail_readers.recipient_id = given.recipient_id
+   JOIN end_users ON end_users.org_id = mail_readers.org_id
+   AND end_users.id = mail_readers.end_user_id), held AS
   (SELECT suppressions.address AS address,
           coalesce(suppressions.bounced_at, NULL) AS other
    FROM suppressions
@@ -30,14 +40,14 @@ WITH given AS
           OR suppressions.complained_at IS NOT NULL)
    ORDER BY suppressions.address
    FOR UPDATE),
-                                             gone AS
+                                                 gone AS
   (DELETE
    FROM suppressions USING held
    WHERE suppressions.org_id =
        (SELECT :org_id::UUID AS anon_1)
      AND suppressions.address = held.address
      AND held.other IS NULL RETURNING suppressions.address),
-                                             kept AS
+                                                 kept AS
   (UPDATE suppressions
    SET unsubscribed_at=CASE
                            WHEN (coalesce(suppressions.bounced_at, NULL) IS NULL) THEN suppressions.unsubscribed_at
@@ -52,7 +62,7 @@ WITH given AS
        (SELECT :org_id::UUID AS anon_1)
      AND suppressions.address = held.address
      AND held.other IS NOT NULL),
-                                             noted_namesakes AS
+                                                 noted_namesakes AS
   (INSERT INTO pass_notes (org_id, end_user_id, namesakes) SELECT
      (SELECT :org_id::UUID AS anon_1) AS anon_1,
                                                                   end_users.id AS id,
@@ -63,14 +73,14 @@ WITH given AS
      AND end_users.address IN
        (SELECT gone.address
         FROM gone)),
-                                             concerned AS
+                                                 concerned AS
   (SELECT found.ordinal AS ordinal,
           end_users.id AS contact_id
    FROM found
    JOIN end_users ON end_users.org_id =
      (SELECT :org_id::UUID AS anon_1)
    AND end_users.address = found.address),
-                                             told AS
+                                                 told AS
   (INSERT INTO signals (org_id, kind, end_user_id, changed, happened_at, created_at) SELECT
      (SELECT :org_id::UUID AS anon_1) AS anon_1,
                                                                                             'silent'::VARCHAR AS anon_3,

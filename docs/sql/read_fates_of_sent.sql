@@ -7,6 +7,7 @@ SELECT anon_1.ordinal,
            WHEN (messages.state IN ('sent'::VARCHAR,
                                     :mail_state::VARCHAR)) THEN 'known'
            WHEN (messages.state IS NOT NULL) THEN 'open'
+           WHEN (former_mails.org_id IS NOT NULL) THEN 'known'
            WHEN (sent_before.org_id IS NOT NULL) THEN 'known'
            WHEN (confirmations.state = 'waiting'::VARCHAR) THEN 'again'
            WHEN (confirmations.state IN ('intended'::VARCHAR,
@@ -22,6 +23,9 @@ LEFT OUTER JOIN messages ON messages.org_id = anon_1.org_id
 AND messages.recipient_id = anon_1.row_id
 AND messages.end_user_id = anon_1.contact_id
 AND messages.step_id = anon_1.step_id
+LEFT OUTER JOIN former_mails ON former_mails.org_id = anon_1.org_id
+AND former_mails.recipient_id = anon_1.row_id
+AND former_mails.end_user_id = anon_1.contact_id
 LEFT OUTER JOIN sent_before ON sent_before.org_id = anon_1.org_id
 AND sent_before.end_user_id = anon_1.contact_id
 AND sent_before.automation_id = anon_1.series_id

@@ -177,6 +177,11 @@ WITH of_moved_rows AS
    FROM events
    WHERE events.org_id =
        (SELECT :org_id::UUID AS anon_1)),
+     of_former_mails AS
+  (DELETE
+   FROM former_mails
+   WHERE former_mails.org_id =
+       (SELECT :org_id::UUID AS anon_1)),
      of_former_members AS
   (DELETE
    FROM former_members
@@ -231,6 +236,11 @@ WITH of_moved_rows AS
   (DELETE
    FROM automation_recipients
    WHERE automation_recipients.org_id =
+       (SELECT :org_id::UUID AS anon_1)),
+     of_cleared_mails AS
+  (DELETE
+   FROM cleared_mails
+   WHERE cleared_mails.org_id =
        (SELECT :org_id::UUID AS anon_1)),
      of_cleared_recipients AS
   (DELETE

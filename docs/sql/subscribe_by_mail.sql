@@ -13,11 +13,21 @@ WITH given AS
           CAST(given.list_id AS TEXT) AS list,
           given.list_id AS list_id
    FROM given
-   JOIN messages ON messages.org_id =
+   JOIN
+     (SELECT messages.org_id AS org_id,
+             messages.recipient_id AS recipient_id,
+             messages.end_user_id AS end_user_id,
+             messages.to_address AS to_address
+      FROM messages
+      UNION ALL SELECT former_mails.org_id AS org_id,
+                       former_mails.recipient_id AS recipient_id,
+                       former_mails.end_user_id AS end_user_id,
+                       former_mails.to_address AS to_address
+      FROM former_mails) AS mail_readers ON mail_readers.org_id =
      (SELECT :org_id::UUID AS anon_1)
-   AND messages.recipient_id = given.recipient_id
-   JOIN end_users ON end_users.org_id = messages.org_id
-   AND end_users.id = messages.end_user_id), joined AS
+   AND mail_readers.recipient_id = given.recipient_id
+   JOIN end_users ON end_users.org_id = mail_readers.org_id
+   AND end_users.id = mail_readers.end_user_id), joined AS
   (INSERT INTO subscription_members (org_id, end_user_id, subscription_id, subscribed_at) SELECT DISTINCT
      (SELECT :org_id::UUID AS anon_1) AS anon_1,
                                                                                                           found.contact_id AS contact_id,
@@ -27,14 +37,14 @@ WITH given AS
    ORDER BY found.contact_id,
             found.list_id ON CONFLICT DO NOTHING RETURNING subscription_members.end_user_id,
                                                            subscription_members.subscription_id),
-                                             no_longer_pending AS
+                                                 no_longer_pending AS
   (DELETE
    FROM pending_members USING found
    WHERE pending_members.org_id =
        (SELECT :org_id::UUID AS anon_1)
      AND pending_members.end_user_id = found.contact_id
      AND pending_members.subscription_id = found.list_id),
-                                             held AS
+                                                 held AS
   (SELECT suppressions.address AS address,
           coalesce(suppressions.bounced_at, suppressions.complained_at, NULL) AS other
    FROM suppressions
@@ -46,14 +56,14 @@ WITH given AS
      AND suppressions.unsubscribed_at IS NOT NULL
    ORDER BY suppressions.address
    FOR UPDATE),
-                                             gone AS
+                                                 gone AS
   (DELETE
    FROM suppressions USING held
    WHERE suppressions.org_id =
        (SELECT :org_id::UUID AS anon_1)
      AND suppressions.address = held.address
      AND held.other IS NULL RETURNING suppressions.address),
-                                             kept AS
+                                                 kept AS
   (UPDATE suppressions
    SET unsubscribed_at=CASE
                            WHEN (coalesce(suppressions.bounced_at, suppressions.complained_at, NULL) IS NULL) THEN suppressions.unsubscribed_at
@@ -64,7 +74,7 @@ WITH given AS
        (SELECT :org_id::UUID AS anon_1)
      AND suppressions.address = held.address
      AND held.other IS NOT NULL),
-                                             noted_namesakes AS
+                                                 noted_namesakes AS
   (INSERT INTO pass_notes (org_id, end_user_id, namesakes) SELECT
      (SELECT :org_id::UUID AS anon_1) AS anon_1,
                                                                   end_users.id AS id,
@@ -75,14 +85,14 @@ WITH given AS
      AND end_users.address IN
        (SELECT gone.address
         FROM gone)),
-                                             said AS
+                                                 said AS
   (SELECT found.contact_id AS contact_id,
           CAST(jsonb_build_object('lists'::VARCHAR, coalesce(jsonb_agg(DISTINCT found.list_id) FILTER (
                                                                                                        WHERE found.list_id IS NOT NULL), '[]'::jsonb), 'mail'::VARCHAR, jsonb_build_array('wanted'::VARCHAR)) AS TEXT) AS about,
           max(coalesce(NULL, coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()))) AS sent_at
    FROM found
    GROUP BY found.contact_id),
-                                             noting AS
+                                                 noting AS
   (UPDATE end_users
    SET field_times=CASE
                        WHEN (said.about IS NULL) THEN coalesce(end_users.field_times, '{}'::jsonb)
@@ -105,11 +115,11 @@ WITH given AS
    WHERE end_users.org_id =
        (SELECT :org_id::UUID AS anon_1)
      AND end_users.id = said.contact_id),
-                                             concerned AS
+                                                 concerned AS
   (SELECT DISTINCT found.ordinal AS ordinal,
                    found.contact_id AS contact_id
    FROM found),
-                                             told AS
+                                                 told AS
   (INSERT INTO signals (org_id, kind, end_user_id, changed, happened_at, created_at) SELECT
      (SELECT :org_id::UUID AS anon_1) AS anon_1,
                                                                                             CASE

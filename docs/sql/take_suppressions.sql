@@ -11,11 +11,21 @@ WHERE suppressions.org_id =
      WHERE end_users.org_id =
          (SELECT :org_id::UUID AS anon_2)
        AND end_users.id = ANY (:contact_ids::UUID[])
-     UNION SELECT lower(messages.to_address) AS lower_1
-     FROM messages
-     WHERE messages.org_id =
+     UNION SELECT lower(mail_readers.to_address) AS lower_1
+     FROM
+       (SELECT messages.org_id AS org_id,
+               messages.recipient_id AS recipient_id,
+               messages.end_user_id AS end_user_id,
+               messages.to_address AS to_address
+        FROM messages
+        UNION ALL SELECT former_mails.org_id AS org_id,
+                         former_mails.recipient_id AS recipient_id,
+                         former_mails.end_user_id AS end_user_id,
+                         former_mails.to_address AS to_address
+        FROM former_mails) AS mail_readers
+     WHERE mail_readers.org_id =
          (SELECT :org_id::UUID AS anon_3)
-       AND messages.end_user_id = ANY (:contact_ids::UUID[]))
+       AND mail_readers.end_user_id = ANY (:contact_ids::UUID[]))
   AND NOT (EXISTS
              (SELECT *
               FROM end_users AS other

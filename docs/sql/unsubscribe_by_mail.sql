@@ -13,24 +13,44 @@ WITH given AS
           CAST(given.list_id AS TEXT) AS list,
           given.list_id AS list_id
    FROM given
-   JOIN messages ON messages.org_id =
+   JOIN
+     (SELECT messages.org_id AS org_id,
+             messages.recipient_id AS recipient_id,
+             messages.end_user_id AS end_user_id,
+             messages.to_address AS to_address
+      FROM messages
+      UNION ALL SELECT former_mails.org_id AS org_id,
+                       former_mails.recipient_id AS recipient_id,
+                       former_mails.end_user_id AS end_user_id,
+                       former_mails.to_address AS to_address
+      FROM former_mails) AS mail_readers ON mail_readers.org_id =
      (SELECT :org_id::UUID AS anon_1)
-   AND messages.recipient_id = given.recipient_id
+   AND mail_readers.recipient_id = given.recipient_id
    JOIN end_users ON end_users.org_id =
      (SELECT :org_id::UUID AS anon_1)
-   AND end_users.id = messages.end_user_id
+   AND end_users.id = mail_readers.end_user_id
    UNION SELECT given.ordinal AS ordinal,
                 end_users.id AS contact_id,
-                lower(messages.to_address) AS address,
+                lower(mail_readers.to_address) AS address,
                 CAST(given.list_id AS TEXT) AS list,
                 given.list_id AS list_id
    FROM given
-   JOIN messages ON messages.org_id =
+   JOIN
+     (SELECT messages.org_id AS org_id,
+             messages.recipient_id AS recipient_id,
+             messages.end_user_id AS end_user_id,
+             messages.to_address AS to_address
+      FROM messages
+      UNION ALL SELECT former_mails.org_id AS org_id,
+                       former_mails.recipient_id AS recipient_id,
+                       former_mails.end_user_id AS end_user_id,
+                       former_mails.to_address AS to_address
+      FROM former_mails) AS mail_readers ON mail_readers.org_id =
      (SELECT :org_id::UUID AS anon_1)
-   AND messages.recipient_id = given.recipient_id
+   AND mail_readers.recipient_id = given.recipient_id
    JOIN end_users ON end_users.org_id =
      (SELECT :org_id::UUID AS anon_1)
-   AND end_users.id = messages.end_user_id), sound AS
+   AND end_users.id = mail_readers.end_user_id), sound AS
   (SELECT found.ordinal AS ordinal,
           found.contact_id AS contact_id,
           found.address AS address,
@@ -39,7 +59,7 @@ WITH given AS
    FROM found
    WHERE found.list IS NULL
      OR found.list_id IS NOT NULL),
-                                             left_lists AS
+                                                 left_lists AS
   (DELETE
    FROM subscription_members USING sound
    WHERE subscription_members.org_id =
@@ -48,7 +68,7 @@ WITH given AS
      AND (sound.list IS NULL
           OR subscription_members.subscription_id = sound.list_id) RETURNING subscription_members.end_user_id,
                                                                              subscription_members.subscription_id),
-                                             remembered AS
+                                                 remembered AS
   (INSERT INTO former_members (org_id, end_user_id, subscription_id, left_at) SELECT
      (SELECT :org_id::UUID AS anon_1) AS anon_1,
                                                                                      left_lists.end_user_id AS end_user_id,
@@ -60,7 +80,7 @@ WITH given AS
                                                     end_user_id,
                                                     subscription_id) DO UPDATE
    SET left_at = excluded.left_at),
-                                             no_longer_pending AS
+                                                 no_longer_pending AS
   (DELETE
    FROM pending_members USING sound
    WHERE pending_members.org_id =
@@ -68,7 +88,7 @@ WITH given AS
      AND pending_members.end_user_id = sound.contact_id
      AND (sound.list IS NULL
           OR pending_members.subscription_id = sound.list_id)),
-                                             everything AS
+                                                 everything AS
   (SELECT sound.ordinal AS ordinal,
           sound.contact_id AS contact_id,
           sound.address AS address,
@@ -76,7 +96,7 @@ WITH given AS
           sound.list_id AS list_id
    FROM sound
    WHERE sound.list IS NULL),
-                                             suppressed AS
+                                                 suppressed AS
   (INSERT INTO suppressions (org_id, address, unsubscribed_at) SELECT DISTINCT
      (SELECT :org_id::UUID AS anon_1) AS anon_1,
                                                                                everything.address AS address,
@@ -86,7 +106,7 @@ WITH given AS
    ORDER BY everything.address ON CONFLICT (org_id,
                                             address) DO UPDATE
    SET unsubscribed_at = coalesce(suppressions.unsubscribed_at, excluded.unsubscribed_at)),
-                                             said AS
+                                                 said AS
   (SELECT sound.contact_id AS contact_id,
           CAST(jsonb_build_object('lists'::VARCHAR, coalesce(jsonb_agg(DISTINCT sound.list_id) FILTER (
                                                                                                        WHERE sound.list_id IS NOT NULL), '[]'::jsonb), 'mail'::VARCHAR, CASE
@@ -96,7 +116,7 @@ WITH given AS
           max(coalesce(NULL, coalesce(:now::TIMESTAMP WITH TIME ZONE, statement_timestamp()))) AS sent_at
    FROM sound
    GROUP BY sound.contact_id),
-                                             noting AS
+                                                 noting AS
   (UPDATE end_users
    SET field_times=CASE
                        WHEN (said.about IS NULL) THEN coalesce(end_users.field_times, '{}'::jsonb)
@@ -119,7 +139,7 @@ WITH given AS
    WHERE end_users.org_id =
        (SELECT :org_id::UUID AS anon_1)
      AND end_users.id = said.contact_id),
-                                             concerned AS
+                                                 concerned AS
   (SELECT sound.ordinal AS ordinal,
           sound.contact_id AS contact_id
    FROM sound
@@ -129,7 +149,7 @@ WITH given AS
    JOIN end_users ON end_users.org_id =
      (SELECT :org_id::UUID AS anon_1)
    AND end_users.address = everything.address),
-                                             told AS
+                                                 told AS
   (INSERT INTO signals (org_id, kind, end_user_id, changed, happened_at, created_at) SELECT
      (SELECT :org_id::UUID AS anon_1) AS anon_1,
                                                                                             CASE

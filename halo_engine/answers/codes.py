@@ -13,10 +13,13 @@ from sqlalchemy import CTE, ColumnElement, and_, case, cast, false, func, null, 
 from halo_engine.answers.joins import has_values
 from halo_engine.domain.reasons import EntryTrigger
 from halo_engine.domain.series.definition import Series
-from halo_engine.domain.series.guards import ReasonCode
+from halo_engine.domain.series.guards import GUARDS, ReasonCode
+from halo_engine.domain.times.retention import History
 from halo_engine.enrollment.candidates import Asked
 from halo_engine.enrollment.guards import as_they_stand
 from halo_engine.enrollment.patience import is_of_pair, is_waiting
+from halo_engine.enrollment.rules import keeps_refusals
+from halo_engine.series.histories import complete_since
 from halo_engine.sql.metadata import INSTANT
 from halo_engine.tables import enrollment_refusals, held_entries, waiting_entries
 from halo_engine.work import Work
@@ -24,8 +27,22 @@ from halo_engine.work import Work
 #: The code of a contact with an active enrollment; it comes before all guards.
 ACTIVE: Final = "active"
 
+#: A kept refusal, or an event that holds no filter, comes before all guards and this.
+COULD_BE_OTHER: Final = frozenset(
+    {*(guard.key.value for guard in GUARDS), ReasonCode.TRIGGER_NOT_FIRED.value}
+)
+
 #: Every code that can be answered, in the order of the contract.
 CODES: Final = (ACTIVE, *(code.value for code in ReasonCode))
+
+
+def lacking_since(work: Work, series: Series, codes: Collection[str]) -> datetime | None:
+    """Return from when on refusals and events are there, where older ones could have led to another
+    code than one of these (contract §24).
+    """
+    if not keeps_refusals(series) or COULD_BE_OTHER.isdisjoint(codes):
+        return None
+    return complete_since(work, History.REFUSALS, History.EVENTS)
 
 
 def coded(work: Work, series: Series, contacts: Collection[UUID] | None = None) -> CTE:

@@ -1,6 +1,7 @@
 """Find contacts that callers name: by ``user_id``, or by email if they have none (contract §2)."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -34,6 +35,12 @@ class Noted(Answer):
     """The contact about which something was noted."""
 
     id: UUID
+
+
+def unknown_mail(said: str, since: datetime | None) -> Refusal:
+    """Make the 404 for a mail that is not there; ``since`` is from when on mails are (§24)."""
+    older = "" if since is None else f" Mails from before {since:%Y-%m-%d} are not kept."
+    return Refusal(404, "unknown_mail", said + older)
 
 
 def named_contacts(given: FromClause) -> CTE:

@@ -30,6 +30,7 @@ from halo_engine.organizations import (
     find_organization,
     settings_of,
 )
+from halo_engine.series.checking.cap_spans import check_caps_and_mails
 from halo_engine.series.checking.quiet_windows import swallowed_series
 from halo_engine.series.checking.spans import refuse_shorter_than_counted
 from halo_engine.series.locks import lock_series_for_change
@@ -58,11 +59,17 @@ def _show(work: Work, _: BareCall) -> OrganizationAnswer:
 def change_settings(work: Work, call: OrganizationSettings) -> ChangedOrganization:
     """Change the settings that are given, and name the series that this breaks (contract §20).
 
-    Raises 409 if events would be kept for less long than a series counts them (§24).
+    Raises 409 if events would be kept for less long than a series counts them, or mails than caps
+    do, and 400 for a cap that looks further back than mails are kept (§24).
     """
-    if call.keeps:
+    given = call.model_fields_set
+    if given & _OF_COUNTING:
         work = lock_series_for_change(work)
-        refuse_shorter_than_counted(work, {**work.org.keeps, **call.keeps})
+        keeps = {**work.org.keeps, **call.keeps}
+        caps = call.frequency_caps or () if "frequency_caps" in given else work.org.frequency_caps
+        check_caps_and_mails(work, caps, keeps)
+        if call.keeps:
+            refuse_shorter_than_counted(work, keeps)
     changed = change_organization(work.connection, work.org.key, call)
     breaks: tuple[str, ...] = ()
     if call.model_fields_set & _OF_TIMES:
@@ -70,6 +77,8 @@ def change_settings(work: Work, call: OrganizationSettings) -> ChangedOrganizati
     return ChangedOrganization.model_construct(**dict(changed), breaks=breaks)
 
 
+#: The settings that say how far back is counted, and how far back there is something to count.
+_OF_COUNTING: Final = {"keeps", "frequency_caps"}
 #: The settings that say when mail may go out.
 _OF_TIMES: Final = {"quiet_hours", "timezone"}
 

@@ -29,6 +29,7 @@ from halo_engine.tables import (
     automation_steps,
     confirmations,
     end_users,
+    former_mails,
     messages,
     organizations,
     sent_before,
@@ -54,7 +55,7 @@ SAMPLE: Final = (
 class Fate(StrEnum):
     """What the database knows of a mail that went out."""
 
-    #: It has it as sent, or as failed.
+    #: It has it as sent or as failed, or had it until it was deleted for its age.
     KNOWN = "known"
     #: It has the intent, and no outcome.
     OPEN = "open"
@@ -85,10 +86,16 @@ def _read_fates(sent: Sequence[Sent]) -> Select[Any]:
         before.c.enrollment_number == given.c.number,
         before.c.step_id == given.c.step_id,
     )
+    former = and_(
+        former_mails.c.org_id == given.c.org_id,
+        former_mails.c.recipient_id == given.c.row_id,
+        former_mails.c.end_user_id == given.c.contact_id,
+    )
     fate = case(
         (organizations.c.id.is_(None), Fate.ELSEWHERE),
         (messages.c.state.in_(["sent", "failed"]), Fate.KNOWN),
         (messages.c.state.is_not(None), Fate.OPEN),
+        (former_mails.c.org_id.is_not(None), Fate.KNOWN),
         (before.c.org_id.is_not(None), Fate.KNOWN),
         (asking.c.state == "waiting", Fate.AGAIN),
         (asking.c.state.in_(["intended", "unknown"]), Fate.OPEN),
@@ -99,6 +106,7 @@ def _read_fates(sent: Sequence[Sent]) -> Select[Any]:
     return select(given.c.ordinal, fate.label("fate")).select_from(
         given.outerjoin(organizations, organizations.c.id == given.c.org_id)
         .outerjoin(messages, is_of(messages, given))
+        .outerjoin(former_mails, former)
         .outerjoin(before, went)
         .outerjoin(asking, asked)
         .outerjoin(end_users, is_contact(given))

@@ -1,11 +1,12 @@
 """Before which instant rows may be deleted: as old as the organisation says, and of no use to any
 rule (contract §24).
 
-The spans that series count are refused where they are longer than events are kept. That a deletion
-asks for them again is for a series that older code saved beside this.
+The spans that series count are refused where they are longer than events are kept, and so are
+frequency caps that look further back than mails are. That a deletion asks for them again is for
+what older code saved beside this.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -14,6 +15,7 @@ from sqlalchemy import Select, func, select
 
 from halo_engine.domain.series.definition import Series
 from halo_engine.domain.series.exits import ExitReason
+from halo_engine.domain.times.frequency import longest_cap
 from halo_engine.domain.times.retention import History
 from halo_engine.retention.months import months_of
 from halo_engine.series.catalogue import load_series
@@ -39,7 +41,8 @@ def cut_of(work: Work, history: History) -> datetime | None:
     if kept is None:
         return None
     cut = work.now - kept
-    return min(cut, _events_needed_since(work)) if history is History.EVENTS else cut
+    needed = _NEEDED.get(history)
+    return cut if needed is None else min(cut, needed(work))
 
 
 def cut_of_pages(work: Work, history: History) -> datetime | None:
@@ -62,6 +65,18 @@ def _events_needed_since(work: Work) -> datetime:
     found = work.connection.execute(_find_needed_events(work, compared)).one()
     read: list[datetime] = [at for at in found if at is not None]
     return min(work.now - longest - _MARGIN, *read, work.now)
+
+
+def _mails_needed_since(work: Work) -> datetime:
+    """Return since when caps count mails. What else rules read are mails of runs that go on."""
+    return work.now - longest_cap(work.org.hours.caps) - _MARGIN
+
+
+#: Since when a rule may still read rows of a history; of the others none reads any.
+_NEEDED: Final[Mapping[History, Callable[[Work], datetime]]] = {
+    History.EVENTS: _events_needed_since,
+    History.MAILS: _mails_needed_since,
+}
 
 
 def _compares_events(series: Series) -> bool:

@@ -3,11 +3,12 @@
 Each takes rows that nobody has locked, and so waits for nobody. Where an index leads with the age,
 the oldest rows are taken; else the rows are walked through in order of their key, and a cursor says
 how far. Keys are in order of arrival, so such a walk ends at the first row that is young enough.
+Mails have a module of their own.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
@@ -29,6 +30,8 @@ from sqlalchemy import (
 from halo_engine.contacts.csv_import.upload_rows import delete_old as delete_old_uploads
 from halo_engine.domain.times.retention import History
 from halo_engine.enrollment.first_recipients import count_cleared
+from halo_engine.retention.mails import delete_mails
+from halo_engine.retention.walking import Cursor, DeletesPage, Page
 from halo_engine.sql.statements import statement
 from halo_engine.tables import (
     audit_log,
@@ -41,20 +44,6 @@ from halo_engine.tables import (
 )
 from halo_engine.tables.enrollments import ACTIVE
 from halo_engine.work import Work
-
-#: Where a walk goes on, as JSON: after the row of this key. None is the beginning, or the end.
-Cursor = int | list[str] | None
-
-
-class Page(NamedTuple):
-    """How many rows were deleted, and where the walk goes on; None if there is nothing more."""
-
-    deleted: int
-    cursor: Cursor
-
-
-#: Looks at so many rows after a cursor, and deletes those from before an instant.
-DeletesPage = Callable[[Work, datetime, int, Cursor], Page]
 
 
 class _Oldest:
@@ -237,6 +226,7 @@ PAGES: Final[Mapping[History, DeletesPage]] = {
     History.SIGNALS: _Oldest(signals, "parked_at", _OF_A_CONTACT),
     History.EVENTS: _delete_events,
     History.STEPS: _delete_steps,
+    History.MAILS: delete_mails,
     History.REFUSALS: _delete_refusals,
     History.AUDIT: _AUDIT,
     History.WEBHOOKS: _Oldest(webhook_events, "at"),

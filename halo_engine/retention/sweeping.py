@@ -16,7 +16,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from halo_engine.domain.times.retention import History
 from halo_engine.retention.cuts import cut_of_pages
-from halo_engine.retention.pages import PAGES, Cursor
+from halo_engine.retention.pages import PAGES
+from halo_engine.retention.walking import Cursor
 from halo_engine.sql.statements import statement
 from halo_engine.tables import histories, organizations
 from halo_engine.work import Work

@@ -34,7 +34,10 @@ from halo_engine.tables.lists import (
 )
 from halo_engine.tables.messages import (
     bounce_reports,
+    cleared_mails,
     followed_links,
+    former_mails,
+    mail_readers,
     messages,
     sent_before,
 )
@@ -74,6 +77,7 @@ __all__ = [
     "bounce_reports",
     "cell_organizations",
     "cells",
+    "cleared_mails",
     "cleared_recipients",
     "companies",
     "confirmations",
@@ -88,12 +92,14 @@ __all__ = [
     "event_counts",
     "events",
     "followed_links",
+    "former_mails",
     "former_members",
     "held_entries",
     "histories",
     "hook_deliveries",
     "idempotency_keys",
     "installation",
+    "mail_readers",
     "messages",
     "metadata",
     "moved_rows",

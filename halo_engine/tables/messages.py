@@ -1,18 +1,28 @@
-"""The send log: each intent to send a mail, its outcome, and what the reader did (contract §9)."""
+"""The send log: each intent to send a mail, its outcome, and what the reader did (contract §9).
+
+What was deleted for its age leaves its reader and its counts (contract §24).
+"""
+
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
+    ColumnElement,
     ForeignKeyConstraint,
+    FromClause,
     Index,
     Integer,
     LargeBinary,
     Table,
     Text,
     Uuid,
+    func,
+    select,
     text,
+    union_all,
 )
 
 from halo_engine.domain.bounce_reasons import BounceReason
@@ -88,6 +98,46 @@ messages = Table(
     ),
 )
 
+#: Mails whose rows were deleted for their age: whose each was, and at which address. Its links to
+#: unsubscribe work for good, and an erasure finds the address (contract §24).
+former_mails = Table(
+    "former_mails",
+    metadata,
+    Column("org_id", OrganizationId, primary_key=True),
+    Column("recipient_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("end_user_id", Uuid, nullable=False),
+    Column("to_address", Text, nullable=False),
+    ForeignKeyConstraint(
+        ["org_id", "end_user_id"], ["end_users.org_id", "end_users.id"], ondelete="CASCADE"
+    ),
+    Index("former_mails_contact_idx", "org_id", "end_user_id"),
+)
+
+#: What is counted of a step's mails.
+MAIL_COUNTS: Final = (
+    *("unknown", "sent", "opened", "clicked", "replied"),
+    *("machine_opened", "machine_clicked"),
+)
+
+#: How many mails of a step were deleted for their age, by what became of them.
+cleared_mails = Table(
+    "cleared_mails",
+    metadata,
+    Column("org_id", OrganizationId, primary_key=True),
+    Column("automation_id", Uuid, primary_key=True),
+    Column("step_id", Uuid, primary_key=True),
+    *(Column(name, BigInteger, nullable=False) for name in MAIL_COUNTS),
+    ForeignKeyConstraint(["org_id", "step_id"], ["automation_steps.org_id", "automation_steps.id"]),
+)
+
+#: Whose each mail is, and at which address: also those whose rows were deleted for their age.
+mail_readers = union_all(
+    *(
+        select(*(table.c[name] for name in ("org_id", "recipient_id", "end_user_id", "to_address")))
+        for table in (messages, former_mails)
+    )
+).subquery("mail_readers")
+
 #: Links of mails that were followed in the last moments. Once all that were followed beside it are
 #: here, it is known whether a link was followed by a scanner (§16). ``link`` is a hash, ``machine``
 #: what the request said of itself; ``is_click`` is false for a link to unsubscribe.
@@ -162,3 +212,12 @@ sent_before = Table(
     ),
     ForeignKeyConstraint(["org_id", "step_id"], ["automation_steps.org_id", "automation_steps.id"]),
 )
+
+
+def counts_of_mails(mails: FromClause) -> list[ColumnElement[Any]]:
+    """Return each of ``MAIL_COUNTS`` of rows with the columns of ``messages``."""
+    counts = {
+        "unknown": func.count().filter(mails.c.state == "unknown"),
+        **{name: func.count(mails.c[f"{name}_at"]) for name in MAIL_COUNTS[1:]},
+    }
+    return [counts[name].label(name) for name in MAIL_COUNTS]

@@ -40,6 +40,7 @@ from halo_engine.pipeline.advance import DueChoice, advance
 from halo_engine.pipeline.agenda import organizations_with_work
 from halo_engine.pipeline.batches.update_users import UpdateOrTryCall, update_or_try
 from halo_engine.pipeline.react import react
+from halo_engine.retention.mails import delete_mails
 from halo_engine.series.files.check import check
 from halo_engine.series.lifecycle import find_series
 from halo_engine.series.save import parse_definition, save_series
@@ -206,6 +207,12 @@ def _planned(work: Work, fate: FateName | None = None) -> object:
     return plan(work, "big", _changed(), reschedule=True, fate=fate)
 
 
+def _ended(work: Work) -> None:
+    ends = "UPDATE automation_enrollments SET ended_at = :now, exit_reason = 'completed'"
+    given = {"now": work.now, "org": work.org_id}
+    work.connection.execute(text(f"{ends} WHERE org_id = :org"), given)
+
+
 #: What is done before, what is watched, and how many rows that is about.
 ACTIONS: dict[str, tuple[Action, Action, int]] = {
     "one signal": (_signals(SignalKind.CREATED, 1), _handle, 1),
@@ -272,6 +279,7 @@ ACTIONS: dict[str, tuple[Action, Action, int]] = {
         lambda work: erase_contacts(work, EraseContactsCall(contacts=_USERS[:100])),
         100,
     ),
+    "a page of old mails": (_ended, lambda work: delete_mails(work, work.now, 1000, None), 1000),
     "who has work": (_nothing, lambda work: organizations_with_work(work.connection), 0),
     "preview": (_nothing, _about("big", preview), 0),
     "check": (_nothing, _about("big", check), 0),

@@ -12,6 +12,7 @@ from halo_engine.answers.explain.runs import run_story
 from halo_engine.answers.reports.funnel import funnel
 from halo_engine.answers.reports.timeline import timeline
 from halo_engine.contacts.finding import find_contacts
+from halo_engine.domain.series.definition import Series
 from halo_engine.domain.times.retention import KEPT, History
 from halo_engine.operators.audit import ListAuditCall, list_audit
 from halo_engine.series.lifecycle import find_series
@@ -24,6 +25,7 @@ from halo_engine.tables import (
     enrollment_refusals,
     event_counts,
     events,
+    messages,
     signals,
     webhook_events,
 )
@@ -82,6 +84,7 @@ def test_each_history_goes_after_its_time(sandbox: Sandbox, history: History) ->
 _TABLES = {
     History.EVENTS: events,
     History.STEPS: automation_recipients,
+    History.MAILS: messages,
     History.REFUSALS: enrollment_refusals,
     History.SIGNALS: signals,
     History.AUDIT: audit_log,
@@ -105,10 +108,10 @@ def _leave_one_of_each(sandbox: Sandbox) -> None:
     sandbox.settle()
     [ann] = sandbox.perform(lambda work: find_contacts(work, ["ann"]))
     own = {"org_id": sandbox.org_id}
-    series_id = sandbox.perform(lambda work: find_series(work, "welcome").id)
+    series = sandbox.perform(lambda work: find_series(work, "welcome"))
 
     def write(work: Work) -> None:
-        for table, row in _rows_at(work.now, ann, series_id):
+        for table, row in _rows_at(work.now, ann, series):
             work.connection.execute(insert(table).values(own | row))
 
     sandbox.perform(write)
@@ -122,9 +125,14 @@ def _leave_one_of_each(sandbox: Sandbox) -> None:
     )
 
 
-def _rows_at(now: datetime, contact: UUID, series: UUID) -> Iterator[tuple[Table, dict[str, Any]]]:
+def _rows_at(
+    now: datetime, contact: UUID, series: Series
+) -> Iterator[tuple[Table, dict[str, Any]]]:
     """Yield a row of each table whose rows no door of the test writes."""
-    whose = {"end_user_id": contact, "automation_id": series}
+    whose = {"end_user_id": contact, "automation_id": series.id}
+    mail = {"recipient_id": 1, "enrollment_number": 1, "step_id": series.steps[0].id}
+    sent = {"state": "sent", "message_id": "<a@b>", "to_address": "ann@a.example"}
+    yield messages, {**whose, **mail, **sent, "intended_at": now, "sent_at": now}
     yield audit_log, {"at": now, "by": "ann", "via": "command", "action": "x"}
     yield webhook_events, {**whose, "kind": "contact.entered", "at": now}
     yield enrollment_refusals, {**whose, "code": "suppressed", "refused_at": now, "arrival": 1}
@@ -155,6 +163,7 @@ def test_the_steps_of_an_ended_run_go_and_the_funnel_still_counts_how_they_ended
 
 def test_the_steps_of_a_run_that_goes_on_stay(sandbox: Sandbox) -> None:
     """However long it takes; so do those of a run that ended lately."""
+    keep(sandbox, mails="forever")
     later = {**EMAIL, "key": "later", "delay": "2000d"}
     sandbox.series("long", steps=[EMAIL, later])
     user(sandbox, "ann")

@@ -1,6 +1,7 @@
 """What rules decide is the same whether old rows were deleted or not (contract §24)."""
 
 import random
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Final
 
@@ -8,17 +9,39 @@ import pytest
 from sqlalchemy import Engine, Row, select
 
 from halo_engine.audience.matched import count_matched
+from halo_engine.domain.bounce_reasons import BounceReason
+from halo_engine.domain.errors import Refusal
+from halo_engine.domain.mail_tokens import Purpose
 from halo_engine.domain.reasons import SeriesStatus
+from halo_engine.mail.incoming.bounce_reports import note_bounces
+from halo_engine.mail.incoming.events import MailCall, ReadMailCall, open_mail, reply_to_mail
+from halo_engine.mail.incoming.links import unsubscribe_by_link
+from halo_engine.mail.reading.bounces import Bounce
 from halo_engine.series.catalogue import load_series
-from halo_engine.tables import automation_enrollments, automations, end_users, events
+from halo_engine.tables import (
+    automation_enrollments,
+    automations,
+    end_users,
+    events,
+    messages,
+    suppressions,
+)
 from halo_engine.work import Work
 from tests.pipeline.sandbox import EMAIL, Sandbox, new_sandbox
-from tests.retention.years import DAY, fire, keep, sweep, user
+from tests.retention.years import DAY, cap, fire, keep, links_to, sends_marketing, sweep, user
 
 NAMES: Final = ("ann", "bob", "cyd", "dan")
 EVENTS: Final = ("login", "paid", "viewed")
 #: Shortest of all, but for events: a series counts those of 40 days.
-KEEPS: Final = {"events": "40d", "steps": "31d", "refusals": "31d", "audit": "31d"}
+KEEPS: Final = {
+    "events": "40d",
+    "steps": "31d",
+    "refusals": "31d",
+    "audit": "31d",
+    "mails": "92d",
+}
+#: The caps look back as far as mails are kept.
+CAPS: Final = ("7d", "92d")
 
 
 def _within(event: str, operator: str, value: int, span: str) -> dict[str, Any]:
@@ -65,6 +88,16 @@ SERIES: Final[dict[str, dict[str, Any]]] = {
         },
         "steps": [EMAIL, _LATER],
     },
+    "read": {
+        "entry_trigger": "event",
+        "kind": "marketing",
+        "settings": {**_BY_EVENT, "exit_rules": ["replied"]},
+        "steps": [
+            EMAIL,
+            {"key": "opened", "delay": "95d", "condition": {"type": "email_opened"}},
+            {**EMAIL, "key": "last"},
+        ],
+    },
     "once": {
         "entry_trigger": "event",
         "settings": {"entry_event_name": "paid"},
@@ -97,8 +130,18 @@ def _matched(work: Work) -> list[int]:
     return [count_matched(work.connection, work.org_id, each, work.moment) for each in series]
 
 
+def _suppressed(work: Work) -> list[Any]:
+    gone = suppressions
+    asked = select(gone.c.address, gone.c.bounced_at, gone.c.unsubscribed_at)
+    return list(
+        work.connection.execute(asked.where(gone.c.org_id == work.org_id).order_by("address"))
+    )
+
+
 def _act(each: Sandbox, dice: random.Random) -> None:
-    """Do what the dice say: an event, late or not, a changed user, or nothing."""
+    """Do what the dice say: an event, late or not, a changed user, or nothing; and something that
+    comes of a mail, or nothing.
+    """
     name, event = dice.choice(NAMES), dice.choice(EVENTS)
     late = dice.choice((0, 0, 0, 1, 60)) * DAY
     match dice.randrange(4):
@@ -106,7 +149,42 @@ def _act(each: Sandbox, dice: random.Random) -> None:
             user(each, name, plan=dice.choice(("free", "pro")))
         case 1 | 2:
             fire(each, name, event, each.now - late, item=dice.randrange(3))
+    match dice.randrange(3):
+        case 0:
+            _read_mail(each, name, dice)
+        case 1:
+            each.perform(_report_full)
     each.tick()
+
+
+def _read_mail(each: Sandbox, name: str, dice: random.Random) -> None:
+    """Open the latest mail of a step, or answer it; where there is none, nothing happens."""
+    named = {"contact": name, "series": dice.choice(("read", "goal")), "step": EMAIL["key"]}
+    replies = dice.randrange(3) == 0
+    with suppress(Refusal):
+        if replies:
+            each.perform(lambda work: reply_to_mail(work, MailCall.model_validate(named)))
+        else:
+            each.perform(lambda work: open_mail(work, ReadMailCall.model_validate(named)))
+
+
+def _report_full(work: Work) -> None:
+    """Return the latest mail to bob, if it is of these days: servers tell within days."""
+    fresh = (
+        select(messages.c.recipient_id)
+        .join_from(messages, end_users, end_users.c.id == messages.c.end_user_id)
+        .where(messages.c.org_id == work.org_id, end_users.c.external_id == "bob")
+        .where(messages.c.sent_at > work.now - 5 * DAY)
+        .order_by(messages.c.recipient_id.desc())
+    )
+    full = Bounce(for_good=False, reason=BounceReason.MAILBOX_FULL)
+    note_bounces(work, dict.fromkeys(work.connection.scalars(fresh.limit(1)), full))
+
+
+def _leave(work: Work) -> None:
+    """Let cyd follow the link of her first mail, which may be deleted."""
+    first, *_ = links_to(work, "cyd", Purpose.UNSUBSCRIBE)
+    unsubscribe_by_link(work, first)
 
 
 @pytest.mark.parametrize(
@@ -116,6 +194,8 @@ def test_rules_decide_the_same_with_and_without_a_past(database: Engine, seed: i
     """Two organisations live the same 200 days; of one, old rows are deleted every few days."""
     both = [new_sandbox(database, name) for name in ("forgets", "remembers")]
     for each in both:
+        sends_marketing(each)
+        cap(each, *CAPS)
         for key, definition in SERIES.items():
             each.series(key, **definition)
         for name in NAMES:
@@ -124,17 +204,20 @@ def test_rules_decide_the_same_with_and_without_a_past(database: Engine, seed: i
     forgets, remembers = both
     keep(forgets, **KEEPS)
     steps, deleted = random.Random(seed), 0
-    for turn in range(70):
-        pause = steps.choice((timedelta(hours=1), 2 * DAY, 8 * DAY))
+    for turn in range(60):
+        pause = steps.choice((timedelta(hours=1), 3 * DAY, 9 * DAY))
         for each in both:
             each.now += pause
             _act(each, random.Random(f"{seed}-{turn}"))
+            if turn == 50:
+                each.perform(_leave)
         if turn % 4 == 0:
             deleted += sweep(forgets)
             forgets.engine.chores.tend_months()
-    for decide in (_decided, _matched):
+    for decide in (_decided, _matched, _suppressed):
         assert forgets.perform(decide) == remembers.perform(decide)
     told = [[(mail["To"], mail["Subject"]) for mail in each.transport.sent] for each in both]
     assert told[0] == told[1]
     assert (deleted > 20, len(told[0]) > 10) == (True, True)
-    assert forgets.count(events) < remembers.count(events) / 2
+    assert forgets.count(events) < remembers.count(events) * 0.7
+    assert forgets.count(messages) < remembers.count(messages) * 0.8

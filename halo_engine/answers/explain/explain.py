@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import JsonValue
 
-from halo_engine.answers.codes import ACTIVE
+from halo_engine.answers.codes import ACTIVE, COULD_BE_OTHER, lacking_since
 from halo_engine.answers.contact_facts import gather_contact_facts
 from halo_engine.answers.explain.latest_event import latest_events
 from halo_engine.answers.explain.outlook import Outlook, outlook
@@ -28,15 +28,9 @@ from halo_engine.domain.series.definition import Series
 from halo_engine.domain.series.explain_facts import ContactFacts, ExplainFacts, Reason
 from halo_engine.domain.series.guards import GUARD_OF, GUARDS, ReasonCode
 from halo_engine.domain.times.instants import Instant, format_instant
-from halo_engine.domain.times.retention import History
-from halo_engine.enrollment.rules import keeps_refusals
-from halo_engine.series.histories import complete_since
 from halo_engine.work import Work
 
 _NOT_FIRED: Final = ReasonCode.TRIGGER_NOT_FIRED
-#: A kept refusal, or an event that holds no filter, comes before all guards and this.
-_COULD_BE_OTHER: Final = {*(guard.key.value for guard in GUARDS), _NOT_FIRED.value}
-_KEPT_FOR_A_TIME: Final = (History.REFUSALS, History.EVENTS)
 
 
 class SeenFilter(SaidFilter):
@@ -113,12 +107,12 @@ def _explain(work: Work, series: Series, contacts: Sequence[UUID]) -> list[Expla
         else _not_enrolled(work, facts_of[id_], waiting.get(id_))
         for id_ in contacts
     )
-    since = complete_since(work, *_KEPT_FOR_A_TIME) if keeps_refusals(series) else None
+    since = lacking_since(work, series, {each.code for each in known.values()})
     return [
         each.model_copy(
             update={
                 "failed_mails": tuple(failed.get(each.contact_id, ())),
-                "complete_since": since if each.code in _COULD_BE_OTHER else None,
+                "complete_since": since if each.code in COULD_BE_OTHER else None,
             }
         )
         for each in explained

@@ -1,16 +1,17 @@
 """The story of a contact's runs in a series: each decision, from what is kept (contract §18).
 
 A re-enrollment deletes the rows of the run before, so of an earlier run its beginning, its mails
-and its end are left; so are those of a run that ended long ago (§24).
+and its end are left; so are those of a run that ended long ago, until its mails are old too (§24).
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from pydantic import JsonValue
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import RowMapping, Select, and_, func, select
 
 from halo_engine.answers.joins import has_values
 from halo_engine.domain.answer import Answer
@@ -18,7 +19,7 @@ from halo_engine.domain.series.definition import Series
 from halo_engine.domain.series.exits import ExitReason
 from halo_engine.domain.times.instants import Instant
 from halo_engine.domain.times.retention import History
-from halo_engine.series.histories import complete_since
+from halo_engine.series.histories import all_complete_since
 from halo_engine.sql.statements import statement
 from halo_engine.tables import automation_enrollments, automation_recipients, messages
 from halo_engine.work import Work
@@ -70,8 +71,8 @@ class Run(Answer):
 class RunStory(Answer):
     """The runs of a contact in a series, the latest first.
 
-    ``complete_since``: of runs that ended before, steps are not kept any more (§24); None if none
-    did.
+    ``complete_since``: of runs that ended before, steps are not kept any more, nor mails from
+    before of a run that ended (§24); None where nothing can be missing.
     """
 
     series: str
@@ -87,16 +88,25 @@ def run_story(work: Work, series: Series, contact_id: UUID, name: str) -> RunSto
     for row in work.connection.execute(_read_run_steps(work, series, contact_id)).mappings():
         steps[row["number"]].append(dict(row))
     keys = {id_: step.key for id_, step in series.steps_by_id.items()}
-    since = complete_since(work, History.STEPS)
-    is_older = any(row["ended_at"] and since and row["ended_at"] < since for row in runs)
     return RunStory(
-        complete_since=since if is_older else None,
+        complete_since=_complete_since(work, [row for row in runs if row["ended_at"]]),
         series=series.key,
         contact=name,
         runs=tuple(
             Run(**dict(row), steps=tuple(_steps(steps[row["number"]], keys))) for row in runs
         ),
     )
+
+
+def _complete_since(work: Work, ended: Sequence[RowMapping]) -> datetime | None:
+    """Return from when on these runs, which have ended, have all their steps and mails."""
+    since = all_complete_since(work)
+    steps, mails = since.get(History.STEPS), since.get(History.MAILS)
+    lacking = [
+        steps if steps and any(run["ended_at"] < steps for run in ended) else None,
+        mails if mails and any(run["began_at"] < mails for run in ended) else None,
+    ]
+    return max((each for each in lacking if each is not None), default=None)
 
 
 def _steps(rows: Iterable[Mapping[str, Any]], keys: Mapping[UUID, str]) -> Iterable[RunStep]:

@@ -27,7 +27,9 @@ from halo_engine.domain.bounce_reasons import BounceReason
 from halo_engine.domain.reasons import FailReason, SkipReason, Status
 from halo_engine.domain.series.definition import Series
 from halo_engine.domain.times.instants import Instant
+from halo_engine.domain.times.retention import History
 from halo_engine.mail.reading.bounces import kind_of
+from halo_engine.series.histories import complete_since
 from halo_engine.sql.statements import statement
 from halo_engine.tables import (
     automation_recipients,
@@ -75,10 +77,15 @@ class FailedMail(Answer):
 
 
 class FailurePage(Answer):
-    """A page of them; ``next`` is what to give as ``after`` for the page that follows."""
+    """A page of them; ``next`` is what to give as ``after`` for the page that follows.
+
+    On the last page ``complete_since`` says that steps or mails from before are not kept any more
+    (§24).
+    """
 
     failures: tuple[FailedMail, ...]
     next: int | None
+    complete_since: Instant | None = None
 
 
 def failures(
@@ -86,8 +93,11 @@ def failures(
 ) -> FailurePage:
     """Return a page of mails of ``series`` that were not sent, the latest rows first."""
     found = _read(work, _page_failures(work, series, after, size + 1))
+    goes_on = len(found) > size
     return FailurePage(
-        failures=tuple(found[:size]), next=found[size - 1].id if len(found) > size else None
+        failures=tuple(found[:size]),
+        next=found[size - 1].id if goes_on else None,
+        complete_since=None if goes_on else complete_since(work, History.STEPS, History.MAILS),
     )
 
 

@@ -1,19 +1,21 @@
 """The funnel of a series: how far contacts came, step by step (contract §1, §7, §9)."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     FromClause,
     RowMapping,
     Select,
     and_,
     case,
+    cast,
     exists,
     false,
     func,
@@ -34,17 +36,15 @@ from halo_engine.sql.statements import statement
 from halo_engine.tables import (
     automation_enrollments,
     automation_recipients,
+    cleared_mails,
     cleared_recipients,
     messages,
     waiting_entries,
 )
+from halo_engine.tables.messages import MAIL_COUNTS, counts_of_mails
 from halo_engine.work import Work
 
 _FAILED: Final = Status.FAILED.value
-_OF_MAILS: Final = (
-    *("unknown", "sent", "opened", "clicked", "replied"),
-    *("machine_opened", "machine_clicked"),
-)
 
 
 class FunnelStep(Answer):
@@ -77,7 +77,7 @@ class Funnel(Answer):
     reason, most frequent first. A removed step is shown while it has recipients or emails.
     ``held`` counts contacts that a surge holds, ``waiting`` those who wait for data (§23); they
     have no enrollment yet. ``complete_since``: the ``recipients`` of runs that ended before are not
-    counted any more (§24); None if all are.
+    counted any more, nor, of the runs of one version, mails from before (§24); None if all are.
     """
 
     series: str
@@ -142,9 +142,16 @@ def funnel(work: Work, series: Series, version: int | None = None) -> Funnel:
         bounces=bounces_of(work, and_(*of.among(messages))),
         steps=tuple(_steps(of)),
         held=count_held(work, series),
-        complete_since=complete_since(work, History.STEPS),
+        complete_since=complete_since(work, *_lacking(version)),
         waiting=work.connection.scalar(_count_waiting(of)) or 0 if series.patience else 0,
     )
+
+
+def _lacking(version: int | None) -> Sequence[History]:
+    """Return the histories that are counted, but for what was counted when it was deleted: of that
+    no version is known.
+    """
+    return (History.STEPS,) if version is None else (History.STEPS, History.MAILS)
 
 
 @statement("count_waiting")
@@ -187,7 +194,7 @@ def _steps(of: FunnelRuns) -> Iterator[FunnelStep]:
             recipients=recipients.get(step.id, {}),
             skipped={reason: number for reason, number in sorted(end.items()) if reason != _FAILED},
             failed=end.get(_FAILED, 0),
-            **{name: mails[step.id][name] if step.id in mails else 0 for name in _OF_MAILS},
+            **{name: mails[step.id][name] if step.id in mails else 0 for name in MAIL_COUNTS},
         )
 
 
@@ -246,17 +253,15 @@ def _mails(of: FunnelRuns) -> Mapping[UUID, RowMapping]:
 
 @statement("count_mails_by_step")
 def _count_mails_by_step(of: FunnelRuns) -> Select[Any]:
-    return (
-        select(
-            messages.c.step_id,
-            func.count().filter(messages.c.state == "unknown").label("unknown"),
-            func.count(messages.c.sent_at).label("sent"),
-            func.count(messages.c.opened_at).label("opened"),
-            func.count(messages.c.clicked_at).label("clicked"),
-            func.count(messages.c.replied_at).label("replied"),
-            func.count(messages.c.machine_opened_at).label("machine_opened"),
-            func.count(messages.c.machine_clicked_at).label("machine_clicked"),
-        )
+    present = (
+        select(messages.c.step_id, *counts_of_mails(messages))
         .where(*of.among(messages))
         .group_by(messages.c.step_id)
     )
+    cleared = cleared_mails
+    earlier = select(cleared.c.step_id, *(cleared.c[name] for name in MAIL_COUNTS)).where(
+        *of.among(cleared)
+    )
+    both = present.union_all(earlier).subquery("both")
+    added = (cast(func.sum(both.c[name]), BigInteger).label(name) for name in MAIL_COUNTS)
+    return select(both.c.step_id, *added).group_by(both.c.step_id)

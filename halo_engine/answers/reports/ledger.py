@@ -5,10 +5,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, Select, func, literal, not_, select
 
-from halo_engine.answers.codes import ACTIVE, CODES, coded
+from halo_engine.answers.codes import ACTIVE, CODES, coded, lacking_since
 from halo_engine.domain.answer import Answer
 from halo_engine.domain.series.definition import Series
 from halo_engine.domain.series.guards import ReasonCode
+from halo_engine.domain.times.instants import Instant
 from halo_engine.enrollment.guards import is_matched
 from halo_engine.sql.statements import statement
 from halo_engine.sql.statistics import analyze_unknown
@@ -21,7 +22,9 @@ class Ledger(Answer):
 
     ``buckets`` has the non-empty ones in the order of §4; they sum up to ``matched``.
     ``active_outside`` counts active contacts that no longer match, ``held_outside`` held ones,
-    ``waiting_outside`` those who wait for data and do not match yet (§23).
+    ``waiting_outside`` those who wait for data and do not match yet (§23). ``complete_since``: a
+    refusal, or an event, from before is not kept any more, and could put a contact into another
+    bucket (§24); None where none could.
     """
 
     series: str
@@ -30,10 +33,11 @@ class Ledger(Answer):
     active_outside: int
     held_outside: int = 0
     waiting_outside: int = 0
+    complete_since: Instant | None = None
 
 
 def ledger(work: Work, series: Series) -> Ledger:
-    """Return the ledger of ``series`` as it stands now, in one statement (contract §10)."""
+    """Return the ledger of ``series`` as it stands now, in two statements (contract §10)."""
     analyze_unknown(work.connection)
     counts, everywhere, held, waiting = work.connection.execute(_count_ledger(work, series)).one()
     return Ledger(
@@ -43,6 +47,7 @@ def ledger(work: Work, series: Series) -> Ledger:
         active_outside=everywhere - counts.get(ACTIVE, 0),
         held_outside=held,
         waiting_outside=waiting,
+        complete_since=lacking_since(work, series, counts),
     )
 
 

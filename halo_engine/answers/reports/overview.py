@@ -7,11 +7,13 @@ from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
+    BigInteger,
     ColumnElement,
     Select,
     Uuid,
     and_,
     any_,
+    cast,
     exists,
     func,
     literal,
@@ -24,7 +26,12 @@ from halo_engine.domain.reasons import AudienceType, EntryTrigger, SeriesKind, S
 from halo_engine.domain.times.instants import Instant
 from halo_engine.domain.values import check_text
 from halo_engine.sql.statements import statement
-from halo_engine.tables import automation_enrollments, automations, messages
+from halo_engine.tables import (
+    automation_enrollments,
+    automations,
+    cleared_mails,
+    messages,
+)
 from halo_engine.work import Work
 
 
@@ -235,12 +242,19 @@ def _count_repeated_of(work: Work, ids: Sequence[UUID]) -> Select[Any]:
 
 @statement("count_sent_of", ids=[UUID(int=7)])
 def _count_sent_of(work: Work, ids: Sequence[UUID]) -> Select[Any]:
-    of_series = messages.c.automation_id
-    return (
+    """Count the mails that are there and those that were deleted for their age."""
+    of_series, cleared = messages.c.automation_id, cleared_mails
+    present = (
         select(of_series, func.count(messages.c.sent_at).label("sent"))
         .where(messages.c.org_id == work.org_id, _is_any(of_series, ids))
         .group_by(of_series)
     )
+    earlier = select(cleared.c.automation_id, cleared.c.sent).where(
+        cleared.c.org_id == work.org_id, _is_any(cleared.c.automation_id, ids)
+    )
+    both = present.union_all(earlier).subquery("both")
+    sent = cast(func.sum(both.c.sent), BigInteger).label("sent")
+    return select(both.c.automation_id, sent).group_by(both.c.automation_id)
 
 
 def _is_any(column: ColumnElement[UUID], ids: Sequence[UUID]) -> ColumnElement[bool]:

@@ -82,8 +82,8 @@ class Entry(Answer):
 class Timeline(Answer):
     """A page of entries, the latest first; ``next`` is the ``after`` of the page that follows.
 
-    On the last page ``complete_since`` says that events or refusals from before are not kept any
-    more (§24).
+    On the last page ``complete_since`` says that events, refusals or mails from before are not kept
+    any more (§24).
     """
 
     items: tuple[Entry, ...]
@@ -121,7 +121,7 @@ _SOURCES: Final = (
     _Source(What.MACHINE_CLICKED, messages, "machine_clicked_at", **_MAIL),
     _Source(What.SIGNAL_WAITS, signals, "created_at", said="kind"),
 )
-_KEPT_FOR_A_TIME: Final = (History.EVENTS, History.REFUSALS)
+_KEPT_FOR_A_TIME: Final = (History.EVENTS, History.REFUSALS, History.MAILS)
 #: Columns that only some sources have; NULL in the others.
 _KNOWN_TO_SOME: Final[Mapping[str, TypeEngine[Any]]] = {
     "automation_id": Uuid(),

@@ -7,7 +7,7 @@ import click
 
 from halo_engine.answers.reports.failures import FailedMail, FailurePage, failures
 from halo_engine.cli.context import CommandContext, in_organization
-from halo_engine.cli.output import first_line, print_table, shown_at
+from halo_engine.cli.output import first_line, print_table, say_complete_since, shown_at
 from halo_engine.domain.answer import PAGE
 from halo_engine.series.lifecycle import find_series
 
@@ -27,12 +27,13 @@ def failures_command(context: CommandContext, key: str, after: int | None, size:
 
 
 def _draw(page: FailurePage, zone: ZoneInfo) -> None:
-    if not page.failures:
+    if page.failures:
+        draw_failures(page.failures, zone, whose=True)
+    else:
         click.echo("everybody got their mails")
-        return
-    draw_failures(page.failures, zone, whose=True)
     if page.next is not None:
         click.echo(f"\nmore with --after {page.next}")
+    say_complete_since("They", page.complete_since, zone)
 
 
 def draw_failures(failed: Sequence[FailedMail], zone: ZoneInfo, *, whose: bool) -> None:

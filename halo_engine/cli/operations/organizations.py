@@ -34,6 +34,7 @@ from halo_engine.organizations import (
     new_secret,
     settings_of,
 )
+from halo_engine.series.checking.cap_spans import check_caps_and_mails
 from halo_engine.widget_keys import revoke_old_widget_key, rotate_widget_key
 from halo_engine.work import OrgRef, open_work
 
@@ -113,6 +114,7 @@ def _make(connection: Connection, key: str, settings: OrganizationSettings) -> O
     """Make an organisation, and note it as the first row of its audit log."""
     made = create_organization(connection, key, settings)
     work = open_work(connection, OrgRef(id=made.id), None)
+    check_caps_and_mails(work, work.org.frequency_caps, work.org.keeps)
     after = settings_of(connection, made.id)
     note(work, _operator(), "organizations.create", AuditedChange(key, after=after))
     return made

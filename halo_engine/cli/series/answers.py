@@ -122,10 +122,11 @@ def _draw_diagnosis(found: Diagnosis) -> None:
 @in_organization
 def ledger_command(context: CommandContext, key: str) -> None:
     """Count who matches KEY: those in it, and the others by reason."""
-    context.show(context.ask(lambda work: ledger(work, find_series(work, key))), _draw_ledger)
+    found = context.ask(lambda work: ledger(work, find_series(work, key)))
+    context.show(found, lambda answer: _draw_ledger(answer, context.zone))
 
 
-def _draw_ledger(found: Ledger) -> None:
+def _draw_ledger(found: Ledger, zone: ZoneInfo) -> None:
     rows = [*found.buckets.items(), ("matched", found.matched)]
     print_table(("code", "contacts"), rows, numbers=["contacts"])
     if found.active_outside:
@@ -134,6 +135,7 @@ def _draw_ledger(found: Ledger) -> None:
         click.echo(f"{found.held_outside} held in a surge that no longer match")
     if found.waiting_outside:
         click.echo(f"\n{found.waiting_outside} waiting for data that do not match yet")
+    say_complete_since("Refusals and events", found.complete_since, zone)
 
 
 @click.command(name="funnel")
@@ -145,10 +147,10 @@ def _draw_ledger(found: Ledger) -> None:
 def funnel_command(context: CommandContext, key: str, version: int | None) -> None:
     """Show how far contacts came in KEY, step by step."""
     found = context.ask(lambda work: funnel(work, find_series(work, key), version))
-    context.show(found, lambda answer: _draw_funnel(answer, context.zone))
+    context.show(found, lambda answer: _draw_funnel(answer, version, context.zone))
 
 
-def _draw_funnel(found: Funnel, zone: ZoneInfo) -> None:
+def _draw_funnel(found: Funnel, version: int | None, zone: ZoneInfo) -> None:
     print_facts(
         {
             "enrolled": found.enrolled,
@@ -183,7 +185,8 @@ def _draw_funnel(found: Funnel, zone: ZoneInfo) -> None:
         ],
         numbers=numbers,
     )
-    say_complete_since("The recipients", found.complete_since, zone)
+    counted = "The recipients" if version is None else "The recipients and mails"
+    say_complete_since(counted, found.complete_since, zone)
 
 
 @click.command(name="explain")

@@ -42,7 +42,7 @@ def _draw(found: RunStory, zone: ZoneInfo) -> None:
             click.echo(f"its event said: {properties_in_short(run.event_properties)}")
         columns = ("step", "reached", "due", "decided", "what", "why", "mail")
         print_table(columns, list(_rows(run, zone)))
-    say_complete_since("Their steps", found.complete_since, zone)
+    say_complete_since("Their steps and mails", found.complete_since, zone)
 
 
 def _rows(run: Run, zone: ZoneInfo) -> Iterator[Sequence[object]]:

@@ -32,7 +32,7 @@ from halo_engine.sql.statements import statement
 from halo_engine.tables import (
     end_users,
     former_members,
-    messages,
+    mail_readers,
     subscription_members,
     subscriptions,
 )
@@ -61,8 +61,8 @@ def hold_reader(work: Work, recipient_id: int) -> UUID | None:
 def _hold_reader(work: Work, row_id: int) -> Select[Any]:
     return (
         select(end_users.c.id)
-        .join_from(messages, end_users, _is_reader())
-        .where(messages.c.org_id == work.org_id, messages.c.recipient_id == row_id)
+        .join_from(mail_readers, end_users, _is_reader())
+        .where(mail_readers.c.org_id == work.org_id, mail_readers.c.recipient_id == row_id)
         .with_for_update(of=end_users)
     )
 
@@ -86,10 +86,10 @@ def _read_topics_of_reader(work: Work, row_id: int) -> Select[Any]:
             lists.c.description,
             joined.label("joined"),
         )
-        .join_from(messages, lists, lists.c.org_id == messages.c.org_id)
+        .join_from(mail_readers, lists, lists.c.org_id == mail_readers.c.org_id)
         .where(
-            messages.c.org_id == work.org_id,
-            messages.c.recipient_id == row_id,
+            mail_readers.c.org_id == work.org_id,
+            mail_readers.c.recipient_id == row_id,
             or_(joined, was_on_it),
         )
         .order_by(func.lower(name), lists.c.key)
@@ -98,14 +98,16 @@ def _read_topics_of_reader(work: Work, row_id: int) -> Select[Any]:
 
 def _is_on(table: FromClause) -> ColumnElement[bool]:
     return exists().where(
-        table.c.org_id == messages.c.org_id,
-        table.c.end_user_id == messages.c.end_user_id,
+        table.c.org_id == mail_readers.c.org_id,
+        table.c.end_user_id == mail_readers.c.end_user_id,
         table.c.subscription_id == subscriptions.c.id,
     )
 
 
 def _is_reader() -> ColumnElement[bool]:
-    return and_(end_users.c.org_id == messages.c.org_id, end_users.c.id == messages.c.end_user_id)
+    return and_(
+        end_users.c.org_id == mail_readers.c.org_id, end_users.c.id == mail_readers.c.end_user_id
+    )
 
 
 def join_by_mail(work: Work, recipient_id: int, list_ids: Sequence[UUID]) -> None:
@@ -124,7 +126,7 @@ def join_by_mail(work: Work, recipient_id: int, list_ids: Sequence[UUID]) -> Non
 
 @prepared("lift_by_mail")
 def _lifting_by_mail() -> Select[Any]:
-    found = _addressed(func.lower(messages.c.to_address)).cte("found")
+    found = _addressed(func.lower(mail_readers.c.to_address)).cte("found")
     return select(found).add_cte(
         *lifting(found, complaints=True),
         tell(namesakes(found).cte("concerned"), SUPPRESSION_KEY),
@@ -140,11 +142,13 @@ def _joining_by_mail() -> Select[Any]:
 def _addressed(address: ColumnElement[Any]) -> Select[Any]:
     """Return the mail's contact with each list that is given, and an address of it."""
     given = given_rows({"ordinal": Integer(), "recipient_id": BigInteger(), "list_id": Uuid()})
-    is_mail = and_(messages.c.org_id == ORG_ID, messages.c.recipient_id == given.c.recipient_id)
+    is_mail = and_(
+        mail_readers.c.org_id == ORG_ID, mail_readers.c.recipient_id == given.c.recipient_id
+    )
     return select(
         given.c.ordinal,
         end_users.c.id.label("contact_id"),
         address.label("address"),
         cast(given.c.list_id, Text).label("list"),
         given.c.list_id,
-    ).select_from(given.join(messages, is_mail).join(end_users, _is_reader()))
+    ).select_from(given.join(mail_readers, is_mail).join(end_users, _is_reader()))

@@ -32,7 +32,7 @@ from halo_engine.series.noting import note_others, note_removed
 from halo_engine.sql.statements import statement
 from halo_engine.tables import (
     end_users,
-    messages,
+    mail_readers,
     pass_notes,
     signals,
     suppressions,
@@ -142,7 +142,7 @@ def of_nobody_else(work: Work, contact_ids: Collection[UUID]) -> tuple[ColumnEle
 
     Those are the address of each, and all addresses that it was sent mail at.
     """
-    contact, mails, table = end_users, messages, suppressions
+    contact, mails, table = end_users, mail_readers, suppressions
     addresses = (
         select(contact.c.address)
         .where(contact.c.org_id == work.org_id, is_one_of(contact.c.id, contact_ids))

@@ -49,7 +49,7 @@ from halo_engine.sql.prepared import Prepared, prepared
 from halo_engine.tables import (
     end_users,
     former_members,
-    messages,
+    mail_readers,
     subscription_members,
     subscriptions,
     suppressions,
@@ -263,8 +263,10 @@ def _unsubscribing() -> Select[Any]:
 @prepared("unsubscribe_by_mail")
 def _leaving_by_mail() -> Select[Any]:
     given = given_rows({"ordinal": Integer(), "recipient_id": BigInteger(), "list_id": Uuid()})
-    is_mail = and_(messages.c.org_id == ORG_ID, messages.c.recipient_id == given.c.recipient_id)
-    is_contact = and_(end_users.c.org_id == ORG_ID, end_users.c.id == messages.c.end_user_id)
+    is_mail = and_(
+        mail_readers.c.org_id == ORG_ID, mail_readers.c.recipient_id == given.c.recipient_id
+    )
+    is_contact = and_(end_users.c.org_id == ORG_ID, end_users.c.id == mail_readers.c.end_user_id)
     addressed = [
         select(
             given.c.ordinal,
@@ -272,8 +274,8 @@ def _leaving_by_mail() -> Select[Any]:
             address.label("address"),
             cast(given.c.list_id, Text).label("list"),
             given.c.list_id,
-        ).select_from(given.join(messages, is_mail).join(end_users, is_contact))
-        for address in (end_users.c.address, func.lower(messages.c.to_address))
+        ).select_from(given.join(mail_readers, is_mail).join(end_users, is_contact))
+        for address in (end_users.c.address, func.lower(mail_readers.c.to_address))
     ]
     return leaving(union(*addressed).cte("found"), suppressions.c.unsubscribed_at)
 

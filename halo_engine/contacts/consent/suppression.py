@@ -1,6 +1,7 @@
 """Addresses that get no mail: bounced, complained, or unsubscribed from everything (§3)."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Self
 
 from pydantic import model_validator
@@ -18,11 +19,13 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 
 from halo_engine.contacts.calls import Call, Identifier
-from halo_engine.contacts.finding import Noted, named_contacts, only
+from halo_engine.contacts.finding import Noted, named_contacts, only, unknown_mail
 from halo_engine.contacts.parameters import NOW, ORG_ID, given_rows, values_of
 from halo_engine.contacts.silent import tell
 from halo_engine.domain.errors import Refusal, bad_input, not_found, shown
 from halo_engine.domain.series.triggers import SUPPRESSION_KEY
+from halo_engine.domain.times.retention import History
+from halo_engine.series.histories import complete_since
 from halo_engine.sql.prepared import Prepared, prepared
 from halo_engine.tables import end_users, messages, suppressions
 from halo_engine.work import Work
@@ -74,10 +77,11 @@ def noted_addresses(
     given = [{"ordinal": ordinal, **call.model_dump()} for ordinal, call in enumerate(calls)]
     rows = statement.rows(work.connection, values_of(work, given))
     found = {row["ordinal"]: row for row in rows}
+    since = complete_since(work, History.MAILS) if len(found) < len(calls) else None
     outcomes: list[Noted | Refusal] = []
     for ordinal, call in enumerate(calls):
         if ordinal not in found:
-            outcomes.append(_unknown(call))
+            outcomes.append(_unknown(call, since))
         elif found[ordinal]["address"] is None:
             problem = f"{shown(call.contact)} has no email; allowed is a contact that has one"
             outcomes.append(bad_input("contact", problem, "no_email"))
@@ -86,9 +90,9 @@ def noted_addresses(
     return outcomes
 
 
-def _unknown(call: AddressCall) -> Refusal:
+def _unknown(call: AddressCall, since: datetime | None) -> Refusal:
     if call.message_id is not None:
-        return not_found("mail", call.message_id)
+        return unknown_mail(f"There is no mail {shown(call.message_id)}.", since)
     return not_found("contact", str(call.contact))
 
 

@@ -56,6 +56,11 @@ def parsed_caps(stored: object) -> FrequencyCaps:
     return () if stored is None else _CAPS.validate_python(stored)
 
 
+def longest_cap(caps: FrequencyCaps) -> timedelta:
+    """Return how far back caps look; zero if there are none."""
+    return max((cap.within for cap in caps), default=timedelta(0))
+
+
 def allowed_from(caps: FrequencyCaps, mailed: Sequence[datetime]) -> datetime | None:
     """Return the first instant at which all caps allow one more, which may be over; None if they
     always do. ``mailed`` are the instants that count, the latest first.

@@ -17,6 +17,7 @@ class History(StrEnum):
 
     EVENTS = "events"
     STEPS = "steps"
+    MAILS = "mails"
     REFUSALS = "refusals"
     SIGNALS = "signals"
     AUDIT = "audit"
@@ -62,6 +63,16 @@ KEPT: Final[Mapping[History, Kept]] = {
             _days(31),
             "People ask what went wrong last month.",
             "runs, the funnel",
+        ),
+        Kept(
+            History.MAILS,
+            "The log of mails, with what their readers did. Whose each mail was and at which "
+            "address, how many were sent, opened, clicked and replied to at each step, and mails "
+            "that came back are kept for good.",
+            _days(731),
+            _days(92),
+            "Replies and complaints come weeks later.",
+            "runs, the timeline, failed mails, the funnel of one version",
         ),
         Kept(
             History.REFUSALS,

@@ -23,14 +23,16 @@ from sqlalchemy import (
 from sqlalchemy.sql.selectable import LateralFromClause
 
 from halo_engine.contacts.calls import Call, Identifier
-from halo_engine.contacts.finding import Noted, named_contacts, only
+from halo_engine.contacts.finding import Noted, named_contacts, only, unknown_mail
 from halo_engine.contacts.parameters import NOW, ORG_ID, given_rows, values_of
 from halo_engine.contacts.sending_order import written_now
 from halo_engine.contacts.silent import tell
 from halo_engine.domain.errors import Refusal, bad_input, not_found, shown
 from halo_engine.domain.series.happenings import Happening, Kinds
 from halo_engine.domain.series.triggers import MAIL_KEY
+from halo_engine.domain.times.retention import History
 from halo_engine.happenings import happened_to_mails, note_happenings
+from halo_engine.series.histories import complete_since
 from halo_engine.sql.metadata import INSTANT, arrivals
 from halo_engine.sql.prepared import Rows, prepared
 from halo_engine.tables import automation_steps, automations, end_users, messages
@@ -123,11 +125,14 @@ def event_by(event: MailEvent, *, machine: bool) -> MailEvent:
 def note_all(event: MailEvent, work: Work, calls: Sequence[MailCall]) -> list[Noted | Refusal]:
     """Note an event for a set of mails, in one statement; the unknown ones are refused, each alone.
 
-    A mail whose outcome is unknown counts as sent: somebody who opens it has it.
+    A mail whose outcome is unknown counts as sent: somebody who opens it has it. Where mails were
+    deleted for their age, a refusal says so (§24).
     """
     given = [{"ordinal": ordinal, **call.model_dump()} for ordinal, call in enumerate(calls)]
     rows = _noted(event, work, given)
-    return [_outcome(call, row) for call, row in zip(calls, rows, strict=True)]
+    is_unknown = any(row["end_user_id"] is None for row in rows)
+    since = complete_since(work, History.MAILS) if is_unknown else None
+    return [_outcome(call, row, since) for call, row in zip(calls, rows, strict=True)]
 
 
 def note_mails(event: MailEvent, work: Work, mails: Sequence[tuple[str, datetime]]) -> None:
@@ -151,17 +156,17 @@ def _noted(event: MailEvent, work: Work, given: Sequence[Mapping[str, Any]]) -> 
     return _statement(event, kinds).rows(work.connection, values_of(work, given))
 
 
-def _outcome(call: MailCall, row: Mapping[str, Any]) -> Noted | Refusal:
+def _outcome(call: MailCall, row: Mapping[str, Any], since: datetime | None) -> Noted | Refusal:
     if row["end_user_id"] is not None:
         return Noted(id=row["end_user_id"])
     if call.message_id is not None:
-        return not_found("mail", call.message_id)
+        return unknown_mail(f"There is no mail {shown(call.message_id)}.", since)
     if row["contact_id"] is None:
         return not_found("contact", str(call.contact))
     if row["series_id"] is None:
         return not_found("series", str(call.series))
     step = f"step {shown(call.step)} of {shown(call.series)}"
-    return Refusal(404, "unknown_mail", f"No mail of {step} was sent to {shown(call.contact)}.")
+    return unknown_mail(f"No mail of {step} was sent to {shown(call.contact)}.", since)
 
 
 @prepared("note_mail_event", event=MailEvent.REPLIED, kinds=frozenset())

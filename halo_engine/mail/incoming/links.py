@@ -2,7 +2,8 @@
 
 Each may be followed any number of times, in any order, as long as the organisation exists. If the
 contact was erased, and the mail with it, nothing is written and ``id`` is null; a click is still
-redirected, and an unsubscribed address gets no mail anyway.
+redirected, and an unsubscribed address gets no mail anyway. Of a mail that was deleted for its age,
+whose it was is known, so it unsubscribes; an open or a click is noted nowhere any more (§24).
 """
 
 from typing import Annotated, Any, Literal
@@ -19,7 +20,13 @@ from halo_engine.domain.answer import Answer
 from halo_engine.domain.mail_tokens import MailToken, Purpose
 from halo_engine.mail.incoming.events import MailCall, MailEvent, event_by, note_all
 from halo_engine.sql.statements import statement
-from halo_engine.tables import messages, subscription_members, subscriptions, suppressions
+from halo_engine.tables import (
+    mail_readers,
+    messages,
+    subscription_members,
+    subscriptions,
+    suppressions,
+)
 from halo_engine.work import Work
 
 
@@ -120,7 +127,7 @@ def look_at_link(work: Work, call: LinkCall) -> Looked:
 
 @statement("read_mail_address")
 def _read_mail_address(work: Work, token: MailToken) -> Select[Any]:
-    return select(messages.c.to_address).where(*_of_mail(work, token))
+    return select(mail_readers.c.to_address).where(*_of_reader(work, token))
 
 
 def _verified(work: Work, call: LinkCall, *purposes: Purpose) -> MailToken:
@@ -129,6 +136,13 @@ def _verified(work: Work, call: LinkCall, *purposes: Purpose) -> MailToken:
 
 def _of_mail(work: Work, token: MailToken) -> tuple[ColumnElement[bool], ...]:
     return messages.c.org_id == work.org_id, messages.c.recipient_id == token.recipient_id
+
+
+def _of_reader(work: Work, token: MailToken) -> tuple[ColumnElement[bool], ...]:
+    return (
+        mail_readers.c.org_id == work.org_id,
+        mail_readers.c.recipient_id == token.recipient_id,
+    )
 
 
 def _note(event: MailEvent, work: Work, token: MailToken) -> UUID | None:
@@ -167,11 +181,11 @@ def _check_gets_mail(work: Work, token: MailToken) -> Select[Any]:
     members, table = subscription_members, suppressions
     is_member = exists().where(
         members.c.org_id == work.org_id,
-        members.c.end_user_id == messages.c.end_user_id,
+        members.c.end_user_id == mail_readers.c.end_user_id,
         members.c.subscription_id == token.list_id,
     )
     is_suppressed = exists().where(
-        table.c.org_id == work.org_id, table.c.address == func.lower(messages.c.to_address)
+        table.c.org_id == work.org_id, table.c.address == func.lower(mail_readers.c.to_address)
     )
     still = is_member & ~is_suppressed if token.list_id else ~is_suppressed
-    return select(exists().where(*_of_mail(work, token), still))
+    return select(exists().where(*_of_reader(work, token), still))

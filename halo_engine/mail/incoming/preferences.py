@@ -18,7 +18,7 @@ from halo_engine.domain.answer import Answer
 from halo_engine.domain.mail_tokens import MailToken, Purpose
 from halo_engine.mail.incoming.links import LinkCall, Looked, look_at_link
 from halo_engine.sql.statements import statement
-from halo_engine.tables import messages, suppressions
+from halo_engine.tables import mail_readers, suppressions
 from halo_engine.work import Work
 
 #: That a choice may name.
@@ -81,11 +81,11 @@ def _read_causes_of_mail(work: Work, row_id: int) -> Select[datetime | None]:
     table = suppressions
     return (
         select(table.c.bounced_at)
-        .join_from(messages, table, table.c.org_id == messages.c.org_id)
+        .join_from(mail_readers, table, table.c.org_id == mail_readers.c.org_id)
         .where(
-            messages.c.org_id == work.org_id,
-            messages.c.recipient_id == row_id,
-            table.c.address == func.lower(messages.c.to_address),
+            mail_readers.c.org_id == work.org_id,
+            mail_readers.c.recipient_id == row_id,
+            table.c.address == func.lower(mail_readers.c.to_address),
         )
     )
 

@@ -54,9 +54,10 @@ class ReceiveCall(Call):
 class Received(Answer):
     """The kind of a mail, and the mail of ours that it is about; ``id`` is that mail's contact.
 
-    Mail and contact are null if it is about none of ours. A bounce has a ``reason``. ``suppressed``
-    says that this mail suppressed the address; ``again`` that the mail had come before, so nothing
-    was written. Automatic and other mail writes nothing.
+    Mail and contact are null if it is about none of ours, or about one that is not kept any more
+    (§24): then nothing proves that it is ours, and nothing is written. A bounce has a ``reason``.
+    ``suppressed`` says that this mail suppressed the address; ``again`` that the mail had come
+    before, so nothing was written. Automatic and other mail writes nothing.
     """
 
     kind: MailKind

@@ -89,6 +89,9 @@ def test_what_is_kept_is_changed_history_by_history(bare: Console) -> None:
     assert "org: --keep: ‘events’ does not say how long" in said
     said = bare("org", "change", "acme", "--keep", "events=3d", status=1)
     assert "‘3d’ is too short; allowed are 31d and longer, or forever" in said
+    capped = ("--keep", "mails=92d", "--caps", "1/93d")
+    said = bare("org", "create", "other", *capped, status=1)
+    assert "keeps.mails: ‘92d’ is too short: frequency caps count mails of the last 93d" in said
 
 
 def test_secret_is_shown_when_it_is_made_and_when_it_is_asked_for(bare: Console) -> None:

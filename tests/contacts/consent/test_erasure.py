@@ -71,6 +71,7 @@ from halo_engine.tables import (
     automation_steps,
     automation_versions,
     automations,
+    cleared_mails,
     cleared_recipients,
     csv_imports,
     discarded_entries,
@@ -78,6 +79,7 @@ from halo_engine.tables import (
     enrollment_refusals,
     erased_suppressions,
     followed_links,
+    former_mails,
     held_entries,
     histories,
     hook_deliveries,
@@ -98,6 +100,7 @@ from halo_engine.tables import (
 from halo_engine.tables import (
     events as event_rows,
 )
+from halo_engine.tables.messages import MAIL_COUNTS
 from halo_engine.work import OrgRef, Work, open_work
 from tests.contacts import sandbox
 from tests.contacts.sandbox import (
@@ -174,9 +177,14 @@ def eventful(work: Work, name: str) -> UUID:
     work.connection.execute(insert(sent_before).values(**whose, **went))
     waits = insert(waiting_entries).values(**whose, fired_at=NOW, arrival=1)
     work.connection.execute(waits)
+    former = {"recipient_id": step_id.int % 2**40, "to_address": f"older-{address}"}
+    whose_mail = {"org_id": work.org_id, "end_user_id": contact_id, **former}
+    work.connection.execute(insert(former_mails).values(**whose_mail))
     cleared = {"step_id": step_id, "status": "failed", "recipients": 1}
     del whose["end_user_id"]
     work.connection.execute(insert(cleared_recipients).values(**whose, **cleared))
+    mails = {"step_id": step_id, **dict.fromkeys(MAIL_COUNTS, 1)}
+    work.connection.execute(insert(cleared_mails).values(**whose, **mails))
     for counted in (surge_entries, released_entries):
         work.connection.execute(insert(counted).values(**whose, began_at=NOW, entries=1))
     told(work, contact_id, series_id)
@@ -220,6 +228,7 @@ def test_everything_about_a_contact_goes(work: Work) -> None:
         "end_users",
         "events",
         "contact_sessions",
+        "former_mails",
         "idempotency_keys",
         "messages",
         "suppressions",
@@ -227,7 +236,7 @@ def test_everything_about_a_contact_goes(work: Work) -> None:
     assert erased(work, "ann") == ann
     assert mentioned(work, ann, "ann") == set()
     after = contents(work)
-    counts = ("cleared_recipients", "surge_entries", "released_entries")
+    counts = ("cleared_mails", "cleared_recipients", "surge_entries", "released_entries")
     for name in ("automations", "automation_steps", "erased_suppressions", *counts):
         del before[name], after[name]
     assert after == before

@@ -38,7 +38,7 @@ _HINTS: Final[Mapping[str, str]] = {
     "company_footer": "Stands under marketing emails, which need one",
     "quiet_hours": "No marketing then, such as 21:00-08:00 contact: on each contact's clock",
     "frequency_caps": "Marketing to one contact, such as 2/24h 5/7d: two a day and five a week",
-    "keeps": "Such as events=400d audit=forever; blank: as long as by default",
+    "keeps": "Such as events=400d mails=forever; blank: as long as by default",
     "mail_from_name": "Blank: that of the installation",
     "mail_from_address": "Blank: that of the installation",
     "mail_reply_to": "Blank: the sender's address",
