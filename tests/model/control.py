@@ -247,12 +247,23 @@ class Control(Activity):
 
     def checked(self, key: str, change: Any) -> Definition:
         """Return the definition that a change makes of a series, if it can be saved."""
+        definition = self.changed(key, change)
+        failing = self.refusals(key, definition)
+        refuse_unless(not failing, 400, failing[0] if failing else "")
+        return definition
+
+    def changed(self, key: str, change: Any) -> Definition:
+        """Return the definition that a change makes of a series, if it is one."""
         series = self.known_series(key)
         definition = parse_definition(merge(series.definition.raw, change), self.zone)
         self.check_list(definition)
-        if series.status == "active":
-            self._check(series, definition, first=False)
         return definition
+
+    def refusals(self, key: str, definition: Definition) -> list[str]:
+        """Return the failing checks of a definition that an active series would have (§8)."""
+        series = self.known_series(key)
+        is_active = series.status == "active"
+        return self._failing_checks(series, definition, first=False) if is_active else []
 
     def replace_definition(self, series: Series, definition: Definition) -> None:
         """Put a definition in force (contract §5)."""

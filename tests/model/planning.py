@@ -13,21 +13,26 @@ from tests.model.runs import Row, Run, Series
 
 @dataclass
 class Plan:
-    """The fate of each active run, in order of creation, and who is outside."""
+    """The fate of each active run, in order of creation, and who is outside.
 
+    `refusals` are why an active series could not be saved so.
+    """
+
+    refusals: list[str] = field(default_factory=list)
     fates: list[tuple[str, str | None]] = field(default_factory=list)
     matched: tuple[int, int] = (0, 0)
-    would_enter: int = 0
+    would_enter: int | None = 0
 
     def as_expected(self) -> dict[str, Any]:
         """Return the counts as scenarios write them."""
         counts = Counter(fate for fate, _ in self.fates)
         names = ("stays", "rescheduled", "sent_now", "skips_step", "completes")
+        entering = {} if self.would_enter is None else {"would_enter": self.would_enter}
         return {
             **{name: counts[name] for name in names},
             "exits": Counter(reason for fate, reason in self.fates if fate == "exits"),
             "matched": list(self.matched),
-            "would_enter": self.would_enter,
+            **entering,
         }
 
 
@@ -36,17 +41,19 @@ class Planning(Answers):
 
     last_plan: Plan | None = None
 
-    def plan(self, *, reschedule: bool = False, **changes: Any) -> None:
+    def plan(self, *, reschedule: bool = False, **changes: Any) -> dict[str, Any]:
         """Plan saving one series, merged over its last definition."""
         refuse_unless(len(changes) == 1, 400, "a plan is of one series")
         [(key, change)] = changes.items()
         copy = deepcopy(self)
         self.last_plan = copy.plan_here(key, change, reschedule=reschedule)
+        return {"refusals": self.last_plan.refusals, "active": len(self.last_plan.fates)}
 
     def plan_here(self, key: str, change: Any, *, reschedule: bool) -> Plan:
         """Save in this world, and say what that does."""
         series = self.known_series(key)
-        definition = self.checked(key, change)
+        definition = self.changed(key, change)
+        refusals = self.refusals(key, definition)
         waiting = {id(run): run.rows[-1].scheduled_for for run in series.active_runs()}
         before = self._matched_outside(series)
         if reschedule:
@@ -63,8 +70,9 @@ class Planning(Answers):
             fates.append(
                 ("exits", reason) if reason else (self._fate(run, row, waiting[id(run)]), None)
             )
-        plan = Plan(fates, (before, self._matched_outside(series)))
-        plan.would_enter = self._entering(series)
+        plan = Plan(refusals, fates, (before, self._matched_outside(series)))
+        # What is refused may have no step to enter at.
+        plan.would_enter = None if refusals else self._entering(series)
         return plan
 
     def _leaves(self, run: Run, staying: list[Run]) -> str | None:

@@ -266,8 +266,10 @@ def _remove(draw: st.DrawFn, world: World) -> Action:
 
 @st.composite
 def _save(draw: st.DrawFn, world: World) -> Action:
+    """A save of a series, or the plan of one."""
+    name = draw(st.sampled_from(["save", "save", "plan"]))
     saved: Call = {draw(st.sampled_from(list(world.series))): draw(edits)}
-    return "save", {**saved, **({"reschedule": True} if draw(st.integers(0, 3)) == 3 else {})}
+    return name, {**saved, **({"reschedule": True} if draw(st.integers(0, 3)) == 3 else {})}
 
 
 @st.composite
@@ -322,7 +324,7 @@ def actions(world: World) -> st.SearchStrategy[Action]:
         (1 + 8 * waiting, _operate(world)),
         (5 if world.outbox else 0, _mail(world)),
         (3, _subscribe(world)),
-        (3, _save(world)),
+        (4, _save(world)),
         (4 if held else 0, _release(world)),
         (2, _identify_company()),
         (2, _bring()),

@@ -26,7 +26,10 @@ Written = dict[str, Any]
 #: Actions whose value is a series key or an instant; the others' is a mapping.
 _PLAIN = ("at", "activate", "pause", "resume", "stop")
 #: What both answer in the same words.
-_ANSWERS = ("created", "updated", "skipped", "errors", "leaves", "breaks")
+_ANSWERS = (
+    *("created", "updated", "skipped", "errors", "leaves"),  # of calls about contacts
+    *("breaks", "refusals", "active"),  # of changes, and of plans of them
+)
 _CONTACT = ("email", "contact_type", "source", "first_seen", "signed_up_at", "last_contacted_at")
 
 
@@ -63,7 +66,14 @@ class Twins:
             if refused is not None:
                 self._disagree([f"{name}: the engine did not refuse: {refused}"])
             if answer:
-                self._expect({"answer": answer})
+                self._expect({"answer": answer, **self._planned(name)})
+
+    def _planned(self, name: str) -> dict[str, Any]:
+        """Return what is expected of a plan; nothing after any other action."""
+        if name != "plan" or self.world.last_plan is None:
+            return {}
+        plan = self.world.last_plan.as_expected()
+        return {"plan": {**plan, "exits": dict(plan["exits"])}}
 
     def _play_in_model(self, name: str, value: Value) -> tuple[RefusedError | None, Value]:
         act = getattr(self.world, name)
