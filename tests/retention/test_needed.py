@@ -7,9 +7,11 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy import select
 
+from halo_engine.answers.plans.plan import plan
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.times.retention import History
 from halo_engine.enrollment.releasing import release_held
+from halo_engine.series.files.check import check_definition, check_definitions
 from halo_engine.series.lifecycle import activate, pause
 from halo_engine.series.save import parse_definition, save_series
 from halo_engine.tables import automation_enrollments, events
@@ -29,22 +31,28 @@ def save(sandbox: Sandbox, **definition: Any) -> None:
 
 
 def test_a_span_that_is_longer_than_events_are_kept_is_refused(sandbox: Sandbox) -> None:
-    """Wherever a filter has it, and as a goal's window that counts events; as long is fine."""
+    """Wherever a filter has it, and as a goal's window that counts events; as long is fine. A plan
+    and a check foretell it.
+    """
     keep(sandbox, events="59d")
     goal = {"field": "event:paid", "operator": "gte", "value": 1}
+    settings = {"goal_enabled": True, "goal_filters": [goal], "goal_window_days": 60}
     with pytest.raises(Refusal) as refused:
-        save(
-            sandbox,
-            audience_filters=[BUSY],
-            settings={"goal_enabled": True, "goal_filters": [goal], "goal_window_days": 60},
-        )
+        save(sandbox, audience_filters=[BUSY], settings=settings)
     allowed = "is longer than events are kept; allowed are spans up to 59d"
     assert refused.value.status == 400
     assert refused.value.code == "longer_than_kept"
-    assert refused.value.message.split("\n") == [
+    said = (
         f"series.s.audience_filters[0][0].within: ‘60d’ {allowed}",
         f"series.s.settings.goal_window_days: ‘60d’ {allowed}",
-    ]
+    )
+    assert tuple(refused.value.message.split("\n")) == said
+    data = {"audience_filters": [BUSY], "settings": settings, "steps": [EMAIL]}
+    definition = parse_definition("s", {"entry_trigger": "user_created", **data})
+    assert sandbox.perform(lambda work: plan(work, "s", definition)).refusals == said
+    [checked] = sandbox.perform(lambda work: check_definitions(work, {"s": definition}))
+    assert checked.refusals == said
+    assert sandbox.perform(lambda work: check_definition(work, "s", definition)).refusals == said
     keep(sandbox, events="60d")
     save(sandbox, audience_filters=[BUSY])
 

@@ -33,7 +33,7 @@ from halo_engine.domain.series.exits import ExitReason
 from halo_engine.domain.times.instants import Instant
 from halo_engine.series.checking.warnings import SeriesWarning
 from halo_engine.series.files.apply import ApplyResult, result_of
-from halo_engine.series.files.check import as_if_saved, check, unsaved
+from halo_engine.series.files.check import as_if_saved, check, refused_by_save, unsaved
 from halo_engine.series.files.differences import Change, differences
 from halo_engine.series.files.tokens import plan_token
 from halo_engine.series.rescheduling import Retimed
@@ -94,8 +94,8 @@ class PlannedContacts(Answer):
 class Plan(Answer):
     """What a save would do; ``version`` is the one that it is planned against, 0 if there is none.
 
-    ``refusals`` say why an active series could not be saved so. ``active`` counts who is in the
-    series: each of them has one of the ``fates``. ``page`` has contacts if a fate was asked for.
+    ``refusals`` say why it could not be saved so. ``active`` counts who is in the series: each of
+    them has one of the ``fates``. ``page`` has contacts if a fate was asked for.
     ``token`` makes a save do this or nothing. ``surge_at_most`` is how many a span of its surge
     takes then, also where the definition says ``auto``; None of a draft that does.
     """
@@ -149,7 +149,10 @@ def plan(
         token=plan_token({key: version}, {key: definition}, reschedule=reschedule),
         result=result_of(stored, changes),
         changes=changes,
-        refusals=checked.refusals if is_active else (),
+        refusals=(
+            *refused_by_save(work, key, definition),
+            *(checked.refusals if is_active else ()),
+        ),
         warnings=checked.warnings,
         active=sum(each.contacts for each in found),
         fates=found,

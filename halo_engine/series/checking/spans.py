@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from halo_engine.domain.errors import Fault, Path, conflict, shown, together
+from halo_engine.domain.errors import Fault, Path, Refusal, conflict, shown, together
 from halo_engine.domain.fields.catalogue import Entity
 from halo_engine.domain.fields.filters import FilterGroups
 from halo_engine.domain.reasons import SeriesStatus
@@ -54,26 +54,32 @@ def longest_span(series: Series) -> timedelta:
 
 
 def refuse_longer_than_kept(work: Work, key: str, definition: SeriesDefinition) -> None:
-    """Raise a 400 that names each part which counts events further back than they are kept, or
-    than they are there: what was deleted is not back when they are kept longer (contract §22).
+    """Raise a 400 that names each part of ``longer_than_kept``."""
+    refusals = longer_than_kept(work, key, definition)
+    if refusals:
+        raise together(refusals)
+
+
+def longer_than_kept(work: Work, key: str, definition: SeriesDefinition) -> list[Refusal]:
+    """Return a 400 for each part that counts events further back than they are kept, or than they
+    are there: what was deleted is not back when they are kept longer (contract §22).
     """
     spans = list(counted_spans(definition))
     if not spans:
-        return
+        return []
     kept = work.org.keeps[History.EVENTS]
     since = complete_since(work, History.EVENTS)
     there = None if since is None else work.now - since
     bounds = [bound for bound in (kept, there) if bound is not None]
     if not bounds:
-        return
+        return []
     allowed = min(bounds)
     faults = [
         Fault(each.path, _problem(each.span, allowed, since), "longer_than_kept")
         for each in spans
         if each.span > allowed
     ]
-    if faults:
-        raise together([each.refusal(f"series.{key}") for each in faults])
+    return [each.refusal(f"series.{key}") for each in faults]
 
 
 def _problem(span: timedelta, allowed: timedelta, since: datetime | None) -> str:

@@ -10,6 +10,7 @@ from halo_engine.domain.series.decisions import first_mail
 from halo_engine.domain.series.definition import Series, SeriesDefinition, Step
 from halo_engine.domain.times.instants import Instant
 from halo_engine.series.checking.preflight import failing_checks
+from halo_engine.series.checking.spans import longer_than_kept
 from halo_engine.series.checking.surroundings import Surroundings, surroundings
 from halo_engine.series.checking.warnings import SeriesWarning, warnings_about
 from halo_engine.series.save import list_id
@@ -18,7 +19,9 @@ from halo_engine.work import Work
 
 
 class Checked(Answer):
-    """One series, what an activation or a resumption would refuse, and what is worth a warning."""
+    """One series, what a save, an activation or a resumption would refuse, and what is worth a
+    warning.
+    """
 
     series: str
     status: SeriesStatus
@@ -44,7 +47,8 @@ def check_definition(
     status = stored[key].status if key in stored else SeriesStatus.DRAFT
     series = unsaved(work, key or "definition", definition, status)
     first = first_mail(series, work.now)
-    return CheckedDefinition(**dict(check(work, series)), first_mail_at=first)
+    checked = _with_save(work, check(work, series), definition)
+    return CheckedDefinition(**dict(checked), first_mail_at=first)
 
 
 def check_definitions(
@@ -61,15 +65,35 @@ def check_definitions(
     stored = load_written(work, definitions)
     around = surroundings(work, definitions.values(), tracks_opens=tracks_opens)
     return [
-        check(
+        _with_save(
             work,
-            unsaved(
-                work, key, definition, stored[key].status if key in stored else SeriesStatus.DRAFT
+            check(
+                work,
+                unsaved(
+                    work,
+                    key,
+                    definition,
+                    stored[key].status if key in stored else SeriesStatus.DRAFT,
+                ),
+                around,
             ),
-            around,
+            definition,
         )
         for key, definition in definitions.items()
     ]
+
+
+def _with_save(work: Work, checked: Checked, definition: SeriesDefinition) -> Checked:
+    """Add what the save alone would refuse."""
+    refusals = (*refused_by_save(work, checked.series, definition), *checked.refusals)
+    return checked.model_copy(update={"refusals": refusals})
+
+
+def refused_by_save(work: Work, key: str, definition: SeriesDefinition) -> tuple[str, ...]:
+    """Return why a save would refuse a definition that is well written, whatever its series does:
+    it counts events further back than they are kept (contract §24).
+    """
+    return tuple(each.message for each in longer_than_kept(work, key, definition))
 
 
 def check(work: Work, series: Series, around: Surroundings | None = None) -> Checked:
