@@ -39,6 +39,7 @@ from halo_engine.tables import (
     automation_recipients,
     enrollment_refusals,
     events,
+    idempotency_keys,
     signals,
     webhook_events,
 )
@@ -49,10 +50,11 @@ from halo_engine.work import Work
 class _Oldest:
     """Deletes the oldest rows of a table whose index leads with the age."""
 
-    def __init__(self, table: Table, at: str, *also: ColumnElement[bool]) -> None:
+    def __init__(self, table: Table, at: str, *also: ColumnElement[bool], key: str = "id") -> None:
         self.table = table
         self.at = table.c[at]
         self.also = also
+        self.key = key
 
     def __call__(self, work: Work, cut: datetime, limit: int, _: Cursor) -> Page:
         deleted = work.connection.execute(_delete_oldest(work, self, cut, limit)).rowcount
@@ -65,16 +67,16 @@ _AUDIT: Final = _Oldest(audit_log, "at")
 
 @statement("delete_oldest", oldest=_AUDIT)
 def _delete_oldest(work: Work, oldest: _Oldest, cut: datetime, limit: int) -> Delete:
-    table = oldest.table
+    table, key = oldest.table, oldest.key
     old = (
-        select(table.c.id)
+        select(table.c[key])
         .where(table.c.org_id == work.org_id, oldest.at < cut, *oldest.also)
         .order_by(oldest.at)
         .limit(limit)
         .with_for_update(skip_locked=True)
         .cte("old")
     )
-    return delete(table).where(table.c.org_id == work.org_id, table.c.id.in_(select(old.c.id)))
+    return delete(table).where(table.c.org_id == work.org_id, table.c[key].in_(select(old.c[key])))
 
 
 def _delete_events(work: Work, cut: datetime, limit: int, cursor: Cursor) -> Page:
@@ -231,4 +233,5 @@ PAGES: Final[Mapping[History, DeletesPage]] = {
     History.AUDIT: _AUDIT,
     History.WEBHOOKS: _Oldest(webhook_events, "at"),
     History.IMPORTS: _delete_imports,
+    History.KEYS: _Oldest(idempotency_keys, "created_at", key="key"),
 }

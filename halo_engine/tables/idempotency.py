@@ -38,6 +38,8 @@ idempotency_keys = Table(
         "end_user_id",
         postgresql_where=text("end_user_id IS NOT NULL"),
     ),
+    # The oldest are deleted (contract §24). Keys have no order, so no walk could find them.
+    Index("idempotency_keys_age_idx", "org_id", "created_at"),
 )
 
 #: Webhooks that were taken, by the SHA-256 of the hook's name and the sender's id: ids are others'

@@ -25,6 +25,7 @@ from halo_engine.tables import (
     enrollment_refusals,
     event_counts,
     events,
+    idempotency_keys,
     messages,
     signals,
     webhook_events,
@@ -90,6 +91,7 @@ _TABLES = {
     History.AUDIT: audit_log,
     History.WEBHOOKS: webhook_events,
     History.IMPORTS: csv_uploads,
+    History.KEYS: idempotency_keys,
 }
 
 
@@ -136,6 +138,8 @@ def _rows_at(
     yield audit_log, {"at": now, "by": "ann", "via": "command", "action": "x"}
     yield webhook_events, {**whose, "kind": "contact.entered", "at": now}
     yield enrollment_refusals, {**whose, "code": "suppressed", "refused_at": now, "arrival": 1}
+    once = {"key": "once", "fingerprint": "0" * 64, "answer": {}}
+    yield idempotency_keys, {**once, "end_user_id": contact, "created_at": now}
     ended = dict.fromkeys(("created_at", "touched_at", "received_at", "finished_at"), now)
     yield csv_uploads, {**ended, "state": "finished", "options": {}}
     parked = dict.fromkeys(("happened_at", "created_at", "parked_at"), now)

@@ -23,6 +23,7 @@ class History(StrEnum):
     AUDIT = "audit"
     WEBHOOKS = "webhooks"
     IMPORTS = "imports"
+    KEYS = "keys"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,15 @@ KEPT: Final[Mapping[History, Kept]] = {
             _days(1),
             "Somebody has to read it.",
             "none: the list of imports shows those that are there",
+        ),
+        Kept(
+            History.KEYS,
+            "Answers under idempotency keys. The same call, once it is not known any more, is done "
+            "anew.",
+            _days(92),
+            _days(7),
+            "Queues bring a call again for days.",
+            "none: a repeated call is answered as before while it is known",
         ),
     )
 }
