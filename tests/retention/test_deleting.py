@@ -8,8 +8,10 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Table, insert, update
 
+from halo_engine.answers.explain.explain import explain
 from halo_engine.answers.explain.runs import run_story
 from halo_engine.answers.reports.funnel import funnel
+from halo_engine.answers.reports.ledger import ledger
 from halo_engine.answers.reports.timeline import timeline
 from halo_engine.contacts.finding import find_contacts
 from halo_engine.domain.series.definition import Series
@@ -233,6 +235,37 @@ def test_answers_say_from_when_on_they_are_complete(sandbox: Sandbox) -> None:
     sweep(sandbox)
     page = sandbox.perform(lambda work: list_audit(work, ListAuditCall()))
     assert (page.items, page.complete_since) == ((), sandbox.now - 731 * DAY)
+
+
+def test_explain_and_the_ledger_say_since_when_refusals_are_there(sandbox: Sandbox) -> None:
+    """Where a kept refusal could be the reason: not of a series that keeps none."""
+    pro = [[{"field": "plan", "operator": "is", "value": "pro"}]]
+    audience = {"audience_type": "segment", "audience_filters": pro}
+    sandbox.series("welcome", **audience, steps=[GATE])
+    sandbox.series("found", **audience, entry_trigger="segment_match", steps=[GATE])
+    user(sandbox, "ann", plan="free")
+    sandbox.settle()
+    user(sandbox, "ann", plan="pro")
+    sandbox.settle()
+    assert _why(sandbox, "welcome") == ("audience_mismatch", None, {"audience_mismatch": 1}, None)
+    sandbox.now += 367 * DAY
+    sweep(sandbox)
+    since = sandbox.now - 366 * DAY
+    late, once = "trigger_not_fired", "already_enrolled"
+    assert _why(sandbox, "welcome") == (late, since, {late: 1}, since)
+    assert _why(sandbox, "found") == (once, None, {once: 1}, None)
+
+
+def _why(sandbox: Sandbox, key: str) -> tuple[Any, ...]:
+    """Return ann's code and the buckets of the ledger, each with since when refusals are there."""
+
+    def asked(work: Work) -> tuple[Any, ...]:
+        series = find_series(work, key)
+        [found] = explain(work, series, find_contacts(work, ["ann"]))
+        counted = ledger(work, series)
+        return found.code, found.complete_since, counted.buckets, counted.complete_since
+
+    return sandbox.perform(asked)
 
 
 def _timeline_since(sandbox: Sandbox, name: str) -> object:
