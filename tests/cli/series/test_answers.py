@@ -105,6 +105,7 @@ def test_ledger_balances(pro: Console) -> None:
         "active_outside": 1,
         "waiting_outside": 0,
         "held_outside": 0,
+        "complete_since": None,
     }
 
 
