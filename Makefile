@@ -24,7 +24,7 @@ test: check
 torture: .venv
 	HALO_TEST_SEQUENCES=5000 HALO_TEST_SEED=$$(date +%s) HALO_TEST_FUZZ=100000 HALO_TEST_PLANS=10000 HALO_TEST_ROUNDS=1000 \
 	  $(BIN)/pytest $(SHARED) -m 'torture or not torture' tests/properties tests/fuzz tests/races \
-	  tests/mail tests/domain/times tests/benchmarks tests/moving tests/torture
+	  tests/spec tests/plans tests/mail tests/domain/times tests/benchmarks tests/moving tests/torture
 
 # Each workload against bare SQL on the same tables: half an hour, or a few minutes with SIZE=small. ONLY="W1 W3"
 # runs those alone.

@@ -50,7 +50,7 @@ class Logs:
 
 @pytest.fixture(
     scope="module",
-    params=[("console", "INFO"), ("json", "INFO"), ("console", "DEBUG")],
+    params=[("json", "INFO"), ("console", "DEBUG")],
     ids="-".join,
 )
 def logs(

@@ -536,7 +536,7 @@ def test_following_an_advice_never_leads_back(sandbox: Sandbox) -> None:
     sandbox.register(*fields)
     begun = 0
     for field in ("custom:plan", "custom:Plan", "custom:planName", "stripe:plan"):
-        for value in ("PrO", "fre e"):
+        for value in ("PrO", "fre e") if field == "custom:plan" else ("PrO",):
             waiting: list[tuple[str, Any, tuple[Any, ...]]] = [(field, value, ())]
             walked = 0
             while waiting:
@@ -554,7 +554,7 @@ def test_following_an_advice_never_leads_back(sandbox: Sandbox) -> None:
                         assert (name, type(next_value), next_value) not in path, path
                         waiting.append((name, next_value, path))
             begun += walked > 1
-    assert begun > 5
+    assert begun == 5
 
 
 def test_lists_and_series_are_counted_and_never_missing(sandbox: Sandbox) -> None:

@@ -156,7 +156,7 @@ def active_at(each: Series, instant: datetime) -> bool:
     )
 
 
-@settings(max_examples=250)
+@settings(max_examples=120)
 @given(scenes())
 def test_the_index_finds_whom_the_contract_names(
     scene: tuple[tuple[Series, ...], list[Signal]],

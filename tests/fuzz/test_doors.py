@@ -19,7 +19,7 @@ from tests.fuzz.batches import BATCHES
 from tests.fuzz.singles import SINGLES
 from tests.fuzz.target import Target, new_target
 
-INPUTS = int(os.environ.get("HALO_TEST_FUZZ", "6000"))
+INPUTS = int(os.environ.get("HALO_TEST_FUZZ", "3000"))
 SEED = int(os.environ.get("HALO_TEST_SEED", "3"))
 
 

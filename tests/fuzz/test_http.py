@@ -26,7 +26,7 @@ from workers.web.gathering import Gatherer
 from workers.web.routes import Routes
 from workers.web.threads import Threads
 
-REQUESTS: Final = int(os.environ.get("HALO_TEST_FUZZ", "10000"))
+REQUESTS: Final = int(os.environ.get("HALO_TEST_FUZZ", "5000"))
 _AT_ONCE: Final = 32
 _PATHS: Final = (
     b"/api/sdk/users/identify",

@@ -57,6 +57,7 @@ def _moved_under_load(places: tuple[Place, Place], moves: int) -> list[float]:
     return pauses
 
 
+@pytest.mark.torture
 def test_nothing_is_lost_or_doubled_by_moves_under_load(places: tuple[Place, Place]) -> None:
     """There and back and there again, while users come, events fire and mail goes out."""
     _moved_under_load(places, 3)

@@ -59,7 +59,10 @@ READINGS = 100
 Action = Callable[[Work], Any]
 
 
-@pytest.fixture(scope="module", params=[never_analyzed, analyzed_before])
+@pytest.fixture(
+    scope="module",
+    params=[never_analyzed, pytest.param(analyzed_before, marks=pytest.mark.torture)],
+)
 def young(request: pytest.FixtureRequest, new_database: Callable[[], Engine]) -> Sandbox:
     """An organisation that the statistics do not know, with a run of every contact in 3 series."""
     sandbox: Sandbox = request.param(new_database(), CONTACTS)

@@ -25,10 +25,10 @@ from tests.properties.twins import Twins, set_twins
 
 #: How many sequences are played, each of STEPS actions; `make torture` asks for more, and for
 #: others than those of every run of the suite.
-SEQUENCES = int(os.environ.get("HALO_TEST_SEQUENCES", "16"))
+SEQUENCES = int(os.environ.get("HALO_TEST_SEQUENCES", "8"))
 SEED = os.environ.get("HALO_TEST_SEED", "the suite")
 #: How many of them are a test, so that the processes can share the work.
-SHARE = 8
+SHARE = 4
 #: Hypothesis cuts one in four short, to vary what it has played.
 FULL = 0.75
 STEPS = 30

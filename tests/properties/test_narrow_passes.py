@@ -52,7 +52,7 @@ from tests.properties.actions import actions, beginnings
 from tests.properties.definitions import FILTERS, stages
 
 #: How many sequences are played, of STEPS actions; `make torture` asks for more, and for others.
-SEQUENCES = int(os.environ.get("HALO_TEST_SEQUENCES", "24")) // 6
+SEQUENCES = int(os.environ.get("HALO_TEST_SEQUENCES", "12")) // 4
 SEED = os.environ.get("HALO_TEST_SEED", "the suite")
 #: How many of them are a test.
 SHARE = 4

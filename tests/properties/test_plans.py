@@ -29,7 +29,7 @@ from halo_engine.work import Work
 from tests.pipeline.sandbox import Sandbox, new_sandbox
 
 #: How many plans are made; `make torture` asks for more, and for others.
-PLANS = int(os.environ.get("HALO_TEST_PLANS", "24"))
+PLANS = int(os.environ.get("HALO_TEST_PLANS", "16"))
 SEED = os.environ.get("HALO_TEST_SEED", "the suite")
 PEOPLE = ("ann", "bob", "cat", "dan", "eve", "fay")
 _numbers = count(1)

@@ -90,7 +90,7 @@ def test_applications_are_answered_as_the_document_says(
 ) -> None:
     """Calls by the widget key are answered as the document says."""
     options = ("--include-path-regex", _APPLICATIONS)
-    _call(web, f"Bearer {org.widget_key}", tmp_path, *options, examples=10)
+    _call(web, f"Bearer {org.widget_key}", tmp_path, *options, examples=6)
 
 
 def test_clients_are_answered_as_the_document_says(web: Web, org: OrgRef, tmp_path: Path) -> None:
@@ -99,10 +99,10 @@ def test_clients_are_answered_as_the_document_says(web: Web, org: OrgRef, tmp_pa
     """
     lenient = "--exclude-checks=negative_data_rejection"
     options = ("--include-path-regex", _CLIENTS, lenient)
-    _call(web, basic(str(org.widget_key)), tmp_path, *options, examples=3)
+    _call(web, basic(str(org.widget_key)), tmp_path, *options, examples=2)
     backend = key_of(web, org, Role.INGEST)
     options = ("--include-path-regex", _CUSTOMERS, lenient)
-    _call(web, basic("site", backend), tmp_path, *options, examples=3)
+    _call(web, basic("site", backend), tmp_path, *options, examples=2)
 
 
 @pytest.mark.torture
