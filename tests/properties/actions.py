@@ -268,7 +268,8 @@ def _remove(draw: st.DrawFn, world: World) -> Action:
 def _save(draw: st.DrawFn, world: World) -> Action:
     """A save of a series, or the plan of one."""
     name = draw(st.sampled_from(["save", "save", "plan"]))
-    saved: Call = {draw(st.sampled_from(list(world.series))): draw(edits)}
+    peopled = [key for key in world.series if world.active(key)]
+    saved: Call = {draw(st.sampled_from([*peopled, *peopled, *world.series])): draw(edits)}
     return name, {**saved, **({"reschedule": True} if draw(st.integers(0, 3)) == 3 else {})}
 
 
@@ -324,7 +325,7 @@ def actions(world: World) -> st.SearchStrategy[Action]:
         (1 + 8 * waiting, _operate(world)),
         (5 if world.outbox else 0, _mail(world)),
         (3, _subscribe(world)),
-        (4, _save(world)),
+        (5, _save(world)),
         (4 if held else 0, _release(world)),
         (2, _identify_company()),
         (2, _bring()),
