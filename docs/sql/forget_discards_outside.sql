@@ -15,12 +15,11 @@ WITH seen AS
    WHERE end_users.org_id =
        (SELECT :org_id::UUID AS anon_1)
      AND array_position(:series_ids::UUID[], discarded_entries.automation_id) IS NOT NULL
-     AND end_users.id = ANY (:contact_ids::UUID[])
-     AND NOT discarded_entries.outside_by_definition)
+     AND end_users.id = ANY (:contact_ids::UUID[]))
 DELETE
 FROM discarded_entries USING seen
 WHERE discarded_entries.org_id =
     (SELECT :org_id::UUID AS anon_2)
   AND discarded_entries.automation_id = seen.automation_id
   AND discarded_entries.end_user_id = seen.end_user_id
-  AND seen.outside;
+  AND discarded_entries.outside_by_definition != seen.outside;

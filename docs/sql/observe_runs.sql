@@ -6,12 +6,11 @@ WITH seen AS
           automation_enrollments.automation_id AS automation_id,
           automation_enrollments.number AS number,
           CASE
-              WHEN (automation_enrollments.automation_id = :series_id::UUID) THEN ((end_users.custom_fields @@ 'strict $."tier" >= 2'::JSONPATH)
-                                                                                   AND end_users.created_at >= '2025-12-02 01:00:00+00:00'::TIMESTAMP WITH TIME ZONE) IS NOT true
+              WHEN (automation_enrollments.automation_id = :series_id::UUID) THEN automation_enrollments.outside_by_definition = (((end_users.custom_fields @@ 'strict $."tier" >= 2'::JSONPATH)
+                                                                                                                                   AND end_users.created_at >= '2025-12-02 01:00:00+00:00'::TIMESTAMP WITH TIME ZONE) IS true)
               ELSE false
           END
    AND NOT automation_enrollments.left_audience
-   AND NOT automation_enrollments.outside_by_definition
    AND NOT (EXISTS
               (SELECT later.id
                FROM automation_enrollments AS later

@@ -108,8 +108,8 @@ def observe(work: Work, series: Sequence[Series], whose: Observed, *, leaving: b
     """Note for each run of ``series`` whether its contact left the audience and its goal holds.
 
     A contact is *seen outside* when the audience does not match, unless a change of the definition
-    put it outside (guard 8); that is checked with ``leaving`` only. A goal converts when it begins
-    to hold within its window (§7).
+    put it outside (guard 8); such a one was outside once it is seen inside again. That is checked
+    with ``leaving`` only. A goal converts when it begins to hold within its window (§7).
     """
     asked = tuple(
         each for each in series if each.goal_filters or (leaving and _remembers_leaving(each))
@@ -184,8 +184,10 @@ def _seen(org_id: UUID, series: Sequence[Series], whose: Observed, *, leaving: b
     source = scan(subject, [*holds.values(), *goals.values()]).join(
         _RUNS, and_(_RUNS.c.org_id == contact.c.org_id, _RUNS.c.end_user_id == contact.c.id)
     )
+    # Outside, or inside again though a change of the definition had put it outside: by the next
+    # such change it has to be known.
     left = [
-        (_RUNS.c.automation_id == each.id, ~holds[each.id])
+        (_RUNS.c.automation_id == each.id, _RUNS.c.outside_by_definition == holds[each.id])
         for each in series
         if leaving and _remembers_leaving(each)
     ]
@@ -215,13 +217,10 @@ def _seen(org_id: UUID, series: Sequence[Series], whose: Observed, *, leaving: b
 
 
 def _may_leave() -> ColumnElement[bool]:
-    """Return whether the run may be marked: the latest one, once, and not if a change of the
-    definition put the contact outside (guard 8).
-    """
+    """Return whether the run may be marked: the latest one, once."""
     later = _RUNS.alias("later")
     return and_(
         ~_RUNS.c.left_audience,
-        ~_RUNS.c.outside_by_definition,
         ~select(later.c.id)
         .where(
             later.c.org_id == _RUNS.c.org_id,

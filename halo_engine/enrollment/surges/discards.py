@@ -62,7 +62,8 @@ def forget_those_outside(
     contacts: Collection[UUID] = (),
     page: ContactRange | None = None,
 ) -> None:
-    """Forget the discards of contacts that are outside now, of ``contacts`` or of a ``page``.
+    """Forget the discards of contacts that are outside now, of ``contacts`` or of a ``page``; also
+    of those whom a change of the definition put outside, once they are inside again.
 
     They are seen on the same occasions as who left the audience (guard 8).
     """
@@ -85,12 +86,12 @@ def _forget_outside(
         asked = [contact.c.id == any_(literal(list(contact_ids), ARRAY(Uuid())))]
     else:
         asked = page.holds(contact)
-    seen = rows.where(*asked, ~_GONE.c.outside_by_definition).cte("seen")
+    seen = rows.where(*asked).cte("seen")
     return delete(_GONE).where(
         _GONE.c.org_id == work.org_id,
         _GONE.c.automation_id == seen.c.automation_id,
         _GONE.c.end_user_id == seen.c.end_user_id,
-        seen.c.outside,
+        _GONE.c.outside_by_definition != seen.c.outside,
     )
 
 
