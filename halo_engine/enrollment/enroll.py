@@ -87,7 +87,7 @@ def enroll(work: Work, series: Sequence[Series], candidates: Entrants) -> list[A
     org_id, kinds = work.org_id, work.org.webhook_kinds & _TOLD
     if have_addresses(series):
         hold_addresses(work, candidates)
-    left = find_traces(work, series)
+    left = find_traces(work, series, candidates)
     announced = tuple(each.key for each in series if each.key in work.org.announced_series)
     statement = _KEPT.get(
         (org_id, candidates.shape, tuple(series), left, kinds, announced),
@@ -129,7 +129,7 @@ def _statement(
     """Build the statement, without the parts that none of the series needs."""
     verdicts = judge(org_id, series, ANY_MOMENT, candidates, discards=left.discards)
     surges = any(each.has_surges for each in series)
-    if surges and not candidates.planned:
+    if surges and left.may_hold and not candidates.planned:
         verdicts = hold_back(org_id, series, verdicts)
     enrolled = _insert_enrollments(org_id, verdicts, series, events=candidates.brings_events)
     beside: list[CTE] = []
@@ -178,9 +178,10 @@ def _note_surges(
         if "at_a_pace" in verdicts.c:
             yield from count_released(org_id, enrolled)
     else:
-        held = keep_held(org_id, series, verdicts)
-        entrants["ended_discards_of_held"] = held
-        yield held
+        if left.may_hold:
+            held = keep_held(org_id, series, verdicts)
+            entrants["ended_discards_of_held"] = held
+            yield held
         yield from count_entries(org_id, series, enrolled)
     if left.discards:
         yield from (end_discards(org_id, name, each) for name, each in entrants.items())
