@@ -14,7 +14,9 @@ from workers.command import statements as _statements
 
 DOCUMENTS = Path(__file__).parents[2] / "docs" / "sql"
 #: Columns of sets, which are named after the set (``rows.rows_asked``).
-_OF_A_SET = re.compile(r"(given|asked|candidates|caps|concerns|fired|losers|openings|outcome)_\w+")
+_OF_A_SET = re.compile(
+    r"(given|asked|bounds|candidates|caps|concerns|fired|losers|openings|outcome)_\w+"
+)
 #: Rows that are inserted as they are, by their columns; zones and their instants.
 _OTHERS = ("keep_signals_for_later", "read_zone_offsets")
 
