@@ -144,12 +144,17 @@ def test_two_ticks_at_once_make_and_drop_each_month_once(sandbox: Sandbox) -> No
     sandbox.now = sandbox.now + 365 * DAY
     with ThreadPoolExecutor(4) as pool:
         done = list(pool.map(lambda _: sandbox.engine.chores.tend_months(), range(4)))
-    while sandbox.engine.chores.tend_months() != (0, []):
-        pass
     names = [name for _, dropped in done for name in dropped]
     assert len(names) == len(set(names))
-    assert held(sandbox) == {}
-    assert months(sandbox)[-1].upper >= sandbox.now + 62 * DAY
+    # A tick gives up where it gets no lock in time, and the next one goes on.
+    while held(sandbox) or not _reaches(sandbox, sandbox.now + 62 * DAY):
+        sandbox.engine.chores.tend_months()
+
+
+def _reaches(sandbox: Sandbox, until: datetime) -> bool:
+    """Return whether there are months until then."""
+    made = months(sandbox)
+    return bool(made) and made[-1].upper >= until
 
 
 def test_a_change_of_months_waits_for_nobody(sandbox: Sandbox) -> None:
