@@ -1,12 +1,10 @@
 """How far back frequency caps count mails, and whether those are kept as long (§20, §24)."""
 
-from datetime import timedelta
-
-from halo_engine.domain.errors import Fault, conflict, shown, together
+from halo_engine.domain.errors import conflict, shown, together
 from halo_engine.domain.times.durations import format_duration
 from halo_engine.domain.times.frequency import FrequencyCaps, longest_cap
 from halo_engine.domain.times.retention import History, Keeps, written_span
-from halo_engine.series.histories import complete_since
+from halo_engine.series.checking.spans import CountedSpan, beyond_what_is_kept
 from halo_engine.work import Work
 
 
@@ -28,22 +26,10 @@ def check_caps_and_mails(work: Work, caps: FrequencyCaps, keeps: Keeps) -> None:
 
 
 def _refuse_longer_than_kept(work: Work, caps: FrequencyCaps, keeps: Keeps) -> None:
-    since = complete_since(work, History.MAILS)
-    there = None if since is None else work.now - since
-    bounds = [bound for bound in (keeps[History.MAILS], there) if bound is not None]
-    if not bounds:
-        return
-    allowed = min(bounds)
-    and_those = "" if since is None else f", and those since {since:%Y-%m-%d} are there"
-    faults = [
-        Fault(
-            ("frequency_caps", number, "within"),
-            f"{shown(format_duration(cap.within))} is longer than mails are kept{and_those}; "
-            f"allowed are spans up to {format_duration(timedelta(days=allowed.days))}",
-            "longer_than_kept",
-        )
+    spans = [
+        CountedSpan(("frequency_caps", number, "within"), cap.within)
         for number, cap in enumerate(caps)
-        if cap.within > allowed
     ]
+    faults = beyond_what_is_kept(work, History.MAILS, keeps, spans)
     if faults:
         raise together([each.refusal("") for each in faults])

@@ -1,6 +1,6 @@
 """How far back a series' filters count events, and whether those are kept as long (§22, §24)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -20,7 +20,7 @@ _ZERO: Final = timedelta(0)
 
 
 class CountedSpan(NamedTuple):
-    """A part of a definition that counts events, and how far back from now."""
+    """A part of a definition, or a setting, that counts what is kept; how far back from now."""
 
     path: Path
     span: timedelta
@@ -67,27 +67,35 @@ def longer_than_kept(work: Work, key: str, definition: SeriesDefinition) -> list
     spans = list(counted_spans(definition))
     if not spans:
         return []
-    kept = work.org.keeps[History.EVENTS]
-    since = complete_since(work, History.EVENTS)
-    there = None if since is None else work.now - since
-    bounds = [bound for bound in (kept, there) if bound is not None]
-    if not bounds:
-        return []
-    allowed = min(bounds)
-    faults = [
-        Fault(each.path, _problem(each.span, allowed, since), "longer_than_kept")
-        for each in spans
-        if each.span > allowed
-    ]
+    faults = beyond_what_is_kept(work, History.EVENTS, work.org.keeps, spans)
     return [each.refusal(f"series.{key}") for each in faults]
 
 
-def _problem(span: timedelta, allowed: timedelta, since: datetime | None) -> str:
+def beyond_what_is_kept(
+    work: Work, history: History, keeps: Keeps, spans: Iterable[CountedSpan]
+) -> list[Fault]:
+    """Return what is wrong with each span that is longer than a history is kept, or than it goes
+    back.
+    """
+    since = complete_since(work, history)
+    there = None if since is None else work.now - since
+    bounds = [bound for bound in (keeps[history], there) if bound is not None]
+    if not bounds:
+        return []
+    allowed = min(bounds)
+    return [
+        Fault(each.path, _problem(history, each.span, allowed, since), "longer_than_kept")
+        for each in spans
+        if each.span > allowed
+    ]
+
+
+def _problem(history: History, span: timedelta, allowed: timedelta, since: datetime | None) -> str:
     whole_days = format_duration(timedelta(days=allowed.days))
     there = "" if since is None else f", and those since {since:%Y-%m-%d} are there"
     return (
-        f"{shown(format_duration(span))} is longer than events are kept{there}; allowed are spans "
-        f"up to {whole_days}"
+        f"{shown(format_duration(span))} is longer than {history.value} are kept{there}; allowed "
+        f"are spans up to {whole_days}"
     )
 
 
