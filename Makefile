@@ -1,5 +1,5 @@
-# `make demo` shows the engine at work, `make test` checks everything, `make torture` takes an hour
-# more, `make bench` measures. All need python3 (3.11 or later) and make, nothing else: the database and the broker come in
+# `make demo` shows the engine at work, `make test` checks everything, `make torture` takes hours
+# more than that, `make bench` measures. All need python3 (3.11 or later) and make, nothing else: the database and the broker come in
 # wheels.
 
 PYTHON ?= python3
