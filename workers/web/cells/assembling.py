@@ -31,7 +31,7 @@ from .dispatching import NOBODYS, Dispatcher
 _ASKERS: Final = 16
 _PATIENCE: Final = 15.0
 #: In seconds: how long a cell may take to say whether it is ready.
-_READY: Final = 0.7
+_READY: Final = 0.5
 
 MakeEngine = Callable[[Settings, Callable[[Any], object]], Engine]
 

@@ -1,0 +1,1 @@
+"""The servers of an installation of cells, what is done to them, and how long calls take."""
