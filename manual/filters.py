@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from halo_engine.domain.fields.catalogue import BARE_CUSTOM, COLUMNS, PREFIXES, Entity
-from halo_engine.domain.fields.filters import OPERATORS, Operator
+from halo_engine.domain.fields.operators import OPERATORS, Operator
 from halo_engine.domain.series.choices import CHOICES
 from manual.markdown import code, codes, table
 

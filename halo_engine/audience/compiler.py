@@ -44,7 +44,9 @@ from halo_engine.audience.lookups.memberships import LOOKED_UP, membership
 from halo_engine.audience.moments import Moment, When
 from halo_engine.domain.fields.catalogue import Entity, Field, FieldType
 from halo_engine.domain.fields.expressions import Expression
-from halo_engine.domain.fields.filters import Filter, FilterGroups, Operator, Value, date_bound
+from halo_engine.domain.fields.filter_groups import FilterGroups
+from halo_engine.domain.fields.filters import Filter, Value, date_bound
+from halo_engine.domain.fields.operators import Operator
 from halo_engine.domain.reasons import ContactType
 from halo_engine.tables import companies, end_users
 

@@ -28,7 +28,8 @@ from sqlalchemy.types import UserDefinedType
 
 from halo_engine.audience.letters import contains
 from halo_engine.domain.fields.catalogue import FieldType
-from halo_engine.domain.fields.filters import Operator, Value
+from halo_engine.domain.fields.filters import Value
+from halo_engine.domain.fields.operators import Operator
 
 _MATCHES: custom_op[bool] = custom_op("@@", is_comparison=True, return_type=Boolean())
 _SYMBOLS: Mapping[Operator, str] = {

@@ -27,7 +27,7 @@ from sqlalchemy.sql import visitors
 
 from halo_engine.audience.compiler import Subject, predicate
 from halo_engine.audience.moments import When
-from halo_engine.domain.fields.filters import FilterGroups
+from halo_engine.domain.fields.filter_groups import FilterGroups
 from halo_engine.domain.reasons import AudienceType, ContactTypeChoice
 from halo_engine.tables import subscription_members, suppressions
 

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 from halo_engine.domain.errors import printable, shown
 from halo_engine.domain.fields.catalogue import FieldType
-from halo_engine.domain.fields.filters import Filter, Operator, date_bound
+from halo_engine.domain.fields.filters import Filter, date_bound
+from halo_engine.domain.fields.operators import Operator
 from halo_engine.domain.fields.results import FilterResult
 from halo_engine.domain.times.durations import format_duration
 from halo_engine.domain.times.instants import clock_shows

@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import Connection, RowMapping, Select, select
 
 from halo_engine.domain.errors import shown, validated
-from halo_engine.domain.fields.filters import parse_groups
+from halo_engine.domain.fields.filter_groups import parse_groups
 from halo_engine.domain.reasons import (
     AudienceType,
     ContactTypeChoice,

@@ -9,7 +9,7 @@ from sqlalchemy import Executable, Insert, Select, Update, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from halo_engine.domain.errors import Fault, bad_input, conflict, examined, together
-from halo_engine.domain.fields.filters import dump_groups
+from halo_engine.domain.fields.filter_groups import dump_groups
 from halo_engine.domain.reasons import SeriesStatus
 from halo_engine.domain.series.choices import too_many_filters, unknown_choices
 from halo_engine.domain.series.definition import Series, SeriesDefinition, StepDefinition

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from sqlalchemy import RowMapping, Select, and_, select
 
 from halo_engine.domain.errors import Refusal
-from halo_engine.domain.fields.filters import dump_groups
+from halo_engine.domain.fields.filter_groups import dump_groups
 from halo_engine.domain.reasons import SeriesStatus
 from halo_engine.domain.series.definition import SeriesDefinition, StepDefinition
 from halo_engine.sql.statements import statement

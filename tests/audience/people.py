@@ -13,7 +13,7 @@ from halo_engine.audience.compiler import Subject, expression_predicate, predica
 from halo_engine.audience.matching import matches, scan
 from halo_engine.audience.moments import Moment
 from halo_engine.domain.fields.expressions import parse_expression
-from halo_engine.domain.fields.filters import parse_groups
+from halo_engine.domain.fields.filter_groups import parse_groups
 from halo_engine.tables import companies, end_users, event_counts, events
 from halo_engine.work import Work
 from tests.audience.evaluator import Person

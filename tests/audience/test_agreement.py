@@ -11,7 +11,7 @@ from halo_engine.audience.compiler import Subject, expression_predicate, lacks, 
 from halo_engine.audience.moments import Moment
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.fields.expressions import Expression, parse_expression
-from halo_engine.domain.fields.filters import parse_groups
+from halo_engine.domain.fields.filter_groups import parse_groups
 from tests.audience.evaluator import Person, passes
 from tests.audience.evaluator import holds as holds_in_python
 from tests.audience.evaluator import lacks as lacks_in_python

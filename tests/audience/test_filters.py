@@ -9,7 +9,7 @@ import pytest
 from halo_engine.audience.compiler import Subject, predicate
 from halo_engine.audience.lookups.firings import Firings
 from halo_engine.audience.moments import Moment
-from halo_engine.domain.fields.filters import parse_groups
+from halo_engine.domain.fields.filter_groups import parse_groups
 from tests.audience.people import People
 from tests.contacts.sandbox import NOW
 

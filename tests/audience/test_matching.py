@@ -9,15 +9,9 @@ import pytest
 from sqlalchemy import insert
 
 from halo_engine.audience.compiler import Subject, predicate
-from halo_engine.audience.matching import (
-    audience,
-    fits_contact_type,
-    has_address,
-    scan,
-    suppressed,
-)
+from halo_engine.audience.matching import audience, fits_contact_type, has_address, scan, suppressed
 from halo_engine.audience.moments import Moment
-from halo_engine.domain.fields.filters import FilterGroups, parse_groups
+from halo_engine.domain.fields.filter_groups import FilterGroups, parse_groups
 from halo_engine.domain.reasons import AudienceType, ContactTypeChoice
 from halo_engine.tables import subscription_members, subscriptions, suppressions
 from tests.audience.people import EXECUTIONS, SUBJECTS, People

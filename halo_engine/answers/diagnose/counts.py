@@ -28,8 +28,10 @@ from halo_engine.audience.moments import Moment
 from halo_engine.audience.registered import registered_fields
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.fields.catalogue import Field, resolve
-from halo_engine.domain.fields.filters import Filter, FilterGroups, Operator
+from halo_engine.domain.fields.filter_groups import FilterGroups
+from halo_engine.domain.fields.filters import Filter
 from halo_engine.domain.fields.lookalikes import look_alikes, meant_for
+from halo_engine.domain.fields.operators import Operator
 from halo_engine.domain.reasons import AudienceType
 from halo_engine.domain.series.definition import Series
 from halo_engine.sql.statements import statement

@@ -18,7 +18,8 @@ from halo_engine.answers.reports.stored import StoredValue
 from halo_engine.contacts.writing.sources import TRAIT_COLUMNS
 from halo_engine.domain.errors import shown
 from halo_engine.domain.fields.catalogue import Entity, Field, FieldType
-from halo_engine.domain.fields.filters import Filter, Operator
+from halo_engine.domain.fields.filters import Filter
+from halo_engine.domain.fields.operators import Operator
 from halo_engine.domain.nearness import near
 from halo_engine.domain.phrases import KINDS, counted_contacts, described, kind_of, listed
 

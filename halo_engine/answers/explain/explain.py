@@ -21,7 +21,7 @@ from halo_engine.answers.reports.failures import FailedMail, failures_of
 from halo_engine.answers.said_filter import SaidFilter, said
 from halo_engine.domain.answer import Answer
 from halo_engine.domain.errors import not_found
-from halo_engine.domain.fields.filters import FilterGroups
+from halo_engine.domain.fields.filter_groups import FilterGroups
 from halo_engine.domain.fields.results import FilterResult
 from halo_engine.domain.reasons import AudienceType, SeriesStatus
 from halo_engine.domain.series.definition import Series

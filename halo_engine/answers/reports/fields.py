@@ -17,15 +17,8 @@ from halo_engine.audience.registered import registered_fields
 from halo_engine.contacts.consent.subscriptions import ListAnswer, all_lists
 from halo_engine.domain.answer import Answer
 from halo_engine.domain.errors import Refusal
-from halo_engine.domain.fields.catalogue import (
-    COLUMNS,
-    PREFIXES,
-    Entity,
-    Field,
-    FieldType,
-    resolve,
-)
-from halo_engine.domain.fields.filters import EMPTINESS, Operator, operators_of
+from halo_engine.domain.fields.catalogue import COLUMNS, PREFIXES, Entity, Field, FieldType, resolve
+from halo_engine.domain.fields.operators import EMPTINESS, Operator, operators_of
 from halo_engine.domain.series.choices import choices_for
 from halo_engine.sql.statements import statement
 from halo_engine.tables import automations, subscriptions

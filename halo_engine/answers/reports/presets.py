@@ -1,7 +1,8 @@
 """The presets that an audience can begin with (contract §3, Presets)."""
 
 from halo_engine.domain.answer import Answer
-from halo_engine.domain.fields.filters import PRESETS, Filter
+from halo_engine.domain.fields.filters import Filter
+from halo_engine.domain.fields.presets import PRESETS
 
 
 class PresetAnswer(Answer):

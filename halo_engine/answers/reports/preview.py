@@ -11,7 +11,7 @@ from halo_engine.audience.matched import count_matched, matched
 from halo_engine.audience.matching import Audience
 from halo_engine.domain.answer import PAGE, Answer
 from halo_engine.domain.errors import bad_input, shown
-from halo_engine.domain.fields.filters import FilterGroups
+from halo_engine.domain.fields.filter_groups import FilterGroups
 from halo_engine.domain.reasons import AudienceType, ContactType, ContactTypeChoice, EntryTrigger
 from halo_engine.domain.series.definition import Series, SeriesDefinition
 from halo_engine.domain.series.settings import patience_of

@@ -12,7 +12,8 @@ from pydantic import Field as Given
 
 from halo_engine.domain.errors import Fault, several
 from halo_engine.domain.fields.catalogue import Field, check_name, is_property, resolve_property
-from halo_engine.domain.fields.filters import Filter, read_groups
+from halo_engine.domain.fields.filter_groups import read_groups
+from halo_engine.domain.fields.filters import Filter
 
 SAME: Final = "same"
 

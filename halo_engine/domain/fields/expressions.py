@@ -15,7 +15,8 @@ from zoneinfo import ZoneInfo
 from halo_engine.domain.errors import Refusal, bad_input, shown
 from halo_engine.domain.fields.catalogue import Entity, Field, FieldType, resolve_trait
 from halo_engine.domain.fields.event_filters import EventFilter
-from halo_engine.domain.fields.filters import Filter, Operator, Value
+from halo_engine.domain.fields.filters import Filter, Value
+from halo_engine.domain.fields.operators import Operator
 from halo_engine.domain.times.instants import parse_date_value
 from halo_engine.domain.values import is_storable
 

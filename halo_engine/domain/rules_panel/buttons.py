@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
-from halo_engine.domain.fields.filters import preset_filter
+from halo_engine.domain.fields.presets import preset_filter
 from halo_engine.domain.reasons import AudienceType
 from halo_engine.domain.rules_panel.filter_builders import after_button
 from halo_engine.domain.rules_panel.filter_rows import row_of

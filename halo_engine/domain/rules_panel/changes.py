@@ -9,17 +9,12 @@ from pydantic import BaseModel, ValidationError
 
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.fields.event_filters import parse_event_groups
-from halo_engine.domain.fields.filters import parse_groups
+from halo_engine.domain.fields.filter_groups import parse_groups
 from halo_engine.domain.rules_panel.filter_sentences import (
     sentence_of_event_groups,
     sentence_of_groups,
 )
-from halo_engine.domain.rules_panel.form import (
-    BUILDERS,
-    EVENT_BUILDERS,
-    EXIT_CHOICES,
-    SWITCHES,
-)
+from halo_engine.domain.rules_panel.form import BUILDERS, EVENT_BUILDERS, EXIT_CHOICES, SWITCHES
 from halo_engine.domain.rules_panel.labels import (
     CONTACT_TYPES,
     KINDS,

@@ -10,14 +10,8 @@ from pydantic import ValidationError
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.fields.catalogue import Entity, FieldType, resolve_in_run
 from halo_engine.domain.fields.event_filters import SAME, EventItem, SameProperty, item_form
-from halo_engine.domain.fields.filters import (
-    EMPTINESS,
-    OPERATORS,
-    Filter,
-    Operator,
-    Value,
-    operators_of,
-)
+from halo_engine.domain.fields.filters import Filter, Value
+from halo_engine.domain.fields.operators import EMPTINESS, OPERATORS, Operator, operators_of
 from halo_engine.domain.times.durations import format_duration
 
 #: The parts of a row, as the form names them.

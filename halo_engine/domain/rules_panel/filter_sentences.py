@@ -7,7 +7,8 @@ from typing import Final
 from halo_engine.domain.errors import shown
 from halo_engine.domain.fields.catalogue import FieldType
 from halo_engine.domain.fields.event_filters import EventGroups, EventItem, SameProperty
-from halo_engine.domain.fields.filters import Filter, FilterGroups
+from halo_engine.domain.fields.filter_groups import FilterGroups
+from halo_engine.domain.fields.filters import Filter
 from halo_engine.domain.phrases import OPERATOR_WORDS
 from halo_engine.domain.rules_panel.labels import label_of_field
 from halo_engine.domain.times.durations import format_duration

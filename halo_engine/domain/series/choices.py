@@ -15,7 +15,9 @@ from halo_engine.domain.errors import Fault, Path, Refusal, shown
 from halo_engine.domain.fields.bounds import beyond_bounds
 from halo_engine.domain.fields.catalogue import Entity, Field
 from halo_engine.domain.fields.expressions import parse_expression
-from halo_engine.domain.fields.filters import Filter, FilterGroups, Operator
+from halo_engine.domain.fields.filter_groups import FilterGroups
+from halo_engine.domain.fields.filters import Filter
+from halo_engine.domain.fields.operators import Operator
 from halo_engine.domain.fields.traits import RENEWAL_STATUSES, TERMS
 from halo_engine.domain.reasons import ContactType, Stage
 from halo_engine.domain.series.conditions import Takes

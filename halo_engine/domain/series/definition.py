@@ -22,14 +22,8 @@ from pydantic import (
     model_validator,
 )
 
-from halo_engine.domain.errors import (
-    Fault,
-    bad_input,
-    in_its_place,
-    several,
-    shown,
-)
-from halo_engine.domain.fields.filters import FilterGroups, filter_keys
+from halo_engine.domain.errors import Fault, bad_input, in_its_place, several, shown
+from halo_engine.domain.fields.filter_groups import FilterGroups, filter_keys
 from halo_engine.domain.reasons import (
     AudienceType,
     ContactTypeChoice,

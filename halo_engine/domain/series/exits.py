@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from halo_engine.domain.errors import shown
 from halo_engine.domain.fields.event_filters import EventGroups
-from halo_engine.domain.fields.filters import FilterGroups
+from halo_engine.domain.fields.filter_groups import FilterGroups
 from halo_engine.domain.reasons import AudienceType
 
 

@@ -18,7 +18,8 @@ from pydantic import (
 
 from halo_engine.domain.errors import bad_input, in_its_place, shown
 from halo_engine.domain.fields.event_filters import EntryEventGroups
-from halo_engine.domain.fields.filters import Filter, FilterGroups
+from halo_engine.domain.fields.filter_groups import FilterGroups
+from halo_engine.domain.fields.filters import Filter
 from halo_engine.domain.reasons import DeliveryGuarantee, EntryTrigger, WhenCapped
 from halo_engine.domain.series.exits import ExitSettings
 from halo_engine.domain.times.durations import format_duration, parse_duration

@@ -10,7 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from halo_engine.domain.fields.catalogue import MEMBERSHIP_KEY
-from halo_engine.domain.fields.filters import filter_keys
+from halo_engine.domain.fields.filter_groups import filter_keys
 from halo_engine.domain.reasons import ContactTypeChoice, EntryTrigger
 from halo_engine.domain.series.definition import Series
 from halo_engine.domain.series.signals import EVERYTHING, Signal, SignalKind

@@ -12,7 +12,8 @@ from halo_engine.audience.matching import scan
 from halo_engine.audience.moments import Moment
 from halo_engine.audience.turning import turns
 from halo_engine.domain.entering.passes import delay_of, moving_dates
-from halo_engine.domain.fields.filters import Filter, preset_filter
+from halo_engine.domain.fields.filters import Filter
+from halo_engine.domain.fields.presets import preset_filter
 from halo_engine.domain.series.definition import Series
 from halo_engine.sql.rows import rows_of
 from halo_engine.sql.statements import statement

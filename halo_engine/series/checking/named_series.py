@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import ARRAY, Text, Update, literal, update
 
 from halo_engine.domain.fields.catalogue import Entity
-from halo_engine.domain.fields.filters import FilterGroups
+from halo_engine.domain.fields.filter_groups import FilterGroups
 from halo_engine.domain.series.definition import SeriesDefinition
 from halo_engine.domain.series.settings import FILTER_SETTINGS
 from halo_engine.sql.statements import statement

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from halo_engine.domain.errors import Fault, Path, Refusal, conflict, shown, together
 from halo_engine.domain.fields.catalogue import Entity
-from halo_engine.domain.fields.filters import FilterGroups
+from halo_engine.domain.fields.filter_groups import FilterGroups
 from halo_engine.domain.reasons import SeriesStatus
 from halo_engine.domain.series.definition import Series, SeriesDefinition
 from halo_engine.domain.series.settings import FILTER_SETTINGS

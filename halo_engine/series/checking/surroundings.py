@@ -10,7 +10,7 @@ from halo_engine.audience.registered import event_names, registered_fields
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.fields.catalogue import Entity, Field, resolve
 from halo_engine.domain.fields.expressions import parse_expression
-from halo_engine.domain.fields.filters import FilterGroups
+from halo_engine.domain.fields.filter_groups import FilterGroups
 from halo_engine.domain.reasons import AudienceType, EntryTrigger, SeriesKind, SeriesStatus
 from halo_engine.domain.series.conditions import Condition, Takes
 from halo_engine.domain.series.definition import Series

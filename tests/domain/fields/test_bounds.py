@@ -6,7 +6,7 @@ import pytest
 
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.fields.bounds import beyond_bounds
-from halo_engine.domain.fields.filters import parse_groups
+from halo_engine.domain.fields.filter_groups import parse_groups
 from halo_engine.series.save import parse_definition
 
 

@@ -10,17 +10,15 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from halo_engine.domain.errors import Refusal, validated
-from halo_engine.domain.fields.filters import (
-    PRESETS,
-    Filter,
+from halo_engine.domain.fields.filter_groups import (
     FilterGroups,
-    Operator,
-    date_bound,
     dump_groups,
     filter_keys,
     parse_groups,
-    preset_filter,
 )
+from halo_engine.domain.fields.filters import Filter, date_bound
+from halo_engine.domain.fields.operators import Operator
+from halo_engine.domain.fields.presets import PRESETS, preset_filter
 
 PRO = {"field": "plan", "operator": "is", "value": "pro"}
 RICH = {"field": "mrr", "operator": "gte", "value": 100}

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from halo_engine.domain.errors import Fault
 from halo_engine.domain.fields.catalogue import FieldType
-from halo_engine.domain.fields.filters import OPERATORS, PRESETS
+from halo_engine.domain.fields.operators import OPERATORS
+from halo_engine.domain.fields.presets import PRESETS
 from halo_engine.domain.rules_panel.buttons import pressed
 from halo_engine.domain.rules_panel.filter_builders import lack_types, with_types
 from halo_engine.domain.rules_panel.filter_rows import FilterRow

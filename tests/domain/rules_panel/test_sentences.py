@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from halo_engine.domain.fields.filters import Filter, Operator
+from halo_engine.domain.fields.filters import Filter
+from halo_engine.domain.fields.operators import Operator
 from halo_engine.domain.phrases import OPERATOR_WORDS
 from halo_engine.domain.reasons import AudienceType, ContactTypeChoice, EntryTrigger
 from halo_engine.domain.rules_panel.filter_rows import row_of

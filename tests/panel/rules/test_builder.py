@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from halo_engine.contacts.consent.subscriptions import SaveListCall, save_list
 from halo_engine.contacts.identifying.identify import IdentifyCall, identify
-from halo_engine.domain.fields.filters import PRESETS
+from halo_engine.domain.fields.presets import PRESETS
 from tests.panel.browsing import People, Shop
 from tests.panel.rules.panel import (
     counted,

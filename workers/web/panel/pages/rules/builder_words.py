@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.fields.catalogue import FieldType, resolve
-from halo_engine.domain.fields.filters import Operator
+from halo_engine.domain.fields.operators import Operator
 from halo_engine.domain.phrases import KINDS, OPERATOR_WORDS
 from halo_engine.domain.rules_panel.labels import FIELD_HINTS, label_of_field
 from halo_engine.domain.series.choices import choices_for

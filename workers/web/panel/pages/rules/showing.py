@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from halo_engine.domain.fields.catalogue import BARE_CUSTOM, COLUMNS, PREFIXES, resolve
-from halo_engine.domain.fields.filters import PRESETS
+from halo_engine.domain.fields.presets import PRESETS
 from halo_engine.domain.reasons import AudienceType, SeriesStatus
 from halo_engine.domain.rules_panel.buttons import has_preset
 from halo_engine.domain.rules_panel.form import EXIT_CHOICES
