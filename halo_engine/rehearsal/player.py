@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from halo_engine.answers.operations.parked import parked_rows, parked_signals
 from halo_engine.database import problem_of, server_is_gone
 from halo_engine.domain.errors import Refusal
-from halo_engine.rehearsal.actions import play
+from halo_engine.rehearsal.actions.table import play
 from halo_engine.rehearsal.expectations import differences
 from halo_engine.rehearsal.sandbox import Sandbox, open_sandbox
 from halo_engine.rehearsal.scenario import Expectation, ScenarioEntry, read_scenario

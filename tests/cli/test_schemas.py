@@ -6,7 +6,7 @@ from pathlib import Path
 from halo_engine.cli.groups import series
 from halo_engine.cli.schemas.schemas import as_text, schemas
 from halo_engine.doors.table import DOORS
-from halo_engine.rehearsal.actions import ACTIONS
+from halo_engine.rehearsal.actions.table import ACTIONS
 from halo_engine.rehearsal.scenario import Expectation
 from tests.cli.console import Console
 from workers.app import app

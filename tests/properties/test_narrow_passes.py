@@ -32,7 +32,7 @@ from halo_engine.pipeline.inbox import unpark_signals
 from halo_engine.pipeline.passes import forgetting
 from halo_engine.pipeline.passes.cursors import NARROW
 from halo_engine.pipeline.react import Choice, react
-from halo_engine.rehearsal.actions import play
+from halo_engine.rehearsal.actions.table import play
 from halo_engine.rehearsal.sandbox import Sandbox, open_sandbox
 from halo_engine.rehearsal.scenario import read_scenario
 from halo_engine.series.lifecycle import find_series

@@ -10,7 +10,7 @@ import yaml
 from sqlalchemy import Engine, func, select
 
 from halo_engine.domain.errors import Refusal
-from halo_engine.rehearsal.actions import play
+from halo_engine.rehearsal.actions.table import play
 from halo_engine.rehearsal.expectations import differences
 from halo_engine.rehearsal.sandbox import Sandbox, open_sandbox
 from halo_engine.rehearsal.scenario import Expectation, read_scenario

@@ -20,9 +20,9 @@ from halo_engine.contacts.identifying.identify import IdentifyCall
 from halo_engine.contacts.identifying.leads import AddContactCall, CaptureLeadCall
 from halo_engine.contacts.stripe.subscription import StripeSubscriptionCall
 from halo_engine.mail.incoming.events import MailCall
-from halo_engine.rehearsal.confirming import ConfirmCall
-from halo_engine.rehearsal.mail_settings import MailSettingsCall
-from halo_engine.rehearsal.mails import ComingCall, ReadByCall
+from halo_engine.rehearsal.actions.confirming import ConfirmCall
+from halo_engine.rehearsal.actions.mail_settings import MailSettingsCall
+from halo_engine.rehearsal.actions.mails import ComingCall, ReadByCall
 from halo_engine.rehearsal.scenario import Expectation, ExpectedError, ScenarioFile
 
 #: Actions whose value is exactly a door's call.

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from sqlalchemy import Engine, and_, func, select
 
-from halo_engine.rehearsal.actions import play
+from halo_engine.rehearsal.actions.table import play
 from halo_engine.rehearsal.sandbox import open_sandbox
 from halo_engine.rehearsal.scenario import read_scenario
 from halo_engine.tables import automation_enrollments, end_users
