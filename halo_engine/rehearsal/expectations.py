@@ -12,14 +12,14 @@ from halo_engine.domain.errors import Refusal, shown
 from halo_engine.domain.series.definition import Series
 from halo_engine.domain.times.instants import parse_instant
 from halo_engine.rehearsal import observations
-from halo_engine.rehearsal.pairing import paired
-from halo_engine.rehearsal.sandbox import Sandbox
-from halo_engine.rehearsal.scenario import (
+from halo_engine.rehearsal.expected import (
     Expectation,
     ExpectedDiagnosis,
     ExpectedMail,
     ExpectedPlan,
 )
+from halo_engine.rehearsal.pairing import paired
+from halo_engine.rehearsal.sandbox import Sandbox
 from halo_engine.work import Work
 
 _CONTACT_KEYS: Final = "columns, custom:NAME and context:KEY"

@@ -12,8 +12,9 @@ from halo_engine.database import problem_of, server_is_gone
 from halo_engine.domain.errors import Refusal
 from halo_engine.rehearsal.actions.table import play
 from halo_engine.rehearsal.expectations import differences
+from halo_engine.rehearsal.expected import Expectation
 from halo_engine.rehearsal.sandbox import Sandbox, open_sandbox
-from halo_engine.rehearsal.scenario import Expectation, ScenarioEntry, read_scenario
+from halo_engine.rehearsal.scenario import ScenarioEntry, read_scenario
 
 
 @dataclass(frozen=True, slots=True)

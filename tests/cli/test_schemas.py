@@ -7,7 +7,7 @@ from halo_engine.cli.groups import series
 from halo_engine.cli.schemas.schemas import as_text, schemas
 from halo_engine.doors.table import DOORS
 from halo_engine.rehearsal.actions.table import ACTIONS
-from halo_engine.rehearsal.scenario import Expectation
+from halo_engine.rehearsal.expected import Expectation
 from tests.cli.console import Console
 from workers.app import app
 

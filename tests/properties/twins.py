@@ -12,8 +12,9 @@ from sqlalchemy import Engine, func, select
 from halo_engine.domain.errors import Refusal
 from halo_engine.rehearsal.actions.table import play
 from halo_engine.rehearsal.expectations import differences
+from halo_engine.rehearsal.expected import Expectation
 from halo_engine.rehearsal.sandbox import Sandbox, open_sandbox
-from halo_engine.rehearsal.scenario import Expectation, read_scenario
+from halo_engine.rehearsal.scenario import read_scenario
 from halo_engine.tables import signals
 from halo_engine.work import Work
 from tests.model.language.refusals import RefusedError

@@ -23,7 +23,8 @@ from halo_engine.mail.incoming.events import MailCall
 from halo_engine.rehearsal.actions.confirming import ConfirmCall
 from halo_engine.rehearsal.actions.mail_settings import MailSettingsCall
 from halo_engine.rehearsal.actions.mails import ComingCall, ReadByCall
-from halo_engine.rehearsal.scenario import Expectation, ExpectedError, ScenarioFile
+from halo_engine.rehearsal.expected import Expectation, ExpectedError
+from halo_engine.rehearsal.scenario import ScenarioFile
 
 #: Actions whose value is exactly a door's call.
 _DOORS: Final[Mapping[str, type[BaseModel]]] = {
