@@ -1,5 +1,5 @@
 -- rehearsal_find_confirmation
--- halo_engine/rehearsal/confirming.py
+-- halo_engine/rehearsal/actions/confirming.py
 -- Parameters: org_id uuid, list_key text, contact_id uuid
 SELECT confirmations.id
 FROM confirmations,

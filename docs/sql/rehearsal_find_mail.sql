@@ -1,5 +1,5 @@
 -- rehearsal_find_mail
--- halo_engine/rehearsal/mails.py
+-- halo_engine/rehearsal/actions/mails.py
 -- Parameters: org_id uuid, contact_id uuid, series_key text
 SELECT messages.message_id
 FROM messages,

@@ -85,6 +85,10 @@ class Entrants(Candidates, Protocol):
         """Who they are, as parameters."""
 
     @property
+    def contact_ids(self) -> Collection[UUID] | None:
+        """Who they are; None where the statement alone finds them."""
+
+    @property
     def instants(self) -> Collection[datetime]:
         """The instants at which they came, when their runs begin."""
 
@@ -107,6 +111,7 @@ class Named:
     ``in_order``: each has its ``place`` in the batch, for series with surges.
     """
 
+    contact_ids: Collection[UUID]
     values: Mapping[str, Any]
     instants: Collection[datetime]
     brings_events: bool = False
@@ -186,6 +191,11 @@ class Paged(_Matching):
         return Paged, self.page.kind, self.is_activation
 
     @property
+    def contact_ids(self) -> Collection[UUID] | None:
+        """Who they are, of a page of noted contacts."""
+        return self.page.contact_ids
+
+    @property
     def values(self) -> Mapping[str, Any]:
         """The bounds of the page, and the instant."""
         return {**self.page.values(), "entered_at": self.now}
@@ -222,7 +232,7 @@ class Outsiders(_Matching):
 class Found(_Matching):
     """Contacts that were found to match (``newcomers``), for the series they match."""
 
-    contacts: Collection[UUID]
+    contact_ids: Collection[UUID]
     now: datetime
     planned: bool = False
 
@@ -234,7 +244,7 @@ class Found(_Matching):
     @property
     def values(self) -> Mapping[str, Any]:
         """The contacts, and the instant."""
-        return {"contact_ids": list(self.contacts), "entered_at": self.now}
+        return {"contact_ids": list(self.contact_ids), "entered_at": self.now}
 
     def among(self, contacts: FromClause, contact: FromClause) -> Select[Any]:
         """Look at the contacts that were found."""
@@ -295,22 +305,27 @@ def candidates_of_signals(
     ordinals = {index: ordinal for ordinal, index in enumerate(concerned)}
     classes = {indexes: n for n, indexes in enumerate(dict.fromkeys(each for _, each in brought))}
     pairs = [(class_, ordinals[index]) for indexes, class_ in classes.items() for index in indexes]
-    named = [each for each in brought if each[0].contact_id is not None]
+    named = [
+        (id_, signal, indexes)
+        for signal, indexes in brought
+        if (id_ := signal.contact_id) is not None
+    ]
+    contact_ids = [id_ for id_, _, _ in named]
     rows: dict[str, Sequence[Any]] = {
-        "end_user_id": [signal.contact_id for signal, _ in named],
-        "entered_at": [signal.arrived_at for signal, _ in named],
-        "class": [classes[indexes] for _, indexes in named],
+        "end_user_id": contact_ids,
+        "entered_at": [signal.arrived_at for _, signal, _ in named],
+        "class": [classes[indexes] for _, _, indexes in named],
     }
     series = [running.series[index] for index in concerned]
     brings_events = any(map(begins_with_event, series))
     if brings_events:
-        rows[EVENT_ID] = [signal.event_id for signal, _ in named]
+        rows[EVENT_ID] = [signal.event_id for _, signal, _ in named]
     concerns = {
         "class": [class_ for class_, _ in pairs],
         "ordinal": [ordinal for _, ordinal in pairs],
     }
     values = {**asked_values("candidates", rows), **asked_values("concerns", concerns)}
     if any(each.patience for each in series):
-        values |= fired_values(signal for signal, _ in named)
+        values |= fired_values(signal for _, signal, _ in named)
     in_order = any(each.has_surges for each in series)
-    return series, Named(values, {*rows["entered_at"]}, brings_events, in_order)
+    return series, Named(contact_ids, values, {*rows["entered_at"]}, brings_events, in_order)

@@ -111,8 +111,8 @@ def enroll(work: Work, series: Sequence[Series], candidates: Entrants) -> list[A
     # A run begins at the instant of its signal; the event may have fired since.
     early = [each for each in series if each.first_step and each.first_step.is_early]
     if early and any(each.code is None for each in admissions):
-        named = candidates.values.get("candidates_end_user_id")
-        whose = Waiting(contacts=named) if named else Waiting(reached=candidates.instants)
+        named = candidates.contact_ids
+        whose = Waiting(reached=candidates.instants) if named is None else Waiting(contacts=named)
         open_gates(work, early, whose)
     return admissions
 

@@ -77,6 +77,13 @@ class ContactRange:
         """
         return self.company_id is not None, self.noted_for is not None
 
+    @property
+    def contact_ids(self) -> list[UUID] | None:
+        """Who they are, where they are noted; None of other pages, which only a statement finds."""
+        if self.noted_for is None:
+            return None
+        return [each.contact_id for each in self.named]
+
     def holds(self, contact: FromClause) -> tuple[ColumnElement[bool], ...]:
         """Return the conditions under which ``contact`` (``end_users``) is in the page, which is
         given with the statement (``values``).
@@ -100,8 +107,8 @@ class ContactRange:
         }
         if self.company_id is not None:
             bounds["company_id"] = self.company_id
-        if self.noted_for is not None:
-            bounds["contact_ids"] = [each.contact_id for each in self.named]
+        if (named := self.contact_ids) is not None:
+            bounds["contact_ids"] = named
         return bounds
 
 

@@ -79,6 +79,7 @@ class _Waiting:
 class WaitingNamed(_Waiting):
     """Contacts of signals that may bring data; ``concerns`` lists the series of each class."""
 
+    contact_ids: Collection[UUID]
     values: Mapping[str, Any]
     instants: Collection[datetime]
     planned: bool = False
@@ -123,6 +124,11 @@ class WaitingPaged(_Waiting):
         return [self.changed_at]
 
     @property
+    def contact_ids(self) -> Collection[UUID] | None:
+        """Who they are, of a page of noted contacts."""
+        return self.page.contact_ids
+
+    @property
     def values(self) -> Mapping[str, Any]:
         """The bounds of the page, and the instant."""
         return {**self.page.values(), "entered_at": self.changed_at}
@@ -157,8 +163,9 @@ def waiting_of_signals(
     ordinals = {each.id: n for n, each in enumerate(running.patient)}
     classes = {series: n for n, series in enumerate(dict.fromkeys(s for _, _, s in brought))}
     pairs = [(n, ordinals[each.id]) for series, n in classes.items() for each in series]
+    contact_ids = [contact for contact, _, _ in brought]
     rows: dict[str, Sequence[Any]] = {
-        "end_user_id": [contact for contact, _, _ in brought],
+        "end_user_id": contact_ids,
         "entered_at": [instant for _, instant, _ in brought],
         "class": [classes[series] for _, _, series in brought],
     }
@@ -167,7 +174,8 @@ def waiting_of_signals(
         "ordinal": [ordinal for _, ordinal in pairs],
     }
     values = {**asked_values("candidates", rows), **asked_values("concerns", concerns)}
-    return list(running.patient), WaitingNamed(values, {instant for _, instant, _ in brought})
+    instants = {instant for _, instant, _ in brought}
+    return list(running.patient), WaitingNamed(contact_ids, values, instants)
 
 
 def fired_values(signals: Iterable[Signal]) -> Mapping[str, Any]:

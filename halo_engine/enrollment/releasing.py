@@ -45,6 +45,7 @@ class HeldBack:
     now: datetime
     at_a_pace: bool = False
     matching_only: ClassVar[bool] = False
+    contact_ids: ClassVar[None] = None
     planned: ClassVar[bool] = True
     of_activation: ClassVar[bool] = False
     brings_events: ClassVar[bool] = True

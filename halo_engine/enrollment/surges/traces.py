@@ -56,23 +56,16 @@ def find_traces(work: Work, series: Sequence[Series], coming: Entrants | None = 
 def _bounds(series: Sequence[Series], coming: Entrants | None) -> dict[str, Any]:
     bounds: list[tuple[Any, ...]] = []
     if coming is not None and not coming.planned:
-        first, number = min(coming.instants), _number(coming)
+        first, who = min(coming.instants), coming.contact_ids
         for each in series:
             surge, most = each.settings.surge, each.surge_at_most
             if surge is not None and most is not None:
-                room = -1 if number is None else most - number
+                room = -1 if who is None else most - len(who)
                 bounds.append((each.id, room, first - surge.within))
     columns = zip(*bounds, strict=True) if bounds else ((), (), ())
     return asked_values(
         "bounds", dict(zip(("automation_id", "room", "since"), columns, strict=True))
     )
-
-
-def _number(coming: Entrants) -> int | None:
-    """Return how many there are at most; None of a page, whose contacts are not known yet."""
-    values = coming.values
-    named = values.get("candidates_end_user_id", values.get("contact_ids"))
-    return None if named is None else len(named)
 
 
 @prepared("find_surge_traces")
