@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
+import kombu.exceptions
 import pytest
 import redis
 from celery.exceptions import Reject
@@ -130,6 +131,27 @@ def test_a_set_goes_back_if_nothing_is_done_and_the_broker_is_away(
         tasks.gathered(calls=[_tracked("1", "moved"), _tracked("2", "moved")])
     assert vars(raised.value)["requeue"] is True
     assert (done, broker.sent) == ([], [])
+
+
+def test_a_call_that_goes_alone_waits_for_the_broker_once_others_are_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The others are not done twice, and it is not lost."""
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr(tasks, "store_results", lambda *_: None)
+    outcomes: list[Any] = [{}, ValueError()]
+    engine = SimpleNamespace(perform_set=lambda _org, _calls: outcomes)
+    monkeypatch.setattr(tasks, "engine", lambda: engine)
+    tries: list[str] = []
+
+    def away_twice(**sent: Any) -> None:
+        tries.append(sent["task_id"])
+        if len(tries) < 3:
+            raise kombu.exceptions.OperationalError
+
+    monkeypatch.setattr(app.tasks["halo.track"], "apply_async", away_twice)
+    tasks.gathered(calls=[_tracked("1", "acme"), _tracked("2", "acme")])
+    assert tries == ["2", "2", "2"]
 
 
 def test_calls_that_go_round_wait_alone(monkeypatch: pytest.MonkeyPatch) -> None:

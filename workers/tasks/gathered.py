@@ -1,9 +1,10 @@
 """The task of calls that were taken from the broker together (``broker.gathering``)."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import structlog
@@ -22,7 +23,7 @@ from halo_engine.work import OrgRef
 from ..app import app
 from ..broker.gathering import TASK
 from ..broker.scripts import GATHERED
-from ..cells import NotSentOn, cell_after, note_moved, other_cell, send_on
+from ..cells import cell_after, note_moved, other_cell, send_on
 from ..circling import PAUSE_SECONDS, SENT_ON
 from ..engine import engine
 from ..engine_task import EngineTask, server_trouble
@@ -35,8 +36,8 @@ from .doors import FromApp
 
 _DOORS: Final = {f"halo.{name}": door for name, door in DOORS.items()}
 
-#: In seconds: how long calls wait for the broker to send them on, once others of their set are
-#: done. If all went back to their queue, those would be done twice.
+#: In seconds: how long calls wait for the broker to send them elsewhere, once others of their set
+#: are done. If all went back to their queue, those would be done twice.
 _PATIENCE_SECONDS: Final = 20.0
 _LONGEST_PAUSE_SECONDS: Final = 2.0
 
@@ -78,7 +79,7 @@ def gathered(task: EngineTask, /, calls: Sequence[Mapping[str, Any]]) -> None:
                 continue
             anything_done = True
             answers += zip([each.sent for each in mine], outcomes, strict=True)
-    _answer(answers, came_at)
+    _answer(answers, came_at, _PATIENCE_SECONDS if anything_done else 0.0)
 
 
 def _done(org: OrgRef, calls: Sequence[_Call]) -> tuple[Sequence[Any], str | None]:
@@ -119,19 +120,24 @@ def _send_on(calls: Sequence[_Call], cell: str, patience_seconds: float = 0.0) -
     whole set goes back.
     """
     tags = [each.sent["tag"] for each in calls]
+    _until_sent(lambda: send_on(app.conf.broker_url, tags, [cell]), patience_seconds)
+    for each in calls:
+        SENT_ON.add(each.sent["id"])
+
+
+def _until_sent(send: Callable[[], object], patience_seconds: float) -> None:
+    """Send, and wait so long for the broker; then its error is raised."""
     ends = time.monotonic() + patience_seconds
     while True:
         try:
-            send_on(app.conf.broker_url, tags, [cell])
-        except NotSentOn:
-            if time.monotonic() >= ends:
+            send()
+        except Exception as error:
+            if server_trouble(error) is None or time.monotonic() >= ends:
                 raise
             with suppress(SoftTimeLimitExceeded):
                 outage.pause(longest=_LONGEST_PAUSE_SECONDS)
         else:
-            break
-    for each in calls:
-        SENT_ON.add(each.sent["id"])
+            return
 
 
 def _read(sent: Mapping[str, Any]) -> _Call:
@@ -148,7 +154,9 @@ def _read(sent: Mapping[str, Any]) -> _Call:
     return _Call(sent, OrgRef(widget_key=sender.widget_key), call)
 
 
-def _answer(answers: Sequence[tuple[Mapping[str, Any], Any]], came_at: datetime) -> None:
+def _answer(
+    answers: Sequence[tuple[Mapping[str, Any], Any]], came_at: datetime, patience_seconds: float
+) -> None:
     results: dict[str, Any] = {}
     for sent, outcome in answers:
         with caused_by(cause_in(sent["caused_by"])):
@@ -157,7 +165,8 @@ def _answer(answers: Sequence[tuple[Mapping[str, Any], Any]], came_at: datetime)
                 result = {"refused": outcome.as_dict()}
             elif isinstance(outcome, Exception):
                 pause = PAUSE_SECONDS if isinstance(outcome, MovedAway) else None
-                _send_alone(sent, came_at, pause)
+                send = partial(_send_alone, sent, came_at, pause)
+                _until_sent(send, patience_seconds)
                 continue
             else:
                 result = as_data(outcome)
