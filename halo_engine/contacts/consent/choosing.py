@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from halo_engine.contacts.consent.lifting import lifting
-from halo_engine.contacts.consent.lists import joining
+from halo_engine.contacts.consent.membership import joining
 from halo_engine.contacts.consent.suppression import namesakes
 from halo_engine.contacts.parameters import ORG_ID, given_rows, values_of
 from halo_engine.contacts.silent import tell

@@ -18,7 +18,7 @@ from sqlalchemy import (
     select,
 )
 
-from halo_engine.contacts.consent.lists import joining
+from halo_engine.contacts.consent.membership import joining
 from halo_engine.contacts.consent.pending import is_asked, is_of, may_confirm
 from halo_engine.contacts.consent.subscriptions import CONFIRMED_WITHIN
 from halo_engine.contacts.parameters import NOW, ORG_ID, given_rows, values_of

@@ -9,22 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import (
-    CTE,
-    Integer,
-    Select,
-    Text,
-    Uuid,
-    and_,
-    exists,
-    func,
-    literal,
-    or_,
-    select,
-)
+from sqlalchemy import CTE, Integer, Select, Text, Uuid, and_, exists, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
-from halo_engine.contacts.consent.lists import leaving
+from halo_engine.contacts.consent.membership import leaving
 from halo_engine.contacts.consent.pending import no_longer_pending
 from halo_engine.contacts.csv_import.page import ListChanges
 from halo_engine.contacts.parameters import NOW, ORG_ID, given_rows, values_of

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Select, Text, Uuid, and_, cast, null, select
 
-from halo_engine.contacts.consent.lists import leaving
+from halo_engine.contacts.consent.membership import leaving
 from halo_engine.contacts.consent.suppression import ComplaintCall, found_addresses, noted_addresses
 from halo_engine.contacts.finding import Noted, only
 from halo_engine.contacts.parameters import ORG_ID
