@@ -114,9 +114,9 @@ class Months:
         with self.database.connect() as connection:
             months = months_of(connection)
             earliest, latest = connection.execute(_FIND_GATHERED).one()
-        if not months:
-            return 0
-        first, last = months[0].lower, months[-1].upper
+        # All are dropped where no tick could make the next ones in time.
+        first = months[0].lower if months else None
+        last = months[-1].upper if months else _beginning_of_month(earliest or now)
         if earliest is not None and first is not None and earliest < first:
             return int(self._try(_keeping_earlier(first)))
         if latest is not None:
@@ -171,8 +171,11 @@ class Months:
 
 def month_after(instant: datetime) -> datetime:
     """Return the beginning of the next month, in UTC."""
-    first = instant.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    return (first + timedelta(days=32)).replace(day=1)
+    return _beginning_of_month(_beginning_of_month(instant) + timedelta(days=32))
+
+
+def _beginning_of_month(instant: datetime) -> datetime:
+    return instant.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
 def organizations_in(connection: Connection, month: Month, org_ids: Sequence[UUID]) -> set[UUID]:

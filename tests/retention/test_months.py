@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 from halo_engine.answers.reports.timeline import timeline
 from halo_engine.contacts.consent.erasure import erase
 from halo_engine.contacts.finding import find_contacts
-from halo_engine.retention.months import Month, month_after, months_of
+from halo_engine.retention.months import Month, Months, month_after, months_of
 from halo_engine.tables import event_counts, events
 from tests.pipeline.sandbox import Sandbox, new_sandbox
 from tests.retention.years import DAY, fire, keep, sweep, user
@@ -133,6 +133,36 @@ def test_without_a_tick_for_three_months_events_gather_and_are_then_a_partition(
     sandbox.engine.chores.tend_months()
     assert sum(held(sandbox).values()) == 14
     assert "events_default" not in held(sandbox)
+
+
+def drop_all(sandbox: Sandbox) -> None:
+    """Drop every month, as ticks do that get the locks to drop, and not those to make."""
+    for month in months(sandbox):
+        assert Months(sandbox.database).drop(month, [])
+
+
+def test_months_are_made_again_where_all_were_dropped(sandbox: Sandbox) -> None:
+    """Beginning with the month of now."""
+    drop_all(sandbox)
+    made, dropped = sandbox.engine.chores.tend_months()
+    assert (made, dropped) == (len(months(sandbox)), [])
+    found = months(sandbox)
+    assert found[0].lower == month_after(sandbox.now - 31 * DAY)
+    assert [one.upper for one in found[:-1]] == [two.lower for two in found[1:]]
+    assert found[-1].upper >= sandbox.now + 62 * DAY
+
+
+def test_what_gathered_where_all_months_were_dropped_becomes_a_partition(sandbox: Sandbox) -> None:
+    """From the month of the first event on."""
+    drop_all(sandbox)
+    user(sandbox, "ann")
+    fire(sandbox, "ann", "login")
+    first = sandbox.now
+    sandbox.now += 40 * DAY
+    fire(sandbox, "ann", "login")
+    assert sandbox.engine.chores.tend_months() == (1, [])
+    assert held(sandbox) == {f"events_{first:%Y_%m}_on": 2}
+    assert months(sandbox)[-1].upper >= sandbox.now + 62 * DAY
 
 
 def test_two_ticks_at_once_make_and_drop_each_month_once(sandbox: Sandbox) -> None:
