@@ -1,8 +1,9 @@
 """Phrases in the words of refusals, and the reason that each stands for (contract §2).
 
 A phrase is a line of lower-case words. ``a|b`` matches either word, ``word*`` any word with this
-beginning, ``..`` up to two words, ``...`` up to five, ``$`` the end, and ``{name}`` a word of a
-group below. Punctuation, addresses, URLs and host names are removed from a text before the match.
+beginning, ``*word*`` any word that contains this, ``..`` up to two words, ``...`` up to five, ``$``
+the end, and ``{name}`` a word of a group below. Punctuation, addresses, URLs and host names are
+removed from a text before the match.
 
 The first reason with a matching phrase counts. Reasons that are not the recipient's fault come
 first, so a refusal that names both is not for good.
@@ -22,17 +23,21 @@ GROUPS: Final[Mapping[str, str]] = {
     "mail": "message|messages|mail|mails|email|emails|letter|data|body|attachment",
     "host": "host|ip|server|network|mta|hostname|client|connection",
     "domain": "host|hosts|domain|domains|hostname|site",
-    "sender": "sender|senders|originator|from|absender*|expéditeur|expediteur|remitente|remetente"
-    "|mittente|afzender",
+    "sender": "sender|senders|originator|from|{absender}",
+    "absender": "absender*|expéditeur|expediteur|remitente|remetente|mittente|afzender|avsändar*"
+    "|afsender*|avsender*|lähettäjä*|gönderen*|nadawc*|odesílatel*|отправител*",
     "refused": "rejected|refused|denied|blocked|prohibited|forbidden|bounced",
     "refuse": "reject|refuse|deny|block|rejecting|refusing|denying|blocking",
     "not": "not|isnt|cannot|cant|couldnt|doesnt|wasnt|arent|never|no",
     "absent": "unknown|nonexistent|nonexistant|nonexisting|invalid|undefined|bad|incorrect|"
     "unrecognized|unrecognised|undeliverable",
-    # As servers write it in German, French, Spanish, Portuguese, Italian, Dutch, Czech and Polish.
+    # As servers write it in German, French, Spanish, Portuguese, Italian, Dutch, Czech, Polish,
+    # Swedish, Danish, Norwegian, Finnish and Turkish.
     "stranger": "unbekannt*|inconnu*|desconocid*|desconhecid*|inexistente|sconosciut*|inesistente"
-    "|onbekend*|neexistuje|neznám*|nieznan*",
-    "error": "fehler*|erreur*|error|errore|erro|fout*|chyba*|błąd*",
+    "|onbekend*|neexistuje|neznám*|nieznan*|okänd*|ukendt*|ukjent*|tuntematon*|bulunamad\u0131",
+    "error": "fehler*|erreur*|error|errore|erro|fout*|chyba*|błąd*|fel|fejl*|feil*|virhe*|hata*",
+    "full": "voll|vol|pleine|lleno|llena|cheia|cheio|piena|full|fuld|täynnä|pełna|przepełniona|plná"
+    "|переполнен|заполнен|megtelt|dolu",
     "known": "exist|exists|found|known|valid|recognized|recognised|registered|listed|located",
 }
 
@@ -50,12 +55,11 @@ WORDS: Final[Mapping[BounceReason, str]] = {
         too many {mail} on|in
         storage|mailbox limit
         mailbox size limit
-        postfach|mailbox ... voll
+        postfach|postvak|boîte|boite|buzón|buzon|casilla|caixa|casella|brevlåda* ... {full}
+        mailbox|postkasse*|postboks*|postilaatikko*|skrzynka|schránka ... {full}
+        ящик|kutusu|postafiók* ... {full}
         speicherplatz
-        boîte|boite ... pleine
-        buzón|buzon ... lleno
-        caixa ... cheia
-        casella ... piena
+        *邮箱已满*
     """,
     BounceReason.AUTHENTICATION: """
         spf|dkim|dmarc
@@ -89,6 +93,8 @@ WORDS: Final[Mapping[BounceReason, str]] = {
         limit*|exceeded ... rate
         throttl*
         too fast|frequent|frequently|often
+        frequency limit*
+        at a rate
         unusual rate|volume|traffic
         try again later
         greylist*|graylist*
@@ -104,7 +110,8 @@ WORDS: Final[Mapping[BounceReason, str]] = {
     """,
     BounceReason.SENDER_REFUSED: """
         {sender} ... {refused}|{absent}|{stranger}
-        {sender} ... existiert|existe|nexiste|esiste|istnieje|encontrado
+        {sender} ... existiert|existe|nexiste|esiste|istnieje|encontrado|существует|найден
+        {stranger} .. {absender}
         {sender} ... {not} {known}
         {sender} ... null mx
         {sender} ... {not} allowed|accepted|permitted|authorized|verified|verify|resolve
@@ -200,6 +207,8 @@ WORDS: Final[Mapping[BounceReason, str]] = {
     BounceReason.SERVER: """
         system|local|internal|server|configuration|config|software|mailer|protocol|syntax error
         system|server|configuration problem|failure
+        several matches found
+        does not specify
         error in processing
         unable to process
         out of memory
@@ -237,6 +246,8 @@ WORDS: Final[Mapping[BounceReason, str]] = {
         nicht bekannt
         nexiste pas
         no|non|não|nao existe|esiste|encontrado
+        no se encuentra
+        non répertorié|repertorie
         nie istnieje
         не существует|найден
     """,
@@ -252,7 +263,16 @@ _NAMES: Final = re.compile(
     r"(?:https?://|www\.)\S+|<?[^\s<>@:]{1,64}@[^\s<>@:]{1,253}>?|\b[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}\b"
 )
 _SPELLINGS: Final = ((re.compile(r"['’`]"), ""), (re.compile(r"[\W_]+"), " "))
-_JOINED: Final = ((" e mail", " email"), (" mail box", " mailbox"), (" non exist", " nonexist"))
+_ALIKE: Final = (
+    (" e mail", " email"),
+    (" mail box", " mailbox"),
+    (" non exist", " nonexist"),
+    # Postfix's name of the table that lacks the recipient.
+    (" relay recipient table", " recipient table"),
+    # Who says so does not know.
+    (" may not ", " perhaps "),
+    (" might not ", " perhaps "),
+)
 
 
 def _phrase(line: str) -> str:
@@ -285,6 +305,6 @@ def reason_in(words: str) -> BounceReason | None:
     plain = f" {_NAMES.sub(_named, words.lower())} "
     for pattern, replacement in _SPELLINGS:
         plain = pattern.sub(replacement, plain)
-    for apart, joined in _JOINED:
-        plain = plain.replace(apart, joined)
+    for written, meant in _ALIKE:
+        plain = plain.replace(written, meant)
     return next((reason for reason, pattern in _PATTERNS if pattern.search(plain)), None)

@@ -26,6 +26,8 @@ CODES: Final = {
     "2.1": BounceReason.MAILBOX_DISABLED,
     "2.2": BounceReason.MAILBOX_FULL,
     "2.3": BounceReason.TOO_LARGE,
+    "2.121": BounceReason.RATE,  # Microsoft
+    "2.122": BounceReason.RATE,  # Microsoft
     "2": BounceReason.UNCLEAR,
     "3.4": BounceReason.TOO_LARGE,
     "3": BounceReason.SERVER,
