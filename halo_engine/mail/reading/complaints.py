@@ -9,7 +9,7 @@ from email.message import Message
 from typing import Final
 
 from halo_engine.mail.reading.machine_mail import is_by_a_mail_server
-from halo_engine.mail.reading.parts import children, enclosed_mails, header, leaves
+from halo_engine.mail.reading.parts import blocks_of, enclosed_mails, header, leaves
 
 _REPORT: Final = "message/feedback-report"
 #: Feedback types that a person causes (RFC 5965, 7.3); others are automatic, or say "not spam".
@@ -30,5 +30,5 @@ def is_complaint(mail: Message) -> bool:
 def _feedback(parts: Iterable[Message]) -> list[str]:
     """Return the feedback types of the reports among the parts."""
     reports = [part for part in parts if part.get_content_type() == _REPORT]
-    blocks = [block for report in reports for block in children(report)]
+    blocks = [block for report in reports for block in blocks_of(report)]
     return [header(block, "Feedback-Type").lower() for block in blocks]

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from email.message import Message
-from email.parser import HeaderParser
 from itertools import zip_longest
 from typing import Final
 
@@ -15,7 +14,7 @@ from halo_engine.mail.reading.machine_mail import (
     is_by_a_mail_server,
     subject,
 )
-from halo_engine.mail.reading.parts import children, header, leaves, text, unparsed
+from halo_engine.mail.reading.parts import blocks_in, blocks_of, header, leaves, text
 
 _REPORTS: Final = frozenset({"message/delivery-status", "message/global-delivery-status"})
 #: Fields of a block about one recipient (RFC 3464, 2.3).
@@ -34,9 +33,9 @@ _FAILURE: Final = re.compile(
     r"undeliver|not (be )?delivered|non.?deliver|delivery|returned (mail|to sender)|failure notice"
     r"|(unable|failed) to deliver|mail (system )?(error|failure)|failed|bounce|user unknown|warning"
     r"|delayed|postmaster notify"
-    # As servers write it in German, French, Spanish, Portuguese, Italian, Dutch, and Russian.
+    # As servers write it in German, French, Spanish, Portuguese, Italian, Dutch, Russian, Chinese.
     r"|zustellbar|nicht zugestellt|non remis|non distribu|no se (pudo|ha podido|puede) entregar"
-    r"|no entregado|n[aã]o entregue|non recapitabil|mancato recapito|onbestelbaar|недостав",
+    r"|no entregado|n[aã]o entregue|non recapitabil|mancato recapito|onbestelbaar|недостав|退信",
     re.IGNORECASE,
 )
 #: Words of a warning: the server has not given up yet.
@@ -90,9 +89,9 @@ def read_report(mail: Message) -> Report | None:
         return None
     said = _said(parts)
     reports = [part for part in parts if part.get_content_type() in _REPORTS]
-    blocks = [block for report in reports for block in _blocks(report)]
+    blocks = [block for report in reports for block in blocks_of(report)]
     if from_server and not blocks:
-        blocks = [*_blocks_in(said), *_renamed(parts)]
+        blocks = [*blocks_in(said), *_renamed(parts)]
     about_one = [block for block in blocks if any(name in block for name in _ABOUT_ONE)]
     if about_one:
         return together(_fates(about_one[:_MOST_RECIPIENTS], _above(said)))
@@ -100,24 +99,11 @@ def read_report(mail: Message) -> Report | None:
     return in_words or (Report(None) if reports else None)
 
 
-def _blocks(report: Message) -> list[Message]:
-    """Return the blocks of a report; the library has parsed those of message/delivery-status."""
-    found = children(report)
-    rest = unparsed(report) or (found[0].get_payload() if len(found) == 1 else None)
-    return [*found, *_blocks_in(rest)] if isinstance(rest, str) else found
-
-
 def _renamed(parts: Iterable[Message]) -> list[Message]:
     """Return the blocks about recipients in text parts, as which gateways pass on a report."""
     texts = [part for part in parts if part.get_content_maintype() == "text"]
-    blocks = [block for part in texts[1:] for block in _blocks_in(text(part)[:_LONGEST_SAID])]
+    blocks = [block for part in texts[1:] for block in blocks_in(text(part)[:_LONGEST_SAID])]
     return [block for block in blocks if "Final-Recipient" in block and "Action" in block]
-
-
-def _blocks_in(written: str) -> list[Message]:
-    """Return possible blocks of a report in a plain text, where some servers write them."""
-    paragraphs = re.split(r"\n[ \t]*\n", written, maxsplit=_MOST_RECIPIENTS)
-    return [HeaderParser().parsestr(paragraph.lstrip("\n")) for paragraph in paragraphs]
 
 
 def _fates(blocks: Sequence[Message], said: str) -> Iterator[Bounce | None]:

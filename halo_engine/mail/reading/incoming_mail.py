@@ -19,6 +19,7 @@ from halo_engine.mail.reading.delivery_reports import read_report, together
 from halo_engine.mail.reading.machine_mail import is_by_a_machine
 from halo_engine.mail.reading.parts import (
     READ,
+    blocks_of,
     children,
     enclosed_mails,
     header,
@@ -102,7 +103,7 @@ def _addresses(mail: Message) -> Iterator[str]:
         yield header(returned, "Return-Path")
     for part in parts:
         if part.get_content_type() == "message/feedback-report":
-            yield from (header(block, "Original-Mail-From") for block in children(part))
+            yield from (header(block, "Original-Mail-From") for block in blocks_of(part))
 
 
 def _read(mail: Message) -> tuple[MailKind, BounceReason | None, tuple[str, ...]]:

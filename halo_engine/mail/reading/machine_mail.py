@@ -48,27 +48,31 @@ HEADERS_TOGETHER: Final = (
         ("X-Auto-Response-Suppress", r".*\ball\b"), ("X-MS-Exchange-Inbox-Rules-Loop", r"\S")
     ),
 )
-#: How subjects of answering machines begin, some in brackets; people's begin with ``Re:``.
+#: How subjects of answering machines begin, some in brackets; people's begin with ``Re:``. Some
+#: machines write no more than that.
 SUBJECTS: Final = re.compile(
     r"\s*[\[(]?("
-    r"auto|auto(matic|mated)?[ _-]?(reply|response|answer)|autoresponder|ooo"
-    r"|(i am )?out[ _-]of[ _-](the[ _-])?office( (reply|autoreply|auto-reply|notification))?"
+    r"auto(?=\s*[:\uff1a])|auto(matic|mated)?[ _-]?(reply|response|answer)|autoresponder|ooo"
+    r"|([^:]{1,60} is |i am )?out[ _-]of[ _-](the[ _-])?office"
+    r"( (reply|autoreply|auto-reply|notification|until\b.{0,60}|\(returning.{0,60}\)))?"
     r"|vacation (reply|notice|message|response)"
     r"|automatische antwort|abwesend|abwesenheits(notiz|benachrichtigung|meldung|info\w*)"
     r"|r[ée]ponse automatique|absen(t\(e\)|ce) du bureau|message d.absence"
     r"|respuesta autom[áa]tica|fuera de (la )?oficina"
-    r"|resposta autom[áaà]tica"
-    r"|risposta (automatica|non al computer)|fuori sede"
-    r"|automatisch antwoord|afwezig(heidsbericht)?"
+    r"|resposta autom[áaà]tica|fora do escrit[óo]rio|aus[êe]ncia tempor[áa]ria"
+    r"|risposta (automatica|non al computer)|fuori (sede|ufficio)"
+    r"|automatisch antwoord|(ik ben )?afwezig(heidsbericht)?"
     r"|autosvar|automatiskt? svar|fr[åa]nvaro|frav[æa]r|automaattinen vastaus|automaatvastus"
-    r"|odpowied[źz] automatyczna|automatick[áa] odpov[ěe][ďd]|automatick[áa] odpove[ďd]"
+    r"|odpowied[źz] automatyczna|autoodpowied[źz]"
+    r"|automatick[áa] odpov[ěe][ďd]|automatick[áa] odpove[ďd]"
     r"|automatikus v[áa]lasz|r[ăa]spuns automat|automatski odgovor|samodejni odgovor"
     r"|automatinis atsakymas|autom[āa]tisk[āa] atbilde"
     r"|otomatik yan\u0131t|αυτόματη απάντηση"
     r"|авто(матический )?ответ|автоматична відповідь|автоматичен отговор"
     r"|自动(答复|回复)|自動(応答|返信|回覆)|자동 ?(회신|응답)"
     r"|תשובה אוטומטית|رد تلقائي|trả lời tự động|ตอบกลับอัตโนมัติ"
-    r")( (re|aw))?\s*[:\uff1a\])]",
+    r"|balasan otomatis"
+    r")( (re|aw))?\s*([:\uff1a\])]|\.?$)",
     re.IGNORECASE,
 )
 #: Only mail servers set these: an empty sender (RFC 5321, 4.5.5), and Exim's list of recipients.

@@ -23,6 +23,7 @@ _MOST_PARAMETERS: Final = 100
 #: How deep nested parts are read, and how many parts in all.
 _DEEPEST: Final = 5
 _MOST_PARTS: Final = 50
+_MOST_BLOCKS: Final = 100
 #: How many bytes of a text part are read.
 _LONGEST_TEXT: Final = 64 * 1024
 
@@ -120,6 +121,19 @@ def header(mail: Message, name: str) -> str:
     except UnicodeDecodeError:
         plain = written.decode("latin-1")
     return " ".join(plain.split())
+
+
+def blocks_of(report: Message) -> list[Message]:
+    """Return the blocks of a report; the library has parsed those of message/delivery-status."""
+    found = children(report)
+    rest = unparsed(report) or (found[0].get_payload() if len(found) == 1 else None)
+    return [*found, *blocks_in(rest)] if isinstance(rest, str) else found
+
+
+def blocks_in(written: str) -> list[Message]:
+    """Return possible blocks of a report in a plain text, where some servers write them."""
+    paragraphs = re.split(r"\n[ \t]*\n", written, maxsplit=_MOST_BLOCKS)
+    return [HeaderParser().parsestr(paragraph.lstrip("\n")) for paragraph in paragraphs]
 
 
 def ids(mail: Message, name: str) -> list[str]:

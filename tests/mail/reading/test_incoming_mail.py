@@ -171,10 +171,12 @@ def test_parts_of_reports_that_are_encoded(encoding: str) -> None:
         assert (read.kind, read.message_ids) == (MailKind.HARD_BOUNCE, (OURS,))
 
 
-def _encoded(part: bytes, encoding: str, encode: Callable[[bytes], bytes]) -> bytes:
+def _encoded(
+    part: bytes, encoding: str, encode: Callable[[bytes], bytes], boundary: bytes = b"--=_b"
+) -> bytes:
     """Encode the part that begins with the rest of its type."""
     type_, _, rest = part.partition(b"\n\n")
-    body, end, behind = rest.partition(b"--=_b")
+    body, end, behind = rest.partition(boundary)
     head = b"message/%b\nContent-Transfer-Encoding: %b\n\n" % (type_, encoding.encode())
     return head + encode(body) + b"\n" + end + behind
 
@@ -393,6 +395,12 @@ def test_a_plain_report_about_two_is_for_good_if_it_is_for_both() -> None:
                 "=?utf-8?q?=D0=9D=D0=B5=D0=B4=D0=BE=D1=81=D1=82=D0=B0=D0=B2=D0=BB=D0=B5=D0=BD=D0=BE?=",
             )
         ],
+        # Tencent's.
+        (
+            ["From: PostMaster@b.example", "Subject: 系统退信"],
+            "收件人邮箱已满",
+            MailKind.SOFT_BOUNCE,
+        ),
         # A failure without a word that is known.
         (
             ["From: postmaster@b.example", "Subject: Undeliverable: Hello"],
@@ -473,6 +481,20 @@ def test_a_complaint_is_what_a_person_did(feedback: str, kind: MailKind, returne
     read = read_mail(_YAHOO.format(kind=feedback, returned=returned).encode())
     assert read.kind is kind
     assert kind is MailKind.AUTOMATIC or OURS in read.message_ids
+
+
+@pytest.mark.parametrize("encoding", ["base64", "quoted-printable"])
+def test_a_complaint_whose_report_is_encoded(encoding: str) -> None:
+    """It may not be (RFC 5965, 3), but some providers do it, as servers do with their reports."""
+    encode = b64encode if encoding == "base64" else quopri.encodestring
+    raw = _YAHOO.format(kind="abuse", returned="message/rfc822").encode()
+    head, report, rest = raw.split(b"Content-Type: message/")
+    read = read_mail(
+        b"Content-Type: ".join(
+            [head, _encoded(report, encoding, encode, b"--y"), b"message/" + rest]
+        )
+    )
+    assert (read.kind, OURS in read.message_ids) == (MailKind.COMPLAINT, True)
 
 
 def test_microsoft_complains_without_a_report() -> None:
@@ -558,6 +580,11 @@ def test_a_notice_that_says_nothing_is_no_trouble(body: str) -> None:
         ["Subject: (Automatic response) Hello"],
         ["Subject: =?utf-8?q?R=C3=A9ponse_automatique_=3A_Bonjour?="],
         ["Subject: Abwesenheitsnotiz: Hallo"],
+        # The whole subject, as some machines write it.
+        ["Subject: Abwesenheitsnotiz"],
+        ["Subject: Out of office"],
+        ["Subject: Out of the office until 7 January"],
+        ["Subject: Ann Lee is out of the office (returning 01/07/2027)."],
         # As some write it: UTF-8 that is not encoded.
         ["Subject: Réponse automatique : Bonjour"],
         ["Sender: =?utf-8?q?Mail_Delivery_System?= <sys@b.example>"],
@@ -569,6 +596,10 @@ def test_a_notice_that_says_nothing_is_no_trouble(body: str) -> None:
                 "Absence du bureau",
                 "Fuera de la oficina",
                 "Fuori sede",
+                "Fuori ufficio",
+                "Ausência temporária",
+                "Autoodpowiedź",
+                "Balasan otomatis",
                 "Afwezig",
                 "Automatiskt svar",
                 "Frånvaro",
@@ -605,6 +636,9 @@ def test_marks_of_machines(headers: list[str]) -> None:
         ["Subject: Re: Automatic reply: Hello"],
         ["Subject: Re: [Auto-Reply] Hello"],
         ["Subject: (Autos) for sale"],
+        ["Subject: Auto"],
+        ["Subject: Out of office coffee?"],
+        ["Subject: Re: Ann is out of the office"],
         ["Subject: Automatic replies are a nuisance"],
         ["X-Auto-Response-Suppress: All"],
         ["X-Auto-Response-Suppress: DR, OOF", "X-MS-Exchange-Inbox-Rules-Loop: ann@b.example"],
