@@ -4,6 +4,7 @@ A cell has no blanks around it and is not empty.
 """
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -15,16 +16,32 @@ from halo_engine.domain.times.instants import parse_instant
 
 _YES: Final = ("true", "yes", "t", "y", "1")
 _NO: Final = ("false", "no", "f", "n", "0")
-#: As Excel writes them in German, French, Spanish, Italian, Portuguese and Dutch.
-_EXCELS: Final = {
-    **dict.fromkeys(("wahr", "vrai", "verdadero", "vero", "verdadeiro", "waar"), True),
-    **dict.fromkeys(("falsch", "faux", "falso", "onwaar"), False),
+#: As Excel writes them, and people, in German, French, Spanish, Italian, Portuguese, Dutch, Swedish
+#: and Polish.
+_YES_ELSEWHERE: Final = (
+    *("wahr", "vrai", "verdadero", "vero", "verdadeiro", "waar", "sant", "prawda"),
+    *("ja", "oui", "sí", "sì", "si", "sim", "tak"),
+)
+_NO_ELSEWHERE: Final = (
+    *("falsch", "faux", "falso", "onwaar", "falskt", "fałsz"),
+    *("nein", "non", "não", "nao", "nee", "nej", "nie"),
+)
+#: A box that is ticked: in lists that people keep, and Airtable's.
+_TICKED: Final = ("x", "✓", "✔", "☑", "checked")
+_BOOLEANS: Final = {
+    **dict.fromkeys((*_YES, *_YES_ELSEWHERE, *_TICKED), True),
+    **dict.fromkeys((*_NO, *_NO_ELSEWHERE), False),
 }
-_BOOLEANS: Final = {**dict.fromkeys(_YES, True), **dict.fromkeys(_NO, False), **_EXCELS}
 
 _LONGEST_NUMBER: Final = 400
 _NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _WHOLE: Final = re.compile(r"[+-]?[0-9]+")
+#: A number whose thousands are apart, and one with a decimal comma, as spreadsheets show them.
+_GROUPED: Final = re.compile(
+    r"(?P<whole>[+-]?[1-9][0-9]{0,2}(?P<sign>[,.'\u2019 \u00a0\u202f])[0-9]{3}"
+    r"((?P=sign)[0-9]{3})*)((?P<point>[,.])(?P<rest>[0-9]+))?"
+)
+_DECIMAL_COMMA: Final = re.compile(r"(?P<whole>[+-]?[0-9]+),(?P<rest>[0-9]+)")
 #: A number as JSON writes it, without an exponent.
 _JSON_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(?P<fraction>\.[0-9]+)?")
 _STARTS_NUMBER: Final = "-0123456789"
@@ -39,9 +56,16 @@ _OFFSET_APART: Final = re.compile(
     r"(?P<offset>UTC|GMT|Z|[+-]\d\d(?::?\d\d)?)(?:(?<=[+-]0000) UTC)?",
     re.ASCII,
 )
-#: Separators between several addresses in a cell: Google's own, and those that people write.
-_ADDRESS_SIGNS: Final = (":::", ";", ",")
-_BETWEEN_ADDRESSES: Final = re.compile(r"\s*(?::::|[;,])\s*")
+#: An address: in brackets behind a name, in quotes as Outlook copies it, or alone.
+_ONE_ADDRESS: Final = re.compile(
+    r"""(?:"[^"]*"\s*|[^"<>@,;|]*)<(?:mailto:)?([^\s<>]+)>"""
+    r"""|(?:mailto:)?(?:'([^\s<>,;:|"']+)'|([^\s<>,;:|"]+))""",
+    re.IGNORECASE,
+)
+#: What stands between addresses, and behind the last: Google's own, and what people write.
+_BETWEEN_ADDRESSES: Final = re.compile(r"[\s,;|]*(?:(?::::|/)[\s,;|]*)?")
+_PLAIN_ADDRESS: Final = re.compile(r"[^\s<>,;:|\"']+")
+_LONGEST_ADDRESSES: Final = 2000
 #: The registry's type for text.
 STRING: Final = "string"
 
@@ -65,7 +89,7 @@ def read_cell(column: Column, cell: str, zone: ZoneInfo, registered: str | None)
         case CellType.BOOLEAN:
             return read_boolean(cell, f"traits.{column.key}")
         case CellType.EMAIL:
-            return first_address(cell)
+            return addresses_in(cell)[0]
         case CellType.TEXT:
             return cell
 
@@ -86,13 +110,20 @@ def wants_no_mail(column: Column, cell: str, zone: ZoneInfo) -> bool:
     return True
 
 
-def first_address(cell: str) -> str:
-    """Return the address in a cell; of several addresses the first one."""
-    if not any(map(cell.__contains__, _ADDRESS_SIGNS)):
-        return cell
-    # Outlook ends a list with a separator.
-    found = [each for each in _BETWEEN_ADDRESSES.split(cell) if each]
-    return found[0] if found and all(map(_is_address, found)) else cell
+def addresses_in(cell: str) -> Sequence[str]:
+    """Return the addresses in a cell; the cell itself if it is anything but addresses."""
+    if _PLAIN_ADDRESS.fullmatch(cell) or len(cell) > _LONGEST_ADDRESSES:
+        return [cell]
+    found: list[str] = []
+    at = 0
+    while at < len(cell):
+        address = _ONE_ADDRESS.match(cell, at)
+        if address is None or not _is_address(said := next(filter(None, address.groups()))):
+            return [cell]
+        found.append(said)
+        between = _BETWEEN_ADDRESSES.match(cell, address.end())
+        at = between.end() if between else address.end()
+    return found
 
 
 def canonical(cell: str) -> float | bool | None:
@@ -112,10 +143,29 @@ def canonical(cell: str) -> float | bool | None:
 
 
 def _number(cell: str, where: str) -> float:
-    if _NUMBER.fullmatch(cell) and len(cell) <= _LONGEST_NUMBER:
-        return int(cell) if _WHOLE.fullmatch(cell) else float(cell)
+    written = _as_json(cell)
+    if _NUMBER.fullmatch(written) and len(written) <= _LONGEST_NUMBER:
+        return int(written) if _WHOLE.fullmatch(written) else float(written)
     problem = f"{shown(cell)} is refused; allowed is a number, such as 4900 or 12.5"
     raise bad_input(where, problem, "bad_trait")
+
+
+def _as_json(cell: str) -> str:
+    """Return a number with the signs of spreadsheets as JSON writes it, anything else as it is.
+
+    ``1,234`` stays: in some countries it is a thousand times as much as in others.
+    """
+    if len(cell) > _LONGEST_NUMBER or _NUMBER.fullmatch(cell):
+        return cell
+    found = _GROUPED.fullmatch(cell)
+    if found is None:
+        comma = _DECIMAL_COMMA.fullmatch(cell)
+        return f"{comma['whole']}.{comma['rest']}" if comma else cell
+    whole, sign, point = found["whole"], found["sign"], found["point"]
+    is_either = sign in ",." and point is None and whole.count(sign) == 1
+    if is_either or point == sign:
+        return cell
+    return whole.replace(sign, "") + (f".{found['rest']}" if point else "")
 
 
 def read_boolean(cell: str, where: str) -> bool:

@@ -11,7 +11,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, TextIO
 
-from halo_engine.contacts.csv_import.text import LINE_ENDS, MARK, Lines, not_decoded, undecoded
+from halo_engine.contacts.csv_import.text import (
+    LINE_ENDS,
+    MARK,
+    Lines,
+    bare,
+    not_decoded,
+    undecoded,
+)
 from halo_engine.domain.errors import bad_input, shown
 
 #: Separators that are looked for in a header, and their names.
@@ -106,9 +113,9 @@ def _reader(lines: Iterator[str], separator: str) -> Any:
 
 def _is_no_data(row: Sequence[str], names: list[str]) -> bool:
     """Whether a row is the header once more, or the end of the file."""
-    if row[0].strip() not in (names[0], *_END_OF_FILE):
+    if bare(row[0]) not in (names[0], *_END_OF_FILE):
         return False
-    return [cell.strip() for cell in row] in (names, _END_OF_FILE)
+    return [bare(cell) for cell in row] in (names, _END_OF_FILE)
 
 
 def _next_row(reader: Any, lines: Lines) -> list[str] | None:
@@ -177,7 +184,7 @@ def _read_header(lines: Lines, separator: str | None, encoding: str | None) -> H
     if not best:
         problem = "is not CSV: a quote in it is not closed"
         raise bad_input("header", problem, "bad_header")
-    names = [name.strip() for name in found[best[0]]]
+    names = [bare(name) for name in found[best[0]]]
     _next_row(_reader(lines, best[0]), lines)
     _check_characters(names, lines.number, encoding)
     return Header(names, best[0])

@@ -13,7 +13,7 @@ from pydantic import Field
 from halo_engine.contacts.calls import Call
 from halo_engine.contacts.csv_import.cells import (
     SEVERAL_ADDRESSES,
-    first_address,
+    addresses_in,
     read_boolean,
     read_cell,
     wants_no_mail,
@@ -26,7 +26,7 @@ from halo_engine.contacts.csv_import.mapping import (
     columns_of,
 )
 from halo_engine.contacts.csv_import.page import BadCell, BadRow, CsvPage, ListChanges, Start
-from halo_engine.contacts.csv_import.text import not_decoded, undecoded
+from halo_engine.contacts.csv_import.text import bare, not_decoded, undecoded
 from halo_engine.contacts.writing.people import Person
 from halo_engine.contacts.writing.reading import ReadPerson, read_person
 from halo_engine.contacts.writing.registry import seen_types
@@ -184,7 +184,7 @@ class _RowReader:
         said = _Said({})
         count = len(cells)
         for index, column in self._by_index:
-            cell = cells[index].strip() if index < count else ""
+            cell = bare(cells[index]) if index < count else ""
             if cell in self._empty:
                 continue
             try:
@@ -204,8 +204,8 @@ class _RowReader:
         if column.type is CellType.TEXT:
             return cell
         if column.type is CellType.EMAIL:
-            address = first_address(cell)
-            if address is not cell:
+            address, *others = addresses_in(cell)
+            if others:
                 said.warnings = (*said.warnings, SEVERAL_ADDRESSES)
             return address
         return read_cell(column, cell, self._zone, self._types.get(column.key))

@@ -23,7 +23,19 @@ _BYTE_ORDER_MARKS: Final = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 MARK: Final = "\ufeff"
+#: How files begin that are taken for CSV by mistake, and what they are.
+_NO_CSV: Final = (
+    (b"PK\x03\x04", "an Excel workbook, or another packed file"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
+    (b"\x1f\x8b", "a packed file"),
+    (b"%PDF", "a PDF"),
+)
+#: Marks that show nothing and come along with text that was copied: joiners, directions of writing.
+_MARKS: Final = MARK + "".join(
+    map(chr, (*range(0x200B, 0x2010), *range(0x202A, 0x202F), 0x2060, *range(0x2066, 0x206A)))
+)
 LINE_ENDS: Final = ("\n", "\r")
+_LONGEST_BEGINNING: Final = 4
 #: An error handler: it reads a byte that the encoding has no character for as a lone surrogate.
 _KEEP_BYTES: Final = "halo.keep_bytes"
 _FIRST_KEPT: Final = 0xDC00
@@ -43,7 +55,8 @@ codecs.register_error(_KEEP_BYTES, _keep_bytes)
 def open_csv(path: Path, encoding: str | None = None) -> TextIO:
     """Open a file: in ``encoding``, else as its mark says, else as UTF-8.
 
-    Raises 400 for an unknown encoding, OSError for a file that cannot be read.
+    Raises 400 for an unknown encoding and for a file that is no text, OSError for one that cannot
+    be read.
     """
     binary = path.open("rb")
     try:
@@ -56,14 +69,28 @@ def open_csv(path: Path, encoding: str | None = None) -> TextIO:
 def as_text(binary: io.BufferedReader, encoding: str | None = None) -> TextIO:
     """Return the text of an open file: in ``encoding``, else as its mark says, else as UTF-8.
 
-    Raises 400 for an unknown encoding.
+    Raises 400 for an unknown encoding, and for a file that is no text.
     """
     if encoding is not None:
         _check_encoding(encoding)
-    beginning = binary.peek(len(codecs.BOM_UTF8))
+    beginning = binary.peek(_LONGEST_BEGINNING)
+    for start, what in _NO_CSV:
+        if beginning.startswith(start):
+            raise no_csv(f"is {what}")
     marked = (name for mark, name in _BYTE_ORDER_MARKS if beginning.startswith(mark))
     chosen = encoding or next(marked, "utf-8")
     return io.TextIOWrapper(binary, chosen, errors=_KEEP_BYTES, newline="")
+
+
+def no_csv(problem: str) -> Refusal:
+    """Make the 400 for a file that is no CSV."""
+    allowed = "allowed is CSV, as spreadsheets save it (“CSV UTF-8”)"
+    return bad_input("file", f"{problem}; {allowed}", "bad_header")
+
+
+def bare(cell: str) -> str:
+    """Return a cell without blanks around it, and without marks that show nothing."""
+    return cell.strip() if cell.isascii() else cell.strip().strip(_MARKS).strip()
 
 
 def undecoded(text: str) -> int | None:

@@ -13,11 +13,10 @@ from halo_engine.contacts.calls import Call
 from halo_engine.contacts.csv_import import upload_rows
 from halo_engine.contacts.csv_import.file import SEPARATORS, CsvReader
 from halo_engine.contacts.csv_import.suggestion import known_columns
-from halo_engine.contacts.csv_import.text import undecoded
+from halo_engine.contacts.csv_import.text import bare, no_csv, undecoded
 from halo_engine.contacts.csv_import.upload_file import pieces_of, text_of
 from halo_engine.contacts.csv_import.uploads import UploadCall, how_to_read, waiting_file
 from halo_engine.domain.answer import PAGE, Answer, PageLimit
-from halo_engine.domain.errors import Refusal, bad_input
 from halo_engine.domain.times.instants import Instant
 from halo_engine.tables.imports import UploadState
 from halo_engine.work import Work
@@ -25,12 +24,6 @@ from halo_engine.work import Work
 #: So many rows are shown, and so many characters of a cell.
 _ROWS_SHOWN: Final = 5
 _LONGEST_CELL: Final = 80
-#: How files begin that are taken for CSV by mistake, and what they are.
-_NO_CSV: Final = (
-    (b"PK\x03\x04", "an Excel workbook, or another packed file"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
-    (b"%PDF", "a PDF"),
-)
 
 
 class LookCall(UploadCall):
@@ -107,7 +100,8 @@ def look_into_upload(work: Work, call: LookCall) -> Look:
     Raises 400 for a file that is no CSV, 404 for an unknown id, 409 for a started import.
     """
     found = waiting_file(work, call.id)
-    _check_beginning(pieces_of(lambda read: read(work), found).read(8))
+    if not pieces_of(lambda read: read(work), found).read(8).strip():
+        raise no_csv("is empty")
     how = how_to_read(found)
     encoding, separator = call.encoding or how.encoding, call.separator or how.separator
     with closing(text_of(lambda read: read(work), found, encoding)) as file:
@@ -116,7 +110,7 @@ def look_into_upload(work: Work, call: LookCall) -> Look:
         written = reader.encoding or "utf-8"
     header = reader.header
     if not any(header.names):
-        raise _no_csv("is empty")
+        raise no_csv("is empty")
     rows = [row for row in read if not isinstance(row, Exception)]
     return Look(
         id=found["id"],
@@ -144,21 +138,8 @@ def _columns(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Column
 
 def _shown(cell: str) -> str:
     """Return a cell as it can be shown: cut, and without what is no character."""
-    text = cell.strip().encode("utf-8", "replace").decode()
+    text = bare(cell).encode("utf-8", "replace").decode()
     return text if len(text) <= _LONGEST_CELL else f"{text[:_LONGEST_CELL]}…"
-
-
-def _check_beginning(begins: bytes) -> None:
-    if not begins.strip():
-        raise _no_csv("is empty")
-    for start, what in _NO_CSV:
-        if begins.startswith(start):
-            raise _no_csv(f"is {what}")
-
-
-def _no_csv(problem: str) -> Refusal:
-    allowed = "allowed is CSV, as spreadsheets save it (“CSV UTF-8”)"
-    return bad_input("file", f"{problem}; {allowed}", "bad_header")
 
 
 def list_imports(work: Work, call: ListImportsCall) -> ImportList:

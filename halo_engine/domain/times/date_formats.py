@@ -29,6 +29,9 @@ _MONTHS: Final = (
     "dec",
 )
 
+#: A blank, also one that keeps a line together: browsers put such a one before AM and PM.
+_BLANK: Final = r"[\s\u00a0\u2009\u202f\u3000]"
+
 _YEAR, _MONTH, _DAY, _HOUR, _MINUTE = "year", "month", "day", "hour", "minute"
 
 
@@ -49,7 +52,7 @@ _PARTS: Final = (
     _Part(_HOUR, ("hh", "h", "%H", "%I"), r"\d{1,2}"),
     _Part(_MINUTE, ("%M",), r"\d{2}"),
     _Part("second", ("ss", "%S"), r"\d{2}"),
-    _Part("half", ("am/pm", "tt", "a", "%p"), r"[AaPp]\.?[Mm]\.?"),
+    _Part("half", ("am/pm", "tt", "a", "%p"), rf"[AaPp]\.?{_BLANK}?[Mm]\.?"),
 )
 #: After an hour these mean the minute, else the month.
 _MONTH_OR_MINUTE: Final = ("mm", "m")
@@ -125,7 +128,7 @@ def _is_whole(names: list[str]) -> bool:
 
 def _literally(text: str) -> str:
     """Return a pattern for the text between parts; whitespace matches any whitespace."""
-    return r"\s+".join(re.escape(each) for each in re.split(r"\s+", text))
+    return f"{_BLANK}+".join(re.escape(each) for each in re.split(r"\s+", text))
 
 
 def _iso(found: Mapping[str, str]) -> str:

@@ -128,6 +128,20 @@ CASES: Final = (
         dated("MMM D, YYYY hh:mm A"),
     ),
     Case(
+        "date as browsers write it, with a narrow blank, told",
+        "id,d\nz,3/5/2024 12:05\u202fPM\n".encode(),
+        SINCE,
+        since(2024, 3, 5, 11, 5),
+        dated("M/D/YYYY h:mm A"),
+    ),
+    Case(
+        "date as in Spain, told",
+        "id,d\nz,5/3/2024 1:05 p.\u00a0m.\n".encode(),
+        SINCE,
+        since(2024, 3, 5, 12, 5),
+        dated("D/M/YYYY h:mm A"),
+    ),
+    Case(
         "ISO where another form is told",
         b"id,d\nz,2024-03-15\n",
         SINCE,
@@ -202,6 +216,42 @@ CASES: Final = (
         {**ID, "a": "custom:a:number"},
         "traits.a: ‘many’ is refused; allowed is a number, such as 4900 or 12.5",
     ),
+    *(
+        Case(
+            f"a number that is told: {written}",
+            f"id;a\nz;{written}\n".encode(),
+            {**ID, "a": "custom:a:number"},
+            {"custom_fields": {"a": number}},
+        )
+        for written, number in {
+            "1,234.50": 1234.5,
+            "1.234,50": 1234.5,
+            "-1.234.567": -1_234_567,
+            "1,234,567": 1_234_567,
+            "1 234": 1234,
+            "1\u202f234,5": 1234.5,
+            "1'234.50": 1234.5,
+            "12,5": 12.5,
+            "0,125": 0.125,
+            "1234,567": 1234.567,
+            "1.234": 1.234,
+        }.items()
+    ),
+    *(
+        Case(
+            f"a number that could be another: {written}",
+            f"id;a\nz;{written}\n".encode(),
+            {**ID, "a": "custom:a:number"},
+            f"traits.a: \u2018{written}\u2019 is refused; allowed is a number, such as 4900",
+        )
+        for written in ("1,234", "12,34,567", "1.234.56", "1,234.567.8", "1,234,56", "5 %", "$5")
+    ),
+    Case(
+        "signs of thousands where no number is told",
+        b"id;a\nz;1,234.50\n",
+        {**ID, "a": "custom:a"},
+        {"custom_fields": {"a": "1,234.50"}},
+    ),
     Case(
         "a name with a colon",
         b"id,a\nz,x\n",
@@ -231,6 +281,23 @@ CASES: Final = (
             "VRAI": True,
             "FAUX": False,
             "FALSO": False,
+            "SANT": True,
+            "FAŁSZ": False,
+            # As people write them there.
+            "Ja": True,
+            "nein": False,
+            "oui": True,
+            "Non": False,
+            "Sí": True,
+            "sim": True,
+            "não": False,
+            "nee": False,
+            "nej": False,
+            "tak": True,
+            # A box that is ticked.
+            "x": True,
+            "✓": True,
+            "checked": True,
         }.items()
     ),
     Case(
@@ -249,12 +316,65 @@ CASES: Final = (
         EMAIL,
         "traits.email: ‘ann@c.example ; ann’ is not an email address; ",
     ),
+    *(
+        Case(
+            f"an address as mail programs write it: {written!r}",
+            "id,e\nz,{}\n".format('"' + written.replace('"', '""') + '"').encode(),
+            EMAIL,
+            ANN,
+        )
+        for written in (
+            "Ann Lee <ann@c.example>",
+            '"Lee, Ann" <ann@c.example>',
+            "<ann@c.example>",
+            "mailto:ann@c.example",
+            "MAILTO:ann@c.example",
+            "'ann@c.example'",
+            "Ann <ann@c.example>; Bob <bob@c.example>",
+            "ann@c.example, Bob <bob@c.example>,",
+            "ann@c.example / bob@c.example",
+            "ann@c.example|bob@c.example",
+            "ann@c.example\nbob@c.example",
+            "ann@c.example bob@c.example",
+            "ann@c.example:::bob@c.example",
+        )
+    ),
+    *(
+        Case(
+            f"no address alone: {written}",
+            f"id;e\nz;{written}\n".encode(),
+            EMAIL,
+            f"traits.email: ‘{written}’ is not an email address; ",
+        )
+        for written in (
+            "ann@c.example (work)",
+            "Ann ann@c.example",
+            "Ann <ann>",
+            "ann at c.example",
+            "ann@c.example <",
+            "ann@c.example/bob@c.example",
+            "<>",
+            "mailto:",
+        )
+    ),
     Case("semicolons", b"id;e\nz;ann@c.example\n", EMAIL, ANN),
     Case("tabs", b"id\te\nz\tann@c.example\n", EMAIL, ANN),
     Case("upright lines", b"id|e\nz|ann@c.example\n", EMAIL, ANN),
     Case("a separator that is told", b"id^e\nz^ann@c.example\n", EMAIL, ANN, {"separator": "^"}),
     Case("addresses as Outlook ends them", b'id,e\nz,"ann@c.example;"\n', EMAIL, ANN),
     Case("the header again", b"id,e\nid,e\nz,ann@c.example\n id , e \n", EMAIL, ANN),
+    Case(
+        "the header again, behind the mark of a second file",
+        "\ufeffid,e\nz,ann@c.example\n\ufeffid,e\n".encode(),
+        EMAIL,
+        ANN,
+    ),
+    Case(
+        "marks that show nothing",
+        "\u200bid,e\u200e\nz\u200b,\u202aann@c.example\u202c\n".encode(),
+        EMAIL,
+        ANN,
+    ),
     Case("a file as DOS ends it", b"id,e\r\nz,ann@c.example\r\n\x1a", EMAIL, ANN),
     Case("Excel's first line", b"sep=;\r\nid;e\r\nz;ann@c.example\r\n", EMAIL, ANN),
     Case(

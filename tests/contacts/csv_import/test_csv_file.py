@@ -203,3 +203,23 @@ def test_a_line_that_does_not_end_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     assert next(rows) == (2, ["1", "Ann"])
     with pytest.raises(Refusal, match=r"^file: line 3 does not end within 400 characters; "):
         next(rows)
+
+
+@pytest.mark.parametrize(
+    ("begins", "what"),
+    [
+        (b"PK\x03\x04\x14\x00", "an Excel workbook, or another packed file"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "an old Excel workbook"),
+        (b"\x1f\x8b\x08", "a packed file"),
+        (b"%PDF-1.7", "a PDF"),
+    ],
+)
+def test_a_file_that_is_no_text_is_called_what_it_is(
+    tmp_path: Path, begins: bytes, what: str
+) -> None:
+    """Whoever gives a workbook for its CSV is told so, whatever encoding is named."""
+    path = tmp_path / "file.csv"
+    path.write_bytes(begins)
+    for encoding in (None, "windows-1252"):
+        with pytest.raises(Refusal, match=f"^file: is {what}; allowed is CSV, as spreadsheets"):
+            open_csv(path, encoding)
