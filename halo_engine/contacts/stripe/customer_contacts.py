@@ -18,7 +18,10 @@ KEPT: Final = (*STRIPE_COLUMNS, *STRIPE_LINKS)
 
 @dataclass(frozen=True, slots=True)
 class CustomerFacts:
-    """What Stripe said of a customer, and when; and of a subscription, if it named one."""
+    """What Stripe said of a customer, and when; and of a subscription, if it named one.
+
+    ``is_creation`` says that the subscription was created just then.
+    """
 
     customer: str
     user_id: str | None
@@ -26,6 +29,7 @@ class CustomerFacts:
     said_at: datetime
     subscription: str | None = None
     columns: Mapping[str, ColumnValue] = field(default_factory=dict)
+    is_creation: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -93,9 +97,12 @@ class CustomerContact:
     def _counts(self, facts: CustomerFacts) -> bool:
         said_at = self.kept["stripe_said_at"]
         is_latest = said_at is None or facts.said_at >= said_at
-        if self.kept["stripe_subscription_id"] in (None, facts.subscription):
-            return is_latest
         was_over = self.kept[_STATUS] in _OVER
-        if facts.columns.get(_STATUS) in _OVER:
+        is_over = facts.columns.get(_STATUS) in _OVER
+        if self.kept["stripe_subscription_id"] in (None, facts.subscription):
+            # Within one second the creation comes first and the end last, however they arrive.
+            is_before = facts.is_creation or (was_over and not is_over)
+            return is_latest and not (facts.said_at == said_at and is_before)
+        if is_over:
             return was_over and is_latest
         return was_over or is_latest

@@ -5,6 +5,7 @@ The caller has verified the webhook's signature. See ``docs/decisions/0008-strip
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -33,12 +34,13 @@ from halo_engine.work import Work
 #: An event of this type carries only the id of its object.
 _THIN: Final = "v2.core.event"
 _INVOICE_PAID: Final = "invoice.paid"
+_CREATION: Final = "customer.subscription.created"
 #: The name for an invoice of zero, such as a trial's first one: it is no payment.
 _INVOICE_SETTLED: Final = "stripe.invoice_settled"
 
 #: The name under which each of Stripe's types is tracked as an event of the contact.
 EVENT_NAMES: Final[Mapping[str, str]] = {
-    "customer.subscription.created": "stripe.subscription_created",
+    _CREATION: "stripe.subscription_created",
     "customer.subscription.deleted": "stripe.subscription_deleted",
     "customer.subscription.paused": "stripe.subscription_paused",
     "customer.subscription.resumed": "stripe.subscription_resumed",
@@ -169,6 +171,8 @@ def _second(instant: datetime) -> datetime:
 
 
 def _reader(type_: str) -> Callable[[object, datetime], CustomerFacts | None] | None:
+    if type_ == _CREATION:
+        return _read_creation
     if type_.startswith("customer.subscription."):
         return _read_subscription
     if type_ in ("customer.created", "customer.updated"):
@@ -178,6 +182,11 @@ def _reader(type_: str) -> Callable[[object, datetime], CustomerFacts | None] | 
 
 def _read_subscription(data: object, said_at: datetime) -> CustomerFacts | None:
     return _facts_of(validated(StripeSubscription, data, "event.data.object"), said_at)
+
+
+def _read_creation(data: object, said_at: datetime) -> CustomerFacts | None:
+    facts = _read_subscription(data, said_at)
+    return facts and replace(facts, is_creation=True)
 
 
 def _facts_of(subscription: StripeSubscription, said_at: datetime) -> CustomerFacts | None:

@@ -1,7 +1,9 @@
 """Stripe's own objects: subscriptions in lists and webhooks, and what they are tracked as (§2)."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import permutations
 from typing import Any
 from uuid import UUID
 
@@ -310,6 +312,21 @@ def test_an_event_that_was_overtaken_changes_nothing(work: Work) -> None:
     assert rows(work, end_users, COLUMNS[0]) == [("past_due",)]
     updated(work, AT - 5, status="active")
     assert rows(work, end_users, COLUMNS[0]) == [("active",)]
+
+
+@pytest.mark.parametrize("order", list(permutations(("created", "updated", "deleted"))))
+def test_within_a_second_a_subscription_begins_first_and_ends_last(
+    work: Work, order: Sequence[str]
+) -> None:
+    """In whatever order Stripe tells of it."""
+    statuses = {"created": "incomplete", "updated": "active", "deleted": "canceled"}
+    told = [each for each in order if each != "deleted"]
+    for each in told:
+        received(work, f"customer.subscription.{each}", subscription(status=statuses[each]), AT - 5)
+    assert rows(work, end_users, COLUMNS[0]) == [("active",)]
+    for each in order:
+        received(work, f"customer.subscription.{each}", subscription(status=statuses[each]), AT - 4)
+    assert rows(work, end_users, COLUMNS[0]) == [("canceled",)]
 
 
 @pytest.mark.parametrize(
