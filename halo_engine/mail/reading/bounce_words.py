@@ -88,7 +88,8 @@ WORDS: Final[Mapping[BounceReason, str]] = {
     """,
     BounceReason.RATE: """
         too many ... {mail}
-        too many connections|recipients|sessions|attempts|errors|invalid|concurrent|simultaneous
+        too many ... connections|recipients|users|sessions|attempts|errors|invalid
+        too many concurrent|simultaneous
         rate|sending|hourly|daily limit*
         limit*|exceeded ... rate
         throttl*
@@ -119,6 +120,9 @@ WORDS: Final[Mapping[BounceReason, str]] = {
         {refused}|{refuse}|{absent} ... sender
         bogus|forged|unresolvable|unverified sender
         domain|address of sender
+        senders domain|host|server
+        your domain .. {not}|{absent}
+        your .. host|server|servers ... {not} ... {known}
         return path
         mail from ... {refused}
         envelope from
@@ -131,9 +135,10 @@ WORDS: Final[Mapping[BounceReason, str]] = {
         virus*|infected|malware|malicious|phish*
         suspicious|dangerous|profan*
         content|contents
-        attachment|attachments ... {refused}|allowed
+        attachment|attachments
         filter*
         bad|invalid|missing|malformed ... header|headers
+        header|headers ... bad|invalid|missing|malformed
         score
         line too long
     """,

@@ -187,6 +187,16 @@ def test_codes_about_the_address_are_for_good(status: str, reason: str) -> None:
         ("550 5.4.1 connection timed out", "", "network"),
         ("", "5.4.1", "user_unknown"),
         ("550 Sender verify failed", "", "sender_refused"),
+        # The sender's domain or server is not found, whosever name stands beside it.
+        ("550 Your domain does not exist", "", "sender_refused"),
+        ("550 MX record for your domain not found", "", "sender_refused"),
+        ("550 No MX for sender's domain", "", "sender_refused"),
+        ("550 Your mail server's address does not exist in DNS", "", "sender_refused"),
+        # What is invalid is a part of the mail, and what is unknown are many.
+        ("550 Invalid attachment name", "", "content"),
+        ("550 Message headers invalid: missing recipient address", "", "content"),
+        ("550 5.1.1 Too many unknown recipients from your host", "", "rate"),
+        ("554 Too many nondelivery reports: unknown users", "", "rate"),
         ("550 SPF check failed for user unknown", "", "authentication"),
         ("550 relaying denied", "", "relaying"),
         ("552 message size exceeds the limit", "", "too_large"),
