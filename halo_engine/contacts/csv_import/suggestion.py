@@ -5,14 +5,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from unicodedata import normalize
 
 from halo_engine.contacts.csv_import.file import CsvReader
 from halo_engine.contacts.csv_import.mapping import EXTERNAL_ID, NAME_PARTS, OPT_OUT
 from halo_engine.contacts.csv_import.text import open_csv
 from halo_engine.domain.errors import bad_input, shown
 
-#: The names of each field in exports, the most certain first, in lower case without blanks and
-#: signs: "E-mail 1 - Value" is ``email1value``.
+#: The names of each field in exports, the most certain first, in lower case without accents, blanks
+#: and signs: "E-mail 1 - Value" is ``email1value``.
 NAMES: Final[Mapping[str, Sequence[str]]] = {
     EXTERNAL_ID: (
         "externalid",
@@ -28,13 +29,34 @@ NAMES: Final[Mapping[str, Sequence[str]]] = {
         "primaryemail",  # Thunderbird
         "workemail",
         "emailprimary",
+        "primaryemailaddress",  # Clerk
+        "emailadresse",  # Outlook and others in German, French, Spanish, Italian, Dutch, Portuguese
+        "adresseemail",
+        "adressedemessagerie",
+        "correoelectronico",
+        "direcciondecorreoelectronico",
+        "indirizzoemail",
+        "indirizzodipostaelettronica",
+        "emailadres",
+        "enderecodeemail",
         "useremail",
         "customeremail",
         "mail",
     ),
     "name": ("name", "fullname", "displayname", "contactname", "customername"),
-    "first_name": ("firstname", "fname", "givenname", "vorname", "prenom"),
-    "last_name": ("lastname", "lname", "familyname", "surname", "nachname", "nom"),
+    "first_name": ("firstname", "fname", "givenname", "vorname", "prenom", "nombre", "voornaam"),
+    "last_name": (
+        "lastname",
+        "lname",
+        "familyname",
+        "surname",
+        "nachname",
+        "nom",
+        "apellidos",
+        "cognome",
+        "achternaam",
+        "sobrenome",
+    ),
     "signed_up_at": (
         "signedupat",
         "signedup",  # Intercom
@@ -122,4 +144,4 @@ def _is_anothers(folded: Collection[str]) -> bool:
 
 
 def _folded(name: str) -> str:
-    return "".join(filter(str.isalnum, name.casefold()))
+    return "".join(filter(str.isalnum, normalize("NFKD", name.casefold())))

@@ -36,6 +36,8 @@ _MARKS: Final = MARK + "".join(
 )
 LINE_ENDS: Final = ("\n", "\r")
 _LONGEST_BEGINNING: Final = 4
+#: A formula of Excel's that is a text alone.
+_FORMULA: Final = re.compile(r'="[^"]*(?:""[^"]*)*"')
 #: An error handler: it reads a byte that the encoding has no character for as a lone surrogate.
 _KEEP_BYTES: Final = "halo.keep_bytes"
 _FIRST_KEPT: Final = 0xDC00
@@ -89,8 +91,13 @@ def no_csv(problem: str) -> Refusal:
 
 
 def bare(cell: str) -> str:
-    """Return a cell without blanks around it, and without marks that show nothing."""
-    return cell.strip() if cell.isascii() else cell.strip().strip(_MARKS).strip()
+    """Return a cell without blanks around it, and without marks that show nothing.
+
+    ``="0012"`` is ``0012``: programs write a formula so that Excel keeps the zeros.
+    """
+    cell = cell.strip() if cell.isascii() else cell.strip().strip(_MARKS).strip()
+    is_formula = cell.startswith('="') and _FORMULA.fullmatch(cell)
+    return cell[2:-1].replace('""', '"') if is_formula else cell
 
 
 def undecoded(text: str) -> int | None:

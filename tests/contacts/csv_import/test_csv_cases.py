@@ -375,6 +375,12 @@ CASES: Final = (
         EMAIL,
         ANN,
     ),
+    Case(
+        "formulas that keep zeros",
+        b'id,a,b,c,d\n="z",="0012","=""00""""12""","=1+1",="a"&"b"\n',
+        {**ID, **{name: f"custom:{name}" for name in "abcd"}},
+        {"custom_fields": {"a": "0012", "b": '00"12', "c": "=1+1", "d": '="a"&"b"'}},
+    ),
     Case("a file as DOS ends it", b"id,e\r\nz,ann@c.example\r\n\x1a", EMAIL, ANN),
     Case("Excel's first line", b"sep=;\r\nid;e\r\nz;ann@c.example\r\n", EMAIL, ANN),
     Case(

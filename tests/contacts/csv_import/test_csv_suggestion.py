@@ -56,6 +56,22 @@ EXPORTS = {
             "first_name": "first_name",
         },
     ),
+    "Outlook in German": (
+        "Anrede,Vorname,Nachname,E-Mail-Adresse",
+        {"Vorname": "first_name", "Nachname": "last_name", "E-Mail-Adresse": "email"},
+    ),
+    "Outlook in French": (
+        "Titre,Prénom,Nom,Adresse de messagerie",
+        {"Prénom": "first_name", "Nom": "last_name", "Adresse de messagerie": "email"},
+    ),
+    "Outlook in Spanish": (
+        "Nombre,Apellidos,Dirección de correo electrónico",
+        {
+            "Nombre": "first_name",
+            "Apellidos": "last_name",
+            "Dirección de correo electrónico": "email",
+        },
+    ),
     "Brevo": (
         "EMAIL,EXT_ID,LASTNAME,FIRSTNAME,SMS,ADDED_TIME,MODIFIED_TIME",
         {
