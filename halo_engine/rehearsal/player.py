@@ -10,9 +10,10 @@ from sqlalchemy.exc import DBAPIError
 from halo_engine.answers.operations.parked import parked_rows, parked_signals
 from halo_engine.database import problem_of, server_is_gone
 from halo_engine.domain.errors import Refusal
-from halo_engine.rehearsal.actions.table import play
+from halo_engine.rehearsal.actions.series import refuse_as_planned
+from halo_engine.rehearsal.actions.table import UnknownActionError, play
 from halo_engine.rehearsal.expectations import differences
-from halo_engine.rehearsal.expected import Expectation
+from halo_engine.rehearsal.expected import Expectation, ExpectedError
 from halo_engine.rehearsal.sandbox import Sandbox, open_sandbox
 from halo_engine.rehearsal.scenario import ScenarioEntry, read_scenario
 
@@ -95,17 +96,25 @@ def _perform(sandbox: Sandbox, entry: ScenarioEntry) -> tuple[str | None, bool]:
     """Play an action; return how it differs, and whether to go on."""
     try:
         problem = play(sandbox, entry.action, entry.value)
+        # A plan is answered even where its save would be refused: that may be what is expected.
+        if entry.action == "plan" and entry.error is not None:
+            refuse_as_planned(sandbox)
+    except UnknownActionError as error:
+        return str(error), False
     except Refusal as refusal:
-        if entry.error is None:
-            return f"was refused: {refusal.status} {refusal.message}", False
-        if refusal.status != entry.error.status:
-            return f"was refused with {refusal.status}, expected {entry.error.status}", True
-        if entry.error.message not in (None, refusal.message):
-            return (
-                f"was refused with “{refusal.message}”, expected “{entry.error.message}”",
-                True,
-            )
-        return None, True
+        problem = _unexpected(refusal, entry.error)
+        return problem, entry.error is not None
     if entry.error is not None:
         return f"was not refused, expected {entry.error.status}", True
     return problem, True
+
+
+def _unexpected(refusal: Refusal, expected: ExpectedError | None) -> str | None:
+    """Return how a refusal differs from the expected one."""
+    if expected is None:
+        return f"was refused: {refusal.status} {refusal.message}"
+    if refusal.status != expected.status:
+        return f"was refused with {refusal.status}, expected {expected.status}"
+    if expected.message not in (None, refusal.message):
+        return f"was refused with “{refusal.message}”, expected “{expected.message}”"
+    return None

@@ -94,7 +94,7 @@ _ACTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
     "plan": {
         **_OBJECT,
         "description": "One definition by its key, merged over that last saved: what a save would "
-        "do, `reschedule: true` beside it. Saves nothing.",
+        "do, `reschedule: true` beside it. Saves nothing. An `error` beside it is the save's.",
     },
     "restart": {
         "description": "Drop every cache, as if all workers had restarted.",

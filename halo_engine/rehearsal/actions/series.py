@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from halo_engine.answers.plans.plan import plan
-from halo_engine.domain.errors import bad_input, shown, validated
+from halo_engine.domain.errors import Refusal, bad_input, shown, validated
 from halo_engine.doors.series.releasing import ReleaseCall
 from halo_engine.enrollment.releasing import discard_everybody, release_at, release_held
 from halo_engine.journey.removal import stop_series
@@ -33,6 +33,12 @@ def plan_save(sandbox: Sandbox, value: Any) -> None:
     definition = parse_definition(key, data)
     sandbox.plan = sandbox.perform(lambda work: plan(work, key, definition, reschedule=reschedule))
     sandbox.answer = sandbox.plan.model_dump(mode="json")
+
+
+def refuse_as_planned(sandbox: Sandbox) -> None:
+    """Raise the first refusal of which the last plan says that a save would meet it, if any."""
+    if sandbox.plan is not None and sandbox.plan.refusals:
+        raise Refusal(400, "not_activatable", sandbox.plan.refusals[0])
 
 
 def _merged(sandbox: Sandbox, value: Any, action: str) -> tuple[dict[str, dict[str, Any]], bool]:

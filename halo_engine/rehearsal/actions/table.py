@@ -43,10 +43,14 @@ from halo_engine.rehearsal.sandbox import Sandbox
 from halo_engine.series import lifecycle
 
 
+class UnknownActionError(Exception):
+    """A name that is no action: the file is wrong, and no door refused anything."""
+
+
 def play(sandbox: Sandbox, name: str, value: Any) -> str | None:
     """Play an action and settle; return how its answer differs from the ``expect`` beside it.
 
-    Raises the door's Refusal, and a 400 for an unknown action.
+    Raises the door's Refusal, or UnknownActionError.
     """
     if name == "at":
         move_clock(sandbox, target_of(sandbox, value))
@@ -55,7 +59,7 @@ def play(sandbox: Sandbox, name: str, value: Any) -> str | None:
         return _repeat(sandbox, value)
     if name not in ACTIONS:
         known = ", ".join(("at", "repeat", "expect", *ACTIONS))
-        raise bad_input("timeline", f"{shown(name)} is no action; allowed are {known}")
+        raise UnknownActionError(f"{shown(name)} is no action; allowed are {known}")
     problem = ACTIONS[name](sandbox, value)
     sandbox.settle()
     return problem

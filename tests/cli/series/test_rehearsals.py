@@ -123,7 +123,10 @@ def test_nothing_to_play(bare: Console) -> None:
             "scenario: S\nlits: [a]",
             "{file}, line 2, column 1: lits: unknown key (did you mean ‘lis",
         ),
-        ("scenario: S\ntimeline: [{dance: {}}]", "timeline entry 1 (dance): was refused: 400 "),
+        (
+            "scenario: S\ntimeline: [{dance: {}}]",
+            "timeline entry 1 (dance): ‘dance’ is no action; allowed are at, ",
+        ),
         ("scenario: S\ntimeline: [{repeat: 3}]", "timeline entry 1 (repeat): was refused: 400 "),
         (
             "scenario: S\nseries: {s: {entry_trigger: now}}",
@@ -150,6 +153,11 @@ MAIL_KEYS = "to, subject, contains, headers"
     ("entry", "said"),
     [
         ("activate: 5", " (activate): was refused: 400 activate: series: 5 "),
+        ("{actvate: welcome, error: {status: 400}}", " (actvate): ‘actvate’ is no action; allowed"),
+        (
+            "{repeat: {times: 2, action: {expect: {}}}, error: {status: 400}}",
+            " (repeat): ‘expect’ is no action; allowed are at, repeat, expect, identify",
+        ),
         ('pause: "a\\0"', " (pause): was refused: 400 pause: series: ‘a\\x00’ "),
         ("bounce: {contact: ann, foo: 1}", " (bounce): was refused: 400 bounce.foo: unknown key; "),
         (

@@ -98,6 +98,8 @@ class Player:
         """Play an action; return how its refusal, or the lack of one, differs."""
         try:
             problem = self._play(name, value)
+            if name == "plan" and error is not None and self.answer["refusals"]:
+                raise RefusedError(400, self.answer["refusals"][0])
         except RefusedError as refusal:
             if error is None:
                 return f"refused: {refusal}"
