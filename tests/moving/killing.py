@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import event
 
+from halo_engine.domain.errors import Refusal
 from halo_engine.moving.move import move
 from halo_engine.moving.places import Place, opened
 from tests.sql.sent import name_in
@@ -50,12 +51,21 @@ def points_of(source: str, target: str) -> list[Point]:
     return points.seen
 
 
-def killed_at(point: int, source: str, target: str, act: Callable[..., object] = move) -> bool:
+def refused(source: str, target: str, act: Callable[..., object] = move) -> str | None:
+    """Let a mover do the same; return the code if it is refused."""
+    try:
+        _run(source, target, Points(), act)
+    except Refusal as refusal:
+        return refusal.code
+    return None
+
+
+def killed_at(point: int, source: str, target: str) -> bool:
     """Let a process of its own move ``acme``, and die at that point; return whether it died."""
     process = os.fork()
     if process == 0:
         try:
-            _run(source, target, Points(point), act)
+            _run(source, target, Points(point), move)
         except BaseException:  # noqa: BLE001 -- nothing of the test may run in this process
             traceback.print_exc()
             os._exit(1)
