@@ -44,11 +44,14 @@ _DELAYED: Final = re.compile(
     r"|not yet been delivered|(has|have) been delayed|delivery (is )?delayed|still trying",
     re.IGNORECASE,
 )
+#: A line that goes on with the header above it. What a line has is never given back (``++``): else
+#: nine lines that begin with eight blanks can be read in a hundred million ways.
+_GOES_ON: Final = r"\n>?+[ \t]++[^\n]*+"
 #: Where the headers of a returned mail begin: one of these, then two other header lines.
 _RETURNED: Final = re.compile(
-    r"^[> ]{0,4}(?:received|return-path|message-id|from|date|mime-version|x-[\w-]{1,60}):[^\n]*"
-    r"(?:\n[>]?[ \t]+[^\n]*){0,9}"
-    r"(?:\n[> ]{0,4}[\w-]{1,60}:[^\n]*(?:\n[>]?[ \t]+[^\n]*){0,9}){2}",
+    r"^[> ]{0,4}(?:received|return-path|message-id|from|date|mime-version|x-[\w-]{1,60}):[^\n]*+"
+    rf"(?:{_GOES_ON}){{0,20}}"
+    rf"(?:\n[> ]{{0,4}}[\w-]{{1,60}}:[^\n]*+(?:{_GOES_ON}){{0,20}}){{2}}",
     re.IGNORECASE | re.MULTILINE,
 )
 #: Lines that servers put above the returned mail.

@@ -747,6 +747,10 @@ def test_nothing_breaks_it(raw: bytes) -> None:
         b"From: MAILER-DAEMON@b\n\n" + b"<a@b>: 550 not a user is\n" * (READ // 30),
         b"From: MAILER-DAEMON@b\n\n" + b"X-A: b\n " * (READ // 10),
         b"Content-Type: message/delivery-status\n\n" + b"\n" * READ,
+        # A returned mail whose signature goes on for many lines, as most have it.
+        b"From: MAILER-DAEMON@b\n\nReceived: by x\nDKIM-Signature: v=1;\n"
+        + (b" " * 9 + b"bh=x\n") * 30,
+        b"From: MAILER-DAEMON@b\n\n" + (b"Received: by x\n" + b"\t a\n" * 21) * 200,
     ],
 )
 def test_a_huge_mail_takes_no_time(raw: bytes) -> None:
