@@ -23,6 +23,7 @@ from tests.web.conftest import Web
 from tests.web.test_applications import SECRET, key_of
 
 SUCCESS = {"success": True}
+FORM = "application/x-www-form-urlencoded"
 
 
 def identify(user_id: str, **fields: Any) -> dict[str, Any]:
@@ -93,8 +94,9 @@ def test_each_kind_becomes_calls_of_our_doors(web: Web) -> None:
     ],
 )
 def test_every_path_takes_its_messages(web: Web, path: str, message: dict[str, Any]) -> None:
-    """Each path takes Basic auth, a key in the body, text/plain as browsers send it, and compressed
-    bodies.
+    """Each path takes Basic auth, a key in the body, text/plain as browsers send it, compressed
+    bodies (which RudderStack's client for Node calls a form), and a slash at its end, as Segment's
+    client for Java sends it.
     """
     org = web.organization()
     key = str(org.widget_key)
@@ -105,6 +107,8 @@ def test_every_path_takes_its_messages(web: Web, path: str, message: dict[str, A
         send(web, path, None, {**message, "writeKey": key}, **plain),
         send(web, path, key, {**message, "writeKey": key}, **plain),
         send(web, path, key, packed, Content_Encoding="gzip"),
+        send(web, path, key, packed, Content_Encoding="gzip", Content_Type=FORM),
+        send(web, f"{path}/", key, message),
     ]
     for answer in answers:
         assert (answer.status, answer.json()["success"]) == (200, True)
@@ -454,11 +458,17 @@ def test_with_verification_a_message_of_a_user_needs_a_token(web: Web) -> None:
     assert [name for name, *_ in people(web, org)] == ["ann", "bob"]
 
 
-def test_a_browser_may_try_again(web: Web) -> None:
-    """A preflight allows the headers that Segment's browser client sends on a retry."""
+def test_browsers_may_say_what_their_clients_say(web: Web) -> None:
+    """A preflight allows the headers of Segment's client when it tries again, and those that
+    RudderStack's always sends, or when it tries again.
+    """
     preflight = web.ask("OPTIONS", "/v1/t", Origin="https://app.example")
     assert preflight.status == 204
-    assert "X-Retry-Count" in preflight.headers["access-control-allow-headers"]
+    allowed = preflight.headers["access-control-allow-headers"].split(", ")
+    assert {"X-Retry-Count", "AnonymousId", "SentAt"} <= {*allowed}
+    retries = ("Attempt", "Reason")
+    assert {f"Rsa-Retry-{each}" for each in retries} | {"Rsa-Recovered"} <= {*allowed}
+    assert {f"Rsa-Since-{each}-Attempt" for each in ("First", "Last")} <= {*allowed}
 
 
 def test_nobody_else_may_use_a_batch_of_ours(web: Web) -> None:

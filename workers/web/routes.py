@@ -40,7 +40,8 @@ class Route:
 
     ``template`` is the path with its parameters in braces: ``/api/series/{key}``. It stands for
     the path in logs and metrics. ``always``: it answers while the process stops, too. ``shows``
-    turns a problem into what this route's callers read, if that is no JSON.
+    turns a problem into what this route's callers read, if that is no JSON. ``slashed``: the path
+    may also end in a slash.
     """
 
     method: str
@@ -49,6 +50,7 @@ class Route:
     handle: Handler
     always: bool = False
     shows: Shows | None = None
+    slashed: bool = False
 
 
 class FoundRoute(NamedTuple):
@@ -73,6 +75,8 @@ class Routes:
             by_method = self._at(route.template.encode())
             assert route.method not in by_method, f"{route.method} {route.template} comes twice"
             by_method[route.method] = route
+            if route.slashed:
+                self._at(f"{route.template}/".encode())[route.method] = route
         for length, patterns in self._patterns.items():
             self._patterns[length] = dict(sorted(patterns.items(), key=_written_out_first))
 

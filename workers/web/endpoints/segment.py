@@ -45,7 +45,9 @@ class Segment:
         """Make the routes."""
         handlers = {name: self._single(kind) for kind, names in PATHS.items() for name in names}
         for name, handler in {**handlers, **dict.fromkeys(BATCH_PATHS, self._batch)}.items():
-            yield Route("POST", f"{CLIENTS.decode()}{name}", self._who, handler)
+            # Segment's client for Java sends to /v1/import/.
+            path = f"{CLIENTS.decode()}{name}"
+            yield Route("POST", path, self._who, handler, slashed=True)
 
     async def _who(self, request: Request) -> Caller:
         """Return the caller that the header proves; nobody if it is missing, since the body may

@@ -14,8 +14,19 @@ _ANYBODY: Final[Headers] = (
     (b"access-control-expose-headers", b"X-Request-Id, Retry-After"),
 )
 _ALLOWED: Final = b"Authorization, Content-Type, Idempotency-Key, X-Request-Id"
-#: Segment's browsers send X-Retry-Count when they try again: without leave they could not.
-_ALLOWED_TO_CLIENTS: Final = _ALLOWED + b", X-Retry-Count"
+#: What the clients' browsers say beside it, without leave they could not send: Segment's when they
+#: try again, RudderStack's always, or (Rsa-) when they try again.
+_OF_CLIENTS: Final = (
+    b"X-Retry-Count",
+    b"AnonymousId",
+    b"SentAt",
+    b"Rsa-Recovered",
+    b"Rsa-Retry-Attempt",
+    b"Rsa-Retry-Reason",
+    b"Rsa-Since-First-Attempt",
+    b"Rsa-Since-Last-Attempt",
+)
+_ALLOWED_TO_CLIENTS: Final = b", ".join((_ALLOWED, *_OF_CLIENTS))
 
 
 def allowing(path: bytes) -> Headers:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -46,12 +46,12 @@ def size_of_parsed(body: bytes) -> int:
     )
 
 
-def is_json(content_type: bytes | None, *, also: bytes = b"application/json") -> bool:
-    """Return whether this Content-Type is JSON in UTF-8; ``also`` is another accepted type."""
+def is_json(content_type: bytes | None, also: Sequence[bytes] = ()) -> bool:
+    """Return whether this Content-Type is JSON in UTF-8; ``also`` are other accepted types."""
     if content_type == b"application/json":
         return True
     kind, _, rest = (content_type or b"").lower().partition(b";")
-    if kind.strip() not in (b"application/json", also):
+    if kind.strip() not in (b"application/json", *also):
         return False
     parameters = [each.strip() for each in rest.split(b";") if each.strip()]
     return all(each in (b"charset=utf-8", b'charset="utf-8"') for each in parameters)

@@ -19,6 +19,13 @@ from .responses import Problem
 #: A body of JSON that is not complete after so many seconds is refused.
 SLOWEST_BODY_SECONDS: Final = 30.0
 _GZIP: Final = zlib.MAX_WBITS | 16
+_OF_BROWSERS: Final = (b"text/plain",)
+#: RudderStack's client for Node calls its compressed JSON a form, as axios calls any bytes.
+_OF_COMPRESSED: Final = (
+    *_OF_BROWSERS,
+    b"application/x-www-form-urlencoded",
+    b"application/octet-stream",
+)
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
@@ -94,10 +101,12 @@ class Request:
 
     async def json_of_clients(self) -> tuple[Any, bool]:
         """Return the body's value, and whether it is strict JSON. Its type may be text/plain, as
-        browsers send it, and it may hold bare NaN and infinities.
+        browsers send it, and it may hold bare NaN and infinities. Compressed bodies may have the
+        type that a client's HTTP library gives to any bytes.
         """
         body = await self.body()
-        if not is_json(self.headers.get(b"content-type"), also=b"text/plain"):
+        also = _OF_COMPRESSED if b"content-encoding" in self.headers else _OF_BROWSERS
+        if not is_json(self.headers.get(b"content-type"), also):
             raise unsupported("Content-Type", "application/json or text/plain, in UTF-8")
         try:
             return read_json(body, most=LARGEST_PARSED), True
