@@ -123,6 +123,30 @@ def test_lists_are_pages(editor: Program) -> None:
         assert editor("GET", f"/api/series?limit={limit}").refusal[0] == 400
 
 
+def test_what_there_is_to_choose_from_is_pages_too(editor: Program) -> None:
+    """Subscription lists and presets are pages, by key and in the panel's order."""
+    for key in ("c", "a", "b"):
+        editor("PUT", f"/api/lists/{key}", {})
+    first = editor("GET", "/api/lists?limit=2").body
+    assert ([each["list"] for each in first["items"]], first["next"]) == (["a", "b"], "b")
+    rest = editor("GET", "/api/lists?limit=2&after=b").body
+    assert ([each["list"] for each in rest["items"]], rest["next"]) == (["c"], None)
+    presets = editor("GET", "/api/presets").body["items"]
+    page = editor("GET", "/api/presets?limit=1&after=On%20trial").body
+    assert page == {"items": presets[1:2], "next": presets[1]["preset"]}
+    assert editor("GET", "/api/lists?after=z").refusal == (400, "bad_cursor")
+
+
+@pytest.mark.parametrize("path", ["series", "contacts", "lists", "imports"])
+def test_a_limit_that_is_no_number_is_refused_by_its_name(editor: Program, path: str) -> None:
+    """The field that a refusal names is the one in the query."""
+    for given in ("x", "", "5.0"):
+        refused = editor("GET", f"/api/{path}?limit={given}")
+        assert refused.refusal == (400, "bad_input")
+        assert refused.body["field"] == "limit"
+        assert refused.body["allowed"] == "a whole number"
+
+
 @pytest.mark.parametrize("name", ["a/b", "a%b", "a b", "ünï", "a?b#c", "..", "ann@a.example"])
 def test_a_contact_in_a_path_is_percent_encoded(
     sandbox: Sandbox, editor: Program, name: str

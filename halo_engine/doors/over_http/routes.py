@@ -16,8 +16,9 @@ class Route:
     ``names`` are the names in the query of fields that have another name there. Two doors may share
     a route: requests whose query has ``chosen_by`` are this one's.
 
-    ``items`` is the answer's field that a page shows as ``items``. An answer that is a list is
-    shown page by page; ``cursor`` is the field of an item from which the next page goes on.
+    ``items`` is the answer's field that a page shows as ``items``. An answer that is a list, or
+    has a whole one in ``items``, is shown page by page; ``cursor`` is the field of an item from
+    which the next page goes on.
     """
 
     method: Method
@@ -69,8 +70,8 @@ DOCUMENTED: Final[Mapping[str, Route]] = {
     "contacts.timeline": Route("GET", "/api/contacts/{contact}/timeline", names=_LIMIT),
     "contacts.erase": Route("DELETE", "/api/contacts/{contact}"),
     "fields.list": Route("GET", "/api/fields"),
-    "presets.list": Route("GET", "/api/presets"),
-    "lists.list": Route("GET", "/api/lists"),
+    "presets.list": Route("GET", "/api/presets", items="items", cursor="preset"),
+    "lists.list": Route("GET", "/api/lists", items="items", cursor="list"),
     "lists.save": Route("PUT", "/api/lists/{list}"),
     "imports.list": Route("GET", "/api/imports"),
     "imports.show": Route("GET", "/api/imports/{id}"),

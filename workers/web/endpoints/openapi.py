@@ -105,12 +105,14 @@ def _shown(
 ) -> Mapping[str, Any]:
     """Return the schema of a route's answer: the door's, or a page of it."""
     route = CallFields.of(door).route
-    if route.cursor is not None:
-        return _page(answer, {"type": ["string", "null"]})
-    if route.items is not None:
-        properties = schemas[answer["$ref"].removeprefix(_REF)]["properties"]
-        return _page(properties[route.items], properties["next"])
-    return answer
+    if route.items is None:
+        return answer if route.cursor is None else _page(answer, _CURSOR)
+    properties = schemas[answer["$ref"].removeprefix(_REF)]["properties"]
+    following = properties["next"] if route.cursor is None else _CURSOR
+    return _page(properties[route.items], following)
+
+
+_CURSOR: Final[Mapping[str, Any]] = {"type": ["string", "null"]}
 
 
 def _page(items: Mapping[str, Any], following: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -144,8 +144,9 @@ class _Handler:
         page = dict(answer)
         return {"items": page.pop(items), **page}
 
-    def _paged(self, items: list[Any], page: PageCall) -> dict[str, Any]:
-        cursor = self.fields.route.cursor
+    def _paged(self, answer: Any, page: PageCall) -> dict[str, Any]:
+        cursor, where = self.fields.route.cursor, self.fields.route.items
+        items = answer if where is None else answer[where]
         names = [item[cursor] for item in items]
         if page.after is not None and page.after not in names:
             problem = f"{shown(page.after)} is not in the list; allowed is the `next` of a page"

@@ -140,8 +140,14 @@ class CallFields:
         types = _types(self.in_query[name].schema)
         if "boolean" in types:
             return _BOOLEANS.get(text, text)
-        if "integer" not in types or not _INTEGER.fullmatch(text):
+        if "integer" not in types:
             return text
+        if not _INTEGER.fullmatch(text):
+            if "string" in types:
+                return text
+            # By its name in the query: the call's model would refuse it by the field's.
+            problem = f"{shown(text)} is refused; allowed is a whole number"
+            raise bad_input(f"{self.door.task}.{name}", problem)
         number = int(text)
         if name == "limit" and not 1 <= number <= LARGEST_PAGE:
             problem = f"{text} is refused; allowed are 1 to {LARGEST_PAGE}"
