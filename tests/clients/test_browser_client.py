@@ -1,6 +1,5 @@
 """Segment's client for browsers, unchanged, in Chromium: @segment/analytics-next 1.84.3 (§13)."""
 
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -17,6 +16,7 @@ from playwright.sync_api import Page, Response, sync_playwright
 from halo_engine.tables import end_users, events
 from tests.clients.conftest import NODE_SOURCES
 from tests.clients.sending import happened, members, rows
+from tests.platform.browsers import found_browser
 from tests.web.conftest import Web
 from workers.stack.children import wait_until
 
@@ -67,7 +67,7 @@ def _application(umd: Path) -> Iterator[str]:
 @pytest.fixture
 def page() -> Iterator[Page]:
     """A page of a browser; without Chromium the test does not run."""
-    chromium = shutil.which("chromium")
+    chromium = found_browser()
     if chromium is None:
         pytest.skip("Chromium is not there: Segment's client for browsers did not run")
     with sync_playwright() as playwright:

@@ -6,7 +6,6 @@ elsewhere run loops of their own.
 
 import os
 import re
-import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -14,7 +13,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from sqlalchemy import Engine
 
 from tests.panel.browsing import People, Shop, Site
-from tests.platform.browsers import BROWSERS, NO_BROWSER, WHY_LEFT_OUT
+from tests.platform.browsers import NO_BROWSER, WHY_LEFT_OUT, found_browser
 from workers.stack.folders import throwaway_folder
 from workers.stack.processes import stack_environment, start_web, start_worker
 from workers.stack.servers import Servers
@@ -36,7 +35,7 @@ _OWN_NUMBER = 1
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """A real Chromium; without one the tests are left out, or fail where they must run."""
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    path = found_browser()
     if path is None:
         if os.environ.get("HALO_TEST_BROWSER") == "required":
             pytest.fail(NO_BROWSER)
