@@ -134,6 +134,51 @@ def test_a_post_unsubscribes_whatever_its_body(
     assert "You are unsubscribed" in web.ask("GET", path).body.decode()
 
 
+UNREADABLE = pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (ONE_CLICK, {"Content_Encoding": "gzip"}),
+        (ONE_CLICK, {"Content_Encoding": "br"}),
+        (b"x" * (1024 * 1024 + 1), {}),
+    ],
+)
+
+
+@UNREADABLE
+def test_a_post_unsubscribes_though_its_body_cannot_be_read(
+    web: Web, mailed: Mailed, body: bytes, headers: dict[str, str]
+) -> None:
+    """A body that is too large, or packed in a way that is unknown, keeps nobody on a list."""
+    path = f"/u/{mailed.token(Purpose.UNSUBSCRIBE)}"
+    assert web.ask("POST", path, body, **headers).status == 200
+    assert mailed.left()
+
+
+@UNREADABLE
+def test_a_confirmation_looks_at_its_token_alone(
+    web: Web, body: bytes, headers: dict[str, str]
+) -> None:
+    """A confirmation is refused for its token, and for no body."""
+    assert web.ask("POST", "/s/x", body, **headers).status == 401
+
+
+def test_every_answer_below_the_links_is_kept_out_of_logs_and_searches(web: Web) -> None:
+    """Refusals too say `no-store`, `no-referrer` and `noindex`."""
+    for method, path, status in (
+        ("PUT", "/u/x", 405),
+        ("POST", "/c/x", 405),
+        ("GET", "/c/x", 401),
+        ("GET", "/s/x/y", 404),
+        ("GET", "/o/", 404),
+        ("GET", "/u/%ff", 401),
+        ("GET", "/o/%ff", 200),
+    ):
+        answer = web.ask(method, path)
+        assert answer.status == status, path
+        found = [answer.headers[name] for name in ("referrer-policy", "x-robots-tag")]
+        assert [answer.headers["cache-control"], *found] == ["no-store", "no-referrer", "noindex"]
+
+
 def preferences(mailed: Mailed, *lists: str) -> str:
     """Put Ann on lists, one after the other; return the path of her page."""
     for key in lists:

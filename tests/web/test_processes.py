@@ -170,6 +170,13 @@ def test_more_requests_than_the_rate_are_told_429(start: Start, wrong: bool) -> 
         _wait_until(is_refused_elsewhere, "so it is from an address that nobody vouches for")
 
 
+def test_no_rate_counts_whoever_follows_a_mails_link(start: Start) -> None:
+    """Mailbox providers call for many people from few addresses."""
+    with start(web_rate=0.1) as web:
+        assert [web.ask("GET", "/o/x").status for _ in range(5)] == [200] * 5
+        assert [web.ask("POST", "/u/x", b"").status for _ in range(5)] == [401] * 5
+
+
 def test_a_proxy_that_is_trusted_tells_whose_request_it_is(start: Start) -> None:
     """Behind a trusted proxy each client has a rate of its own."""
     with start(web_rate=1, trusted_proxies="127.0.0.0/8") as web:

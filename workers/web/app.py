@@ -17,6 +17,7 @@ from halo_engine.outages import database_trouble
 from ..tracing.causes import Cause, current, is_safe_id, set_cause
 from .messages.cors import CLIENTS, allowing, preflight
 from .messages.json_bodies import LARGEST_PARSED, SMALL_BODY
+from .messages.mail_links import hiding
 from .messages.proxies import Proxies
 from .messages.rates import Rates
 from .messages.requests import CLOSING, Disconnected, Receive, Request
@@ -116,7 +117,7 @@ class Application:
                 return
             except Exception as error:  # noqa: BLE001 -- whatever it is, the caller gets an answer
                 response = self._shown(request, route, _failed(error))
-            await _send(scope, send, request, response, allowing(path))
+            await _send(scope, send, request, response, (*allowing(path), *hiding(path)))
         finally:
             call.end()
         seconds = time.perf_counter() - began
@@ -142,7 +143,7 @@ class Application:
         """Return the caller, and count the request: by a secret key, else by the address; with a
         wrong key by the address, too.
         """
-        if self.rates is None:
+        if self.rates is None or route.of_mail:
             return await route.who(request)
         try:
             caller = await route.who(request)

@@ -41,7 +41,8 @@ class Route:
     ``template`` is the path with its parameters in braces: ``/api/series/{key}``. It stands for
     the path in logs and metrics. ``always``: it answers while the process stops, too. ``shows``
     turns a problem into what this route's callers read, if that is no JSON. ``slashed``: the path
-    may also end in a slash.
+    may also end in a slash. ``of_mail``: it is a mail's link, so anything may stand for its token,
+    and no rate counts whoever follows it.
     """
 
     method: str
@@ -51,6 +52,7 @@ class Route:
     always: bool = False
     shows: Shows | None = None
     slashed: bool = False
+    of_mail: bool = False
 
 
 class FoundRoute(NamedTuple):
@@ -98,7 +100,7 @@ class Routes:
             if all(map(_fits, pattern, segments)):
                 route = _of_method(by_method, method)
                 if route is not None:
-                    return FoundRoute(route, _parameters(pattern, segments))
+                    return FoundRoute(route, _parameters(pattern, segments, route))
                 allowed |= by_method
         if allowed:
             raise _not_allowed(method, allowed)
@@ -117,9 +119,12 @@ def _written_out_first(pattern: tuple[tuple[bytes, ...], _ByMethod]) -> list[boo
     return [_is_parameter(part) for part in pattern[0]]
 
 
-def _parameters(pattern: Sequence[bytes], segments: Sequence[bytes]) -> Mapping[str, str]:
+def _parameters(
+    pattern: Sequence[bytes], segments: Sequence[bytes], route: Route
+) -> Mapping[str, str]:
+    errors = "replace" if route.of_mail else "strict"
     return {
-        part[1:-1].decode(): segment(mine)
+        part[1:-1].decode(): segment(mine, errors)
         for part, mine in zip(pattern, segments, strict=True)
         if _is_parameter(part)
     }

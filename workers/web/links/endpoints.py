@@ -31,15 +31,21 @@ from halo_engine.work import OrgRef, Work
 from ..endpoints.proofs import anybody
 from ..messages.page_forms import form_fields
 from ..messages.requests import Request
-from ..messages.responses import Response
+from ..messages.responses import Problem, Response
 from ..routes import Caller, Route
 from ..threads import Threads
 from .notes import LinkNotes
-from .pages import LINK_HEADERS, asking, chosen, confirming, done, not_valid
+from .pages import asking, chosen, confirming, done, not_valid
 
 #: A GIF of one transparent pixel.
 _PIXEL: Final = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 _MOST_KEYS: Final = 10_000
+#: What a body is refused with that is too large, or packed in a way that is unknown.
+_UNREADABLE: Final = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+)
 
 
 @dataclass(frozen=True)
@@ -56,12 +62,15 @@ class Links:
 
     def routes(self) -> Iterator[Route]:
         """Make the routes."""
-        yield Route("GET", "/u/{token}", anybody, self._ask)
-        yield Route("POST", "/u/{token}", anybody, self._act)
-        yield Route("GET", "/s/{token}", anybody, self._ask_to_confirm)
-        yield Route("POST", "/s/{token}", anybody, self._confirm)
-        yield Route("GET", "/c/{token}", anybody, self._click)
-        yield Route("GET", "/o/{token}", anybody, self._open)
+        handlers = {
+            "/u/": {"GET": self._ask, "POST": self._act},
+            "/s/": {"GET": self._ask_to_confirm, "POST": self._confirm},
+            "/c/": {"GET": self._click},
+            "/o/": {"GET": self._open},
+        }
+        for path, by_method in handlers.items():
+            for method, handler in by_method.items():
+                yield Route(method, f"{path}{{token}}", anybody, handler, of_mail=True)
 
     async def _ask(self, request: Request, _caller: Caller) -> Response:
         """Show the page with the button; scanners follow links, so nothing changes."""
@@ -82,7 +91,7 @@ class Links:
     async def _act(self, request: Request, _caller: Caller) -> Response:
         """Unsubscribe, whatever the body; only our page's own form is a choice (RFC 8058)."""
         token = request.parameters["token"]
-        choice = _choice(token, await request.body(), request.headers)
+        choice = _choice(token, await _whatever(request), request.headers)
 
         def act(work: Work) -> Response:
             if choice is None:
@@ -102,7 +111,7 @@ class Links:
 
     async def _confirm(self, request: Request, _caller: Caller) -> Response:
         """Confirm, whatever the body."""
-        await request.body()
+        await _whatever(request)
         return await self._with_confirmation(request, confirm, reads=False)
 
     async def _with_confirmation(
@@ -126,7 +135,7 @@ class Links:
             return not_valid(refusal.status)
         self._note(request, token)
         location = in_ascii(token.url).encode()
-        return Response(HTTPStatus.FOUND, headers=((b"location", location), *LINK_HEADERS))
+        return Response(HTTPStatus.FOUND, headers=((b"location", location),))
 
     async def _open(self, request: Request, _caller: Caller) -> Response:
         """Return the picture, whatever the token."""
@@ -136,7 +145,7 @@ class Links:
             pass
         else:
             self._note(request, token)
-        return Response(HTTPStatus.OK, _PIXEL, b"image/gif", LINK_HEADERS)
+        return Response(HTTPStatus.OK, _PIXEL, b"image/gif")
 
     def _note(self, request: Request, token: MailToken) -> None:
         machine = is_prefetched(request.method, _text(request.headers))
@@ -158,6 +167,19 @@ class Links:
             return self.engine.ask(OrgRef(id=org_id), lambda work: work.org.mail_key)
         except Refusal:
             raise bad_token() from None
+
+
+async def _whatever(request: Request) -> bytes:
+    """Return the body; an empty one where it cannot be read, since no body keeps a POST from acting
+    (RFC 8058).
+    """
+    try:
+        return await request.body()
+    except Problem as problem:
+        if problem.status not in _UNREADABLE:
+            raise
+        request.accept()
+        return b""
 
 
 def _choice(token: str, body: bytes, headers: Mapping[bytes, bytes]) -> ChooseCall | None:

@@ -41,13 +41,7 @@ _POLICY: Final = (
     f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
-#: What every answer to a mail's link carries.
-LINK_HEADERS: Final[Headers] = (
-    (b"referrer-policy", b"no-referrer"),
-    (b"x-robots-tag", b"noindex"),
-    (b"x-content-type-options", b"nosniff"),
-)
-_HEADERS: Final[Headers] = (*LINK_HEADERS, (b"content-security-policy", _POLICY.encode()))
+_HEADERS: Final[Headers] = ((b"content-security-policy", _POLICY.encode()),)
 _PAGE: Final = Markup(
     '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
     '<meta name="viewport" content="width=device-width, initial-scale=1">\n'

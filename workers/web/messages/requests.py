@@ -198,10 +198,12 @@ class Request:
 CLOSING: Final = ((b"connection", b"close"),)
 
 
-def segment(encoded: bytes) -> str:
-    """Return a percent-decoded segment of a path; raises a 400 if it is not UTF-8."""
+def segment(encoded: bytes, errors: str = "strict") -> str:
+    """Return a percent-decoded segment of a path; raises a 400 if it is not UTF-8, unless
+    ``errors`` says otherwise.
+    """
     try:
-        return unquote_to_bytes(encoded).decode()
+        return unquote_to_bytes(encoded).decode(errors=errors)
     except UnicodeDecodeError:
         problem = "path: is not UTF-8, percent-encoded"
         raise Problem(HTTPStatus.BAD_REQUEST, "bad_path", problem) from None
