@@ -20,7 +20,8 @@ KEPT: Final = (*STRIPE_COLUMNS, *STRIPE_LINKS)
 class CustomerFacts:
     """What Stripe said of a customer, and when; and of a subscription, if it named one.
 
-    ``is_creation`` says that the subscription was created just then.
+    ``is_creation`` says that the subscription was created just then. ``warnings`` say what of it
+    cannot be used.
     """
 
     customer: str
@@ -30,6 +31,7 @@ class CustomerFacts:
     subscription: str | None = None
     columns: Mapping[str, ColumnValue] = field(default_factory=dict)
     is_creation: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, eq=False)

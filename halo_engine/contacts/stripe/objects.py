@@ -6,13 +6,14 @@ Stripe's objects have many keys, and new ones every year: unknown keys are ignor
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from halo_engine.contacts.calls import Email, Identifier
+from halo_engine.contacts.calls import Identifier
 from halo_engine.contacts.stripe.subscription import Word
-from halo_engine.domain.fields.traits import ColumnValue
+from halo_engine.domain.errors import Refusal
+from halo_engine.domain.fields.traits import ColumnValue, check_email
 
 #: The last second that is a date: the end of the year 9999.
 _LAST_SECOND = 253_402_300_799
@@ -42,19 +43,33 @@ class StripeMetadata(StripeObject):
     user_id: Identifier | None = None
 
 
-def _none_if_empty(value: object) -> object:
-    return None if value == "" else value
+class Addresses(NamedTuple):
+    """The first usable address among those that Stripe gives, and warnings of the others."""
+
+    address: str | None
+    warnings: tuple[str, ...]
 
 
-#: Old customers have an empty address.
-CustomerEmail = Annotated[Email | None, BeforeValidator(_none_if_empty)]
+def addresses_of(*written: str | None) -> Addresses:
+    """Return what can be used of the addresses of a customer; Stripe checks none of them.
+
+    An empty one is none, as old customers have it. One that is no address is left out with a
+    warning: to refuse the object for it would lose what it says of the subscription.
+    """
+    warnings: list[str] = []
+    for each in filter(None, written):
+        try:
+            return Addresses(check_email(each), tuple(warnings))
+        except Refusal as refusal:
+            warnings.append(f"{refusal.message}; the customer is taken without it")
+    return Addresses(None, tuple(dict.fromkeys(warnings)))
 
 
 class StripeCustomer(StripeObject):
     """A customer, whole or as another object names it."""
 
     id: Identifier
-    email: CustomerEmail = None
+    email: str | None = None
     metadata: StripeMetadata | None = None
 
 
@@ -195,7 +210,7 @@ class StripeInvoice(StripeObject):
 
     id: Identifier
     customer: Customer = None
-    customer_email: CustomerEmail = None
+    customer_email: str | None = None
     amount_paid: int | None = None
     metadata: StripeMetadata | None = None
     parent: StripeInvoiceParent | None = None

@@ -4,7 +4,7 @@ The caller has verified the webhook's signature. See ``docs/decisions/0008-strip
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Final
@@ -21,6 +21,7 @@ from halo_engine.contacts.stripe.objects import (
     StripeInvoice,
     StripeMetadata,
     StripeSubscription,
+    addresses_of,
     instant_of,
 )
 from halo_engine.contacts.stripe.passed_over import note_passed_over
@@ -60,13 +61,14 @@ class StripeSyncCall(Call):
 class StripeSyncAnswer(Answer):
     """The result: each subscription is counted once, or is among the ``errors``.
 
-    Those ``passed_over`` have no customer.
+    Those ``passed_over`` have no customer. ``warnings`` name what was left out.
     """
 
     created: int
     updated: int
     passed_over: int = 0
     errors: tuple[RefusedEntry, ...]
+    warnings: tuple[str, ...] = ()
 
 
 class StripeWebhookCall(Call):
@@ -79,13 +81,14 @@ class StripeWebhookAnswer(Answer):
     """The contact of the event, and the name under which it was tracked.
 
     The contact is None for a type that is not handled. ``passed_over`` says why an event of a
-    handled type was passed over.
+    handled type was passed over. ``warnings`` name what was left out.
     """
 
     id: UUID | None = None
     created: bool = False
     event: str | None = None
     passed_over: PassedOver | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def stripe_sync(work: Work, call: StripeSyncCall) -> StripeSyncAnswer:
@@ -120,6 +123,7 @@ def stripe_sync(work: Work, call: StripeSyncCall) -> StripeSyncAnswer:
         updated=updated,
         passed_over=passed_over,
         errors=tuple(refused[index] for index in sorted(refused)),
+        warnings=_warnings(each for index, each in facts.items() if index not in refused),
     )
 
 
@@ -147,7 +151,15 @@ def stripe_webhook(work: Work, call: StripeWebhookCall) -> StripeWebhookAnswer:
     name = _name_of(event)
     if name is not None:
         write_events(work, {0: _checked_event(name, event, said_at, outcome)}, reported=True)
-    return StripeWebhookAnswer(id=outcome.id, created=outcome.created, event=name)
+    return StripeWebhookAnswer(
+        id=outcome.id, created=outcome.created, event=name, warnings=facts.warnings
+    )
+
+
+def _warnings(all_facts: Iterable[CustomerFacts]) -> tuple[str, ...]:
+    """Return the warnings of a list, each once."""
+    found = dict.fromkeys(warning for each in all_facts for warning in each.warnings)
+    return tuple(found)
 
 
 def _passed_over(work: Work, why: PassedOver) -> StripeWebhookAnswer:
@@ -193,27 +205,32 @@ def _facts_of(subscription: StripeSubscription, said_at: datetime) -> CustomerFa
     customer = subscription.customer
     if customer is None:
         return None
+    address, warnings = addresses_of(customer.email)
     return CustomerFacts(
         customer=customer.id,
         user_id=_user_id(subscription.metadata, customer.metadata),
-        email=customer.email,
+        email=address,
         said_at=said_at,
         subscription=subscription.id,
         columns=subscription.columns(),
+        warnings=warnings,
     )
 
 
 def _read_customer(data: object, said_at: datetime) -> CustomerFacts:
     customer = validated(StripeCustomer, data, "event.data.object")
-    return CustomerFacts(customer.id, _user_id(customer.metadata), customer.email, said_at)
+    address, warnings = addresses_of(customer.email)
+    user_id = _user_id(customer.metadata)
+    return CustomerFacts(customer.id, user_id, address, said_at, warnings=warnings)
 
 
 def _read_invoice(data: object, said_at: datetime) -> CustomerFacts | None:
     invoice = validated(StripeInvoice, data, "event.data.object")
     if invoice.customer is None:
         return None
-    email = invoice.customer.email or invoice.customer_email
-    return CustomerFacts(invoice.customer.id, _user_id(*invoice.all_metadata), email, said_at)
+    address, warnings = addresses_of(invoice.customer.email, invoice.customer_email)
+    user_id = _user_id(*invoice.all_metadata)
+    return CustomerFacts(invoice.customer.id, user_id, address, said_at, warnings=warnings)
 
 
 def _user_id(*metadata: StripeMetadata | None) -> str | None:
