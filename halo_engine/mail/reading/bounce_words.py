@@ -43,7 +43,7 @@ GROUPS: Final[Mapping[str, str]] = {
 
 WORDS: Final[Mapping[BounceReason, str]] = {
     BounceReason.MAILBOX_FULL: """
-        quota|overquota|mailboxfull
+        quota|mailboxfull|*overquota*|quotaexceed*
         {mailbox} ... full|exceed*
         full {mailbox}
         disk full
@@ -62,7 +62,7 @@ WORDS: Final[Mapping[BounceReason, str]] = {
         *邮箱已满*
     """,
     BounceReason.AUTHENTICATION: """
-        spf|dkim|dmarc
+        spf|dkim|dmarc*
         unauthenticated
         not authenticated
         authentication ... required|fail*|check*|information
@@ -115,6 +115,8 @@ WORDS: Final[Mapping[BounceReason, str]] = {
         {stranger} .. {absender}
         {sender} ... {not} {known}
         {sender} ... null mx
+        {sender} ... has no
+        sender domain ... must|fail*
         {sender} ... {not} allowed|accepted|permitted|authorized|verified|verify|resolve
         {sender} verif*
         {refused}|{refuse}|{absent} ... sender
@@ -131,7 +133,7 @@ WORDS: Final[Mapping[BounceReason, str]] = {
         helo|ehlo
     """,
     BounceReason.CONTENT: """
-        spam*|antispam|nospam|junk|unsolicited|ube|uce|bulk
+        spam*|antispam|nospam|junk*|unsolicited|ube|uce|bulk
         virus*|infected|malware|malicious|phish*
         suspicious|dangerous|profan*
         content|contents
@@ -160,7 +162,7 @@ WORDS: Final[Mapping[BounceReason, str]] = {
         autoris*|autoriz*|berechtig*|permiso*|permess*
     """,
     BounceReason.NETWORK: """
-        timeout|unreachable|retries|expired|loop*
+        timeout|unreachable|retries|expired|loop*|mailloop
         timed|time out
         no route
         connection ... refused|reset|lost|dropped|closed|failed|died|broken|attempt*
@@ -172,6 +174,7 @@ WORDS: Final[Mapping[BounceReason, str]] = {
         {not} answer*
         not found try again
         temporar* ... fail*|error|unable
+        system|server|host .. temporarily unavailable
         name server ... reply|failure|failed|error|unavailable
         servfail
         delivery time
@@ -202,12 +205,13 @@ WORDS: Final[Mapping[BounceReason, str]] = {
         record indicated no smtp service
     """,
     BounceReason.MAILBOX_DISABLED: """
-        disabled|suspended|suspend|inactiv*|deactivated|discontinued|terminated|cancel*
+        disabled|disableduser|accountdisabled*|suspended|suspend|inactiv*|deactivated|discontinued|terminated|cancel*
         locked|frozen|closed|dormant
         not active|activated
         not accepting {mail}
         no longer accept*|active|available|work*
         temporarily unavailable
+        ha expirado
     """,
     BounceReason.SERVER: """
         system|local|internal|server|configuration|config|software|mailer|protocol|syntax error
@@ -263,9 +267,10 @@ _SIGNS: Final = {"..": r"(?: \S+){0,2}?", "...": r"(?: \S+){0,5}?", "$": "(?= $)
 _LISTS: Final = re.compile(
     r"spamhaus|spamcop|sorbs|dnsbl|barracudacentral|senderbase|\b[ds]?u?r?bl\b"
 )
-#: URLs, addresses and host names: they do not say what is wrong.
+#: URLs, addresses and host names, and Sendmail's note of the server that said so: they do not say
+#: what is wrong.
 _NAMES: Final = re.compile(
-    r"(?:https?://|www\.)\S+|<?[^\s<>@:]{1,64}@[^\s<>@:]{1,253}>?|\b[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}\b"
+    r"(?:https?://|www\.|\brelay=)\S+|<?[^\s<>@:]{1,64}@[^\s<>@:]{1,253}>?|\b[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}\b"
 )
 _SPELLINGS: Final = ((re.compile(r"['’`]"), ""), (re.compile(r"[\W_]+"), " "))
 _ALIKE: Final = (
@@ -274,6 +279,8 @@ _ALIKE: Final = (
     (" non exist", " nonexist"),
     # Postfix's name of the table that lacks the recipient.
     (" relay recipient table", " recipient table"),
+    # It was not the mail that was too long.
+    (" queue too long", " queue expired"),
     # Who says so does not know.
     (" may not ", " perhaps "),
     (" might not ", " perhaps "),

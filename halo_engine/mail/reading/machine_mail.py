@@ -10,6 +10,7 @@ from email.message import Message
 from email.utils import getaddresses
 from typing import Final
 
+from halo_engine.mail.reading.away_subjects import SUBJECTS
 from halo_engine.mail.reading.parts import header
 
 
@@ -37,6 +38,7 @@ MACHINE_HEADERS: Final = _patterns(
     ("X-POST-MessageClass", r"9\b.*autoresponder"),  # Mailtraq
     ("X-Apple-Action", r"vacation\b"),  # iCloud
     ("X-MS-Exchange-Generated-Message-Source", r"\S"),  # Exchange's agents
+    ("X-Mailer", r".*\b(vacation|auto-?repl(y|ier)|auto-?responder)\b"),
     ("X-MLServer", r"\S"),  # fml, as list programs answer
     ("X-List-Administrivia", r"yes\b"),  # Mailman
     ("Delivered-To", r"autoresponder\b"),
@@ -47,33 +49,6 @@ HEADERS_TOGETHER: Final = (
     _patterns(
         ("X-Auto-Response-Suppress", r".*\ball\b"), ("X-MS-Exchange-Inbox-Rules-Loop", r"\S")
     ),
-)
-#: How subjects of answering machines begin, some in brackets; people's begin with ``Re:``. Some
-#: machines write no more than that.
-SUBJECTS: Final = re.compile(
-    r"\s*[\[(]?("
-    r"auto(?=\s*[:\uff1a])|auto(matic|mated)?[ _-]?(reply|response|answer)|autoresponder|ooo"
-    r"|([^:]{1,60} is |i am )?out[ _-]of[ _-](the[ _-])?office"
-    r"( (reply|autoreply|auto-reply|notification|until\b.{0,60}|\(returning.{0,60}\)))?"
-    r"|vacation (reply|notice|message|response)"
-    r"|automatische antwort|abwesend|abwesenheits(notiz|benachrichtigung|meldung|info\w*)"
-    r"|r[ée]ponse automatique|absen(t\(e\)|ce) du bureau|message d.absence"
-    r"|respuesta autom[áa]tica|fuera de (la )?oficina"
-    r"|resposta autom[áaà]tica|fora do escrit[óo]rio|aus[êe]ncia tempor[áa]ria"
-    r"|risposta (automatica|non al computer)|fuori (sede|ufficio)"
-    r"|automatisch antwoord|(ik ben )?afwezig(heidsbericht)?"
-    r"|autosvar|automatiskt? svar|fr[åa]nvaro|frav[æa]r|automaattinen vastaus|automaatvastus"
-    r"|odpowied[źz] automatyczna|autoodpowied[źz]"
-    r"|automatick[áa] odpov[ěe][ďd]|automatick[áa] odpove[ďd]"
-    r"|automatikus v[áa]lasz|r[ăa]spuns automat|automatski odgovor|samodejni odgovor"
-    r"|automatinis atsakymas|autom[āa]tisk[āa] atbilde"
-    r"|otomatik yan\u0131t|αυτόματη απάντηση"
-    r"|авто(матический )?ответ|автоматична відповідь|автоматичен отговор"
-    r"|自动(答复|回复)|自動(応答|返信|回覆)|자동 ?(회신|응답)"
-    r"|תשובה אוטומטית|رد تلقائي|trả lời tự động|ตอบกลับอัตโนมัติ"
-    r"|balasan otomatis"
-    r")( (re|aw))?\s*([:\uff1a\])]|\.?$)",
-    re.IGNORECASE,
 )
 #: Only mail servers set these: an empty sender (RFC 5321, 4.5.5), and Exim's list of recipients.
 _SERVER_HEADERS: Final = _patterns(
@@ -88,6 +63,11 @@ _AWAY: Final = _patterns(
     ("X-Autoreply", r"(?!(no|false)\b)"),
     ("X-Autorespond", r""),
     ("X-Apple-Action", r"vacation\b"),
+)
+#: Together these are a company's answer to whoever writes to an address, such as Mimecast's.
+_ANSWERED: Final = _patterns(
+    ("Auto-Submitted", r"auto-replied\b"),
+    ("X-Auto-Response-Suppress", r".*\b(all|autoreply|oof)\b"),
 )
 _SENT_BY: Final = ("From", "Return-Path", "Sender")
 #: Subjects of answers, by a person or a machine.
@@ -115,9 +95,14 @@ def is_by_a_machine(mail: Message) -> bool:
 
 
 def is_by_a_mail_server(mail: Message) -> bool:
-    """Whether a mail server sent it: without a sender, or from its daemon or postmaster."""
+    """Whether a mail server sent it: without a sender, or from its daemon or postmaster.
+
+    A ``From`` without an address is a server's, too: a person's mail could not be answered.
+    """
     by_header = any(_bears(mail, *pattern) for pattern in _SERVER_HEADERS)
-    return by_header or any(map(_is_a_daemon, _senders(mail)))
+    written = header(mail, "From")
+    is_nobodys = bool(written) and "@" not in _decoded(written[:_LONGEST])
+    return by_header or is_nobodys or any(map(_is_a_daemon, _senders(mail)))
 
 
 def is_an_answer(mail: Message) -> bool:
@@ -132,6 +117,7 @@ def is_an_answer(mail: Message) -> bool:
         SUBJECTS.match(said) is not None
         or _ANSWERS.match(said) is not None
         or any(_bears(mail, *pattern) for pattern in _AWAY)
+        or all(_bears(mail, *pattern) for pattern in _ANSWERED)
     )
 
 

@@ -173,6 +173,19 @@ def test_codes_about_the_address_are_for_good(status: str, reason: str) -> None:
                 "收件人邮箱已满",
             )
         ],
+        # The server that said so, as Sendmail notes it, did not refuse to relay.
+        ("553 5.3.0 <ann@b.example>... Addressee unknown, relay=[192.0.2.1]", "", "user_unknown"),
+        # It was the wait that was too long.
+        ("The message has been in the queue too long. (#4.3.0)", "", "network"),
+        ("550 5.0.0 The remote system is temporarily unavailable", "", "network"),
+        # Servers' names for reasons are words too.
+        ("552 5.2.0 QuotaExceededException", "", "mailbox_full"),
+        ("552 OverQuotaPerm", "", "mailbox_full"),
+        ("550 DmarcRejection", "", "authentication"),
+        ("550 DisabledUser", "", "mailbox_disabled"),
+        ("550 JunkMail rejected", "", "content"),
+        ("550 Sender b.example has no A, AAAA, or MX DNS records", "", "sender_refused"),
+        ("550 your envelope sender domain must exist", "", "sender_refused"),
         ("550 Unrouteable address", "", "user_unknown"),
         (
             "Host or domain name not found. Name service error for name=b.example",

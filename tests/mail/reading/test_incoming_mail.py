@@ -422,6 +422,41 @@ def test_words_of_a_mail_server_alone_are_a_report(
     assert read_mail(raw.encode()).kind is kind
 
 
+def test_a_report_from_no_address_is_a_servers() -> None:
+    """Amazon WorkMail names itself alone, and puts what a report says into the text."""
+    text = (
+        "An error occurred while trying to deliver the mail to:\nann@b.example\n\n"
+        "Reporting-MTA: dns; mx.b.example\n\nAction: failed\n"
+        "Final-Recipient: rfc822; ann@b.example\n"
+        "Diagnostic-Code: smtp; 550 5.1.1 User unknown\nStatus: 5.1.1\n"
+    )
+    parts = f"--x\nContent-Type: text/plain\n\n{text}\n--x\n{WHOLE}\n--x--\n"
+    for sender, kind in (
+        ("amazonses.example", MailKind.HARD_BOUNCE),
+        ("Mail System <>", MailKind.HARD_BOUNCE),
+        ("Ann Lee <ann@b.example>", MailKind.OTHER),
+        ("=?utf-8?q?Ann?= <ann@b.example>", MailKind.OTHER),
+    ):
+        head = f"From: {sender}\nContent-Type: multipart/mixed; boundary=x\n\n"
+        assert read_mail((head + parts).encode()).kind is kind
+
+
+@pytest.mark.parametrize(
+    ("more", "kind"),
+    [
+        (["X-Auto-Response-Suppress: OOF, AutoReply, DR"], MailKind.AUTOMATIC),
+        ([], MailKind.HARD_BOUNCE),
+    ],
+)
+def test_the_answer_of_a_company_is_no_report(more: list[str], kind: MailKind) -> None:
+    """It says that an address is no longer in use, in words that somebody chose for it. Without
+    the request that no machine reply it is what a mail server says.
+    """
+    head = ["Return-Path: <>", "From: noreply@b.example", f"In-Reply-To: {OURS}", *more]
+    raw = "\n".join([*head, "Auto-Submitted: auto-replied", "", "This inbox is no longer in use."])
+    assert read_mail(raw.encode()).kind is kind
+
+
 #: Complaints of providers: by a header of its own (Microsoft), and as RFC 5965 has it (Yahoo).
 _MICROSOFT: Final = """From: staff@hotmail.example
 Subject: complaint about message from 192.0.2.1
@@ -584,6 +619,13 @@ def test_a_notice_that_says_nothing_is_no_trouble(body: str) -> None:
         ["Subject: Abwesenheitsnotiz"],
         ["Subject: Out of office"],
         ["Subject: Out of the office until 7 January"],
+        ["Subject: Away until 7 January"],
+        ["Subject: I'm on annual leave until Monday!"],
+        ["Subject: Currently away from my desk: Hello"],
+        ["Subject: Nicht im Büro bis 7. Januar"],
+        ["Subject: Absent jusqu'au 7 janvier"],
+        ["X-Mailer: vacation 1.2.7"],
+        ["X-Mailer: Acme Auto-Responder"],
         ["Subject: Ann Lee is out of the office (returning 01/07/2027)."],
         # As some write it: UTF-8 that is not encoded.
         ["Subject: Réponse automatique : Bonjour"],
@@ -609,6 +651,28 @@ def test_a_notice_that_says_nothing_is_no_trouble(body: str) -> None:
                 "Автоответ",
                 "자동 회신",
                 "رد تلقائي",
+                "Abwesenheit",
+                "Automatische Rückantwort",
+                "Urlaubsmeldung",
+                "Absent du bureau",
+                "Message d'absence",
+                "Ausente de la oficina",
+                "In ferie",
+                "Niet op kantoor",
+                "Ikke på kontoret",
+                "Poissaoloilmoitus",
+                "Automatyczna odpowiedź",
+                "Poza biurem",
+                "Mimo kancelář",
+                "Házon kívül",
+                "Вне офиса",
+                "Ofis d\u0131\u015f\u0131nda",
+                "Εκτός γραφείου",
+                "不在通知",
+                "부재중",
+                "מחוץ למשרד",
+                "Away",
+                "Vacation",
             )
         ],
         ["X-Auto-Response-Suppress: All", "X-MS-Exchange-Inbox-Rules-Loop: ann@b.example"],
@@ -638,6 +702,10 @@ def test_marks_of_machines(headers: list[str]) -> None:
         ["Subject: (Autos) for sale"],
         ["Subject: Auto"],
         ["Subject: Out of office coffee?"],
+        ["Subject: Away we go"],
+        ["Subject: On leave policies"],
+        ["Subject: Re: Away until 7 January"],
+        ["Subject: Vacation plans"],
         ["Subject: Re: Ann is out of the office"],
         ["Subject: Automatic replies are a nuisance"],
         ["X-Auto-Response-Suppress: All"],
