@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from halo_engine.contacts.csv_import.consent import Consent, consent_in
 from halo_engine.contacts.csv_import.mapping import CellType, Column
 from halo_engine.domain.errors import Refusal, bad_input, shown
 from halo_engine.domain.fields.traits import check_email
@@ -32,6 +33,9 @@ _BOOLEANS: Final = {
     **dict.fromkeys((*_YES, *_YES_ELSEWHERE, *_TICKED), True),
     **dict.fromkeys((*_NO, *_NO_ELSEWHERE), False),
 }
+
+#: How a refusal names the words of mail services.
+_STATUS: Final = "a status such as subscribed or unsubscribed"
 
 _LONGEST_NUMBER: Final = 400
 _NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -87,7 +91,7 @@ def read_cell(column: Column, cell: str, zone: ZoneInfo, registered: str | None)
         case CellType.NUMBER:
             return _number(cell, f"traits.{column.key}")
         case CellType.BOOLEAN:
-            return read_boolean(cell, f"traits.{column.key}")
+            return _boolean(cell, f"traits.{column.key}")
         case CellType.EMAIL:
             return addresses_in(cell)[0]
         case CellType.TEXT:
@@ -95,19 +99,36 @@ def read_cell(column: Column, cell: str, zone: ZoneInfo, registered: str | None)
 
 
 def wants_no_mail(column: Column, cell: str, zone: ZoneInfo) -> bool:
-    """Return whether a cell of an opt-out column says yes; a date means yes."""
+    """Return whether a cell of an opt-out column says yes; so do a date, and services' words."""
     if column.date_format is not None:
         column.date_format.read(cell, column.key)
         return True
     word = _BOOLEANS.get(cell.casefold())
     if word is not None:
         return word
+    consent = consent_in(cell)
+    if consent is not None:
+        return consent is Consent.WITHDRAWN
     try:
         parse_instant(_as_iso(cell), zone)
     except Refusal:
-        problem = f"{shown(cell)} is refused; allowed are {_allowed()}, and a date for yes"
+        problem = (
+            f"{shown(cell)} is refused; allowed are {_allowed()}, {_STATUS}, and a date for yes"
+        )
         raise bad_input(column.key, problem, "bad_trait") from None
     return True
+
+
+def joins_list(column: Column, cell: str) -> bool:
+    """Return whether a cell of a list's column joins the list rather than leaves it."""
+    word = _BOOLEANS.get(cell.casefold())
+    if word is not None:
+        return word
+    consent = consent_in(cell)
+    if consent is None:
+        problem = f"{shown(cell)} is refused; allowed are {_allowed()}, {_STATUS}"
+        raise bad_input(column.name, problem, "bad_trait")
+    return consent is Consent.GIVEN
 
 
 def addresses_in(cell: str) -> Sequence[str]:
@@ -168,8 +189,7 @@ def _as_json(cell: str) -> str:
     return whole.replace(sign, "") + (f".{found['rest']}" if point else "")
 
 
-def read_boolean(cell: str, where: str) -> bool:
-    """Return what a cell says in any case: yes or no; else raise a 400 about ``where``."""
+def _boolean(cell: str, where: str) -> bool:
     value = _BOOLEANS.get(cell.casefold())
     if value is None:
         raise bad_input(where, f"{shown(cell)} is refused; allowed are {_allowed()}", "bad_trait")

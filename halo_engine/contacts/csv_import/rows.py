@@ -4,6 +4,7 @@ Bad rows and cells are reported by line.
 """
 
 import csv
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Final, TextIO
@@ -14,7 +15,7 @@ from halo_engine.contacts.calls import Call
 from halo_engine.contacts.csv_import.cells import (
     SEVERAL_ADDRESSES,
     addresses_in,
-    read_boolean,
+    joins_list,
     read_cell,
     wants_no_mail,
 )
@@ -30,7 +31,7 @@ from halo_engine.contacts.csv_import.text import bare, not_decoded, undecoded
 from halo_engine.contacts.writing.people import Person
 from halo_engine.contacts.writing.reading import ReadPerson, read_person
 from halo_engine.contacts.writing.registry import seen_types
-from halo_engine.domain.errors import Refusal, bad_input
+from halo_engine.domain.errors import Refusal, bad_input, shown
 from halo_engine.domain.fields.traits import check_external_id
 from halo_engine.work import Organization
 
@@ -39,6 +40,12 @@ PAGE_SIZE: Final = 1000
 #: Cells that ``lenient`` never leaves out: without the ID or the opt-out the row would do harm.
 _NEVER_LEFT_OUT: Final = (Target.EXTERNAL_ID, Target.OPT_OUT)
 
+#: What a line of totals begins with.
+_TOTALS: Final = re.compile(
+    r"(?:(?:(?:grand|sub)[ -]?)?totals?(?: \([^()]{1,40}\))?|sum|summe|gesamt(?:summe)?|somme|suma"
+    r"|totale|totaal|total general|итого|合計|合计|总计):?",
+    re.IGNORECASE,
+)
 _DATE_HINT: Final = (
     "; how a column writes dates, such as DD.MM.YYYY, is said by --date-format (in calls:"
     " date_formats)"
@@ -196,6 +203,8 @@ class _RowReader:
                 if not self._lenient or column.target in _NEVER_LEFT_OUT:
                     raise self._reason(column, cell, refusal) from None
                 said.leave_out(column, self._reason(column, cell, refusal))
+        if said.external_id is not None and "email" not in said.traits:
+            _check_no_total(said.external_id)
         if said.first_name or said.last_name:
             said.traits["name"] = f"{said.first_name} {said.last_name}".strip()
         return said
@@ -216,7 +225,7 @@ class _RowReader:
                 said.external_id = check_external_id(cell, column.key)
             case Target.NAME_PART:
                 setattr(said, column.key, cell)
-            case Target.LIST if read_boolean(cell, column.name):
+            case Target.LIST if joins_list(column, cell):
                 said.joins = (*said.joins, column.key)
             case Target.LIST:
                 said.leaves = (*said.leaves, column.key)
@@ -282,6 +291,18 @@ def _cells(row: Row) -> Sequence[str]:
     if isinstance(row, csv.Error):
         raise bad_input("row", f"is not CSV: {row}", "bad_row")
     return row
+
+
+def _check_no_total(external_id: str) -> None:
+    """Raise a 400 for the line of totals that ends a report; a contact of that name would be made.
+
+    A user who is called so has an email.
+    """
+    if _TOTALS.fullmatch(external_id):
+        problem = (
+            f"{shown(external_id)} is taken for a line of totals; a user so called has an email"
+        )
+        raise bad_input("row", problem, "bad_row")
 
 
 def _trait_of(column: Column) -> str:

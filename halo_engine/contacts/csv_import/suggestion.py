@@ -1,15 +1,15 @@
 """Suggests a mapping from column names as other products export them (§2, CSV)."""
 
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from unicodedata import normalize
 
 from halo_engine.contacts.csv_import.file import CsvReader
 from halo_engine.contacts.csv_import.mapping import EXTERNAL_ID, NAME_PARTS, OPT_OUT
-from halo_engine.contacts.csv_import.text import open_csv
+from halo_engine.contacts.csv_import.text import letters_of, open_csv
 from halo_engine.domain.errors import bad_input, shown
 
 #: The names of each field in exports, the most certain first, in lower case without accents, blanks
@@ -20,6 +20,8 @@ NAMES: Final[Mapping[str, Sequence[str]]] = {
         "extid",  # Brevo
         "useridmetadata",  # Stripe, with metadata
         "userid",  # Intercom, Segment, PostHog
+        "localid",  # Firebase
+        "distinctid",  # Mixpanel
         "id",  # Customer.io, databases; see _OTHERS_IDS
     ),
     "email": (
@@ -39,12 +41,56 @@ NAMES: Final[Mapping[str, Sequence[str]]] = {
         "indirizzodipostaelettronica",
         "emailadres",
         "enderecodeemail",
+        "epostadress",  # Swedish, Norwegian, Finnish, Polish, Turkish, Russian, Chinese, Japanese
+        "epost",
+        "sahkoposti",
+        "adresemail",
+        "eposta",
+        "электроннаяпочта",
+        "电子邮件",
+        "电子邮箱",
+        "邮箱",
+        "メールアドレス",
+        "이메일",
         "useremail",
         "customeremail",
+        "contactemail",  # Mailjet
+        "email1",  # Wix
+        "personemailwork",  # Pipedrive
+        "subscriber",  # MailerLite
+        "emailid",
+        "mailadresse",
         "mail",
     ),
-    "name": ("name", "fullname", "displayname", "contactname", "customername"),
-    "first_name": ("firstname", "fname", "givenname", "vorname", "prenom", "nombre", "voornaam"),
+    "name": (
+        "name",
+        "fullname",
+        "displayname",
+        "contactname",
+        "customername",
+        "nombrecompleto",
+        "nomcompleto",
+        "nomecompleto",
+        "volledigenaam",
+        "氏名",
+        "姓名",
+    ),
+    "first_name": (
+        "firstname",
+        "fname",
+        "givenname",
+        "vorname",
+        "prenom",
+        "nombre",
+        "nome",
+        "voornaam",
+        "fornamn",
+        "fornavn",
+        "etunimi",
+        "imie",
+        "jmeno",
+        "имя",
+    ),
     "last_name": (
         "lastname",
         "lname",
@@ -56,6 +102,15 @@ NAMES: Final[Mapping[str, Sequence[str]]] = {
         "cognome",
         "achternaam",
         "sobrenome",
+        "apelido",
+        "apellido",
+        "efternamn",
+        "efternavn",
+        "etternavn",
+        "sukunimi",
+        "nazwisko",
+        "prijmeni",
+        "фамилия",
     ),
     "signed_up_at": (
         "signedupat",
@@ -68,7 +123,29 @@ NAMES: Final[Mapping[str, Sequence[str]]] = {
         "optintime",  # Mailchimp
         "addedtime",  # Brevo
         "registeredat",
+        "userregistered",  # WordPress
         "datejoined",
+        "dateregistered",  # systeme.io
+        "datecreated",  # ActiveCampaign, EmailOctopus
+        "profilecreatedon",  # Klaviyo
+        "createdtime",  # Zoho
+        "createdon",  # Dynamics
+        "addedon",  # GetResponse
+        "datesubscribed",  # Campaign Monitor
+        "subscribedon",  # Squarespace
+        "dateadded",
+        "registrationdate",
+        "creationdate",
+        "anmeldedatum",
+        "erstelltam",
+        "registriertam",
+        "datedinscription",
+        "datedecreation",
+        "fechaderegistro",
+        "fechadecreacion",
+        "datadicreazione",
+        "datadecriacao",
+        "aanmaakdatum",
         "created",
     ),
     "renewal_date": ("renewaldate",),
@@ -85,12 +162,28 @@ NAMES: Final[Mapping[str, Sequence[str]]] = {
         "emailblacklisted",  # Brevo
         "blacklist",
         "unsubtime",  # Mailchimp, who has unsubscribed
+        "emaildisabled",  # Substack
+        "donotallowemails",  # Dynamics
+        "isexcludedfromcampaigns",  # Mailjet
+        "emailpermissionstatus",  # Constant Contact
+        "emailsubscriberstatus",  # Wix
+        "donotemail",
+        "donotcontact",
         "optedout",
         "optout",
     ),
 }
 #: Columns of products whose `id` is their own and not the application's.
-_OTHERS_IDS: Final = ("delinquent", "recordid", "euid", "leid", "accountid", "contactownerid")
+_OTHERS_IDS: Final = (
+    *("delinquent", "createdutc", "totalspend"),  # Stripe
+    *("accountid", "contactownerid", "hasoptedoutofemail", "isconverted"),  # Salesforce
+    *("subscribedtoemails", "complimentaryplan"),  # Ghost
+    *("recordid", "euid", "leid", "subscriptiontier", "personcreated", "autocollection"),
+)
+#: Behind the name of a column of dates: the zone that they are in.
+_ZONE: Final = re.compile(
+    r"\s*\((?:[A-Z]{2,5}(?:[+-][0-9:]{1,5})?|[A-Za-z_]+(?:/[A-Za-z_]+){1,2})\)$"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +217,12 @@ def suggest(names: Sequence[str]) -> Suggestion:
 
 def known_columns(names: Sequence[str]) -> Mapping[str, str]:
     """Return the field of each column whose name is known, one column at most for each field."""
-    usable = {_folded(name): name for name, count in Counter(names).items() if name and count == 1}
+    single = [name for name, count in Counter(names).items() if name and count == 1]
+    usable = {letters_of(_ZONE.sub("", name)): name for name in single}
+    usable |= {letters_of(name): name for name in single}
     found: dict[str, str] = {}
     for field, known in NAMES.items():
-        column = next((usable[each] for each in known if each in usable), None)
+        column = next((usable[each] for each in map(letters_of, known) if each in usable), None)
         if column is not None:
             found[field] = column
     if found.get(EXTERNAL_ID, "").casefold() == "id" and _is_anothers(usable):
@@ -141,7 +236,3 @@ def known_columns(names: Sequence[str]) -> Mapping[str, str]:
 
 def _is_anothers(folded: Collection[str]) -> bool:
     return any(each in folded for each in _OTHERS_IDS)
-
-
-def _folded(name: str) -> str:
-    return "".join(filter(str.isalnum, normalize("NFKD", name.casefold())))

@@ -434,6 +434,21 @@ CASES: Final = (
         {**ID, "f": "first_name", "l": "last_name"},
         {"name": "Lee"},
     ),
+    *(
+        Case(
+            f"a line of totals: {words}",
+            f"id,e,seats\n{words},,12\n".encode(),
+            {**EMAIL, "seats": "custom:seats"},
+            f"row: ‘{words}’ is taken for a line of totals; a user so called has an email",
+        )
+        for words in ("Total", "TOTAL:", "Grand Totals (12 records)", "Summe", "合計")
+    ),
+    Case(
+        "a total in another cell",
+        b"id,e,n\nz,ann@c.example,Total\n",
+        {**EMAIL, "n": "name"},
+        {**ANN, "name": "Total"},
+    ),
     Case(
         "a quote that is not closed",
         b'id,e\nz,"ann@c.example\n',

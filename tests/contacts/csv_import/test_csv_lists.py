@@ -107,6 +107,37 @@ def test_an_opt_out_column_unsubscribes_from_everything(work: Work, cell: str) -
     assert (members(work), unsubscribed(work)) == (set(), ["ann@a.example"])
 
 
+#: What mail services say of somebody, as they spell it.
+GIVEN = ("Subscribed", "subscriber", "Active", "OPT_IN", "opted_in", "Soft Opt-In", "Abonné")
+MISSING = ("never subscribed", "NEVER_SUBSCRIBED", "Non-subscribed", "Pending", "Unconfirmed")
+WITHDRAWN = (
+    *("Unsubscribed", "OPT_OUT", "opted out", "Cleaned", "Bounced", "Do Not Contact"),
+    *("Suppressed", "marked as spam", "Abgemeldet"),
+)
+
+
+@pytest.mark.parametrize("cell", GIVEN)
+def test_a_status_of_consent_joins_a_list(work: Work, cell: str) -> None:
+    """It opts nobody out."""
+    assert imported(work, f"ann,ann@a.example,{cell},,{cell}").bad == 0
+    assert (members(work), unsubscribed(work)) == ({("ann", "news")}, [])
+
+
+@pytest.mark.parametrize("cell", MISSING)
+def test_a_status_without_consent_joins_no_list(work: Work, cell: str) -> None:
+    """Who was never asked has not opted out."""
+    assert imported(work, f"ann,ann@a.example,{cell},yes,{cell}").bad == 0
+    assert (members(work), unsubscribed(work)) == ({("ann", "tips")}, [])
+
+
+@pytest.mark.parametrize("cell", WITHDRAWN)
+def test_a_status_of_who_is_not_mailed(work: Work, cell: str) -> None:
+    """It leaves a list, and in a column of opt-outs unsubscribes from everything."""
+    imported(work, "ann,ann@a.example,yes,yes,", "ben,ben@a.example,yes,yes,")
+    assert imported(work, f"ann,,{cell},,", f"ben,,,,{cell}").bad == 0
+    assert (members(work), unsubscribed(work)) == ({("ann", "tips")}, ["ben@a.example"])
+
+
 def test_no_import_lifts_an_unsubscription(work: Work) -> None:
     """Neither an opt-out of no nor joining a list lifts an unsubscription; the answer says so."""
     for name in ("ann", "ben"):
@@ -124,10 +155,13 @@ def test_a_cell_that_is_no_word_leaves_its_row_out(work: Work) -> None:
     """A row with an unclear opt-out is refused, since consent is never guessed."""
     answer = imported(work, "ann,ann@a.example,perhaps,,", "ben,ben@a.example,,,soon")
     assert [each.message for each in answer.errors] == [
-        "news: ‘perhaps’ is refused; allowed are true, yes, t, y, 1 and false, no, f, n, 0",
+        (
+            "news: ‘perhaps’ is refused; allowed are true, yes, t, y, 1 and false, no, f, n, 0, "
+            "a status such as subscribed or unsubscribed"
+        ),
         (
             "unsubscribed: ‘soon’ is refused; allowed are true, yes, t, y, 1 and false, no, f, n, "
-            "0, and a date for yes"
+            "0, a status such as subscribed or unsubscribed, and a date for yes"
         ),
     ]
     assert rows(work, end_users, "id") == []

@@ -134,6 +134,58 @@ EXPORTS = {
             "plan": "plan",
         },
     ),
+    "Stripe, the columns of today": (
+        "id,Email,Name,Created (UTC),Total Spend,Payment Count",
+        {"Email": "email", "Name": "name", "Created (UTC)": "signed_up_at"},
+    ),
+    "Salesforce, leads": (
+        "Id,FirstName,LastName,Email,HasOptedOutOfEmail,IsConverted",
+        {
+            "FirstName": "first_name",
+            "LastName": "last_name",
+            "Email": "email",
+            "HasOptedOutOfEmail": "unsubscribed",
+        },
+    ),
+    "Ghost": (
+        "id,email,name,subscribed_to_emails,complimentary_plan,created_at",
+        {"email": "email", "name": "name", "created_at": "signed_up_at"},
+    ),
+    "Intercom, dates with their zone": (
+        "Name,Email,User ID,Signed up (Europe/London)",
+        {
+            "Name": "name",
+            "Email": "email",
+            "User ID": "external_id",
+            "Signed up (Europe/London)": "signed_up_at",
+        },
+    ),
+    "HubSpot, dates with their zone": (
+        "Record ID,Email,Create Date (EST)",
+        {"Email": "email", "Create Date (EST)": "signed_up_at"},
+    ),
+    "ActiveCampaign": (
+        "Email,First Name,Last Name,Date Created,Status",
+        {
+            "Email": "email",
+            "First Name": "first_name",
+            "Last Name": "last_name",
+            "Date Created": "signed_up_at",
+        },
+    ),
+    "Substack": (
+        "email,active_subscription,email_disabled,created_at",
+        {"email": "email", "email_disabled": "unsubscribed", "created_at": "signed_up_at"},
+    ),
+    "WordPress": (
+        "user_email,display_name,user_registered",
+        {"user_email": "email", "display_name": "name", "user_registered": "signed_up_at"},
+    ),
+    "a Polish list": (
+        "Imię,Nazwisko,Adres e-mail",
+        {"Imię": "first_name", "Nazwisko": "last_name", "Adres e-mail": "email"},
+    ),
+    "a Japanese list": ("氏名,メールアドレス", {"氏名": "name", "メールアドレス": "email"}),
     "Outlook": (
         "First Name,Middle Name,Last Name,Company,E-mail Address,E-mail Type,E-mail 2 Address",
         {"First Name": "first_name", "Last Name": "last_name", "E-mail Address": "email"},
