@@ -176,6 +176,13 @@ def test_the_public_key_can_neither_delete_nor_suppress(
     assert rows(web, org, suppressions, "address") == []
 
 
+def test_data_may_be_an_empty_list(web: Web, org: OrgRef, backend: Client) -> None:
+    """PHP writes an object without keys so."""
+    backend.done("PUT", "pia", {})
+    backend.event("pia", name="php", data=[])
+    assert [each for each in happened(web, org) if each[1] == "pia"] == [("php", "pia", None)]
+
+
 def test_what_cannot_be_read_is_refused(web: Web, backend: Client) -> None:
     """Bad input is refused by name, with the status that other routes give it."""
     refused = {

@@ -471,6 +471,23 @@ def test_browsers_may_say_what_their_clients_say(web: Web) -> None:
     assert {f"Rsa-Since-{each}-Attempt" for each in ("First", "Last")} <= {*allowed}
 
 
+def test_an_empty_list_is_no_properties(web: Web) -> None:
+    """PHP writes an object without keys so; any other list is refused by its name."""
+    org = web.organization()
+    answer = batch(
+        web,
+        org,
+        identify("ann", traits=[], context=[]),
+        track("ann", properties=[], context=[]),
+        {"type": "group", "userId": "ann", "groupId": "acme", "traits": []},
+        {"type": "page", "userId": "ann", "properties": []},
+        track("ann", "other", properties=[1]),
+    )
+    assert [(each["index"], each["code"]) for each in answer["refused"]] == [(4, "bad_json")]
+    assert [name for name, *_ in happened(web, org)] == ["paid", "Loaded a Page"]
+    assert members(web, org) == [("acme", None, {}, "ann")]
+
+
 def test_nobody_else_may_use_a_batch_of_ours(web: Web) -> None:
     """Ids may be numbers; anything else is refused as an id."""
     org = web.organization()

@@ -71,11 +71,11 @@ def read_id(content: Mapping[str, Any], name: str) -> str | None:
 
 
 def read_object(content: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return the object that ``name`` gives, which the door checks; an empty one if it is missing.
-    Raises a 400 for anything else.
+    """Return the object that ``name`` gives, which the door checks; an empty one if it is missing,
+    or an empty list, as PHP writes an empty object. Raises a 400 for anything else.
     """
     given = content.get(name)
-    if given is None:
+    if given is None or given == []:
         return {}
     if not isinstance(given, dict):
         raise bad_input(
