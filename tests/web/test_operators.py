@@ -70,6 +70,13 @@ def test_a_save_over_what_somebody_else_saved_is_refused(editor: Program) -> Non
     assert editor("PUT", "/api/series/w", WELCOME, if_match='W/"3"').refusal == (400, "bad_input")
 
 
+def test_the_plan_of_a_new_series_makes_none(viewer: Program) -> None:
+    """Only what saves answers 201."""
+    plan = viewer("POST", "/api/series/w/plan", WELCOME)
+    assert (plan.status, plan.body["result"]) == (200, "created")
+    assert viewer("GET", "/api/series/w").refusal == (404, "unknown_series")
+
+
 def test_a_plan_is_saved_by_its_token(editor: Program) -> None:
     """`If-Match` takes the token too; after another save it is a 409 (contract §18)."""
     editor("PUT", "/api/series/w", WELCOME)

@@ -116,7 +116,8 @@ class _Handler:
             # As data, so that a repeated call gets the first answer with its headers.
             done = self.operators.carry_out(self.door, org, call, origin, key)
             answer = as_data(done)
-            return _response(self._shown(answer) if page is None else self._paged(answer, page))
+            shown = self._shown(answer) if page is None else self._paged(answer, page)
+            return _response(shown, saves=request.method == "PUT")
 
         return await self.operators.threads.run(work)
 
@@ -178,10 +179,12 @@ def idempotency_key(given: bytes) -> str:
     return check_external_id(text, "Idempotency-Key")
 
 
-def _response(answer: Any) -> Response:
-    """Return an answer; one with a version is tagged with it, and 201 tells of something new."""
+def _response(answer: Any, *, saves: bool) -> Response:
+    """Return an answer; one with a version is tagged with it. Of a request that saves, 201 tells of
+    something new: a plan that would make a series makes none.
+    """
     said: Mapping[str, Any] = answer if isinstance(answer, dict) else {}
     version = said.get("version")
     headers: Headers = () if version is None else ((b"etag", f'"{version}"'.encode()),)
-    is_new = said.get("result") == "created"
+    is_new = saves and said.get("result") == "created"
     return answered(answer, HTTPStatus.CREATED if is_new else HTTPStatus.OK, headers)
