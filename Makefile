@@ -12,7 +12,7 @@ SHARED := --numprocesses 4 --dist loadscope
 unexport PYTHONDONTWRITEBYTECODE
 
 .DELETE_ON_ERROR:
-.PHONY: .venv lock sql format check test torture bench bench-indexes bench-batches bench-panel bench-move mail-sets docs pictures demo clean
+.PHONY: .venv lock sql format check _types _rules test torture bench bench-indexes bench-batches bench-panel bench-move mail-sets docs pictures demo clean
 
 demo: .venv
 	$(BIN)/python -m workers.demo
@@ -48,10 +48,16 @@ bench-move: .venv
 mail-sets: .venv
 	$(BIN)/python -m benchmarks.mail_sets $(DIR)
 
+# Two at a time: types take as long as all the rest.
 check: .venv
+	@$(MAKE) --no-print-directory --jobs 2 _types _rules
+
+_types:
+	$(BIN)/mypy
+
+_rules:
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
-	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m migrations.check
 	$(BIN)/python -m manual --check
