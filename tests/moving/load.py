@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from halo_engine.contacts.events.track import TrackCall, track
@@ -25,6 +25,9 @@ from tests.moving.ground import url_of
 _Result = TypeVar("_Result")
 
 _ORG = OrgRef(key="acme")
+#: How long a caller pauses, in seconds: the rows that move grow with the calls, and two hundred
+#: moves are to end.
+_PAUSE: Final = 0.05
 
 
 @dataclass
@@ -82,7 +85,7 @@ class Load:
     def _call(self, caller: int) -> None:
         """Identify users, and track an event of each."""
         cell, number = "a", 0
-        while not self.over.is_set():
+        while not self.over.wait(_PAUSE):
             number += 1
             user = f"user-{caller}-{number}"
             known = IdentifyCall(user_id=user, traits={"email": f"{user}@a.example"})
