@@ -9,8 +9,6 @@ from sqlalchemy import (
     FromClause,
     Select,
     Text,
-    Uuid,
-    and_,
     func,
     literal,
     or_,
@@ -18,7 +16,12 @@ from sqlalchemy import (
     tuple_,
 )
 
-from halo_engine.answers.reports.preview import Definition, PreviewedContact, audience_of
+from halo_engine.answers.reports.preview import (
+    Definition,
+    PreviewedContact,
+    audience_of,
+    place_of,
+)
 from halo_engine.audience.matched import matched
 from halo_engine.audience.matching import Audience
 from halo_engine.domain.answer import PAGE, Answer
@@ -90,11 +93,8 @@ def newest_contacts(
     asked = select(*[contact.c[name] for name in PreviewedContact.model_fields])
     asked = asked.select_from(contact if among is None else among).where(*conditions)
     if after is not None:
-        last = end_users.alias("last")
-        cursor = select(last.c.created_at, last.c.id).where(
-            and_(last.c.org_id == work.org_id, last.c.id == literal(after, Uuid()))
-        )
-        asked = asked.where(tuple_(contact.c.created_at, contact.c.id) < cursor.scalar_subquery())
+        place = place_of(work, after, newest_first=True)
+        asked = asked.where(tuple_(contact.c.created_at, contact.c.id) < place)
     ordered = asked.order_by(contact.c.created_at.desc(), contact.c.id.desc())
     return ordered.limit(limit)
 

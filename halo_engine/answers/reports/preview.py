@@ -5,7 +5,17 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, Uuid, and_, literal, literal_column, select, true, tuple_
+from sqlalchemy import (
+    ScalarSelect,
+    Select,
+    Uuid,
+    func,
+    literal,
+    literal_column,
+    select,
+    true,
+    tuple_,
+)
 
 from halo_engine.audience.matched import count_matched, matched
 from halo_engine.audience.matching import Audience
@@ -122,10 +132,7 @@ def _page_matched(
         .order_by(contact.c.created_at, contact.c.id)
     )
     if after is not None:
-        last = end_users.alias("last")
-        page = page.join(
-            last, and_(last.c.org_id == work.org_id, last.c.id == literal(after, Uuid()))
-        ).where(cursor > tuple_(last.c.created_at, last.c.id))
+        page = page.where(cursor > place_of(work, after, newest_first=False))
     found = matched(work.org_id, of, work.moment)
     if frequent:
         # OFFSET 0 keeps the planner from collecting all matches first.
@@ -139,6 +146,25 @@ def _page_matched(
     else:
         page = page.where(contact.c.id.in_(found))
     return page.limit(limit)
+
+
+def place_of(work: Work, after: UUID, *, newest_first: bool) -> ScalarSelect[Any]:
+    """Select where the contact ``after`` stands in the order of creation: its instant and its id.
+
+    If it was erased meanwhile, or became one with another, the instant is that of the next one by
+    id: ids are made in order of creation too.
+    """
+    last, near = end_users.alias("last"), end_users.alias("near")
+    id_ = literal(after, Uuid())
+    own = select(last.c.created_at).where(last.c.org_id == work.org_id, last.c.id == id_)
+    follows, order = (
+        (near.c.id < id_, near.c.id.desc()) if newest_first else (near.c.id > id_, near.c.id)
+    )
+    neighbours = select(near.c.created_at).where(near.c.org_id == work.org_id, follows)
+    instant = func.coalesce(
+        own.scalar_subquery(), neighbours.order_by(order).limit(1).scalar_subquery()
+    )
+    return select(instant, id_).scalar_subquery()
 
 
 def audience_of(work: Work, of: Definition) -> Audience:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from halo_engine.answers.reports.contact_list import ContactPage, contact_list
+from halo_engine.contacts.consent.erasure import EraseContactCall, erase_contact
 from halo_engine.series.save import parse_definition
 from tests.answers.sandbox import BY_PLAN, Sandbox
 
@@ -32,6 +33,21 @@ def test_newest_first_page_by_page(sandbox: Sandbox) -> None:
         seen += _names(page)
         page = contact_list(sandbox.work, size=2, after=page.next)
     assert [*seen, *_names(page)] == everybody
+
+
+def test_pages_go_on_behind_a_contact_that_was_erased(sandbox: Sandbox) -> None:
+    """Whoever erases each page before the next one misses nobody and meets nobody twice."""
+    sandbox.add("ann", "bob", "cyd")
+    sandbox.wait(hours=1)
+    sandbox.add("dee", "eve")
+    seen: list[str | None] = []
+    page = contact_list(sandbox.work, size=2)
+    while page.next is not None:
+        seen += _names(page)
+        for each in page.contacts:
+            erase_contact(sandbox.work, EraseContactCall(contact=str(each.external_id)))
+        page = contact_list(sandbox.work, size=2, after=page.next)
+    assert [*seen, *_names(page)] == ["eve", "dee", "cyd", "bob", "ann"]
 
 
 @pytest.mark.parametrize(

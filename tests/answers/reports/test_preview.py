@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from halo_engine.answers.reports.preview import Preview, preview
+from halo_engine.contacts.consent.erasure import EraseContactCall, erase_contact
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.series.definition import SeriesDefinition
 from halo_engine.series.save import parse_definition
@@ -92,6 +93,17 @@ def test_pages_follow_each_other_in_order_of_creation(sandbox: Sandbox) -> None:
         pages.append(ids(page))
         after = page.next
     assert pages == [["c", "d"], ["e", "a"], ["b"]]
+
+
+def test_pages_go_on_behind_a_contact_that_was_erased(sandbox: Sandbox) -> None:
+    """Nobody is missed, and nobody comes twice."""
+    sandbox.pro("a", "b", "c")
+    sandbox.wait(minutes=1)
+    sandbox.pro("d")
+    page = preview(sandbox.work, unsaved(**BY_PLAN), size=2)
+    erase_contact(sandbox.work, EraseContactCall(contact="b"))
+    rest = preview(sandbox.work, unsaved(**BY_PLAN), after=page.next, size=2)
+    assert (ids(page), ids(rest), rest.next) == (["a", "b"], ["c", "d"], None)
 
 
 def test_a_full_last_page_has_no_next(sandbox: Sandbox) -> None:
