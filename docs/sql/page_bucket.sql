@@ -220,12 +220,20 @@ WHERE coded.code = 'active'::VARCHAR
                AND NOT coded.suppressed, false)
   AND (contact.created_at,
        contact.id) <
-    (SELECT last.created_at,
-            last.id
-     FROM end_users AS last
-     WHERE last.org_id =
-         (SELECT :org_id::UUID AS anon_8)
-       AND last.id = :after_id::UUID)
+    (SELECT coalesce(
+                       (SELECT last.created_at
+                        FROM end_users AS last
+                        WHERE last.org_id =
+                            (SELECT :org_id::UUID AS anon_8)
+                          AND last.id = :after_id::UUID),
+                       (SELECT near.created_at
+                        FROM end_users AS near
+                        WHERE near.org_id =
+                            (SELECT :org_id::UUID AS anon_9)
+                          AND near.id < :after_id::UUID
+                        ORDER BY near.id DESC
+                        LIMIT 1::INTEGER)) AS coalesce_4,
+            :after_id::UUID AS anon_10)
 ORDER BY contact.created_at DESC,
          contact.id DESC
 LIMIT :limit::INTEGER;

@@ -26,12 +26,20 @@ WHERE contact.org_id =
                  AND suppressions.address = end_users.address)) IS false)
   AND (contact.created_at,
        contact.id) <
-    (SELECT last.created_at,
-            last.id
-     FROM end_users AS last
-     WHERE last.org_id =
-         (SELECT :org_id::UUID AS anon_3)
-       AND last.id = :after_id::UUID)
+    (SELECT coalesce(
+                       (SELECT last.created_at
+                        FROM end_users AS last
+                        WHERE last.org_id =
+                            (SELECT :org_id::UUID AS anon_3)
+                          AND last.id = :after_id::UUID),
+                       (SELECT near.created_at
+                        FROM end_users AS near
+                        WHERE near.org_id =
+                            (SELECT :org_id::UUID AS anon_4)
+                          AND near.id < :after_id::UUID
+                        ORDER BY near.id DESC
+                        LIMIT 1::INTEGER)) AS coalesce_1,
+            :after_id::UUID AS anon_5)
 ORDER BY contact.created_at DESC,
          contact.id DESC
 LIMIT :limit::INTEGER;

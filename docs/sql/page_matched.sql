@@ -15,14 +15,24 @@ FROM
           contact.contact_type AS contact_type,
           contact.created_at AS created_at
    FROM end_users AS contact
-   JOIN end_users AS last ON last.org_id =
-     (SELECT :org_id::UUID AS anon_1)
-   AND last.id = :after_id::UUID
    WHERE contact.org_id =
-       (SELECT :org_id::UUID AS anon_2)
+       (SELECT :org_id::UUID AS anon_1)
      AND (contact.created_at,
-          contact.id) > (last.created_at,
-                         last.id)
+          contact.id) >
+       (SELECT coalesce(
+                          (SELECT last.created_at
+                           FROM end_users AS last
+                           WHERE last.org_id =
+                               (SELECT :org_id::UUID AS anon_2)
+                             AND last.id = :after_id::UUID),
+                          (SELECT near.created_at
+                           FROM end_users AS near
+                           WHERE near.org_id =
+                               (SELECT :org_id::UUID AS anon_3)
+                             AND near.id > :after_id::UUID
+                           ORDER BY near.id
+                           LIMIT 1::INTEGER)) AS coalesce_1,
+               :after_id::UUID AS anon_4)
    ORDER BY contact.created_at,
             contact.id
    LIMIT ALL
@@ -31,7 +41,7 @@ JOIN LATERAL
   (SELECT end_users.id AS id
    FROM end_users
    WHERE end_users.org_id =
-       (SELECT :org_id::UUID AS anon_3)
+       (SELECT :org_id::UUID AS anon_5)
      AND ((end_users.custom_fields @@ 'strict $."tier" >= 2'::JSONPATH)
           AND end_users.created_at >= '2025-12-02 01:00:00+00:00'::TIMESTAMP WITH TIME ZONE) IS true
      AND (EXISTS
