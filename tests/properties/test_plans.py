@@ -28,8 +28,9 @@ from halo_engine.tables import automation_enrollments, automation_recipients, au
 from halo_engine.work import Work
 from tests.pipeline.sandbox import Sandbox, new_sandbox
 
-#: How many plans are made; `make torture` asks for more, and for others.
-PLANS = int(os.environ.get("HALO_TEST_PLANS", "16"))
+#: How many plans are made, in as many parts; `make torture` asks for more, and for others.
+PARTS = 4
+PLANS = int(os.environ.get("HALO_TEST_PLANS", "300"))
 SEED = os.environ.get("HALO_TEST_SEED", "the suite")
 PEOPLE = ("ann", "bob", "cat", "dan", "eve", "fay")
 _numbers = count(1)
@@ -253,13 +254,13 @@ def _followed(database: Engine) -> Iterator[Follow]:
     yield Follow(new_sandbox(database, f"plans-{next(_numbers)}-{uuid4()}"))
 
 
-@pytest.mark.parametrize("part", range(2))
+@pytest.mark.parametrize("part", range(PARTS))
 def test_what_a_plan_says_is_what_happens(part: int, shared_database: Engine) -> None:
     """Each recipient meets its fate, as many enter as it says, and reverting undoes the rest."""
 
     @seed(f"{SEED} {part}")
     @settings(
-        max_examples=PLANS // 2,
+        max_examples=PLANS // PARTS,
         deadline=None,
         suppress_health_check=list(HealthCheck),
         database=None,
@@ -299,7 +300,7 @@ def test_a_revert_is_the_identity_for_what_is_to_come(shared_database: Engine) -
     """After a save and a revert, a plan of the first definition finds nothing that differs."""
 
     @settings(
-        max_examples=max(PLANS // 4, 1),
+        max_examples=max(PLANS // 8, 1),
         deadline=None,
         suppress_health_check=list(HealthCheck),
         database=None,
