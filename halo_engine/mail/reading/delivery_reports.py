@@ -10,6 +10,7 @@ from typing import Final
 from halo_engine.domain.bounce_reasons import BounceReason
 from halo_engine.mail.reading.bounces import Bounce, judge
 from halo_engine.mail.reading.machine_mail import (
+    has_no_address,
     is_an_answer,
     is_by_a_mail_server,
     subject,
@@ -84,10 +85,14 @@ def read_report(mail: Message) -> Report | None:
     """Return a delivery report's result; None for a mail that is no report (contract §2).
 
     It is for good only if it is so for every recipient. A report counts in a mail of type
-    ``multipart/report``, or from a mail server: people forward reports too.
+    ``multipart/report``, or from a mail server: people forward reports too. Where no address tells
+    who sent it, it counts if it is written as RFC 3464 has it.
     """
     parts = leaves(mail)
     from_server = is_by_a_mail_server(mail)
+    if not from_server and has_no_address(mail) and not is_an_answer(mail):
+        blocks = [block for block in blocks_in(_said(parts)) if _is_whole(block)]
+        return together(_fates(blocks[:_MOST_RECIPIENTS], "")) if blocks else None
     if not (from_server or mail.get_content_type() == "multipart/report"):
         return None
     said = _said(parts)
@@ -106,7 +111,12 @@ def _renamed(parts: Iterable[Message]) -> list[Message]:
     """Return the blocks about recipients in text parts, as which gateways pass on a report."""
     texts = [part for part in parts if part.get_content_maintype() == "text"]
     blocks = [block for part in texts[1:] for block in blocks_in(text(part)[:_LONGEST_SAID])]
-    return [block for block in blocks if "Final-Recipient" in block and "Action" in block]
+    return [block for block in blocks if _is_whole(block)]
+
+
+def _is_whole(block: Message) -> bool:
+    """Whether a block has the fields that each about a recipient must have (RFC 3464, 2.3)."""
+    return "Final-Recipient" in block and "Action" in block
 
 
 def _fates(blocks: Sequence[Message], said: str) -> Iterator[Bounce | None]:

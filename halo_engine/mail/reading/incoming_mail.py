@@ -151,6 +151,9 @@ def _returned(mail: Message) -> Iterator[str]:
     for returned in enclosed_mails(parts):
         yield from ids(returned, "Message-ID")
         yield from reversed(ids(returned, "References"))
+        if "Message-ID" not in returned:
+            # Its headers stand in its text where a server parted them by a blank line.
+            yield from named_in(returned)
     for part in parts:
         yield from named_in(part)
 

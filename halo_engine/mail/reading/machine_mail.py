@@ -95,14 +95,18 @@ def is_by_a_machine(mail: Message) -> bool:
 
 
 def is_by_a_mail_server(mail: Message) -> bool:
-    """Whether a mail server sent it: without a sender, or from its daemon or postmaster.
-
-    A ``From`` without an address is a server's, too: a person's mail could not be answered.
-    """
+    """Whether a mail server sent it: without a sender, or from its daemon or postmaster."""
     by_header = any(_bears(mail, *pattern) for pattern in _SERVER_HEADERS)
+    return by_header or any(map(_is_a_daemon, _senders(mail)))
+
+
+def has_no_address(mail: Message) -> bool:
+    """Whether it says from whom it is, but no address: a server names itself (Amazon WorkMail).
+
+    People in one Exchange have none either, so this alone makes no report.
+    """
     written = header(mail, "From")
-    is_nobodys = bool(written) and "@" not in _decoded(written[:_LONGEST])
-    return by_header or is_nobodys or any(map(_is_a_daemon, _senders(mail)))
+    return bool(written) and "@" not in _decoded(written[:_LONGEST])
 
 
 def is_an_answer(mail: Message) -> bool:

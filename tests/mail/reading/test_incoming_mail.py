@@ -436,9 +436,22 @@ def test_a_report_from_no_address_is_a_servers() -> None:
         ("Mail System <>", MailKind.HARD_BOUNCE),
         ("Ann Lee <ann@b.example>", MailKind.OTHER),
         ("=?utf-8?q?Ann?= <ann@b.example>", MailKind.OTHER),
+        ("Ann\nSubject: Re: Undelivered", MailKind.OTHER),
     ):
         head = f"From: {sender}\nContent-Type: multipart/mixed; boundary=x\n\n"
         assert read_mail((head + parts).encode()).kind is kind
+
+
+def test_a_person_without_an_address_is_no_server() -> None:
+    """Within one Exchange people have none; what they say of a refusal is no report."""
+    raw = f"From: Ann </o=Acme/cn=Ann>\nIn-Reply-To: {OURS}\n\nStatus: done. 550 no such user"
+    assert read_mail(raw.encode()).kind is MailKind.REPLY
+
+
+def test_headers_of_a_returned_mail_behind_a_blank_line() -> None:
+    """A server wrote a blank line into them, so that the rest is the returned mail's text."""
+    parted = WHOLE.replace("Message-ID", "Content-Transfer-Encoding: 8bit\n\nMessage-ID")
+    assert read_mail(report(("failed", "5.1.1"), returned=parted)).message_ids == (OURS,)
 
 
 @pytest.mark.parametrize(
