@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
 from typing import Final, TypeVar
+from unicodedata import normalize
 
 _Value = TypeVar("_Value")
 
@@ -11,6 +12,11 @@ _Value = TypeVar("_Value")
 SIMILAR: Final = 0.8
 _MOST_NEAR: Final = 3
 _BETWEEN_WORDS: Final = re.compile(r"[\W_]+")
+
+
+def letters_of(text: str) -> str:
+    """Return the letters and digits of a name or a word, in lower case and without accents."""
+    return "".join(filter(str.isalnum, normalize("NFKD", text.casefold())))
 
 
 def near(wanted: object, known: Iterable[_Value]) -> Sequence[_Value]:

@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from halo_engine.contacts.csv_import.consent import Consent, consent_in
+from halo_engine.contacts.consent.service_words import Consent, consent_in
 from halo_engine.contacts.csv_import.mapping import CellType, Column
 from halo_engine.domain.errors import Refusal, bad_input, shown
-from halo_engine.domain.fields.traits import check_email
+from halo_engine.domain.fields.traits import RENEWAL_STATUSES, TERMS, check_email
+from halo_engine.domain.nearness import letters_of
 from halo_engine.domain.times.instants import parse_instant
 
 _YES: Final = ("true", "yes", "t", "y", "1")
@@ -52,8 +53,20 @@ _STARTS_NUMBER: Final = "-0123456789"
 _LARGEST: Final = 2**63 - 1
 _JSON_BOOLEANS: Final = {"true": True, "false": False}
 
+#: The words of recognised traits, for labels of other programs: ``Up for renewal``.
+_WORDS: Final = {letters_of(word): word for word in (*RENEWAL_STATUSES, *TERMS)}
+
+#: What a line of totals begins with.
+_TOTAL: Final = re.compile(
+    r"(?:(?:(?:grand|sub)[ -]?)?totals?(?: \([^()]{1,40}\))?|sum|summe|gesamt(?:summe)?|somme|suma"
+    r"|totale|totaal|total general|итого|合計|合计|总计):?",
+    re.IGNORECASE,
+)
+
 #: Unix time, by its number of digits: how many units make a second.
 _UNIX: Final = {10: 1, 13: 1000}
+#: Unix seconds with a fraction, as pandas and PostgreSQL's ``extract(epoch …)`` write them.
+_UNIX_FRACTION: Final = re.compile(r"(?P<seconds>[0-9]{10})\.(?P<fraction>[0-9]{1,6})[0-9]{0,6}")
 #: A blank before the offset: Rails and BigQuery (`UTC`), Ruby, Snowflake, Go (`+0000 UTC`).
 _OFFSET_APART: Final = re.compile(
     r"(?P<at>\d{4}-\d\d-\d\d[T ]\d\d:\d\d[\d:.,]*) "
@@ -94,8 +107,8 @@ def read_cell(column: Column, cell: str, zone: ZoneInfo, registered: str | None)
             return _boolean(cell, f"traits.{column.key}")
         case CellType.EMAIL:
             return addresses_in(cell)[0]
-        case CellType.TEXT:
-            return cell
+        case _:
+            return _WORDS.get(letters_of(cell), cell) if column.type is CellType.WORD else cell
 
 
 def wants_no_mail(column: Column, cell: str, zone: ZoneInfo) -> bool:
@@ -129,6 +142,11 @@ def joins_list(column: Column, cell: str) -> bool:
         problem = f"{shown(cell)} is refused; allowed are {_allowed()}, {_STATUS}"
         raise bad_input(column.name, problem, "bad_trait")
     return consent is Consent.GIVEN
+
+
+def is_total(cell: str) -> bool:
+    """Whether a line of totals, as reports end with, begins so."""
+    return _TOTAL.fullmatch(cell) is not None
 
 
 def addresses_in(cell: str) -> Sequence[str]:
@@ -214,12 +232,18 @@ def _as_iso(cell: str) -> str:
     apart = _OFFSET_APART.fullmatch(cell)
     if apart is not None:
         return apart["at"] + (apart["offset"] if apart["offset"][0] in "+-" else "Z")
+    split = _UNIX_FRACTION.fullmatch(cell)
+    if split is not None:
+        return _moment(int(split["seconds"]), int(split["fraction"].ljust(6, "0")))
     unit = _UNIX.get(len(cell))
     if unit is None or not (cell.isascii() and cell.isdigit()):
         return cell
     seconds, rest = divmod(int(cell), unit)
-    moment = datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest * (1_000_000 // unit))
-    return moment.isoformat()
+    return _moment(seconds, rest * (1_000_000 // unit))
+
+
+def _moment(seconds: int, microseconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=microseconds).isoformat()
 
 
 def _is_address(text: str) -> bool:

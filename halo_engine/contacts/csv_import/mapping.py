@@ -33,6 +33,8 @@ class CellType(StrEnum):
     BOOLEAN = "boolean"
     DATE = "date"
     EMAIL = "email"
+    #: One of a few words that the engine knows.
+    WORD = "word"
     AUTO = "auto"
 
 
@@ -44,6 +46,7 @@ _TYPES: Final[Mapping[str, CellType]] = {
     **dict.fromkeys(REVENUE, CellType.NUMBER),
     "email": CellType.EMAIL,
     "on_contract": CellType.BOOLEAN,
+    **dict.fromkeys(("renewal_status", "contract_term", "payment_terms"), CellType.WORD),
 }
 
 

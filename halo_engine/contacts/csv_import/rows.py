@@ -4,7 +4,6 @@ Bad rows and cells are reported by line.
 """
 
 import csv
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Final, TextIO
@@ -15,6 +14,7 @@ from halo_engine.contacts.calls import Call
 from halo_engine.contacts.csv_import.cells import (
     SEVERAL_ADDRESSES,
     addresses_in,
+    is_total,
     joins_list,
     read_cell,
     wants_no_mail,
@@ -40,12 +40,7 @@ PAGE_SIZE: Final = 1000
 #: Cells that ``lenient`` never leaves out: without the ID or the opt-out the row would do harm.
 _NEVER_LEFT_OUT: Final = (Target.EXTERNAL_ID, Target.OPT_OUT)
 
-#: What a line of totals begins with.
-_TOTALS: Final = re.compile(
-    r"(?:(?:(?:grand|sub)[ -]?)?totals?(?: \([^()]{1,40}\))?|sum|summe|gesamt(?:summe)?|somme|suma"
-    r"|totale|totaal|total general|итого|合計|合计|总计):?",
-    re.IGNORECASE,
-)
+_TOTALS: Final = "is taken for a line of totals; a user so called has an email"
 _DATE_HINT: Final = (
     "; how a column writes dates, such as DD.MM.YYYY, is said by --date-format (in calls:"
     " date_formats)"
@@ -203,8 +198,9 @@ class _RowReader:
                 if not self._lenient or column.target in _NEVER_LEFT_OUT:
                     raise self._reason(column, cell, refusal) from None
                 said.leave_out(column, self._reason(column, cell, refusal))
-        if said.external_id is not None and "email" not in said.traits:
-            _check_no_total(said.external_id)
+        if said.external_id and "email" not in said.traits and is_total(said.external_id):
+            # It would become a user; one who is called so has an email.
+            raise bad_input("row", f"{shown(said.external_id)} {_TOTALS}", "bad_row")
         if said.first_name or said.last_name:
             said.traits["name"] = f"{said.first_name} {said.last_name}".strip()
         return said
@@ -291,18 +287,6 @@ def _cells(row: Row) -> Sequence[str]:
     if isinstance(row, csv.Error):
         raise bad_input("row", f"is not CSV: {row}", "bad_row")
     return row
-
-
-def _check_no_total(external_id: str) -> None:
-    """Raise a 400 for the line of totals that ends a report; a contact of that name would be made.
-
-    A user who is called so has an email.
-    """
-    if _TOTALS.fullmatch(external_id):
-        problem = (
-            f"{shown(external_id)} is taken for a line of totals; a user so called has an email"
-        )
-        raise bad_input("row", problem, "bad_row")
 
 
 def _trait_of(column: Column) -> str:

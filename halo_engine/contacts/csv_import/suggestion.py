@@ -9,8 +9,9 @@ from typing import Final
 
 from halo_engine.contacts.csv_import.file import CsvReader
 from halo_engine.contacts.csv_import.mapping import EXTERNAL_ID, NAME_PARTS, OPT_OUT
-from halo_engine.contacts.csv_import.text import letters_of, open_csv
+from halo_engine.contacts.csv_import.text import open_csv
 from halo_engine.domain.errors import bad_input, shown
+from halo_engine.domain.nearness import letters_of
 
 #: The names of each field in exports, the most certain first, in lower case without accents, blanks
 #: and signs: "E-mail 1 - Value" is ``email1value``.

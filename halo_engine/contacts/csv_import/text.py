@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, TextIO
-from unicodedata import normalize
 
 from halo_engine.domain.errors import Refusal, bad_input, shown
 
@@ -99,11 +98,6 @@ def bare(cell: str) -> str:
     cell = cell.strip() if cell.isascii() else cell.strip().strip(_MARKS).strip()
     is_formula = cell.startswith('="') and _FORMULA.fullmatch(cell)
     return cell[2:-1].replace('""', '"') if is_formula else cell
-
-
-def letters_of(text: str) -> str:
-    """Return the letters and digits of a name or a word, in lower case and without accents."""
-    return "".join(filter(str.isalnum, normalize("NFKD", text.casefold())))
 
 
 def undecoded(text: str) -> int | None:

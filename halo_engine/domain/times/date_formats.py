@@ -100,7 +100,11 @@ def parse_date_format(text: str, field: str = "date_format") -> DateFormat:
         if name is None or name in names:
             raise _no_format(text, field)
         names.append(name)
-        pattern += _literally(text[end : token.start()]) + f"(?P<{name}>{_BY_NAME[name].pattern})"
+        between = text[end : token.start()]
+        # Some write a blank before AM and PM, some none, also in one file.
+        is_free = name == "half" and not between.strip()
+        pattern += f"{_BLANK}*" if is_free else _literally(between)
+        pattern += f"(?P<{name}>{_BY_NAME[name].pattern})"
         end = token.end()
     if not _is_whole(names):
         raise _no_format(text, field)

@@ -90,6 +90,15 @@ CASES: Final = (
         SINCE,
         since(2024, 3, 15, 9, 14, 0, 250_000),
     ),
+    *(
+        Case(
+            f"unix seconds with a fraction: {seconds}",
+            f"id,d\nz,{seconds}\n".encode(),
+            SINCE,
+            since(2024, 3, 15, 9, 14, 0, microseconds),
+        )
+        for seconds, microseconds in (("1710494040.0", 0), ("1710494040.250000", 250_000))
+    ),
     Case("date alone", b"id,d\nz,2024-03-15\n", SINCE, since(2024, 3, 14, 23)),
     Case(
         "date as in the US",
@@ -133,6 +142,19 @@ CASES: Final = (
         SINCE,
         since(2024, 3, 5, 11, 5),
         dated("M/D/YYYY h:mm A"),
+    ),
+    *(
+        Case(
+            f"a blank before AM and PM or none, told: {written} as {form}",
+            f"id,d\nz,{written}\n".encode(),
+            SINCE,
+            since(2024, 3, 5, 11, 5),
+            dated(form),
+        )
+        for written, form in (
+            ("3/5/2024 12:05PM", "M/D/YYYY h:mm A"),
+            ("3/5/2024 12:05 pm", "M/D/YYYY h:mmA"),
+        )
     ),
     Case(
         "date as in Spain, told",
@@ -299,6 +321,26 @@ CASES: Final = (
             "✓": True,
             "checked": True,
         }.items()
+    ),
+    *(
+        Case(
+            f"a label: {label}",
+            f"id,c\nz,{label}\n".encode(),
+            {**ID, "c": field},
+            {field: word},
+        )
+        for label, field, word in (
+            ("Up for renewal", "renewal_status", "up_for_renewal"),
+            ("At Risk", "renewal_status", "at_risk"),
+            ("MONTHLY", "contract_term", "monthly"),
+            ("Bi-annual", "payment_terms", "bi_annual"),
+        )
+    ),
+    Case(
+        "a word of another trait",
+        b"id,c\nz,Monthly\n",
+        {**ID, "c": "renewal_status"},
+        "traits.renewal_status: ‘monthly’ is refused; allowed are up_for_renewal, ",
     ),
     Case(
         "no boolean",

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Final
 
-from halo_engine.contacts.csv_import.text import letters_of
+from halo_engine.domain.nearness import letters_of
 
 
 class Consent(Enum):
