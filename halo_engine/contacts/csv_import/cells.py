@@ -19,14 +19,20 @@ from halo_engine.domain.times.instants import parse_instant
 _YES: Final = ("true", "yes", "t", "y", "1")
 _NO: Final = ("false", "no", "f", "n", "0")
 #: As Excel writes them, and people, in German, French, Spanish, Italian, Portuguese, Dutch, Swedish
-#: and Polish.
+#: and Polish; in Danish, Norwegian, Finnish, Czech, Hungarian, Turkish, Russian, Chinese, Japanese.
 _YES_ELSEWHERE: Final = (
     *("wahr", "vrai", "verdadero", "vero", "verdadeiro", "waar", "sant", "prawda"),
     *("ja", "oui", "sí", "sì", "si", "sim", "tak"),
+    *("sand", "sann", "tosi", "pravda", "igaz", "doğru", "истина"),
+    *("kyllä", "ano", "igen", "evet", "да", "是", "はい"),
+    *("on",),  # a ticked box of a form in HTML
 )
 _NO_ELSEWHERE: Final = (
     *("falsch", "faux", "falso", "onwaar", "falskt", "fałsz"),
     *("nein", "non", "não", "nao", "nee", "nej", "nie"),
+    *("falsk", "usann", "epätosi", "nepravda", "hamis", "yanliş", "yanl\u0131ş", "ложь"),
+    *("nei", "ei", "ne", "nem", "hay\u0131r", "hayir", "нет", "否", "いいえ"),
+    *("off",),
 )
 #: A box that is ticked: in lists that people keep, and Airtable's.
 _TICKED: Final = ("x", "✓", "✔", "☑", "checked")

@@ -46,6 +46,9 @@ def parsed(raw: bytes) -> Message:
     Raises ValueError, or whatever else the library's parser raises, if it cannot be read.
     """
     raw = _BEFORE.sub(b"", raw[:READ])
+    if b"\n" not in raw:
+        # As old Macs saved it.
+        raw = raw.replace(b"\r", b"\n")
     if any(line.count(b";") > _MOST_PARAMETERS for line in _content_types(raw)):
         raise ValueError("nobody has so many parameters")
     if _may_have_too_many_parts(raw):

@@ -217,6 +217,15 @@ def test_a_report_names_ours_where_a_relay_put_an_id_of_its_own() -> None:
     )
 
 
+@pytest.mark.parametrize("end", [b"\r\n", b"\r"])
+@pytest.mark.parametrize("name", sorted(KINDS))
+def test_a_file_may_end_its_lines_as_it_likes(name: str, end: bytes) -> None:
+    """Files of mails come from all sorts of computers."""
+    raw = (FILES / f"{name}.eml").read_bytes().replace(b"\r\n", b"\n")
+    one, other = read_mail(raw), read_mail(raw.replace(b"\n", end))
+    assert (other.kind, other.reason, other.message_ids) == (one.kind, one.reason, one.message_ids)
+
+
 def test_what_stands_before_the_headers_is_passed_over() -> None:
     """Files of mails may begin with a byte-order mark, or blank lines."""
     for before in (b"\xef\xbb\xbf", b"\r\n\r\n", b"\xef\xbb\xbf\n"):
