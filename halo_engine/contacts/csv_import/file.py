@@ -119,12 +119,18 @@ def _is_no_data(row: Sequence[str], names: list[str]) -> bool:
 
 
 def _next_row(reader: Any, lines: Lines) -> list[str] | None:
-    """Return the next row, None at the end; blanks behind a quoted cell are ignored."""
+    """Return the next row, None at the end.
+
+    A row that is refused is mended: of blanks behind a quoted cell, and of quotes that are escaped
+    by a backslash, as PHP and MySQL write them.
+    """
     while True:
         try:
             row: list[str] | None = next(reader, None)
         except csv.Error:
             mended = _without_blanks_behind_quotes(lines.of_row, reader.dialect.delimiter)
+            if mended == lines.of_row:
+                mended = [line.replace('\\"', '""') for line in mended]
             if mended == lines.of_row:
                 raise
             lines.read_again(mended)

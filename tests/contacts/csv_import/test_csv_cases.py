@@ -499,6 +499,21 @@ CASES: Final = (
         {**EMAIL, "n": "name"},
         {**ANN, "name": "Total"},
     ),
+    *(
+        Case(
+            f"a quote that is escaped by a backslash: {written}",
+            f"id,n\nz,{written}\n".encode(),
+            {**ID, "n": "name"},
+            {"name": name},
+        )
+        for written, name in (
+            ('"Ann \\"B\\" Lee"', 'Ann "B" Lee'),
+            ('"5\\" disk, new"', '5" disk, new'),
+            ('"Ann \\"B\\""  ', 'Ann "B"'),
+            ('"C:\\"', "C:\\"),
+            ('"Ann\\, Ben"', "Ann\\, Ben"),
+        )
+    ),
     Case(
         "a quote that is not closed",
         b'id,e\nz,"ann@c.example\n',
