@@ -69,6 +69,15 @@ def test_i_send_a_test_to_myself(preview: Page, shop: Shop) -> None:
     assert (line.by, line.via) == ("Ann", "session")
 
 
+def test_an_address_that_is_none_is_said_at_its_input(preview: Page) -> None:
+    """The contact, and the mail that it would get, stay as they are."""
+    press(preview, "Send a test")
+    expect(preview.locator("#to-error")).to_contain_text("‘’ is not an email address")
+    expect(preview.get_by_label("Contact")).to_have_value("ann")
+    expect(preview.locator("#contact-error")).to_have_count(0)
+    expect(preview.get_by_role("heading", name=f"Hi {_EVIL}")).to_be_visible()
+
+
 def test_a_contact_that_is_not_there_is_said_at_the_input(people: People, shop: Shop) -> None:
     """In the words of the command."""
     shop.draft("welcome", steps=[_STEP])

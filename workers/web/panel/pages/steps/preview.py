@@ -11,6 +11,7 @@ from halo_engine.domain.errors import Refusal
 from halo_engine.domain.roles import Role
 
 from ....messages.responses import Headers, Response
+from ...forms import NO_FAULTS, Faults
 from ...page import Page, PageAnswer, View, Visit, segment_of
 from ..progress.series import read_series
 
@@ -39,7 +40,7 @@ def _show(visit: Visit) -> PageAnswer:
         "given": given,
         "mail": None,
         "sent": None,
-        "problem": "",
+        "faults": NO_FAULTS,
     }
     if not given["contact"]:
         return View("steps/preview.html", values)
@@ -49,7 +50,7 @@ def _show(visit: Visit) -> PageAnswer:
         if visit.form.get("do") == "test":
             values["sent"] = visit.call("series.send_test", **asked, to=given["to"])
     except Refusal as refusal:
-        values["problem"] = refusal.message
+        values["faults"] = Faults.of(refusal, _INPUTS)
         return View("steps/preview.html", values, HTTPStatus.BAD_REQUEST)
     return View("steps/preview.html", values)
 
