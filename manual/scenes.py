@@ -7,15 +7,15 @@ from uuid import UUID
 
 from playwright.sync_api import Page
 
-from halo_engine.contacts.csv_import.uploads import (
+from halo_engine.contacts.csv_import.uploads.receiving import (
     StartCall,
     UploadOptions,
     add_chunk,
     begin_upload,
     complete_upload,
-    import_turn,
     start_import,
 )
+from halo_engine.contacts.csv_import.uploads.turns import import_turn
 from halo_engine.engine import Engine
 from halo_engine.work import OrgRef, Work
 

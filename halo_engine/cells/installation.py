@@ -14,7 +14,8 @@ from halo_engine.cells.placing import create_in_cell
 from halo_engine.database import run_in_transaction
 from halo_engine.domain.errors import Refusal, bad_input
 from halo_engine.engine import Engine
-from halo_engine.organizations import OrganizationAnswer, find_organization
+from halo_engine.organizations.settings import OrganizationAnswer
+from halo_engine.organizations.storing import find_organization
 
 _Result = TypeVar("_Result")
 

@@ -21,7 +21,7 @@ from halo_engine.cells.directory import (
 from halo_engine.cells.states import CellLoad, loads
 from halo_engine.domain.errors import conflict, shown
 from halo_engine.domain.series.definition import check_key
-from halo_engine.organizations import OrganizationAnswer
+from halo_engine.organizations.settings import OrganizationAnswer
 from halo_engine.series.locks import KEY_LOCK
 from halo_engine.sql.statements import statement
 from halo_engine.tables import cell_organizations

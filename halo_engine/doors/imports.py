@@ -4,7 +4,7 @@ import time
 from functools import partial
 from typing import Any, Final
 
-from halo_engine.contacts.csv_import.upload_look import (
+from halo_engine.contacts.csv_import.uploads.look import (
     ImportList,
     ListImportsCall,
     Look,
@@ -12,16 +12,16 @@ from halo_engine.contacts.csv_import.upload_look import (
     list_imports,
     look_into_upload,
 )
-from halo_engine.contacts.csv_import.uploads import (
+from halo_engine.contacts.csv_import.uploads.receiving import (
     Discarded,
     StartCall,
     Upload,
     UploadCall,
     discard_upload,
-    import_turn,
     show_import,
     start_import,
 )
+from halo_engine.contacts.csv_import.uploads.turns import import_turn
 from halo_engine.domain.roles import Role
 from halo_engine.doors.acts import Ask, Flow, Order, Unfinished
 from halo_engine.doors.door import AnyDoor, Door

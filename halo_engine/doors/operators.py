@@ -22,19 +22,17 @@ from halo_engine.operators.keys import (
     revoke_key,
     revoked_at,
 )
-from halo_engine.organizations import (
+from halo_engine.organizations.settings import (
     ChangeOrganizationCall,
     OrganizationAnswer,
     OrganizationSettings,
-    change_organization,
-    find_organization,
-    settings_of,
 )
+from halo_engine.organizations.storing import change_organization, find_organization, settings_of
+from halo_engine.organizations.widget_keys import revoke_old_widget_key, rotate_widget_key
 from halo_engine.series.checking.cap_spans import check_caps_and_mails
 from halo_engine.series.checking.quiet_windows import swallowed_series
 from halo_engine.series.checking.spans import refuse_shorter_than_counted
 from halo_engine.series.locks import lock_series_for_change
-from halo_engine.widget_keys import revoke_old_widget_key, rotate_widget_key
 from halo_engine.work import Work
 
 

@@ -16,7 +16,7 @@ from halo_engine.domain.answer import PAGE, Answer, PageLimit
 from halo_engine.domain.times.instants import Instant
 from halo_engine.domain.times.retention import History
 from halo_engine.operators.origin import Origin, Via
-from halo_engine.organizations import HIDDEN, SECRETS
+from halo_engine.organizations.settings import HIDDEN, SECRETS
 from halo_engine.series.histories import complete_since
 from halo_engine.sql.statements import statement
 from halo_engine.tables import audit_log, organizations

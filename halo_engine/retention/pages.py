@@ -27,7 +27,7 @@ from sqlalchemy import (
     tuple_,
 )
 
-from halo_engine.contacts.csv_import.upload_rows import delete_old as delete_old_uploads
+from halo_engine.contacts.csv_import.uploads.rows import delete_old as delete_old_uploads
 from halo_engine.domain.times.retention import History
 from halo_engine.enrollment.first_recipients import count_cleared
 from halo_engine.retention.mails import delete_mails

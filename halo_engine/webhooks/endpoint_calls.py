@@ -10,7 +10,7 @@ from halo_engine.domain.answer import Answer
 from halo_engine.domain.errors import bad_input
 from halo_engine.domain.series.happenings import Happening
 from halo_engine.domain.times.instants import Instant
-from halo_engine.organizations import HIDDEN
+from halo_engine.organizations.settings import HIDDEN
 
 
 def _kinds(value: object) -> object:

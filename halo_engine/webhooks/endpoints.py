@@ -22,7 +22,7 @@ from sqlalchemy.dialects.postgresql import array
 
 from halo_engine.domain.errors import conflict, not_found
 from halo_engine.domain.series.happenings import Happening
-from halo_engine.organizations import HIDDEN
+from halo_engine.organizations.settings import HIDDEN
 from halo_engine.series.lifecycle import find_series
 from halo_engine.sql.statements import statement
 from halo_engine.tables import automations, organizations, webhook_endpoints

@@ -12,11 +12,8 @@ from halo_engine import migrate
 from halo_engine.cells.agreeing import agree
 from halo_engine.cells.directory import Cell, find_home
 from halo_engine.cells.placing import create_in_cell
-from halo_engine.organizations import (
-    OrganizationAnswer,
-    OrganizationSettings,
-    create_organization,
-)
+from halo_engine.organizations.settings import OrganizationAnswer, OrganizationSettings
+from halo_engine.organizations.storing import create_organization
 from halo_engine.settings import ConfigurationError, Settings
 from halo_engine.work import OrgRef
 from tests.cells.conftest import Two, url_of

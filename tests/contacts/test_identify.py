@@ -26,7 +26,8 @@ from halo_engine.domain.series.signals import EVERYTHING
 from halo_engine.engine import Engine as HaloEngine
 from halo_engine.mail.composing.sender import Sender
 from halo_engine.mail.transports.transports import MemoryTransport
-from halo_engine.organizations import OrganizationSettings, change_organization
+from halo_engine.organizations.settings import OrganizationSettings
+from halo_engine.organizations.storing import change_organization
 from halo_engine.pipeline.due import PostOffice
 from halo_engine.rehearsal.tokens import signed
 from halo_engine.tables import (

@@ -11,7 +11,7 @@ from halo_engine.domain.series.conditions import CONDITIONS, RULE_OF, ConditionT
 from halo_engine.domain.series.exits import EXIT_RULE_OF, EXIT_RULES, ExitReason
 from halo_engine.domain.series.guards import GUARDS, UNREFUSED, ReasonCode
 from halo_engine.domain.series.settings import Settings
-from halo_engine.organizations import OrganizationSettings
+from halo_engine.organizations.settings import OrganizationSettings
 from halo_engine.settings import Settings as InstallationSettings
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from halo_engine.domain.times.quiet_hours import QuietHours
 from halo_engine.doors.door import as_data
-from halo_engine.organizations import OrganizationSettings
+from halo_engine.organizations.settings import OrganizationSettings
 from workers.web.messages.responses import answered
 
 QUIET = {"from": "21:00", "to": "08:00", "timezone": "contact"}

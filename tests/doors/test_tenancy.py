@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine as Database
 from sqlalchemy import insert, select, update
 
-from halo_engine.contacts.csv_import.uploads import (
+from halo_engine.contacts.csv_import.uploads.receiving import (
     StartCall,
     UploadOptions,
     add_chunk,

@@ -1,7 +1,8 @@
 """Running series are cached between batches until one of them is changed (contract §1)."""
 
 from halo_engine.domain.series.running import RunningSeries
-from halo_engine.organizations import OrganizationSettings, change_organization
+from halo_engine.organizations.settings import OrganizationSettings
+from halo_engine.organizations.storing import change_organization
 from halo_engine.series.cache import running_series
 from halo_engine.series.lifecycle import pause
 from halo_engine.series.save import parse_definition, save_series

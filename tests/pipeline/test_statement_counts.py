@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from halo_engine.organizations import ChangeOrganizationCall, change_organization
+from halo_engine.organizations.settings import ChangeOrganizationCall
+from halo_engine.organizations.storing import change_organization
 from halo_engine.pipeline.react import react
 from halo_engine.tables import automation_enrollments, automation_recipients, end_users, signals
 from halo_engine.work import Work

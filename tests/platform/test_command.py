@@ -21,7 +21,8 @@ from halo_engine import ZONE_DATA, migrate
 from halo_engine.answers.operations.ticks import last_tick
 from halo_engine.database import create_engine
 from halo_engine.mail.transports.smtp_url import Tls
-from halo_engine.organizations import OrganizationSettings, create_organization
+from halo_engine.organizations.settings import OrganizationSettings
+from halo_engine.organizations.storing import create_organization
 from tests.mail.mail_server import TLS, mail_server
 from tests.platform.commands import HALO, run_halo, start_halo
 from workers.command.main import main

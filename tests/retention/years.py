@@ -10,7 +10,7 @@ from halo_engine.contacts.identifying.identify import IdentifyCall, identify
 from halo_engine.domain.mail_tokens import MailToken, Purpose
 from halo_engine.doors.operators import ChangedOrganization, change_settings
 from halo_engine.mail.incoming.links import FollowCall
-from halo_engine.organizations import ChangeOrganizationCall
+from halo_engine.organizations.settings import ChangeOrganizationCall
 from halo_engine.retention.sweeping import sweep_page
 from halo_engine.tables import end_users, mail_readers
 from halo_engine.work import Work

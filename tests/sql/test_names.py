@@ -10,7 +10,7 @@ from halo_engine.contacts.finding import find_contacts
 from halo_engine.contacts.identifying.identify import IdentifyCall, identify
 from halo_engine.domain.errors import Refusal
 from halo_engine.journey.claim import hold_runs
-from halo_engine.organizations import all_organizations
+from halo_engine.organizations.storing import all_organizations
 from halo_engine.sql.statements import DECLARED, marked, named, statement, unmarked
 from halo_engine.tables import signals
 from tests.pipeline.sandbox import Sandbox, counted_statements, new_sandbox

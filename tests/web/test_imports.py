@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import func, select
 
-from halo_engine.contacts.csv_import.upload_file import CHUNK
+from halo_engine.contacts.csv_import.uploads.pieces import CHUNK
 from halo_engine.domain.roles import Role
 from halo_engine.tables import audit_log, csv_chunks, csv_uploads
 from halo_engine.work import OrgRef

@@ -9,7 +9,7 @@ from uuid import UUID
 import structlog
 
 from halo_engine.cells.agreeing import agree
-from halo_engine.contacts.csv_import.uploads import stale_imports
+from halo_engine.contacts.csv_import.uploads.turns import stale_imports
 from halo_engine.database import MovedAway
 from halo_engine.pipeline.agenda import note_tick
 from halo_engine.pipeline.chores import Chores

@@ -24,18 +24,20 @@ from halo_engine.doors.operators import ChangedOrganization, RotateCall, change_
 from halo_engine.doors.table import DOORS
 from halo_engine.operators.audit import AuditedChange, note
 from halo_engine.operators.origin import Origin, Via
-from halo_engine.organizations import (
+from halo_engine.organizations.settings import (
     ChangeOrganizationCall,
     OrganizationAnswer,
     OrganizationSettings,
+    new_secret,
+)
+from halo_engine.organizations.storing import (
     all_organizations,
     create_organization,
     find_organization,
-    new_secret,
     settings_of,
 )
+from halo_engine.organizations.widget_keys import revoke_old_widget_key, rotate_widget_key
 from halo_engine.series.checking.cap_spans import check_caps_and_mails
-from halo_engine.widget_keys import revoke_old_widget_key, rotate_widget_key
 from halo_engine.work import OrgRef, open_work
 
 _HIDDEN: Final = "on (the secret is shown with --secret)"

@@ -24,7 +24,7 @@ from halo_engine.cli.output import (
 from halo_engine.domain.times.durations import format_duration, parse_duration
 from halo_engine.domain.times.instants import format_instant
 from halo_engine.engine import Engine
-from halo_engine.organizations import all_organizations
+from halo_engine.organizations.storing import all_organizations
 from halo_engine.settings import load_settings
 from halo_engine.work import OrgRef, Work
 

@@ -23,8 +23,8 @@ from halo_engine.contacts.csv_import.page import CsvPage
 from halo_engine.contacts.csv_import.resume import FileOptions
 from halo_engine.contacts.csv_import.rows import Known, pages
 from halo_engine.contacts.csv_import.text import open_csv
-from halo_engine.contacts.csv_import.upload_file import text_of
-from halo_engine.contacts.csv_import.uploads import StartCall, fitted, waiting_file
+from halo_engine.contacts.csv_import.uploads.pieces import text_of
+from halo_engine.contacts.csv_import.uploads.receiving import StartCall, fitted, waiting_file
 from halo_engine.contacts.sending_order import sending_time
 from halo_engine.pipeline.batches.trials import MOST_TRIED, Effects, trying
 from halo_engine.work import Organization, Transact, Work

@@ -4,7 +4,7 @@ from halo_engine.contacts.calls import Call
 from halo_engine.domain.times.frequency import GivenCaps
 from halo_engine.domain.times.quiet_hours import QuietHours
 from halo_engine.doors.operators import ChangedOrganization, change_settings
-from halo_engine.organizations import ChangeOrganizationCall
+from halo_engine.organizations.settings import ChangeOrganizationCall
 from halo_engine.work import Work
 
 

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlalchemy import func, update
 
-from halo_engine.contacts.csv_import.uploads import (
+from halo_engine.contacts.csv_import.uploads.receiving import (
     StartCall,
     UploadCall,
     UploadOptions,

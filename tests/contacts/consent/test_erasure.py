@@ -35,7 +35,7 @@ from halo_engine.contacts.consent.subscriptions import SaveListCall, create_list
 from halo_engine.contacts.consent.suppression import BounceCall, bounce
 from halo_engine.contacts.consent.unsuppress import UnsuppressCall, unsuppress
 from halo_engine.contacts.csv_import.importing import ImportCsvCall, import_csv
-from halo_engine.contacts.csv_import.uploads import UploadOptions, add_chunk, begin_upload
+from halo_engine.contacts.csv_import.uploads.receiving import UploadOptions, add_chunk, begin_upload
 from halo_engine.contacts.erasure.batches import EraseContactsCall, erase_contacts
 from halo_engine.contacts.erasure.organizations import erase_organization
 from halo_engine.contacts.events.track import TrackCall, track

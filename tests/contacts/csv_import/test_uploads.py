@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import Engine, func, select, update
 
 from halo_engine.contacts.csv_import import rows as csv_rows
-from halo_engine.contacts.csv_import import upload_file
-from halo_engine.contacts.csv_import.uploads import (
+from halo_engine.contacts.csv_import.uploads import pieces
+from halo_engine.contacts.csv_import.uploads.receiving import (
     StartCall,
     Upload,
     UploadCall,
@@ -21,11 +21,10 @@ from halo_engine.contacts.csv_import.uploads import (
     begin_upload,
     complete_upload,
     drop_upload,
-    import_turn,
     show_import,
-    stale_imports,
     start_import,
 )
+from halo_engine.contacts.csv_import.uploads.turns import import_turn, stale_imports
 from halo_engine.domain.errors import Refusal, validated
 from halo_engine.tables import csv_chunks, end_users
 from halo_engine.tables import csv_uploads as uploads
@@ -50,8 +49,8 @@ class Ground:
         """Keep a file as it comes, and return its id."""
         how = validated(UploadOptions, options, "imports")
         upload_id: UUID = self.transact(lambda work: begin_upload(work, how))
-        for number, begins in enumerate(range(0, len(data), upload_file.CHUNK)):
-            piece = data[begins : begins + upload_file.CHUNK]
+        for number, begins in enumerate(range(0, len(data), pieces.CHUNK)):
+            piece = data[begins : begins + pieces.CHUNK]
             keep = partial(add_chunk, upload_id=upload_id, number=number, data=piece)
             self.transact(keep)
         self.transact(partial(complete_upload, upload_id=upload_id))
@@ -87,7 +86,7 @@ class Ground:
 @pytest.fixture
 def ground(shared_database: Engine, monkeypatch: pytest.MonkeyPatch) -> Ground:
     """Pieces of 64 bytes, pages of ten rows."""
-    monkeypatch.setattr(upload_file, "CHUNK", 64)
+    monkeypatch.setattr(pieces, "CHUNK", 64)
     monkeypatch.setattr(csv_rows, "PAGE_SIZE", 10)
     monkeypatch.setattr(csv_rows.pages, "__defaults__", (csv_rows.NOTHING_KNOWN, 10))
     return Ground(shared_database, committed_organization(shared_database))

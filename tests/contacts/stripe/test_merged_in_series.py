@@ -16,7 +16,8 @@ from halo_engine.contacts.consent.subscriptions import create_list
 from halo_engine.contacts.events.track import TrackCall, track
 from halo_engine.contacts.identifying.identify import IdentifyCall, identify
 from halo_engine.enrollment.releasing import release_held
-from halo_engine.organizations import ChangeOrganizationCall, change_organization
+from halo_engine.organizations.settings import ChangeOrganizationCall
+from halo_engine.organizations.storing import change_organization
 from halo_engine.tables import automation_enrollments, automation_recipients, automations, end_users
 from halo_engine.work import Work
 from tests.contacts.stripe.test_stripe_users import created_lead, named_as_ann

@@ -8,7 +8,8 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Engine, select, update
 
-from halo_engine.organizations import ChangeOrganizationCall, change_organization
+from halo_engine.organizations.settings import ChangeOrganizationCall
+from halo_engine.organizations.storing import change_organization
 from halo_engine.tables import automation_recipients, automations, messages
 from tests.pipeline.sandbox import EMAIL, NOON, Sandbox, new_sandbox
 

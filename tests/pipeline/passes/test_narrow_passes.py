@@ -15,7 +15,8 @@ from halo_engine.contacts.identifying.identify import IdentifyCall, identify
 from halo_engine.contacts.identifying.update import UpdateCall
 from halo_engine.contacts.identifying.update import update as update_users
 from halo_engine.domain.answer import Answer
-from halo_engine.organizations import OrganizationSettings, change_organization
+from halo_engine.organizations.settings import OrganizationSettings
+from halo_engine.organizations.storing import change_organization
 from halo_engine.pipeline import wide
 from halo_engine.pipeline.passes import taking
 from halo_engine.pipeline.reaction import Reaction

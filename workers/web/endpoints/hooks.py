@@ -13,7 +13,7 @@ from typing import Final
 from halo_engine.doors.over_http.hooks import MAIL, STRIPE, StripeTaken, take_event, take_mail
 from halo_engine.engine import Engine
 from halo_engine.mail.incoming.receive import Received
-from halo_engine.stripe_endpoint import endpoint_of
+from halo_engine.organizations.stripe_endpoint import endpoint_of
 
 from ..app import Held
 from ..messages.json_bodies import LARGEST_PARSED, is_json, read_json

@@ -9,9 +9,9 @@ from http import HTTPStatus
 from typing import Any, Final
 from uuid import UUID
 
-from halo_engine.contacts.csv_import import uploads
-from halo_engine.contacts.csv_import.upload_file import CHUNK
-from halo_engine.contacts.csv_import.uploads import (
+from halo_engine.contacts.csv_import.uploads import receiving
+from halo_engine.contacts.csv_import.uploads.pieces import CHUNK
+from halo_engine.contacts.csv_import.uploads.receiving import (
     StartCall,
     UploadedFile,
     UploadOptions,
@@ -97,7 +97,7 @@ class Imports:
         """
         # A piece that is gathered, and one that is written.
         request.hold(2 * CHUNK)
-        file = request.stream(uploads.LARGEST_FILE)
+        file = request.stream(receiving.LARGEST_FILE)
         if form is not None:
             file = form.file(file)
         # What comes before the file's first bytes is known with them.

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
-from halo_engine.contacts.csv_import.uploads import LARGEST_FILE, UploadOptions
+from halo_engine.contacts.csv_import.uploads.receiving import LARGEST_FILE, UploadOptions
 from halo_engine.domain.errors import Refusal
 
 from ..endpoints.imports import Imports

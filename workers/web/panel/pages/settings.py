@@ -16,7 +16,7 @@ from halo_engine.domain.times.written_limits import (
 )
 from halo_engine.doors.operators import ChangedOrganization
 from halo_engine.mail.sending.stops import Sending
-from halo_engine.organizations import OrganizationAnswer, new_secret
+from halo_engine.organizations.settings import OrganizationAnswer, new_secret
 
 from ..forms import NO_FAULTS, Faults, Form
 from ..page import Page, PageAnswer, SeeOther, View, Visit

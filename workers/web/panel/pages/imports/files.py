@@ -5,8 +5,8 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, Final
 
-from halo_engine.contacts.csv_import.upload_look import ImportList, Look
-from halo_engine.contacts.csv_import.uploads import Upload
+from halo_engine.contacts.csv_import.uploads.look import ImportList, Look
+from halo_engine.contacts.csv_import.uploads.receiving import Upload
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.roles import Role
 from halo_engine.tables.imports import UploadState

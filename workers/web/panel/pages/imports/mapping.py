@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from halo_engine.contacts.csv_import.mapping import EXTERNAL_ID, OPT_OUT, CellType, field_of
-from halo_engine.contacts.csv_import.upload_look import Column
-from halo_engine.contacts.csv_import.uploads import UploadOptions
+from halo_engine.contacts.csv_import.uploads.look import Column
+from halo_engine.contacts.csv_import.uploads.receiving import UploadOptions
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.fields.catalogue import resolve
 from halo_engine.domain.rules_panel.labels import label_of_field

@@ -10,12 +10,12 @@ from uuid import UUID
 from pydantic import Field
 
 from halo_engine.contacts.calls import Call
-from halo_engine.contacts.csv_import import upload_rows
 from halo_engine.contacts.csv_import.file import SEPARATORS, CsvReader
 from halo_engine.contacts.csv_import.suggestion import known_columns
 from halo_engine.contacts.csv_import.text import bare, no_csv, undecoded
-from halo_engine.contacts.csv_import.upload_file import pieces_of, text_of
-from halo_engine.contacts.csv_import.uploads import UploadCall, how_to_read, waiting_file
+from halo_engine.contacts.csv_import.uploads import rows
+from halo_engine.contacts.csv_import.uploads.pieces import pieces_of, text_of
+from halo_engine.contacts.csv_import.uploads.receiving import UploadCall, how_to_read, waiting_file
 from halo_engine.domain.answer import PAGE, Answer, PageLimit
 from halo_engine.domain.times.instants import Instant
 from halo_engine.tables.imports import UploadState
@@ -144,7 +144,7 @@ def _shown(cell: str) -> str:
 
 def list_imports(work: Work, call: ListImportsCall) -> ImportList:
     """Return a page of the organisation's imports, newest first."""
-    asked = upload_rows.newest(work, call.after, call.limit + 1)
+    asked = rows.newest(work, call.after, call.limit + 1)
     found = [ImportLine.model_validate(row) for row in work.connection.execute(asked).mappings()]
     more = len(found) > call.limit
     items = tuple(found[: call.limit])

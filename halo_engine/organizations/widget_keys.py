@@ -3,7 +3,8 @@
 from sqlalchemy import Connection, Update, update
 
 from halo_engine.domain.errors import conflict, shown
-from halo_engine.organizations import OrganizationAnswer, find_organization, new_widget_key
+from halo_engine.organizations.settings import OrganizationAnswer
+from halo_engine.organizations.storing import find_organization, new_widget_key
 from halo_engine.sql.statements import statement
 from halo_engine.tables import organizations
 

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from sqlalchemy.engine import RowMapping
 
-from halo_engine.contacts.csv_import import upload_rows
 from halo_engine.contacts.csv_import.text import as_text
+from halo_engine.contacts.csv_import.uploads import rows
 from halo_engine.domain.errors import not_found
 from halo_engine.work import Transact, Work
 
@@ -75,14 +75,14 @@ def text_of(transact: Transact, found: RowMapping, encoding: str | None) -> Text
 
 
 def _piece(work: Work, upload_id: UUID, number: int) -> bytes:
-    found = upload_rows.read_piece(work, upload_id, number)
+    found = rows.read_piece(work, upload_id, number)
     piece: bytes = work.connection.execute(found).scalar_one()
     return piece
 
 
 def row_of(work: Work, upload_id: UUID) -> RowMapping:
     """Return the row of an upload; raises 404 for an unknown one."""
-    found = upload_rows.read(work, upload_id)
+    found = rows.read(work, upload_id)
     row = work.connection.execute(found).mappings().one_or_none()
     if row is None:
         raise not_found("import", str(upload_id))

@@ -1,4 +1,4 @@
-"""The rows of uploads: how they are made, claimed page by page, and deleted (``uploads``)."""
+"""The rows of uploads: how they are made, claimed page by page, and deleted (``receiving``)."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta

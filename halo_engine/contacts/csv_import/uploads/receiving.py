@@ -1,37 +1,31 @@
-"""CSV files that came over HTTP: stored in the database in chunks, imported by workers (§12).
+"""CSV files that came over HTTP: stored in the database in chunks, and given free for import (§12).
 
 The web process that receives a file and the worker that imports it may run on two machines, and
-either may die; so the file is in the database. Each page is imported in one transaction, which also
-notes how far the import is, so each row is done once.
+either may die; so the file is in the database. The import goes in ``turns``.
 """
 
-from collections.abc import Callable, Iterator
 from contextlib import closing
-from functools import partial
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from uuid import UUID
 
 from pydantic import Field, JsonValue
-from sqlalchemy import Connection
 from sqlalchemy.engine import RowMapping
 
 from halo_engine.contacts.calls import Call
-from halo_engine.contacts.csv_import import upload_rows
 from halo_engine.contacts.csv_import.file import CsvReader
-from halo_engine.contacts.csv_import.importing import Faults, import_page, known_before
+from halo_engine.contacts.csv_import.importing import known_before
 from halo_engine.contacts.csv_import.mapping import columns_of
-from halo_engine.contacts.csv_import.page import BadCell, BadRow, CsvPage, Start
+from halo_engine.contacts.csv_import.page import BadCell, BadRow
 from halo_engine.contacts.csv_import.resume import FileOptions
-from halo_engine.contacts.csv_import.rows import pages
 from halo_engine.contacts.csv_import.suggestion import suggest
-from halo_engine.contacts.csv_import.upload_file import pieces_of, row_of, text_of
+from halo_engine.contacts.csv_import.uploads import rows
+from halo_engine.contacts.csv_import.uploads.pieces import row_of, text_of
 from halo_engine.domain.answer import Answer
 from halo_engine.domain.errors import Refusal, conflict, not_found
 from halo_engine.domain.times.instants import Instant
 from halo_engine.domain.times.retention import History
-from halo_engine.sql.statistics import analyze_unknown
 from halo_engine.tables.imports import UploadState
-from halo_engine.work import Transact, Work
+from halo_engine.work import Work
 
 #: In bytes.
 LARGEST_FILE: Final = 2 * 1024**3
@@ -102,26 +96,26 @@ def begin_upload(work: Work, how: UploadOptions) -> UUID:
     What is left of old uploads and imports is deleted.
     """
     kept = work.org.keeps[History.IMPORTS]
-    work.connection.execute(upload_rows.delete_old(work, work.now - kept if kept else None))
-    made = upload_rows.create(work, how.model_dump(mode="json"))
+    work.connection.execute(rows.delete_old(work, work.now - kept if kept else None))
+    made = rows.create(work, how.model_dump(mode="json"))
     upload_id: UUID = work.connection.execute(made).scalar_one()
     return upload_id
 
 
 def add_chunk(work: Work, upload_id: UUID, number: int, data: bytes) -> None:
     """Keep piece ``number`` of a file: ``CHUNK`` bytes, or fewer if it is the last one."""
-    work.connection.execute(upload_rows.add_piece(work, upload_id, number, data))
-    work.connection.execute(upload_rows.grow(work, upload_id, len(data)))
+    work.connection.execute(rows.add_piece(work, upload_id, number, data))
+    work.connection.execute(rows.grow(work, upload_id, len(data)))
 
 
 def drop_upload(work: Work, upload_id: UUID) -> None:
     """Delete a file whose upload was broken off."""
-    work.connection.execute(upload_rows.drop(work, upload_id))
+    work.connection.execute(rows.drop(work, upload_id))
 
 
 def complete_upload(work: Work, upload_id: UUID, file_name: str | None = None) -> None:
     """Note that a file has come whole, and what it is called; before, nobody reads it."""
-    work.connection.execute(upload_rows.complete(work, upload_id, file_name))
+    work.connection.execute(rows.complete(work, upload_id, file_name))
 
 
 def waiting_file(work: Work, upload_id: UUID) -> RowMapping:
@@ -165,7 +159,7 @@ def start_import(work: Work, call: StartCall) -> Upload:
     found = waiting_file(work, call.id)
     how = fitted(work, found, call.options)
     known_before(work, how)
-    started = upload_rows.start(work, call.id, how.model_dump(mode="json"))
+    started = rows.start(work, call.id, how.model_dump(mode="json"))
     if not work.connection.execute(started).rowcount:
         raise _started_before()
     return show_import(work, call)
@@ -189,93 +183,3 @@ def show_import(work: Work, call: UploadCall) -> Upload:
     """Return how far an import is; raises 404 for an unknown one."""
     found = row_of(work, call.id)
     return Upload.model_validate({**found, "mapping": found["options"]["mapping"]})
-
-
-def stale_imports(connection: Connection) -> list[tuple[str, UUID]]:
-    """Return the imports that no worker has touched for long: organisation's key and id of each."""
-    return [(row.key, row.id) for row in connection.execute(upload_rows.stale())]
-
-
-def import_turn(transact: Transact, upload_id: UUID, is_over: Callable[[], bool]) -> bool:
-    """Import pages of a file until it is done or the turn ``is_over``; return whether it is done.
-
-    Of two workers at one import, one ends: each page is claimed by the rows done before it.
-    """
-
-    def opened(work: Work) -> tuple[Any, ...]:
-        found = row_of(work, upload_id)
-        return work.org, known_before(work, UploadOptions(**found["options"])), found
-
-    org, known, found = transact(opened)
-    if found["state"] != UploadState.RUNNING:
-        return True
-    how = UploadOptions.model_validate(found["options"])
-    position = None if found["position"] is None else int(found["position"])
-    start = Start(found["rows_done"], found["line"], position)
-    source = pieces_of(transact, found)
-    with closing(source.text(how.encoding)) as file:
-        read = pages(org, file, how, known, start=start)
-        while (page := _next(transact, upload_id, read)) is not None:
-            write = partial(_import, upload_id=upload_id, page=page, bytes_read=source.tell())
-            if not transact(write):
-                return True
-            # A page without rows is the last one.
-            if page.size and is_over():
-                return False
-    return True
-
-
-def _next(transact: Transact, upload_id: UUID, read: Iterator[CsvPage]) -> CsvPage | None:
-    """Return the next page; None when there is none, and the import is over."""
-    try:
-        page = next(read, None)
-    except Refusal as refusal:
-        why = refusal.as_dict()
-        transact(lambda work: _end(work, upload_id, UploadState.FAILED, why))
-        return None
-    if page is None:
-        transact(lambda work: _end(work, upload_id, UploadState.FINISHED))
-    return page
-
-
-def _import(work: Work, upload_id: UUID, page: CsvPage, bytes_read: int) -> bool:
-    """Import a page, and note it; return False if it was done before."""
-    claimed = upload_rows.claim_page(work, upload_id, page, bytes_read)
-    kept = work.connection.execute(claimed).mappings().one_or_none()
-    if kept is None:
-        return False
-    outcomes = import_page(work, page)
-    faults = _faults(kept)
-    faults.add(page)
-    counted = upload_rows.count_page(
-        work, upload_id, outcomes.created, outcomes.updated, _as_kept(faults)
-    )
-    work.connection.execute(counted)
-    return True
-
-
-def _faults(kept: RowMapping) -> Faults:
-    return Faults(
-        bad=kept["bad"],
-        errors=[BadRow.model_validate(each) for each in kept["errors"]],
-        bad_cells=kept["bad_cells"],
-        cell_errors=[BadCell.model_validate(each) for each in kept["cell_errors"]],
-        warnings=dict.fromkeys(kept["warnings"]),
-    )
-
-
-def _as_kept(faults: Faults) -> dict[str, Any]:
-    return {
-        "bad": faults.bad,
-        "errors": [each.model_dump(mode="json") for each in faults.errors],
-        "bad_cells": faults.bad_cells,
-        "cell_errors": [each.model_dump(mode="json") for each in faults.cell_errors],
-        "warnings": list(faults.warnings),
-    }
-
-
-def _end(work: Work, upload_id: UUID, state: UploadState, refused: Any = None) -> None:
-    """Note that an import is over, and delete the file."""
-    analyze_unknown(work.connection)
-    work.connection.execute(upload_rows.end(work, upload_id, state, refused))
-    work.connection.execute(upload_rows.delete_pieces(work, upload_id))
