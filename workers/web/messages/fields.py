@@ -30,7 +30,8 @@ _BOOLEANS: Final = {"true": True, "false": False}
 _IF_MATCH: Final = "If-Match"
 _IF_NONE_MATCH: Final = "If-None-Match"
 _PLAN: Final = re.compile(r'"?(plan-[0-9a-f]{32})"?')
-_VERSION: Final = re.compile(r'"([0-9]{1,9})"')
+#: A proxy that compresses an answer makes its tag weak; it names the same version.
+_VERSION: Final = re.compile(r'(?:W/)?"([0-9]{1,9})"')
 
 
 class QueryField(NamedTuple):
