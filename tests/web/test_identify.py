@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from codecs import BOM_UTF8
 from typing import Any
 
 import pytest
@@ -111,6 +112,12 @@ def _gzipped(web: Web, body: bytes) -> Any:
         Content_Type="application/json; charset=UTF-8",
         Content_Encoding="gzip",
     )
+
+
+def test_a_byte_order_mark_before_json_is_passed_over(web: Web) -> None:
+    """.NET and PowerShell write one before UTF-8."""
+    key, body = web.organization().widget_key, BOM_UTF8 + b'{"user_id": "ann"}'
+    assert web.ask("POST", PATH, body, Authorization=f"Bearer {key}").status == 200
 
 
 def test_a_compressed_body_is_read_within_the_bound(web: Web) -> None:

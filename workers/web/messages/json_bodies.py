@@ -2,6 +2,7 @@
 
 import math
 import re
+from codecs import BOM_UTF8
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
@@ -65,6 +66,8 @@ def read_json(
     Raises a 400 with ``name`` and the place of the fault, and a 413 for what would take more than
     ``most`` bytes once it is parsed.
     """
+    # Programs on Windows write this mark; a reader may pass over it (RFC 8259).
+    body = body.removeprefix(BOM_UTF8)
     size = size_of_parsed(body)
     if size > most and len(body) > SMALL_BODY:
         _refuse_broken(body[:_BEGINNING], name, allow_inf_nan)
