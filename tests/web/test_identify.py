@@ -116,8 +116,9 @@ def _gzipped(web: Web, body: bytes) -> Any:
 
 def test_a_byte_order_mark_before_json_is_passed_over(web: Web) -> None:
     """.NET and PowerShell write one before UTF-8."""
-    key, body = web.organization().widget_key, BOM_UTF8 + b'{"user_id": "ann"}'
-    assert web.ask("POST", PATH, body, Authorization=f"Bearer {key}").status == 200
+    named = {"Authorization": f"Bearer {web.organization().widget_key}"}
+    body, json_type = BOM_UTF8 + b'{"user_id": "ann"}', "application/json"
+    assert web.ask("POST", PATH, body, Content_Type=json_type, **named).status == 200
 
 
 def test_a_compressed_body_is_read_within_the_bound(web: Web) -> None:
