@@ -30,6 +30,10 @@ _NAMES_SEPARATOR: Final = re.compile(r'"?sep=(.)"?[\r\n]*', re.IGNORECASE)
 #: How DOS ends a file.
 _END_OF_FILE: Final = ["\x1a"]
 
+#: How often a row is mended. A cell of many lines may need it for each; but each time all of the
+#: row is read once more.
+_MOST_MENDED: Final = 100
+
 #: A row, or why these lines could not be read as one.
 Row = Sequence[str] | csv.Error
 
@@ -124,7 +128,7 @@ def _next_row(reader: Any, lines: Lines) -> list[str] | None:
     A row that is refused is mended: of blanks behind a quoted cell, and of quotes that are escaped
     by a backslash, as PHP and MySQL write them.
     """
-    while True:
+    for _ in range(_MOST_MENDED):
         try:
             row: list[str] | None = next(reader, None)
         except csv.Error:
@@ -136,6 +140,7 @@ def _next_row(reader: Any, lines: Lines) -> list[str] | None:
             lines.read_again(mended)
         else:
             return row
+    return next(reader, None)
 
 
 def _without_blanks_behind_quotes(lines: Sequence[str], separator: str) -> list[str]:

@@ -135,6 +135,37 @@ def test_blanks_around_cells_and_quotes_are_passed_over(tmp_path: Path) -> None:
     ]
 
 
+def _long_row(lines: int) -> str:
+    """Return a row whose first cell has so many lines of quoted words, in each of which a quote
+    must be mended.
+    """
+    return '"' + '\\"a\\"\n' * lines + '",ann@a.example,Ann\n'
+
+
+def test_a_row_is_mended_as_often_as_a_long_note_needs_it() -> None:
+    """Each line of a note may have quotes that are escaped."""
+    rows = CsvReader(io.StringIO(f"{','.join(HEADER)}\n{_long_row(50)}")).rows()
+    assert list(rows) == [(2, ['"a"\n' * 50, "ann@a.example", "Ann"])]
+
+
+@pytest.mark.parametrize(
+    "row", ['"' + "\\" * 2000 + '"b', '"a" ,' + '"\n" ,' * 1000, _long_row(1000)]
+)
+def test_a_row_is_mended_only_so_often(monkeypatch: pytest.MonkeyPatch, row: str) -> None:
+    """Else each of its lines or backslashes would have all of it read once more."""
+    mended: list[int] = []
+    read_again = csv_text.Lines.read_again
+
+    def counted(lines: csv_text.Lines, again: Sequence[str]) -> None:
+        mended.append(len(again))
+        read_again(lines, again)
+
+    monkeypatch.setattr(csv_text.Lines, "read_again", counted)
+    rows = list(CsvReader(io.StringIO(f"{','.join(HEADER)}\n{row}\n")).rows())
+    assert isinstance(rows[0][1], csv.Error)
+    assert len(mended) < 110
+
+
 def test_a_mark_says_the_encoding_and_else_it_is_told(tmp_path: Path) -> None:
     """A byte-order mark gives the encoding, else the caller; an invalid byte refuses only its
     row.
