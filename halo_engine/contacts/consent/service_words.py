@@ -24,7 +24,7 @@ class Consent(Enum):
 #: Letters alone, in lower case and without accents: ``OPT_IN`` is ``optin``.
 _WORDS: Final[Mapping[Consent, str]] = {
     Consent.GIVEN: """
-        subscribed subscribe subscriber active confirmed enabled allow allowed
+        subscribed subscribe subscriber active confirmed allow allowed
         optin optedin doubleoptin singleoptin confirmedoptin softoptin express explicit implied
         angemeldet abonniert aktiv inscrit abonne actif suscrito activo iscritto attivo inscrito
         ativo ingeschreven actief
@@ -38,7 +38,7 @@ _WORDS: Final[Mapping[Consent, str]] = {
         unsubscribed unsubscribe unsub optout optedout softoptout confirmedoptout cancelled canceled
         cleaned bounced bounce hardbounce hardbounced undeliverable invalid held suppressed
         usersuppressed complained complaint spam spamcomplaint markedasspam junk
-        blocked blocklisted blacklisted disabled donotcontact donotemail donotmail donotallow
+        blocked blocklisted blacklisted donotcontact donotemail donotmail donotallow
         abgemeldet ausgetragen desabonne desinscrit desuscrito disiscritto descadastrado
         uitgeschreven
     """,

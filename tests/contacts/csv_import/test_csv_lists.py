@@ -9,6 +9,7 @@ from halo_engine.contacts.consent.lists import (
     subscribe,
     unsubscribe,
 )
+from halo_engine.contacts.consent.service_words import consent_in
 from halo_engine.contacts.csv_import.importing import ImportCsvAnswer, ImportCsvCall, import_csv
 from halo_engine.domain.errors import Refusal
 from halo_engine.tables import (
@@ -136,6 +137,12 @@ def test_a_status_of_who_is_not_mailed(work: Work, cell: str) -> None:
     imported(work, "ann,ann@a.example,yes,yes,", "ben,ben@a.example,yes,yes,")
     assert imported(work, f"ann,,{cell},,", f"ben,,,,{cell}").bad == 0
     assert (members(work), unsubscribed(work)) == ({("ann", "tips")}, ["ben@a.example"])
+
+
+@pytest.mark.parametrize("cell", ["Enabled", "disabled"])
+def test_the_state_of_a_switch_is_no_status(cell: str) -> None:
+    """In a column of opt-outs it would say the opposite of what it says in one of a list."""
+    assert consent_in(cell) is None
 
 
 def test_no_import_lifts_an_unsubscription(work: Work) -> None:
