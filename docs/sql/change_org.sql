@@ -1,5 +1,5 @@
 -- change_org
--- halo_engine/organizations.py
+-- halo_engine/organizations/storing.py
 -- Parameters: org_key text
 UPDATE organizations
 SET name='Halo'::VARCHAR

@@ -1,6 +1,6 @@
 -- claim_upload_page
 -- Note that a page is done, unless it was done before; return the stored faults
--- halo_engine/contacts/csv_import/upload_rows.py
+-- halo_engine/contacts/csv_import/uploads/rows.py
 -- Parameters: bytes_read bigint, org_id uuid, upload_id uuid
 UPDATE csv_uploads
 SET bytes_read=:bytes_read::BIGINT,

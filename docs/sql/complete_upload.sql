@@ -1,6 +1,6 @@
 -- complete_upload
 -- Note that a file has come whole
--- halo_engine/contacts/csv_import/upload_rows.py
+-- halo_engine/contacts/csv_import/uploads/rows.py
 -- Parameters: now timestamp with time zone, org_id uuid, upload_id uuid
 UPDATE csv_uploads
 SET file_name='contacts.csv'::VARCHAR,

@@ -1,6 +1,6 @@
 -- count_uploaded
 -- Add a page's counts
--- halo_engine/contacts/csv_import/upload_rows.py
+-- halo_engine/contacts/csv_import/uploads/rows.py
 -- Parameters: org_id uuid, upload_id uuid
 UPDATE csv_uploads
 SET created=(csv_uploads.created + 1::BIGINT),

@@ -1,6 +1,6 @@
 -- delete_chunks
 -- Delete a file
--- halo_engine/contacts/csv_import/upload_rows.py
+-- halo_engine/contacts/csv_import/uploads/rows.py
 -- Parameters: org_id uuid, upload_id uuid
 DELETE
 FROM csv_chunks

@@ -1,6 +1,6 @@
 -- delete_old_uploads
 -- Delete uploads that never came whole, and reports of imports that ended before ``cut``
--- halo_engine/contacts/csv_import/upload_rows.py
+-- halo_engine/contacts/csv_import/uploads/rows.py
 -- Parameters: org_id uuid, cut timestamp with time zone
 DELETE
 FROM csv_uploads

@@ -1,6 +1,6 @@
 -- drop_upload
 -- Delete a file whose upload was broken off
--- halo_engine/contacts/csv_import/upload_rows.py
+-- halo_engine/contacts/csv_import/uploads/rows.py
 -- Parameters: org_id uuid, upload_id uuid
 DELETE
 FROM csv_uploads

@@ -1,6 +1,6 @@
 -- end_upload
 -- Note that an import is over
--- halo_engine/contacts/csv_import/upload_rows.py
+-- halo_engine/contacts/csv_import/uploads/rows.py
 -- Parameters: now timestamp with time zone, org_id uuid, upload_id uuid
 UPDATE csv_uploads
 SET state='finished'::VARCHAR,

@@ -1,6 +1,6 @@
 -- find_stale_imports
 -- Find the imports that no worker has touched for long
--- halo_engine/contacts/csv_import/upload_rows.py
+-- halo_engine/contacts/csv_import/uploads/rows.py
 SELECT organizations.key,
        csv_uploads.id
 FROM csv_uploads

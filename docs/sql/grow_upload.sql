@@ -1,6 +1,6 @@
 -- grow_upload
 -- Count the bytes that came
--- halo_engine/contacts/csv_import/upload_rows.py
+-- halo_engine/contacts/csv_import/uploads/rows.py
 -- Parameters: now timestamp with time zone, org_id uuid, upload_id uuid
 UPDATE csv_uploads
 SET bytes=(csv_uploads.bytes + 8::BIGINT),

@@ -1,6 +1,6 @@
 -- page_imports
 -- Read a page of the imports, newest first; of files that are still coming there is none
--- halo_engine/contacts/csv_import/upload_rows.py
+-- halo_engine/contacts/csv_import/uploads/rows.py
 -- Parameters: org_id uuid
 SELECT csv_uploads.id,
        csv_uploads.file_name,

@@ -1,6 +1,6 @@
 -- read_chunk
 -- Read a piece of a file
--- halo_engine/contacts/csv_import/upload_rows.py
+-- halo_engine/contacts/csv_import/uploads/rows.py
 -- Parameters: org_id uuid, upload_id uuid
 SELECT csv_chunks.data
 FROM csv_chunks

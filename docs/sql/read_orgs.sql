@@ -1,5 +1,5 @@
 -- read_orgs
--- halo_engine/organizations.py
+-- halo_engine/organizations/storing.py
 SELECT organizations.name,
        organizations.timezone,
        organizations.identity_secret,

@@ -1,5 +1,5 @@
 -- read_settings
--- halo_engine/organizations.py
+-- halo_engine/organizations/storing.py
 -- Parameters: org_id uuid
 SELECT organizations.name,
        organizations.timezone,

@@ -1,5 +1,5 @@
 -- read_stripe_endpoint
--- halo_engine/stripe_endpoint.py
+-- halo_engine/organizations/stripe_endpoint.py
 -- Parameters: org_key text
 SELECT organizations.id,
        organizations.stripe_endpoint_secret,

@@ -1,6 +1,6 @@
 -- read_upload
 -- Read how far an import is
--- halo_engine/contacts/csv_import/upload_rows.py
+-- halo_engine/contacts/csv_import/uploads/rows.py
 -- Parameters: org_id uuid, upload_id uuid
 SELECT csv_uploads.org_id,
        csv_uploads.id,

@@ -1,5 +1,5 @@
 -- revoke_old_widget_key
--- halo_engine/widget_keys.py
+-- halo_engine/organizations/widget_keys.py
 -- Parameters: org_key text
 UPDATE organizations
 SET old_widget_key=NULL::VARCHAR

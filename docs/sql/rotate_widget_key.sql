@@ -1,5 +1,5 @@
 -- rotate_widget_key
--- halo_engine/widget_keys.py
+-- halo_engine/organizations/widget_keys.py
 -- Parameters: widget_key text, org_key text
 UPDATE organizations
 SET widget_key=:widget_key::VARCHAR,

@@ -1,6 +1,6 @@
 -- start_upload
 -- Let workers import a file
--- halo_engine/contacts/csv_import/upload_rows.py
+-- halo_engine/contacts/csv_import/uploads/rows.py
 -- Parameters: now timestamp with time zone, org_id uuid, upload_id uuid
 UPDATE csv_uploads
 SET state='running'::VARCHAR,
