@@ -220,8 +220,8 @@ class Settings(BaseSettings):
         default=None,
         ge=0.1,
         le=1_000_000,
-        description="The most requests a second of one key; more are refused with 429. No limit if "
-        "unset.",
+        description="The most requests a second of one key; more are refused with 429. Links in "
+        "mails are not counted. No limit if unset.",
     )
     trusted_proxies: Annotated[str, AfterValidator(_networks)] = Field(
         default="",

@@ -115,7 +115,7 @@ WORDS: Final[Mapping[BounceReason, str]] = {
         {stranger} .. {absender}
         {sender} ... {not} {known}
         {sender} ... null mx
-        {sender} ... has no
+        {sender} ... has no ... mx|dns|record|records
         sender domain ... must|fail*
         {sender} ... {not} allowed|accepted|permitted|authorized|verified|verify|resolve
         {sender} verif*
@@ -211,7 +211,7 @@ WORDS: Final[Mapping[BounceReason, str]] = {
         not accepting {mail}
         no longer accept*|active|available|work*
         temporarily unavailable
-        ha expirado
+        cuenta|buzon|mailbox ... ha expirado
     """,
     BounceReason.SERVER: """
         system|local|internal|server|configuration|config|software|mailer|protocol|syntax error

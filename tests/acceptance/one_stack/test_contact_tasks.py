@@ -24,6 +24,7 @@ def test_stripe_and_integrations_by_tasks(stack: Stack) -> None:
         "updated": 0,
         "passed_over": 0,
         "errors": [],
+        "warnings": [],
     }
     event = {
         "id": "evt_1",

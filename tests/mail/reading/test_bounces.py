@@ -186,6 +186,9 @@ def test_codes_about_the_address_are_for_good(status: str, reason: str) -> None:
         ("550 JunkMail rejected", "", "content"),
         ("550 Sender b.example has no A, AAAA, or MX DNS records", "", "sender_refused"),
         ("550 your envelope sender domain must exist", "", "sender_refused"),
+        # What has run out is the mail's time.
+        ("550 El mensaje ha expirado", "", "unclear"),
+        ("550 La cuenta ha expirado", "", "mailbox_disabled"),
         ("550 Unrouteable address", "", "user_unknown"),
         (
             "Host or domain name not found. Name service error for name=b.example",

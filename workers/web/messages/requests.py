@@ -21,11 +21,7 @@ SLOWEST_BODY_SECONDS: Final = 30.0
 _GZIP: Final = zlib.MAX_WBITS | 16
 _OF_BROWSERS: Final = (b"text/plain",)
 #: RudderStack's client for Node calls its compressed JSON a form, as axios calls any bytes.
-_OF_COMPRESSED: Final = (
-    *_OF_BROWSERS,
-    b"application/x-www-form-urlencoded",
-    b"application/octet-stream",
-)
+_OF_COMPRESSED: Final = (*_OF_BROWSERS, b"application/x-www-form-urlencoded")
 
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 
