@@ -28,6 +28,7 @@ from halo_engine.database import create_engine
 from halo_engine.engine import Engine
 from halo_engine.moving.move import move
 from halo_engine.moving.places import Place, opened
+from halo_engine.moving.progress import Step
 from workers.stack.folders import throwaway_folder
 from workers.stack.interruption import Interrupted, interruptible
 from workers.stack.servers import Servers, running_servers
@@ -67,7 +68,11 @@ def moved(crowd: Crowd, servers: Servers, *, calls: bool) -> tuple[float, list[f
         here, there = places
         with _called(caller, calls=calls):
             began = time.perf_counter()
-            move(here, there, ORG, tell=lambda step: click.echo(f"  {step}"))
+
+            def tell(step: Step) -> None:
+                click.echo(f"  {time.perf_counter() - began:6.1f} s  {step}")
+
+            move(here, there, ORG, tell=tell)
             return time.perf_counter() - began, caller.took
 
 

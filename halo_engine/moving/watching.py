@@ -26,9 +26,14 @@ WATCHED: Final = (organizations, *OWNED)
 
 _NO_LOCK: Final = "55P03"
 _DEADLOCK: Final = "40P01"
-#: How long a lock is waited for, and how often.
-_WAIT: Final = "100ms"
+#: How long a lock is waited for, in milliseconds, and how often.
+_WAIT: Final = 100
 _MOST_TRIES: Final = 60
+#: At these tries a vacuum is waited for: PostgreSQL stops one of its own for which somebody has
+#: waited for ``deadlock_timeout``. It may go on for hours; all writers wait meanwhile, so the wait
+#: is long a few times only, and never longer than this in milliseconds.
+_LONG_TRIES: Final = (8, 16, 32)
+_LONGEST_WAIT: Final = 1_500
 #: The pause between two tries grows from the first to the longest.
 _FIRST_PAUSE_SECONDS: Final = 0.1
 _LONGEST_PAUSE_SECONDS: Final = 5.0
@@ -61,7 +66,7 @@ def _patiently(
     for turn in range(_MOST_TRIES):
         try:
             with place.transaction() as connection:
-                wait_at_most(connection, _WAIT)
+                wait_at_most(connection, f"{_wait(connection, table, turn)}ms")
                 act(connection, org_id, table)
             return
         except DBAPIError as error:
@@ -73,6 +78,26 @@ def _patiently(
         "too_busy_to_move",
         f"Cell {place.name}: a transaction has kept the table {table.name} for minutes. Allowed is "
         "to run the command again once it has ended.",
+    )
+
+
+def _wait(connection: Connection, table: Table, turn: int) -> int:
+    if turn not in _LONG_TRIES:
+        return _WAIT
+    patience = connection.scalar(_find_patience_of_vacuum(table))
+    is_too_long = patience is None or patience > _LONGEST_WAIT
+    return _WAIT if is_too_long else min(patience + 300, _LONGEST_WAIT)
+
+
+@statement("find_patience_of_vacuum", table=end_users)
+def _find_patience_of_vacuum(table: Table) -> TextClause:
+    """Return ``deadlock_timeout`` in milliseconds, if a vacuum has the table or a part of it."""
+    return text(
+        "SELECT CAST(setting AS integer) FROM pg_settings WHERE name = 'deadlock_timeout'"
+        " AND EXISTS (SELECT FROM pg_locks WHERE granted AND mode = 'ShareUpdateExclusiveLock'"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        f" AND (relation = CAST('{table.name}' AS regclass) OR relation IN"
+        f" (SELECT inhrelid FROM pg_inherits WHERE inhparent = CAST('{table.name}' AS regclass))))"
     )
 
 
