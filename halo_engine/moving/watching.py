@@ -85,8 +85,9 @@ def _wait(connection: Connection, table: Table, turn: int) -> int:
     if turn not in _LONG_TRIES:
         return _WAIT
     patience = connection.scalar(_find_patience_of_vacuum(table))
-    is_too_long = patience is None or patience > _LONGEST_WAIT
-    return _WAIT if is_too_long else min(patience + 300, _LONGEST_WAIT)
+    if patience is None or patience + _WAIT > _LONGEST_WAIT:
+        return _WAIT
+    return int(patience) + _WAIT
 
 
 @statement("find_patience_of_vacuum", table=end_users)

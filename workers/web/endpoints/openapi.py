@@ -36,6 +36,7 @@ _PROBLEM: Final[Mapping[str, Any]] = {
         "faults": {"type": "array", "items": {"type": "object"}},
     },
 }
+_CURSOR: Final[Mapping[str, Any]] = {"type": ["string", "null"]}
 _KEY: Final[Mapping[str, Any]] = {"type": "string", "minLength": 1, "maxLength": 255}
 _SECURITY: Final = {
     "widget key": {
@@ -110,9 +111,6 @@ def _shown(
     properties = schemas[answer["$ref"].removeprefix(_REF)]["properties"]
     following = properties["next"] if route.cursor is None else _CURSOR
     return _page(properties[route.items], following)
-
-
-_CURSOR: Final[Mapping[str, Any]] = {"type": ["string", "null"]}
 
 
 def _page(items: Mapping[str, Any], following: Mapping[str, Any]) -> Mapping[str, Any]:
