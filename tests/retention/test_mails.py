@@ -1,12 +1,13 @@
 """Old mails are deleted; links in them, counts of them and rules about them stay (contract §24)."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import pytest
 from sqlalchemy import func, select, update
 
 from halo_engine.answers.explain.runs import run_story
+from halo_engine.answers.operations.status import status
 from halo_engine.answers.reports.failures import failures
 from halo_engine.answers.reports.funnel import Funnel, funnel
 from halo_engine.answers.reports.overview import count_some
@@ -309,3 +310,17 @@ def test_mails_that_a_cap_counts_stay_whoever_set_it(sandbox: Sandbox) -> None:
     assert sweep(sandbox) == 0
     sandbox.now += DAY + timedelta(microseconds=1)
     assert sweep(sandbox) == 2, "the mail, and the step of its run"
+
+
+def test_status_says_from_when_on_mails_are_complete_where_it_counts_older_ones(
+    sandbox: Sandbox,
+) -> None:
+    """Failed mails of three years are asked for, of which those of the last two are kept."""
+    mailed(sandbox)
+    forget(sandbox)
+
+    def since(back: timedelta) -> datetime | None:
+        return sandbox.perform(lambda work: status(work, since=back)).complete_since
+
+    assert since(1096 * DAY) == sandbox.now - 731 * DAY
+    assert since(731 * DAY) is None

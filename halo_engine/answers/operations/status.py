@@ -26,7 +26,9 @@ from halo_engine.domain.reasons import EntryTrigger, PassedOver, SeriesStatus
 from halo_engine.domain.times.cron import next_instant
 from halo_engine.domain.times.durations import format_duration
 from halo_engine.domain.times.instants import Instant
+from halo_engine.domain.times.retention import History
 from halo_engine.series.catalogue import UnreadableDefinition, read_series
+from halo_engine.series.histories import complete_since
 from halo_engine.series.lifecycle import held_by_pause
 from halo_engine.sql.statements import statement
 from halo_engine.tables import (
@@ -63,12 +65,12 @@ class Status(Answer):
     ``last_tick`` is the installation's last tick, None before the first.
     ``last_reevaluation`` is when a tick last began a pass, ``last_full_pass`` when that began which
     last looked at everybody, None before the first; ``reevaluation_due`` is None if no series needs
-    one. Mails and rising bounces are counted from ``since``. ``below_usual`` has the
-    series whose last two whole hours were far below their usual ones. ``parked`` and
-    ``parked_rows`` count signals and rows that were set aside; ``retried`` what failed and is
-    retried, the oldest since ``oldest_retried``. ``stripe_passed_over`` counts Stripe's events that
-    are about no contact. ``waiting_calls`` are clients' calls
-    about users who are unknown yet.
+    one. Mails and rising bounces are counted from ``since``, or ``complete_since`` where mails of
+    after it are not kept any more. ``below_usual`` has the series whose last two whole hours were
+    far below their usual ones. ``parked`` and ``parked_rows`` count signals and rows that were set
+    aside; ``retried`` what failed and is retried, the oldest since ``oldest_retried``.
+    ``stripe_passed_over`` counts Stripe's events that are about no contact. ``waiting_calls`` are
+    clients' calls about users who are unknown yet.
 
     ``webhooks`` lists the endpoints that fail or are off, ``surges`` the series that hold contacts.
     """
@@ -106,6 +108,7 @@ class Status(Answer):
     waiting_calls: int
     oldest_waiting_call: Instant | None
     surges: tuple[HeldContacts, ...] = ()
+    complete_since: Instant | None = None
 
 
 #: The most parked signals, rows and troubles that are listed; all are counted.
@@ -119,7 +122,9 @@ def status(work: Work, patience: timedelta = PATIENCE, since: timedelta = SINCE)
     due = work.connection.execute(_due_rows(work, mail_waits=holds.any)).one()
     aside = work.connection.execute(_parked(work)).one()
     calls = waiting_now(work)
-    troubles = mail_troubles(work, work.now - since)
+    after = work.now - since
+    troubles = mail_troubles(work, after)
+    kept = complete_since(work, History.MAILS)
     found = Status(
         org=work.org.key,
         needs=(),
@@ -147,17 +152,18 @@ def status(work: Work, patience: timedelta = PATIENCE, since: timedelta = SINCE)
         retried=aside.retried,
         oldest_retried=aside.oldest_retried,
         unreadable=tuple(_unreadable(work)),
-        since=work.now - since,
+        since=after,
         failed_mails=sum(each.mails for each in troubles if each.state == "failed"),
         unknown_mails=sum(each.mails for each in troubles if each.state == "unknown"),
         mail_troubles=tuple(troubles[:_MOST_SHOWN]),
-        rising_bounces=tuple(rising_bounces(work, work.now - since)[:_MOST_SHOWN]),
+        rising_bounces=tuple(rising_bounces(work, after)[:_MOST_SHOWN]),
         below_usual=tuple(below_usual(work.connection, work.now, work.org_id)[:_MOST_SHOWN]),
         stripe_passed_over=passed_over(work),
         webhooks=tuple(endpoint_troubles(work)),
         waiting_calls=calls.number,
         oldest_waiting_call=calls.oldest,
         surges=tuple(held_contacts(work)),
+        complete_since=kept if kept and kept > after else None,
     )
     needs = [*_needs(found, work.now, patience), *mail_needs(troubles, found.rising_bounces)]
     needs += [*endpoint_needs(found.webhooks), *held_needs(found.surges)]

@@ -19,6 +19,7 @@ from halo_engine.cli.output import (
     plain,
     print_facts,
     print_json,
+    say_complete_since,
     shown_at,
 )
 from halo_engine.domain.times.durations import format_duration, parse_duration
@@ -167,6 +168,7 @@ def _draw(found: Status, zone: ZoneInfo) -> None:
         },
         indent=2,
     )
+    say_complete_since("  Mails", found.complete_since, zone)
     for stop in found.stopped:
         whose = "all mail is" if stop.everywhere else "its mail is"
         click.echo(f"  {whose} stopped since {shown_at(stop.since, zone)} by {plain(stop.by)}")
