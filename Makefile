@@ -22,7 +22,7 @@ test: check
 
 # The same tests with more of everything, and those that take minutes.
 torture: .venv
-	HALO_TEST_SEQUENCES=5000 HALO_TEST_SEED=$$(date +%s) HALO_TEST_FUZZ=100000 HALO_TEST_PLANS=10000 HALO_TEST_ROUNDS=1000 \
+	HALO_TEST_SEQUENCES=10000 HALO_TEST_PACE=30 HALO_TEST_SEED=$$(date +%s) HALO_TEST_FUZZ=100000 HALO_TEST_PLANS=10000 HALO_TEST_ROUNDS=1000 \
 	  $(BIN)/pytest $(SHARED) -m 'torture or not torture' tests/properties tests/fuzz tests/races \
 	  tests/spec tests/plans tests/mail tests/domain/times tests/benchmarks tests/moving tests/torture
 

@@ -104,11 +104,13 @@ class Sandbox:
 
 
 @contextmanager
-def open_sandbox(scenario: Scenario, database: sqlalchemy.Engine) -> Iterator[Sandbox]:
+def open_sandbox(
+    scenario: Scenario, database: sqlalchemy.Engine, kind: type[Sandbox] = Sandbox
+) -> Iterator[Sandbox]:
     """Create the scenario's organisation, lists and series; remove them afterwards."""
     org_id = _create_organization(scenario, database)
     try:
-        sandbox = Sandbox(
+        sandbox = kind(
             scenario, org_id, scenario.start, database, definitions=dict(scenario.written)
         )
         sandbox.perform(lambda work: _save_drafts(work, scenario))

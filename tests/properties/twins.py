@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import yaml
 from sqlalchemy import Engine, func, select
 
+from halo_engine import engine as halo
 from halo_engine.domain.errors import Refusal
 from halo_engine.rehearsal.actions.table import play
 from halo_engine.rehearsal.expectations import differences
@@ -130,7 +132,10 @@ class Twins:
         raise DisagreementError(self._report(lines))
 
     def _report(self, lines: list[str]) -> str:
-        return "\n".join(["The engine differs from the model.", *lines, "", self.as_yaml()])
+        engine = "The engine"
+        if isinstance(self.sandbox, LiveSandbox):
+            engine += ", which kept its caches,"
+        return "\n".join([f"{engine} differs from the model.", *lines, "", self.as_yaml()])
 
     def as_yaml(self) -> str:
         """Return what was played as a scenario file."""
@@ -144,12 +149,23 @@ class Twins:
         )
 
 
+class LiveSandbox(Sandbox):
+    """A sandbox with one engine to the end, which keeps its caches as a worker does."""
+
+    @cached_property
+    def engine(self) -> halo.Engine:
+        """The engine that was made first."""
+        return super().engine
+
+
 @contextmanager
-def set_twins(written: Written, database: Engine, folder: Path) -> Iterator[Twins]:
+def set_twins(
+    written: Written, database: Engine, folder: Path, kind: type[Sandbox] = Sandbox
+) -> Iterator[Twins]:
     """Set both on the sandbox that is ``written`` as a scenario file writes it."""
     path = folder / "stage.yaml"
     path.write_text(yaml.safe_dump({"scenario": "generated", **written}), encoding="utf-8")
-    with open_sandbox(read_scenario(path), database) as sandbox:
+    with open_sandbox(read_scenario(path), database, kind) as sandbox:
         yield Twins(written, sandbox)
 
 
