@@ -90,13 +90,14 @@ def read_report(mail: Message) -> Report | None:
     """
     parts = leaves(mail)
     from_server = is_by_a_mail_server(mail)
-    if not from_server and has_no_address(mail) and not is_an_answer(mail):
-        blocks = [block for block in blocks_in(_said(parts)) if _is_whole(block)]
-        return together(_fates(blocks[:_MOST_RECIPIENTS], "")) if blocks else None
-    if not (from_server or mail.get_content_type() == "multipart/report"):
+    reports = [part for part in parts if part.get_content_type() in _REPORTS]
+    is_report = mail.get_content_type() == "multipart/report"
+    if not (from_server or (is_report and reports)):
+        if has_no_address(mail) and not is_an_answer(mail):
+            blocks = [block for block in blocks_in(_said(parts)) if _is_whole(block)]
+            return together(_fates(blocks[:_MOST_RECIPIENTS], "")) if blocks else None
         return None
     said = _said(parts)
-    reports = [part for part in parts if part.get_content_type() in _REPORTS]
     blocks = [block for report in reports for block in blocks_of(report)]
     if from_server and not blocks:
         blocks = [*blocks_in(said), *_renamed(parts)]

@@ -451,6 +451,14 @@ def test_a_report_from_no_address_is_a_servers() -> None:
         assert read_mail((head + parts).encode()).kind is kind
 
 
+@pytest.mark.parametrize("sender", ["<>", "Mail Delivery System", "mx.b.example"])
+def test_a_report_by_the_standard_needs_no_address(sender: str) -> None:
+    """A ``multipart/report`` with its own part counts whoever it says it is from."""
+    raw = report(("failed", "5.1.1")).replace(b"MAILER-DAEMON@mx.b.example", sender.encode())
+    read = read_mail(raw)
+    assert (read.kind, read.message_ids) == (MailKind.HARD_BOUNCE, (OURS,))
+
+
 def test_a_person_without_an_address_is_no_server() -> None:
     """Within one Exchange people have none; what they say of a refusal is no report."""
     raw = f"From: Ann </o=Acme/cn=Ann>\nIn-Reply-To: {OURS}\n\nStatus: done. 550 no such user"
