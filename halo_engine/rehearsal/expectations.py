@@ -18,6 +18,7 @@ from halo_engine.rehearsal.expected import (
     ExpectedMail,
     ExpectedPlan,
 )
+from halo_engine.rehearsal.names import as_observed
 from halo_engine.rehearsal.pairing import paired
 from halo_engine.rehearsal.sandbox import Sandbox
 from halo_engine.work import Work
@@ -38,7 +39,8 @@ def _differences(sandbox: Sandbox, expected: Expectation) -> list[str]:
         if name not in expected.model_fields_set:
             continue
         try:
-            found += _CHECKS[name](sandbox, getattr(expected, name))
+            wanted = as_observed(sandbox, name, getattr(expected, name))
+            found += _CHECKS[name](sandbox, wanted)
         except Refusal as refusal:
             found.append(f"{name}: {refusal}")
     return found

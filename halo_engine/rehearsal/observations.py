@@ -258,6 +258,20 @@ def _rehearsal_contact(work: Work, contact_id: UUID) -> Select[Any]:
     return select(contact).where(contact.c.org_id == work.org_id, contact.c.id == contact_id)
 
 
+def name_of(work: Work, name: str) -> str:
+    """Return how observations name a contact; the name itself when there is no such contact."""
+    found = find_known(work, [name])
+    if not found:
+        return name
+    observed: str = work.connection.execute(_rehearsal_name(work, found[0])).scalar_one()
+    return observed
+
+
+@statement("rehearsal_name")
+def _rehearsal_name(work: Work, contact_id: UUID) -> Select[Any]:
+    return select(_NAME).where(end_users.c.org_id == work.org_id, end_users.c.id == contact_id)
+
+
 def registered_fields(work: Work) -> set[str]:
     """Return the registered custom fields by their names in filters."""
     prefix = {"contact": "custom:", "company": "company.custom:"}

@@ -123,3 +123,17 @@ def test_contact_without_steps_was_sent_nothing(shared_database: Engine, tmp_pat
     wrong = "- expect: {sent: {s: {ann/1: [], Lea@a.example: [a]}}}\n"
     [difference] = _played(tmp_path, shared_database, held, wrong)
     assert difference.startswith("timeline entry 5 (expect): sent of s: expected ")
+
+
+def test_lead_is_named_in_any_case_by_each_key(shared_database: Engine, tmp_path: Path) -> None:
+    """An address names a lead whatever its case, in every key that names contacts."""
+    address = "lea@A.example"
+    expect = (
+        f"- expect: {{active: {{s: [ann/1, {address}]}}}}\n"
+        f"- expect: {{sent: {{s: {{ann/1: [a], {address}: [a]}}}}}}\n"
+        "- expect: {recipients: {s: [{contact: ann/1}, {contact: ann/1}, "
+        f"{{contact: {address}, step: a}}, {{contact: {address}, step: b}}]}}}}\n"
+    )
+    ended = f"- expect: {{exited: {{s: {{{address}: manual}}}}, converted: {{s: []}}}}\n"
+    remove = f"- remove: {{contact: {address}, series: s}}\n"
+    assert _played(tmp_path, shared_database, expect, remove, ended) == ()
