@@ -19,7 +19,7 @@ from benchmarks.measuring import Side, alternate
 from benchmarks.processes.mail_server import MailServer, Taken, mail_server
 from benchmarks.rows import Row, Target
 from benchmarks.sizes import Size
-from benchmarks.workloads.ticking import CONTACT_WINDOW
+from benchmarks.workloads.ticking import contact_window
 from halo_engine.domain.series.email import Email
 from halo_engine.engine import Engine
 from halo_engine.mail.composing.links import LinkBases, MailLinks
@@ -72,7 +72,7 @@ def benchmark(ground: Ground, size: Size) -> Iterator[Row]:
 
 def _limited(ground: Ground, size: Size) -> Row:
     """Compare with two caps and a window of each contact's clock with the same without both."""
-    zoned: Mapping[str, Any] = {**_NEWS, "settings": {"send_window": CONTACT_WINDOW}}
+    zoned: Mapping[str, Any] = {**_NEWS, "settings": {"send_window": contact_window()}}
     crowds = [ground.crowd(max(size.crowds[0], size.mails), name) for name in ("capped", "free")]
     for crowd in crowds:
         crowd.run(sql.ZONES)
