@@ -92,8 +92,9 @@ def read_report(mail: Message) -> Report | None:
     from_server = is_by_a_mail_server(mail)
     reports = [part for part in parts if part.get_content_type() in _REPORTS]
     is_report = mail.get_content_type() == "multipart/report"
-    if not (from_server or (is_report and reports)):
-        if has_no_address(mail) and not is_an_answer(mail):
+    is_nameless = has_no_address(mail) and not is_an_answer(mail)
+    if not (from_server or (reports and (is_report or is_nameless))):
+        if is_nameless:
             blocks = [block for block in blocks_in(_said(parts)) if _is_whole(block)]
             return together(_fates(blocks[:_MOST_RECIPIENTS], "")) if blocks else None
         return None

@@ -453,10 +453,11 @@ def test_a_report_from_no_address_is_a_servers() -> None:
 
 @pytest.mark.parametrize("sender", ["<>", "Mail Delivery System", "mx.b.example"])
 def test_a_report_by_the_standard_needs_no_address(sender: str) -> None:
-    """A ``multipart/report`` with its own part counts whoever it says it is from."""
+    """Its part for programs counts, in a ``multipart/report`` and in ``multipart/mixed``."""
     raw = report(("failed", "5.1.1")).replace(b"MAILER-DAEMON@mx.b.example", sender.encode())
-    read = read_mail(raw)
-    assert (read.kind, read.message_ids) == (MailKind.HARD_BOUNCE, (OURS,))
+    for written in (raw, raw.replace(b"multipart/report; report-type", b"multipart/mixed; of")):
+        read = read_mail(written)
+        assert (read.kind, read.message_ids) == (MailKind.HARD_BOUNCE, (OURS,))
 
 
 def test_a_person_without_an_address_is_no_server() -> None:
