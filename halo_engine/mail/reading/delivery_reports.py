@@ -94,10 +94,7 @@ def read_report(mail: Message) -> Report | None:
     is_report = mail.get_content_type() == "multipart/report"
     is_nameless = has_no_address(mail) and not is_an_answer(mail)
     if not (from_server or (reports and (is_report or is_nameless))):
-        if is_nameless:
-            blocks = [block for block in blocks_in(_said(parts)) if _is_whole(block)]
-            return together(_fates(blocks[:_MOST_RECIPIENTS], "")) if blocks else None
-        return None
+        return _in_text(_said(parts)) if is_nameless else None
     said = _said(parts)
     blocks = [block for report in reports for block in blocks_of(report)]
     if from_server and not blocks:
@@ -107,6 +104,12 @@ def read_report(mail: Message) -> Report | None:
         return together(_fates(about_one[:_MOST_RECIPIENTS], _above(said)))
     in_words = _in_words(mail, _above(said)) if from_server and not is_an_answer(mail) else None
     return in_words or (Report(None) if reports else None)
+
+
+def _in_text(said: str) -> Report | None:
+    """Return what a text reports that is written as a part for programs is."""
+    blocks = [block for block in blocks_in(said) if _is_whole(block)]
+    return together(_fates(blocks[:_MOST_RECIPIENTS], "")) if blocks else None
 
 
 def _renamed(parts: Iterable[Message]) -> list[Message]:
