@@ -18,7 +18,7 @@ from halo_engine.rehearsal.expected import (
     ExpectedMail,
     ExpectedPlan,
 )
-from halo_engine.rehearsal.names import as_observed
+from halo_engine.rehearsal.names import as_observed, observed_names
 from halo_engine.rehearsal.pairing import paired
 from halo_engine.rehearsal.sandbox import Sandbox
 from halo_engine.work import Work
@@ -35,11 +35,12 @@ def differences(sandbox: Sandbox, expected: Expectation) -> list[str]:
 
 def _differences(sandbox: Sandbox, expected: Expectation) -> list[str]:
     found: list[str] = []
+    names = observed_names(sandbox, expected)
     for name in Expectation.model_fields:
         if name not in expected.model_fields_set:
             continue
         try:
-            wanted = as_observed(sandbox, name, getattr(expected, name))
+            wanted = as_observed(names, name, getattr(expected, name))
             found += _CHECKS[name](sandbox, wanted)
         except Refusal as refusal:
             found.append(f"{name}: {refusal}")

@@ -6,7 +6,7 @@ from email.message import EmailMessage
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Select, and_, distinct, func, select
+from sqlalchemy import ARRAY, Select, Uuid, and_, any_, distinct, func, literal, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from halo_engine.answers.diagnose.diagnose import diagnose
@@ -258,18 +258,20 @@ def _rehearsal_contact(work: Work, contact_id: UUID) -> Select[Any]:
     return select(contact).where(contact.c.org_id == work.org_id, contact.c.id == contact_id)
 
 
-def name_of(work: Work, name: str) -> str:
-    """Return how observations name a contact; the name itself when there is no such contact."""
-    found = find_known(work, [name])
-    if not found:
-        return name
-    observed: str = work.connection.execute(_rehearsal_name(work, found[0])).scalar_one()
-    return observed
+def names_of(work: Work, contacts: Sequence[str]) -> dict[str, str]:
+    """Return how observations name each of the contacts; those that are not there are left out."""
+    found = find_known(work, contacts)
+    rows = work.connection.execute(_rehearsal_names(work, set(found.values())))
+    names = {row.id: row.name for row in rows}
+    return {contacts[place]: names[contact_id] for place, contact_id in found.items()}
 
 
-@statement("rehearsal_name")
-def _rehearsal_name(work: Work, contact_id: UUID) -> Select[Any]:
-    return select(_NAME).where(end_users.c.org_id == work.org_id, end_users.c.id == contact_id)
+@statement("rehearsal_names")
+def _rehearsal_names(work: Work, contact_ids: Iterable[UUID]) -> Select[Any]:
+    of_them = end_users.c.id == any_(literal(list(contact_ids), ARRAY(Uuid())))
+    return select(end_users.c.id, _NAME.label("name")).where(
+        end_users.c.org_id == work.org_id, of_them
+    )
 
 
 def registered_fields(work: Work) -> set[str]:

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Engine
 
 from halo_engine.rehearsal.player import play_file
+from tests.pipeline.sandbox import counted_statements
 
 SENT = """\
     scenario: A mail comes in
@@ -137,3 +138,28 @@ def test_lead_is_named_in_any_case_by_each_key(shared_database: Engine, tmp_path
     ended = f"- expect: {{exited: {{s: {{{address}: manual}}}}, converted: {{s: []}}}}\n"
     remove = f"- remove: {{contact: {address}, series: s}}\n"
     assert _played(tmp_path, shared_database, expect, remove, ended) == ()
+
+
+@pytest.mark.parametrize(
+    "expected", ["sent: {s: {%s: [a], %s: []}}", "exited: {s: {%s: manual, %s: replied}}"]
+)
+def test_lead_is_named_once_under_a_series(
+    shared_database: Engine, tmp_path: Path, expected: str
+) -> None:
+    """Two spellings of a lead's address are refused, with their key: one would hide the other."""
+    leads = ("lea@a.example", "LEA@a.example")
+    [difference] = _played(tmp_path, shared_database, f"- expect: {{{expected % leads}}}\n")
+    key = expected.partition(":")[0]
+    said = f"{key}: s: lea@a.example and LEA@a.example are one contact; allowed is one of them"
+    assert difference == f"timeline entry 4 (expect): {said}"
+
+
+def test_leads_are_looked_up_together(shared_database: Engine, tmp_path: Path) -> None:
+    """An expectation takes the same statements, however many addresses it names."""
+    statements = []
+    for names in ("lea@a.example", "lea@a.example, no@a.example, nobody@a.example"):
+        with counted_statements(shared_database) as counted:
+            entry = f"- expect: {{active: {{s: [{names}]}}, converted: {{s: [{names}]}}}}\n"
+            _played(tmp_path, shared_database, entry)
+        statements.append(len(counted))
+    assert statements[0] == statements[1]
