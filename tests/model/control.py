@@ -224,7 +224,7 @@ class Control(Activity):
         for series, definition in checked:
             if reschedule:
                 self.reschedule(series, definition)
-            if definition.raw != merge(series.definition.raw, {}):
+            if definition.raw != series.definition.stored:
                 series.versions += 1
             self.announced |= definition.named_series()
             self.replace_definition(series, definition)
@@ -250,7 +250,7 @@ class Control(Activity):
         there already always can.
         """
         definition = self.changed(key, change)
-        if definition.raw == merge(self.known_series(key).definition.raw, {}):
+        if definition.raw == self.known_series(key).definition.stored:
             return definition
         failing = self.refusals(key, definition)
         refuse_unless(not failing, 400, failing[0] if failing else "")

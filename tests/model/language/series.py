@@ -170,6 +170,11 @@ class Definition:
         places = (self.audience_filters, self.exit_filters, self.goal_filters)
         return {key for groups in places for key in series_in(groups)}
 
+    @property
+    def stored(self) -> dict[str, Any]:
+        """`raw` as saves leave it: with settings, also where a first one wrote none."""
+        return merge(self.raw, {})
+
     def names(self, changed: frozenset[str]) -> bool:
         """Say whether the audience names anything that changed (decision 7)."""
         named = {key for group in self.audience_filters for f in group for key in keys_of(f.field)}
