@@ -183,6 +183,22 @@ def test_mails_that_failed_or_may_have_been_sent(daily: Console) -> None:
     assert daily.json("status", "--since", "3d", status=1)["ok"] is False
 
 
+def test_mails_that_are_not_kept_any_more(daily: Console) -> None:
+    """Where mails from before the oldest ones kept are asked for, it says since when they are."""
+    _change(
+        daily,
+        """INSERT INTO histories (org_id, next_at, complete_since)
+        SELECT id, now(), '{"mails": "2026-06-01T09:00:00+00:00"}' FROM organizations
+        ON CONFLICT (org_id) DO UPDATE SET complete_since = excluded.complete_since""",
+    )
+    assert "complete since" not in daily("status", "--since", "1h")
+    assert _status(daily, status=0)["complete_since"] is None
+    said = "  Mails are complete since 2026-06-01 09:00 UTC; older ones are not kept.\n"
+    assert said in daily("status", "--since", "3650d")
+    [found] = daily.json("status", "--since", "3650d")["organizations"]
+    assert found["complete_since"] == "2026-06-01T09:00:00.000000+00:00"
+
+
 def test_bounces_that_rise(daily: Console) -> None:
     """A reason with more bounces than before is shown; many that we can mend need a person."""
     _bounce(daily, "blocklist", 9, "1 hour")
