@@ -62,13 +62,6 @@ _JSON_BOOLEANS: Final = {"true": True, "false": False}
 #: The words of recognised traits, for labels of other programs: ``Up for renewal``.
 _WORDS: Final = {letters_of(word): word for word in (*RENEWAL_STATUSES, *TERMS)}
 
-#: What a line of totals begins with.
-_TOTAL: Final = re.compile(
-    r"(?:(?:(?:grand|sub)[ -]?)?totals?(?: \([^()]{1,40}\))?|sum|summe|gesamt(?:summe)?|somme|suma"
-    r"|totale|totaal|total general|итого|合計|合计|总计):?",
-    re.IGNORECASE,
-)
-
 #: Unix time, by its number of digits: how many units make a second.
 _UNIX: Final = {10: 1, 13: 1000}
 #: Unix seconds with a fraction, as pandas and PostgreSQL's ``extract(epoch …)`` write them.
@@ -148,11 +141,6 @@ def joins_list(column: Column, cell: str) -> bool:
         problem = f"{shown(cell)} is refused; allowed are {_allowed()}, {_STATUS}"
         raise bad_input(column.name, problem, "bad_trait")
     return consent is Consent.GIVEN
-
-
-def is_total(cell: str) -> bool:
-    """Whether a line of totals, as reports end with, begins so."""
-    return _TOTAL.fullmatch(cell) is not None
 
 
 def addresses_in(cell: str) -> Sequence[str]:

@@ -14,11 +14,11 @@ from halo_engine.contacts.calls import Call
 from halo_engine.contacts.csv_import.cells import (
     SEVERAL_ADDRESSES,
     addresses_in,
-    is_total,
     joins_list,
     read_cell,
     wants_no_mail,
 )
+from halo_engine.contacts.csv_import.external_ids import check_is_somebody, read_external_id
 from halo_engine.contacts.csv_import.file import CsvReader, Row
 from halo_engine.contacts.csv_import.mapping import (
     CellType,
@@ -31,8 +31,7 @@ from halo_engine.contacts.csv_import.text import bare, not_decoded, undecoded
 from halo_engine.contacts.writing.people import Person
 from halo_engine.contacts.writing.reading import ReadPerson, read_person
 from halo_engine.contacts.writing.registry import seen_types
-from halo_engine.domain.errors import Refusal, bad_input, shown
-from halo_engine.domain.fields.traits import check_external_id
+from halo_engine.domain.errors import Refusal, bad_input
 from halo_engine.work import Organization
 
 PAGE_SIZE: Final = 1000
@@ -40,7 +39,6 @@ PAGE_SIZE: Final = 1000
 #: Cells that ``lenient`` never leaves out: without the ID or the opt-out the row would do harm.
 _NEVER_LEFT_OUT: Final = (Target.EXTERNAL_ID, Target.OPT_OUT)
 
-_TOTALS: Final = "is taken for a line of totals; a user so called has an email"
 _DATE_HINT: Final = (
     "; how a column writes dates, such as DD.MM.YYYY, is said by --date-format (in calls:"
     " date_formats)"
@@ -198,9 +196,8 @@ class _RowReader:
                 if not self._lenient or column.target in _NEVER_LEFT_OUT:
                     raise self._reason(column, cell, refusal) from None
                 said.leave_out(column, self._reason(column, cell, refusal))
-        if said.external_id and "email" not in said.traits and is_total(said.external_id):
-            # It would become a user; one who is called so has an email.
-            raise bad_input("row", f"{shown(said.external_id)} {_TOTALS}", "bad_row")
+        if said.external_id and "email" not in said.traits:
+            check_is_somebody(said.external_id, cells, self._width)
         if said.first_name or said.last_name:
             said.traits["name"] = f"{said.first_name} {said.last_name}".strip()
         return said
@@ -218,7 +215,7 @@ class _RowReader:
     def _take(self, said: _Said, column: Column, cell: str) -> None:
         match column.target:
             case Target.EXTERNAL_ID:
-                said.external_id = check_external_id(cell, column.key)
+                said.external_id = read_external_id(cell, column.key)
             case Target.NAME_PART:
                 setattr(said, column.key, cell)
             case Target.LIST if joins_list(column, cell):

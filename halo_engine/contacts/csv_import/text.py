@@ -36,6 +36,9 @@ _MARKS: Final = MARK + "".join(
 )
 LINE_ENDS: Final = ("\n", "\r")
 _LONGEST_BEGINNING: Final = 4
+#: An apostrophe that keeps a spreadsheet from taking a text for a formula or a number; programs
+#: write it, and we do (``export.py``).
+_KEEPS_TEXT: Final = re.compile(r"'(?=[=+\-@]|[0-9]+$)")
 #: A formula of Excel's that is a text alone.
 _FORMULA: Final = re.compile(r'="[^"]*(?:""[^"]*)*"')
 #: An error handler: it reads a byte that the encoding has no character for as a lone surrogate.
@@ -93,9 +96,12 @@ def no_csv(problem: str) -> Refusal:
 def bare(cell: str) -> str:
     """Return a cell without blanks around it, and without marks that show nothing.
 
-    ``="0012"`` is ``0012``: programs write a formula so that Excel keeps the zeros.
+    ``="0012"`` and ``'0012`` are ``0012``: programs write a formula, or an apostrophe, so that
+    Excel keeps the zeros.
     """
     cell = cell.strip() if cell.isascii() else cell.strip().strip(_MARKS).strip()
+    if cell.startswith("'"):
+        return cell[1:] if _KEEPS_TEXT.match(cell) else cell
     is_formula = cell.startswith('="') and _FORMULA.fullmatch(cell)
     return cell[2:-1].replace('""', '"') if is_formula else cell
 

@@ -186,6 +186,19 @@ def test_cells_are_read_as_their_field_wants_them(work: Work) -> None:
     assert rows(work, end_users, *names) == [(4900, 1000, True, "at_risk", {"size": 12})]
 
 
+def test_a_word_for_nothing_is_no_id(work: Work) -> None:
+    """A word that is said to mean an empty cell leaves a lead; an ID may have blanks."""
+    mapping = {"id": "external_id", "e": "email"}
+    text = "id,e,seats\nNULL,ann@c.example,\nAnn von Berg,,5\nAnn Lee,,\n"
+    answer = import_csv(work, ImportCsvCall(text=text, mapping=mapping, empty=["NULL"]))
+    assert answer.errors == ()
+    assert rows(work, end_users, "external_id", "email") == [
+        (None, "ann@c.example"),
+        ("Ann von Berg", None),
+        ("Ann Lee", None),
+    ]
+
+
 def test_quotes_newlines_and_unmapped_columns(work: Work) -> None:
     """RFC 4180 is read; a byte-order mark belongs to no name; unmapped columns are ignored."""
     header = "\ufeffID,Comment,Name,Email,Plan"
