@@ -18,7 +18,7 @@ from halo_engine.domain.bounce_reasons import BounceReason
 #: Words that mean the same.
 GROUPS: Final[Mapping[str, str]] = {
     "mailbox": "mailbox|mailboxes|inbox|maildrop|mailfolder|account|accounts",
-    "recipient": "user|users|userid|username|recipient|recipients|mailbox|mailboxes|address|"
+    "recipient": "user|users|userid|username|recipient|recipients|mailbox|mailboxes|inbox|address|"
     "addresses|addressee|account|accounts|alias|email|person|part|subscriber|member|name",
     "mail": "message|messages|mail|mails|email|emails|letter|data|body|attachment",
     "host": "host|ip|server|network|mta|hostname|client|connection",
@@ -28,7 +28,7 @@ GROUPS: Final[Mapping[str, str]] = {
     "|afsender*|avsender*|lähettäjä*|gönderen*|nadawc*|odesílatel*|отправител*",
     "refused": "rejected|refused|denied|blocked|prohibited|forbidden|bounced",
     "refuse": "reject|refuse|deny|block|rejecting|refusing|denying|blocking",
-    "not": "not|isnt|cannot|cant|couldnt|doesnt|wasnt|arent|never|no",
+    "not": "not|isnt|cannot|cant|couldnt|doesnt|dosnt|wasnt|arent|never|no",
     "absent": "unknown|nonexistent|nonexistant|nonexisting|invalid|undefined|bad|incorrect|"
     "unrecognized|unrecognised|undeliverable",
     # As servers write it in German, French, Spanish, Portuguese, Italian, Dutch, Czech, Polish,
@@ -51,6 +51,9 @@ WORDS: Final[Mapping[BounceReason, str]] = {
         {mailbox} ... over ... limit|size
         insufficient ... storage|space|room
         not enough|sufficient ... storage|space|room
+        {not} have enough ... storage|space|room
+        exhausted ... storage|space|room
+        mailbox overlimit
         no|out ... space|room
         too many {mail} on|in
         storage|mailbox limit
@@ -83,6 +86,7 @@ WORDS: Final[Mapping[BounceReason, str]] = {
         client|your|this|sending|connecting {host} ... {refused}
         {host} ... blocked|blacklisted|listed
         {refuse} ... your|client {host}
+        your {host} ... not allowed
         dynamic ... ip|address|pool|dialup
         mail|messages|connections from ... {not} accepted
     """,
@@ -93,7 +97,8 @@ WORDS: Final[Mapping[BounceReason, str]] = {
         rate|sending|hourly|daily limit*
         limit*|exceeded ... rate
         throttl*
-        too fast|frequent|frequently|often
+        too fast|frequent|frequently|often|quickly|busy
+        temporarily deferred
         frequency limit*
         at a rate
         unusual rate|volume|traffic
@@ -115,6 +120,7 @@ WORDS: Final[Mapping[BounceReason, str]] = {
         {stranger} .. {absender}
         {sender} ... {not} {known}
         {sender} ... null mx
+        unresolvable ... {sender}
         {sender} ... has no ... mx|dns|record|records
         sender domain ... must|fail*
         {sender} ... {not} allowed|accepted|permitted|authorized|verified|verify|resolve
@@ -166,6 +172,7 @@ WORDS: Final[Mapping[BounceReason, str]] = {
         timed|time out
         no route
         connection ... refused|reset|lost|dropped|closed|failed|died|broken|attempt*
+        lost|dropped connection
         retry ... time|timeout|limit
         too many hops
         hop count
@@ -211,7 +218,7 @@ WORDS: Final[Mapping[BounceReason, str]] = {
         not accepting {mail}
         no longer accept*|active|available|work*
         temporarily unavailable
-        cuenta|buzon|mailbox ... ha expirado
+        cuenta|buzon|casilla|mailbox ... ha expirado
     """,
     BounceReason.SERVER: """
         system|local|internal|server|configuration|config|software|mailer|protocol|syntax error
@@ -238,6 +245,8 @@ WORDS: Final[Mapping[BounceReason, str]] = {
         no mailbox
         not a|known|our|my .. {recipient}|customer
         nobody ... here
+        no one with ... here
+        rcpt ... dosnt|doesnt|not exist
         unrouteable|unroutable address
         unknown to|in ... us|system|directory|table
         no longer with|on|at|here|valid|exist*|in
@@ -256,6 +265,14 @@ WORDS: Final[Mapping[BounceReason, str]] = {
         nexiste pas
         no|non|não|nao existe|esiste|encontrado
         no se encuentra
+        empfänger*|adressat*|benutzer*|postfach|konto|mailbox ... nicht gefunden|vorhanden
+        geadresseerde*|ontvanger*|gebruiker*|postvak ... niet gevonden
+        mottagare*|användare* ... finns inte|ej
+        modtager*|mottaker*|bruger*|bruker* ... findes|finnes ikke
+        nie ma takiego konta|adresu|użytkownika|odbiorcy
+        nincs ilyen felhasznál*|cím*|postafiók*
+        utilizator*|destinatar* inexistent
+        *用户不存在*|*收件人不存在*|*邮箱不存在*|*账号不存在*|*ユーザーは存在しません*
         non répertorié|repertorie
         nie istnieje
         не существует|найден

@@ -71,8 +71,13 @@ _TO_THE_TEXT: Final = re.compile(
     r"in reply to (end of )?DATA|after (end of )?data\b|SMTP command:?\s+DATA\b|^>>> DATA$",
     re.IGNORECASE | re.MULTILINE,
 )
-#: Several commands were sent at once, and the recipient was refused.
-_NO_RECIPIENT: Final = re.compile(r"need rcpt|no valid recipients", re.IGNORECASE)
+#: All the same the recipient was refused: several commands were sent at once; or it is Yahoo or
+#: mail.ru, who look a recipient up only then.
+_NO_RECIPIENT: Final = re.compile(
+    r"need rcpt|no valid recipients|local mailbox|action aborted, mailbox not found"
+    r"|user doesn.?t have an? [\w.-]{1,60} account",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Recognise complaints: a mailbox provider reports that somebody called a mail spam (contract §2).
 
 They come in the form of RFC 5965 (ARF). Microsoft instead returns only the mail, with the recipient
-in a header.
+in a header; to some it passes on the mail itself, with that header in front.
 """
 
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ _MICROSOFT: Final = "X-HmXmrOriginalRecipient"
 def is_complaint(mail: Message) -> bool:
     """Whether somebody complains; a report counts in a ``multipart/report``, or from a server."""
     parts = leaves(mail)
-    if any(_MICROSOFT in returned for returned in enclosed_mails(parts)):
+    if any(_MICROSOFT in returned for returned in (mail, *enclosed_mails(parts))):
         return True
     if mail.get_content_type() != "multipart/report" and not is_by_a_mail_server(mail):
         return False

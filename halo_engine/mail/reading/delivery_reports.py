@@ -24,6 +24,9 @@ _TROUBLE: Final = frozenset({"failed", "delayed"})
 _ARRIVED: Final = frozenset({"delivered", "relayed", "expanded"})
 #: ``smtp;``, ``x-postfix;``: the type of a diagnostic code.
 _DIAGNOSTIC_TYPE: Final = re.compile(r"^[\w-]{1,60};\s*")
+#: Where Exchange writes the code instead ([MS-OXCMAIL], 2.2.3.7.1.2): server, status, code.
+_SUPPLEMENT: Final = "X-Supplementary-Info"
+_SUPPLEMENTED: Final = re.compile(r"<[^#]{0,300}#[\d.]{1,20} (?P<code>.*?)>?")
 _MOST_RECIPIENTS: Final = 100
 #: In characters: a server's words about one recipient, and a report's text for people.
 _LONGEST_CODE: Final = 2_000
@@ -131,12 +134,20 @@ def _fates(blocks: Sequence[Message], said: str) -> Iterator[Bounce | None]:
         if action in _ARRIVED or (status.startswith("2") and action not in _TROUBLE):
             yield None
             continue
-        diagnostic = _DIAGNOSTIC_TYPE.sub("", header(block, "Diagnostic-Code"))[:_LONGEST_CODE]
-        bounce = judge(diagnostic, status, said if len(blocks) == 1 else "")
+        bounce = judge(_diagnostic(block), status, said if len(blocks) == 1 else "")
         if action == "delayed":
             yield replace(bounce or _UNCLEAR, for_good=False)
         elif bounce is not None or action == "failed":
             yield bounce or _UNCLEAR
+
+
+def _diagnostic(block: Message) -> str:
+    """Return what the server said about a recipient."""
+    code = header(block, "Diagnostic-Code")
+    if not code:
+        supplement = _SUPPLEMENTED.fullmatch(header(block, _SUPPLEMENT))
+        code = supplement["code"] if supplement else ""
+    return _DIAGNOSTIC_TYPE.sub("", code)[:_LONGEST_CODE]
 
 
 def together(fates: Iterable[Bounce | None]) -> Report:

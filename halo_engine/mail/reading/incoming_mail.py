@@ -112,7 +112,9 @@ def _read(mail: Message) -> tuple[MailKind, BounceReason | None, tuple[str, ...]
     if notice is not None:
         return *_noticed(notice), _first(notice.message_ids)
     if is_complaint(mail):
-        return MailKind.COMPLAINT, None, _first((*_returned(mail), *answered))
+        # Microsoft may have passed on ours itself.
+        own = ids(mail, "Message-ID")
+        return MailKind.COMPLAINT, None, _first((*_returned(mail), *own, *answered))
     report = read_report(mail)
     if report is not None and report.bounce is not None:
         return *_bounced(report.bounce), _first((*_returned(mail), *answered))

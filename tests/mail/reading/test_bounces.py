@@ -115,6 +115,19 @@ def test_codes_about_the_address_are_for_good(status: str, reason: str) -> None:
                 "El usuario no se encuentra en el directorio",
                 "The recipient cannot be verified",
                 "Message was not accepted -- invalid mailbox. Local mailbox is unavailable",
+                "RCPT (ann@b.example) dosn't exist",
+                "Inbox does not exist",
+                "No one with that email address here",
+                "Empfänger nicht gefunden",
+                "Das Postfach ist nicht vorhanden",
+                "De geadresseerde werd niet gevonden",
+                "Mottagaren finns inte",
+                "Modtageren findes ikke",
+                "Nie ma takiego konta",
+                "Nincs ilyen felhasználó",
+                "Utilizator inexistent",
+                "该用户不存在",
+                "このユーザーは存在しません",
             )
         ],
         # The sender may be unknown too, and a mailbox full, in all these languages.
@@ -171,6 +184,9 @@ def test_codes_about_the_address_are_for_good(status: str, reason: str) -> None:
                 "A címzett postafiókja megtelt",
                 "Posta kutusu dolu",
                 "收件人邮箱已满",
+                "Account(s) <ann@b.example> does not have enough space",
+                "User has exhausted allowed storage space",
+                "Mailbox overlimit",
             )
         ],
         # The server that said so, as Sendmail notes it, did not refuse to relay.
@@ -189,6 +205,7 @@ def test_codes_about_the_address_are_for_good(status: str, reason: str) -> None:
         # What has run out is the mail's time.
         ("550 El mensaje ha expirado", "", "unclear"),
         ("550 La cuenta ha expirado", "", "mailbox_disabled"),
+        ("550 Esta casilla ha expirado por falta de uso", "", "mailbox_disabled"),
         ("550 Unrouteable address", "", "user_unknown"),
         (
             "Host or domain name not found. Name service error for name=b.example",
@@ -218,6 +235,11 @@ def test_codes_about_the_address_are_for_good(status: str, reason: str) -> None:
         ("552 message size exceeds the limit", "", "too_large"),
         ("554 message contains a virus", "", "content"),
         ("550 connection refused", "", "network"),
+        ("lost connection with mx.b.example while receiving the greeting", "4.4.2", "network"),
+        ("450 User is receiving mail too quickly", "", "rate"),
+        ("421 4.3.2 server too busy", "", "rate"),
+        ("550 Your host is not allowed to connect to this server", "", "blocklist"),
+        ("451 deferred due to unresolvable RFC.5321 from domain", "", "sender_refused"),
         ("550 internal server error", "", "server"),
         ("550 Recipient address rejected: greylisted", "", "rate"),
         ("554 no", "", "unclear"),
@@ -251,6 +273,20 @@ def test_words_after_the_text_are_not_about_the_recipient() -> None:
     assert judge("550 User unknown", "5.0.0", transcript) == Bounce(False, BounceReason.POLICY)
     at_once = f"{transcript}<<< 503 5.0.0 Need RCPT (recipient)\n"
     assert judge("550 User unknown", "5.0.0", at_once) == Bounce(True, BounceReason.USER_UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "554 delivery error: dd This user doesn't have a b.example account (ann@b.example) [0]",
+        "552 1 Requested mail action aborted, mailbox not found",
+        "550 Message not accepted -- invalid mailbox. Local mailbox is unavailable: user not found",
+    ],
+)
+def test_some_look_the_recipient_up_after_the_text(said: str) -> None:
+    """Yahoo and mail.ru then say that the address is theirs, and that nobody has it."""
+    text = f"host mx.b.example said: {said} (in reply to end of DATA command)"
+    assert judge(said, "5.0.0", text) == Bounce(True, BounceReason.USER_UNKNOWN)
 
 
 def test_what_is_said_to_people_counts_where_nothing_else_says_anything() -> None:

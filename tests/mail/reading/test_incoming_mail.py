@@ -138,6 +138,27 @@ def test_a_delivery_report_is_a_bounce(
     assert (read.kind, read.message_ids) == (kind, (OURS,))
 
 
+@pytest.mark.parametrize(
+    ("said", "kind", "reason"),
+    [
+        ('<192.0.2.1 #5.0.0 smtp; 550 "Unknown User">', MailKind.HARD_BOUNCE, "user_unknown"),
+        (
+            "<mx.b.example #5.1.1 smtp;\n 550 5.7.1 Client host blocked>",
+            MailKind.SOFT_BOUNCE,
+            "blocklist",
+        ),
+        ("< #5.2.2>", MailKind.HARD_BOUNCE, "user_unknown"),
+    ],
+)
+def test_a_report_of_exchange_says_the_code_elsewhere(
+    said: str, kind: MailKind, reason: str
+) -> None:
+    """The server's answer, between brackets, counts before the report's code."""
+    raw = report(("failed", f"5.1.1\nX-Supplementary-Info: {said}"))
+    read = read_mail(raw)
+    assert (read.kind, read.reason) == (kind, reason)
+
+
 def test_reports_of_addresses_that_are_not_ascii() -> None:
     """RFC 6533 has other types of parts, but the same fields."""
     utf8 = report(("failed", "5.2.2"), ("failed", "5.1.1"), returned=HEADERS).replace(
@@ -570,6 +591,13 @@ def test_microsoft_complains_without_a_report() -> None:
     assert read_mail(_MICROSOFT.replace("X-Hm", "X-No").encode()).kind is MailKind.OTHER
 
 
+def test_microsoft_may_pass_on_the_mail_itself() -> None:
+    """Its header then stands in front of ours."""
+    ours = ["Message-ID: <0f0e@acme.example>", "References: <0f0e@acme.example>"]
+    read = read_mail(mail("X-HmXmrOriginalRecipient: ann@b.example", "Precedence: bulk", *ours))
+    assert (read.kind, read.message_ids) == (MailKind.COMPLAINT, (OURS,))
+
+
 def _notice(**said: object) -> bytes:
     """Write a mail of Amazon's SNS about a mail of ours that SES renamed."""
     of = {"messageId": "1", "commonHeaders": {"messageId": OURS}}
@@ -655,6 +683,15 @@ def test_a_notice_that_says_nothing_is_no_trouble(body: str) -> None:
         ["Subject: Currently away from my desk: Hello"],
         ["Subject: Nicht im Büro bis 7. Januar"],
         ["Subject: Absent jusqu'au 7 janvier"],
+        ["Subject: OOO until Monday"],
+        ["Subject: I am currently out of the office"],
+        ["Subject: On parental leave until 7 January"],
+        ["Subject: Ann Lee ist außer Haus."],
+        ["Subject: Ann Lee est absent(e)."],
+        ["Subject: Estoy de vacaciones"],
+        ["Subject: Я в отпуске до 7 января"],
+        # As Notes writes it.
+        ["Subject: I will be out of the office starting 01/07 and will not return until 01/09."],
         ["X-Mailer: vacation 1.2.7"],
         ["X-Mailer: Acme Auto-Responder"],
         ["Subject: Ann Lee is out of the office (returning 01/07/2027)."],
@@ -704,6 +741,26 @@ def test_a_notice_that_says_nothing_is_no_trouble(body: str) -> None:
                 "מחוץ למשרד",
                 "Away",
                 "Vacation",
+                "Réponse automatique d'absence",
+                "Absence",
+                "Ausente",
+                "Assenza",
+                "Afwezigheid",
+                "Frånvarande",
+                "Ikke til stede",
+                "Lomalla",
+                "Na urlopie",
+                "Dovolená",
+                "Szabadságon",
+                "În concediu",
+                "Na godišnjem odmoru",
+                "Автоматски одговор",
+                "Ārpus biroja atrašanās automātiskā atbilde",
+                "İzindeyim",
+                "休暇中",
+                "不在办公室",
+                "부재 중 자동 회신",
+                "การตอบกลับอัตโนมัติ",
             )
         ],
         ["X-Auto-Response-Suppress: All", "X-MS-Exchange-Inbox-Rules-Loop: ann@b.example"],
@@ -737,6 +794,9 @@ def test_marks_of_machines(headers: list[str]) -> None:
         ["Subject: On leave policies"],
         ["Subject: Re: Away until 7 January"],
         ["Subject: Vacation plans"],
+        ["Subject: Absence of news"],
+        ["Subject: Re: Absence"],
+        ["Subject: Ferienhaus"],
         ["Subject: Re: Ann is out of the office"],
         ["Subject: Automatic replies are a nuisance"],
         ["X-Auto-Response-Suppress: All"],
