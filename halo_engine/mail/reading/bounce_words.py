@@ -162,6 +162,7 @@ WORDS: Final[Mapping[BounceReason, str]] = {
         not authorized|authorised|permitted
         security ... reason|reasons|violation
         blocked|blocking
+        rejected by destination domain
         whitelist*|challenge
         white list
         not accept* ... your
@@ -289,7 +290,12 @@ _LISTS: Final = re.compile(
 _NAMES: Final = re.compile(
     r"(?:https?://|www\.|\brelay=)\S+|<?[^\s<>@:]{1,64}@[^\s<>@:]{1,253}>?|\b[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}\b"
 )
-_SPELLINGS: Final = ((re.compile(r"['’`]"), ""), (re.compile(r"[\W_]+"), " "))
+_SPELLINGS: Final = (
+    (re.compile(r"['’`]"), ""),
+    (re.compile(r"[\W_]+"), " "),
+    # Not the mailbox is full: the sender sends too much.
+    (re.compile(r" (?:daily|hourly|sending|queue)(?: \w+){0,2}? quota"), " rate limit"),
+)
 _ALIKE: Final = (
     (" e mail", " email"),
     (" mail box", " mailbox"),

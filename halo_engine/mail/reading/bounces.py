@@ -75,7 +75,7 @@ _TO_THE_TEXT: Final = re.compile(
 #: mail.ru, who look a recipient up only then.
 _NO_RECIPIENT: Final = re.compile(
     r"need rcpt|no valid recipients|local mailbox|action aborted, mailbox not found"
-    r"|user doesn.?t have an? [\w.-]{1,60} account",
+    r"|delivery error: dd\b",
     re.IGNORECASE,
 )
 

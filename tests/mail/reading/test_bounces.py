@@ -237,6 +237,12 @@ def test_codes_about_the_address_are_for_good(status: str, reason: str) -> None:
         ("550 connection refused", "", "network"),
         ("lost connection with mx.b.example while receiving the greeting", "4.4.2", "network"),
         ("450 User is receiving mail too quickly", "", "rate"),
+        # A quota of the sender's is no full mailbox.
+        ("550 5.4.5 Daily user sending quota exceeded", "", "rate"),
+        ("450 4.7.3 Organization queue quota exceeded", "", "rate"),
+        ("550 Sender has exceeded hourly message quota", "", "rate"),
+        # A filter of the domain's.
+        ("541 5.4.1 Mail rejected by destination domain", "", "policy"),
         ("421 4.3.2 server too busy", "", "rate"),
         ("550 Your host is not allowed to connect to this server", "", "blocklist"),
         ("451 deferred due to unresolvable RFC.5321 from domain", "", "sender_refused"),
@@ -279,6 +285,7 @@ def test_words_after_the_text_are_not_about_the_recipient() -> None:
     "said",
     [
         "554 delivery error: dd This user doesn't have a b.example account (ann@b.example) [0]",
+        "554 delivery error: dd ann@b.example is no longer valid. [-20]",
         "552 1 Requested mail action aborted, mailbox not found",
         "550 Message not accepted -- invalid mailbox. Local mailbox is unavailable: user not found",
     ],
