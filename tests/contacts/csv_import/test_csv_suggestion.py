@@ -72,6 +72,18 @@ EXPORTS = {
             "Dirección de correo electrónico": "email",
         },
     ),
+    "Outlook in Chinese": (
+        "名字,姓氏,公司,電子郵件地址",
+        {"名字": "first_name", "姓氏": "last_name", "電子郵件地址": "email"},
+    ),
+    "Thunderbird in German": (
+        "Vorname,Nachname,Anzeigename,Primäre E-Mail-Adresse,Sekundäre E-Mail-Adresse",
+        {"Anzeigename": "name", "Primäre E-Mail-Adresse": "email"},
+    ),
+    "Thunderbird in Slovak": (
+        "Krstné meno,Priezvisko,E-mailová adresa",
+        {"Krstné meno": "first_name", "Priezvisko": "last_name", "E-mailová adresa": "email"},
+    ),
     "Brevo": (
         "EMAIL,EXT_ID,LASTNAME,FIRSTNAME,SMS,ADDED_TIME,MODIFIED_TIME",
         {
