@@ -31,13 +31,15 @@ _WORDS: Final[Mapping[Consent, str]] = {
     """,
     Consent.MISSING: """
         neversubscribed nonsubscribed nonsubscriber notsubscribed notoptedin transactional
-        pending pendingconfirmation awaitingconfirmation unconfirmed notconfirmed
+        pending pendingconfirmation awaitingconfirmation unconfirmed notconfirmed pendingoptin
+        temporaryhold temphold
         notset nopermissionset nopermissionsset
     """,
     Consent.WITHDRAWN: """
         unsubscribed unsubscribe unsub optout optedout softoptout confirmedoptout cancelled canceled
         cleaned bounced bounce hardbounce hardbounced undeliverable invalid held suppressed
-        usersuppressed complained complaint spam spamcomplaint markedasspam junk
+        usersuppressed globallysuppressed complained complaint ispcomplained directcomplaint
+        spam spamcomplaint markedasspam junk mailblocked
         blocked blocklisted blacklisted donotcontact donotemail donotmail donotallow
         abgemeldet ausgetragen desabonne desinscrit desuscrito disiscritto descadastrado
         uitgeschreven

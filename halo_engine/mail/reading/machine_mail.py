@@ -54,6 +54,7 @@ HEADERS_TOGETHER: Final = (
 _SERVER_HEADERS: Final = _patterns(
     ("Return-Path", r"<\s*>"),
     ("X-Envelope-From", r"<\s*>"),
+    ("From", r"<\s*>$"),
     ("X-Failed-Recipients", r"\S"),
     ("X-MS-Exchange-Message-Is-Ndr", r""),
 )

@@ -110,10 +110,13 @@ def test_an_opt_out_column_unsubscribes_from_everything(work: Work, cell: str) -
 
 #: What mail services say of somebody, as they spell it.
 GIVEN = ("Subscribed", "subscriber", "Active", "OPT_IN", "opted_in", "Soft Opt-In", "Abonné")
-MISSING = ("never subscribed", "NEVER_SUBSCRIBED", "Non-subscribed", "Pending", "Unconfirmed")
+MISSING = (
+    *("never subscribed", "NEVER_SUBSCRIBED", "Non-subscribed", "Pending", "Unconfirmed"),
+    *("PendingOptIn", "Temporary hold"),
+)
 WITHDRAWN = (
     *("Unsubscribed", "OPT_OUT", "opted out", "Cleaned", "Bounced", "Do Not Contact"),
-    *("Suppressed", "marked as spam", "Abgemeldet"),
+    *("Suppressed", "marked as spam", "Abgemeldet", "IspComplained", "Mail blocked"),
 )
 
 

@@ -431,6 +431,8 @@ def test_a_plain_report_about_two_is_for_good_if_it_is_for_both() -> None:
             "收件人邮箱已满",
             MailKind.SOFT_BOUNCE,
         ),
+        # It calls itself by no name at all.
+        (["From: <>", "Subject: Delivery failure"], "550 no such user", MailKind.HARD_BOUNCE),
         # A failure without a word that is known.
         (
             ["From: postmaster@b.example", "Subject: Undeliverable: Hello"],
