@@ -59,6 +59,8 @@ _PHRASES: Final = (
     r"پاسخ خودکار|स्वचालित उत्तर",
     r"trả lời tự động|(การ)?ตอบกลับอัตโนมัติ|balasan (otomatis|automatik)",
 )
+#: What our own gateway may put before a subject: ``[EXTERNAL]``, ``*EXT*``.
+_TAG: Final = r"([\[(*]{1,2}ext(ern\w*)?( e?mail| sender)?[\])*]{1,2}:?\s*)?"
 SUBJECTS: Final = re.compile(
-    rf"\s*[\[(]?({'|'.join(_PHRASES)})( (re|aw))?\s*([:\uff1a\])]|[.!]?$)", re.IGNORECASE
+    rf"\s*{_TAG}[\[(]?({'|'.join(_PHRASES)})( (re|aw))?\s*([:\uff1a\])]|[.!]?$)", re.IGNORECASE
 )

@@ -237,7 +237,11 @@ WORDS: Final[Mapping[BounceReason, str]] = {
     """,
     BounceReason.USER_UNKNOWN: """
         no such .. {recipient}
-        no valid {recipient}
+        no valid|matching {recipient}
+        no user|account|recipient found|exists
+        dont have .. user|mailbox|account
+        unable to find alias|user|recipient|mailbox
+        no such mail drop
         {absent} .. {recipient}
         {recipient} ... {absent}
         {recipient} ... {not} ... {known}
@@ -246,7 +250,7 @@ WORDS: Final[Mapping[BounceReason, str]] = {
         no mailbox
         not a|known|our|my .. {recipient}|customer
         nobody ... here
-        no one with ... here
+        no one with|by ... here
         rcpt ... dosnt|doesnt|not exist
         unrouteable|unroutable address
         unknown to|in ... us|system|directory|table
@@ -255,6 +259,9 @@ WORDS: Final[Mapping[BounceReason, str]] = {
         {not} have ... {recipient}
         has|have|user moved|left
         not ... listed ... directory|book
+        {recipient} not in .. directory|book|ldap
+        not found in ldap
+        mailbox|account|recipient .. deleted|removed
         {recipient} unavailable
         recipient cannot be verified
         {recipient} not available
