@@ -38,6 +38,12 @@ _BLANK_LINE: Final = re.compile(rb"(?>\r\n|\r|\n)(?=[\r\n])")
 _BEFORE: Final = re.compile(rb"\A(?:\xef\xbb\xbf)?[\r\n]*")
 _FOLD: Final = re.compile(rb"(?:\r\n|\r|\n)[ \t]")
 _TAG: Final = re.compile(r"<[^<>]{0,2000}>")
+#: Charsets of servers that write in their own language; Python knows slow ones, too.
+_CHARSETS: Final = re.compile(
+    r"iso-8859-\d{1,2}|windows-125\d|koi8-[ru]|gb(?:k|2312|18030)|big5|euc-(?:jp|kr)|shift_jis"
+)
+#: It looks like ASCII.
+_SEVEN_BITS: Final = "iso-2022-jp"
 
 
 def parsed(raw: bytes) -> Message:
@@ -89,13 +95,30 @@ def _leaves(mail: Message, deepest: int) -> Iterator[Message]:
 
 
 def text(part: Message) -> str:
-    """Return the text of a part, without HTML tags; the charset is ignored, so trust only ASCII."""
+    """Return the text of a part, without HTML tags.
+
+    It is read as UTF-8 if it is that, else by its charset; so trust only ASCII.
+    """
     decoded: Any = part.get_payload(decode=True)
     if not isinstance(decoded, bytes):
         return ""
-    written = decoded[:_LONGEST_TEXT].decode(errors="replace").replace("\r\n", "\n")
+    written = _characters(decoded[:_LONGEST_TEXT], part).replace("\r\n", "\n")
     is_html = part.get_content_type() == "text/html"
     return unescape(_TAG.sub(" ", written)) if is_html else written
+
+
+def _characters(written: bytes, part: Message) -> str:
+    charset = str(part.get_content_charset())
+    if charset == _SEVEN_BITS:
+        return written.decode(charset, "replace")
+    try:
+        return written.decode()
+    except UnicodeDecodeError:
+        known = charset if _CHARSETS.fullmatch(charset) or charset == "utf-8" else "latin-1"
+        try:
+            return written.decode(known, "replace")
+        except LookupError:
+            return written.decode("latin-1")
 
 
 def unparsed(part: Message) -> str:

@@ -454,6 +454,28 @@ def test_words_of_a_mail_server_alone_are_a_report(
     assert read_mail(raw.encode()).kind is kind
 
 
+@pytest.mark.parametrize(
+    ("charset", "encoding", "said", "reason"),
+    [
+        ("iso-8859-1", "iso-8859-1", "Empfänger nicht gefunden", "user_unknown"),
+        ("us-ascii", "iso-8859-1", "Empfänger nicht gefunden", "user_unknown"),
+        ("x-unknown", "iso-8859-1", "La boîte est pleine", "mailbox_full"),
+        ("iso-8859-99", "iso-8859-1", "La boîte est pleine", "mailbox_full"),
+        ("iso-8859-1", "utf-8", "La boîte est pleine", "mailbox_full"),
+        ("windows-1251", "windows-1251", "Получатель не найден", "user_unknown"),
+        ("koi8-r", "koi8-r", "Получатель не найден", "user_unknown"),
+        ("gb2312", "gb2312", "收件人邮箱已满", "mailbox_full"),
+        ("iso-2022-jp", "iso-2022-jp", "このユーザーは存在しません", "user_unknown"),
+    ],
+)
+def test_servers_write_in_charsets_of_their_own(
+    charset: str, encoding: str, said: str, reason: str
+) -> None:
+    """Words are read in the charset that a text says, unless it is UTF-8."""
+    head = f"From: postmaster@b.example\nContent-Type: text/plain; charset={charset}\n\n550 "
+    assert read_mail(head.encode() + said.encode(encoding)).reason == reason
+
+
 def test_a_report_from_no_address_is_a_servers() -> None:
     """Amazon WorkMail names itself alone, and puts what a report says into the text."""
     text = (
