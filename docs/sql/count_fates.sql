@@ -1,6 +1,6 @@
 -- count_fates
 -- Count by a number that stands for four columns: of those PostgreSQL expects so many groups that it would sort everybody
--- halo_engine/answers/plans/plan.py
+-- halo_engine/answers/plans/counts.py
 -- Parameters: now timestamp with time zone, org_id uuid, step_id uuid, list_id uuid, series_id uuid
 SELECT ('{5a000000-0000-0000-0000-000000000005,5a000000-0000-0000-0000-000000000006}'::UUID[])[CAST(counted.number % 3::BIGINT AS INTEGER)] AS next_id,
        ('{5a000000-0000-0000-0000-000000000005,5a000000-0000-0000-0000-000000000006}'::UUID[])[CAST((counted.number / 3::BIGINT) % 3::BIGINT AS INTEGER)] AS step_id,

@@ -1,5 +1,5 @@
 -- page_fate
--- halo_engine/answers/plans/plan.py
+-- halo_engine/answers/plans/pages.py
 -- Parameters: now timestamp with time zone, org_id uuid, step_id uuid, list_id uuid, series_id uuid, limit integer
 SELECT fates.recipient_id AS id,
        fates.end_user_id AS contact_id,

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, select
 
 from halo_engine.answers.plans.fate_names import FateName
-from halo_engine.answers.plans.plan import Plan, PlannedContact, plan
+from halo_engine.answers.plans.pages import PlannedContact
+from halo_engine.answers.plans.plan import Plan, plan
 from halo_engine.contacts.companies.identify import IdentifyCompanyCall, identify_company
 from halo_engine.contacts.identifying.identify import IdentifyCall, identify
 from halo_engine.domain.errors import Refusal

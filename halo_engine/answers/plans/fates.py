@@ -54,6 +54,11 @@ class PlannedSave:
     series: Series
     retimed: Retimed
 
+    @property
+    def step_keys(self) -> dict[UUID, str]:
+        """The keys of its steps by their ids."""
+        return {id_: step.key for id_, step in self.series.steps_by_id.items()}
+
 
 def fates(work: Work, planned: PlannedSave, before: Series | None = None) -> Subquery:
     """Return a row for each active recipient: its ``fate``, the ``exit_reason`` or the ``next_id``

@@ -6,8 +6,10 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from halo_engine.answers.plans.counts import Fate, FatePart
 from halo_engine.answers.plans.fate_names import FATE_OF, FateName
-from halo_engine.answers.plans.plan import Fate, FatePart, Plan, PlannedContacts, plan
+from halo_engine.answers.plans.pages import PlannedContacts
+from halo_engine.answers.plans.plan import Plan, plan
 from halo_engine.cli.context import CommandContext, in_organization
 from halo_engine.cli.output import plain, print_table, shown_at
 from halo_engine.cli.series.files import draw_changes, draw_warnings, file_argument

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from halo_engine.answers.plans.counts import FatePart
 from halo_engine.answers.plans.fate_names import FATE_OF, FateRule
-from halo_engine.answers.plans.plan import FatePart, Plan, PlannedContact
+from halo_engine.answers.plans.pages import PlannedContact
+from halo_engine.answers.plans.plan import Plan
 from halo_engine.domain.rules_panel.reason_labels import why_left
 
 from ...page import View, Visit
