@@ -11,9 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
-    FromClause,
     Integer,
-    Select,
     Subquery,
     Text,
     Uuid,
@@ -35,10 +33,9 @@ from halo_engine.domain.series.definition import Series, Step
 from halo_engine.domain.series.exits import ExitReason
 from halo_engine.journey.exit_questions import ExitQuestions, first_that_fires
 from halo_engine.series.early_gates import early_steps, is_opened
-from halo_engine.series.rebase import address_at_entry
 from halo_engine.series.rescheduling import Retimed
 from halo_engine.sql.rows import rows_of
-from halo_engine.tables import automation_enrollments, automation_recipients, end_users
+from halo_engine.tables import automation_enrollments, automation_recipients
 from halo_engine.tables.enrollments import DUE, IS_ACTIVE, is_run
 from halo_engine.work import Work
 
@@ -272,45 +269,3 @@ def _walk(series: Series, step: Step) -> Iterator[Step]:
     while (later := series.step_after(step, visited)) is not None:
         yield later
         visited.append(later.id)
-
-
-def taken_companies(found: FromClause) -> Select[Any]:
-    """Return the companies whose seat is taken after the save: somebody stays, or nobody contends
-    for it, so that whoever leaves does not leave at once.
-    """
-    stays = func.bool_or(found.c.exit_reason.is_(None))
-    return (
-        select(found.c.company_id)
-        .where(found.c.company_id.is_not(None))
-        .group_by(found.c.company_id)
-        .having(stays | (func.count() == 1))
-    )
-
-
-def taken_addresses(
-    work: Work, series: Series, found: FromClause, gives_seats: bool
-) -> Select[Any]:
-    """Return the addresses that are taken after the save: of everybody who does not leave at once,
-    which only those do who contend for a seat that it gives.
-    """
-    runs, contact = automation_enrollments, end_users
-    crowd = func.count().over(partition_by=found.c.company_id)
-    alone = or_(found.c.company_id.is_(None), crowd == 1)
-    placed = select(
-        found.c.end_user_id, or_(found.c.exit_reason.is_(None), alone).label("stays")
-    ).subquery("placed")
-    is_its = and_(contact.c.org_id == runs.c.org_id, contact.c.id == runs.c.end_user_id)
-    source: FromClause = runs.join(contact, is_its)
-    if gives_seats:
-        source = source.join(
-            placed, and_(placed.c.end_user_id == runs.c.end_user_id, placed.c.stays)
-        )
-    return (
-        select(address_at_entry(runs, contact))
-        .select_from(source)
-        .where(
-            runs.c.org_id == work.org_id,
-            runs.c.automation_id == series.id,
-            runs.c.ended_at.is_(None),
-        )
-    )

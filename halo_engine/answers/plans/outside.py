@@ -6,13 +6,8 @@ from uuid import UUID
 
 from sqlalchemy import Select, func, select
 
-from halo_engine.answers.plans.fates import (
-    PlannedSave,
-    audience_of,
-    fates,
-    taken_addresses,
-    taken_companies,
-)
+from halo_engine.answers.plans.fates import PlannedSave, audience_of, fates
+from halo_engine.answers.plans.seats import taken_addresses, taken_companies
 from halo_engine.domain.answer import Answer
 from halo_engine.domain.reasons import EntryTrigger
 from halo_engine.domain.series.definition import Series
