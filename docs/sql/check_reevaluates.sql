@@ -1,5 +1,5 @@
 -- check_reevaluates
--- halo_engine/answers/operations/status.py
+-- halo_engine/answers/operations/waiting.py
 -- Parameters: org_id uuid
 SELECT EXISTS
   (SELECT *

@@ -1,5 +1,5 @@
 -- count_abandoned_leases
--- halo_engine/answers/operations/status.py
+-- halo_engine/answers/operations/waiting.py
 -- Parameters: org_id uuid
 SELECT count(*) AS count_1
 FROM automation_recipients

@@ -1,5 +1,6 @@
 -- count_due_rows
--- halo_engine/answers/operations/status.py
+-- Count the rows that are due, those apart that wait at an email while mail waits
+-- halo_engine/answers/operations/waiting.py
 -- Parameters: org_id uuid, now timestamp with time zone
 SELECT coalesce(sum(due.number) FILTER (
                                         WHERE NOT (automation_steps.email IS NOT NULL

@@ -1,6 +1,6 @@
 -- count_parked
 -- Count what is set aside and what is retried
--- halo_engine/answers/operations/status.py
+-- halo_engine/answers/operations/waiting.py
 -- Parameters: org_id uuid
 SELECT count(*) FILTER (
                         WHERE parked.retry_at IS NULL

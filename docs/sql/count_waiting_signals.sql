@@ -1,5 +1,6 @@
 -- count_waiting_signals
--- halo_engine/answers/operations/status.py
+-- Count the signals that nobody has handled; the oldest tells since when
+-- halo_engine/answers/operations/waiting.py
 -- Parameters: org_id uuid
 SELECT count(*) AS number,
        min(signals.created_at) AS oldest

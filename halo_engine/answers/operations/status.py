@@ -2,9 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final
-
-from sqlalchemy import Select, and_, exists, func, literal, select, union_all
+from typing import Final
 
 from halo_engine.answers.bounce_counts import Returned, rising_bounces
 from halo_engine.answers.held_mail import MailServer, Stopped, mail_holds
@@ -12,32 +10,32 @@ from halo_engine.answers.operations.mail_troubles import MailTrouble, mail_needs
 from halo_engine.answers.operations.parked import (
     ParkedRow,
     ParkedSignal,
-    is_parked,
     parked_rows,
     parked_signals,
 )
 from halo_engine.answers.operations.ticks import last_tick
 from halo_engine.answers.operations.usual_hours import BelowUsual, below_usual
+from halo_engine.answers.operations.waiting import (
+    count_abandoned,
+    due_rows,
+    reevaluation_due,
+    set_aside,
+    waiting_signals,
+)
 from halo_engine.answers.surges import HeldContacts, held_contacts, held_needs
 from halo_engine.contacts.clients.waiting import waiting_now
 from halo_engine.contacts.stripe.passed_over import passed_over
 from halo_engine.domain.answer import Answer
-from halo_engine.domain.reasons import EntryTrigger, PassedOver, SeriesStatus
-from halo_engine.domain.times.cron import next_instant
+from halo_engine.domain.reasons import PassedOver
 from halo_engine.domain.times.durations import format_duration
 from halo_engine.domain.times.instants import Instant
 from halo_engine.domain.times.retention import History
 from halo_engine.series.catalogue import UnreadableDefinition, read_series
 from halo_engine.series.histories import complete_since
-from halo_engine.series.lifecycle import held_by_pause
-from halo_engine.sql.statements import statement
 from halo_engine.tables import (
     automation_recipients,
-    automation_steps,
-    automations,
     signals,
 )
-from halo_engine.tables.enrollments import IS_PENDING, IS_PROCESSING
 from halo_engine.webhooks.troubles import EndpointTrouble, endpoint_needs, endpoint_troubles
 from halo_engine.work import Work
 
@@ -117,10 +115,10 @@ _MOST_SHOWN: Final = 20
 
 def status(work: Work, patience: timedelta = PATIENCE, since: timedelta = SINCE) -> Status:
     """Return the state of the organisation, from the database alone: no worker is asked."""
-    waiting = work.connection.execute(_waiting_signals(work)).one()
+    waiting = work.connection.execute(waiting_signals(work)).one()
     holds = mail_holds(work)
-    due = work.connection.execute(_due_rows(work, mail_waits=holds.any)).one()
-    aside = work.connection.execute(_parked(work)).one()
+    due = work.connection.execute(due_rows(work, mail_waits=holds.any)).one()
+    aside = work.connection.execute(set_aside(work)).one()
     calls = waiting_now(work)
     after = work.now - since
     troubles = mail_troubles(work, after)
@@ -136,11 +134,11 @@ def status(work: Work, patience: timedelta = PATIENCE, since: timedelta = SINCE)
         oldest_held=due.oldest_held,
         stopped=holds.stopped,
         mail_server=holds.mail_server,
-        abandoned=_abandoned(work, patience),
+        abandoned=count_abandoned(work, patience),
         last_tick=last_tick(work.connection)[0],
         last_reevaluation=work.org.reevaluated_at,
         last_full_pass=work.org.passed_fully_at,
-        reevaluation_due=_reevaluation_due(work),
+        reevaluation_due=reevaluation_due(work),
         parked=aside.signals,
         parked_signals=tuple(
             parked_signals(work, None, signals.c.retry_at.is_(None), most=_MOST_SHOWN)
@@ -203,102 +201,7 @@ def _faults(found: Status, late: datetime, than: str) -> Iterator[str]:
         yield f"series {each.series} cannot be read by this version: {each.problem}"
 
 
-@statement("count_waiting_signals")
-def _waiting_signals(work: Work) -> Select[int, Any]:
-    return select(
-        func.count().label("number"), func.min(signals.c.created_at).label("oldest")
-    ).where(signals.c.org_id == work.org_id, signals.c.parked_at.is_(None), ~held_by_pause())
-
-
-@statement("count_parked")
-def _parked(work: Work) -> Select[int, int, int, Any]:
-    """Count what is set aside and what is retried."""
-    each = union_all(
-        *[
-            select(literal(table.name).label("name"), table.c.retry_at, table.c.failed_at).where(
-                *is_parked(work, table)
-            )
-            for table in (signals, automation_recipients)
-        ]
-    ).subquery("parked")
-    is_aside = each.c.retry_at.is_(None)
-    return select(
-        func.count().filter(is_aside, each.c.name == signals.name).label("signals"),
-        func.count().filter(is_aside, each.c.name == automation_recipients.name).label("rows"),
-        func.count().filter(~is_aside).label("retried"),
-        func.min(each.c.failed_at).filter(~is_aside).label("oldest_retried"),
-    )
-
-
 def _unreadable(work: Work) -> Iterator[UnreadableSeries]:
     for each in read_series(work.connection, work.org_id, work.org.hours):
         if isinstance(each, UnreadableDefinition):
             yield UnreadableSeries(series=each.key, problem=each.problem)
-
-
-@statement("count_due_rows", mail_waits=False)
-def _due_rows(work: Work, *, mail_waits: bool) -> Select[int, Any, int, Any]:
-    series, rows, steps = automations, automation_recipients, automation_steps
-    # Counted before the joins: there may be very many rows.
-    due = (
-        select(
-            rows.c.automation_id,
-            rows.c.step_id,
-            func.count().label("number"),
-            func.min(rows.c.scheduled_for).label("oldest"),
-        )
-        .where(rows.c.org_id == work.org_id, IS_PENDING, rows.c.scheduled_for <= work.now)
-        .group_by(rows.c.automation_id, rows.c.step_id)
-        .subquery("due")
-    )
-    of_series = series.c.id == due.c.automation_id
-    is_mail = and_(steps.c.email.is_not(None), steps.c.removed_at.is_(None))
-    held = and_(is_mail, literal(mail_waits))
-    return (
-        select(
-            func.coalesce(func.sum(due.c.number).filter(~held), 0).label("number"),
-            func.min(due.c.oldest).filter(~held).label("oldest"),
-            func.coalesce(func.sum(due.c.number).filter(held), 0).label("held"),
-            func.min(due.c.oldest).filter(held).label("oldest_held"),
-        )
-        .select_from(due.join(series, of_series).join(steps, steps.c.id == due.c.step_id))
-        .where(
-            series.c.org_id == work.org_id,
-            steps.c.org_id == work.org_id,
-            series.c.status == SeriesStatus.ACTIVE,
-        )
-    )
-
-
-def _abandoned(work: Work, patience: timedelta) -> int:
-    """Count rows whose lease ran out long ago, by the database's clock, which leases use."""
-    number: int = work.connection.execute(_count_abandoned_leases(work, patience)).scalar_one()
-    return number
-
-
-@statement("count_abandoned_leases")
-def _count_abandoned_leases(work: Work, patience: timedelta) -> Select[Any]:
-    rows = automation_recipients
-    return select(func.count()).where(
-        rows.c.org_id == work.org_id,
-        IS_PROCESSING,
-        rows.c.lease_expires_at < func.clock_timestamp() - patience,
-    )
-
-
-def _reevaluation_due(work: Work) -> datetime | None:
-    """Return when the next re-evaluation is or was due; None if no series needs one."""
-    if not work.connection.scalar(_check_reevaluates(work)):
-        return None
-    org = work.org
-    return next_instant(org.reevaluate_cron, org.zone, org.reevaluated_at)
-
-
-@statement("check_reevaluates")
-def _check_reevaluates(work: Work) -> Select[Any]:
-    reevaluates = exists().where(
-        automations.c.org_id == work.org_id,
-        automations.c.status == SeriesStatus.ACTIVE,
-        automations.c.entry_trigger == EntryTrigger.SEGMENT_MATCH,
-    )
-    return select(reevaluates)
