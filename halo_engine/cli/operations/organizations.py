@@ -1,7 +1,6 @@
 """`halo org`: organisations; every other command works in one."""
 
 import sys
-from collections.abc import Callable
 from typing import Any, Final
 
 import click
@@ -11,12 +10,11 @@ from halo_engine.cells.engine import at_home, parts
 from halo_engine.cells.installation import make_in_cell, tell_directory
 from halo_engine.cli.context import json_option, operator_name, refusing
 from halo_engine.cli.installation import Installation
+from halo_engine.cli.operations.organization_settings import read_settings, settings_options
 from halo_engine.cli.output import print_facts, print_json, print_table
-from halo_engine.domain.errors import Refusal, validated
-from halo_engine.domain.times.retention import read_keeps, write_keeps
+from halo_engine.domain.errors import validated
+from halo_engine.domain.times.retention import write_keeps
 from halo_engine.domain.times.written_limits import (
-    read_caps,
-    read_quiet_hours,
     write_caps,
     write_quiet_hours,
 )
@@ -28,7 +26,6 @@ from halo_engine.organizations.settings import (
     ChangeOrganizationCall,
     OrganizationAnswer,
     OrganizationSettings,
-    new_secret,
 )
 from halo_engine.organizations.storing import (
     all_organizations,
@@ -48,57 +45,9 @@ def org() -> None:
     """Make and change organisations; everything else belongs to one."""
 
 
-def _settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command an option for each setting; options not given are no arguments."""
-    for option in reversed(
-        (
-            click.option("--name", help="Its name; the key if unset."),
-            click.option("--timezone", metavar="ZONE", help="IANA name; UTC if unset."),
-            click.option("--mrr-mode", type=click.Choice(["manual", "stripe"])),
-            click.option("--stripe-connected/--no-stripe-connected", default=None),
-            click.option("--verified-domain/--no-verified-domain", default=None),
-            click.option("--footer", "company_footer", help="The footer of marketing emails."),
-            click.option("--from-name", "mail_from_name", help="The sender's name in its mail."),
-            click.option("--from-address", "mail_from_address", help="The sender's address."),
-            click.option("--reply-to", "mail_reply_to", help="Where replies to its mail go."),
-            click.option(
-                "--bounce-domain", "mail_bounce_domain", help="The domain of envelope senders."
-            ),
-            click.option(
-                "--cron", "reevaluate_cron", help="When segments are re-evaluated; */15 * * * *."
-            ),
-            click.option(
-                "--quiet-hours",
-                metavar="HOURS",
-                help="When no marketing goes out: 21:00-08:00, with a zone or ‘contact’ behind it; "
-                "off for never.",
-            ),
-            click.option(
-                "--caps",
-                "frequency_caps",
-                help="How much marketing a contact gets: 2/24h 5/7d; off for any amount.",
-            ),
-            click.option(
-                "--keep",
-                "keeps",
-                metavar="HISTORIES",
-                help="How long histories are kept: events=400d audit=forever; the others stay.",
-            ),
-            click.option("--identity-secret", help="Switches identity verification on."),
-            click.option(
-                "--identity-verification/--no-identity-verification",
-                default=None,
-                help="On with a new secret, or off.",
-            ),
-        )
-    ):
-        command = option(command)
-    return command
-
-
 @org.command()
 @click.argument("key")
-@_settings
+@settings_options
 @click.option("--cell", metavar="NAME", help="Where it lives; if unset the cell with the fewest.")
 @json_option
 @click.pass_obj
@@ -107,7 +56,7 @@ def create(
 ) -> None:
     """Make the organisation KEY, and show its new widget key."""
     with refusing(as_json), installation.engine() as engine:
-        settings = _read(given)
+        settings = read_settings(given)
         made = make_in_cell(engine, key, cell, lambda connection: _make(connection, key, settings))
         _show(made, as_json=as_json, secret=True)
 
@@ -128,13 +77,13 @@ def _operator() -> Origin:
 
 @org.command()
 @click.argument("key")
-@_settings
+@settings_options
 @json_option
 @click.pass_obj
 def change(installation: Installation, /, key: str, as_json: bool, **given: Any) -> None:
     """Change the settings of KEY that are given; the others stay."""
     with refusing(as_json), installation.engine() as engine:
-        settings = _read(given)
+        settings = read_settings(given)
         door = DOORS["organizations.change"].noting(engine, settings, _operator())
         changed = door.perform(OrgRef(key=key), lambda work: change_settings(work, settings))
         _show(changed, as_json=as_json, secret="identity_secret" in settings.model_fields_set)
@@ -235,36 +184,6 @@ def list_command(installation: Installation, as_json: bool) -> None:
             for each in found
         ],
     )
-
-
-def _read(given: dict[str, Any]) -> OrganizationSettings:
-    settings = {name: value for name, value in given.items() if value is not None}
-    verifies = settings.pop("identity_verification", None)
-    if verifies is not None and "identity_secret" not in settings:
-        settings["identity_secret"] = new_secret() if verifies else None
-    try:
-        if "quiet_hours" in settings:
-            settings["quiet_hours"] = read_quiet_hours(
-                settings["quiet_hours"], "org: --quiet-hours"
-            )
-        if "frequency_caps" in settings:
-            settings["frequency_caps"] = read_caps(settings["frequency_caps"], "org: --caps")
-        if "keeps" in settings:
-            settings["keeps"] = read_keeps(settings["keeps"], "org: --keep")
-        return validated(OrganizationSettings, settings, "org")
-    except Refusal as refusal:
-        raise _as_typed(refusal) from None
-
-
-def _as_typed(refusal: Refusal) -> Refusal:
-    """Name the option instead of the setting, if their names differ."""
-    for option in click.get_current_context().command.params:
-        setting, typed = f"org: {option.name}: ", option.opts[0]
-        differs = typed.removeprefix("--").replace("-", "_") != option.name
-        if differs and refusal.message.startswith(setting):
-            said = refusal.message.removeprefix(setting)
-            return Refusal(refusal.status, refusal.code, f"org: {typed}: {said}")
-    return refusal
 
 
 def _show(found: OrganizationAnswer, *, as_json: bool, secret: bool) -> None:
