@@ -5,7 +5,7 @@ import select
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, TypeVar
 
 import psycopg
 import sqlalchemy
@@ -13,8 +13,8 @@ from sqlalchemy import Connection, Engine, Select, func
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from halo_engine.sql.planning import Cursor, tell_cursor
 from halo_engine.sql.prepared import BoundStatement, Rows, at_once, prepared
-from halo_engine.sql.rows import ArrayText
 from halo_engine.sql.statements import as_sent, named, send_names, statement
 
 _Result = TypeVar("_Result")
@@ -52,62 +52,6 @@ _TRUSTED_SECONDS: Final = 5.0
 _IDLE_SINCE: Final = "idle since"
 _TIMEOUT: Final = "statement_timeout_seconds"
 _PROBE: Final = as_sent(named("probe_connection", sqlalchemy.text("SELECT 1")))
-#: A statement with an array of more elements, or of more text, is planned for it.
-_FEW: Final = 50
-_SHORT: Final = 1_500
-
-
-class Cursor(psycopg.RawCursor[Any]):
-    """A cursor that lets the server keep plans only for small sets.
-
-    A cached plan assumes that every array has ten elements: one such plan compared each of 2,000
-    due rows with each of 2,000 contacts. ``plan_cache_mode = force_custom_plan`` does not help:
-    foreign keys would be planned row by row.
-    """
-
-    planned_anew = False
-
-    def execute(
-        self,
-        query: Any,
-        params: Any = None,
-        *,
-        prepare: bool | None = None,
-        binary: bool | None = None,
-    ) -> Self:
-        """Run the query; do not prepare it if an array is long, or if it is to be planned anew."""
-        if self.planned_anew or (params is not None and any(map(_is_long, params))):
-            prepare = False
-        return super().execute(query, params, prepare=prepare, binary=binary)
-
-
-#: Selected by the first statement of a transaction that handles given rows: the statements after it
-#: use generic plans, since statistics may be older than the rows (decision 28).
-PLANNED_WITHOUT_VALUES: Final = func.set_config("plan_cache_mode", "force_generic_plan", True)
-
-
-def plan_without_values(connection: Connection) -> None:
-    """Use generic plans for the later statements of this transaction."""
-    connection.execute(_planning_without_values())
-
-
-@statement("plan_without_values")
-def _planning_without_values() -> Select[Any]:
-    return sqlalchemy.select(PLANNED_WITHOUT_VALUES)
-
-
-def plan_anew(connection: Connection) -> None:
-    """Plan every later statement of this transaction for its own values.
-
-    For statements over a range of rows: a cached plan assumes a third of the table.
-    """
-    connection.execution_options(planned_anew=True)
-    connection.execute(_planning_anew())
-
-
-@statement("plan_anew")
-def _planning_anew() -> Select[Any]:
-    return sqlalchemy.select(func.set_config("plan_cache_mode", "auto", True))
 
 
 def share_statement_timeout(connection: Connection, among: int) -> None:
@@ -132,16 +76,6 @@ def _limiting_lock_wait() -> Select[Any]:
 #: The first statement of a transaction of several organisations: a lock that one of them waits for
 #: is not to hold up the others.
 WAIT_BRIEFLY: Final = BoundStatement(_limiting_lock_wait(), {})
-
-
-def _tell_cursor(connection: Connection, cursor: Cursor, *_: object) -> None:
-    cursor.planned_anew = connection.get_execution_options().get("planned_anew", False)
-
-
-def _is_long(value: object) -> bool:
-    if type(value) is ArrayText:
-        return len(value) > _SHORT
-    return type(value) is list and (len(value) > _FEW or any(map(_is_long, value)))
 
 
 def create_engine(
@@ -182,7 +116,7 @@ def create_engine(
             r" -c default_transaction_isolation=read\ committed",
         },
     )
-    sqlalchemy.event.listen(engine, "before_cursor_execute", _tell_cursor)
+    sqlalchemy.event.listen(engine, "before_cursor_execute", tell_cursor)
     send_names(engine)
     if pre_ping:
         sqlalchemy.event.listen(engine, "checkin", _note_idle)

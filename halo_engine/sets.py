@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeVar
 
-from halo_engine.database import plan_without_values
 from halo_engine.domain.errors import Refusal
+from halo_engine.sql.planning import plan_without_values
 from halo_engine.work import Organization, RoundTrip, Work
 
 _Answer = TypeVar("_Answer")

@@ -11,8 +11,9 @@ from sqlalchemy import Engine, NullPool
 from sqlalchemy.exc import DBAPIError
 
 from halo_engine import migrate
-from halo_engine.database import Cursor, create_engine
+from halo_engine.database import create_engine
 from halo_engine.settings import load_settings
+from halo_engine.sql.planning import Cursor
 
 from .tracing.spans import tracer
 

@@ -11,7 +11,7 @@ from time import monotonic
 from typing import Any, Final
 from uuid import UUID
 
-from halo_engine.database import plan_anew, share_statement_timeout
+from halo_engine.database import share_statement_timeout
 from halo_engine.domain.reasons import SeriesStatus
 from halo_engine.domain.series.definition import Series
 from halo_engine.domain.series.running import RunningSeries
@@ -61,6 +61,7 @@ from halo_engine.pipeline.passes.noting import note_for_pass
 from halo_engine.pipeline.passes.taking import take_notes
 from halo_engine.pipeline.reaction import Reaction, revisit_runs
 from halo_engine.series.completion import complete_finished
+from halo_engine.sql.planning import plan_anew
 from halo_engine.sql.statistics import analyze_unknown
 from halo_engine.work import Work
 

@@ -15,8 +15,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Select, Text, cast, func, select
 
-from halo_engine.database import PLANNED_WITHOUT_VALUES
 from halo_engine.sql.parameters import parameter
+from halo_engine.sql.planning import PLANNED_WITHOUT_VALUES
 from halo_engine.sql.prepared import BoundStatement, prepared
 from halo_engine.work import Work
 
@@ -69,7 +69,7 @@ def _locking_signals() -> Select[Any]:
 def hold_series_still(work: Work) -> Work:
     """Keep the organisation's series from changing until this transaction ends; return the work as
     of the instant at which the lock is held. Later statements use generic plans
-    (``database.PLANNED_WITHOUT_VALUES``).
+    (``sql.planning.PLANNED_WITHOUT_VALUES``).
 
     With the instant before the wait, a contact could enter a series before its activation, or be
     sent mail in a window that has closed since.

@@ -6,7 +6,7 @@ from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 from psycopg.pq import PipelineStatus
 
-from halo_engine.database import Cursor
+from halo_engine.sql.planning import Cursor
 from halo_engine.sql.statements import name_in
 
 _NAMELESS = "statement"

@@ -5,8 +5,8 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 from uuid import UUID
 
-from halo_engine.database import Cursor
 from halo_engine.mail.transports.transports import Transport
+from halo_engine.sql.planning import Cursor
 
 from .causes import Cause
 

@@ -21,9 +21,10 @@ from uuid import UUID
 
 import structlog
 
-from halo_engine.database import Cursor, MovedAway, create_engine
+from halo_engine.database import MovedAway, create_engine
 from halo_engine.engine import Engine
 from halo_engine.settings import ConfigurationError, Settings, load_settings
+from halo_engine.sql.planning import Cursor
 from halo_engine.webhooks.posting import CallRules
 
 from .. import PACKAGE

@@ -19,12 +19,12 @@ from sqlalchemy import (
     update,
 )
 
-from halo_engine.database import plan_without_values
 from halo_engine.domain.errors import conflict, shown
 from halo_engine.domain.mail_tokens import KEY_BYTES as MAIL_KEY_BYTES
 from halo_engine.domain.reasons import SeriesStatus
 from halo_engine.domain.roles import Role
 from halo_engine.series.locks import lock_series_for_change
+from halo_engine.sql.planning import plan_without_values
 from halo_engine.sql.statements import statement
 from halo_engine.tables import OWNED, automations, end_users, moves, operator_keys, organizations
 from halo_engine.work import Transact, Work
