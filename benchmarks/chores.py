@@ -45,12 +45,13 @@ from halo_engine.mail.incoming.events import ReadMailCall, open_mail
 from halo_engine.mail.sending.retries import RetryCall
 from halo_engine.mail.sending.retry import retry_failed
 from halo_engine.mail.transports.transports import MemoryTransport
+from halo_engine.opening import open_work
 from halo_engine.pipeline.due import PostOffice
 from halo_engine.pipeline.reaction import TooMuchError
 from halo_engine.pipeline.settle import settle, tick
 from halo_engine.series.lifecycle import activate, find_series
 from halo_engine.series.save import parse_definition, save_series
-from halo_engine.work import OrgRef, Work, open_work
+from halo_engine.work import OrgRef, Work
 
 _Result = TypeVar("_Result")
 

@@ -21,6 +21,7 @@ from halo_engine.mail.reading.incoming_mail import read_mail
 from halo_engine.mail.sending.confirming import Confirmed
 from halo_engine.mail.sending.retries import RetriedMail, RetryCall
 from halo_engine.mail.sending.retry import retry_failed
+from halo_engine.opening import OrganizationCache, OrganizationTransactions
 from halo_engine.outages import database_trouble
 from halo_engine.pipeline.advance import Advance
 from halo_engine.pipeline.agenda import organizations_with_work
@@ -35,15 +36,7 @@ from halo_engine.sets import Outcome, SetCall
 from halo_engine.webhooks.claiming import due_endpoints
 from halo_engine.webhooks.delivering import DeliveryTurn
 from halo_engine.webhooks.posting import PUBLIC_ALONE, CallRules
-from halo_engine.work import (
-    Organization,
-    OrganizationCache,
-    OrganizationTransactions,
-    OrgRef,
-    RoundTrip,
-    Transactions,
-    Work,
-)
+from halo_engine.work import Organization, OrgRef, RoundTrip, Transactions, Work
 
 _Result = TypeVar("_Result")
 

@@ -14,8 +14,9 @@ from sqlalchemy.exc import OperationalError
 
 from halo_engine.database import WAIT_BRIEFLY, kept_connection, run_in_transaction
 from halo_engine.domain.errors import Refusal
+from halo_engine.opening import OrganizationCache
 from halo_engine.sets import OrgCalls, Outcome, SetCall, SetForm, in_groups, perform_calls
-from halo_engine.work import Organization, OrganizationCache, OrgRef
+from halo_engine.work import Organization, OrgRef
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,5 @@
 -- find_departure
--- halo_engine/work.py
+-- halo_engine/opening.py
 -- Parameters: org_key text
 SELECT moves.state,
        moves.cell

@@ -1,5 +1,5 @@
 -- read_org
--- halo_engine/work.py
+-- halo_engine/opening.py
 -- Parameters: org_id uuid
 SELECT organizations.id,
        organizations.key,

@@ -29,12 +29,13 @@ from sqlalchemy import (
 from halo_engine.database import run_in_transaction
 from halo_engine.domain.errors import Refusal, unauthorized
 from halo_engine.domain.roles import Role
+from halo_engine.opening import open_work
 from halo_engine.operators.keys import CreateKeyCall, create_key, hash_of
 from halo_engine.operators.proof import Holder, Keyring
 from halo_engine.sql.metadata import INSTANT
 from halo_engine.sql.statements import statement
 from halo_engine.tables import operator_keys, operator_sessions, organizations, sign_in_links
-from halo_engine.work import OrgRef, Work, open_work
+from halo_engine.work import OrgRef, Work
 
 #: A session ends after so long at the latest.
 LONGEST_SESSION: Final = timedelta(hours=12)

@@ -20,6 +20,7 @@ from halo_engine.domain.series.definition import Series
 from halo_engine.domain.series.exits import ExitReason
 from halo_engine.domain.series.signals import SignalKind
 from halo_engine.journey.record_exits import record_exits
+from halo_engine.opening import open_work
 from halo_engine.pipeline.react import react
 from halo_engine.series.lifecycle import activate, find_series, pause, resume
 from halo_engine.series.save import parse_definition, save_series
@@ -34,7 +35,7 @@ from halo_engine.tables import (
     subscriptions,
     suppressions,
 )
-from halo_engine.work import OrgRef, Work, open_work
+from halo_engine.work import OrgRef, Work
 from tests.contacts.sandbox import EARLIER, add_contact
 
 HELLO = {"key": "hello", "email": {"subject": "Hello", "body": "Hello"}}

@@ -8,7 +8,8 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine
 
 from halo_engine.database import run_in_transaction
-from halo_engine.work import OrgRef, Work, open_work
+from halo_engine.opening import open_work
+from halo_engine.work import OrgRef, Work
 from tests.contacts.sandbox import NOW
 
 _Result = TypeVar("_Result")

@@ -31,6 +31,7 @@ from sqlalchemy import (
 
 from halo_engine.database import run_in_transaction
 from halo_engine.domain.errors import Refusal, validated
+from halo_engine.opening import open_work
 from halo_engine.sql.metadata import arrivals
 from halo_engine.tables import (
     automation_enrollments,
@@ -42,7 +43,7 @@ from halo_engine.tables import (
     organizations,
     signals,
 )
-from halo_engine.work import OrgRef, Transact, Work, open_work
+from halo_engine.work import OrgRef, Transact, Work
 
 NOW = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
 EARLIER = datetime(2026, 5, 1, 9, 0, tzinfo=UTC)

@@ -11,8 +11,9 @@ from halo_engine.contacts.identifying.identify import IdentifyCall, identify
 from halo_engine.contacts.identifying.leads import CaptureLeadCall, capture_lead
 from halo_engine.contacts.identifying.sync import SyncCall, sync
 from halo_engine.contacts.stripe.sync import StripeWebhookCall, stripe_webhook
+from halo_engine.opening import open_work
 from halo_engine.tables import end_users
-from halo_engine.work import OrgRef, Work, open_work
+from halo_engine.work import OrgRef, Work
 from tests.contacts.sandbox import (
     NOW,
     add_contact,

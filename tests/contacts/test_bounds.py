@@ -15,9 +15,10 @@ from halo_engine.contacts.identifying.identify import IdentifyAnswer, IdentifyCa
 from halo_engine.contacts.identifying.sync import SyncCall, sync
 from halo_engine.contacts.identifying.update import UpdateCall, update
 from halo_engine.domain.errors import Refusal
+from halo_engine.opening import open_work
 from halo_engine.rehearsal.tokens import signed
 from halo_engine.tables import audience_fields, companies, end_users, signals
-from halo_engine.work import Work, open_work
+from halo_engine.work import Work
 from tests.contacts.racing import at_once
 from tests.contacts.sandbox import NOW, add_contact, committed_organization, rows
 

@@ -21,8 +21,9 @@ from halo_engine.contacts.companies.rows import GivenCompany, write_companies
 from halo_engine.database import run_in_transaction
 from halo_engine.domain.errors import Refusal, validated
 from halo_engine.domain.fields.traits import Traits
+from halo_engine.opening import open_work
 from halo_engine.tables import audience_fields, companies, end_users, signals
-from halo_engine.work import Work, open_work
+from halo_engine.work import Work
 from tests.contacts.hostile import json_with, texts_among
 from tests.contacts.sandbox import (
     EARLIER,

@@ -26,6 +26,7 @@ from halo_engine.domain.series.signals import EVERYTHING
 from halo_engine.engine import Engine as HaloEngine
 from halo_engine.mail.composing.sender import Sender
 from halo_engine.mail.transports.transports import MemoryTransport
+from halo_engine.opening import open_work
 from halo_engine.organizations.settings import OrganizationSettings
 from halo_engine.organizations.storing import change_organization
 from halo_engine.pipeline.due import PostOffice
@@ -38,7 +39,7 @@ from halo_engine.tables import (
     events,
     signals,
 )
-from halo_engine.work import OrgRef, Work, open_work
+from halo_engine.work import OrgRef, Work
 from tests.contacts.racing import at_once
 from tests.contacts.sandbox import (
     EARLIER,

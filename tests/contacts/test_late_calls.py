@@ -27,10 +27,11 @@ from halo_engine.domain.errors import Refusal, validated
 from halo_engine.engine import Engine as HaloEngine
 from halo_engine.mail.composing.sender import Sender
 from halo_engine.mail.transports.transports import MemoryTransport
+from halo_engine.opening import open_work
 from halo_engine.pipeline.due import PostOffice
 from halo_engine.rehearsal.tokens import signed
 from halo_engine.tables import companies, end_users
-from halo_engine.work import Work, open_work
+from halo_engine.work import Work
 from tests.contacts.sandbox import (
     NOW,
     add_contact,

@@ -19,8 +19,9 @@ from halo_engine.contacts.identifying.leads import (
     capture_lead,
 )
 from halo_engine.domain.errors import Refusal, validated
+from halo_engine.opening import open_work
 from halo_engine.tables import audience_fields, end_users, signals
-from halo_engine.work import Work, open_work
+from halo_engine.work import Work
 from tests.contacts import sandbox
 from tests.contacts.racing import at_once
 from tests.contacts.sandbox import (

@@ -8,8 +8,9 @@ from halo_engine.contacts.companies.identify import IdentifyCompanyCall, identif
 from halo_engine.contacts.csv_import.importing import ImportCsvCall, import_csv
 from halo_engine.contacts.identifying.identify import IdentifyAnswer, IdentifyCall, identify
 from halo_engine.contacts.identifying.sync import SyncCall, sync
+from halo_engine.opening import open_work
 from halo_engine.tables import audience_field_counts, audience_fields, end_users
-from halo_engine.work import Work, open_work
+from halo_engine.work import Work
 from tests.contacts.racing import at_once
 from tests.contacts.sandbox import NOW, committed_organization, rows
 

@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from halo_engine.contacts.events.track import TrackAnswer, TrackCall, track, track_all
 from halo_engine.database import run_in_transaction
 from halo_engine.domain.errors import Refusal, validated
+from halo_engine.opening import open_work
 from halo_engine.tables import (
     end_users,
     event_counts,
@@ -21,7 +22,7 @@ from halo_engine.tables import (
     idempotency_keys,
     signals,
 )
-from halo_engine.work import OrgRef, Work, open_work
+from halo_engine.work import OrgRef, Work
 from tests.contacts.hostile import json_with, texts_among
 from tests.contacts.sandbox import (
     EARLIER,

@@ -22,6 +22,7 @@ from halo_engine.mail.sending.outcomes import Outcome
 from halo_engine.mail.sending.reap import reap
 from halo_engine.mail.sending.throttle import Throttle
 from halo_engine.mail.transports.transports import Announcing, Mail, MemoryTransport, Transport
+from halo_engine.opening import OrganizationTransactions
 from halo_engine.series.catalogue import load_series
 from halo_engine.sql.prepared import BoundStatement, Rows
 from halo_engine.tables import (
@@ -31,7 +32,7 @@ from halo_engine.tables import (
     automations,
     messages,
 )
-from halo_engine.work import OrganizationTransactions, OrgRef, Transactions, Work
+from halo_engine.work import OrgRef, Transactions, Work
 from tests.contacts.sandbox import NOW, add_contact, new_organization
 
 _Result = TypeVar("_Result")

@@ -36,6 +36,7 @@ from halo_engine.domain.series.definition import SeriesDefinition
 from halo_engine.domain.series.signals import EVERYTHING, SignalKind
 from halo_engine.journey.removal import remove_everybody
 from halo_engine.mail.sending.reap import reap
+from halo_engine.opening import open_work
 from halo_engine.pipeline.advance import DueChoice, advance
 from halo_engine.pipeline.agenda import organizations_with_work
 from halo_engine.pipeline.batches.update_users import UpdateOrTryCall, update_or_try
@@ -44,7 +45,7 @@ from halo_engine.retention.mails import delete_mails
 from halo_engine.series.files.check import check
 from halo_engine.series.lifecycle import find_series
 from halo_engine.series.save import parse_definition, save_series
-from halo_engine.work import Work, open_work
+from halo_engine.work import Work
 from tests.pipeline.sandbox import EMAIL, NOON, Sandbox
 from tests.plans.installation import analyzed_before, never_analyzed
 from tests.plans.touched import touched

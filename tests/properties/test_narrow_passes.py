@@ -27,6 +27,7 @@ from sqlalchemy import Connection, Engine, Table, insert, select
 
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.series.signals import SignalKind
+from halo_engine.opening import open_work
 from halo_engine.pipeline import wide
 from halo_engine.pipeline.inbox import unpark_signals
 from halo_engine.pipeline.passes import forgetting
@@ -45,7 +46,7 @@ from halo_engine.tables import (
     pass_notes,
     signals,
 )
-from halo_engine.work import OrgRef, Work, open_work
+from halo_engine.work import OrgRef, Work
 from tests.model.language.refusals import RefusedError
 from tests.model.world import World
 from tests.properties.actions import actions, beginnings

@@ -7,10 +7,11 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, column, func, insert, select, text, true
 
+from halo_engine.opening import open_work
 from halo_engine.series.lifecycle import activate
 from halo_engine.series.save import parse_definition, save_series
 from halo_engine.tables import companies, end_users, metadata, organizations, subscriptions
-from halo_engine.work import OrgRef, Work, open_work
+from halo_engine.work import OrgRef, Work
 
 #: A user's custom fields by its name; ``company`` is the name of its company.
 Users: TypeAlias = Mapping[str, Mapping[str, Any]]

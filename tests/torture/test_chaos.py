@@ -21,11 +21,12 @@ from sqlalchemy.exc import DBAPIError
 from halo_engine import migrate
 from halo_engine.answers.reports.ledger import ledger
 from halo_engine.database import create_engine
+from halo_engine.opening import open_work
 from halo_engine.series.lifecycle import activate, find_series
 from halo_engine.series.save import parse_definition, save_series
 from halo_engine.settings import Settings
 from halo_engine.tables import organizations
-from halo_engine.work import OrgRef, open_work
+from halo_engine.work import OrgRef
 from tests.races.invariants import violations
 from tests.torture.chaos.faults import Faults
 from tests.torture.chaos.plant import Plant, running_plant

@@ -16,7 +16,8 @@ from sqlalchemy import Engine, text
 from halo_engine.contacts.events.track import TrackCall, track
 from halo_engine.contacts.identifying.identify import IdentifyCall, identify
 from halo_engine.journey.claim import claim_due
-from halo_engine.work import OrgRef, open_work
+from halo_engine.opening import open_work
+from halo_engine.work import OrgRef
 from tests.pipeline.sandbox import Sandbox, new_sandbox
 
 pytestmark = pytest.mark.torture

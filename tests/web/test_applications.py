@@ -7,9 +7,10 @@ import pytest
 from sqlalchemy import func, select
 
 from halo_engine.domain.roles import Role
+from halo_engine.opening import open_work
 from halo_engine.operators.keys import CreateKeyCall, create_key
 from halo_engine.tables import companies, end_users, events, suppressions
-from halo_engine.work import OrgRef, open_work
+from halo_engine.work import OrgRef
 from tests.web.conftest import Answer, Web
 
 SECRET = "a secret of thirty-two bytes or more"

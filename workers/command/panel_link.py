@@ -4,8 +4,9 @@ from sqlalchemy import Connection
 
 from halo_engine.database import create_engine, run_in_transaction
 from halo_engine.network import is_of_this_machine
+from halo_engine.opening import open_work
 from halo_engine.operators.sessions import make_link, only_organization
-from halo_engine.work import OrgRef, open_work
+from halo_engine.work import OrgRef
 
 
 def panel_line(database_url: str, public_url: str, sample: str | None) -> str:

@@ -20,6 +20,7 @@ from halo_engine.domain.times.written_limits import (
 )
 from halo_engine.doors.operators import ChangedOrganization, RotateCall, change_settings
 from halo_engine.doors.table import DOORS
+from halo_engine.opening import open_work
 from halo_engine.operators.audit import AuditedChange, note
 from halo_engine.operators.origin import Origin, Via
 from halo_engine.organizations.settings import (
@@ -35,7 +36,7 @@ from halo_engine.organizations.storing import (
 )
 from halo_engine.organizations.widget_keys import revoke_old_widget_key, rotate_widget_key
 from halo_engine.series.checking.cap_spans import check_caps_and_mails
-from halo_engine.work import OrgRef, open_work
+from halo_engine.work import OrgRef
 
 _HIDDEN: Final = "on (the secret is shown with --secret)"
 

@@ -1,7 +1,8 @@
 """`halo key` and `halo org rotate-widget-key`: the keys of an organisation (contract §12)."""
 
 from halo_engine.domain.errors import Refusal
-from halo_engine.work import OrgRef, open_work
+from halo_engine.opening import open_work
+from halo_engine.work import OrgRef
 from tests.cli.console import Console
 
 

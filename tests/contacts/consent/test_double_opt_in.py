@@ -25,6 +25,7 @@ from halo_engine.domain.errors import Refusal
 from halo_engine.domain.mail_tokens import MailToken, Purpose
 from halo_engine.mail.incoming.confirmations import confirm, look_at_confirmation
 from halo_engine.mail.incoming.links import LinkCall
+from halo_engine.opening import open_work
 from halo_engine.tables import (
     confirmations,
     end_users,
@@ -32,7 +33,7 @@ from halo_engine.tables import (
     subscription_members,
     suppressions,
 )
-from halo_engine.work import Reach, Work, open_work
+from halo_engine.work import Reach, Work
 from tests.contacts.sandbox import (
     NOW,
     add_contact,

@@ -60,6 +60,7 @@ from halo_engine.domain.roles import Role
 from halo_engine.doors.over_http.clients import SEGMENT_PUBLIC
 from halo_engine.mail.incoming.bounce_reports import note_bounces
 from halo_engine.mail.reading.bounces import Bounce
+from halo_engine.opening import open_work
 from halo_engine.operators.audit import AuditedChange, note
 from halo_engine.operators.keys import CreateKeyCall, create_key
 from halo_engine.operators.origin import Origin, Via
@@ -101,7 +102,7 @@ from halo_engine.tables import (
     events as event_rows,
 )
 from halo_engine.tables.messages import MAIL_COUNTS
-from halo_engine.work import OrgRef, Work, open_work
+from halo_engine.work import OrgRef, Work
 from tests.contacts import sandbox
 from tests.contacts.sandbox import (
     EARLIER,

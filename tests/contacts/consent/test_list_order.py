@@ -15,8 +15,9 @@ from halo_engine.contacts.consent.lists import (
 )
 from halo_engine.contacts.consent.subscriptions import create_list
 from halo_engine.domain.errors import validated
+from halo_engine.opening import open_work
 from halo_engine.tables import subscription_members, subscriptions, suppressions
-from halo_engine.work import Work, open_work
+from halo_engine.work import Work
 from tests.contacts.racing import at_once
 from tests.contacts.sandbox import (
     NOW,

@@ -24,8 +24,9 @@ from halo_engine.contacts.consent.lists import (
 from halo_engine.contacts.consent.suppression import BounceCall, bounce, bounce_all
 from halo_engine.database import run_in_transaction
 from halo_engine.domain.errors import Refusal, validated
+from halo_engine.opening import open_work
 from halo_engine.tables import end_users, signals, subscription_members, subscriptions, suppressions
-from halo_engine.work import Work, open_work
+from halo_engine.work import Work
 from tests.contacts.sandbox import (
     EARLIER,
     NOW,

@@ -13,8 +13,9 @@ from halo_engine.contacts.consent.subscriptions import (
 from halo_engine.contacts.identifying.identify import IdentifyCall, identify
 from halo_engine.contacts.identifying.sync import SyncCall, sync
 from halo_engine.domain.errors import validated
+from halo_engine.opening import open_work
 from halo_engine.tables import subscription_members
-from halo_engine.work import OrgRef, Work, open_work
+from halo_engine.work import OrgRef, Work
 from tests.contacts.sandbox import NOW, add_contact, refused, rows
 
 

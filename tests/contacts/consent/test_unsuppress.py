@@ -18,13 +18,14 @@ from halo_engine.contacts.consent.unsuppress import UnsuppressCall, Unsuppressed
 from halo_engine.domain.errors import Refusal, validated
 from halo_engine.domain.times.instants import format_instant
 from halo_engine.mail.incoming.complaints import complain
+from halo_engine.opening import open_work
 from halo_engine.tables import (
     erased_suppressions,
     signals,
     subscription_members,
     suppressions,
 )
-from halo_engine.work import OrgRef, Work, open_work
+from halo_engine.work import OrgRef, Work
 from tests.contacts.sandbox import NOW, add_contact, add_message, add_series, rows
 from tests.plans.touched import touched
 

@@ -19,8 +19,9 @@ from halo_engine.contacts.csv_import.resume import (
 )
 from halo_engine.database import run_in_transaction
 from halo_engine.domain.errors import Refusal
+from halo_engine.opening import open_work
 from halo_engine.tables import csv_imports, end_users, signals
-from halo_engine.work import OrgRef, Transact, Work, open_work
+from halo_engine.work import OrgRef, Transact, Work
 from tests.contacts.sandbox import (
     NOW,
     add_contact,

@@ -26,9 +26,10 @@ from halo_engine.contacts.csv_import.uploads.receiving import (
 )
 from halo_engine.contacts.csv_import.uploads.turns import import_turn, stale_imports
 from halo_engine.domain.errors import Refusal, validated
+from halo_engine.opening import open_work
 from halo_engine.tables import csv_chunks, end_users
 from halo_engine.tables import csv_uploads as uploads
-from halo_engine.work import OrgRef, Work, open_work
+from halo_engine.work import OrgRef, Work
 from tests.contacts.sandbox import NOW, committed_organization, committing
 
 ROWS = 25

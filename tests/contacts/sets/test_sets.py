@@ -20,6 +20,7 @@ from halo_engine.contacts.subjects import about_address
 from halo_engine.contacts.writing.registry import MOST_FIELDS
 from halo_engine.domain.errors import Refusal
 from halo_engine.domain.times.instants import format_instant
+from halo_engine.opening import open_work
 from halo_engine.sets import SetCall, SetForm, in_groups, perform_calls
 from halo_engine.tables import (
     audience_field_counts,
@@ -32,7 +33,7 @@ from halo_engine.tables import (
     idempotency_keys,
     signals,
 )
-from halo_engine.work import OrgRef, Work, open_work
+from halo_engine.work import OrgRef, Work
 from tests.contacts.sandbox import NOW, new_organization
 
 SEQUENCES: Final = max(int(os.environ.get("HALO_TEST_SEQUENCES", "0")) // 10, 12)

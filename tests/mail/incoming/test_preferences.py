@@ -28,8 +28,9 @@ from halo_engine.mail.incoming.preferences import (
     choose,
     look_at_preferences,
 )
+from halo_engine.opening import open_work
 from halo_engine.tables import subscription_members, suppressions
-from halo_engine.work import Work, open_work
+from halo_engine.work import Work
 from tests.contacts.sandbox import (
     NOW,
     add_contact,

@@ -24,6 +24,7 @@ from halo_engine.mail.transports.transports import (
     ServerDown,
     TemporaryFailure,
 )
+from halo_engine.opening import open_work
 from halo_engine.series.catalogue import load_series
 from halo_engine.series.locks import lock_series_for_change
 from halo_engine.tables import (
@@ -36,7 +37,7 @@ from halo_engine.tables import (
     subscriptions,
     suppressions,
 )
-from halo_engine.work import OrgRef, Work, open_work
+from halo_engine.work import OrgRef, Work
 from tests.contacts.sandbox import NOW
 from tests.mail.post_office import BYE, HELLO, Interrupted, PostOffice, Refusing
 

@@ -15,6 +15,7 @@ from halo_engine.contacts.identifying.identify import IdentifyCall, identify
 from halo_engine.contacts.identifying.update import UpdateCall
 from halo_engine.contacts.identifying.update import update as update_users
 from halo_engine.domain.answer import Answer
+from halo_engine.opening import open_work
 from halo_engine.organizations.settings import OrganizationSettings
 from halo_engine.organizations.storing import change_organization
 from halo_engine.pipeline import wide
@@ -22,7 +23,7 @@ from halo_engine.pipeline.passes import taking
 from halo_engine.pipeline.reaction import Reaction
 from halo_engine.series.save import parse_definition, save_series
 from halo_engine.tables import automation_enrollments, organizations, pass_notes, signals
-from halo_engine.work import Work, open_work
+from halo_engine.work import Work
 from tests.pipeline.faults import RUNS, refusing
 from tests.pipeline.sandbox import NOON, Sandbox
 from tests.pipeline.test_passes import PRO, entered, plan
