@@ -131,7 +131,8 @@ def _statement(
     surges = any(each.has_surges for each in series)
     if surges and left.may_hold and not candidates.planned:
         verdicts = hold_back(org_id, series, verdicts)
-    enrolled = _insert_enrollments(org_id, verdicts, series, events=candidates.brings_events)
+    admitted = _admitted(org_id, verdicts, series, events=candidates.brings_events)
+    enrolled = _insert_enrollments(admitted, series, events=candidates.brings_events)
     beside: list[CTE] = []
     happened = [_entered(enrolled)]
     cleared = None
@@ -197,19 +198,17 @@ def _refused(refused: CTE) -> Happened:
     return Happened(Happening.REFUSED, refused, refused.c.refused_at, given)
 
 
-def _insert_enrollments(
-    org_id: UUID, verdicts: CTE, series: Sequence[Series], *, events: bool
-) -> CTE:
-    """Insert the runs in order of their contacts' creation: their ids then decide which is earlier
-    (guard 10). If they have seats they are inserted sorted by seat, so that two transactions do not
-    deadlock. With ``events`` each keeps the properties of the event that begins it.
+def _admitted(org_id: UUID, verdicts: CTE, series: Sequence[Series], *, events: bool) -> CTE:
+    """Return the runs of whom no guard refuses, in order of the contacts' creation: their ids then
+    decide which is earlier (guard 10). With ``events`` each keeps the properties of the event that
+    begins it.
     """
     source: FromClause = verdicts
     kept: list[ColumnElement[Any]] = []
     if events:
         source, properties = keep_properties(org_id, verdicts, series)
         kept.append(properties.label("kept"))
-    admitted = (
+    return (
         select(
             literal(org_id).label("org_id"),
             arrivals.next_value().label("id"),
@@ -228,6 +227,12 @@ def _insert_enrollments(
         .order_by(*order_of_creation(verdicts))
         .cte("admitted")
     )
+
+
+def _insert_enrollments(admitted: CTE, series: Sequence[Series], *, events: bool) -> CTE:
+    """Insert the runs. If they have seats they are inserted sorted by seat, so that two
+    transactions do not deadlock.
+    """
     runs = automation_enrollments
     columns = [
         runs.c.org_id,
