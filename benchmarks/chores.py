@@ -42,8 +42,8 @@ from halo_engine.database import AtOnce
 from halo_engine.domain.series.definition import Series
 from halo_engine.mail.composing.sender import Sender
 from halo_engine.mail.incoming.events import ReadMailCall, open_mail
-from halo_engine.mail.sending.retries import RetryCall
-from halo_engine.mail.sending.retry import retry_failed
+from halo_engine.mail.sending.retrying.retries import RetryCall
+from halo_engine.mail.sending.retrying.retry import retry_failed
 from halo_engine.mail.transports.transports import MemoryTransport
 from halo_engine.opening import open_work
 from halo_engine.pipeline.due import PostOffice

@@ -19,8 +19,8 @@ from halo_engine.mail.incoming.receive import Received, organization_written_to,
 from halo_engine.mail.incoming.senders import sender_domains
 from halo_engine.mail.reading.incoming_mail import read_mail
 from halo_engine.mail.sending.confirming import Confirmed
-from halo_engine.mail.sending.retries import RetriedMail, RetryCall
-from halo_engine.mail.sending.retry import retry_failed
+from halo_engine.mail.sending.retrying.retries import RetriedMail, RetryCall
+from halo_engine.mail.sending.retrying.retry import retry_failed
 from halo_engine.opening import OrganizationCache, OrganizationTransactions
 from halo_engine.outages import database_trouble
 from halo_engine.pipeline.advance import Advance

@@ -1,5 +1,5 @@
 -- change_failed_row
--- halo_engine/mail/sending/retry.py
+-- halo_engine/mail/sending/retrying/writing.py
 -- Parameters: org_id uuid, row_id bigint
 UPDATE automation_recipients
 SET reason=NULL::VARCHAR

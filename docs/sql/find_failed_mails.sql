@@ -1,5 +1,5 @@
 -- find_failed_mails
--- halo_engine/mail/sending/retry.py
+-- halo_engine/mail/sending/retrying/writing.py
 -- Parameters: org_id uuid, series_id uuid
 SELECT automation_recipients.org_id,
        automation_recipients.id,

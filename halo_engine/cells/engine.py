@@ -21,7 +21,7 @@ from halo_engine.domain.errors import Refusal
 from halo_engine.engine import Engine, InOneTrip
 from halo_engine.mail.incoming.receive import Received
 from halo_engine.mail.reading.incoming_mail import read_mail
-from halo_engine.mail.sending.retries import RetriedMail, RetryCall
+from halo_engine.mail.sending.retrying.retries import RetriedMail, RetryCall
 from halo_engine.sets import Outcome, SetCall
 from halo_engine.settings import ConfigurationError
 from halo_engine.work import OrgRef, Transactions, Work

@@ -47,7 +47,7 @@ from halo_engine.mail.incoming.preferences import (
     look_at_preferences,
 )
 from halo_engine.mail.incoming.receive import ReceiveCall, Received
-from halo_engine.mail.sending.retries import RetryCall, RetryTally, one_turn, tally
+from halo_engine.mail.sending.retrying.retries import RetryCall, RetryTally, one_turn, tally
 from halo_engine.mail.sending.stops import Sending, show_sending, start_sending, stop_sending
 from halo_engine.operators.audit import AuditedChange, State, note_everywhere
 from halo_engine.operators.origin import Origin

@@ -20,7 +20,7 @@ from halo_engine.mail.composing.samples import (
 from halo_engine.mail.incoming.receive import Received
 from halo_engine.mail.reading.incoming_mail import MailKind, read_mail
 from halo_engine.mail.reading.parts import READ
-from halo_engine.mail.sending.retries import RetryCall, RetryTally, tally
+from halo_engine.mail.sending.retrying.retries import RetryCall, RetryTally, tally
 from halo_engine.series.lifecycle import find_series
 from halo_engine.work import OrgRef
 

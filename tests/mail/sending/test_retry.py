@@ -11,8 +11,14 @@ from sqlalchemy import insert, update
 from halo_engine.contacts.consent.erasure import EraseContactCall, erase_contact
 from halo_engine.domain.errors import Refusal, validated
 from halo_engine.mail.sending.outcomes import give_up_abandoned
-from halo_engine.mail.sending.retries import RetriedMail, RetryCall, Verdict, one_turn, tally
-from halo_engine.mail.sending.retry import retry_failed
+from halo_engine.mail.sending.retrying.retries import (
+    RetriedMail,
+    RetryCall,
+    Verdict,
+    one_turn,
+    tally,
+)
+from halo_engine.mail.sending.retrying.retry import retry_failed
 from halo_engine.mail.sending.stops import start_sending, stop_sending
 from halo_engine.mail.sending.throttle import Throttle
 from halo_engine.mail.transports.transports import (

@@ -1,20 +1,14 @@
-"""Send failed emails again when an operator asks for it (contract §5, §9).
+"""Writes failed emails anew, page by page: those that their contacts would get today."""
 
-The run went on when its email failed, so the email is sent beside it, and only to contacts who
-would get it today. Each message has an intent as usual, with one transaction before and one after
-it: nothing is sent twice, however many operators ask for it.
-"""
-
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import Select, Update, and_, select, update
 
 from halo_engine.domain.errors import conflict, not_found
 from halo_engine.domain.fields.merge_fields import MergeField
-from halo_engine.domain.reasons import FailReason, SeriesStatus, SkipReason, Status
+from halo_engine.domain.reasons import FailReason, SeriesStatus, Status
 from halo_engine.domain.series.decisions import (
     DueFacts,
     Finish,
@@ -28,40 +22,21 @@ from halo_engine.journey.claim import DueRow, Run
 from halo_engine.journey.facts import gather_due
 from halo_engine.mail.composing.message import mail_of_step
 from halo_engine.mail.composing.sender import Sender
-from halo_engine.mail.composing.values import (
-    fields_of_email,
-    gather_kept_values,
-    gather_values,
-)
-from halo_engine.mail.sending.capped import held_by_caps, hold_mail_again
-from halo_engine.mail.sending.intent import intend_again, mail_id, message_id_of
+from halo_engine.mail.composing.values import fields_of_email, gather_kept_values, gather_values
+from halo_engine.mail.sending.intent import mail_id
 from halo_engine.mail.sending.letters import about
-from halo_engine.mail.sending.outcomes import Outcome, RowResult, give_up, noting, stamp_contacted
-from halo_engine.mail.sending.posting import Posted, PostResult, post
-from halo_engine.mail.sending.retries import RetriedMail, RetryCall, Verdict
-from halo_engine.mail.sending.throttle import Throttle
-from halo_engine.mail.transports.transports import Mail, PermanentFailure, Transport
+from halo_engine.mail.sending.retrying.retries import RetriedMail, RetryCall, Verdict
+from halo_engine.mail.transports.transports import Mail, PermanentFailure
 from halo_engine.series.lifecycle import find_series
-from halo_engine.series.locks import hold_series_still
 from halo_engine.sql.statements import statement
 from halo_engine.tables import automation_enrollments, automation_recipients
-from halo_engine.work import Transact, Work
+from halo_engine.work import Work
 
 #: A page is checked once before it is sent; at a low rate a larger page would get stale.
 _PAGE: Final = 10
-_ADDRESS: Final = MergeField.of("email")
-#: Why an email is held back, besides the reasons of exits and skipped rows.
-_NOT_WANTED: Final = "not_wanted"
-_STOPPED: Final = "sending is stopped"
 
-_VERDICTS: Final[Mapping[PostResult, Verdict]] = {
-    PostResult.ACCEPTED: Verdict.SENT,
-    PostResult.REFUSED: Verdict.FAILED,
-    PostResult.PUT_OFF: Verdict.FAILED,
-    PostResult.DOWN: Verdict.STOPPED,
-    PostResult.BROKE_OFF: Verdict.STOPPED,
-    PostResult.UNKNOWN: Verdict.UNKNOWN,
-}
+
+_ADDRESS: Final = MergeField.of("email")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,34 +48,14 @@ class _Failed:
 
 
 @dataclass(frozen=True, slots=True)
-class _Letter:
+class Letter:
+    """An email that is written, and what is known of its recipient."""
+
     row: int
     address: str
     mail: Mail
     unknown: bool
     due: DueFacts
-
-
-def retry_failed(
-    transact: Transact, transport: Transport, sender: Sender, call: RetryCall, throttle: Throttle
-) -> Iterator[RetriedMail]:
-    """Send failed emails of a series again, in order of their rows; yield each outcome.
-
-    A row that is sent becomes ``completed``; one that fails again gets the new reason. The emails
-    are sent at the ``throttle``'s rate. If the server is down or sending is stopped, the rest stays
-    as it is. Raises 404 for an unknown series or step, 409 for a series that is a draft or paused.
-    """
-    after = call.after
-    while page := transact(partial(_write, call=call, sender=sender, after=after)):
-        for each in page:
-            if isinstance(each, _Letter):
-                retried = _send(transact, transport, sender, each, throttle)
-            else:
-                retried = each
-            yield retried
-            if retried.verdict is Verdict.STOPPED:
-                return
-            after = retried.recipient_id
 
 
 def _find(work: Work, call: RetryCall, series: Series, after: int) -> list[_Failed]:
@@ -163,9 +118,9 @@ def _series(work: Work, call: RetryCall) -> Series:
     return series
 
 
-def _write(
+def write_page(
     work: Work, *, call: RetryCall, sender: Sender, after: int
-) -> list[_Letter | RetriedMail]:
+) -> list[Letter | RetriedMail]:
     """Write the emails of the page of rows ``after`` a recipient.
 
     For those that are held back or cannot be written, return why.
@@ -180,7 +135,7 @@ def _write(
     fields = {_ADDRESS}.union(*(fields_of_email(email) for email in emails if email))
     values = gather_values(work, {row.run.contact_id for row in rows}, fields)
     kept = gather_kept_values(work, {due.run.key for due in facts}, fields)
-    written: list[_Letter | RetriedMail] = []
+    written: list[Letter | RetriedMail] = []
     for failed, due in zip(page, facts, strict=True):
         held = _held(work, failed, due)
         if held is not None:
@@ -191,7 +146,7 @@ def _write(
             letter = _letter(work, sender, due, said, unknown=call.unknown)
         except PermanentFailure as failure:
             if not call.unknown:
-                _change(work, failed.row.id, reason=failure.reason)
+                change_row(work, failed.row.id, reason=failure.reason)
             written.append(RetriedMail(failed.row.id, Verdict.FAILED, failure.reason))
         else:
             written.append(letter)
@@ -215,7 +170,7 @@ def _held(work: Work, failed: _Failed, due: DueFacts) -> str | None:
 
 def _letter(
     work: Work, sender: Sender, due: DueFacts, values: Mapping[str, str], *, unknown: bool
-) -> _Letter:
+) -> Letter:
     row, sender = due.recipient_id, sender.of(work.org)
     mail = mail_of_step(
         due.step,
@@ -229,82 +184,11 @@ def _letter(
     )
     envelope = sender.envelope(mail_id(work.org_id, row))
     mail = replace(mail, sender=envelope, about=about(work.org_id, due))
-    return _Letter(row, values[_ADDRESS.named], mail, unknown, due)
+    return Letter(row, values[_ADDRESS.named], mail, unknown, due)
 
 
-def _send(
-    transact: Transact, transport: Transport, sender: Sender, letter: _Letter, throttle: Throttle
-) -> RetriedMail:
-    throttle.take_slot(None)
-    intent = transact(partial(_intend, sender=sender, letter=letter))
-    if isinstance(intent, RetriedMail):
-        return intent
-    posted = post(transport, throttle, letter.mail, intent)
-    retried = RetriedMail(letter.row, _VERDICTS[posted.result], posted.reason)
-    transact(partial(_record, letter=letter, retried=retried, posted=posted))
-    return retried
-
-
-def _intend(work: Work, *, sender: Sender, letter: _Letter) -> str | RetriedMail:
-    """Record the intent and return its Message-ID, or return why there is none.
-
-    Until the outcome is recorded, the row says ``outcome_unknown``.
-    """
-    work = hold_series_still(work)
-    if work.org.sending_stopped:
-        return RetriedMail(letter.row, Verdict.STOPPED, _STOPPED)
-    fresh = message_id_of(work.org_id, letter.row, sender.of(work.org).domain)
-    series, step = letter.due.run.series, letter.due.step
-    caps = series.hours.caps if series.is_capped(step) else ()
-    if series.counted(step):
-        hold_mail_again(work, letter.row, letter.due.run.contact_id)
-    intended = intend_again(
-        work,
-        letter.row,
-        letter.address,
-        fresh,
-        unknown=letter.unknown,
-        caps=caps,
-        latest=letter.due.latest,
-    )
-    if intended is None:
-        why = _why_held(work, letter.due, is_capped=bool(caps))
-        return RetriedMail(letter.row, Verdict.HELD, why)
-    _change(work, letter.row, reason=FailReason.OUTCOME_UNKNOWN)
-    return intended
-
-
-def _why_held(work: Work, due: DueFacts, *, is_capped: bool) -> str:
-    """Return why a mail that was wanted when it was written is not any more (contract §20)."""
-    if due.is_late(work.now):
-        return SkipReason.TOO_LATE
-    match held_by_caps(work, due) if is_capped else None:
-        case Postpone(why=why):
-            return why
-        case Finish(reason=str() as reason):
-            return reason
-    return _NOT_WANTED
-
-
-def _record(work: Work, *, letter: _Letter, retried: RetriedMail, posted: Posted) -> None:
-    """Record the outcome; if it was unknown before, only that the email was sent."""
-    if retried.verdict is Verdict.SENT:
-        _note(work, Outcome(letter.row, RowResult.SENT, relay_id=posted.relay_id))
-        _change(work, letter.row, status=Status.COMPLETED, reason=None)
-        stamp_contacted(work, [letter.row])
-    elif letter.unknown or retried.verdict is Verdict.UNKNOWN:
-        give_up(work, [letter.row])
-    else:
-        _note(work, Outcome(letter.row, RowResult.FAILED, retried.reason, posted.bounce))
-        _change(work, letter.row, reason=retried.reason)
-
-
-def _note(work: Work, outcome: Outcome) -> None:
-    for call in noting(work.org, outcome, work.now):
-        call.rows(work.connection)
-
-
-def _change(work: Work, row: int, **values: object) -> None:
+def change_row(work: Work, row: int, **values: object) -> None:
+    """Change columns of a row that is still failed."""
     work.connection.execute(_change_failed_row(work, row, values))
 
 
