@@ -1,6 +1,6 @@
 -- write_contacts
 -- Build the statement
--- halo_engine/contacts/writing/upsert.py
+-- halo_engine/contacts/writing/statement.py
 -- Parameters: given_rows jsonb, now timestamp with time zone, org_id uuid
 WITH given AS
   (SELECT given.org_id AS org_id,
