@@ -1,5 +1,6 @@
 """Reads a mapping of a CSV file's columns to fields (contract §2)."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -98,11 +99,12 @@ def columns_of(
     columns of one field.
     """
     formats = {name.strip(): each for name, each in date_formats.items()}
+    places = _Places(names)
     columns: list[Column] = []
     taken: set[tuple[Target, str]] = set()
     for given, written in mapping.items():
         name, field = given.strip(), field_of(written)
-        index = _index_of(name, names, "mapping")
+        index = places.index_of(name, "mapping")
         _check_free(field, written, taken)
         taken.add((field.target, field.key))
         type_, date_format = field.type, None
@@ -110,7 +112,7 @@ def columns_of(
             type_, date_format = CellType.DATE, _format_of(field, name, formats.pop(name))
         columns.append(Column(name, index, field.target, field.key, type_, date_format))
     for name in formats:
-        _index_of(name, names, "date_format")
+        places.index_of(name, "date_format")
         raise bad_input("date_format", f"{shown(name)} is not mapped; allowed are mapped columns")
     return tuple(columns)
 
@@ -157,15 +159,24 @@ def _no_field(written: str) -> Refusal:
     return bad_input("mapping", problem, "bad_mapping")
 
 
-def _index_of(name: str, names: Sequence[str], field: str) -> int:
-    count = names.count(name)
-    if count == 1:
-        return names.index(name)
-    if count:
-        problem = f"the file has {count} columns {shown(name)}; allowed is one"
+class _Places:
+    """Where the columns of a header stand; made once, for headers and mappings of any length."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+        self._counts = Counter(names)
+        self._index = {name: index for index, name in enumerate(names)}
+
+    def index_of(self, name: str, field: str) -> int:
+        """Return a column's index; raise a 400 naming ``field`` if there is not one such column."""
+        count = self._counts[name]
+        if count == 1:
+            return self._index[name]
+        if count:
+            problem = f"the file has {count} columns {shown(name)}; allowed is one"
+            raise bad_input(field, problem, "bad_mapping")
+        problem = f"the file has no column {shown(name)}; it has {_listed(name, self._names)}"
         raise bad_input(field, problem, "bad_mapping")
-    problem = f"the file has no column {shown(name)}; it has {_listed(name, names)}"
-    raise bad_input(field, problem, "bad_mapping")
 
 
 def _listed(name: str, names: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import time
 import tracemalloc
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from halo_engine.contacts.csv_import.importing import (
     import_csv,
     import_page,
 )
+from halo_engine.contacts.csv_import.mapping import columns_of
 from halo_engine.contacts.csv_import.rows import CsvOptions, pages
 from halo_engine.contacts.csv_import.text import LONGEST_ROW, open_csv
 from halo_engine.domain.errors import Refusal, validated
@@ -298,6 +300,15 @@ def test_a_mapping_that_does_not_fit_is_refused(
     assert raised.value.status == 400
     assert raised.value.message.startswith(f"mapping: {problem}")
     assert rows(work, end_users, "id") == []
+
+
+def test_a_mapping_of_many_columns_takes_no_time() -> None:
+    """A header may have as many columns as a row may have characters."""
+    names = [f"c{index}" for index in range(20_000)]
+    began = time.process_time()
+    columns = columns_of(names, {name: f"custom:{name}" for name in names}, {})
+    assert [each.index for each in columns] == list(range(20_000))
+    assert time.process_time() - began < 5
 
 
 def test_a_file_is_read_with_its_faults(work: Work, tmp_path: Path) -> None:
