@@ -63,7 +63,8 @@ _LINE: Final = re.compile(
     r"^[-=_*> ]{0,80}(?:below this line"
     r"|(?:(?:below|this|here|included|enclosed|attached) is )?(?:a |the )?copy of"
     r"|the (?:header of the )?original|original (?:message|mail)|returned message|unsent message"
-    r"|(?:message|mail) (?:header|text|copy)|what was sent"
+    r"|(?:message|mail) (?:header|text|copy)|what was sent|contents of the"
+    r"|undelivered (?:message|mail) follows"
     r"|your (?:message|mail) (?:reads|follows))",
     re.IGNORECASE | re.MULTILINE,
 )

@@ -333,9 +333,21 @@ Return-Path: <hello@acme.example>
 Message-ID: <0f0e@acme.example>
 Subject: Your mailbox is over quota? Here is spam protection
 """
+#: An old gateway of McAfee's.
+_WEBSHIELD: Final = """    ---- Failed Recipients ----
+
+<ann@b.example>
+{said}
+{more}
+    ---- Contents of the undelivered mail ----
+
+Received: From acme.example by mx.b.example
+Message-ID: <0f0e@acme.example>
+Subject: Your mailbox is over quota? Here is spam protection
+"""
 
 
-@pytest.mark.parametrize("form", [_QMAIL, _EXIM, _SENDMAIL])
+@pytest.mark.parametrize("form", [_QMAIL, _EXIM, _SENDMAIL, _WEBSHIELD])
 @pytest.mark.parametrize(
     ("said", "kind", "reason"),
     [
