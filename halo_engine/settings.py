@@ -3,28 +3,27 @@
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from halo_engine.domain.cell_names import ALLOWED, is_cell_name
-from halo_engine.domain.fields.addresses import is_address, mail_domain
 from halo_engine.domain.wording import what_is_allowed
-from halo_engine.mail.composing.links import (
-    NO_CONFIRM_URL,
-    NO_UNSUBSCRIBE_URL,
-    LinkBases,
-    base_url,
-)
-from halo_engine.mail.transports.smtp_url import parse_smtp_url
-from halo_engine.network import bind_address, networks
-from halo_engine.server_urls import (
-    BROKER_EXAMPLE,
-    DATABASE_EXAMPLE,
-    read_broker_url,
-    read_database_url,
+from halo_engine.mail.composing.links import NO_CONFIRM_URL, NO_UNSUBSCRIBE_URL, LinkBases
+from halo_engine.server_urls import BROKER_EXAMPLE, DATABASE_EXAMPLE
+from halo_engine.setting_types import (
+    BaseUrl,
+    BindAddress,
+    BrokerUrl,
+    CellName,
+    CollectorUrl,
+    DatabaseUrl,
+    MailAddress,
+    MailDomain,
+    Networks,
+    PublicUrl,
+    SmtpUrl,
+    WebhookSecrets,
 )
 from halo_engine.webhook_secrets import webhook_secrets
 from halo_engine.work import Reach
@@ -35,60 +34,6 @@ TURN_SECONDS: Final = 10.0
 
 class ConfigurationError(Exception):
     """A setting is missing or wrong; the message is one line that names the variable."""
-
-
-def _mail_address(address: str) -> str:
-    if not is_address(address):
-        raise ValueError("is no email address; write series@acme.example")
-    return address
-
-
-def _mail_domain(domain: str) -> str:
-    found = mail_domain(domain)
-    if found is None:
-        raise ValueError("is no domain that mail can come to; write bounces.acme.example")
-    return found
-
-
-def _smtp_url(url: str) -> str:
-    parse_smtp_url(url)
-    return url
-
-
-def _bind(address: str) -> str:
-    bind_address(address)
-    return address
-
-
-def _networks(names: str) -> str:
-    networks(names)
-    return names
-
-
-def _public_url(url: str) -> str:
-    try:
-        return base_url(url)
-    except ValueError:
-        problem = "is no plain https URL (http is for this machine alone)"
-        raise ValueError(f"{problem}; write https://halo.acme.example") from None
-
-
-def _webhook_secrets(given: str) -> str:
-    webhook_secrets(given)
-    return given
-
-
-def _collector_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("is no URL of a collector; write http://127.0.0.1:4318")
-    return url
-
-
-def _cell_name(name: str) -> str:
-    if not is_cell_name(name):
-        raise ValueError(f"names no cell; allowed are {ALLOWED}")
-    return name
 
 
 def _longer_than_a_turn(seconds: float) -> float:
@@ -113,24 +58,24 @@ class Settings(BaseSettings):
     org: str | None = Field(
         default=None, description="The organisation of commands without `--org`."
     )
-    database_url: Annotated[str, AfterValidator(read_database_url)] | None = Field(
+    database_url: DatabaseUrl | None = Field(
         default=None, description="PostgreSQL 15 or later; `halo up` brings its own if unset."
     )
-    directory_url: Annotated[str, AfterValidator(read_database_url)] | None = Field(
+    directory_url: DatabaseUrl | None = Field(
         default=None,
         description="The directory of an installation with several databases, its cells; there is "
         "one database alone if unset.",
     )
-    cell: Annotated[str, AfterValidator(_cell_name)] | None = Field(
+    cell: CellName | None = Field(
         default=None,
         description="The cell that a worker or beat works for, whose database is "
         "`HALO_DATABASE_URL`; goes with `HALO_DIRECTORY_URL`.",
     )
-    broker_url: Annotated[str, AfterValidator(read_broker_url)] | None = Field(
+    broker_url: BrokerUrl | None = Field(
         default=None,
         description="Redis 6.2 or later, or Valkey; `halo up` brings its own if unset.",
     )
-    smtp_url: Annotated[str, AfterValidator(_smtp_url)] | None = Field(
+    smtp_url: SmtpUrl | None = Field(
         default=None, description="The mail server; if unset, mail goes into `HALO_MAIL_FOLDER`."
     )
     mail_folder: Path = Field(
@@ -152,22 +97,22 @@ class Settings(BaseSettings):
         min_length=1,
         description="The sender's name, where an organisation has none of its own.",
     )
-    mail_from_address: Annotated[str, AfterValidator(_mail_address)] = Field(
+    mail_from_address: MailAddress = Field(
         default="series@halo.example",
         description="The sender's address, in `From` and in the envelope, where an organisation "
         "has none of its own.",
     )
-    bounce_domain: Annotated[str, AfterValidator(_mail_domain)] | None = Field(
+    bounce_domain: MailDomain | None = Field(
         default=None,
         description="A domain whose mail comes back to `halo mail receive`: each mail then has an "
         "envelope sender of its own in it.",
     )
-    unsubscribe_url: Annotated[str, AfterValidator(base_url)] | None = Field(
+    unsubscribe_url: BaseUrl | None = Field(
         default=None,
         description="What unsubscribe links begin with, if your application answers them and not "
         "`HALO_PUBLIC_URL`.",
     )
-    tracking_url: Annotated[str, AfterValidator(base_url)] | None = Field(
+    tracking_url: BaseUrl | None = Field(
         default=None,
         description="What tracked links and pictures begin with, if it is not `HALO_PUBLIC_URL`; "
         "without either, opens and clicks are not tracked.",
@@ -203,7 +148,7 @@ class Settings(BaseSettings):
     ready_file: Path | None = Field(
         default=None, description="A file that exists while the process takes work."
     )
-    web_bind: Annotated[str, AfterValidator(_bind)] = Field(
+    web_bind: BindAddress = Field(
         default="127.0.0.1:8080",
         description="Where `halo web` listens, as HOST:PORT; port 0 is a free one.",
     )
@@ -223,12 +168,12 @@ class Settings(BaseSettings):
         description="The most requests a second of one key; more are refused with 429. Links in "
         "mails are not counted. No limit if unset.",
     )
-    trusted_proxies: Annotated[str, AfterValidator(_networks)] = Field(
+    trusted_proxies: Networks = Field(
         default="",
         description="The networks of proxies whose `Forwarded` headers are believed, with commas "
         "between them.",
     )
-    public_url: Annotated[str, AfterValidator(_public_url)] | None = Field(
+    public_url: PublicUrl | None = Field(
         default=None,
         description="What `halo web` is called from outside; links in mails begin with it. Away "
         "from this machine, `/metrics` then asks for its token.",
@@ -249,13 +194,13 @@ class Settings(BaseSettings):
         "for its own machine alone; without it there is nothing at that path.",
     )
 
-    mail_hook_secret: Annotated[str, AfterValidator(_webhook_secrets)] | None = Field(
+    mail_hook_secret: WebhookSecrets | None = Field(
         default=None,
         description="Signs the mail that a gateway posts to `/api/hooks/mail` (`whsec_…`, as "
         "Standard Webhooks writes secrets); two with a comma between them while one replaces the "
         "other. Without one there is nothing at that path.",
     )
-    otlp_endpoint: Annotated[str, AfterValidator(_collector_url)] | None = Field(
+    otlp_endpoint: CollectorUrl | None = Field(
         default=None,
         description="Where traces go: an OpenTelemetry collector that takes OTLP over HTTP, as "
         "`http://127.0.0.1:4318`. Nothing is traced if unset. It needs "
