@@ -1,5 +1,5 @@
 -- halve_signals
--- halo_engine/pipeline/inbox.py
+-- halo_engine/pipeline/signals/parking.py
 -- Parameters: now timestamp with time zone, error text, org_id uuid, signal_ids bigint[]
 UPDATE signals
 SET attempts=greatest(signals.attempts + 1::SMALLINT, 9::INTEGER),

@@ -1,5 +1,5 @@
 -- keep_signal_cursor
--- halo_engine/pipeline/inbox.py
+-- halo_engine/pipeline/signals/inbox.py
 -- Parameters: org_id uuid, signal_ids bigint[]
 UPDATE signals
 SET

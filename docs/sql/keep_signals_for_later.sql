@@ -1,5 +1,5 @@
 -- keep_signals_for_later
--- halo_engine/pipeline/inbox.py
+-- halo_engine/pipeline/signals/parking.py
 -- Parameters: org_id uuid, id, kind, end_user_id, company_id uuid, automation_id, changed, event_name, event_id, happened_at, created_at, cursor, attempts, parked_at, error text, retry_at, failed_at, tries
 INSERT INTO signals (org_id, id, kind, end_user_id, company_id, automation_id, changed, event_name, event_id, happened_at, created_at,
                      cursor, attempts, parked_at, error, retry_at, failed_at, tries)

@@ -1,5 +1,5 @@
 -- park_signal
--- halo_engine/pipeline/inbox.py
+-- halo_engine/pipeline/signals/parking.py
 -- Parameters: now timestamp with time zone, error text, org_id uuid, row_id bigint
 UPDATE signals
 SET parked_at=:now::TIMESTAMP WITH TIME ZONE,

@@ -1,5 +1,5 @@
 -- put_off_signals
--- halo_engine/pipeline/inbox.py
+-- halo_engine/pipeline/signals/parking.py
 -- Parameters: now timestamp with time zone, error text, org_id uuid, signal_ids bigint[]
 UPDATE signals
 SET parked_at=:now::TIMESTAMP WITH TIME ZONE,

@@ -1,5 +1,5 @@
 -- read_these_signals
--- halo_engine/pipeline/inbox.py
+-- halo_engine/pipeline/signals/inbox.py
 -- Parameters: org_id uuid, signal_ids bigint[]
 SELECT signals.org_id,
        signals.id,

@@ -1,5 +1,5 @@
 -- read_waiting_signals
--- halo_engine/pipeline/inbox.py
+-- halo_engine/pipeline/signals/inbox.py
 -- Parameters: org_id uuid, limit integer
 SELECT signals.org_id,
        signals.id,

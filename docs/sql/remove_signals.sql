@@ -1,5 +1,5 @@
 -- remove_signals
--- halo_engine/pipeline/inbox.py
+-- halo_engine/pipeline/signals/inbox.py
 -- Parameters: org_id uuid, signal_ids bigint[]
 DELETE
 FROM signals

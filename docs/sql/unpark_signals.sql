@@ -1,5 +1,5 @@
 -- unpark_signals
--- halo_engine/pipeline/inbox.py
+-- halo_engine/pipeline/signals/parking.py
 -- Parameters: org_id uuid
 UPDATE signals
 SET parked_at=NULL::TIMESTAMP WITH TIME ZONE,

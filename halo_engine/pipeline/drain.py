@@ -20,7 +20,6 @@ import structlog
 from halo_engine.domain.series.signals import Signal
 from halo_engine.journey.parking import FailedAlone
 from halo_engine.pipeline.health import Health, Record, WorkKind
-from halo_engine.pipeline.inbox import MOST_HALVINGS, note_too_much, park_signal
 from halo_engine.pipeline.isolate import (
     PROBES,
     BatchError,
@@ -34,6 +33,7 @@ from halo_engine.pipeline.isolate import (
 )
 from halo_engine.pipeline.react import Choice, react
 from halo_engine.pipeline.reaction import Reaction, TooMuchError
+from halo_engine.pipeline.signals.parking import MOST_HALVINGS, note_too_much, park_signal
 from halo_engine.pipeline.wide import is_part, pass_over_next
 from halo_engine.series.cache import running_series
 from halo_engine.series.locks import hold_series_still, lock_signals

@@ -12,8 +12,8 @@ from halo_engine.domain.series.running import RunningSeries
 from halo_engine.domain.series.signals import PART_OF, Signal, SignalKind
 from halo_engine.enrollment.enroll import Admission
 from halo_engine.enrollment.pages import ContactCursor, ContactRange, noted_contacts
-from halo_engine.pipeline.inbox import Kept, keep_for_later
 from halo_engine.pipeline.passes.cursors import after_everybody, is_at_noted, of_copy
+from halo_engine.pipeline.signals.parking import Kept, keep_for_later
 from halo_engine.series.noting import note_series
 from halo_engine.work import Work
 

@@ -15,7 +15,7 @@ from halo_engine.domain.series.signals import PART_OF
 from halo_engine.journey.claim import hold_runs
 from halo_engine.journey.parking import RESET, unpark_rows
 from halo_engine.journey.record_exits import record_exits
-from halo_engine.pipeline.inbox import unpark_signals
+from halo_engine.pipeline.signals.parking import unpark_signals
 from halo_engine.series.catalogue import load_series
 from halo_engine.series.completion import complete_finished
 from halo_engine.series.locks import hold_series_still

@@ -19,9 +19,10 @@ from halo_engine.enrollment.candidates import candidates_of_signals
 from halo_engine.enrollment.enroll import enroll
 from halo_engine.enrollment.patience import waiting_of_signals
 from halo_engine.enrollment.surges.locks import lock_surges
-from halo_engine.pipeline.inbox import Kept, keep_for_later, next_signals, put_off, remove
 from halo_engine.pipeline.passes.noting import note_for_pass
 from halo_engine.pipeline.reaction import Reaction, TooMuchError, revisit_runs
+from halo_engine.pipeline.signals.inbox import next_signals, remove
+from halo_engine.pipeline.signals.parking import Kept, keep_for_later, put_off
 from halo_engine.pipeline.wide import work_page
 from halo_engine.series.cache import running_series
 from halo_engine.series.completion import complete_finished

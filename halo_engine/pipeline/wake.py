@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Select, Uuid, all_, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from halo_engine.pipeline.inbox import unpark_signals
+from halo_engine.pipeline.signals.parking import unpark_signals
 from halo_engine.series.cache import running_series
 from halo_engine.series.locks import hold_series_still
 from halo_engine.sql.statements import statement

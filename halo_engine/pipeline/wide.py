@@ -28,7 +28,6 @@ from halo_engine.enrollment.surges.discards import forget_those_outside
 from halo_engine.enrollment.surges.locks import lock_surges
 from halo_engine.journey.observe import Observed, observe
 from halo_engine.journey.parking import FailedAlone
-from halo_engine.pipeline.inbox import Kept, keep_cursor, keep_for_later, remove
 from halo_engine.pipeline.pages import (
     ENTRIES,
     PART,
@@ -60,6 +59,8 @@ from halo_engine.pipeline.passes.forgetting import forget_taken
 from halo_engine.pipeline.passes.noting import note_for_pass
 from halo_engine.pipeline.passes.taking import take_notes
 from halo_engine.pipeline.reaction import Reaction, revisit_runs
+from halo_engine.pipeline.signals.inbox import keep_cursor, remove
+from halo_engine.pipeline.signals.parking import Kept, keep_for_later
 from halo_engine.series.completion import complete_finished
 from halo_engine.sql.planning import plan_anew
 from halo_engine.sql.statistics import analyze_unknown

@@ -16,8 +16,9 @@ from sqlalchemy.exc import OperationalError
 
 from halo_engine.database import create_engine
 from halo_engine.domain.series.signals import SignalKind
-from halo_engine.pipeline import inbox, wide
+from halo_engine.pipeline import wide
 from halo_engine.pipeline.reaction import Reaction
+from halo_engine.pipeline.signals import inbox, parking
 from halo_engine.series.locks import lock_series_for_change
 from halo_engine.tables import automation_enrollments, signals
 from halo_engine.work import Work
@@ -176,7 +177,7 @@ def test_a_slow_worker_does_no_page_twice(sandbox: Sandbox) -> None:
     begun = sandbox.perform(lambda work: inbox.next_signals(work, 1, beside_wide=False))
     place = {"created_at": NOON.isoformat(), "contact_id": str(sandbox.org_id)}
     sandbox.perform(lambda work: inbox.keep_cursor(work, begun[0], place, quick=True))
-    sandbox.perform(lambda work: inbox.note_too_much(work, begun, 1, "too long"))
+    sandbox.perform(lambda work: parking.note_too_much(work, begun, 1, "too long"))
     [signal] = sandbox.perform(lambda work: inbox.next_signals(work, 1, beside_wide=False))
     assert (signal.cursor, signal.attempts) == (place, 1)
 
@@ -214,7 +215,7 @@ def test_what_takes_too_long_by_itself_is_parked_in_the_end(
     limited: Sandbox, slow: Slow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A signal that always times out is set aside with its error, and delays nobody any more."""
-    monkeypatch.setattr(inbox, "MOST_HALVINGS", 10)
+    monkeypatch.setattr(parking, "MOST_HALVINGS", 10)
     limited.series("quick")
     limited.series("pro", **{**PRO, "entry_trigger": "user_created"})
     [ann] = limited.contacts(["ann"], custom_fields={"plan": "pro"})

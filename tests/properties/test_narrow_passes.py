@@ -29,10 +29,10 @@ from halo_engine.domain.errors import Refusal
 from halo_engine.domain.series.signals import SignalKind
 from halo_engine.opening import open_work
 from halo_engine.pipeline import wide
-from halo_engine.pipeline.inbox import unpark_signals
 from halo_engine.pipeline.passes import forgetting
 from halo_engine.pipeline.passes.cursors import NARROW
 from halo_engine.pipeline.react import Choice, react
+from halo_engine.pipeline.signals.parking import unpark_signals
 from halo_engine.rehearsal.actions.table import play
 from halo_engine.rehearsal.sandbox import Sandbox, open_sandbox
 from halo_engine.rehearsal.scenario import read_scenario
