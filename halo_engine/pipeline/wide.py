@@ -90,8 +90,7 @@ def work_page(work: Work, signal: Signal, running: RunningSeries) -> Reaction:
         return Reaction([signal], [], [], unfinished=not is_gone)
     began = monotonic()
     begun = begins(signal)
-    if signal.cursor is None or begun:
-        analyze_unknown(work.connection)
+    analyze_unknown(work.connection)
     share_statement_timeout(work.connection, _LONG)
     if begun:
         plan_anew(work.connection)
