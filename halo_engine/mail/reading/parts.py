@@ -38,7 +38,8 @@ _BLANK_LINE: Final = re.compile(rb"(?>\r\n|\r|\n)(?=[\r\n])")
 _BEFORE: Final = re.compile(rb"\A(?:\xef\xbb\xbf)?[\r\n]*")
 _FOLD: Final = re.compile(rb"(?:\r\n|\r|\n)[ \t]")
 _TAG: Final = re.compile(r"<[^<>]{0,2000}>")
-#: Charsets of servers that write in their own language; Python knows slow ones, too.
+_CHARSET: Final = re.compile(r"\bcharset ?= ?\"?([\w.-]{1,40})", re.IGNORECASE)
+#: Charsets of servers that write in their own language.
 _CHARSETS: Final = re.compile(
     r"iso-8859-\d{1,2}|windows-125\d|koi8-[ru]|gb(?:k|2312|18030)|big5|euc-(?:jp|kr)|shift_jis"
 )
@@ -76,9 +77,12 @@ def _content_types(raw: bytes) -> Iterator[bytes]:
 
 
 def children(mail: Message) -> list[Message]:
-    """Return the direct parts of a multipart or an enclosed mail."""
-    found = mail.get_payload()
-    return [part for part in found if isinstance(part, Message)] if isinstance(found, list) else []
+    """Return the direct parts of a multipart or an enclosed mail.
+
+    The library decodes a text in whatever charset it says, some of which take very long.
+    """
+    found: Any = mail.get_payload() if mail.is_multipart() else []
+    return [part for part in found if isinstance(part, Message)]
 
 
 def leaves(mail: Message) -> list[Message]:
@@ -108,7 +112,8 @@ def text(part: Message) -> str:
 
 
 def _characters(written: bytes, part: Message) -> str:
-    charset = str(part.get_content_charset())
+    named = _CHARSET.search(header(part, "Content-Type"))
+    charset = named[1].lower() if named else ""
     if charset == _SEVEN_BITS:
         return written.decode(charset, "replace")
     try:
@@ -152,8 +157,8 @@ def header(mail: Message, name: str) -> str:
 def blocks_of(report: Message) -> list[Message]:
     """Return the blocks of a report; the library has parsed those of message/delivery-status."""
     found = children(report)
-    rest = unparsed(report) or (found[0].get_payload() if len(found) == 1 else None)
-    return [*found, *blocks_in(rest)] if isinstance(rest, str) else found
+    rest = unparsed(report) or (text(found[0]) if len(found) == 1 else "")
+    return [*found, *blocks_in(rest)]
 
 
 def blocks_in(written: str) -> list[Message]:

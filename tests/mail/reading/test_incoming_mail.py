@@ -1,5 +1,6 @@
 """What an incoming mail is (contract §2, §3, §6)."""
 
+import codecs
 import json
 import quopri
 import time
@@ -488,6 +489,28 @@ def test_servers_write_in_charsets_of_their_own(
     assert read_mail(head.encode() + said.encode(encoding)).reason == reason
 
 
+def test_a_charset_in_the_long_form_breaks_no_report() -> None:
+    """RFC 2231 has such parameters; the library's own reading of them raises here."""
+    head = b"From: postmaster@b.example\nContent-Type: text/plain; charset*=iso-8859-1''x\n\n"
+    assert read_mail(head + b"552 La bo\xeete est pleine").reason == "mailbox_full"
+
+
+def test_no_other_charset_is_decoded() -> None:
+    """A mail may not choose how long its text takes: neither we nor the library ask for a codec."""
+    asked: list[str] = []
+
+    def note(name: str) -> None:
+        asked.append(name)
+
+    head = b"From: postmaster@b.example\nContent-Type: text/plain; charset=x-of-its-choice\n\n"
+    codecs.register(note)
+    try:
+        read_mail(head + b"552 La bo\xeete est pleine")
+    finally:
+        codecs.unregister(note)
+    assert asked == []
+
+
 def test_a_report_from_no_address_is_a_servers() -> None:
     """Amazon WorkMail names itself alone, and puts what a report says into the text."""
     text = (
@@ -913,6 +936,7 @@ _WORDS = st.sampled_from(
         *(b"text/rfc822-headers", b"boundary==_b", b"Status", b"5.1.1", b"Action", b"Message-ID"),
         *(b"In-Reply-To", b"References", b"<a@b>", b"=?utf-8?b?", b"charset", b"base64"),
         *(b"Content-Transfer-Encoding", b"x-uuencode", b"begin 644 x", b"*0*", b"utf-7''"),
+        *(b"; charset*=", b"; charset=", b"iso-2022-jp", b"\xe4"),
     ]
 )
 
