@@ -79,7 +79,8 @@ def _content_types(raw: bytes) -> Iterator[bytes]:
 def children(mail: Message) -> list[Message]:
     """Return the direct parts of a multipart or an enclosed mail.
 
-    The library decodes a text in whatever charset it says, some of which take very long.
+    The payload of a text is not asked for: the library would decode it in whatever charset the mail
+    names, and some take very long.
     """
     found: Any = mail.get_payload() if mail.is_multipart() else []
     return [part for part in found if isinstance(part, Message)]
